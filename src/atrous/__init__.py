@@ -1,0 +1,1 @@
+"""atrous: DeepLabv3 and DeepLabv3+ for PyTorch."""

@@ -1,0 +1,38 @@
+"""Files that are either whole or not there: written beside their place, then renamed."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from atrous.errors import InputError
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A temporary path in the same folder that becomes `path` when the block ends without an error.
+
+    The temporary name keeps the suffix, so that libraries which choose a format by suffix choose the same one.
+    After an error, a full disk or an interrupt, `path` is what it was before.
+
+    Raises:
+        InputError: If the folder cannot be created or written to.
+    """
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch(exist_ok=False)
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"cannot write {path}: {reason}; choose another output folder") from error
+    try:
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"cannot write {path}: {reason}; free some space or choose another output folder") from error
+    finally:
+        temporary.unlink(missing_ok=True)
