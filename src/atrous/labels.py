@@ -55,7 +55,9 @@ class LabelSpace:
         if not self.palette:
             object.__setattr__(self, "palette", bit_palette(len(self.names)))
         if len(self.palette) != len(self.names):
-            raise ValueError(f"{len(self.names)} class names but {len(self.palette)} colours; give one colour per class")
+            raise ValueError(
+                f"{len(self.names)} class names but {len(self.palette)} colours; give one colour per class"
+            )
         if any(len(color) != 3 or not all(0 <= value <= 255 for value in color) for color in self.palette):
             raise ValueError("colours are three integers in 0..255 (red, green, blue)")
         if not len(self.names) <= self.ignore <= 65535:

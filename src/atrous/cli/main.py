@@ -1,0 +1,56 @@
+"""`atrous VERB ...`: finds the verb, runs it, turns bad input into one line and an exit status."""
+
+import difflib
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from atrous.errors import InputError
+
+VERBS = {
+    "demo": "the whole life of a model on generated scenes, in two minutes",
+    "train": "train on a data set by a recipe",
+    "evaluate": "mIoU and per-class table of weights on a data set",
+    "predict": "label maps and overlays of pictures",
+    "info": "strides, rates, parameters and multiply-adds of a model",
+}
+"""Each is a module `atrous.cli.VERB` with `main(arguments) -> exit status`, imported only when called."""
+
+BAD_INPUT, INTERRUPTED = 2, 130
+
+
+def usage() -> str:
+    """What `atrous --help` prints."""
+    verbs = "\n".join(f"  {verb:<10}{summary}" for verb, summary in VERBS.items())
+    return f"usage: atrous VERB ...\n\n{verbs}\n\n`atrous VERB --help` shows options and an example."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns 0, 2 after bad input, 130 after an interrupt, or what the verb returns."""
+    verb, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    if verb in ("-h", "--help", "help"):
+        print(usage())
+        return 0
+    logging.basicConfig(level=logging.WARNING, format="atrous: %(message)s", stream=sys.stderr)
+    try:
+        if verb not in VERBS:
+            close = difflib.get_close_matches(verb, VERBS, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else f"; verbs: {', '.join(VERBS)}"
+            raise InputError(f"unknown verb {verb!r}{hint}")
+        return importlib.import_module(f"atrous.cli.{verb}").main(rest)
+    except InputError as error:
+        print(f"atrous {verb}: {' '.join(str(error).split())}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print(f"atrous {verb}: interrupted; finished files are whole, nothing is half-written", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (`| head`) has what it wanted; a second complaint at exit would be noise.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""Atrous convolution, plain and separable, with its batch norm and activation (DeepLabv3 3.1, DeepLabv3+ 3.1)."""
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from atrous.model.conventions import Padding
+from atrous.model.norm import BatchNorm
+
+
+def same_padding(length: int, *, kernel: int, stride: int) -> tuple[int, int]:
+    """TensorFlow's SAME for one axis: (before, after) so that ceil(length / stride) positions come out.
+
+    `kernel` is the effective one, (k - 1) * rate + 1. The odd zero goes after; with stride 1, and with stride 2 on odd
+    lengths, both sides get the same.
+    """
+    total = max((-(-length // stride) - 1) * stride + kernel - length, 0)
+    return total // 2, total - total // 2
+
+
+def pad_same(x: Float[Tensor, "b c h w"], *, kernel: int, stride: int, value: float = 0.0) -> Float[Tensor, "b c H W"]:
+    """Pad a map so that an unpadded window of this size and stride gives what TensorFlow's SAME gives."""
+    top, bottom = same_padding(x.shape[-2], kernel=kernel, stride=stride)
+    left, right = same_padding(x.shape[-1], kernel=kernel, stride=stride)
+    return F.pad(x, (left, right, top, bottom), value=value)
+
+
+class SameConv2d(nn.Conv2d):
+    """`nn.Conv2d` that pads as TensorFlow's SAME; where that is symmetric, the convolution's own padding does it."""
+
+    def forward(self, input: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:  # noqa: A002
+        """Convolve."""
+        if self.stride[0] == 1 or (input.shape[-2] % 2 and input.shape[-1] % 2 and self.stride[0] == 2):
+            return super().forward(input)
+        kernel = (self.kernel_size[0] - 1) * self.dilation[0] + 1
+        padded = pad_same(input, kernel=kernel, stride=self.stride[0])
+        return F.conv2d(padded, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+
+
+class AtrousConv(nn.Module):
+    """Convolution at an atrous rate -> batch norm -> activation.
+
+    Stride and rate come from the stride plan and may be replanned on a built network; the parameters do not change.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        kernel: int = 1,
+        stride: int = 1,
+        rate: int = 1,
+        groups: int = 1,
+        padding: Padding = "symmetric",
+        epsilon: float = 1e-5,
+        activation: nn.Module | None = None,
+    ) -> None:
+        """`activation` None is the identity (linear bottlenecks); `kernel` is odd."""
+        super().__init__()
+        convolution = SameConv2d if padding == "same" else nn.Conv2d
+        self.conv = convolution(in_channels, out_channels, kernel, groups=groups, bias=False)
+        self.norm = BatchNorm(out_channels, eps=epsilon)
+        self.activation = nn.Identity() if activation is None else activation
+        self.plan(stride=stride, rate=rate)
+
+    @property
+    def stride(self) -> int:
+        """Input size / output size."""
+        return self.conv.stride[0]
+
+    @property
+    def rate(self) -> int:
+        """Distance between neighbouring filter taps, in positions of the input map."""
+        return self.conv.dilation[0]
+
+    def plan(self, *, stride: int, rate: int) -> None:
+        """Set stride and rate; the padding follows so that stride 1 keeps the size."""
+        margin = (self.conv.kernel_size[0] - 1) * rate // 2
+        self.conv.stride = (stride, stride)
+        self.conv.dilation = (rate, rate)
+        self.conv.padding = (margin, margin)
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
+        """One layer."""
+        return self.activation(self.norm(self.conv(x)))
+
+
+class SeparableAtrousConv(nn.Module):
+    """Depthwise 3x3 at an atrous rate, then pointwise 1x1, each with batch norm and activation (DeepLabv3+, Figure 3)."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        kernel: int = 3,
+        rate: int = 1,
+        epsilon: float = 1e-5,
+        activation: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        self.depthwise = AtrousConv(
+            in_channels,
+            in_channels,
+            kernel=kernel,
+            rate=rate,
+            groups=in_channels,
+            epsilon=epsilon,
+            activation=activation,
+        )
+        self.pointwise = AtrousConv(in_channels, out_channels, epsilon=epsilon, activation=activation)
+
+    @property
+    def rate(self) -> int:
+        """Atrous rate of the depthwise convolution."""
+        return self.depthwise.rate
+
+    def plan(self, *, stride: int, rate: int) -> None:
+        """Set stride and rate of the depthwise convolution."""
+        self.depthwise.plan(stride=stride, rate=rate)
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
+        """One layer."""
+        return self.pointwise(self.depthwise(x))

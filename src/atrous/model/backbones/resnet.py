@@ -1,0 +1,165 @@
+"""ResNet-50 and -101 (arXiv 1512.03385) with atrous rates and Multi_Grid (DeepLabv3, section 3.2)."""
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from atrous.model.atrous import AtrousConv, pad_same
+from atrous.model.backbones.features import Features
+from atrous.model.conventions import Conventions, Padding
+from atrous.model.stride_plan import Unit, plan_units
+
+BLOCK_UNITS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
+WIDTHS = (64, 128, 256, 512)
+EXPANSION = 4
+
+LOW_UNIT = 1
+"""The decoder's tap is in block1's second unit: its last convolution after batch norm, before the shortcut is added."""
+
+
+class Bottleneck(nn.Module):
+    """1x1 -> 3x3 (stride, rate) -> 1x1, added to the shortcut, then ReLU."""
+
+    def __init__(self, in_channels: int, width: int, *, stride: int, conventions: Conventions) -> None:
+        super().__init__()
+        epsilon, out_channels = conventions.backbone_epsilon, width * EXPANSION
+        self.reduce = AtrousConv(in_channels, width, epsilon=epsilon, activation=nn.ReLU())
+        self.atrous = AtrousConv(
+            width,
+            width,
+            kernel=3,
+            stride=stride,
+            padding=conventions.conv_padding,
+            epsilon=epsilon,
+            activation=nn.ReLU(),
+        )
+        self.restore = AtrousConv(width, out_channels, epsilon=epsilon)
+        self.shortcut: AtrousConv | Subsample = Subsample(stride)
+        if in_channels != out_channels:
+            self.shortcut = AtrousConv(in_channels, out_channels, stride=stride, epsilon=epsilon)
+        self.activation = nn.ReLU()
+
+    def plan(self, *, stride: int, rate: int) -> None:
+        """Set stride and rate of the 3x3 convolution; the shortcut strides along."""
+        self.atrous.plan(stride=stride, rate=rate)
+        self.shortcut.plan(stride=stride, rate=1)
+
+    def residual(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
+        """What is added to the shortcut."""
+        return self.restore(self.atrous(self.reduce(x)))
+
+    def merged(self, x: Float[Tensor, "b c h w"], residual: Float[Tensor, "b k H W"]) -> Float[Tensor, "b k H W"]:
+        """The unit's output from its input and its residual."""
+        return self.activation(residual + self.shortcut(x))
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
+        """One unit."""
+        return self.merged(x, self.residual(x))
+
+
+class Subsample(nn.Module):
+    """Identity shortcut of a striding unit: every stride-th position."""
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.plan(stride=stride, rate=1)
+
+    def plan(self, *, stride: int, rate: int) -> None:  # noqa: ARG002
+        """Set the stride; a single position has no rate."""
+        self.stride = stride
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c H W"]:
+        """Drop the positions between."""
+        return x if self.stride == 1 else x[..., :: self.stride, :: self.stride]
+
+
+class MaxPool(nn.Module):
+    """3x3 max pooling with stride 2; under SAME the padding is -inf below and right on even sizes."""
+
+    def __init__(self, padding: Padding) -> None:
+        super().__init__()
+        self.same = padding == "same"
+        self.pool = nn.MaxPool2d(3, stride=2, padding=0 if self.same else 1)
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c H W"]:
+        """Halve the map."""
+        return self.pool(pad_same(x, kernel=3, stride=2, value=float("-inf")) if self.same else x)
+
+
+class ResNet(nn.Module):
+    """ResNet with the 7x7 stem.
+
+    Args:
+        output_stride: 4, 8, 16 or 32.
+        depth: 50 or 101.
+        multi_grid: Unit rates of the last block's three 3x3 convolutions; multiplied with the planned rate.
+        in_channels: Channels of the image.
+        conventions: Padding, epsilon, and which unit of a block strides.
+    """
+
+    def __init__(
+        self,
+        *,
+        conventions: Conventions,
+        output_stride: int = 16,
+        depth: int = 101,
+        multi_grid: tuple[int, int, int] = (1, 1, 1),
+        in_channels: int = 3,
+    ) -> None:
+        super().__init__()
+        self.stem = AtrousConv(
+            in_channels,
+            WIDTHS[0],
+            kernel=7,
+            stride=2,
+            epsilon=conventions.backbone_epsilon,
+            padding=conventions.conv_padding,
+            activation=nn.ReLU(),
+        )
+        self.pool = MaxPool(conventions.pool_padding)
+        self._units = _block_units(BLOCK_UNITS[depth], multi_grid=multi_grid, stride_unit=conventions.stride_unit)
+        self.units = nn.ModuleList()
+        channels = WIDTHS[0]
+        for block, count in enumerate(BLOCK_UNITS[depth]):
+            for _ in range(count):
+                stride = self._units[len(self.units)].stride
+                self.units.append(Bottleneck(channels, WIDTHS[block], stride=stride, conventions=conventions))
+                channels = WIDTHS[block] * EXPANSION
+        self.low_channels = WIDTHS[0] * EXPANSION
+        self.high_channels = channels
+        self.plan(output_stride=output_stride)
+
+    def plan(self, *, output_stride: int) -> None:
+        """Set stride and rate of every unit (stem and pooling always stride)."""
+        self.planned = plan_units(self._units, entry_stride=4, output_stride=output_stride)
+        for unit, planned in zip(self.units, self.planned, strict=True):
+            unit.plan(stride=planned.stride, rate=planned.rate)
+
+    def forward(self, image: Float[Tensor, "b c h w"]) -> Features:
+        """Normalised image to features: low 256 channels at output stride 4, high 2048."""
+        x = self.pool(self.stem(image))
+        for unit in self.units[:LOW_UNIT]:
+            x = unit(x)
+        low = self.units[LOW_UNIT].residual(x)
+        x = self.units[LOW_UNIT].merged(x, low)
+        for unit in self.units[LOW_UNIT + 1 :]:
+            x = unit(x)
+        return Features(low=low, high=x)
+
+
+def _block_units(counts: tuple[int, ...], *, multi_grid: tuple[int, int, int], stride_unit: str) -> tuple[Unit, ...]:
+    """The units of block1..block4 with their strides and unit rates.
+
+    A block hands the next one half its size: in the official code the last unit of blocks 1-3 strides, in torchvision
+    the first unit of blocks 2-4.
+    """
+    last_block = len(counts) - 1
+    units = []
+    for block, count in enumerate(counts):
+        for position in range(count):
+            ends_block = stride_unit == "last" and position == count - 1 and block < last_block
+            opens_block = stride_unit == "first" and position == 0 and block > 0
+            unit_rate = multi_grid[position] if block == last_block else 1
+            units.append(
+                Unit(f"block{block + 1}/unit_{position + 1}", 2 if ends_block or opens_block else 1, unit_rate)
+            )
+    return tuple(units)

@@ -1,0 +1,139 @@
+"""A model as data: every switch of both papers, and nothing that contradicts another."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from atrous.errors import InputError
+from atrous.model.conventions import TENSORFLOW, Conventions
+from atrous.model.stride_plan import aspp_rates, check_output_stride
+
+Layer = tuple[int, int, bool]
+"""(kernel, channels, separable) of a convolution in a head or decoder."""
+
+
+@dataclass(frozen=True)
+class MobileNetV2Config:
+    """MobileNetV2.
+
+    Attributes:
+        depth_multiplier: Scales the width of all layers.
+        channel_divisor: Widths are rounded to multiples of this: ImageNet's weights use 8. None is DeepLab's rule, 8 at
+            multiplier 1 and no rounding at any other.
+    """
+
+    kind: ClassVar = "mobilenet_v2"
+    depth_multiplier: float = 1.0
+    channel_divisor: int | None = None
+
+    def __post_init__(self) -> None:
+        """Reject widths that no layer can have."""
+        if not 0.01 <= self.depth_multiplier <= 8:
+            raise InputError(f"depth multiplier {self.depth_multiplier} is out of range; choose 0.01 to 8")
+        if self.channel_divisor is not None and not 1 <= self.channel_divisor <= 256:
+            raise InputError(f"channel divisor {self.channel_divisor} is out of range; choose 1 to 256")
+
+
+@dataclass(frozen=True)
+class ResNetConfig:
+    """ResNet with the 7x7 stem.
+
+    Attributes:
+        depth: 50 or 101.
+        multi_grid: Unit rates of the last block (DeepLabv3, section 3.2.1).
+    """
+
+    kind: ClassVar = "resnet"
+    depth: Literal[50, 101] = 50
+    multi_grid: tuple[int, int, int] = (1, 1, 1)
+
+    def __post_init__(self) -> None:
+        """Reject rates below 1."""
+        if min(self.multi_grid) < 1:
+            raise InputError(f"Multi_Grid {self.multi_grid} holds a rate below 1")
+
+
+BackboneConfig = MobileNetV2Config | ResNetConfig
+
+
+def _check_layers(layers: tuple[Layer, ...], name: str) -> None:
+    for kernel, channels, _ in layers:
+        if kernel < 1 or kernel % 2 == 0 or not 1 <= channels <= 65536:
+            raise InputError(f"{name} layer ({kernel}, {channels}) needs an odd kernel and 1 to 65536 channels")
+
+
+@dataclass(frozen=True)
+class ASPPConfig:
+    """Atrous spatial pyramid pooling.
+
+    Attributes:
+        rates: Of the 3x3 branches at output stride 16; they scale with it. () is the mobile head without them.
+        aspp_channels: Of every branch.
+        image_pooling: Whether the image-level branch exists.
+        separable: Whether the 3x3 branches are depthwise separable.
+        projection: (kernel, channels, separable) of each layer after the concatenation.
+        dropout: Probability after the projection (official code: 0.1; not in the papers).
+    """
+
+    rates: tuple[int, ...] = (6, 12, 18)
+    aspp_channels: int = 256
+    image_pooling: bool = True
+    separable: bool = False
+    projection: tuple[Layer, ...] = ((1, 256, False),)
+    dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        """Reject heads that cannot be built."""
+        if not 1 <= self.aspp_channels <= 65536 or not 0 <= self.dropout < 1:
+            raise InputError(
+                f"ASPP needs 1 to 65536 channels and a dropout in [0, 1); got {self.aspp_channels}, {self.dropout}"
+            )
+        _check_layers(self.projection, "projection")
+
+
+@dataclass(frozen=True)
+class DecoderConfig:
+    """The decoder of DeepLabv3+.
+
+    Attributes:
+        low_level_channels: What the low-level features are projected to.
+        refinement: (kernel, channels, separable) of each layer after the concatenation.
+    """
+
+    low_level_channels: int = 48
+    refinement: tuple[Layer, ...] = ((3, 256, False), (3, 256, False))
+
+    def __post_init__(self) -> None:
+        """Reject decoders that cannot be built."""
+        _check_layers(((1, self.low_level_channels, False), *self.refinement), "decoder")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """DeepLabv3 (no decoder) or DeepLabv3+.
+
+    Attributes:
+        backbone: Which network gives the features.
+        aspp: The head.
+        decoder: The decoder, or None for DeepLabv3.
+        conventions: How the weights expect to be run.
+        classes: Channels of the logits.
+        output_stride: Input size / size of the backbone's last map: 4, 8, 16 or 32.
+        in_channels: Channels of the image.
+    """
+
+    backbone: BackboneConfig
+    aspp: ASPPConfig = ASPPConfig()
+    decoder: DecoderConfig | None = None
+    conventions: Conventions = TENSORFLOW
+    classes: int = 21
+    output_stride: int = 16
+    in_channels: int = 3
+
+    def __post_init__(self) -> None:
+        """Reject contradictions before a layer is built."""
+        check_output_stride(self.output_stride)
+        aspp_rates(self.aspp.rates, output_stride=self.output_stride)
+        if not 1 <= self.classes <= 32767:
+            raise InputError(f"{self.classes} classes are out of range; choose 1 to 32767")
+        if not 1 <= self.in_channels <= 1024:
+            raise InputError(f"{self.in_channels} image channels are out of range; choose 1 to 1024")

@@ -1,0 +1,57 @@
+"""Everything on which TensorFlow's and PyTorch's DeepLab weights disagree, as one value that is stored with the weights."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from atrous.errors import InputError
+
+Padding = Literal["symmetric", "same"]
+
+
+@dataclass(frozen=True)
+class Conventions:
+    """How a set of weights expects to be run.
+
+    Attributes:
+        conv_padding: Of strided convolutions: the same on both sides, or TensorFlow's SAME, which on even sizes pads
+            bottom and right only and so samples another grid.
+        pool_padding: The same choice for the max pooling of a ResNet's stem.
+        align_corners: Whether resizing aligns the corner pixels' centres (all of the official code) or their edges.
+        fit: What happens to a size that is not output stride * k + 1: padded below and right with zeros after
+            normalisation, or nothing (parity with systems that do not pad).
+        stride_unit: Which unit of a ResNet block strides (last in the official code, first in torchvision).
+        backbone_epsilon: Added to the variance in the backbone's batch norms.
+        head_epsilon: The same in ASPP and decoder.
+        input_mean: Subtracted from pixel values 0..255; one number, or one for each of red, green, blue.
+        input_std: What is left is divided by this; same form.
+    """
+
+    conv_padding: Padding = "symmetric"
+    pool_padding: Padding = "symmetric"
+    align_corners: bool = True
+    fit: Literal["os*k+1", "none"] = "os*k+1"
+    stride_unit: Literal["first", "last"] = "last"
+    backbone_epsilon: float = 1e-5
+    head_epsilon: float = 1e-5
+    input_mean: tuple[float, ...] = (127.5,)
+    input_std: tuple[float, ...] = (127.5,)
+
+    def __post_init__(self) -> None:
+        """Reject values no network can run with."""
+        if len(self.input_mean) not in (1, 3) or len(self.input_std) not in (1, 3):
+            raise InputError("input mean and std are one number each, or one for each of red, green and blue")
+        if min(self.input_std) <= 0 or min(self.backbone_epsilon, self.head_epsilon) <= 0:
+            raise InputError("input std and the epsilons of batch norm must be positive")
+
+
+TENSORFLOW = Conventions(conv_padding="same", pool_padding="same", backbone_epsilon=1e-3)
+"""The official code: x / 127.5 - 1, SAME padding, aligned corners, epsilon 1e-3 (MobileNetV2, Xception) and 1e-5 (heads)."""
+
+PYTORCH = Conventions(
+    align_corners=False,
+    fit="none",
+    stride_unit="first",
+    input_mean=(123.675, 116.28, 103.53),
+    input_std=(58.395, 57.12, 57.375),
+)
+"""torchvision: ImageNet mean and standard deviation, symmetric padding, corners not aligned, epsilon 1e-5."""

@@ -1,0 +1,47 @@
+"""The decoder of DeepLabv3+ (section 3.1 and Figure 2)."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from atrous.model.config import Layer
+from atrous.model.layers import conv_layer, conv_layers
+
+
+class Decoder(nn.Module):
+    """Low-level features projected to few channels, joined with the upsampled encoder output, refined.
+
+    Args:
+        low_channels: Channels of the backbone's low map.
+        encoder_channels: Channels of the encoder output.
+        low_level_channels: What the low map is projected to (48 is the best of Table 1).
+        refinement: Layers after the concatenation (two 3x3 with 256 channels are the best of Table 2).
+        align_corners: Of the upsampling.
+        epsilon: Of the batch norms.
+    """
+
+    def __init__(
+        self,
+        low_channels: int,
+        encoder_channels: int,
+        *,
+        low_level_channels: int = 48,
+        refinement: Sequence[Layer] = ((3, 256, False), (3, 256, False)),
+        align_corners: bool = True,
+        epsilon: float = 1e-5,
+    ) -> None:
+        super().__init__()
+        self.align_corners = align_corners
+        self.low_level = conv_layer(low_channels, (1, low_level_channels, False), epsilon=epsilon)
+        joined = encoder_channels + low_level_channels
+        self.refine = conv_layers(joined, refinement, epsilon=epsilon)
+        self.out_channels = refinement[-1][1] if refinement else joined
+
+    def forward(self, low: Float[Tensor, "b l h4 w4"], encoded: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k h4 w4"]:
+        """Refined features at output stride 4."""
+        size = low.shape[-2:]
+        encoded = F.interpolate(encoded, size=size, mode="bilinear", align_corners=self.align_corners)
+        return self.refine(torch.cat([encoded, self.low_level(low)], dim=1))

@@ -1,0 +1,99 @@
+"""DeepLabv3 (arXiv 1706.05587, Figure 5) and DeepLabv3+ (arXiv 1802.02611, Figure 2)."""
+
+import copy
+from dataclasses import replace
+from itertools import chain
+from typing import Self
+
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from atrous.model.aspp import ASPP
+from atrous.model.backbones.features import Backbone
+from atrous.model.config import ModelConfig
+from atrous.model.decoder import Decoder
+from atrous.model.preprocess import Preprocess
+from atrous.model.stride_plan import Size
+from atrous.ops.upsample import Upsampling, upsample
+
+Images = UInt8[Tensor, "b c h w"] | Float[Tensor, "b c h w"]
+"""RGB (or other channels), values 0..255, any size from 1x1."""
+
+
+class DeepLab(nn.Module):
+    """What both papers share; abstract: `forward` belongs to `DeepLabV3` and `DeepLabV3Plus`.
+
+    Calling a model gives *coarse* logits `[b, classes, h / s, w / s]`. `upsampling(size)` says how they lie over the
+    image, for `atrous.ops`; `logits(images)` upsamples them where somebody really wants them at full size.
+    """
+
+    def __init__(
+        self, config: ModelConfig, preprocess: Preprocess, backbone: Backbone, aspp: ASPP, *, features: int
+    ) -> None:
+        """`config` says what the parts were built from; `features` is the number of channels the classifier sees."""
+        super().__init__()
+        self.config = config
+        self.preprocess = preprocess
+        self.backbone = backbone
+        self.aspp = aspp
+        self.classifier = nn.Conv2d(features, config.classes, 1)
+
+    @property
+    def output_stride(self) -> int:
+        """Input size / size of the backbone's last map; setting it replans backbone and ASPP of this very module."""
+        return self.config.output_stride
+
+    @output_stride.setter
+    def output_stride(self, output_stride: int) -> None:
+        config = replace(self.config, output_stride=output_stride)  # refuses before anything has changed
+        self.backbone.plan(output_stride=output_stride)
+        self.aspp.plan(output_stride=output_stride)
+        self.config = config
+
+    def replanned(self, *, output_stride: int) -> Self:
+        """A second module over the same parameters and statistics, with strides and rates for another output stride.
+
+        Raises:
+            InputError: If the network cannot run at this output stride.
+        """
+        tensors = {id(tensor): tensor for tensor in chain(self.parameters(), self.buffers())}
+        twin = copy.deepcopy(self, tensors)
+        twin.output_stride = output_stride
+        return twin
+
+    def upsampling(self, size: Size) -> Upsampling:
+        """How the coarse logits of an image of this size (height, width) lie over it."""
+        fitted = self.preprocess.fitted(size, output_stride=self.output_stride)
+        return Upsampling(size=fitted, align_corners=self.config.conventions.align_corners, crop=size)
+
+    def logits(self, images: Images) -> Float[Tensor, "b k h w"]:
+        """Logits at full size: as large as classes * h * w floats."""
+        return upsample(self(images), **self.upsampling(tuple(images.shape[-2:]))._asdict())
+
+
+class DeepLabV3(DeepLab):
+    """Backbone with atrous rates -> ASPP -> 1x1 logits."""
+
+    def __init__(self, config: ModelConfig, preprocess: Preprocess, backbone: Backbone, aspp: ASPP) -> None:
+        super().__init__(config, preprocess, backbone, aspp, features=aspp.out_channels)
+
+    def forward(self, images: Images) -> Float[Tensor, "b k h w"]:
+        """Coarse logits at the output stride."""
+        features = self.backbone(self.preprocess(images, output_stride=self.output_stride))
+        return self.classifier(self.aspp(features.high))
+
+
+class DeepLabV3Plus(DeepLab):
+    """DeepLabV3 as the encoder, then the decoder over low-level features -> 1x1 logits."""
+
+    def __init__(
+        self, config: ModelConfig, preprocess: Preprocess, backbone: Backbone, aspp: ASPP, decoder: Decoder
+    ) -> None:
+        super().__init__(config, preprocess, backbone, aspp, features=decoder.out_channels)
+        self.decoder = decoder
+
+    def forward(self, images: Images) -> Float[Tensor, "b k h4 w4"]:
+        """Coarse logits at output stride 4."""
+        features = self.backbone(self.preprocess(images, output_stride=self.output_stride))
+        encoded = self.aspp(features.high)
+        return self.classifier(self.decoder(features.low, encoded))

@@ -1,0 +1,27 @@
+"""Layers of heads and decoders from their (kernel, channels, separable)."""
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from atrous.model.atrous import AtrousConv, SeparableAtrousConv
+from atrous.model.config import Layer
+
+
+def conv_layer(in_channels: int, layer: Layer, *, rate: int = 1, epsilon: float) -> AtrousConv | SeparableAtrousConv:
+    """One layer of a head or decoder from its (kernel, channels, separable), with ReLU."""
+    kernel, channels, separable = layer
+    if separable:
+        return SeparableAtrousConv(
+            in_channels, channels, kernel=kernel, rate=rate, epsilon=epsilon, activation=nn.ReLU()
+        )
+    return AtrousConv(in_channels, channels, kernel=kernel, rate=rate, epsilon=epsilon, activation=nn.ReLU())
+
+
+def conv_layers(in_channels: int, layers: Sequence[Layer], *, epsilon: float) -> nn.Sequential:
+    """Layers in sequence."""
+    stack = nn.Sequential()
+    for layer in layers:
+        stack.append(conv_layer(in_channels, layer, epsilon=epsilon))
+        in_channels = layer[1]
+    return stack

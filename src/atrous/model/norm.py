@@ -1,0 +1,60 @@
+"""Batch norm that survives a single value per channel and can be frozen (DeepLabv3, section 4.1)."""
+
+import logging
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+_log = logging.getLogger(__name__)
+_told = False
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """`nn.BatchNorm2d`, except where it cannot or must not use the statistics of the batch.
+
+    * One value per channel (b * h * w == 1, as in image pooling on a batch of one) has no variance: in training it is
+      normalised with the running statistics, which stay as they are; said once in the log.
+    * `frozen` (stage 2 of the papers' protocol): the running statistics are used and never move. Scale and shift stay
+      trainable, as in the official code; to fix them too, switch off their `requires_grad`.
+    """
+
+    frozen = False
+
+    def forward(self, input: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:  # noqa: A002
+        """Normalise each channel."""
+        if not self.training:
+            return super().forward(input)
+        single = input.shape[0] * input.shape[2] * input.shape[3] == 1
+        if not (self.frozen or single):
+            return super().forward(input)
+        if single and not self.frozen:
+            _tell_once()
+        mean, variance = self.running_mean, self.running_var
+        return F.batch_norm(input, mean, variance, self.weight, self.bias, training=False, eps=self.eps)
+
+
+def _tell_once() -> None:
+    global _told
+    if not _told:
+        _told = True
+        _log.warning("a batch norm saw one value per channel (batch of one): it uses its running statistics")
+
+
+def norms(model: nn.Module) -> list[BatchNorm]:
+    """All batch norms of a model, in its own order."""
+    return [module for module in model.modules() if isinstance(module, BatchNorm)]
+
+
+def set_norm_momentum(model: nn.Module, momentum: float) -> None:
+    """Share (0..1) of each new batch in the running statistics: 1 - decay in TensorFlow's terms."""
+    for norm in norms(model):
+        norm.momentum = momentum
+
+
+def freeze_norms(model: nn.Module, *, affine: bool = False) -> None:
+    """Fix the running statistics; with `affine` also scale and shift."""
+    for norm in norms(model):
+        norm.frozen = True
+        if affine:
+            norm.requires_grad_(requires_grad=False)

@@ -1,0 +1,41 @@
+"""What happens to an image before the first layer: scaling, and padding to a size that the network resolves evenly."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from atrous.model.conventions import Conventions
+from atrous.model.stride_plan import Size, fitted_size
+
+
+class Preprocess(nn.Module):
+    """Normalisation as part of the model, so that no caller can forget it.
+
+    Args:
+        conventions: Input mean and standard deviation, and the rule for sizes (`fit`).
+        in_channels: Of the image; with other than three channels the mean of the three constants is used for all.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, conventions: Conventions, *, in_channels: int) -> None:
+        super().__init__()
+        self.fits = conventions.fit == "os*k+1"
+        for name, constants in (("mean", conventions.input_mean), ("std", conventions.input_std)):
+            values = constants if len(constants) == in_channels else [sum(constants) / len(constants)] * in_channels
+            self.register_buffer(name, torch.tensor(values).view(1, -1, 1, 1), persistent=False)
+
+    def fitted(self, size: Size, *, output_stride: int) -> Size:
+        """The size that the network works on for an image of this size (height, width)."""
+        return fitted_size(size, output_stride=output_stride) if self.fits else size
+
+    def forward(
+        self, images: UInt8[Tensor, "b c h w"] | Float[Tensor, "b c h w"], *, output_stride: int
+    ) -> Float[Tensor, "b c H W"]:
+        """Scale pixel values 0..255, then pad below and right with zeros (the mean pixel) where the size is to fit."""
+        scaled = (images.to(self.mean.dtype) - self.mean) / self.std
+        height, width = images.shape[-2:]
+        fitted_height, fitted_width = self.fitted((height, width), output_stride=output_stride)
+        return F.pad(scaled, (0, fitted_width - width, 0, fitted_height - height))

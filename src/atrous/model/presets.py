@@ -1,0 +1,152 @@
+"""From configuration to network, and the models that the papers name."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from torch import nn
+
+from atrous.errors import InputError
+from atrous.model.aspp import ASPP
+from atrous.model.backbones.features import Backbone
+from atrous.model.backbones.mobilenet_v2 import MobileNetV2
+from atrous.model.backbones.resnet import ResNet
+from atrous.model.config import ASPPConfig, DecoderConfig, MobileNetV2Config, ModelConfig, ResNetConfig
+from atrous.model.conventions import PYTORCH, TENSORFLOW
+from atrous.model.decoder import Decoder
+from atrous.model.deeplab import DeepLabV3, DeepLabV3Plus
+from atrous.model.preprocess import Preprocess
+
+_SEPARABLE_DECODER = DecoderConfig(refinement=((3, 256, True), (3, 256, True)))
+
+PRESETS: Mapping[str, ModelConfig] = {
+    "deeplabv3_mobilenet_v2": ModelConfig(MobileNetV2Config(), aspp=ASPPConfig(rates=()), conventions=TENSORFLOW),
+    "deeplabv3_mobilenet_v2_aspp": ModelConfig(MobileNetV2Config(), conventions=TENSORFLOW),
+    "deeplabv3_resnet50": ModelConfig(ResNetConfig(depth=50), conventions=PYTORCH),
+    "deeplabv3_resnet101": ModelConfig(ResNetConfig(depth=101), conventions=PYTORCH),
+    "deeplabv3plus_mobilenet_v2": ModelConfig(
+        MobileNetV2Config(), aspp=ASPPConfig(separable=True), decoder=_SEPARABLE_DECODER, conventions=TENSORFLOW
+    ),
+    "deeplabv3plus_resnet50": ModelConfig(ResNetConfig(depth=50), decoder=DecoderConfig(), conventions=PYTORCH),
+    "deeplabv3plus_resnet101": ModelConfig(ResNetConfig(depth=101), decoder=DecoderConfig(), conventions=PYTORCH),
+}
+"""The configuration of every named model, at 21 classes and output stride 16."""
+
+
+def preset(name: str) -> ModelConfig:
+    """The configuration of a named model.
+
+    Raises:
+        InputError: If there is none of this name; the message lists them.
+    """
+    if name not in PRESETS:
+        raise InputError(f"unknown model {name!r}; known: {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+def build_backbone(config: ModelConfig) -> Backbone:
+    """The backbone alone."""
+    common: dict[str, Any] = {
+        "conventions": config.conventions,
+        "output_stride": config.output_stride,
+        "in_channels": config.in_channels,
+    }
+    match config.backbone:
+        case MobileNetV2Config(depth_multiplier=depth_multiplier, channel_divisor=divisor):
+            return MobileNetV2(depth_multiplier=depth_multiplier, channel_divisor=divisor, **common)
+        case ResNetConfig(depth=depth, multi_grid=multi_grid):
+            return ResNet(depth=depth, multi_grid=multi_grid, **common)
+
+
+def build(config: ModelConfig) -> DeepLabV3 | DeepLabV3Plus:
+    """A model with fresh weights.
+
+    Raises:
+        InputError: If the configuration contradicts itself.
+    """
+    conventions, head = config.conventions, config.aspp
+    preprocess = Preprocess(conventions, in_channels=config.in_channels)
+    backbone = build_backbone(config)
+    aspp = ASPP(
+        backbone.high_channels,
+        rates=head.rates,
+        channels=head.aspp_channels,
+        image_pooling=head.image_pooling,
+        separable=head.separable,
+        projection=head.projection,
+        dropout=head.dropout,
+        output_stride=config.output_stride,
+        epsilon=conventions.head_epsilon,
+    )
+    if config.decoder is None:
+        model = DeepLabV3(config, preprocess, backbone, aspp)
+    else:
+        decoder = Decoder(
+            backbone.low_channels,
+            aspp.out_channels,
+            low_level_channels=config.decoder.low_level_channels,
+            refinement=config.decoder.refinement,
+            align_corners=conventions.align_corners,
+            epsilon=conventions.head_epsilon,
+        )
+        model = DeepLabV3Plus(config, preprocess, backbone, aspp, decoder)
+    _initialize(model)
+    return model
+
+
+def _initialize(model: DeepLabV3 | DeepLabV3Plus) -> None:
+    """He initialisation, which batch norm makes equivalent to the official code's; its logits, standard deviation 0.01."""
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+    nn.init.trunc_normal_(model.classifier.weight, std=0.01)
+    nn.init.zeros_(model.classifier.bias)
+
+
+def _build_preset(name: str, *, classes: int, output_stride: int, in_channels: int) -> Any:
+    return build(replace(PRESETS[name], classes=classes, output_stride=output_stride, in_channels=in_channels))
+
+
+def deeplabv3_mobilenet_v2(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3:
+    """The official mobile model: image pooling and a 1x1 branch only (MobileNetV2 paper, Table 7, 2.11 M parameters)."""
+    return _build_preset(
+        "deeplabv3_mobilenet_v2", classes=classes, output_stride=output_stride, in_channels=in_channels
+    )
+
+
+def deeplabv3_mobilenet_v2_aspp(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3:
+    """MobileNetV2 with the full ASPP (MobileNetV2 paper, Table 7, 4.52 M parameters)."""
+    return _build_preset(
+        "deeplabv3_mobilenet_v2_aspp", classes=classes, output_stride=output_stride, in_channels=in_channels
+    )
+
+
+def deeplabv3_resnet50(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3:
+    """ResNet-50 with the 7x7 stem and torchvision's conventions."""
+    return _build_preset("deeplabv3_resnet50", classes=classes, output_stride=output_stride, in_channels=in_channels)
+
+
+def deeplabv3_resnet101(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3:
+    """ResNet-101 with the 7x7 stem and torchvision's conventions."""
+    return _build_preset("deeplabv3_resnet101", classes=classes, output_stride=output_stride, in_channels=in_channels)
+
+
+def deeplabv3plus_mobilenet_v2(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3Plus:
+    """MobileNetV2, separable ASPP and decoder (DeepLabv3+, section 3.1, on the backbone of the mobile models)."""
+    return _build_preset(
+        "deeplabv3plus_mobilenet_v2", classes=classes, output_stride=output_stride, in_channels=in_channels
+    )
+
+
+def deeplabv3plus_resnet50(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3Plus:
+    """ResNet-50 with the 7x7 stem and the decoder."""
+    return _build_preset(
+        "deeplabv3plus_resnet50", classes=classes, output_stride=output_stride, in_channels=in_channels
+    )
+
+
+def deeplabv3plus_resnet101(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3Plus:
+    """ResNet-101 with the 7x7 stem and the decoder (DeepLabv3+, Table 3, which has the beta stem)."""
+    return _build_preset(
+        "deeplabv3plus_resnet101", classes=classes, output_stride=output_stride, in_channels=in_channels
+    )

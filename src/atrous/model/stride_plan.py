@@ -1,0 +1,95 @@
+"""Strides and atrous rates as integers, before any layer exists (DeepLabv3, sections 3.1 and 3.2).
+
+A classification network halves its feature map unit by unit. To keep the map at a wanted output stride, each unit that
+would go below it gives up its stride, and all *later* units multiply their rate by the stride that was given up.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from atrous.errors import InputError
+
+OUTPUT_STRIDES = (4, 8, 16, 32)
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit of the classification network: its stride there, and its rate within a Multi_Grid (section 3.2.1)."""
+
+    name: str
+    stride: int = 1
+    unit_rate: int = 1
+
+
+@dataclass(frozen=True)
+class PlannedUnit:
+    """A unit as it runs: `stride` and atrous `rate` of its spatial convolution, `output_stride` after it."""
+
+    name: str
+    stride: int
+    rate: int
+    output_stride: int
+
+
+def check_output_stride(output_stride: int) -> None:
+    """Raise InputError unless a network without added cascade blocks can run at this output stride."""
+    if output_stride not in OUTPUT_STRIDES:
+        choices = ", ".join(map(str, OUTPUT_STRIDES))
+        raise InputError(f"output stride {output_stride} is impossible; choose one of {choices}")
+
+
+def plan_units(units: Sequence[Unit], *, entry_stride: int, output_stride: int) -> tuple[PlannedUnit, ...]:
+    """Stride and rate of every unit at an output stride.
+
+    A unit that gives up its stride keeps the rate of the units before it; only later ones get the larger rate
+    (the official code's bookkeeping, which torchvision shares).
+
+    Args:
+        units: In the order of the forward pass.
+        entry_stride: Input size / size of the map that enters the first unit.
+        output_stride: Input size / size of the map that leaves the last unit.
+
+    Raises:
+        InputError: If the output stride is none that the network can run at.
+    """
+    check_output_stride(output_stride)
+    current, rate = entry_stride, 1
+    planned: list[PlannedUnit] = []
+    for unit in units:
+        if current * unit.stride <= output_stride:
+            current *= unit.stride
+            planned.append(PlannedUnit(unit.name, unit.stride, rate * unit.unit_rate, current))
+        else:
+            planned.append(PlannedUnit(unit.name, 1, rate * unit.unit_rate, current))
+            rate *= unit.stride
+    if current != output_stride:
+        raise InputError(
+            f"output stride {output_stride} is out of reach; this network goes from {entry_stride} to {current}"
+        )
+    return tuple(planned)
+
+
+def aspp_rates(rates_at_16: Sequence[int], *, output_stride: int) -> tuple[int, ...]:
+    """Rates of the ASPP branches: given for output stride 16, doubled at 8, halved at 32 (section 3.3).
+
+    Raises:
+        InputError: If a rate would not be a positive integer.
+    """
+    for rate in rates_at_16:
+        if rate < 1 or rate * 16 % output_stride:
+            raise InputError(
+                f"ASPP rate {rate} (at output stride 16) has no whole counterpart at output stride {output_stride}; "
+                f"choose multiples of {max(output_stride // 16, 1)}"
+            )
+    return tuple(rate * 16 // output_stride for rate in rates_at_16)
+
+
+def fitted_size(size: Size, *, output_stride: int) -> Size:
+    """The smallest size of the form output_stride * k + 1, k >= 0, that holds `size` (height, width in pixels).
+
+    On such sizes the corners of image and feature map coincide (513 -> 257 -> 129 -> 65 -> 33).
+    """
+    height, width = (-(-(length - 1) // output_stride) * output_stride + 1 for length in size)
+    return height, width

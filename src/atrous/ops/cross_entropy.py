@@ -1,0 +1,34 @@
+"""The papers' loss: logits are upsampled, labels stay as they are (DeepLabv3, section 4.1 and Table 8)."""
+
+import torch.nn.functional as F
+from jaxtyping import Float, Integer
+from torch import Tensor
+
+from atrous.ops.upsample import Size, upsample
+
+
+def upsample_cross_entropy(
+    logits: Float[Tensor, "b k h w"],
+    target: Integer[Tensor, "b H W"],
+    *,
+    size: Size,
+    align_corners: bool,
+    crop: Size | None = None,
+    ignore: int = 255,
+    class_weights: Float[Tensor, " k"] | None = None,
+) -> Float[Tensor, ""]:
+    """Cross entropy of the upsampled logits, in nats: weighted sum over labelled pixels / number of labelled pixels.
+
+    The divisor is the count, as in the official code, not the sum of weights. Without a labelled pixel it is 0.
+
+    Args:
+        logits: Coarse logits.
+        target: Class ids at full size, or `ignore`.
+        size: See `Upsampling`, as `align_corners` and `crop`.
+        ignore: Label value without a say.
+        class_weights: One factor per class.
+    """
+    full = upsample(logits, size=size, align_corners=align_corners, crop=crop).float()
+    labels = target.long()
+    total = F.cross_entropy(full, labels, weight=class_weights, ignore_index=ignore, reduction="sum")
+    return total / (labels != ignore).sum().clamp(min=1)

@@ -1,0 +1,98 @@
+"""Frozen dataclasses to plain JSON values and back, strictly: what a configuration file may hold is what the types say."""
+
+import dataclasses
+import types
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from atrous.errors import InputError
+
+T = TypeVar("T")
+
+
+def to_plain(value: Any) -> Any:
+    """Dataclasses become dicts (with their `kind` where the class has one), tuples become lists, the rest stays."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        kind = getattr(type(value), "kind", None)
+        return fields if kind is None else {"kind": kind, **fields}
+    if isinstance(value, tuple | list):
+        return [to_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    return value
+
+
+def from_plain(kind: type[T], data: Any, *, where: str) -> T:
+    """Build the dataclass `kind` from plain values.
+
+    Args:
+        kind: A dataclass whose fields are numbers, strings, Literals, tuples, dataclasses, or unions of these.
+        data: What a JSON reader returned.
+        where: Names the file in error messages.
+
+    Raises:
+        InputError: On unknown or missing fields and on values of another type, naming the field.
+    """
+    return _read(kind, data, where)
+
+
+def _read(kind: Any, data: Any, where: str) -> Any:
+    origin = get_origin(kind)
+    if dataclasses.is_dataclass(kind):
+        return _read_dataclass(kind, data, where)
+    if origin in (Union, types.UnionType):
+        return _read_union(get_args(kind), data, where)
+    if origin is Literal:
+        if any(data == choice and type(data) is type(choice) for choice in get_args(kind)):
+            return data
+        raise InputError(f"{where}: {data!r} is none of {', '.join(map(repr, get_args(kind)))}")
+    if origin is tuple:
+        return _read_tuple(get_args(kind), data, where)
+    if kind is float and isinstance(data, int) and not isinstance(data, bool):
+        return float(data)
+    expected = type(None) if kind is None else kind
+    if type(data) is not expected:
+        raise InputError(f"{where}: expected {expected.__name__}, found {data!r:.80}")
+    return data
+
+
+def _read_dataclass(kind: Any, data: Any, where: str) -> Any:
+    if not isinstance(data, dict):
+        raise InputError(f"{where}: expected an object with the fields of {kind.__name__}, found {data!r:.80}")
+    hints = get_type_hints(kind)
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    unknown = sorted(set(data) - set(fields) - {"kind"})
+    if unknown:
+        raise InputError(f"{where}: unknown field {unknown[0]!r:.80}; known: {', '.join(fields)}")
+    for name, field in fields.items():
+        optional = field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
+        if name not in data and not optional:
+            raise InputError(f"{where}: field {name!r} is missing")
+    return kind(**{name: _read(hints[name], data[name], f"{where}: {name}") for name in fields if name in data})
+
+
+def _read_union(members: tuple[Any, ...], data: Any, where: str) -> Any:
+    if isinstance(data, dict):
+        by_kind = {getattr(member, "kind", None): member for member in members if dataclasses.is_dataclass(member)}
+        member = by_kind.get(data.get("kind")) if len(by_kind) > 1 else next(iter(by_kind.values()), None)
+        if member is None:
+            raise InputError(f"{where}: kind {data.get('kind')!r:.80} is none of {', '.join(map(str, by_kind))}")
+        return _read(member, data, where)
+    for member in members:
+        if not dataclasses.is_dataclass(member):
+            try:
+                return _read(member, data, where)
+            except InputError:
+                continue
+    raise InputError(f"{where}: {data!r:.80} does not fit")
+
+
+def _read_tuple(items: tuple[Any, ...], data: Any, where: str) -> tuple[Any, ...]:
+    if not isinstance(data, list | tuple):
+        raise InputError(f"{where}: expected a list, found {data!r:.80}")
+    if len(items) == 2 and items[1] is Ellipsis:
+        return tuple(_read(items[0], item, where) for item in data)
+    if len(items) != len(data):
+        raise InputError(f"{where}: expected {len(items)} values, found {len(data)}")
+    return tuple(_read(item, value, where) for item, value in zip(items, data, strict=True))
