@@ -1,0 +1,1 @@
+"""Weights: our own archive, the official TFLite files, and where to get them."""

@@ -1,0 +1,195 @@
+"""The official MobileNetV2 files, layer by layer: TensorFlow's scope of every convolution beside our layer.
+
+The map is total: a convolution that is neither mapped nor named as skipped, a layer that nothing fills, or one whose
+shape, stride, rate, activation or place in the graph differs from the file is an error that says which.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from math import prod
+
+from torch import nn
+
+from atrous.errors import InputError
+from atrous.model.aspp import ASPP, ImagePooling
+from atrous.model.atrous import AtrousConv
+from atrous.model.backbones.mobilenet_v2 import STAGES, STEM_CHANNELS, InvertedResidual, MobileNetV2, scaled_channels
+from atrous.model.config import ASPPConfig, MobileNetV2Config, ModelConfig
+from atrous.model.conventions import TENSORFLOW, Conventions
+from atrous.model.deeplab import DeepLabV3
+from atrous.model.presets import build
+from atrous.weights.folded_convolution import Activation, FoldedConvolution, write
+from atrous.weights.tflite import TFLiteNetwork
+
+STEM = "MobilenetV2/Conv"
+UNITS = ("MobilenetV2/expanded_conv", *(f"MobilenetV2/expanded_conv_{number}" for number in range(1, 17)))
+IMAGE_POOLING, ASPP0, PROJECTION, LOGITS = HEAD = ("image_pooling", "aspp0", "concat_projection", "logits/semantic")
+IMAGENET_HEAD = ("MobilenetV2/Conv_1", "MobilenetV2/Logits/Conv2d_1c_1x1")
+"""The 1280 channels and the classes of ImageNet: DeepLab has neither."""
+
+_ACTIVATIONS: dict[type[nn.Module], Activation] = {nn.Identity: "none", nn.ReLU: "relu", nn.ReLU6: "relu6"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """One of our layers and the convolutions that must feed it (see `FoldedConvolution.inputs`)."""
+
+    layer: AtrousConv | nn.Conv2d
+    inputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ImportedBackbone:
+    """A backbone from a file.
+
+    Attributes:
+        backbone: In eval mode, at the file's output stride.
+        config: Its width.
+        conventions: How its weights expect to be run.
+        skipped: Names of the convolutions that belong to no backbone.
+    """
+
+    backbone: MobileNetV2
+    config: MobileNetV2Config
+    conventions: Conventions
+    skipped: tuple[str, ...]
+
+
+def import_backbone(network: TFLiteNetwork) -> ImportedBackbone:
+    """The MobileNetV2 of an ImageNet classifier or a DeepLabv3 file.
+
+    Raises:
+        InputError: If the file is anything else; the message shows the difference.
+    """
+    config, conventions = _backbone_config(network), _conventions(network)
+    backbone = MobileNetV2(
+        conventions=conventions,
+        output_stride=_output_stride(network),
+        depth_multiplier=config.depth_multiplier,
+        channel_divisor=config.channel_divisor,
+    )
+    skipped = tuple(layer.name for layer in network.convolutions if layer.name in HEAD + IMAGENET_HEAD)
+    _fill(_backbone_places(backbone), network, skipped=skipped)
+    return ImportedBackbone(backbone.eval(), config, conventions, skipped)
+
+
+def import_deeplab(network: TFLiteNetwork) -> DeepLabV3:
+    """The DeepLabv3 mobile model of a file, in eval mode, with the configuration that the file implies.
+
+    Raises:
+        InputError: If the file is anything else; the message shows the difference.
+    """
+    if any(layer.name in IMAGENET_HEAD for layer in network.convolutions):
+        raise InputError(f"{network.path}: an ImageNet classifier, which segments nothing; use it as backbone weights")
+    config = ModelConfig(
+        backbone=_backbone_config(network),
+        aspp=ASPPConfig(
+            rates=(), aspp_channels=_width(network, ASPP0), projection=((1, _width(network, PROJECTION), False),)
+        ),
+        conventions=_conventions(network),
+        classes=_width(network, LOGITS),
+        output_stride=_output_stride(network),
+    )
+    model = build(config)
+    assert isinstance(model, DeepLabV3)
+    assert isinstance(model.backbone, MobileNetV2)
+    places = _backbone_places(model.backbone) | _head_places(model.aspp, model.classifier)
+    _fill(places, network, skipped=())
+    return model.eval()
+
+
+def _backbone_places(backbone: MobileNetV2) -> dict[str, Place]:
+    """Every layer of the backbone by its name in the file."""
+    places = {STEM: Place(backbone.stem, ())}
+    arriving: tuple[str, ...] = (STEM,)
+    for scope, unit in zip(UNITS, backbone.units, strict=True):
+        expand, depthwise, project = f"{scope}/expand", f"{scope}/depthwise", f"{scope}/project"
+        assert isinstance(unit, InvertedResidual)
+        widened = arriving
+        if isinstance(unit.expand, AtrousConv):
+            places[expand] = Place(unit.expand, arriving)
+            widened = (expand,)
+        places[depthwise] = Place(unit.depthwise, widened)
+        places[project] = Place(unit.project, (depthwise,))
+        arriving = tuple(sorted((project, *arriving))) if unit.has_shortcut else (project,)
+    return places
+
+
+def _head_places(aspp: ASPP, classifier: nn.Conv2d) -> dict[str, Place]:
+    """Every layer of the mobile head (no 3x3 branches) by its name in the file."""
+    last = (f"{UNITS[-1]}/project",)
+    pooling, aspp0, projection = aspp.branches["image_pooling"], aspp.branches["aspp0"], aspp.projection[0]
+    assert isinstance(pooling, ImagePooling)
+    assert isinstance(aspp0, AtrousConv)
+    assert isinstance(projection, AtrousConv)
+    return {
+        IMAGE_POOLING: Place(pooling.project, last),
+        ASPP0: Place(aspp0, last),
+        PROJECTION: Place(projection, (IMAGE_POOLING, ASPP0)),
+        LOGITS: Place(classifier, (PROJECTION,)),
+    }
+
+
+def _fill(places: Mapping[str, Place], network: TFLiteNetwork, *, skipped: Collection[str]) -> None:
+    found = {layer.name: layer for layer in network.convolutions}
+    differences = [f"{name} is missing" for name in places if name not in found]
+    differences += [f"{name} is unknown" for name in found if name not in places and name not in skipped]
+    differences += [
+        f"{name} has {what} {theirs} where the model has {ours}"
+        for name, place in places.items()
+        if name in found
+        for what, ours, theirs in _compared(place, found[name])
+        if ours != theirs
+    ]
+    if differences:
+        shown, more = "; ".join(differences[:3]), len(differences) - 3
+        raise InputError(f"{network.path}: not an official MobileNetV2: {shown}{f'; and {more} more' * (more > 0)}")
+    for name, place in places.items():
+        write(found[name], place.layer)
+
+
+def _compared(place: Place, convolution: FoldedConvolution) -> list[tuple[str, object, object]]:
+    """What must agree: (its name, in our layer, in the file)."""
+    layer = place.layer
+    conv, activation = (layer.conv, layer.activation) if isinstance(layer, AtrousConv) else (layer, nn.Identity())
+    return [
+        ("a kernel of", tuple(conv.weight.shape), convolution.kernel.shape),
+        ("groups", conv.groups, convolution.groups),
+        ("stride", conv.stride[0], convolution.stride),
+        ("rate", conv.dilation[0], convolution.rate),
+        ("activation", _ACTIVATIONS[type(activation)], convolution.activation),
+        ("inputs", place.inputs, convolution.inputs),
+    ]
+
+
+def _conventions(network: TFLiteNetwork) -> Conventions:
+    return replace(
+        TENSORFLOW,
+        align_corners=network.corners_aligned is not False,
+        input_mean=network.input_mean,
+        input_std=network.input_std,
+    )
+
+
+def _backbone_config(network: TFLiteNetwork) -> MobileNetV2Config:
+    """Multiplier and rounding rule that give the file's widths: DeepLab's rule, or ImageNet's multiples of 8."""
+    file_widths = [_width(network, STEM), *(_width(network, f"{scope}/project") for scope in UNITS)]
+    widths = [STEM_CHANNELS, *(channels for _, channels, repeats, _ in STAGES for _ in range(repeats))]
+    multiplier = file_widths[-1] / widths[-1]
+    for divisor in (None, 8):
+        scaled = [scaled_channels(width, depth_multiplier=multiplier, divisor=divisor) for width in widths]
+        if scaled == file_widths:
+            return MobileNetV2Config(depth_multiplier=multiplier, channel_divisor=divisor)
+    raise InputError(f"{network.path}: layers of {file_widths} channels are no MobileNetV2 at any depth multiplier")
+
+
+def _output_stride(network: TFLiteNetwork) -> int:
+    return prod(layer.stride for layer in network.convolutions)
+
+
+def _width(network: TFLiteNetwork, name: str) -> int:
+    """Output channels of a convolution."""
+    for layer in network.convolutions:
+        if layer.name == name:
+            return len(layer.bias)
+    raise InputError(f"{network.path}: not an official MobileNetV2: {name} is missing")
