@@ -1,0 +1,65 @@
+"""Decoded samples kept in memory, so that training does not decode the same files again and again."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from atrous.data.dataset import DataSet
+from atrous.data.sample import Sample
+from atrous.labels import LabelSpace
+
+CACHE_BYTES = 2 * 2**30
+"""How much memory decoded samples may take: 2 GiB, 3100 frames of 480x360 with their labels."""
+
+
+class CachedDataSet:
+    """A data set whose first samples, as many as fit, are decoded once at construction.
+
+    Everything is in memory before any worker is forked, so all workers share one copy. The arrays are read-only.
+    """
+
+    def __init__(self, source: DataSet, *, limit: int = CACHE_BYTES) -> None:
+        self._source = source
+        self._kept: list[Sample] = []
+        room, step = limit, 4 * (os.cpu_count() or 1)
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            for start in range(0, len(source), step):
+                for sample in pool.map(source.__getitem__, range(start, min(start + step, len(source)))):
+                    room -= _frozen_bytes(sample)
+                    if room < 0:
+                        return
+                    self._kept.append(sample)
+
+    @property
+    def labels(self) -> LabelSpace:
+        """What the labels of every sample mean."""
+        return self._source.labels
+
+    @property
+    def name(self) -> str:
+        """What the data set is called in protocols."""
+        return self._source.name
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of the samples, in order."""
+        return self._source.names
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __getitem__(self, index: int) -> Sample:
+        """From memory, or from the files where memory did not reach."""
+        return self._kept[index] if 0 <= index < len(self._kept) else self._source[index]
+
+    def describe(self) -> dict[str, Any]:
+        """What a protocol says about this data."""
+        return self._source.describe()
+
+
+def _frozen_bytes(sample: Sample) -> int:
+    arrays = [sample.image] if sample.labels is None else [sample.image, sample.labels]
+    for array in arrays:
+        array.flags.writeable = False
+    return sum(array.nbytes for array in arrays)

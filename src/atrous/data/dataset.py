@@ -1,0 +1,66 @@
+"""What a data set is, and opening one by looking at its folder."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from atrous.data.camvid import is_camvid, open_camvid
+from atrous.data.folder import is_plain_folder, open_folder
+from atrous.data.sample import Sample
+from atrous.data.schema import SCHEMA_FILE, read_schema
+from atrous.errors import InputError
+from atrous.labels import LabelSpace
+
+
+class DataSet(Protocol):
+    """Labelled pictures in a fixed order."""
+
+    @property
+    def labels(self) -> LabelSpace:
+        """What the labels of every sample mean."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """What the data set is called in protocols."""
+        ...
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of the samples, in order."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Sample:
+        """A sample whose labels are class ids and the ignore value; raises InputError where files are bad."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """Name, split, how it was chosen, number of images, licence: the part of a protocol that is about the data."""
+        ...
+
+
+def open_data(path: Path, *, split: str, schema: Path | None = None) -> DataSet:
+    """Open a split of a folder: CamVid in the SegNet layout, or pictures and masks as `data/folder.py` tells.
+
+    Args:
+        path: The folder.
+        split: `train`, `val`, or what else the layout offers.
+        schema: A `schema.toml` elsewhere, for data that cannot be written to; otherwise the one in the folder counts.
+
+    Raises:
+        InputError: If the folder is missing or of no known layout, or anything in it contradicts itself.
+    """
+    if not path.is_dir():
+        raise InputError(f"no data folder {path}" if not path.exists() else f"{path} is not a folder of data")
+    beside = path / SCHEMA_FILE
+    meaning = read_schema(schema) if schema else read_schema(beside) if beside.exists() else None
+    if is_camvid(path):
+        return open_camvid(path, split=split, schema=meaning)
+    if is_plain_folder(path):
+        return open_folder(path, split=split, schema=meaning)
+    raise InputError(
+        f"{path} is of no known layout; expected are {path / 'images'} and {path / 'masks'}, "
+        f"or the same two folders inside {path / 'train'}, or CamVid's train.txt and trainannot"
+    )

@@ -1,0 +1,188 @@
+"""Reading pictures and masks of any mode; finding them by file, folder or pattern."""
+
+import glob
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Integer, UInt8
+from PIL import Image, ImageCms, ImageFile, ImageOps
+
+from atrous.errors import InputError
+
+IMAGE_SUFFIXES = frozenset(
+    {".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff",
+     ".webp"}
+)  # fmt: skip
+"""Lower-case suffixes that count as pictures where a folder or a pattern is searched."""
+
+MAX_PIXELS = 2**28
+"""Largest picture that is decoded unless the caller says otherwise: 16384 x 16384, 800 MB of RGB."""
+
+# Only formats that Pillow decodes by itself: its EPS reader, for one, would start Ghostscript.
+_FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+_SIXTEEN_BIT = ("I", "I;16", "I;16L", "I;16B", "I;16N")
+# Pillow stretches these greys to 0..255; in a mask they were class ids.
+_STRETCH = {"L;2": 85, "L;4": 17}
+_pillow_limit = threading.Lock()
+
+
+def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray, "h w 3"]:
+    """Read any picture as 8-bit RGB, the way a viewer shows it.
+
+    EXIF orientation is applied. Transparent pixels are composited on white. 16-bit grey is divided by 257, so that
+    65535 becomes 255. Of an animation or a stack the first picture is read.
+
+    Args:
+        path: The file.
+        max_pixels: Refuse pictures of more pixels before decoding them.
+
+    Raises:
+        InputError: If the file is missing, not a picture, damaged, too large, or holds floating-point values.
+    """
+    with _opened(path, max_pixels=max_pixels) as picture:
+        return np.array(_to_rgb(ImageOps.exif_transpose(picture), path=path))
+
+
+def read_labels(path: Path, *, max_pixels: int = MAX_PIXELS) -> Integer[np.ndarray, "h w"]:
+    """Read a mask whose pixel values are numbers: grey of 1 to 16 bits, palette indices, or RGB with R = G = B.
+
+    The colours of a palette are not looked at. An EXIF orientation is applied where the mask itself has one.
+
+    Args:
+        path: The file.
+        max_pixels: Refuse masks of more pixels before decoding them.
+
+    Returns:
+        uint8, or uint16 for deeper masks; values as they lie in the file.
+
+    Raises:
+        InputError: If the file is missing, not a picture, damaged, too large, or holds colours instead of numbers.
+    """
+    with _opened(path, max_pixels=max_pixels) as picture:
+        if picture.format == "JPEG":
+            raise InputError(f"{path} is a JPEG, whose compression alters class ids; save masks as PNG")
+        stretch = _STRETCH.get(_raw_mode(picture), 1)
+        values = np.array(ImageOps.exif_transpose(picture))
+        if values.ndim == 3 and picture.mode not in ("RGB", "RGBA", "LA", "PA"):
+            raise InputError(f"{path} is a picture of mode {picture.mode}, not class ids; save masks as 8-bit grey PNG")
+    if values.ndim == 3:
+        return _grey_plane(values, path=path)
+    if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65535:
+        raise InputError(f"{path} holds values outside the integers 0..65535; save class ids as 8- or 16-bit PNG")
+    return values.astype(np.uint16) if values.dtype.itemsize > 1 else values.astype(np.uint8) // stretch
+
+
+def image_files(patterns: Sequence[str | Path]) -> list[Path]:
+    """Expand files, folders and patterns to pictures, in natural order (`frame9` before `frame10`), each once.
+
+    A file is taken as it is. A folder gives the pictures directly in it. A pattern (`*`, `?`, `[..]`, `**` for any
+    depth of folders) gives the pictures it matches. Pictures are known by `IMAGE_SUFFIXES`; hidden files are left out.
+
+    Raises:
+        InputError: If one of the patterns gives no picture, or nothing was asked for.
+    """
+    if not patterns:
+        raise InputError("no input given; name a picture, a folder or a pattern such as 'photos/*.jpg'")
+    return sorted({path for pattern in patterns for path in _expand(pattern)}, key=natural_key)
+
+
+def natural_key(path: Path) -> list[str | int]:
+    """Sort key that compares runs of digits by value."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", path.as_posix())]
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a search of a folder counts this file: a picture by suffix, and not hidden."""
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+
+
+def _expand(pattern: str | Path) -> list[Path]:
+    path = Path(pattern)
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        found = [entry for entry in path.iterdir() if is_picture(entry)]
+        if not found:
+            raise InputError(f"no pictures directly in {path}; for those in its folders ask for '{path}/**/*'")
+        return found
+    found = [Path(match) for match in glob.glob(str(pattern), recursive=True) if is_picture(Path(match))]
+    if not found:
+        raise InputError(f"no picture matches {pattern}; check the spelling (a folder gives its pictures)")
+    return found
+
+
+@contextmanager
+def _opened(path: Path, *, max_pixels: int) -> Iterator[Image.Image]:
+    """The decoded picture; whatever goes wrong inside becomes one line about this file."""
+    if not path.exists():
+        raise InputError(f"no such file: {path}")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder, not a picture")
+    try:
+        # Pillow's own limit warns before it refuses, and is global; ours refuses at once, and is the caller's.
+        with _pillow_limit:
+            limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+            try:
+                picture = Image.open(path, formats=_FORMATS)
+            finally:
+                Image.MAX_IMAGE_PIXELS = limit
+        with picture:
+            if picture.width * picture.height > max_pixels:
+                raise InputError(
+                    f"{path} has {picture.width} x {picture.height} pixels, more than the limit of {max_pixels}; "
+                    "cut it into tiles or raise the limit"
+                )
+            yield picture
+    except InputError:
+        raise
+    except Image.UnidentifiedImageError as error:
+        raise InputError(f"{path} is not a picture of a known format ({', '.join(_FORMATS)})") from error
+    except Exception as error:  # damaged files make decoders raise nearly anything
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"cannot read {path}: {reason}; the file may be damaged, replace it") from error
+
+
+def _to_rgb(picture: Image.Image, *, path: Path) -> Image.Image:
+    if picture.mode == "RGB" and "transparency" not in picture.info:
+        return picture
+    if picture.mode == "F":
+        raise InputError(f"{path} holds floating-point values without a known range; save it with 8 or 16 bits")
+    if picture.mode in _SIXTEEN_BIT:
+        values = np.array(picture).astype(np.int64)
+        if values.min() < 0 or values.max() > 65535:
+            raise InputError(f"{path} holds values outside 0..65535; save it with 8 or 16 bits")
+        return Image.fromarray(((values + 128) // 257).astype(np.uint8)).convert("RGB")
+    if picture.mode == "LAB":
+        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        return ImageCms.profileToProfile(picture, lab, srgb, outputMode="RGB") or picture
+    if picture.has_transparency_data:
+        opaque = picture.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", opaque.size, "white"), opaque).convert("RGB")
+    return picture.convert("RGB")
+
+
+def _raw_mode(picture: Image.Image) -> str:
+    """How the pixels lie in the file; empty where the format does not say."""
+    if not isinstance(picture, ImageFile.ImageFile) or not picture.tile:
+        return ""
+    arguments = picture.tile[0][3]
+    first = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
+    return first if isinstance(first, str) else ""
+
+
+def _grey_plane(values: UInt8[np.ndarray, "h w c"], *, path: Path) -> UInt8[np.ndarray, "h w"]:
+    channels = values.shape[2]
+    color, alpha = (values[..., :-1], values[..., -1]) if channels in (2, 4) else (values, None)
+    if alpha is not None and alpha.min() < 255:
+        raise InputError(f"{path} has transparent pixels, whose class is unclear; save masks without alpha")
+    if (color != color[..., :1]).any():
+        found = len(np.unique(color.reshape(-1, color.shape[2]), axis=0))
+        raise InputError(
+            f"{path} is a colour picture ({found} colours), not class ids; save masks as 8-bit grey or palette PNG "
+            "whose pixel values are the class ids"
+        )
+    return np.ascontiguousarray(color[..., 0])

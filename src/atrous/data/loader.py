@@ -1,0 +1,149 @@
+"""The stream of training batches: a pure function of data, seed and batch number.
+
+Draw k of the stream is in epoch k // n, at place k % n of that epoch's permutation, with a random generator of its own.
+Batch t holds the draws t * b .. t * b + b - 1. So batch t is the same for any number of workers and after a resume, and
+no state needs to be saved but t. (The same release of numpy is presumed: it keeps bit streams, not distributions.)
+"""
+
+import functools
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Integer, UInt8
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from atrous.data.cache import CachedDataSet
+from atrous.data.dataset import DataSet
+from atrous.data.sample import Sample
+from atrous.data.transforms import Transform
+from atrous.errors import InputError
+
+_ORDER, _DRAW = 0, 1  # first words of the seeds of permutations and of draws, which must never coincide
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Transformed samples, stacked.
+
+    Attributes:
+        images: RGB, 0..255, channels last in memory.
+        labels: Class ids and ignore value; uint8 where they fit (the loss wants int64: `labels.long()` on the
+            device), otherwise int32.
+        names: The samples' names.
+    """
+
+    images: UInt8[Tensor, "b c h w"]
+    labels: Integer[Tensor, "b h w"]
+    names: tuple[str, ...]
+
+    def pin_memory(self) -> "Batch":
+        """A copy in page-locked memory; torch's loader calls it where there is a CUDA device."""
+        return Batch(self.images.pin_memory(), self.labels.pin_memory(), self.names)
+
+
+def training_batches(
+    dataset: DataSet,
+    transforms: Sequence[Transform],
+    *,
+    batch_size: int,
+    seed: int,
+    start: int,
+    stop: int,
+    workers: int,
+    cache: bool = True,
+) -> Iterator[Batch]:
+    """The batches `start` .. `stop - 1` of the stream.
+
+    Args:
+        dataset: Labelled samples.
+        transforms: Applied in order; the last result must have one size for all samples.
+        batch_size: Samples per batch.
+        seed: Names the stream, 0 or more.
+        start: First batch; where a resumed run left off.
+        stop: One past the last batch.
+        workers: Processes that decode and transform; 0 does it here.
+        cache: Keep decoded samples in memory, up to `CACHE_BYTES`.
+
+    Raises:
+        InputError: If the data set is empty, or a sample is unreadable, has stray labels, or none.
+    """
+    if not len(dataset):
+        raise InputError(f"data set {dataset.name} has no images to train on")
+    stream = _Stream(
+        CachedDataSet(dataset) if cache else dataset, transforms=tuple(transforms), batch_size=batch_size, seed=seed
+    )
+    loader = DataLoader(
+        stream,
+        batch_size=None,  # the stream makes whole batches
+        sampler=range(start, stop),
+        num_workers=workers,
+        pin_memory=torch.cuda.is_available(),
+        # Forked workers share the cache; elsewhere each gets a copy.
+        multiprocessing_context="fork" if workers and sys.platform == "linux" else None,
+    )
+    for batch in loader:
+        if isinstance(batch, InputError):
+            raise batch
+        yield batch
+
+
+def draw_generator(*, seed: int, draw: int) -> np.random.Generator:
+    """The generator of one draw of the stream."""
+    return _generator(seed, _DRAW, draw)
+
+
+def draw_index(*, seed: int, draw: int, size: int) -> int:
+    """Which of `size` samples a draw takes: every sample once per epoch, in an order of the epoch's own."""
+    epoch, place = divmod(draw, size)
+    return int(_permutation(seed, epoch, size)[place])
+
+
+class _Stream(Dataset[Batch | InputError]):
+    """Batches by number. Bad input is returned, not raised: torch would bury its line in a worker's traceback."""
+
+    def __init__(self, dataset: DataSet, *, transforms: tuple[Transform, ...], batch_size: int, seed: int) -> None:
+        self._dataset = dataset
+        self._transforms = transforms
+        self._batch_size = batch_size
+        self._seed = seed
+
+    def __getitem__(self, index: int) -> Batch | InputError:
+        first = index * self._batch_size
+        try:
+            return _stacked([self._sample(draw) for draw in range(first, first + self._batch_size)])
+        except InputError as error:
+            return error
+
+    def _sample(self, draw: int) -> Sample:
+        sample = self._dataset[draw_index(seed=self._seed, draw=draw, size=len(self._dataset))]
+        generator = draw_generator(seed=self._seed, draw=draw)
+        for transform in self._transforms:
+            sample = transform(sample, generator)
+        return sample
+
+
+def _stacked(samples: list[Sample]) -> Batch:
+    labels = []
+    for sample in samples:
+        if sample.labels is None:
+            raise InputError(f"{sample.name} has no labels; training needs a mask for every picture")
+        labels.append(sample.labels)
+    images = torch.from_numpy(np.stack([sample.image for sample in samples]))
+    return Batch(
+        images=images.permute(0, 3, 1, 2),
+        labels=torch.from_numpy(np.stack(labels)),
+        names=tuple(sample.name for sample in samples),
+    )
+
+
+@functools.lru_cache(maxsize=4)
+def _permutation(seed: int, epoch: int, size: int) -> Integer[np.ndarray, " n"]:
+    return _generator(seed, _ORDER, epoch).permutation(size)
+
+
+def _generator(*words: int) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(words)))

@@ -1,0 +1,194 @@
+"""What the numbers in masks mean: class names, colours, ignore value, and a table for other numbers.
+
+A `schema.toml` beside the data:
+
+    classes = ["background", "crack"]
+    colors = [[0, 0, 0], [220, 40, 40]]   # optional
+    ignore = 255                          # optional
+    [remap]                               # optional: value in the file = class id (or the ignore value)
+    0 = 0
+    128 = 1
+"""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Integer
+
+from atrous.errors import InputError
+from atrous.files import atomic_path
+from atrous.labels import Color, LabelSpace
+
+SCHEMA_FILE = "schema.toml"
+_KEYS = ("classes", "colors", "ignore", "remap")
+_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Schema:
+    """A label space and how values in files become its ids.
+
+    Attributes:
+        labels: The label space.
+        remap: Value in the file -> class id or ignore value. Empty: values are ids already. Otherwise every value
+            must be listed, except the ignore value, which then stays what it is.
+
+    Raises:
+        ValueError: If a value is not in 0..65535 or a target is neither a class id nor the ignore value.
+    """
+
+    labels: LabelSpace
+    remap: Mapping[int, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for value, target in self.remap.items():
+            if not 0 <= value <= 65535:
+                raise ValueError(f"remap: {value} is not a mask value (0..65535)")
+            if target != self.labels.ignore and not 0 <= target < len(self.labels):
+                raise ValueError(
+                    f"remap: {value} = {target} is neither a class id (0..{len(self.labels) - 1}) "
+                    f"nor the ignore value {self.labels.ignore}"
+                )
+
+    @property
+    def meaning(self) -> dict[int, int]:
+        """Every value that may stand in a file, and what it becomes."""
+        ignore = self.labels.ignore
+        return {ignore: ignore, **(self.remap or {label: label for label in range(len(self.labels))})}
+
+
+def label_dtype(labels: LabelSpace) -> type[np.uint8] | type[np.int32]:
+    """uint8 where all ids and the ignore value fit, otherwise int32."""
+    return np.uint8 if labels.ignore <= 255 else np.int32
+
+
+def apply_schema(values: Integer[np.ndarray, "h w"], *, schema: Schema, path: Path) -> Integer[np.ndarray, "h w"]:
+    """Turn the values of a mask into class ids.
+
+    Args:
+        values: As read from the file, 0..65535.
+        schema: What they mean.
+        path: The file, for the message.
+
+    Returns:
+        Class ids and ignore value, of `label_dtype`.
+
+    Raises:
+        InputError: If a value has no meaning; the line names the values and how many pixels have each.
+    """
+    table = np.full(256 if values.dtype == np.uint8 else 65536, -1, np.int32)
+    meaning = schema.meaning
+    known = [value for value in meaning if value < len(table)]
+    table[known] = [meaning[value] for value in known]
+    ids = table[values]
+    if ids.min() < 0:
+        stray = values[ids < 0]
+        expected = f"the values of [remap]: {_some(sorted(schema.remap))}" if schema.remap else _ids(schema.labels)
+        raise InputError(
+            f"{path} has {count_values(stray)}, but expected are {expected}, and {schema.labels.ignore} for ignore; "
+            f"add the missing values to [remap] in {SCHEMA_FILE} or correct the mask"
+        )
+    return ids.astype(label_dtype(schema.labels))
+
+
+def count_values(values: Integer[np.ndarray, "..."]) -> str:
+    """The values that occur with their pixel counts, in words: `value 7 (120 pixels), value 9 (1 pixel)`."""
+    found, counts = np.unique(values, return_counts=True)
+    shown = [f"value {v} ({n} pixel{'s' * (n != 1)})" for v, n in zip(found[:_SHOWN], counts[:_SHOWN], strict=True)]
+    rest = len(found) - len(shown)
+    return ", ".join(shown) + (f" and {rest} more values" if rest else "")
+
+
+def read_schema(path: Path) -> Schema:
+    """Read a `schema.toml`.
+
+    Raises:
+        InputError: If the file is missing, not TOML, or says something that makes no sense; the line names the key.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise InputError(f"cannot read schema {path}: {error.strerror or error}") from error
+    except ValueError as error:  # not UTF-8, or not TOML
+        raise InputError(f"{path} is not valid TOML: {' '.join(str(error).split())}") from error
+    except RecursionError as error:
+        raise InputError(f"{path} is not a schema: nested too deeply") from error
+    if unknown := sorted(data.keys() - set(_KEYS)):
+        raise InputError(f"{path}: unknown key {unknown[0]!r}; known keys are {', '.join(_KEYS)}")
+    try:
+        labels = LabelSpace(
+            names=_names(data.get("classes")),
+            palette=_colors(data.get("colors", [])),
+            ignore=_integer(data.get("ignore", 255), key="ignore"),
+        )
+        return Schema(labels=labels, remap=_remap(data.get("remap", {})))
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def write_schema(path: Path, schema: Schema) -> None:
+    """Write a `schema.toml` that `read_schema` reads back to an equal schema."""
+    lines = [
+        "# What the pixel values of the masks mean.",
+        "classes = [",
+        *(f"    {_quoted(name)}," for name in schema.labels.names),
+        "]",
+        "colors = [",
+        *(f"    {list(color)}," for color in schema.labels.palette),
+        "]",
+        f"ignore = {schema.labels.ignore}",
+    ]
+    if schema.remap:
+        lines += ["", "[remap]  # value in the file = class id", *(f"{v} = {i}" for v, i in schema.remap.items())]
+    with atomic_path(path) as temporary:
+        temporary.write_text("\n".join([*lines, ""]), encoding="utf-8")
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value or not all(isinstance(name, str) for name in value):
+        raise ValueError('classes: give the list of class names, such as ["background", "crack"]')
+    for name in value:
+        if not name.strip() or not name.isprintable():
+            raise ValueError(f"classes: {name!r} is not a printable name")
+    return tuple(value)
+
+
+def _colors(value: Any) -> tuple[Color, ...]:
+    if not isinstance(value, list) or not all(isinstance(color, list) and len(color) == 3 for color in value):
+        raise ValueError("colors: give one [red, green, blue] per class")
+    return tuple((_integer(r, key="colors"), _integer(g, key="colors"), _integer(b, key="colors")) for r, g, b in value)
+
+
+def _remap(value: Any) -> dict[int, int]:
+    if not isinstance(value, dict):
+        raise ValueError("remap: give a table of 'value in the file = class id'")
+    if odd := [key for key in value if not (key.isascii() and key.isdecimal() and len(key) <= 5)]:
+        raise ValueError(f"remap: {odd[0]!r} is not a mask value (0..65535)")
+    pairs = [(int(key), _integer(target, key=f"remap: {key}")) for key, target in value.items()]
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("remap: a value is listed twice")
+    return dict(pairs)
+
+
+def _integer(value: Any, *, key: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"{key}: {value!r} is not an integer")
+    return value
+
+
+def _quoted(text: str) -> str:
+    """A TOML basic string; JSON's rules, but TOML also wants DEL escaped."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _ids(labels: LabelSpace) -> str:
+    return f"the class ids 0..{len(labels) - 1}"
+
+
+def _some(values: list[int]) -> str:
+    return ", ".join(map(str, values[:_SHOWN])) + (", ..." if len(values) > _SHOWN else "")
