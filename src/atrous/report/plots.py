@@ -1,0 +1,143 @@
+"""Curves and bars as SVG text that can stand inside an HTML page.
+
+The only file that imports matplotlib. The same numbers give the same text, byte by byte: ids come from a fixed salt and
+no date is written. Names are drawn letter by letter (`$` starts no formula) and matplotlib escapes them for XML.
+"""
+
+import io
+import math
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import cycle
+
+import matplotlib
+import numpy as np
+from markupsafe import escape
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from atrous.report.tables import ABSENT
+from atrous.report.wording import shortened
+
+_COLORS = ("#3579c4", "#dd7127", "#2f9e6e", "#c04f86", "#8567cf", "#a88a1e")
+"""Told apart on white and on black, also without red or green."""
+
+_DASHES = ("solid", "dashed", "dotted", "dashdot")
+_INK = "#010203"
+"""Stands for the page's text colour while drawing; `_svg` writes `currentColor` in its place."""
+
+_NAME_LIMIT = 40
+
+
+def line_plot(
+    series: Mapping[str, Sequence[tuple[float, float]]],
+    *,
+    title: str,
+    x_label: str,
+    y_label: str,
+    log_y: bool = False,
+) -> str:
+    """Curves over a common x axis.
+
+    Args:
+        series: (x, y) points by name, in drawing order. A point that is not finite, or not positive where `log_y`, is
+            left out and leaves a gap; a point between two gaps is drawn as a dot. Names are cut to 40 characters.
+        title: Above the plot; also its accessible name.
+        x_label: Below the x axis, with the unit.
+        y_label: Beside the y axis, with the unit.
+        log_y: Logarithmic y axis.
+
+    Returns:
+        One `<svg>` element; axes and letters take the text colour of the page.
+    """
+    names = [shortened(name, limit=_NAME_LIMIT) for name in series] if len(series) > 1 else []
+    columns = max(88 // (8 + max(map(len, names), default=0)), 1)
+    with _drawing(width=7.2, height=3.4 + 0.2 * math.ceil(len(names) / columns)) as (figure, axes):
+        styles = zip(series.items(), cycle(_COLORS), (dash for dash in cycle(_DASHES) for _ in _COLORS))
+        curves = []
+        for (_, points), color, dash in styles:
+            x, y = np.array(points, float).reshape(-1, 2).T
+            drawn = np.isfinite(x) & np.isfinite(y) & ((y > 0) | (not log_y))
+            alone = drawn & ~np.append(drawn[1:], False) & ~np.append(False, drawn[:-1])
+            curves += axes.plot(x, np.where(drawn, y, np.nan), color=color, linestyle=dash)
+            axes.plot(x[alone], y[alone], color=color, linestyle="none", marker="o", markersize=3)
+        if log_y:
+            axes.set_yscale("log")
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.grid(alpha=0.15)
+        axes.set_xlabel(shortened(x_label, limit=80))
+        axes.set_ylabel(shortened(y_label, limit=80))
+        if names:
+            figure.legend(curves, names, loc="outside lower center", ncols=columns, frameon=False)
+        return _svg(figure, axes, title)
+
+
+def bar_plot(values: Mapping[str, float | None], *, title: str, x_label: str, spec: str = ".3f") -> str:
+    """Horizontal bars from zero with the numbers at their ends, the first on top.
+
+    Args:
+        values: One number by name; None and numbers that are not finite get a dash and no bar. Names are cut to 40
+            characters.
+        title: Above the plot; also its accessible name.
+        x_label: Below the axis, with the unit.
+        spec: Format of the numbers.
+
+    Returns:
+        One `<svg>` element; axes and letters take the text colour of the page.
+    """
+    lengths = [value if value is not None and math.isfinite(value) else None for value in values.values()]
+    with _drawing(width=7.2, height=0.9 + 0.24 * len(values)) as (figure, axes):
+        places = range(len(lengths))
+        axes.barh(places, [length or 0.0 for length in lengths], height=0.68, color=_COLORS[0])
+        for place, length in zip(places, lengths, strict=True):
+            text = ABSENT if length is None else format(length, spec)
+            axes.annotate(text, (max(length or 0.0, 0.0), place), (4, 0), textcoords="offset points", va="center")
+        axes.set_yticks(places, [shortened(name, limit=_NAME_LIMIT) for name in values])
+        axes.set_ylim(len(lengths) - 0.4, -0.6)
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+        axes.margins(x=0.1)
+        axes.set_xlabel(shortened(x_label, limit=80))
+        return _svg(figure, axes, title)
+
+
+@contextmanager
+def _drawing(*, width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
+    """A figure of so many inches under our settings alone, whatever the user's matplotlibrc says."""
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        # Letters are written as text, so the browser finds the glyphs that the measuring font lacks.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(
+            {
+                "svg.fonttype": "none",
+                "svg.hashsalt": "atrous",
+                "text.parse_math": False,
+                "font.sans-serif": ["DejaVu Sans"],
+                "font.size": 9,
+                "axes.titlesize": 10,
+                "axes.titlelocation": "left",
+                "axes.spines.top": False,
+                "axes.spines.right": False,
+                **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "grid.color"), _INK),
+                **dict.fromkeys(("xtick.color", "ytick.color"), _INK),
+            }
+        )
+        figure = Figure((width, height), layout="constrained")
+        yield figure, figure.add_subplot()
+
+
+def _svg(figure: Figure, axes: Axes, title: str) -> str:
+    axes.set_title(shortened(title, limit=100))
+    file = io.StringIO()
+    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    figure.savefig(file, format="svg", transparent=True, metadata=nothing)
+    element = file.getvalue().partition("<svg")[2]
+    # Only inside tags: what a user wrote stands between them, with < and > escaped.
+    element = re.sub("<[^>]*>", lambda tag: tag[0].replace(_INK, "currentColor"), element)
+    return f'<svg role="img" aria-label="{escape(axes.get_title(loc="left"))}"{element}'
