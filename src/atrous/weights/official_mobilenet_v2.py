@@ -4,20 +4,24 @@ The map is total: a convolution that is neither mapped nor named as skipped, a l
 shape, stride, rate, activation or place in the graph differs from the file is an error that says which.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import prod
+from pathlib import Path
 
+import torch
 from torch import nn
 
 from atrous.errors import InputError
 from atrous.model.aspp import ASPP, ImagePooling
 from atrous.model.atrous import AtrousConv
+from atrous.model.backbones.features import Backbone
 from atrous.model.backbones.mobilenet_v2 import STAGES, STEM_CHANNELS, InvertedResidual, MobileNetV2, scaled_channels
 from atrous.model.config import ASPPConfig, MobileNetV2Config, ModelConfig
 from atrous.model.conventions import TENSORFLOW, Conventions
-from atrous.model.deeplab import DeepLabV3
-from atrous.model.presets import build
+from atrous.model.deeplab import DeepLab, DeepLabV3
+from atrous.model.presets import build, build_backbone
 from atrous.weights.folded_convolution import Activation, FoldedConvolution, write
 from atrous.weights.tflite import TFLiteNetwork
 
@@ -44,14 +48,12 @@ class ImportedBackbone:
 
     Attributes:
         backbone: In eval mode, at the file's output stride.
-        config: Its width.
-        conventions: How its weights expect to be run.
+        config: Its width in `backbone`, and in `conventions` how its weights expect to be run.
         skipped: Names of the convolutions that belong to no backbone.
     """
 
     backbone: MobileNetV2
-    config: MobileNetV2Config
-    conventions: Conventions
+    config: ModelConfig
     skipped: tuple[str, ...]
 
 
@@ -61,16 +63,20 @@ def import_backbone(network: TFLiteNetwork) -> ImportedBackbone:
     Raises:
         InputError: If the file is anything else; the message shows the difference.
     """
-    config, conventions = _backbone_config(network), _conventions(network)
-    backbone = MobileNetV2(
-        conventions=conventions,
-        output_stride=_output_stride(network),
-        depth_multiplier=config.depth_multiplier,
-        channel_divisor=config.channel_divisor,
-    )
-    skipped = tuple(layer.name for layer in network.convolutions if layer.name in HEAD + IMAGENET_HEAD)
-    _fill(_backbone_places(backbone), network, skipped=skipped)
-    return ImportedBackbone(backbone.eval(), config, conventions, skipped)
+    with _naming(network.path):
+        config = ModelConfig(
+            backbone=_backbone_config(network),
+            aspp=ASPPConfig(rates=()),
+            conventions=_conventions(network),
+            output_stride=_output_stride(network),
+        )
+        skipped = tuple(layer.name for layer in network.convolutions if layer.name in HEAD + IMAGENET_HEAD)
+        with torch.device("meta"):
+            _compare(_backbone_places(build_backbone(config)), network, skipped=skipped)
+        backbone = build_backbone(config)
+        _fill(_backbone_places(backbone), network)
+    assert isinstance(backbone, MobileNetV2)
+    return ImportedBackbone(backbone.eval(), config, skipped)
 
 
 def import_deeplab(network: TFLiteNetwork) -> DeepLabV3:
@@ -79,27 +85,42 @@ def import_deeplab(network: TFLiteNetwork) -> DeepLabV3:
     Raises:
         InputError: If the file is anything else; the message shows the difference.
     """
-    if any(layer.name in IMAGENET_HEAD for layer in network.convolutions):
-        raise InputError(f"{network.path}: an ImageNet classifier, which segments nothing; use it as backbone weights")
-    config = ModelConfig(
-        backbone=_backbone_config(network),
-        aspp=ASPPConfig(
-            rates=(), aspp_channels=_width(network, ASPP0), projection=((1, _width(network, PROJECTION), False),)
-        ),
-        conventions=_conventions(network),
-        classes=_width(network, LOGITS),
-        output_stride=_output_stride(network),
-    )
-    model = build(config)
+    with _naming(network.path):
+        if any(layer.name in IMAGENET_HEAD for layer in network.convolutions):
+            raise InputError("an ImageNet classifier, which segments nothing; use it as backbone weights")
+        config = ModelConfig(
+            backbone=_backbone_config(network),
+            aspp=ASPPConfig(
+                rates=(), aspp_channels=_width(network, ASPP0), projection=((1, _width(network, PROJECTION), False),)
+            ),
+            conventions=_conventions(network),
+            classes=_width(network, LOGITS),
+            output_stride=_output_stride(network),
+        )
+        with torch.device("meta"):
+            _compare(_places(build(config)), network, skipped=())
+        model = build(config)
+        _fill(_places(model), network)
     assert isinstance(model, DeepLabV3)
-    assert isinstance(model.backbone, MobileNetV2)
-    places = _backbone_places(model.backbone) | _head_places(model.aspp, model.classifier)
-    _fill(places, network, skipped=())
     return model.eval()
 
 
-def _backbone_places(backbone: MobileNetV2) -> dict[str, Place]:
-    """Every layer of the backbone by its name in the file."""
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Puts the file before whatever is wrong with it."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _places(model: DeepLab) -> dict[str, Place]:
+    """Every layer by its name in the file."""
+    return _backbone_places(model.backbone) | _head_places(model.aspp, model.classifier)
+
+
+def _backbone_places(backbone: Backbone) -> dict[str, Place]:
+    assert isinstance(backbone, MobileNetV2)
     places = {STEM: Place(backbone.stem, ())}
     arriving: tuple[str, ...] = (STEM,)
     for scope, unit in zip(UNITS, backbone.units, strict=True):
@@ -116,7 +137,6 @@ def _backbone_places(backbone: MobileNetV2) -> dict[str, Place]:
 
 
 def _head_places(aspp: ASPP, classifier: nn.Conv2d) -> dict[str, Place]:
-    """Every layer of the mobile head (no 3x3 branches) by its name in the file."""
     last = (f"{UNITS[-1]}/project",)
     pooling, aspp0, projection = aspp.branches["image_pooling"], aspp.branches["aspp0"], aspp.projection[0]
     assert isinstance(pooling, ImagePooling)
@@ -130,7 +150,8 @@ def _head_places(aspp: ASPP, classifier: nn.Conv2d) -> dict[str, Place]:
     }
 
 
-def _fill(places: Mapping[str, Place], network: TFLiteNetwork, *, skipped: Collection[str]) -> None:
+def _compare(places: Mapping[str, Place], network: TFLiteNetwork, *, skipped: Collection[str]) -> None:
+    """Raise InputError unless file and model have the same layers."""
     found = {layer.name: layer for layer in network.convolutions}
     differences = [f"{name} is missing" for name in places if name not in found]
     differences += [f"{name} is unknown" for name in found if name not in places and name not in skipped]
@@ -142,10 +163,14 @@ def _fill(places: Mapping[str, Place], network: TFLiteNetwork, *, skipped: Colle
         if ours != theirs
     ]
     if differences:
-        shown, more = "; ".join(differences[:3]), len(differences) - 3
-        raise InputError(f"{network.path}: not an official MobileNetV2: {shown}{f'; and {more} more' * (more > 0)}")
-    for name, place in places.items():
-        write(found[name], place.layer)
+        more = f"; and {len(differences) - 3} more" if len(differences) > 3 else ""
+        raise InputError(f"not an official MobileNetV2: {'; '.join(differences[:3])}{more}")
+
+
+def _fill(places: Mapping[str, Place], network: TFLiteNetwork) -> None:
+    for layer in network.convolutions:
+        if layer.name in places:
+            write(layer, places[layer.name].layer)
 
 
 def _compared(place: Place, convolution: FoldedConvolution) -> list[tuple[str, object, object]]:
@@ -180,7 +205,7 @@ def _backbone_config(network: TFLiteNetwork) -> MobileNetV2Config:
         scaled = [scaled_channels(width, depth_multiplier=multiplier, divisor=divisor) for width in widths]
         if scaled == file_widths:
             return MobileNetV2Config(depth_multiplier=multiplier, channel_divisor=divisor)
-    raise InputError(f"{network.path}: layers of {file_widths} channels are no MobileNetV2 at any depth multiplier")
+    raise InputError(f"layers of {file_widths} channels are no MobileNetV2 at any depth multiplier")
 
 
 def _output_stride(network: TFLiteNetwork) -> int:
@@ -192,4 +217,4 @@ def _width(network: TFLiteNetwork, name: str) -> int:
     for layer in network.convolutions:
         if layer.name == name:
             return len(layer.bias)
-    raise InputError(f"{network.path}: not an official MobileNetV2: {name} is missing")
+    raise InputError(f"not an official MobileNetV2: {name} is missing")

@@ -5,6 +5,7 @@ offset it follows against the bounds of the file, but not whether indices, shape
 is done here. What the file holds is trusted nowhere: anything that does not fit is an `InputError`.
 """
 
+import hashlib
 import math
 import struct
 from dataclasses import dataclass
@@ -50,6 +51,7 @@ class TFLiteNetwork:
 
     Attributes:
         path: The file.
+        sha256: Of the file.
         input_mean: Subtracted from pixel values 0..255 before the first convolution; one number or one per channel.
         input_std: What is left is divided by this. An 8-bit file states both as its input's zero point and 1 / scale; a
             float file in its metadata, and where it has none, the [-1, 1] of all official float files is assumed.
@@ -59,6 +61,7 @@ class TFLiteNetwork:
     """
 
     path: Path
+    sha256: str
     input_mean: tuple[float, ...]
     input_std: tuple[float, ...]
     quantized: bool
@@ -75,7 +78,7 @@ def read(path: Path) -> TFLiteNetwork:
     """
     content = _content(path)
     try:
-        return _Reader(content).network(path)
+        return _Reader(path, content).network()
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     except (struct.error, TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
@@ -98,7 +101,8 @@ def _content(path: Path) -> bytes:
 class _Reader:
     """One pass over the operators, in the order in which they run, noting whose outputs every tensor holds."""
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, path: Path, content: bytes) -> None:
+        self._path, self._sha256 = path, hashlib.sha256(content).hexdigest()
         self._model: Generated = tflite.Model.GetRootAs(content, 0)
         if self._model.SubgraphsLength() != 1:
             raise InputError(f"{self._model.SubgraphsLength()} subgraphs, expected one; this is no DeepLab file")
@@ -109,7 +113,7 @@ class _Reader:
         self._blocks: dict[int, int] = {}
         self._corners_aligned: set[bool] = set()
 
-    def network(self, path: Path) -> TFLiteNetwork:
+    def network(self) -> TFLiteNetwork:
         inputs, operators = self._graph.InputsLength(), self._graph.OperatorsLength()
         if inputs != 1 or not 0 < operators <= _MOST_OPERATORS:
             raise InputError(f"{inputs} inputs and {operators} operators; this is no DeepLab file")
@@ -121,7 +125,8 @@ class _Reader:
             raise InputError("some of its resizing aligns corners and some does not; such a network is not supported")
         mean, std = self._scaling(image)
         return TFLiteNetwork(
-            path=path,
+            path=self._path,
+            sha256=self._sha256,
             input_mean=mean,
             input_std=std,
             quantized=not self._tensors.is_float(image),

@@ -1,0 +1,224 @@
+"""Our own file of weights: one `.safetensors` that says everything about itself.
+
+The header's metadata holds one JSON text under the key `atrous`: format version, model configuration with the
+conventions the weights expect, label space, provenance, and a sha256 over all of these and over every tensor's name,
+type, shape and bytes. It is verified before anything in the file is believed. Nothing in such a file is ever executed.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as serialize
+from torch import Tensor
+
+from atrous.errors import InputError
+from atrous.files import atomic_path
+from atrous.labels import LabelSpace
+from atrous.model.config import ModelConfig
+from atrous.model.deeplab import DeepLabV3, DeepLabV3Plus
+from atrous.model.presets import build
+from atrous.plain import from_plain, to_plain
+
+FORMAT = 1
+
+_KEY = "atrous"
+_LARGEST_HEADER = 16 << 20  # bytes; ResNet-101 needs 0.1 MiB
+_LONGEST_CONFIG = 16 << 10  # characters; ours have about 1000, and every layer costs some
+_DTYPES = ("F32", "F16", "I64")
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A model and what is known about it.
+
+    Attributes:
+        model: In eval mode, float32.
+        labels: What its classes mean.
+        provenance: Where it comes from: source, licence, protocol, measured results; any JSON object.
+        sha256: Of the contents: names the weights beside a result.
+    """
+
+    model: DeepLabV3 | DeepLabV3Plus
+    labels: LabelSpace
+    provenance: Mapping[str, Any]
+    sha256: str
+
+
+def save(
+    path: Path,
+    model: DeepLabV3 | DeepLabV3Plus,
+    *,
+    labels: LabelSpace,
+    provenance: Mapping[str, Any],
+    half: bool = False,
+) -> None:
+    """Write an archive; the same contents give the same bytes.
+
+    Args:
+        path: Usually ends with `.safetensors`; what was there is replaced once the new file is complete.
+        model: On any device.
+        labels: One name for each of its classes.
+        provenance: A JSON object.
+        half: Store parameters in 16 bits; running statistics of batch norm stay in 32.
+
+    Raises:
+        InputError: If the path cannot be written, the labels do not fit the model, the provenance is not JSON, or a
+            parameter does not fit into 16 bits.
+    """
+    if len(labels) != model.config.classes:
+        raise InputError(f"cannot write {path}: {len(labels)} labels for a model of {model.config.classes} classes")
+    tensors = {name: _stored(name, tensor, half=half) for name, tensor in model.state_dict().items()}
+    description = {
+        "format": FORMAT,
+        "config": to_plain(model.config),
+        "labels": labels.to_json(),
+        "provenance": provenance,
+    }
+    try:
+        description["sha256"] = _sha256(description, {name: tensor.numpy() for name, tensor in tensors.items()})
+        text = _canonical(description)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"cannot write {path}: the provenance is not plain JSON: {error}") from error
+    content = serialize(tensors, metadata={_KEY: text})
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def load(path: Path) -> Archive:
+    """Read an archive.
+
+    Raises:
+        InputError: If the file cannot be read, is something else, is damaged or altered, was written by a newer
+            version, or describes a model other than the one its tensors belong to.
+    """
+    try:
+        return _load(path)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _load(path: Path) -> Archive:
+    _check_header_size(path)
+    try:
+        with safe_open(path, framework="np") as file:
+            description = _description((file.metadata() or {}).get(_KEY))
+            kinds = {file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118
+            if not kinds <= set(_DTYPES):
+                raise InputError(f"tensors of type {', '.join(sorted(kinds))}; an archive has {', '.join(_DTYPES)}")
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise InputError(f"damaged or no safetensors file ({error}); get it again from its source") from error
+    sha256 = description.pop("sha256", None)
+    if sha256 != _sha256(description, arrays):
+        raise InputError("its contents do not match its sha256: damaged or altered; get it again from its source")
+    config = _config(description)
+    labels = _labels(description, classes=config.classes)
+    provenance = description.get("provenance")
+    if not isinstance(provenance, dict):
+        raise InputError("its provenance is not a JSON object")
+    model = _model(config, arrays)
+    return Archive(model, labels, provenance, sha256)
+
+
+def _stored(name: str, tensor: Tensor, *, half: bool) -> Tensor:
+    tensor = tensor.detach().cpu()
+    if not tensor.is_floating_point():
+        return tensor.contiguous()
+    if not half or name.endswith((".running_mean", ".running_var")):
+        return tensor.to(torch.float32).contiguous()
+    halved = tensor.to(torch.float16).contiguous()
+    if not torch.equal(halved.isfinite(), tensor.isfinite()):
+        raise InputError(f"{name} holds values beyond 65504, which half precision cannot; save in full precision")
+    return halved
+
+
+def _canonical(description: Mapping[str, Any]) -> str:
+    return json.dumps(description, sort_keys=True, allow_nan=False)
+
+
+def _sha256(description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
+    index = {name: [array.dtype.name, list(array.shape)] for name, array in arrays.items()}
+    digest = hashlib.sha256(_canonical({"description": description, "tensors": index}).encode())
+    for name in sorted(arrays):
+        digest.update(np.ascontiguousarray(arrays[name]).data)
+    return digest.hexdigest()
+
+
+def _check_header_size(path: Path) -> None:
+    """Tell what else the file may be; refuse header sizes that no archive has, before anybody allocates them."""
+    with path.open("rb") as file:
+        start = file.read(8)
+    if start.startswith((b"PK\x03\x04", b"\x80")):
+        raise InputError("a pickle as torch.save writes it; it could run any code, so it is never opened here")
+    if start.lstrip().startswith(b"<"):
+        raise InputError("a web page, not weights; download the file itself")
+    if len(start) < 8 or int.from_bytes(start, "little") > _LARGEST_HEADER:
+        raise InputError("damaged or no safetensors file; give an archive written by atrous")
+
+
+def _description(text: str | None) -> dict[str, Any]:
+    if text is None:
+        raise InputError("a safetensors file of something else: it has no atrous description; give an archive of ours")
+    try:
+        description = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise InputError("its description is not JSON: damaged or altered; get it again from its source") from error
+    version = description.get("format") if isinstance(description, dict) else None
+    if version != FORMAT:
+        raise InputError(f"written in format {version!r:.20}, this version of atrous reads {FORMAT}; upgrade atrous")
+    return description
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def _config(description: Mapping[str, Any]) -> ModelConfig:
+    config = description.get("config")
+    if len(_canonical({"config": config})) > _LONGEST_CONFIG:
+        raise InputError("its model configuration is longer than any real one")
+    return from_plain(ModelConfig, config, where="model configuration")
+
+
+def _labels(description: Mapping[str, Any], *, classes: int) -> LabelSpace:
+    try:
+        labels = LabelSpace.from_json(description["labels"])
+    except (ValueError, LookupError, TypeError) as error:
+        raise InputError(f"its label space is broken: {error}") from error
+    if len(labels) != classes:
+        raise InputError(f"{len(labels)} labels for a model of {classes} classes")
+    return labels
+
+
+def _model(config: ModelConfig, arrays: Mapping[str, np.ndarray]) -> DeepLabV3 | DeepLabV3Plus:
+    """Build the model, after its shapes were compared without allocating it."""
+    try:
+        with torch.device("meta"):
+            outline = build(config).state_dict()
+    except (RuntimeError, ValueError, TypeError, OverflowError) as error:
+        raise InputError(f"describes a model that cannot be built: {error}") from error
+    differences = [f"{name} is missing" for name in outline if name not in arrays]
+    differences += [f"{name} is unknown" for name in arrays if name not in outline]
+    differences += [
+        f"{name} is {array.dtype} {array.shape} where the model has {outline[name].dtype} {tuple(outline[name].shape)}"
+        for name, array in arrays.items()
+        if name in outline and not _fits(array, outline[name])
+    ]
+    if differences:
+        raise InputError(f"its tensors are not those of its model: {'; '.join(differences[:3])}")
+    model = build(config)
+    model.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
+    return model.eval()
+
+
+def _fits(array: np.ndarray, tensor: Tensor) -> bool:
+    return array.shape == tuple(tensor.shape) and (array.dtype.kind == "f") == tensor.is_floating_point()

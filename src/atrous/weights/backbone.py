@@ -1,0 +1,115 @@
+"""Puts a trained backbone into a model whose head is still fresh."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from atrous.errors import InputError
+from atrous.model.config import BackboneConfig
+from atrous.model.conventions import Conventions
+from atrous.model.deeplab import DeepLab
+from atrous.model.preprocess import Preprocess
+from atrous.weights import archive, tflite
+from atrous.weights.download import Progress, resolve
+from atrous.weights.load import is_tflite
+from atrous.weights.official_mobilenet_v2 import import_backbone
+
+STEM_KERNEL = "stem.conv.weight"
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What happened to every key.
+
+    Attributes:
+        filled: Keys of the model that now hold trained values.
+        fresh: Keys of the model that stayed as they were: head and decoder.
+        skipped: Names in the source that belong to no backbone.
+    """
+
+    filled: tuple[str, ...]
+    fresh: tuple[str, ...]
+    skipped: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Source:
+    config: BackboneConfig
+    conventions: Conventions
+    state: Mapping[str, Tensor]
+    skipped: tuple[str, ...]
+
+
+def load_backbone(model: DeepLab, source: str | Path, *, progress: Progress | None = None) -> Transfer:
+    """Fill the backbone of a model; its image scaling becomes what these weights were trained with.
+
+    Where the model takes other than three channels, the first layer's kernels are spread over them
+    (`spread_over_channels`).
+
+    Args:
+        model: Changed in place.
+        source: An official MobileNetV2 or DeepLabv3 `.tflite`, an archive of ours, or a name in the manifest.
+        progress: Sees a download grow.
+
+    Raises:
+        InputError: If the source is none of these, its backbone is of another kind or width than the model's, or its
+            weights need other conventions (padding, epsilon, striding units).
+    """
+    path = resolve(source, progress=progress)
+    found = _from_tflite(path) if is_tflite(path) else _from_archive(path)
+    backbone = model.backbone
+    assert isinstance(backbone, nn.Module)
+    state = dict(found.state)
+    state[STEM_KERNEL] = spread_over_channels(state[STEM_KERNEL], model.config.in_channels)
+    own = backbone.state_dict()
+    if {key: value.shape for key, value in state.items()} != {key: value.shape for key, value in own.items()}:
+        raise InputError(f"{path}: a backbone of {found.config}, but the model has {model.config.backbone}")
+    conventions = _merged(path, ours=model.config.conventions, theirs=found.conventions)
+    backbone.load_state_dict(state)
+    model.preprocess = Preprocess(conventions, in_channels=model.config.in_channels).to(own[STEM_KERNEL].device)
+    model.config = replace(model.config, conventions=conventions)
+    filled = tuple(f"backbone.{key}" for key in state)
+    fresh = tuple(key for key in model.state_dict() if key not in filled)
+    return Transfer(filled, fresh, found.skipped)
+
+
+def spread_over_channels(kernel: Tensor, channels: int) -> Tensor:
+    """First-layer kernels `[k, 3, h, w]` for images of another number of channels.
+
+    Fewer than three: each gets the mean of the three. More: the first three keep theirs, each further one gets their
+    mean. All are scaled by 3 / channels, so that an image whose channels are all equal gives what it gave before.
+    """
+    if kernel.shape[1] == channels:
+        return kernel
+    mean = kernel.mean(dim=1, keepdim=True)
+    kept = kernel if channels > kernel.shape[1] else kernel[:, :0]
+    spread = torch.cat([kept, mean.expand(-1, channels - kept.shape[1], -1, -1)], dim=1)
+    return spread * (kernel.shape[1] / channels)
+
+
+def _from_tflite(path: Path) -> _Source:
+    imported = import_backbone(tflite.read(path))
+    config = imported.config
+    return _Source(config.backbone, config.conventions, imported.backbone.state_dict(), imported.skipped)
+
+
+def _from_archive(path: Path) -> _Source:
+    model = archive.load(path).model
+    state = model.state_dict()
+    mine = {key.removeprefix("backbone."): value for key, value in state.items() if key.startswith("backbone.")}
+    skipped = tuple(key for key in state if not key.startswith("backbone."))
+    return _Source(model.config.backbone, model.config.conventions, mine, skipped)
+
+
+def _merged(path: Path, *, ours: Conventions, theirs: Conventions) -> Conventions:
+    """Our conventions with their image scaling; what is built into the layers must agree."""
+    for name in ("conv_padding", "pool_padding", "stride_unit", "backbone_epsilon"):
+        if getattr(ours, name) != getattr(theirs, name):
+            raise InputError(
+                f"{path}: its weights need {name} {getattr(theirs, name)!r}, the model was built with "
+                f"{getattr(ours, name)!r}; build the model with the weights' conventions"
+            )
+    return replace(ours, input_mean=theirs.input_mean, input_std=theirs.input_std)

@@ -1,0 +1,93 @@
+"""Real statistics for batch norms that were folded away, so that a backbone from an inference file can be trained."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from atrous.errors import InputError
+from atrous.model.deeplab import DeepLab, Images
+from atrous.model.norm import BatchNorm, norms
+
+
+@dataclass
+class _Moments:
+    """Mean and variance per channel of all values seen, in float64, merged map by map (Chan, Golub, LeVeque 1979)."""
+
+    count: int = 0
+    mean: Tensor = field(default_factory=lambda: torch.zeros((), dtype=torch.float64))
+    variance: Tensor = field(default_factory=lambda: torch.zeros((), dtype=torch.float64))
+
+    def add(self, values: Tensor) -> None:
+        """See one map `[channels, height, width]`."""
+        added = values[0].numel()
+        variance, mean = torch.var_mean(values.double(), dim=(1, 2), correction=0)
+        share = added / (self.count + added)
+        apart = mean - self.mean
+        self.mean = self.mean + share * apart
+        self.variance = (1 - share) * (self.variance + share * apart.square()) + share * variance
+        self.count += added
+
+
+def unfold_batch_norms(
+    model: DeepLab, images: Iterable[Images], *, progress: Callable[[int], None] | None = None
+) -> None:
+    """Give every batch norm of the backbone the true statistics of its input, and change nothing else.
+
+    In eval mode a batch norm is a line per channel, y = a x + b with a = gamma / sqrt(var + eps) and b = beta - a mean
+    (a = 1 where it was folded). For any mean and variance, gamma = a sqrt(var + eps) and beta = b + a mean give the
+    same line. Here these are the mean and variance of what actually arrives: of the convolution's output, which has no
+    bias, over all given images. So the function in eval mode stays, and in training the batch's statistics are close
+    to the running ones. As no layer's function changes, no later layer's input does either: one pass over the images
+    measures all layers, and their order plays no role.
+
+    Args:
+        model: Its backbone's batch norms are rewritten in place; head and decoder stay as they are.
+        images: Batches of training images, values 0..255, on the model's device; they are kept in no memory.
+        progress: Called with the number of images seen so far.
+
+    Raises:
+        InputError: If there is no image.
+    """
+    backbone = model.backbone
+    assert isinstance(backbone, nn.Module)
+    moments = {norm: _Moments() for norm in norms(backbone)}
+    hooks = [norm.register_forward_pre_hook(_collector(found)) for norm, found in moments.items()]
+    was_training, seen = backbone.training, 0
+    backbone.eval()
+    try:
+        with torch.inference_mode():
+            for batch in images:
+                model.backbone(model.preprocess(batch, output_stride=model.output_stride))
+                seen += len(batch)
+                if progress is not None:
+                    progress(seen)
+    finally:
+        backbone.train(was_training)
+        for hook in hooks:
+            hook.remove()
+    if not seen:
+        raise InputError("batch norm statistics need at least one training image; none was given")
+    for norm, found in moments.items():
+        _rewrite(norm, found)
+
+
+def _collector(moments: _Moments) -> Callable[[nn.Module, tuple[Tensor]], None]:
+    def collect(_: nn.Module, inputs: tuple[Tensor]) -> None:
+        for image in inputs[0]:  # one at a time: a whole batch of large maps in float64 is a lot of memory
+            moments.add(image)
+
+    return collect
+
+
+@torch.no_grad()
+def _rewrite(norm: BatchNorm, moments: _Moments) -> None:
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    slope = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
+    offset = norm.bias.double() - slope * norm.running_mean.double()
+    norm.running_mean.copy_(moments.mean)
+    norm.running_var.copy_(moments.variance)
+    norm.weight.copy_(slope * (norm.running_var.double() + norm.eps).sqrt())
+    norm.bias.copy_(offset + slope * norm.running_mean.double())
