@@ -1,13 +1,13 @@
 """From label values to rows of a colour table: the one check that a label map belongs to its label space."""
 
 import numpy as np
-from jaxtyping import Int, Integer
+from jaxtyping import Integer, UInt16
 
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
 
 
-def label_index(labels: Integer[np.ndarray, "h w"], space: LabelSpace, *, where: str) -> Int[np.ndarray, "h w"]:
+def label_index(labels: Integer[np.ndarray, "h w"], space: LabelSpace, *, where: str) -> UInt16[np.ndarray, "h w"]:
     """Class ids as they are, the ignore value as `len(space)`.
 
     Args:
@@ -24,4 +24,4 @@ def label_index(labels: Integer[np.ndarray, "h w"], space: LabelSpace, *, where:
             f"{where}: value {labels[~known][0]} is neither a class id 0..{len(space) - 1} "
             f"nor the ignore value {space.ignore}; use the label space that the labels were made with"
         )
-    return np.where(labels == space.ignore, len(space), labels.astype(np.int64))
+    return np.where(labels == space.ignore, np.uint16(len(space)), labels.astype(np.uint16))

@@ -4,7 +4,6 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 from jaxtyping import UInt8
@@ -34,29 +33,29 @@ class Page:
         self._subtitle = one_line(subtitle)
         self._blocks: list[Markup] = []
 
-    def heading(self, text: str, note: str = "") -> Self:
+    def heading(self, text: str, note: str = "") -> "Page":
         """A section's heading, with a sentence below it where `note` is given."""
         self._add("<h2>{}</h2>", one_line(text))
         return self._add('<p class="note">{}</p>', one_line(note)) if note else self
 
-    def text(self, paragraph: str) -> Self:
+    def text(self, paragraph: str) -> "Page":
         """A paragraph of plain text."""
         return self._add("<p>{}</p>", one_line(paragraph))
 
-    def facts(self, facts: Mapping[str, Cell]) -> Self:
+    def facts(self, facts: Mapping[str, Cell]) -> "Page":
         """Names and values in pairs."""
         pairs = [Markup("<div><dt>{}</dt><dd>{}</dd></div>").format(one_line(k), shown(v)) for k, v in facts.items()]
         return self._add("<dl>{}</dl>", Markup("\n").join(pairs))
 
-    def table(self, table: Table) -> Self:
+    def table(self, table: Table) -> "Page":
         """A table; it scrolls by itself where it is wider than the page."""
         return self._add('<div class="scroll">{}</div>', table.to_html())
 
-    def svg(self, drawing: str) -> Self:
+    def svg(self, drawing: str) -> "Page":
         """A drawing of `atrous.report.plots`, put in as it is: text of any other origin does not belong here."""
         return self._add('<figure class="plot">{}</figure>', Markup(drawing))
 
-    def pictures(self, pictures: Sequence[tuple[str, UInt8[np.ndarray, "_ _ 3"]]], *, columns: int = 3) -> Self:
+    def pictures(self, pictures: Sequence[tuple[str, UInt8[np.ndarray, "_ _ 3"]]], *, columns: int = 3) -> "Page":
         """A grid of pictures over their captions.
 
         Args:
@@ -79,7 +78,7 @@ class Page:
         ]
         return self._add('<div class="grid" style="--columns: {}">\n{}\n</div>', columns, Markup("\n").join(figures))
 
-    def legend(self, space: LabelSpace) -> Self:
+    def legend(self, space: LabelSpace) -> "Page":
         """The colours of all classes and of ignored pixels."""
         entries = [*zip(space.palette, space.names, strict=True), (ignore_color(space), "ignored")]
         items = [Markup("<li>{}<span>{}</span></li>").format(_swatch(color), one_line(name)) for color, name in entries]
@@ -95,7 +94,7 @@ class Page:
         with atomic_path(path) as temporary:
             temporary.write_text(html, encoding="utf-8")
 
-    def _add(self, layout: str, *values: object) -> Self:
+    def _add(self, layout: str, *values: object) -> "Page":
         self._blocks.append(Markup(layout).format(*values))
         return self
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from itertools import chain
+from typing import SupportsIndex
 
 import numpy as np
 from jaxtyping import Integer, UInt8
@@ -41,7 +42,7 @@ def colorize(labels: Integer[np.ndarray, "h w"], space: LabelSpace) -> UInt8[np.
         InputError: If a value is neither a class id nor the ignore value.
     """
     colors = np.array([*space.palette, ignore_color(space)], np.uint8)
-    return colors[label_index(labels, space, where="label map")]
+    return colors.take(label_index(labels, space, where="label map"), axis=0)
 
 
 def overlay(
@@ -91,11 +92,11 @@ def error_map(
     predicted = label_index(labels, space, where="prediction")
     wanted = label_index(truth, space, where="truth")
     outcome = np.where(wanted == len(space), 2, predicted != wanted)
-    return np.array([RIGHT, WRONG, ignore_color(space)], np.uint8)[outcome]
+    return np.array([RIGHT, WRONG, ignore_color(space)], np.uint8).take(outcome, axis=0)
 
 
 def with_legend(
-    picture: UInt8[np.ndarray, "h w 3"], space: LabelSpace, *, present: Iterable[int]
+    picture: UInt8[np.ndarray, "h w 3"], space: LabelSpace, *, present: Iterable[SupportsIndex]
 ) -> UInt8[np.ndarray, "_ _ 3"]:
     """The picture with a strip below it that names the colours.
 

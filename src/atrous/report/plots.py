@@ -22,8 +22,10 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from atrous.report.tables import ABSENT
 from atrous.report.wording import shortened
 
+Number = int | float
+
 _COLORS = ("#3579c4", "#dd7127", "#2f9e6e", "#c04f86", "#8567cf", "#a88a1e")
-"""Told apart on white and on black, also without red or green."""
+"""Of middling lightness: at least 3 : 1 in contrast to both papers of the page."""
 
 _DASHES = ("solid", "dashed", "dotted", "dashdot")
 _INK = "#010203"
@@ -33,7 +35,7 @@ _NAME_LIMIT = 40
 
 
 def line_plot(
-    series: Mapping[str, Sequence[tuple[float, float]]],
+    series: Mapping[str, Sequence[tuple[Number, Number]]],
     *,
     title: str,
     x_label: str,
@@ -62,7 +64,8 @@ def line_plot(
             x, y = np.array(points, float).reshape(-1, 2).T
             drawn = np.isfinite(x) & np.isfinite(y) & ((y > 0) | (not log_y))
             alone = drawn & ~np.append(drawn[1:], False) & ~np.append(False, drawn[:-1])
-            curves += axes.plot(x, np.where(drawn, y, np.nan), color=color, linestyle=dash)
+            x, y = np.where(drawn, (x, y), np.nan)
+            curves += axes.plot(x, y, color=color, linestyle=dash)
             axes.plot(x[alone], y[alone], color=color, linestyle="none", marker="o", markersize=3)
         if log_y:
             axes.set_yscale("log")
@@ -77,7 +80,7 @@ def line_plot(
         return _svg(figure, axes, title)
 
 
-def bar_plot(values: Mapping[str, float | None], *, title: str, x_label: str, spec: str = ".3f") -> str:
+def bar_plot(values: Mapping[str, Number | None], *, title: str, x_label: str, spec: str = ".3f") -> str:
     """Horizontal bars from zero with the numbers at their ends, the first on top.
 
     Args:
