@@ -42,7 +42,7 @@ def test_few_classes_are_not_packed_into_bits(tmp_path):
     [
         (LabelSpace.unnamed(255), (0, 254, 255), (8, 3)),
         (LabelSpace.unnamed(256), (0, 255, 65535), (16, 0)),
-        (LabelSpace.unnamed(300), (0, 1, 2), (16, 0)),
+        (LabelSpace.unnamed(256), (0, 1, 255), (16, 0)),
         (LabelSpace(("a", "b"), ignore=1000), (0, 1, 1000), (16, 0)),
         (LabelSpace(("a", "b"), ignore=1000), (0, 1, 1), (8, 3)),
     ],

@@ -8,7 +8,7 @@ from atrous.report.tables import Table, shown
 
 SCORES = Table(
     ("class", "IoU", "pixels"),
-    (("road", 0.98123, 1234567), ("道路", None, 0), ("pole", 0.02, 48)),
+    (("road", 0.98123, 1234567), ("道Ａ", None, 0), ("pole", 0.02, 48)),
     caption="validation",
 )
 
@@ -19,7 +19,7 @@ def test_text_is_aligned_by_terminal_columns():
         "class     IoU     pixels",
         "─────  ──────  ─────────",
         "road   0.9812  1,234,567",
-        "道路        –          0",
+        "道Ａ        –          0",
         "pole   0.0200         48",
     ]
 
