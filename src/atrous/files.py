@@ -19,16 +19,17 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Raises:
         InputError: If the folder cannot be created or written to.
     """
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part{path.suffix}")
     try:
+        # Part of the stem only: the temporary name must not be too long where the final one is not.
+        temporary = path.with_name(f".{path.stem[:32]}.{secrets.token_hex(4)}.part{path.suffix}")
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.touch(exist_ok=False)
-    except OSError as error:
-        reason = error.strerror or error
+    except (OSError, ValueError) as error:  # ValueError: no file name at all, or a null character in it
+        reason = getattr(error, "strerror", None) or error
         raise InputError(f"cannot write {path}: {reason}; choose another output folder") from error
     try:
         yield temporary
-        with temporary.open("rb") as written:
+        with temporary.open("r+b") as written:
             os.fsync(written.fileno())
         temporary.replace(path)
     except OSError as error:

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from atrous.errors import InputError
+from atrous.plain import from_plain, to_plain
+
 Color = tuple[int, int, int]
 
 
@@ -38,7 +41,7 @@ class LabelSpace:
         ignore: Label value that neither the loss nor the metrics look at; never a class id.
 
     Raises:
-        ValueError: If names repeat, colours and names differ in number, or `ignore` is a class id.
+        InputError: If names repeat or are empty, colours and names differ in number, or `ignore` is a class id.
     """
 
     names: tuple[str, ...]
@@ -47,21 +50,21 @@ class LabelSpace:
 
     def __post_init__(self) -> None:
         """Fill a missing palette and reject contradictions."""
-        if not self.names:
-            raise ValueError("a label space needs at least one class name")
+        if not self.names or not all(self.names):
+            raise InputError("a label space needs at least one class, and each class a name")
         repeated = sorted({name for name in self.names if self.names.count(name) > 1})
         if repeated:
-            raise ValueError(f"class names must differ; repeated: {', '.join(map(repr, repeated))}")
+            raise InputError(f"class names must differ; repeated: {', '.join(map(repr, repeated))}")
         if not self.palette:
             object.__setattr__(self, "palette", bit_palette(len(self.names)))
         if len(self.palette) != len(self.names):
-            raise ValueError(
+            raise InputError(
                 f"{len(self.names)} class names but {len(self.palette)} colours; give one colour per class"
             )
         if any(len(color) != 3 or not all(0 <= value <= 255 for value in color) for color in self.palette):
-            raise ValueError("colours are three integers in 0..255 (red, green, blue)")
+            raise InputError("colours are three integers in 0..255 (red, green, blue)")
         if not len(self.names) <= self.ignore <= 65535:
-            raise ValueError(
+            raise InputError(
                 f"ignore value {self.ignore} must lie above the {len(self.names)} class ids and below 65536"
             )
 
@@ -75,13 +78,12 @@ class LabelSpace:
 
     def to_json(self) -> dict[str, Any]:
         """Plain lists and numbers, as stored with the weights."""
-        return {"names": list(self.names), "palette": [list(color) for color in self.palette], "ignore": self.ignore}
+        return to_plain(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "LabelSpace":
-        """The inverse of `to_json`; raises ValueError or KeyError on anything else."""
-        palette = tuple((int(r), int(g), int(b)) for r, g, b in data["palette"])
-        return cls(names=tuple(str(name) for name in data["names"]), palette=palette, ignore=int(data["ignore"]))
+        """The inverse of `to_json`; raises InputError on anything else."""
+        return from_plain(cls, data, where="label space")
 
 
 PASCAL_VOC = LabelSpace(

@@ -1,6 +1,7 @@
-"""Frozen dataclasses to plain JSON values and back, strictly: what a configuration file may hold is what the types say."""
+"""Frozen dataclasses to plain JSON values and back, strictly: a configuration holds what its types say, no more."""
 
 import dataclasses
+import math
 import types
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -46,15 +47,26 @@ def _read(kind: Any, data: Any, where: str) -> Any:
     if origin is Literal:
         if any(data == choice and type(data) is type(choice) for choice in get_args(kind)):
             return data
-        raise InputError(f"{where}: {data!r} is none of {', '.join(map(repr, get_args(kind)))}")
+        raise InputError(f"{where}: {data!r:.80} is none of {', '.join(map(repr, get_args(kind)))}")
     if origin is tuple:
         return _read_tuple(get_args(kind), data, where)
-    if kind is float and isinstance(data, int) and not isinstance(data, bool):
-        return float(data)
+    if kind is float:
+        return _read_float(data, where)
     expected = type(None) if kind is None else kind
     if type(data) is not expected:
         raise InputError(f"{where}: expected {expected.__name__}, found {data!r:.80}")
     return data
+
+
+def _read_float(data: Any, where: str) -> float:
+    """A finite number; Python's JSON reader also lets NaN, Infinity and integers of any length pass."""
+    try:
+        value = float(data) if type(data) in (int, float) else math.nan
+    except OverflowError:
+        value = math.inf
+    if not math.isfinite(value):
+        raise InputError(f"{where}: expected a finite number, found {data!r:.80}")
+    return value
 
 
 def _read_dataclass(kind: Any, data: Any, where: str) -> Any:
@@ -62,7 +74,10 @@ def _read_dataclass(kind: Any, data: Any, where: str) -> Any:
         raise InputError(f"{where}: expected an object with the fields of {kind.__name__}, found {data!r:.80}")
     hints = get_type_hints(kind)
     fields = {field.name: field for field in dataclasses.fields(kind)}
-    unknown = sorted(set(data) - set(fields) - {"kind"})
+    tag = getattr(kind, "kind", None)
+    if tag is not None and data.get("kind", tag) != tag:
+        raise InputError(f"{where}: expected kind {tag!r}, found {data['kind']!r:.80}")
+    unknown = sorted(set(data) - set(fields) - ({"kind"} if tag is not None else set()))
     if unknown:
         raise InputError(f"{where}: unknown field {unknown[0]!r:.80}; known: {', '.join(fields)}")
     for name, field in fields.items():
@@ -73,14 +88,16 @@ def _read_dataclass(kind: Any, data: Any, where: str) -> Any:
 
 
 def _read_union(members: tuple[Any, ...], data: Any, where: str) -> Any:
-    if isinstance(data, dict):
-        by_kind = {getattr(member, "kind", None): member for member in members if dataclasses.is_dataclass(member)}
-        member = by_kind.get(data.get("kind")) if len(by_kind) > 1 else next(iter(by_kind.values()), None)
-        if member is None:
-            raise InputError(f"{where}: kind {data.get('kind')!r:.80} is none of {', '.join(map(str, by_kind))}")
-        return _read(member, data, where)
+    """The dataclass whose `kind` the data names, or the only one; of other types the first that fits."""
+    records = [member for member in members if dataclasses.is_dataclass(member)]
+    if isinstance(data, dict) and records:
+        kinds = [getattr(record, "kind", None) for record in records]
+        fitting = [record for record, kind in zip(records, kinds, strict=True) if kind == data.get("kind")]
+        if len(records) > 1 and not fitting:
+            raise InputError(f"{where}: kind {data.get('kind')!r:.80} is none of {', '.join(map(str, kinds))}")
+        return _read((fitting or records)[0], data, where)
     for member in members:
-        if not dataclasses.is_dataclass(member):
+        if member not in records:
             try:
                 return _read(member, data, where)
             except InputError:

@@ -1,12 +1,13 @@
 """Atrous spatial pyramid pooling (DeepLabv3, section 3.3 and Figure 5)."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from atrous.model.atrous import AtrousConv
+from atrous.model.atrous import AtrousConv, SeparableAtrousConv
 from atrous.model.config import Layer
 from atrous.model.layers import conv_layer, conv_layers
 from atrous.model.stride_plan import aspp_rates
@@ -71,7 +72,8 @@ class ASPP(nn.Module):
         """Set the rates of the 3x3 branches for an output stride."""
         self.rates = aspp_rates(self.rates_at_16, output_stride=output_stride)
         for number, rate in enumerate(self.rates, start=1):
-            self.branches[f"aspp{number}"].plan(stride=1, rate=rate)
+            branch = cast(AtrousConv | SeparableAtrousConv, self.branches[f"aspp{number}"])
+            branch.plan(stride=1, rate=rate)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k h w"]:
         """The encoder's output, 256 channels in the papers."""

@@ -87,7 +87,7 @@ class AtrousConv(nn.Module):
 
 
 class SeparableAtrousConv(nn.Module):
-    """Depthwise 3x3 at an atrous rate, then pointwise 1x1, each with batch norm and activation (DeepLabv3+, Figure 3)."""
+    """Depthwise 3x3 at an atrous rate, then pointwise 1x1, each with norm and activation (DeepLabv3+, Figure 3)."""
 
     def __init__(
         self,

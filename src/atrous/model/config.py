@@ -10,6 +10,9 @@ from atrous.model.stride_plan import aspp_rates, check_output_stride
 Layer = tuple[int, int, bool]
 """(kernel, channels, separable) of a convolution in a head or decoder."""
 
+LARGEST_RATE, LARGEST_KERNEL, MOST_LAYERS = 4096, 31, 16
+"""Beyond any use, and small enough that a configuration from a stranger cannot exhaust the memory by them."""
+
 
 @dataclass(frozen=True)
 class MobileNetV2Config:
@@ -47,18 +50,24 @@ class ResNetConfig:
     multi_grid: tuple[int, int, int] = (1, 1, 1)
 
     def __post_init__(self) -> None:
-        """Reject rates below 1."""
-        if min(self.multi_grid) < 1:
-            raise InputError(f"Multi_Grid {self.multi_grid} holds a rate below 1")
+        """Reject depths that do not exist and rates that no layer can have."""
+        if self.depth not in (50, 101):
+            raise InputError(f"ResNet depth {self.depth} is unknown; choose 50 or 101")
+        if len(self.multi_grid) != 3 or not all(1 <= rate <= LARGEST_RATE for rate in self.multi_grid):
+            raise InputError(f"Multi_Grid {self.multi_grid} needs three rates from 1 to {LARGEST_RATE}")
 
 
 BackboneConfig = MobileNetV2Config | ResNetConfig
 
 
 def _check_layers(layers: tuple[Layer, ...], name: str) -> None:
+    if len(layers) > MOST_LAYERS:
+        raise InputError(f"{len(layers)} {name} layers are too many; choose up to {MOST_LAYERS}")
     for kernel, channels, _ in layers:
-        if kernel < 1 or kernel % 2 == 0 or not 1 <= channels <= 65536:
-            raise InputError(f"{name} layer ({kernel}, {channels}) needs an odd kernel and 1 to 65536 channels")
+        if not 1 <= kernel <= LARGEST_KERNEL or kernel % 2 == 0 or not 1 <= channels <= 65536:
+            raise InputError(
+                f"{name} layer ({kernel}, {channels}) needs an odd kernel to {LARGEST_KERNEL} and 1 to 65536 channels"
+            )
 
 
 @dataclass(frozen=True)
@@ -87,6 +96,8 @@ class ASPPConfig:
             raise InputError(
                 f"ASPP needs 1 to 65536 channels and a dropout in [0, 1); got {self.aspp_channels}, {self.dropout}"
             )
+        if len(self.rates) > MOST_LAYERS or not all(1 <= rate <= LARGEST_RATE for rate in self.rates):
+            raise InputError(f"ASPP rates {self.rates} need to be up to {MOST_LAYERS} numbers from 1 to {LARGEST_RATE}")
         _check_layers(self.projection, "projection")
 
 
@@ -104,7 +115,8 @@ class DecoderConfig:
 
     def __post_init__(self) -> None:
         """Reject decoders that cannot be built."""
-        _check_layers(((1, self.low_level_channels, False), *self.refinement), "decoder")
+        _check_layers(((1, self.low_level_channels, False),), "low-level")
+        _check_layers(self.refinement, "refinement")
 
 
 @dataclass(frozen=True)

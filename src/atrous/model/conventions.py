@@ -1,5 +1,6 @@
-"""Everything on which TensorFlow's and PyTorch's DeepLab weights disagree, as one value that is stored with the weights."""
+"""Everything on which TensorFlow's and PyTorch's DeepLab weights disagree, as one value stored with the weights."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -40,12 +41,13 @@ class Conventions:
         """Reject values no network can run with."""
         if len(self.input_mean) not in (1, 3) or len(self.input_std) not in (1, 3):
             raise InputError("input mean and std are one number each, or one for each of red, green and blue")
-        if min(self.input_std) <= 0 or min(self.backbone_epsilon, self.head_epsilon) <= 0:
-            raise InputError("input std and the epsilons of batch norm must be positive")
+        positive = (*self.input_std, self.backbone_epsilon, self.head_epsilon)
+        if not all(map(math.isfinite, (*self.input_mean, *positive))) or min(positive) <= 0:
+            raise InputError("input mean must be finite; input std and the epsilons of batch norm also positive")
 
 
 TENSORFLOW = Conventions(conv_padding="same", pool_padding="same", backbone_epsilon=1e-3)
-"""The official code: x / 127.5 - 1, SAME padding, aligned corners, epsilon 1e-3 (MobileNetV2, Xception) and 1e-5 (heads)."""
+"""The official code: x / 127.5 - 1, SAME padding, aligned corners, epsilon 1e-3 (MobileNetV2, Xception), heads 1e-5."""
 
 PYTORCH = Conventions(
     align_corners=False,

@@ -68,7 +68,8 @@ class DeepLab(nn.Module):
 
     def logits(self, images: Images) -> Float[Tensor, "b k h w"]:
         """Logits at full size: as large as classes * h * w floats."""
-        return upsample(self(images), **self.upsampling(tuple(images.shape[-2:]))._asdict())
+        height, width = images.shape[-2:]
+        return upsample(self(images), **self.upsampling((height, width))._asdict())
 
 
 class DeepLabV3(DeepLab):

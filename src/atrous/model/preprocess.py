@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
+from atrous.errors import InputError
 from atrous.model.conventions import Conventions
 from atrous.model.stride_plan import Size, fitted_size
 
@@ -34,7 +35,16 @@ class Preprocess(nn.Module):
     def forward(
         self, images: UInt8[Tensor, "b c h w"] | Float[Tensor, "b c h w"], *, output_stride: int
     ) -> Float[Tensor, "b c H W"]:
-        """Scale pixel values 0..255, then pad below and right with zeros (the mean pixel) where the size is to fit."""
+        """Scale pixel values 0..255, then pad below and right with zeros (the mean pixel) where the size is to fit.
+
+        Raises:
+            InputError: If the image has another number of channels (one would be broadcast to three unnoticed).
+        """
+        if images.shape[1] != self.mean.shape[1]:
+            raise InputError(
+                f"images of {images.shape[1]} channels for a model that takes {self.mean.shape[1]}; "
+                "convert the images or build the model with their in_channels"
+            )
         scaled = (images.to(self.mean.dtype) - self.mean) / self.std
         height, width = images.shape[-2:]
         fitted_height, fitted_width = self.fitted((height, width), output_stride=output_stride)

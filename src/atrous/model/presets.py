@@ -95,12 +95,13 @@ def build(config: ModelConfig) -> DeepLabV3 | DeepLabV3Plus:
 
 
 def _initialize(model: DeepLabV3 | DeepLabV3Plus) -> None:
-    """He initialisation, which batch norm makes equivalent to the official code's; its logits, standard deviation 0.01."""
+    """He initialisation, which batch norm makes equivalent to the official code's; the logits as there, std 0.01."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
     nn.init.trunc_normal_(model.classifier.weight, std=0.01)
-    nn.init.zeros_(model.classifier.bias)
 
 
 def _build_preset(name: str, *, classes: int, output_stride: int, in_channels: int) -> Any:
@@ -108,14 +109,14 @@ def _build_preset(name: str, *, classes: int, output_stride: int, in_channels: i
 
 
 def deeplabv3_mobilenet_v2(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3:
-    """The official mobile model: image pooling and a 1x1 branch only (MobileNetV2 paper, Table 7, 2.11 M parameters)."""
+    """The official mobile model: image pooling and one 1x1 branch (MobileNetV2 paper, Table 7: 2.11 M parameters)."""
     return _build_preset(
         "deeplabv3_mobilenet_v2", classes=classes, output_stride=output_stride, in_channels=in_channels
     )
 
 
 def deeplabv3_mobilenet_v2_aspp(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3:
-    """MobileNetV2 with the full ASPP (MobileNetV2 paper, Table 7, 4.52 M parameters)."""
+    """MobileNetV2 with the full ASPP (MobileNetV2 paper, Table 7: 4.52 M parameters)."""
     return _build_preset(
         "deeplabv3_mobilenet_v2_aspp", classes=classes, output_stride=output_stride, in_channels=in_channels
     )

@@ -78,7 +78,7 @@ def aspp_rates(rates_at_16: Sequence[int], *, output_stride: int) -> tuple[int, 
         InputError: If a rate would not be a positive integer.
     """
     for rate in rates_at_16:
-        if rate < 1 or rate * 16 % output_stride:
+        if rate * 16 < output_stride or rate * 16 % output_stride:
             raise InputError(
                 f"ASPP rate {rate} (at output stride 16) has no whole counterpart at output stride {output_stride}; "
                 f"choose multiples of {max(output_stride // 16, 1)}"

@@ -13,7 +13,7 @@ def _valid_positions(length: int, rate: int) -> dict[int, int]:
 def valid_shares(size: Size, *, rate: int) -> dict[int, float]:
     """Share (0..1) of positions with 9, 6, 4, 3, 2 and 1 valid taps; 3 occurs only on maps that are not square."""
     rows, columns = (_valid_positions(length, rate) for length in size)
-    shares = dict.fromkeys((9, 6, 4, 3, 2, 1), 0.0)
+    shares: dict[int, float] = dict.fromkeys((9, 6, 4, 3, 2, 1), 0.0)
     for vertical, row_count in rows.items():
         for horizontal, column_count in columns.items():
             shares[vertical * horizontal] += row_count * column_count / (size[0] * size[1])

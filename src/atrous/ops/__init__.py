@@ -1,4 +1,4 @@
-"""From coarse logits to losses and labels, without the full-resolution logits."""
+"""From coarse logits to losses and labels."""
 
 from atrous.ops.cross_entropy import upsample_cross_entropy
 from atrous.ops.upsample import Upsampling, upsample, upsample_argmax, upsample_bands

@@ -8,6 +8,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int16, UInt8
 from torch import Tensor
 
+from atrous.ops.bilinear import between_rows, neighbours, pixels, source_positions
+
 Size = tuple[int, int]
 
 BAND_FLOATS = 1 << 20
@@ -41,29 +43,21 @@ def upsample_bands(
     logits: Float[Tensor, "b k h w"], *, size: Size, align_corners: bool, crop: Size | None = None
 ) -> Iterator[tuple[slice, Float[Tensor, "b k n W"]]]:
     """The same values as `upsample`, some rows at a time: pairs of (rows of the image, their logits)."""
-    batch, classes = logits.shape[:2]
     height, width = crop or size
-    rows = max(1, BAND_FLOATS // max(batch * classes * size[1], 1))
-    for start in range(0, height, rows):
-        band = slice(start, min(start + rows, height))
-        above, below, weight = _source_rows(band, size[0], logits.shape[2], align_corners=align_corners, like=logits)
-        vertical = torch.lerp(logits[:, :, above], logits[:, :, below], weight[:, None])
+    source = logits.shape[2]
+    positions = source_positions(pixels(height), length=size[0], source=source, align_corners=align_corners)
+    rows = neighbours(positions, source=source, like=logits)
+    for band in row_bands(height, row_floats=logits.shape[0] * logits.shape[1] * size[1]):
+        vertical = between_rows(logits, rows.part(band))
         full = F.interpolate(vertical, (vertical.shape[2], size[1]), mode="bilinear", align_corners=align_corners)
         yield band, full[..., :width]
 
 
-def _source_rows(
-    band: slice, length: int, source: int, *, align_corners: bool, like: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Index of the row above, of the row below, and the weight of the latter, for each row of a band."""
-    target = torch.arange(band.start, band.stop, device=like.device, dtype=torch.float64)
-    if align_corners:
-        position = target * ((source - 1) / (length - 1) if length > 1 else 0.0)
-    else:
-        position = ((target + 0.5) * (source / length) - 0.5).clamp(min=0)
-    above = position.floor().long().clamp(max=source - 1)
-    below = (above + 1).clamp(max=source - 1)
-    return above, below, (position - above).to(like.dtype)
+def row_bands(height: int, *, row_floats: int) -> Iterator[slice]:
+    """The rows of an image in bands of about `BAND_FLOATS` numbers, at least one row each."""
+    rows = max(1, BAND_FLOATS // max(row_floats, 1))
+    for start in range(0, height, rows):
+        yield slice(start, min(start + rows, height))
 
 
 def upsample_argmax(

@@ -21,11 +21,13 @@ class Backbone(Protocol):
     Attributes:
         low_channels: Channels of `Features.low`.
         high_channels: Channels of `Features.high`.
+        entry: What stands before the units and always strides: stem and pooling.
         planned: Stride and rate of each unit, in the order of the forward pass.
     """
 
     low_channels: int
     high_channels: int
+    entry: tuple[PlannedUnit, ...]
     planned: tuple[PlannedUnit, ...]
 
     def plan(self, *, output_stride: int) -> None:

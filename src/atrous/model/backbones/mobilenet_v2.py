@@ -1,6 +1,8 @@
 """MobileNetV2 (arXiv 1801.04381, Table 2) up to its 320 channels, as DeepLab uses it."""
 
+from collections.abc import Sequence
 from itertools import pairwise
+from typing import cast
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -8,9 +10,10 @@ from torch import Tensor, nn
 from atrous.model.atrous import AtrousConv
 from atrous.model.backbones.features import Features
 from atrous.model.conventions import Conventions
-from atrous.model.stride_plan import Unit, plan_units
+from atrous.model.stride_plan import PlannedUnit, Unit, plan_units
 
 STEM_CHANNELS = 32
+ENTRY = (PlannedUnit("stem", stride=2, rate=1, output_stride=2),)
 STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
 """(expansion, channels, repeats, stride of the first repeat)."""
 
@@ -103,18 +106,20 @@ class MobileNetV2(nn.Module):
             epsilon=conventions.backbone_epsilon,
             activation=nn.ReLU6(),
         )
-        self.units = nn.ModuleList(
+        units = nn.ModuleList(
             InvertedResidual(before, after, expansion=expansion, stride=stride, conventions=conventions)
             for (before, after), (expansion, _, stride) in zip(pairwise(widths), repeats, strict=True)
         )
+        self.units = cast(Sequence[InvertedResidual], units)
         self._units = tuple(Unit(f"layer_{number}", stride) for number, (*_, stride) in enumerate(repeats, start=2))
-        self.low_channels: int = self.units[LOW_UNIT].depthwise.conv.out_channels
+        self.low_channels = self.units[LOW_UNIT].depthwise.conv.out_channels
         self.high_channels = widths[-1]
+        self.entry = ENTRY
         self.plan(output_stride=output_stride)
 
     def plan(self, *, output_stride: int) -> None:
         """Set stride and rate of every unit (the stem always strides)."""
-        self.planned = plan_units(self._units, entry_stride=2, output_stride=output_stride)
+        self.planned = plan_units(self._units, entry_stride=self.entry[-1].output_stride, output_stride=output_stride)
         for unit, planned in zip(self.units, self.planned, strict=True):
             unit.depthwise.plan(stride=planned.stride, rate=planned.rate)
 

@@ -1,16 +1,20 @@
 """ResNet-50 and -101 (arXiv 1512.03385) with atrous rates and Multi_Grid (DeepLabv3, section 3.2)."""
 
+from collections.abc import Sequence
+from typing import cast
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from atrous.model.atrous import AtrousConv, pad_same
 from atrous.model.backbones.features import Features
 from atrous.model.conventions import Conventions, Padding
-from atrous.model.stride_plan import Unit, plan_units
+from atrous.model.stride_plan import PlannedUnit, Unit, plan_units
 
 BLOCK_UNITS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 WIDTHS = (64, 128, 256, 512)
 EXPANSION = 4
+ENTRY = (PlannedUnit("stem", stride=2, rate=1, output_stride=2), PlannedUnit("pool", stride=2, rate=1, output_stride=4))
 
 LOW_UNIT = 1
 """The decoder's tap is in block1's second unit: its last convolution after batch norm, before the shortcut is added."""
@@ -117,20 +121,22 @@ class ResNet(nn.Module):
         )
         self.pool = MaxPool(conventions.pool_padding)
         self._units = _block_units(BLOCK_UNITS[depth], multi_grid=multi_grid, stride_unit=conventions.stride_unit)
-        self.units = nn.ModuleList()
+        units = nn.ModuleList()
         channels = WIDTHS[0]
         for block, count in enumerate(BLOCK_UNITS[depth]):
             for _ in range(count):
-                stride = self._units[len(self.units)].stride
-                self.units.append(Bottleneck(channels, WIDTHS[block], stride=stride, conventions=conventions))
+                stride = self._units[len(units)].stride
+                units.append(Bottleneck(channels, WIDTHS[block], stride=stride, conventions=conventions))
                 channels = WIDTHS[block] * EXPANSION
+        self.units = cast(Sequence[Bottleneck], units)
         self.low_channels = WIDTHS[0] * EXPANSION
         self.high_channels = channels
+        self.entry = ENTRY
         self.plan(output_stride=output_stride)
 
     def plan(self, *, output_stride: int) -> None:
         """Set stride and rate of every unit (stem and pooling always stride)."""
-        self.planned = plan_units(self._units, entry_stride=4, output_stride=output_stride)
+        self.planned = plan_units(self._units, entry_stride=self.entry[-1].output_stride, output_stride=output_stride)
         for unit, planned in zip(self.units, self.planned, strict=True):
             unit.plan(stride=planned.stride, rate=planned.rate)
 
