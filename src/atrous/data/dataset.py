@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from atrous.data.camvid import is_camvid, open_camvid
 from atrous.data.folder import is_plain_folder, open_folder
@@ -12,6 +12,7 @@ from atrous.errors import InputError
 from atrous.labels import LabelSpace
 
 
+@runtime_checkable
 class DataSet(Protocol):
     """Labelled pictures in a fixed order."""
 

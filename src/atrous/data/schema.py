@@ -99,7 +99,8 @@ def apply_schema(values: Integer[np.ndarray, "h w"], *, schema: Schema, path: Pa
 def count_values(values: Integer[np.ndarray, "..."]) -> str:
     """The values that occur with their pixel counts, in words: `value 7 (120 pixels), value 9 (1 pixel)`."""
     found, counts = np.unique(values, return_counts=True)
-    shown = [f"value {v} ({n} pixel{'s' * (n != 1)})" for v, n in zip(found[:_SHOWN], counts[:_SHOWN], strict=True)]
+    pairs = zip(found[:_SHOWN].tolist(), counts[:_SHOWN].tolist(), strict=True)
+    shown = [f"value {value} ({count} pixel{'s' * (count != 1)})" for value, count in pairs]
     rest = len(found) - len(shown)
     return ", ".join(shown) + (f" and {rest} more values" if rest else "")
 

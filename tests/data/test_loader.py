@@ -1,0 +1,122 @@
+import numpy as np
+import pytest
+import torch
+
+from atrous.data.cache import CachedDataSet
+from atrous.data.camvid import open_camvid
+from atrous.data.dataset import DataSet, open_data
+from atrous.data.loader import draw_generator, draw_index, training_batches
+from atrous.data.transforms import RandomFlip, ScaleCrop
+from atrous.errors import InputError
+from fakes.camvid import fake_camvid
+from fakes.folder import fake_folder
+
+TRANSFORMS = (ScaleCrop((9, 11), (1, 2, 3), 11), RandomFlip())
+
+
+@pytest.fixture
+def data(tmp_path) -> DataSet:
+    return open_camvid(fake_camvid(tmp_path), split="train")
+
+
+def batches(data, *, start=0, stop=5, **options):
+    settings = {"batch_size": 3, "seed": 7, "workers": 0, **options}
+    return list(training_batches(data, TRANSFORMS, start=start, stop=stop, **settings))
+
+
+def equal(ours, theirs):
+    return len(ours) == len(theirs) and all(
+        torch.equal(a.images, b.images) and torch.equal(a.labels, b.labels) and a.names == b.names
+        for a, b in zip(ours, theirs, strict=True)
+    )
+
+
+def test_the_stream_is_the_same_for_any_workers_cache_and_resume(data):
+    stream = batches(data)
+    assert equal(batches(data, cache=False), stream)
+    assert equal(batches(data, workers=2), stream)
+    assert equal(batches(data, workers=1, cache=False), stream)
+    assert equal(batches(data, stop=2) + batches(data, start=2, workers=1), stream)
+    assert not equal(batches(data, seed=8), stream)
+
+
+def test_batches_are_the_draws_in_order(data):
+    """Batch t, place i is draw 3 t + i: its sample, through the transforms with the draw's own generator."""
+    for t, batch in enumerate(batches(data)):
+        for i in range(3):
+            draw = 3 * t + i
+            sample = data[draw_index(seed=7, draw=draw, size=len(data))]
+            generator = draw_generator(seed=7, draw=draw)
+            for transform in TRANSFORMS:
+                sample = transform(sample, generator)
+            assert batch.names[i] == sample.name
+            np.testing.assert_array_equal(batch.images[i].permute(1, 2, 0).numpy(), sample.image)
+            np.testing.assert_array_equal(batch.labels[i].numpy(), sample.labels)
+
+
+def test_every_epoch_is_a_new_permutation():
+    epochs = [tuple(draw_index(seed=3, draw=20 * epoch + i, size=20) for i in range(20)) for epoch in range(50)]
+    assert all(sorted(epoch) == list(range(20)) for epoch in epochs)
+    assert len(set(epochs)) == 50
+    # Each sample comes first about as often as any other: 50 epochs, 20 samples, chi-square 0.999 quantile 43.8.
+    first = np.bincount([epoch[0] for epoch in epochs], minlength=20)
+    assert ((first - 2.5) ** 2 / 2.5).sum() < 43.8
+
+
+def test_draws_have_independent_generators():
+    values = np.array([draw_generator(seed=0, draw=draw).random() for draw in range(400)])
+    assert len(np.unique(values)) == 400
+    assert abs(np.corrcoef(values[:-1], values[1:])[0, 1]) < 0.15
+    assert abs(values.mean() - 0.5) < 0.05
+
+
+def test_memory_layout_and_types(data):
+    batch = batches(data, stop=1)[0]
+    assert batch.images.is_contiguous(memory_format=torch.channels_last)
+    assert (batch.images.dtype, batch.labels.dtype) == (torch.uint8, torch.uint8)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_bad_files_keep_their_one_line_through_workers(tmp_path, workers):
+    folder = fake_folder(tmp_path)
+    data = open_data(folder, split="train")
+    (folder / "images" / f"{data.names[0]}.jpg").write_text("broken")
+    with pytest.raises(InputError) as error:
+        batches(data, workers=workers, cache=False)
+    assert str(error.value).startswith(f"{folder}/images/{data.names[0]}.jpg is not a picture")
+    assert "\n" not in str(error.value)
+
+
+def test_cache_reads_every_file_once(data):
+    reads = []
+
+    class Counting(CachedDataSet):
+        def __getitem__(self, index):
+            reads.append(index)
+            return data[index]
+
+    counting = Counting(data)
+    assert len(batches(counting, stop=20)) == 20
+    assert sorted(reads) == list(range(len(data)))
+
+
+def test_cache_stops_at_its_limit_and_reads_the_rest(data):
+    size = data[0].image.nbytes + data[0].labels.nbytes
+    cached = CachedDataSet(data, limit=2 * size)
+    assert cached[1] is cached[1]
+    assert cached[2] is not cached[2]
+    for index in range(len(data)):
+        np.testing.assert_array_equal(cached[index].image, data[index].image)
+        np.testing.assert_array_equal(cached[index].labels, data[index].labels)
+    assert (cached.names, cached.labels, cached.describe()) == (data.names, data.labels, data.describe())
+
+
+def test_cached_arrays_cannot_be_changed_by_a_transform(data):
+    with pytest.raises(ValueError, match="read-only"):
+        CachedDataSet(data)[0].image[0, 0] = 0
+
+
+def test_an_empty_data_set_is_refused(data):
+    empty = type(data)(**{**vars(data), "pairs": ()})
+    with pytest.raises(InputError, match="no images"):
+        batches(empty)
