@@ -200,11 +200,13 @@ def test_damaged_files_never_raise_anything_else(tmp_path_factory, data, suffix)
     path = tmp_path_factory.mktemp("damaged") / f"a.{suffix}"
     path.write_bytes(content)
     for read in (read_image, read_labels):
+        message = ""
         try:
             assert read(path).size > 0
         except InputError as error:
-            assert "\n" not in str(error)
-            assert path.name in str(error)
+            message = str(error)
+        assert "\n" not in message
+        assert not message or path.name in message
 
 
 def test_masks_are_numbers_in_every_grey_depth(tmp_path):

@@ -19,10 +19,8 @@ def written(folder: Path, text: str) -> Path:
 
 
 def test_every_key_is_read(tmp_path):
-    path = written(
-        tmp_path,
-        'classes = ["road", "<script>"]\ncolors = [[1, 2, 3], [255, 0, 9]]\nignore = 7\n[remap]\n10 = 0\n255 = 1\n3 = 7\n',
-    )
+    keys = 'classes = ["road", "<script>"]\ncolors = [[1, 2, 3], [255, 0, 9]]\nignore = 7\n'
+    path = written(tmp_path, f"{keys}[remap]\n10 = 0\n255 = 1\n3 = 7\n")
     assert read_schema(path) == Schema(
         LabelSpace(names=("road", "<script>"), palette=((1, 2, 3), (255, 0, 9)), ignore=7), {10: 0, 255: 1, 3: 7}
     )

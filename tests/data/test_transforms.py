@@ -216,5 +216,5 @@ def test_jitter_of_nothing_changes_nothing():
     ],
 )
 def test_senseless_settings_are_refused(make):
-    with pytest.raises(ValueError, match="size|scales|brightness|hue"):
+    with pytest.raises(ValueError, match=r"size|scales|brightness|hue"):
         make()

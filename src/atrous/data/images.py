@@ -23,12 +23,9 @@ MAX_PIXELS = 2**28
 """Largest picture that is decoded unless the caller says otherwise: 16384 x 16384, 800 MB of RGB."""
 
 # Only formats that Pillow decodes by itself: its EPS reader, for one, would start Ghostscript.
+_WANTED = ("PNG", "JPEG", "JPEG2000", "TIFF", "BMP", "DIB", "GIF", "WEBP", "PPM", "AVIF")
 Image.init()
-_FORMATS = tuple(
-    name
-    for name in ("PNG", "JPEG", "JPEG2000", "TIFF", "BMP", "DIB", "GIF", "WEBP", "PPM", "AVIF")
-    if name in Image.OPEN
-)
+_FORMATS = tuple(name for name in _WANTED if name in Image.OPEN)
 _SIXTEEN_BIT = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 # Pillow stretches these greys to 0..255; in a mask they were class ids.
 _STRETCH = {"L;2": 85, "L;4": 17}
