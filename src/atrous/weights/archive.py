@@ -101,13 +101,13 @@ def load(path: Path) -> Archive:
     try:
         return _load(path)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        raise InputError(f"{path}: {error!s:.400}") from error  # a value in the message may be of any length
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def _load(path: Path) -> Archive:
-    _check_header_size(path)
+    _check_start(path)
     try:
         with safe_open(path, framework="np") as file:
             description = _description((file.metadata() or {}).get(_KEY))
@@ -153,16 +153,17 @@ def _sha256(description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) ->
     return digest.hexdigest()
 
 
-def _check_header_size(path: Path) -> None:
-    """Tell what else the file may be; refuse header sizes that no archive has, before anybody allocates them."""
+def _check_start(path: Path) -> None:
+    """Tell what else the file may be; refuse header sizes that no archive has before anybody allocates them."""
     with path.open("rb") as file:
-        start = file.read(8)
-    if start.startswith((b"PK\x03\x04", b"\x80")):
+        start = file.read(9)
+    if start[8:] == b"{" and int.from_bytes(start[:8], "little") <= _LARGEST_HEADER:
+        return
+    if start.startswith((b"PK\x03\x04", *(bytes((0x80, protocol)) for protocol in range(2, 6)))):
         raise InputError("a pickle as torch.save writes it; it could run any code, so it is never opened here")
     if start.lstrip().startswith(b"<"):
         raise InputError("a web page, not weights; download the file itself")
-    if len(start) < 8 or int.from_bytes(start, "little") > _LARGEST_HEADER:
-        raise InputError("damaged or no safetensors file; give an archive written by atrous")
+    raise InputError("damaged or no safetensors file; give an archive written by atrous")
 
 
 def _description(text: str | None) -> dict[str, Any]:
