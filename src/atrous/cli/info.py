@@ -1,0 +1,130 @@
+"""`atrous info MODEL`: strides, rates and sizes of every unit, parameters, multiply-adds, valid ASPP taps."""
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from atrous.cli.options import parse
+from atrous.errors import InputError
+from atrous.model.anatomy import Anatomy, SizedUnit, anatomy
+from atrous.model.config import DecoderConfig, ModelConfig
+from atrous.model.presets import PRESETS, preset
+from atrous.model.stride_plan import Size
+from atrous.plain import to_plain
+from atrous.weights.load import load
+
+
+@dataclass(frozen=True)
+class Options:
+    """Stride, rate and size of every unit of a model, its parameters, multiply-adds and valid ASPP taps.
+
+    Nothing is computed, so that any size takes a second. All that a model can be configured with is an option.
+
+    Example: atrous info deeplabv3plus_resnet101 --size 1025x2049 --output-stride 8 --classes 19
+    """
+
+    model: tyro.conf.Positional[str]
+    """A preset, or a file of weights; the defaults below are its own."""
+    config: ModelConfig
+    decoder: bool
+    """Whether there is the decoder of DeepLabv3+."""
+    size: str = "513"
+    """Image size in pixels: one number, or height x width as 1025x2049."""
+    json: bool = False
+    """Print one JSON object instead of tables."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print what a model is made of; returns the exit status."""
+    options = _options(arguments)
+    size = _size(options.size)
+    config = replace(options.config, decoder=options.config.decoder if options.decoder else None)
+    found = anatomy(config, size=size)
+    if options.json:
+        asked = {"model": options.model, "size": size, "output_stride": config.output_stride, "classes": config.classes}
+        print(json.dumps({**asked, **to_plain(found)}))
+    else:
+        _print_tables(options.model, config, found, size=size)
+    return 0
+
+
+def _options(arguments: Sequence[str]) -> Options:
+    """The options, which start from the configuration of the model named among them."""
+    config = _config(_model_name(arguments))
+    decoder = config.decoder or DecoderConfig()
+    default = Options(model=tyro.MISSING, config=replace(config, decoder=decoder), decoder=config.decoder is not None)
+    options = parse(Options, arguments, verb="info", default=default)
+    if not options.decoder and options.config.decoder != decoder:
+        raise InputError("options of the decoder were given but there is none; add --decoder")
+    return options
+
+
+def _model_name(arguments: Sequence[str]) -> str:
+    """The model among the arguments: a name or file that exists, else the first one if it is no option."""
+    known = [argument for argument in arguments if argument in PRESETS or os.path.isfile(argument)]
+    first = [argument for argument in arguments[:1] if not argument.startswith("-")]
+    if known or first:
+        return (known or first)[0]
+    if "-h" in arguments or "--help" in arguments:
+        return next(iter(PRESETS))
+    raise InputError(f"which model? give a file of weights, or one of {', '.join(PRESETS)}")
+
+
+def _config(model: str) -> ModelConfig:
+    return load(model).model.config if model not in PRESETS and os.path.isfile(model) else preset(model)
+
+
+def _size(text: str) -> Size:
+    match = re.fullmatch(r"(\d{1,9})(?:x(\d{1,9}))?", text)
+    if match is None:
+        raise InputError(f"size {text!r} is not one; give pixels, as 513 or 1025x2049 (height x width)")
+    return int(match[1]), int(match[2] or match[1])
+
+
+def _print_tables(model: str, config: ModelConfig, found: Anatomy, *, size: Size) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    fitted = "" if found.fitted_size == size else f", padded to {_times(found.fitted_size)}"
+    console.print(
+        f"{model} on {_times(size)} pixels{fitted}\n"
+        f"output stride {config.output_stride}, {config.classes} classes\n"
+        f"{found.parameters / 1e6:.3f} M parameters, {found.multiply_adds / 1e9:.3f} B multiply-adds\n",
+        markup=False,
+    )
+    console.print(_unit_table(found.units))
+    if found.valid_taps:
+        console.print(_tap_table(found))
+    for unit in found.units:
+        if unit.rate >= min(unit.size):
+            console.print(
+                f"warning: {unit.name} has rate {unit.rate} on a map of {_times(unit.size)}: "
+                "at most 3 of its 9 taps see more than padding"
+            )
+
+
+def _unit_table(units: Sequence[SizedUnit]) -> Table:
+    table = Table("unit", title="Units", title_justify="left")
+    for heading in ("stride", "rate", "output stride", "size"):
+        table.add_column(heading, justify="right")
+    for unit in units:
+        table.add_row(unit.name, str(unit.stride), str(unit.rate), str(unit.output_stride), _times(unit.size))
+    return table
+
+
+def _tap_table(found: Anatomy) -> Table:
+    table = Table("ASPP rate", title="Share of filter taps inside the map", title_justify="left")
+    table.add_column("mean", justify="right")
+    for taps in found.valid_taps[0].shares:
+        table.add_column(f"{taps} of 9", justify="right")
+    for valid in found.valid_taps:
+        table.add_row(str(valid.rate), f"{valid.mean:.3f}", *(f"{share:.3f}" for share in valid.shares.values()))
+    return table
+
+
+def _times(size: Size) -> str:
+    return f"{size[0]}x{size[1]}"

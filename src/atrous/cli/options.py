@@ -1,0 +1,47 @@
+"""A verb's options from the command line: tyro over a dataclass, a bad one told in one line."""
+
+import contextlib
+import io
+import re
+from collections.abc import Sequence
+from itertools import takewhile
+from typing import TypeVar
+
+import tyro
+
+from atrous.errors import InputError
+
+T = TypeVar("T")
+
+_FRAME = "│|─-+╭╮╰╯ "
+
+
+def parse(kind: type[T], arguments: Sequence[str], *, verb: str, default: T) -> T:
+    """Options as `kind`, where every field of its dataclasses, however deep, is an option of its own flat name.
+
+    Raises:
+        InputError: If an option is unknown, lacks its value, or has one that cannot be.
+        SystemExit: After `--help` (status 0).
+    """
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(
+                kind,
+                prog=f"atrous {verb}",
+                args=list(arguments),
+                default=default,
+                config=(tyro.conf.OmitArgPrefixes, tyro.conf.AvoidSubcommands),
+            )
+    except SystemExit as stop:
+        if stop.code in (0, None):
+            raise
+        raise InputError(f"{_sentence(complaint.getvalue())}; see atrous {verb} --help") from None
+
+
+def _sentence(box: str) -> str:
+    """The first paragraph inside the frame that tyro draws; the rest repeats the help."""
+    rows = [row.strip(_FRAME) for row in box.splitlines()[1:]]
+    sentence = " ".join(takewhile(bool, rows)) or "bad options"
+    # Our own errors name what is wrong; which dataclass refused it says nothing to a user.
+    return re.sub(r"^Error parsing (?!--)\S+: ", "", sentence).rstrip(".")

@@ -1,0 +1,124 @@
+"""What a model is made of at an image size, counted without computing: its tensors stay on the meta device."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from atrous.errors import InputError
+from atrous.model.config import ModelConfig
+from atrous.model.deeplab import DeepLabV3, DeepLabV3Plus
+from atrous.model.presets import build
+from atrous.model.stride_plan import PlannedUnit, Size
+from atrous.model.valid_taps import mean_valid_share, valid_shares
+
+LARGEST_SIDE = 1 << 16
+LOW_STRIDE = 4
+
+
+@dataclass(frozen=True)
+class SizedUnit:
+    """A part of the network in the order of the forward pass.
+
+    Attributes:
+        name: The papers' or the official code's name.
+        stride: Of its spatial convolution or pooling.
+        rate: Atrous rate of the same.
+        output_stride: Input size / size of the map that it gives.
+        size: (height, width) of that map.
+    """
+
+    name: str
+    stride: int
+    rate: int
+    output_stride: int
+    size: Size
+
+
+@dataclass(frozen=True)
+class ValidTaps:
+    """How much of an ASPP branch's 3x3 filter sees the map rather than its padding (DeepLabv3, Figure 4).
+
+    Attributes:
+        rate: Of the branch.
+        mean: Mean share (0..1) of its nine taps that lie inside.
+        shares: Share (0..1) of positions with 9, 6, 4, 3, 2 and 1 taps inside.
+    """
+
+    rate: int
+    mean: float
+    shares: Mapping[int, float]
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """What `atrous info` tells.
+
+    Attributes:
+        parameters: Trainable numbers, scale and shift of batch norm among them.
+        multiply_adds: Of the convolutions for one image, zeros of the padding counted (as the papers count).
+        fitted_size: (height, width) that the network works on, after padding to output stride * k + 1 if it does that.
+        units: Stem and pooling, backbone, ASPP, decoder, classifier.
+        valid_taps: One entry per ASPP rate.
+    """
+
+    parameters: int
+    multiply_adds: int
+    fitted_size: Size
+    units: tuple[SizedUnit, ...]
+    valid_taps: tuple[ValidTaps, ...]
+
+
+def anatomy(config: ModelConfig, *, size: Size) -> Anatomy:
+    """Count a model for images of a size (height, width in pixels).
+
+    Raises:
+        InputError: If the size is none that an image can have.
+    """
+    height, width = size
+    if not (1 <= height <= LARGEST_SIDE and 1 <= width <= LARGEST_SIDE):
+        raise InputError(f"size {height}x{width} is out of range; choose 1 to {LARGEST_SIDE} pixels for each side")
+    counter = FlopCounterMode(display=False)
+    with torch.device("meta"), torch.no_grad():
+        model = build(config).eval()
+        with counter:
+            model(torch.empty(1, config.in_channels, height, width))
+    fitted = model.preprocess.fitted(size, output_stride=config.output_stride)
+    deepest = _reduced(fitted, config.output_stride)
+    return Anatomy(
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        multiply_adds=counter.get_total_flops() // 2,
+        fitted_size=fitted,
+        units=tuple(
+            SizedUnit(part.name, part.stride, part.rate, part.output_stride, _reduced(fitted, part.output_stride))
+            for part in _parts(model)
+        ),
+        valid_taps=tuple(
+            ValidTaps(rate, mean_valid_share(deepest, rate=rate), valid_shares(deepest, rate=rate))
+            for rate in model.aspp.rates
+        ),
+    )
+
+
+def _reduced(size: Size, output_stride: int) -> Size:
+    """Both paddings round up at every stride, so that the order of the strides does not matter."""
+    height, width = (-(-length // output_stride) for length in size)
+    return height, width
+
+
+def _parts(model: DeepLabV3 | DeepLabV3Plus) -> Iterator[PlannedUnit]:
+    yield from model.backbone.entry
+    yield from model.backbone.planned
+    output_stride = model.output_stride
+    rates = {f"aspp{number}": rate for number, rate in enumerate(model.aspp.rates, start=1)}
+    for name in model.aspp.branches:
+        yield PlannedUnit(name, 1, rates.get(name, 1), output_stride)
+    for number in range(len(model.aspp.projection)):
+        yield PlannedUnit(f"projection{number}", 1, 1, output_stride)
+    if isinstance(model, DeepLabV3Plus):
+        output_stride = LOW_STRIDE
+        yield PlannedUnit("low_level", 1, 1, output_stride)
+        for number in range(len(model.decoder.refine)):
+            yield PlannedUnit(f"refine{number}", 1, 1, output_stride)
+    yield PlannedUnit("classifier", 1, 1, output_stride)
