@@ -1,6 +1,6 @@
 """What a backbone gives: one map for the decoder, one for ASPP."""
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
@@ -15,6 +15,7 @@ class Features(NamedTuple):
     high: Float[Tensor, "b c h w"]
 
 
+@runtime_checkable
 class Backbone(Protocol):
     """A network without its classifier, whose strides and rates follow a plan.
 
