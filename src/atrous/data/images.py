@@ -46,7 +46,20 @@ def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray,
         InputError: If the file is missing, not a picture, damaged, too large, or holds floating-point values.
     """
     with _opened(path, max_pixels=max_pixels) as picture:
-        return np.array(_to_rgb(ImageOps.exif_transpose(picture), path=path))
+        return rgb_array(picture, name=str(path))
+
+
+def rgb_array(picture: Image.Image, *, name: str = "the picture") -> UInt8[np.ndarray, "h w 3"]:
+    """A picture of any mode as 8-bit RGB, by the rules of `read_image`.
+
+    Args:
+        picture: An image of Pillow's.
+        name: What error messages call it.
+
+    Raises:
+        InputError: If it holds floating-point values, or integers outside 0..65535.
+    """
+    return np.array(_to_rgb(ImageOps.exif_transpose(picture), name=name))
 
 
 def read_labels(path: Path, *, max_pixels: int = MAX_PIXELS) -> Integer[np.ndarray, "h w"]:
@@ -148,15 +161,15 @@ def _opened(path: Path, *, max_pixels: int) -> Iterator[Image.Image]:
         raise InputError(f"cannot read {path}: {reason}; the file may be damaged, replace it") from error
 
 
-def _to_rgb(picture: Image.Image, *, path: Path) -> Image.Image:
+def _to_rgb(picture: Image.Image, *, name: str) -> Image.Image:
     if picture.mode == "RGB" and "transparency" not in picture.info:
         return picture
     if picture.mode == "F":
-        raise InputError(f"{path} holds floating-point values without a known range; save it with 8 or 16 bits")
+        raise InputError(f"{name} holds floating-point values without a known range; save it with 8 or 16 bits")
     if picture.mode in _SIXTEEN_BIT:
         values = np.array(picture).astype(np.int64)
         if values.min() < 0 or values.max() > 65535:
-            raise InputError(f"{path} holds values outside 0..65535; save it with 8 or 16 bits")
+            raise InputError(f"{name} holds values outside 0..65535; save it with 8 or 16 bits")
         return Image.fromarray(((values + 128) // 257).astype(np.uint8)).convert("RGB")
     if picture.mode == "LAB":
         lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
