@@ -1,12 +1,11 @@
 """Fetches files of the manifest into a cache: whole and verified, or not at all."""
 
 import hashlib
-import http
 import http.client
 import os
-import re
 import ssl
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
@@ -89,9 +88,7 @@ def _download(entry: Entry, path: Path, *, progress: Progress | None, timeout: f
                 return
             partial.unlink()  # wrong bytes from this server, or from an earlier one that was resumed
             problem = f"{url}: the file there is another one (its sha256 is not {entry.sha256[:12]}...)"
-    raise InputError(
-        f"cannot download {entry.name} ({problem}); get the file elsewhere and pass it by its path instead"
-    )
+    raise InputError(f"cannot download {entry.name} ({problem}); get it elsewhere and pass --backbone-weights FILE")
 
 
 class _NotServed(Exception):  # noqa: N818
@@ -106,16 +103,19 @@ def _receive(url: str, partial: Path, *, size: int, progress: Progress | None, t
     request = Request(url, headers={"Range": f"bytes={there}-"} if there else {})
     try:
         with urlopen(request, timeout=timeout) as response, partial.open("ab") as file:
-            if there and not _continues_at(response, there):
+            if there and response.status == HTTPStatus.OK:  # it sends everything again
                 file.truncate(0)
                 there = 0
+            elif there and not response.headers.get("Content-Range", "").startswith(f"bytes {there}-"):
+                partial.unlink()
+                raise _NotServed("another range than asked for")
             while there < size and (chunk := response.read1(min(_CHUNK, size - there))):
                 file.write(chunk)
                 there += len(chunk)
                 if progress is not None:
                     progress(there, size)
     except HTTPError as error:
-        if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:  # the file there is shorter
+        if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:  # the file there is shorter
             partial.unlink(missing_ok=True)
         raise _NotServed(f"HTTP {error.code}") from error
     except URLError as error:
@@ -126,12 +126,6 @@ def _receive(url: str, partial: Path, *, size: int, progress: Progress | None, t
         raise _NotServed(f"connection broken ({type(error).__name__})") from error
     if there < size:
         raise _NotServed(f"ended after {there} of {size} bytes")
-
-
-def _continues_at(response: http.client.HTTPResponse, there: int) -> bool:
-    """Whether the server sends what comes after `there` bytes; otherwise it ignored the wish and starts over."""
-    answer = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
-    return response.status == 206 and answer is not None and int(answer[1]) == there
 
 
 def _sha256(path: Path) -> str:

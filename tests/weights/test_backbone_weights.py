@@ -1,0 +1,105 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from fake_mobilenet import FakeMobileNet
+from tflite_writer import input_metadata
+
+from atrous.errors import InputError
+from atrous.labels import LabelSpace
+from atrous.model.config import ASPPConfig, DecoderConfig, MobileNetV2Config, ModelConfig, ResNetConfig
+from atrous.model.conventions import PYTORCH
+from atrous.model.presets import build
+from atrous.weights import archive
+from atrous.weights.backbone import load_backbone, spread_over_channels
+from atrous.weights.official_mobilenet_v2 import import_backbone
+from atrous.weights.tflite import read
+
+CONFIG = ModelConfig(
+    MobileNetV2Config(depth_multiplier=0.125),
+    aspp=ASPPConfig(aspp_channels=8, separable=True),
+    decoder=DecoderConfig(),
+    classes=3,
+)
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "imagenet.tflite"
+    path.write_bytes(FakeMobileNet(size=64, output_stride=32).classifier())
+    return path
+
+
+def features(model, images):
+    model.eval()
+    with torch.inference_mode():
+        return model.backbone(model.preprocess(images, output_stride=model.output_stride))
+
+
+def test_the_backbone_is_filled_the_rest_stays_fresh_and_every_key_is_named(file):
+    model = build(CONFIG)
+    head = {key: value.clone() for key, value in model.state_dict().items() if not key.startswith("backbone.")}
+    transfer = load_backbone(model, file)
+    expected = import_backbone(read(file)).backbone.state_dict()
+    assert transfer.skipped == ("MobilenetV2/Conv_1", "MobilenetV2/Logits/Conv2d_1c_1x1")
+    assert set(transfer.fresh) == set(head)
+    assert set(transfer.filled) | set(transfer.fresh) == set(model.state_dict())
+    assert set(transfer.filled) == {f"backbone.{key}" for key in expected}
+    for key, value in model.backbone.state_dict().items():
+        assert torch.equal(value, expected[key])
+    for key, value in head.items():
+        assert torch.equal(model.state_dict()[key], value)
+
+
+def test_the_image_scaling_of_the_weights_is_adopted(tmp_path):
+    path = tmp_path / "deeplab.tflite"
+    path.write_bytes(FakeMobileNet().content(metadata=input_metadata([10.0], [20.0])))
+    model = build(CONFIG)
+    load_backbone(model, path)
+    assert model.config.conventions == replace(CONFIG.conventions, input_mean=(10.0,), input_std=(20.0,))
+    assert model.preprocess(torch.full((1, 3, 1, 1), 50.0), output_stride=16).flatten().tolist() == [2.0] * 3
+
+
+def test_an_archive_gives_its_backbone(tmp_path, file):
+    trained = build(replace(CONFIG, decoder=None, classes=2))
+    load_backbone(trained, file)
+    archive.save(tmp_path / "trained.safetensors", trained, labels=LabelSpace(("a", "b")), provenance={})
+    model = build(CONFIG)
+    transfer = load_backbone(model, tmp_path / "trained.safetensors")
+    images = torch.randint(0, 256, (1, 3, 65, 65), dtype=torch.uint8)
+    assert torch.equal(features(model, images).high, features(trained, images).high)
+    assert "classifier.weight" in transfer.skipped
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4, 7])
+def test_other_channel_counts_see_grey_as_colour_models_do(file, channels):
+    grey = torch.randint(0, 256, (1, 1, 65, 65), dtype=torch.uint8)
+    colour, other = build(CONFIG), build(replace(CONFIG, in_channels=channels))
+    for model in (colour, other):
+        load_backbone(model, file)
+    expected = features(colour, grey.expand(-1, 3, -1, -1)).high
+    torch.testing.assert_close(features(other, grey.expand(-1, channels, -1, -1)).high, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_kernels_keep_their_colours_where_more_channels_follow():
+    kernel = torch.tensor([3.0, 6.0, 9.0]).view(1, 3, 1, 1)
+    assert spread_over_channels(kernel, 3) is kernel
+    assert spread_over_channels(kernel, 1).flatten().tolist() == [18]
+    assert spread_over_channels(kernel, 2).flatten().tolist() == [9, 9]
+    assert spread_over_channels(kernel, 6).flatten().tolist() == [1.5, 3, 4.5, 3, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("config", "complaint"),
+    [
+        (replace(CONFIG, backbone=MobileNetV2Config(0.25)), "depth_multiplier=0.125.*depth_multiplier=0.25"),
+        (replace(CONFIG, backbone=ResNetConfig()), "MobileNetV2Config.*but the model has ResNetConfig"),
+        (replace(CONFIG, conventions=PYTORCH), "its weights need conv_padding 'same'.*'symmetric'"),
+    ],
+)
+def test_a_backbone_of_another_kind_is_refused_before_anything_changes(file, config, complaint):
+    with torch.device("meta"):  # a ResNet for real takes a second
+        model = build(config)
+    with pytest.raises(InputError, match=rf"imagenet\.tflite: .*{complaint}"):
+        load_backbone(model, file)
+    assert model.config == config

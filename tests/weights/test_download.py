@@ -1,0 +1,230 @@
+import hashlib
+import http.server
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from atrous.errors import InputError
+from atrous.weights import download
+from atrous.weights.download import cache_folder, fetch, resolve
+from atrous.weights.manifest import MANIFEST, Entry
+
+CONTENT = bytes(range(256)) * 1000
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Serves CONTENT; `manners` says how."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.manners = "fine"
+        self.asked: list[str | None] = []
+        self.stalling = threading.Event()
+
+    def handle_error(self, *_):
+        """Clients that hang up are part of the tests."""
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    server: Server
+
+    def log_message(self, *_):
+        """Keep quiet."""
+
+    def do_GET(self):
+        wish, manners = self.headers.get("Range"), self.server.manners
+        self.server.asked.append(wish)
+        if manners == "missing":
+            self.send_error(404)
+            return
+        start = int(wish.removeprefix("bytes=").removesuffix("-")) if wish and manners != "ignores range" else 0
+        if start >= len(CONTENT):
+            self.send_error(416)
+            return
+        self.send_response(206 if start else 200)
+        if start:
+            wrong = 7 if manners == "wrong range" else 0
+            self.send_header("Content-Range", f"bytes {start + wrong}-{len(CONTENT) - 1}/{len(CONTENT)}")
+        self.send_header("Content-Length", str(len(CONTENT) - start))
+        self.end_headers()
+        body = CONTENT[start:]
+        if manners == "lies":
+            body = b"<html>" + body[6:]
+        if manners in ("cuts off", "cuts off once", "stalls"):
+            body = body[: len(body) // 2]
+        self.wfile.write(body)
+        self.wfile.flush()
+        if manners == "cuts off once":
+            self.server.manners = "fine"
+        if manners == "stalls":
+            self.server.stalling.wait(10)
+
+
+@pytest.fixture
+def server():
+    with Server() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.stalling.set()
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def entry(server):
+    return Entry(
+        name="test_weights",
+        file="weights.bin",
+        urls=(f"http://127.0.0.1:{server.server_port}/weights.bin",),
+        sha256=hashlib.sha256(CONTENT).hexdigest(),
+        size=len(CONTENT),
+        licence="CC0-1.0",
+        source="a test",
+    )
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("ATROUS_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def names(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+def test_a_file_is_fetched_once_and_progress_reaches_its_end(server, entry, home):
+    seen = []
+    path = fetch(entry, progress=lambda done, total: seen.append((done, total)))
+    assert path == home / "weights.bin"
+    assert path.read_bytes() == CONTENT
+    assert seen == sorted(seen)
+    assert seen[-1] == (len(CONTENT), len(CONTENT))
+    assert fetch(entry) == path
+    assert server.asked == [None]
+
+
+def test_a_damaged_cache_is_fetched_again(server, entry):
+    path = fetch(entry)
+    path.write_bytes(CONTENT[:-1] + b"x")
+    assert fetch(entry).read_bytes() == CONTENT
+    assert server.asked == [None, None]
+
+
+def test_a_connection_that_breaks_is_resumed(server, entry):
+    server.manners = "cuts off once"
+    assert fetch(entry).read_bytes() == CONTENT
+    assert server.asked == [None, f"bytes={len(CONTENT) // 2}-"]
+
+
+def test_an_interrupted_download_is_resumed_by_the_next_call(server, entry, home):
+    server.manners = "cuts off"
+    with pytest.raises(InputError, match=r"ended after \d+ of 256000 bytes"):
+        fetch(entry)
+    assert names(home) == {"weights.bin.part", "weights.bin.lock"}
+    there = (home / "weights.bin.part").stat().st_size
+    server.manners = "fine"
+    assert fetch(entry).read_bytes() == CONTENT
+    assert server.asked[-1] == f"bytes={there}-"
+    assert names(home) == {"weights.bin", "weights.bin.lock"}
+
+
+@pytest.mark.parametrize("manners", ["ignores range", "wrong range"])
+def test_a_server_that_cannot_resume_starts_over(server, entry, home, manners):
+    home.mkdir()
+    (home / "weights.bin.part").write_bytes(CONTENT[:1000])
+    server.manners = manners
+    assert fetch(entry).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("there", [b"x" * 1000, b"x" * len(CONTENT), b"x" * (len(CONTENT) + 5)])
+def test_a_wrong_partial_file_does_not_stay_in_the_way(server, entry, home, there):
+    home.mkdir()
+    (home / "weights.bin.part").write_bytes(there)
+    assert fetch(entry).read_bytes() == CONTENT
+    assert None in server.asked
+
+
+def test_a_server_that_lies_leaves_nothing_behind(server, entry, home):
+    server.manners = "lies"
+    with pytest.raises(InputError, match=r"sha256 is not .*--backbone-weights FILE") as error:
+        fetch(entry)
+    assert "\n" not in str(error.value)
+    assert names(home) == {"weights.bin.lock"}
+
+
+def test_a_stalled_server_is_given_up(server, entry):
+    server.manners = "stalls"
+    begin = time.monotonic()
+    with pytest.raises(InputError, match=r"stalled for 0.2 s.*--backbone-weights FILE"):
+        fetch(entry, timeout=0.2)
+    assert time.monotonic() - begin < 5
+
+
+def test_no_server_at_all(entry):
+    with pytest.raises(InputError, match=r"refused.*--backbone-weights FILE"):
+        fetch(replace(entry, urls=("http://127.0.0.1:9/weights.bin",)))
+
+
+def test_the_second_address_is_tried(server, entry):
+    assert fetch(replace(entry, urls=("http://127.0.0.1:9/weights.bin", *entry.urls))).read_bytes() == CONTENT
+    server.manners = "missing"
+    with pytest.raises(InputError, match="HTTP 404"):
+        fetch(replace(entry, file="other.bin"))
+
+
+def test_a_longer_file_than_promised_is_not_read_to_its_end(entry):
+    seen = []
+    short = replace(entry, size=1000)
+    with pytest.raises(InputError, match="sha256"):
+        fetch(short, progress=lambda done, _: seen.append(done))
+    assert max(seen) == 1000
+
+
+def test_an_unwritable_cache_is_named(entry, tmp_path, monkeypatch):
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("ATROUS_HOME", str(tmp_path / "file" / "below"))
+    with pytest.raises(InputError, match=r"cannot write to the cache .*ATROUS_HOME"):
+        fetch(entry)
+
+
+def test_those_who_come_together_fetch_once(server, entry):
+    """The lock is on the open file, so threads meet it as processes do."""
+    with ThreadPoolExecutor(8) as pool:
+        contents = list(pool.map(lambda _: fetch(entry).read_bytes(), range(8)))
+    assert contents == [CONTENT] * 8
+    assert server.asked == [None]
+
+
+def test_the_cache_folder_follows_the_environment(monkeypatch, tmp_path):
+    assert cache_folder() == tmp_path / "home"
+    monkeypatch.delenv("ATROUS_HOME")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert cache_folder() == tmp_path / "xdg" / "atrous"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / ".cache" / "atrous"
+
+
+def test_a_source_is_a_file_or_a_name(entry, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "MANIFEST", {entry.name: entry})
+    file = tmp_path / "mine.tflite"
+    file.write_bytes(b"mine")
+    assert resolve(str(file)) == file
+    assert resolve("test_weights").read_bytes() == CONTENT
+    with pytest.raises(InputError, match="no such file: nothing; give a file of weights, or a name: test_weights"):
+        resolve("nothing")
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("entry", MANIFEST.values(), ids=MANIFEST)
+def test_the_manifest_names_the_official_file(shared, entry):
+    content = (shared / "weights" / entry.file).read_bytes()
+    assert (len(content), hashlib.sha256(content).hexdigest()) == (entry.size, entry.sha256)
+    assert all(url.startswith("https://") and url.endswith(f"/{entry.file}") for url in entry.urls)
