@@ -3,7 +3,7 @@
 import copy
 from dataclasses import replace
 from itertools import chain
-from typing import Self
+from typing import TypeVar
 
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
@@ -18,6 +18,8 @@ from atrous.ops.upsample import Upsampling, upsample
 
 Images = UInt8[Tensor, "b c h w"] | Float[Tensor, "b c h w"]
 """RGB (or other channels), values 0..255, any size from 1x1."""
+
+Model = TypeVar("Model", bound="DeepLab")  # typing.Self, but understood by the type checker of the tests
 
 
 class DeepLab(nn.Module):
@@ -50,7 +52,7 @@ class DeepLab(nn.Module):
         self.aspp.plan(output_stride=output_stride)
         self.config = config
 
-    def replanned(self, *, output_stride: int) -> Self:
+    def replanned(self: Model, *, output_stride: int) -> Model:
         """A second module over the same parameters and statistics, with strides and rates for another output stride.
 
         Raises:

@@ -21,7 +21,7 @@ LOW_UNIT = 2
 """The decoder's tap is inside the third unit (layer_4): its depthwise output, 144 channels at multiplier 1."""
 
 
-def rounded_channels(channels: float, *, divisor: int) -> int:
+def rounded_channels(channels: int | float, *, divisor: int) -> int:
     """The next multiple of `divisor` (never less than one), but never below 90 % of `channels`."""
     rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < 0.9 * channels else rounded

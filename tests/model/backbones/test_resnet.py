@@ -1,0 +1,142 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from atrous.model.backbones.resnet import Bottleneck, MaxPool, ResNet
+from atrous.model.conventions import PYTORCH
+from reference.networks import Reference
+from reference.operations import max_pool
+from reference.weights import arrays, randomize, uniform
+
+OFFICIAL = replace(PYTORCH, stride_unit="last", pool_padding="same")
+
+# papers.md, sections 1.2, 1.3 and 5.1: rates of block1 .. block4 of ResNet-50, unit by unit.
+OFFICIAL_RATES = {
+    4: [[1] * 3, [2] * 4, [4] * 6, [8] * 3],
+    8: [[1] * 3, [1] * 4, [2] * 6, [4] * 3],
+    16: [[1] * 3, [1] * 4, [1] * 6, [2] * 3],
+    32: [[1] * 3, [1] * 4, [1] * 6, [1] * 3],
+}
+TORCHVISION_RATES = {
+    4: [[1] * 3, [1, 2, 2, 2], [2, 4, 4, 4, 4, 4], [4, 8, 8]],
+    8: [[1] * 3, [1] * 4, [1, 2, 2, 2, 2, 2], [2, 4, 4]],
+    16: [[1] * 3, [1] * 4, [1] * 6, [1, 2, 2]],
+    32: [[1] * 3, [1] * 4, [1] * 6, [1] * 3],
+}
+OFFICIAL_STRIDES = {
+    4: [[1] * 3, [1] * 4, [1] * 6, [1] * 3],
+    8: [[1, 1, 2], [1] * 4, [1] * 6, [1] * 3],
+    16: [[1, 1, 2], [1, 1, 1, 2], [1] * 6, [1] * 3],
+    32: [[1, 1, 2], [1, 1, 1, 2], [1, 1, 1, 1, 1, 2], [1] * 3],
+}
+TORCHVISION_STRIDES = {
+    4: [[1] * 3, [1] * 4, [1] * 6, [1] * 3],
+    8: [[1] * 3, [2, 1, 1, 1], [1] * 6, [1] * 3],
+    16: [[1] * 3, [2, 1, 1, 1], [2, 1, 1, 1, 1, 1], [1] * 3],
+    32: [[1] * 3, [2, 1, 1, 1], [2, 1, 1, 1, 1, 1], [2, 1, 1]],
+}
+TABLES = {
+    "last": (OFFICIAL, OFFICIAL_STRIDES, OFFICIAL_RATES),
+    "first": (PYTORCH, TORCHVISION_STRIDES, TORCHVISION_RATES),
+}
+
+
+def flat(blocks):
+    return [value for block in blocks for value in block]
+
+
+@pytest.fixture(scope="module", params=["first", "last"])
+def resnet(request):
+    """A ResNet-50 with torchvision's or the official code's unit striding, and its tables."""
+    conventions, strides, rates = TABLES[request.param]
+    return randomize(ResNet(conventions=conventions, depth=50)), strides, rates
+
+
+@pytest.mark.parametrize("output_stride", [4, 8, 16, 32])
+def test_plan(resnet, output_stride):
+    backbone, strides, rates = resnet
+    backbone.plan(output_stride=output_stride)
+    assert [unit.stride for unit in backbone.planned] == flat(strides[output_stride])
+    assert [unit.rate for unit in backbone.planned] == flat(rates[output_stride])
+    assert [(unit.atrous.stride, unit.atrous.rate) for unit in backbone.units] == [
+        (unit.stride, unit.rate) for unit in backbone.planned
+    ]
+    assert [unit.shortcut.stride for unit in backbone.units] == flat(strides[output_stride])
+    assert backbone.planned[3].name == "block2/unit_1"
+    assert [(unit.name, unit.stride, unit.output_stride) for unit in backbone.entry] == [("stem", 2, 2), ("pool", 2, 4)]
+
+
+@pytest.mark.parametrize(
+    ("stride_unit", "output_stride", "block4"),
+    # Official: papers.md, section 1.3. torchvision's striding: decision 8 of the design, (previous, base, base).
+    [("last", 16, (2, 4, 8)), ("last", 8, (4, 8, 16)), ("last", 32, (1, 2, 4)), ("first", 16, (1, 4, 8)),
+     ("first", 8, (2, 8, 16)), ("first", 32, (1, 2, 4))],
+)  # fmt: skip
+def test_multi_grid_multiplies_the_rates_of_block4_only(stride_unit, output_stride, block4):
+    conventions, _, rates = TABLES[stride_unit]
+    with torch.device("meta"):
+        backbone = ResNet(conventions=conventions, depth=101, multi_grid=(1, 2, 4), output_stride=output_stride)
+    assert len(backbone.planned) == 3 + 4 + 23 + 3
+    assert tuple(unit.rate for unit in backbone.planned[-3:]) == block4
+    assert [unit.rate for unit in backbone.planned[:7]] == flat(rates[output_stride][:2])
+    assert {unit.rate for unit in backbone.planned[8:30]} == {rates[output_stride][2][-1]}
+
+
+@pytest.mark.parametrize("output_stride", [8, 16, 32])
+def test_network(resnet, output_stride):
+    backbone, strides, rates = resnet
+    backbone.plan(output_stride=output_stride)
+    image = uniform(1, 3, 34, 47)
+    plan = list(zip(flat(strides[output_stride]), flat(rates[output_stride]), strict=True))
+    pool_padding = "same" if strides is OFFICIAL_STRIDES else "symmetric"
+    low, high = Reference(arrays(backbone)).resnet(image.numpy(), plan, pool_padding=pool_padding)
+    features = backbone(image)
+    np.testing.assert_allclose(features.low.detach().numpy(), low, atol=1e-9)
+    np.testing.assert_allclose(features.high.detach().numpy(), high, atol=1e-9)
+
+
+@pytest.mark.parametrize("coarse", [32, 16, 8])
+def test_atrous_consistency(resnet, coarse):
+    """Features at the finer stride, subsampled, are those at the coarser one: same filters over a denser grid."""
+    backbone, _, _ = resnet
+    pool, backbone.pool = backbone.pool, MaxPool("symmetric")
+    image = uniform(1, 3, 65, 33)
+    with torch.no_grad():
+        backbone.plan(output_stride=coarse)
+        sparse = backbone(image)
+        backbone.plan(output_stride=coarse // 2)
+        dense = backbone(image)
+    backbone.pool = pool
+    torch.testing.assert_close(dense.high[..., ::2, ::2], sparse.high, rtol=0, atol=1e-9)
+    assert torch.equal(dense.low, sparse.low)
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("padding", ["symmetric", "same"])
+@pytest.mark.parametrize(("in_channels", "stride", "rate"), [(4, 1, 1), (4, 2, 1), (4, 1, 3), (16, 1, 2), (16, 2, 1)])
+def test_bottleneck(in_channels, stride, rate, padding, training):
+    """4 -> 16 channels has a projection shortcut, 16 -> 16 the identity or every second position."""
+    unit = randomize(Bottleneck(in_channels, 4, stride=stride, conventions=replace(PYTORCH, conv_padding=padding)))
+    unit.plan(stride=stride, rate=rate)
+    x = uniform(2, in_channels, 7, 6)
+    state = {f"unit.{name}": array for name, array in arrays(unit).items()}
+    reference = Reference(state, padding=padding, training=training)
+    expected, _ = reference.bottleneck("unit", x.numpy(), stride=stride, rate=rate)
+    unit.train(training)
+    np.testing.assert_allclose(unit(x).detach().numpy(), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("size", [(7, 9), (6, 8), (5, 4), (1, 1), (2, 1)])
+@pytest.mark.parametrize("padding", ["symmetric", "same"])
+def test_max_pool(padding, size):
+    x = uniform(1, 2, *size) - 5  # below zero, so that a zero in the padding would win
+    assert np.array_equal(MaxPool(padding)(x).numpy(), max_pool(x.numpy(), padding=padding))
+
+
+def test_max_pool_same_on_even_sizes_by_hand():
+    """papers.md, section 5.3: padding is below and right only, so that windows start at 0 and 2."""
+    x = torch.arange(16.0).view(1, 1, 4, 4)
+    assert MaxPool("same")(x).tolist() == [[[[10, 11], [14, 15]]]]
+    assert MaxPool("symmetric")(x).tolist() == [[[[5, 7], [13, 15]]]]

@@ -1,0 +1,76 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from atrous.errors import InputError
+from atrous.model.conventions import PYTORCH, TENSORFLOW
+from atrous.model.preprocess import Preprocess
+
+
+def pixels(*shape):
+    return torch.randint(0, 256, shape, generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+
+
+def test_tensorflow_scales_to_minus_one_and_one():
+    images = torch.tensor([0, 51, 255], dtype=torch.uint8).view(1, 3, 1, 1)
+    scaled = Preprocess(TENSORFLOW, in_channels=3)(images, output_stride=16)
+    torch.testing.assert_close(scaled.flatten(), torch.tensor([-1.0, -0.6, 1.0]), rtol=0, atol=1e-6)
+
+
+def test_pytorch_subtracts_imagenet_mean_per_channel():
+    images = torch.full((1, 3, 1, 1), 200, dtype=torch.uint8)
+    scaled = Preprocess(PYTORCH, in_channels=3)(images, output_stride=16)
+    expected = [(200 / 255 - mean) / std for mean, std in ((0.485, 0.229), (0.456, 0.224), (0.406, 0.225))]
+    torch.testing.assert_close(scaled.flatten(), torch.tensor(expected), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("in_channels", [1, 4])
+def test_other_channel_counts_share_the_mean_of_the_constants(in_channels):
+    images = pixels(1, in_channels, 2, 2)
+    scaled = Preprocess(PYTORCH, in_channels=in_channels)(images, output_stride=16)
+    expected = (images.numpy() - (123.675 + 116.28 + 103.53) / 3) / ((58.395 + 57.12 + 57.375) / 3)
+    np.testing.assert_allclose(scaled, expected, atol=1e-5)
+
+
+def test_float_and_bytes_agree_bitwise():
+    preprocess, images = Preprocess(TENSORFLOW, in_channels=3), pixels(2, 3, 7, 6)
+    scaled = preprocess(images, output_stride=16)
+    for dtype in (torch.float32, torch.float64, torch.float16):
+        assert torch.equal(preprocess(images.to(dtype), output_stride=16), scaled)
+
+
+@pytest.mark.parametrize(
+    ("size", "output_stride", "fitted"),
+    [
+        ((513, 513), 16, (513, 513)), ((512, 514), 16, (513, 529)), ((360, 480), 8, (361, 481)),
+        ((360, 480), 16, (369, 481)), ((1, 2), 32, (1, 33)), ((1024, 2048), 16, (1025, 2049)), ((5, 6), 4, (5, 9)),
+    ],
+)  # fmt: skip
+def test_fit_pads_to_the_next_multiple_plus_one(size, output_stride, fitted):
+    preprocess = Preprocess(TENSORFLOW, in_channels=3)
+    assert preprocess.fitted(size, output_stride=output_stride) == fitted
+    images = torch.full((1, 3, *size), 255, dtype=torch.uint8)
+    scaled = preprocess(images, output_stride=output_stride)
+    assert scaled.shape[-2:] == fitted
+    assert (scaled[..., : size[0], : size[1]] == 1).all()
+    assert scaled.sum() == 3 * size[0] * size[1]  # zeros, the mean pixel, everywhere else
+
+
+def test_no_fit_leaves_the_size():
+    preprocess = Preprocess(replace(TENSORFLOW, fit="none"), in_channels=3)
+    assert preprocess.fitted((6, 9), output_stride=16) == (6, 9)
+    assert preprocess(pixels(1, 3, 6, 9), output_stride=16).shape[-2:] == (6, 9)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4])
+def test_another_number_of_channels_is_refused_not_broadcast(channels):
+    with pytest.raises(InputError, match=rf"images of {channels} channels for a model that takes 3; .*in_channels"):
+        Preprocess(TENSORFLOW, in_channels=3)(pixels(1, channels, 4, 4), output_stride=16)
+
+
+def test_constants_travel_with_the_module_but_not_with_its_weights():
+    preprocess = Preprocess(TENSORFLOW, in_channels=3)
+    assert preprocess.state_dict() == {}
+    assert preprocess.double()(pixels(1, 3, 2, 2), output_stride=16).dtype == torch.float64
