@@ -1,0 +1,1 @@
+"""Training: protocol, schedule, loss, checkpoints, loop."""

@@ -1,0 +1,90 @@
+"""The state of a run between two steps, in one safetensors file: weights, momentum, average, iteration."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from atrous.errors import InputError
+from atrous.files import atomic_path
+from atrous.inference.predictor import Model
+from atrous.training.average import MovingAverage
+
+
+@dataclass
+class TrainingState:
+    """What changes during a run.
+
+    Attributes:
+        model: In training mode.
+        optimizer: Over the model's parameters.
+        average: The moving average, where the run keeps one.
+        iteration: Steps done.
+        best: Best mIoU (0..1) on the validation split so far, and its iteration.
+    """
+
+    model: Model
+    optimizer: torch.optim.SGD
+    average: MovingAverage[Model] | None
+    iteration: int = 0
+    best: tuple[float, int] = (-1.0, 0)
+
+    @property
+    def result(self) -> Model:
+        """The model that is evaluated and kept: the average where there is one."""
+        return self.average.model if self.average else self.model
+
+
+def save_state(path: Path, state: TrainingState) -> None:
+    """Write the state atomically: a run that dies meanwhile still has the previous one."""
+    tensors = {name: tensor.detach().contiguous() for name, tensor in _named_tensors(state).items()}
+    header = {"iteration": state.iteration, "best": state.best}
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata={"atrous_state": json.dumps(header)})
+
+
+def load_state(path: Path, state: TrainingState) -> None:
+    """Fill a freshly built state of the same configuration.
+
+    Raises:
+        InputError: If the file is damaged or of another configuration.
+    """
+    remedy = "delete it to start this run again"
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {})["atrous_state"])
+            _fill_momentum(state.optimizer)
+            targets = _named_tensors(state)
+            if set(targets) != set(file.keys()):
+                raise InputError(f"{path} belongs to another model or optimiser; {remedy}")
+            for name, target in targets.items():
+                with torch.no_grad():
+                    target.copy_(file.get_tensor(name))
+            state.iteration = int(header["iteration"])
+            best, at = header["best"]
+            state.best = (float(best), int(at))
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} is not a readable training state ({error}); {remedy}") from error
+
+
+def _named_tensors(state: TrainingState) -> dict[str, Tensor]:
+    tensors = {f"model.{name}": tensor for name, tensor in state.model.state_dict().items()}
+    if state.average:
+        tensors |= {f"average.{name}": tensor for name, tensor in state.average.model.state_dict().items()}
+    names: dict[Tensor, str] = {parameter: name for name, parameter in state.model.named_parameters()}
+    for parameter, values in state.optimizer.state.items():
+        if values.get("momentum_buffer") is not None:
+            tensors[f"momentum.{names[parameter]}"] = values["momentum_buffer"]
+    return tensors
+
+
+def _fill_momentum(optimizer: torch.optim.SGD) -> None:
+    for group in optimizer.param_groups:
+        for parameter in group["params"] if group["momentum"] else ():
+            optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)

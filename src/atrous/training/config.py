@@ -1,0 +1,84 @@
+"""A training run as data."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from atrous.data.transforms import PAPER_SCALES
+from atrous.errors import InputError
+from atrous.model.config import ModelConfig
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides what comes out of a run, except the data.
+
+    Attributes:
+        model: The network; its number of classes is the data's.
+        iterations: Steps of the optimiser.
+        batch_size: Crops per step.
+        crop: Height and width of a crop in pixels; multiples of the output stride, plus 1, waste nothing.
+        learning_rate: At the start of the poly schedule (DeepLabv3, section 4.1: 0.007).
+        head_rate: Factor on the learning rate of everything but the backbone (official code: 1).
+        power: Of the poly schedule.
+        warmup: Steps in which the rate rises to the schedule (not in the papers).
+        momentum: Of SGD.
+        weight_decay: On convolution kernels, except depthwise ones; never on batch norm and biases.
+        norm_momentum: Share of each batch in the running statistics: 1 - decay.
+        scales: Factors of the random scaling.
+        flip: Probability of mirroring.
+        jitter: Strength 0..1 of random brightness, contrast, saturation and hue (not in the papers).
+        class_balance: Exponent on median frequency / class frequency as a class's weight: 0 is none, 1 is SegNet's.
+        ema_decay: Of the moving average of the weights that is evaluated and kept; 0 is none.
+        backbone_weights: A file, or a name in the manifest; None starts from random weights.
+        unfold_images: Training images that give batch norms folded into the backbone weights their statistics; 0 leaves
+            them at mean 0 and variance 1.
+        precision: Of the network's arithmetic; weights and loss are float32 always.
+        validate_every: Steps between two validations.
+        workers: Processes that load data; 0 loads in this one.
+        seed: Decides initial weights, order, crops and dropout.
+    """
+
+    model: ModelConfig
+    iterations: int = 30000
+    batch_size: int = 16
+    crop: tuple[int, int] = (513, 513)
+    learning_rate: float = 0.007
+    head_rate: float = 1.0
+    power: float = 0.9
+    warmup: int = 0
+    momentum: float = 0.9
+    weight_decay: float = 4e-5
+    norm_momentum: float = 0.01
+    scales: tuple[float, ...] = PAPER_SCALES
+    flip: float = 0.5
+    jitter: float = 0.0
+    class_balance: float = 0.0
+    ema_decay: float = 0.0
+    backbone_weights: str | None = None
+    unfold_images: int = 64
+    precision: Literal["float32", "bfloat16"] = "float32"
+    validate_every: int = 1000
+    workers: int = 2
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse runs that cannot work, before anything is read."""
+        if min(self.iterations, self.batch_size, self.validate_every, *self.crop) < 1:
+            raise InputError("iterations, batch size, crop and validate-every must be at least 1")
+        if not 0 < self.learning_rate < 100 or self.head_rate < 0 or self.weight_decay < 0:
+            raise InputError(
+                f"learning rate {self.learning_rate} is out of range; choose a value above 0, such as 0.007"
+            )
+        if not self.scales or min(self.scales) <= 0 or max(self.scales) > 16:
+            raise InputError(f"scales {self.scales} must lie above 0 and not above 16")
+        for name in ("flip", "jitter", "momentum", "ema_decay"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"{name} {getattr(self, name)} must lie in 0..1")
+        if min(self.workers, self.warmup, self.unfold_images, self.seed) < 0:
+            raise InputError("workers, warmup, unfold-images and seed cannot be negative")
+        unsettled = (1 - self.norm_momentum) ** self.iterations
+        if unsettled > 0.02:
+            raise InputError(
+                f"norm momentum {self.norm_momentum} leaves {unsettled:.0%} of the running statistics at their start "
+                f"after {self.iterations} iterations; choose at least {1 - 0.02 ** (1 / self.iterations):.2g}"
+            )

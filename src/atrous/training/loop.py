@@ -1,0 +1,69 @@
+"""The training loop: SGD by iteration, validation now and then, a state on disk that outlives an interrupt."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from atrous.data.dataset import DataSet
+from atrous.data.loader import training_batches
+from atrous.evaluation.evaluate import evaluate
+from atrous.evaluation.report import Report
+from atrous.inference.predictor import Predictor
+from atrous.training.augment import training_transforms
+from atrous.training.checkpoint import TrainingState
+from atrous.training.config import TrainConfig
+from atrous.training.loss import SegmentationLoss
+from atrous.training.progress import Progress, Window
+from atrous.training.run import Run
+from atrous.training.step import rate_at, step
+
+LOG_EVERY = 10
+
+
+@dataclass(frozen=True)
+class Validated:
+    """A validation: after how many iterations, and what came out."""
+
+    iteration: int
+    report: Report
+
+
+def train(
+    state: TrainingState, config: TrainConfig, *, data: DataSet, validation: DataSet, run: Run, device: torch.device
+) -> Iterator[Progress | Validated]:
+    """Train from `state` to the last iteration, writing into the run folder; yields what is worth telling.
+
+    Raises:
+        InputError: If the loss stops being finite (names the pictures), data is bad, or the folder cannot be written.
+    """
+    loss_of = SegmentationLoss(data, class_balance=config.class_balance, device=device)
+    batches = training_batches(
+        data,
+        training_transforms(config, ignore=data.labels.ignore),
+        batch_size=config.batch_size,
+        seed=config.seed,
+        start=state.iteration,
+        stop=config.iterations,
+        workers=config.workers,
+    )
+    window = Window()
+    while state.iteration < config.iterations:
+        asked = time.perf_counter()
+        batch = next(batches)
+        waited = time.perf_counter() - asked
+        rate = rate_at(state.iteration, config)
+        loss = step(state, config, batch=batch, rate=rate, loss_of=loss_of, device=device)
+        window.add(loss, names=batch.names, waited=waited)
+        done = state.iteration == config.iterations
+        if state.iteration % LOG_EVERY == 0 or done:
+            progress = window.progress(iteration=state.iteration, rate=rate)
+            run.log(progress)
+            yield progress
+            window = Window()
+        if state.iteration % config.validate_every == 0 or done:
+            report = evaluate(Predictor(state.result, labels=data.labels, device=device), validation)
+            run.keep(state, config, report=report, data=data)
+            yield Validated(state.iteration, report)
+            window = Window()

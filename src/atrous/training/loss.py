@@ -1,0 +1,40 @@
+"""The loss of a run: upsampled logits against full labels, with the weights of the classes."""
+
+import torch
+from jaxtyping import Float, Integer
+from torch import Tensor
+
+from atrous.data.dataset import DataSet
+from atrous.model.deeplab import DeepLab
+from atrous.ops.cross_entropy import upsample_cross_entropy
+from atrous.training.class_weights import balanced_weights, class_counts
+
+
+class SegmentationLoss:
+    """Cross entropy over labelled pixels.
+
+    Args:
+        data: Its ignore value counts, and its class frequencies where the classes are balanced.
+        class_balance: Exponent of the class weights; 0 reads nothing and weighs nothing.
+        device: Where the logits will be.
+    """
+
+    def __init__(self, data: DataSet, *, class_balance: float, device: torch.device) -> None:
+        self.ignore = data.labels.ignore
+        self.class_weights: Tensor | None = None
+        if class_balance:
+            weights = balanced_weights(class_counts(data), exponent=class_balance)
+            self.class_weights = torch.tensor(weights, dtype=torch.float32, device=device)
+
+    def __call__(
+        self, model: DeepLab, logits: Float[Tensor, "b k h w"], labels: Integer[Tensor, "b H W"]
+    ) -> Float[Tensor, ""]:
+        """Mean loss in nats of coarse logits that `model` gave for images of the labels' size."""
+        height, width = labels.shape[-2:]
+        return upsample_cross_entropy(
+            logits.float(),
+            labels,
+            **model.upsampling((height, width))._asdict(),
+            ignore=self.ignore,
+            class_weights=self.class_weights,
+        )
