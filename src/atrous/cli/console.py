@@ -1,6 +1,7 @@
 """Progress with an estimate of the time left, on standard error, so that standard output stays clean for results."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
@@ -22,6 +23,23 @@ def progress_bar() -> Progress:
         TimeRemainingColumn(),
         console=console,
     )
+
+
+@contextmanager
+def progress_callback(description: str) -> Iterator[Callable[[int, int], None]]:
+    """A function to be told (done, in all), as long work wants one; nothing is displayed before it is called."""
+    progress = progress_bar()
+    task = progress.add_task(description, total=None)
+
+    def show(done: int, whole: int) -> None:
+        progress.start()
+        progress.update(task, completed=done, total=whole)
+
+    try:
+        yield show
+    finally:
+        if progress.live.is_started:
+            progress.stop()
 
 
 def tracked(items: Iterable[T], *, description: str, total: int) -> Iterator[T]:

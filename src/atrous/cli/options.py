@@ -16,7 +16,7 @@ T = TypeVar("T")
 _FRAME = "│|─-+╭╮╰╯ "
 
 
-def parse(kind: type[T], arguments: Sequence[str], *, verb: str, default: T) -> T:
+def parse(kind: type[T], arguments: Sequence[str], *, verb: str, default: T | None = None) -> T:
     """Options as `kind`, where every field of its dataclasses, however deep, is an option of its own flat name.
 
     Raises:
@@ -30,8 +30,12 @@ def parse(kind: type[T], arguments: Sequence[str], *, verb: str, default: T) -> 
                 kind,
                 prog=f"atrous {verb}",
                 args=list(arguments),
-                default=default,
-                config=(tyro.conf.OmitArgPrefixes, tyro.conf.AvoidSubcommands),
+                default=tyro.MISSING_NONPROP if default is None else default,
+                config=(
+                    tyro.conf.OmitArgPrefixes,
+                    tyro.conf.AvoidSubcommands,
+                    tyro.conf.PositionalMetavarFromFieldName,
+                ),
             )
     except SystemExit as stop:
         if stop.code in (0, None):

@@ -1,0 +1,77 @@
+"""A predictor on a data set: counts, protocol, and the pictures with the most mistakes."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from atrous.data.dataset import DataSet
+from atrous.data.sample import Sample
+from atrous.errors import InputError
+from atrous.evaluation.confusion import ConfusionMatrix
+from atrous.evaluation.protocol import Protocol
+from atrous.evaluation.report import Example, Report
+from atrous.inference.ahead import ahead
+from atrous.inference.predictor import Predictor
+from atrous.labels import LabelSpace
+
+Progress = Callable[[int, int], None]
+"""Called with (images done, images in all)."""
+
+
+def evaluate(
+    predictor: Predictor, dataset: DataSet, *, keep_worst: int = 4, progress: Progress | None = None
+) -> Report:
+    """Predict every image whole and at its own size; one confusion matrix over all of them.
+
+    Args:
+        predictor: Of classes that mean what the data set's mean.
+        dataset: Labelled samples; read in threads.
+        keep_worst: Of how many images, those with the largest share of wrong pixels, the report shows pictures.
+        progress: Called after every image.
+
+    Raises:
+        InputError: If classes differ, the data set is empty, or a sample is unreadable or has no labels: a number over
+            the rest would be another number.
+    """
+    space = common_labels(predictor.labels, dataset.labels)
+    if not len(dataset):
+        raise InputError(f"data set {dataset.name} has no images to evaluate on")
+    confusion, worst = ConfusionMatrix(len(space)), list[Example]()
+    for index, sample in ahead(dataset.__getitem__, range(len(dataset))):
+        example = _example(predictor, sample.result(), space=space)
+        confusion.update(example.labels, example.truth, ignore=space.ignore)
+        worst = sorted([*worst, example], key=lambda one: -one.wrong)[:keep_worst]
+        if progress:
+            progress(index + 1, len(dataset))
+    return Report(protocol=Protocol.of(predictor, dataset), space=space, matrix=confusion.matrix, worst=tuple(worst))
+
+
+def common_labels(weights: LabelSpace, data: LabelSpace) -> LabelSpace:
+    """The names that both agree on, with the ignore value of the data.
+
+    Classes without names (`class 0`, `class 1` ...) agree with any of the same number.
+
+    Raises:
+        InputError: If the numbers of classes or their names differ.
+    """
+    if len(weights) != len(data):
+        raise InputError(
+            f"the weights have {len(weights)} classes but the data has {len(data)}; "
+            "evaluate on data with the classes that the weights were trained for"
+        )
+    unnamed = LabelSpace.unnamed(len(data)).names
+    for label, (ours, theirs) in enumerate(zip(weights.names, data.names, strict=True)):
+        if ours != theirs and unnamed not in (weights.names, data.names):
+            raise InputError(
+                f"class {label} is {ours!r} in the weights but {theirs!r} in the data; give the data a schema.toml "
+                "with the classes in the order and spelling of the weights"
+            )
+    return data if data.names != unnamed else replace(weights, ignore=data.ignore)
+
+
+def _example(predictor: Predictor, sample: Sample, *, space: LabelSpace) -> Example:
+    if sample.labels is None:
+        raise InputError(f"{sample.name} has no labels; evaluation needs a mask for every picture")
+    labels = predictor(sample.image).labels
+    counted = sample.labels != space.ignore
+    wrong = float((labels != sample.labels)[counted].mean()) if counted.any() else 0.0
+    return Example(name=sample.name, image=sample.image, truth=sample.labels, labels=labels, wrong=wrong)

@@ -1,0 +1,54 @@
+"""What follows from a confusion matrix `[true class, predicted class]` of pixel counts.
+
+The mean IoU is PASCAL's: one matrix over the data set, the mean over the classes that occur in truth or prediction.
+What has no pixels to be measured on is NaN, never 0 or 1.
+"""
+
+import numpy as np
+from jaxtyping import Float64, Int64
+from numpy.typing import ArrayLike
+
+Matrix = Int64[np.ndarray, "k k"]
+PerClass = Float64[np.ndarray, " k"]
+
+
+def iou(matrix: Matrix) -> PerClass:
+    """Intersection over union of every class, 0..1; NaN for a class absent from truth and prediction."""
+    hits = np.diag(matrix)
+    return _ratio(hits, matrix.sum(axis=0) + matrix.sum(axis=1) - hits)
+
+
+def miou(matrix: Matrix) -> float:
+    """Mean IoU over the classes that have one; NaN without any counted pixel."""
+    return _mean(iou(matrix))
+
+
+def class_accuracy(matrix: Matrix) -> PerClass:
+    """Share of every class's true pixels that were found (recall), 0..1; NaN for a class absent from the truth."""
+    return _ratio(np.diag(matrix), matrix.sum(axis=1))
+
+
+def mean_class_accuracy(matrix: Matrix) -> float:
+    """Mean of `class_accuracy` over the classes in the truth; NaN without any counted pixel."""
+    return _mean(class_accuracy(matrix))
+
+
+def pixel_accuracy(matrix: Matrix) -> float:
+    """Share of all counted pixels that are right, 0..1; NaN without any."""
+    return float(_ratio(np.trace(matrix), matrix.sum()))
+
+
+def frequency_weighted_iou(matrix: Matrix) -> float:
+    """IoU of the classes weighted with their shares of the true pixels; NaN without any counted pixel."""
+    present = matrix.sum(axis=1) > 0
+    return float(_ratio((matrix.sum(axis=1) * np.where(present, iou(matrix), 0.0)).sum(), matrix.sum()))
+
+
+def _ratio(part: ArrayLike, whole: ArrayLike) -> np.ndarray:
+    """Part / whole, NaN where whole is 0."""
+    return np.where(np.greater(whole, 0), np.divide(part, np.maximum(whole, 1)), np.nan)
+
+
+def _mean(values: PerClass) -> float:
+    measured = values[~np.isnan(values)]
+    return float(measured.mean()) if measured.size else float("nan")

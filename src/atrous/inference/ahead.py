@@ -1,0 +1,27 @@
+"""Reading and writing in threads while the network computes."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def ahead(function: Callable[[T], R], items: Iterable[T], *, depth: int = 2) -> Iterator[tuple[T, Future[R]]]:
+    """Every item with the future of `function(item)`, in order, while up to `depth` later ones are under way.
+
+    Args:
+        function: Called in threads.
+        items: Consumed in the caller's thread, never more than `depth` beyond the one that was handed out.
+        depth: How many items are in memory besides the caller's.
+    """
+    with ThreadPoolExecutor(max_workers=depth) as pool:
+        waiting: deque[tuple[T, Future[R]]] = deque()
+        for item in items:
+            waiting.append((item, pool.submit(function, item)))
+            if len(waiting) > depth:
+                yield waiting.popleft()
+        while waiting:
+            yield waiting.popleft()

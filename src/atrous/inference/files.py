@@ -1,0 +1,120 @@
+"""Pictures in, label maps and overlays out: which file goes where, and doing it."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+
+from atrous.data.images import read_image
+from atrous.errors import InputError
+from atrous.files import atomic_path
+from atrous.inference.ahead import ahead
+from atrous.inference.predictor import Predictor
+from atrous.inference.result import Result
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to predict.
+
+    Attributes:
+        source: The picture.
+        labels: Where its label map goes (PNG).
+        overlay: Where the picture under its labels goes (JPEG); None for none.
+    """
+
+    source: Path
+    labels: Path
+    overlay: Path | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job: written, unless there is a problem, told in one line."""
+
+    job: Job
+    problem: str | None = None
+
+
+def plan_jobs(sources: Sequence[Path], *, out: Path, overlays: bool = True) -> tuple[Job, ...]:
+    """Names for the outputs: `OUT/a.png` and `OUT/a_overlay.jpg` for the picture `a.jpg`.
+
+    Where two pictures have the same name without suffix, all outputs keep the folder of their picture below the folder
+    that all pictures have in common; where that is not enough, also the suffix (`OUT/x/a.jpg.png`).
+
+    Args:
+        sources: Pictures; the same one twice counts once.
+        out: Folder of the outputs.
+        overlays: Whether overlays are wanted.
+
+    Raises:
+        InputError: If an output would replace one of the pictures.
+    """
+    pictures = {Path(os.path.abspath(source)): source for source in sources}
+    common = Path(os.path.commonpath([picture.parent for picture in pictures]))
+    below = [picture.relative_to(common) for picture in pictures]
+    stems = [path.stem for path in below]
+    paths = [str(path.with_suffix("")) for path in below]
+    files = [str(path) for path in below]
+    # Compared in lower case: the folder may lie on a file system that does not tell `A` from `a`.
+    names = next((names for names in (stems, paths) if len({name.lower() for name in names}) == len(names)), files)
+    jobs = tuple(
+        Job(source, labels=out / f"{name}.png", overlay=out / f"{name}_overlay.jpg" if overlays else None)
+        for source, name in zip(pictures.values(), names, strict=True)
+    )
+    _check_not_replaced(pictures, jobs)
+    return jobs
+
+
+def predict_files(predictor: Predictor, jobs: Iterable[Job]) -> Iterator[Outcome]:
+    """Do the jobs in order; files are read and written in threads meanwhile, and what exists is replaced.
+
+    Yields:
+        An outcome per job as soon as its files are written. A picture that cannot be read is a problem of its own; the
+        rest goes on.
+
+    Raises:
+        InputError: If an output cannot be written: then no other can either.
+    """
+    pictures = ahead(lambda job: read_image(job.source), jobs)
+    answers = ((job, _answer(predictor, job, picture)) for job, picture in pictures)
+    for (job, answer), written in ahead(_write, answers):
+        written.result()
+        yield Outcome(job, problem=str(answer) if isinstance(answer, InputError) else None)
+
+
+def _answer(predictor: Predictor, job: Job, picture: Future[UInt8[np.ndarray, "h w 3"]]) -> Result | InputError:
+    try:
+        return predictor(picture.result())
+    except InputError as error:
+        return error
+    except torch.OutOfMemoryError:
+        return InputError(f"{job.source} does not fit into the memory of {predictor.device}; try --device cpu")
+
+
+def _write(item: tuple[Job, Result | InputError]) -> None:
+    job, answer = item
+    if isinstance(answer, InputError):
+        return
+    answer.save(job.labels)
+    if job.overlay is not None:
+        with atomic_path(job.overlay) as temporary:
+            answer.overlay().save(temporary, quality=90)
+
+
+def _check_not_replaced(pictures: Iterable[Path], jobs: Iterable[Job]) -> None:
+    taken = {_place(picture) for picture in pictures}
+    for job in jobs:
+        for path in (job.labels, job.overlay):
+            if path is not None and _place(path) in taken:
+                raise InputError(f"{path} is one of the pictures and would be replaced; choose another output folder")
+
+
+def _place(path: Path) -> str:
+    """Equal for two spellings of a file, also on file systems that do not tell `A` from `a`."""
+    return str(path.parent.resolve() / path.name).lower()

@@ -1,0 +1,99 @@
+"""Inference at several scales and mirrored: the mean of the probabilities (DeepLabv3, section 4.1, "MS" and "Flip").
+
+    probability(pixel) = mean over views of softmax(logits of the view, interpolated at the pixel)
+
+A view is the image at one scale, as it is or mirrored. Its coarse logits are interpolated once, straight at the pixels
+of the original: a pixel has a place in the scaled image, that place has one in the coarse map (whose padding it never
+sees), and both steps follow the model's corner convention. Nothing but bands of rows is ever built at full size.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Float64, UInt8
+from torch import Tensor
+
+from atrous.model.deeplab import DeepLabV3, DeepLabV3Plus
+from atrous.ops.bilinear import Neighbours, between_columns, between_rows, neighbours, pixels, source_positions
+from atrous.ops.upsample import Size, row_bands
+
+Images = UInt8[Tensor, "b c h w"] | Float[Tensor, "b c h w"]
+
+
+def scaled_size(size: Size, scale: float) -> Size:
+    """(height, width) of an image at a scale: int((n - 1) * scale + 1) per side, as in the official evaluation.
+
+    On odd sizes with aligned corners the pixels' distances scale exactly. The same sizes serve where edges are aligned:
+    positions are computed from the sizes, so none is off by the rounding.
+    """
+    height, width = (int((length - 1) * scale + 1) for length in size)
+    return height, width
+
+
+def rescaled(images: Images, scale: float, *, align_corners: bool) -> Images:
+    """Images at a scale, bilinear, as floats 0..255 that are not rounded; at scale 1 the images themselves."""
+    if scale == 1:
+        return images
+    size = scaled_size((images.shape[-2], images.shape[-1]), scale)
+    exact = images if images.is_floating_point() else images.float()
+    return F.interpolate(exact, size=size, mode="bilinear", align_corners=align_corners)
+
+
+def probability_bands(
+    model: DeepLabV3 | DeepLabV3Plus, images: Images, *, scales: Sequence[float], flip: bool
+) -> Iterator[tuple[slice, Float[Tensor, "b k n w"]]]:
+    """Mean probabilities over all views, some rows at a time.
+
+    The coarse logits of all views are held until the end.
+
+    Args:
+        model: In eval mode.
+        images: Values 0..255, on the model's device.
+        scales: One or more positive factors.
+        flip: Whether every scale is also seen mirrored left to right.
+
+    Yields:
+        Rows of the image, and the probability of every class at their pixels.
+    """
+    kinds = product(scales, (False, True) if flip else (False,))
+    views = [_view(model, images, scale=scale, mirrored=mirrored) for scale, mirrored in kinds]
+    batch, classes = views[0].logits.shape[:2]
+    height, width = images.shape[-2:]
+    for band in row_bands(height, row_floats=batch * classes * width):
+        total = views[0].probabilities(band)
+        for view in views[1:]:
+            total += view.probabilities(band)
+        yield band, total / len(views)
+
+
+@dataclass(frozen=True)
+class _View:
+    """Coarse logits, and where the rows and columns of the original image lie in them."""
+
+    logits: Float[Tensor, "b k hc wc"]
+    rows: Neighbours
+    columns: Neighbours
+
+    def probabilities(self, band: slice) -> Float[Tensor, "b k n w"]:
+        """Softmax of the logits at some rows of the original image."""
+        return between_columns(between_rows(self.logits, self.rows.part(band)), self.columns).softmax(dim=1)
+
+
+def _view(model: DeepLabV3 | DeepLabV3Plus, images: Images, *, scale: float, mirrored: bool) -> _View:
+    """The network's answer to the images at a scale, as they are or mirrored left to right."""
+    scaled = rescaled(images, scale, align_corners=model.config.conventions.align_corners)
+    logits = model(scaled.flip(-1) if mirrored else scaled)
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))  # half precision is too coarse for weights
+    size, align_corners, _ = model.upsampling((scaled.shape[-2], scaled.shape[-1]))
+
+    def places(positions: Float64[Tensor, " n"], axis: int) -> Neighbours:
+        length, source = scaled.shape[axis], logits.shape[axis]
+        in_scaled = source_positions(positions, length=len(positions), source=length, align_corners=align_corners)
+        in_coarse = source_positions(in_scaled, length=size[axis], source=source, align_corners=align_corners)
+        return neighbours(in_coarse, source=source, like=logits)
+
+    rows, columns = pixels(images.shape[-2]), pixels(images.shape[-1])
+    return _View(logits, rows=places(rows, -2), columns=places(columns.flip(0) if mirrored else columns, -1))

@@ -1,0 +1,140 @@
+"""From any picture to its label map."""
+
+import copy
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Integer, UInt8
+from PIL import Image
+from torch import Tensor
+
+from atrous.data.images import read_image, rgb_array
+from atrous.errors import InputError
+from atrous.inference.multiscale import probability_bands
+from atrous.inference.result import Result
+from atrous.labels import LabelSpace
+from atrous.model.deeplab import DeepLabV3, DeepLabV3Plus
+from atrous.ops.upsample import upsample_argmax
+from atrous.weights.archive import Archive
+
+Model = DeepLabV3 | DeepLabV3Plus
+Picture = str | Path | Image.Image | np.ndarray
+
+
+class Predictor:
+    """A model ready to be asked: its strides, scales, mirroring and device are settled.
+
+    The model is run in eval mode and without gradients; the caller's own stays in the mode it is in. The weights are
+    shared with it, unless they have to be copied to another device.
+
+    Args:
+        weights: What `atrous.load` gives, or a model.
+        labels: What the classes mean; by default what the weights say, else `class 0`, `class 1` ...
+        output_stride: Of the backbone; by default the model's own. Smaller is finer and slower.
+        scales: Image sizes whose probabilities are averaged (the papers: 0.5, 0.75, 1, 1.25, 1.5, 1.75).
+        flip: Whether the mirrored image takes part, too.
+        device: Where to compute; by default where the weights are.
+
+    Attributes:
+        labels: See above.
+        output_stride: See above.
+        scales: See above.
+        flip: See above.
+        device: See above.
+        sha256: Of the archive that the weights came from; None where they came as a model.
+        precision: Number type of the weights, such as `float32`.
+
+    Raises:
+        InputError: If labels and classes differ in number, the network cannot run at the output stride, or a scale is
+            not a positive number.
+    """
+
+    def __init__(
+        self,
+        weights: Archive | Model,
+        *,
+        labels: LabelSpace | None = None,
+        output_stride: int | None = None,
+        scales: Sequence[float] = (1.0,),
+        flip: bool = False,
+        device: str | torch.device | None = None,
+    ) -> None:
+        if isinstance(weights, Archive):
+            model, named, self.sha256 = weights.model, weights.labels, weights.sha256
+        else:
+            model, named, self.sha256 = weights, LabelSpace.unnamed(weights.config.classes), None
+        self.labels = labels or named
+        if len(self.labels) != len(named):
+            raise InputError(f"{len(self.labels)} labels for a model of {len(named)} classes; give one name per class")
+        if not scales or not all(math.isfinite(scale) and scale > 0 for scale in scales):
+            raise InputError(f"scales {tuple(scales)}: give one or more positive numbers, such as 0.75 1 1.25")
+        self.output_stride = model.output_stride if output_stride is None else output_stride
+        self.scales = tuple(float(scale) for scale in scales)
+        self.flip = flip
+        here = model.classifier.weight
+        self.precision = str(here.dtype).removeprefix("torch.")
+        self.device = torch.device(device) if device is not None else here.device
+        self._model = model.replanned(output_stride=self.output_stride).eval()
+        if self.device.type != here.device.type or self.device.index not in (None, here.device.index):
+            self._model = copy.deepcopy(self._model).to(self.device)  # `to` alone would move the shared weights
+
+    def __call__(self, picture: Picture) -> Result:
+        """The label map of a picture, at its own size.
+
+        Args:
+            picture: A file, a PIL image, or an array `[h, w, c]` of 0..255, RGB unless the model takes other channels.
+
+        Raises:
+            InputError: If the file cannot be read, or the picture is not what the model takes.
+        """
+        image = self._image(picture)
+        with torch.inference_mode():
+            labels = self._labels(self._batch(image)).cpu().numpy()
+        return Result(labels=labels, image=image, space=self.labels)
+
+    def probabilities(self, picture: Picture) -> Float32[np.ndarray, "k h w"]:
+        """The probability of every class at every pixel: 4 bytes * classes * height * width of memory.
+
+        Args:
+            picture: As for a call; raises the same.
+        """
+        image = self._image(picture)
+        probabilities = np.empty((len(self.labels), *image.shape[:2]), np.float32)
+        with torch.inference_mode():
+            bands = probability_bands(self._model, self._batch(image), scales=self.scales, flip=self.flip)
+            for rows, band in bands:
+                probabilities[:, rows] = band[0].cpu().numpy()
+        return probabilities
+
+    def _labels(self, images: UInt8[Tensor, "1 c h w"]) -> Integer[Tensor, "h w"]:
+        height, width = images.shape[-2:]
+        if self.scales == (1.0,) and not self.flip:
+            upsampling = self._model.upsampling((height, width))
+            return upsample_argmax(self._model(images), **upsampling._asdict())[0]
+        dtype = torch.uint8 if len(self.labels) <= 256 else torch.int16
+        labels = torch.empty(height, width, dtype=dtype, device=self.device)
+        for rows, band in probability_bands(self._model, images, scales=self.scales, flip=self.flip):
+            labels[rows] = band[0].argmax(dim=0).to(dtype)
+        return labels
+
+    def _image(self, picture: Picture) -> UInt8[np.ndarray, "h w c"]:
+        match picture:
+            case np.ndarray():
+                image = picture
+            case Image.Image():
+                image = rgb_array(picture)
+            case _:
+                image = read_image(Path(picture))
+        channels = self._model.config.in_channels
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != channels or not image.size:
+            raise InputError(
+                f"a picture of {image.dtype} {list(image.shape)}; the model takes uint8 [height, width, {channels}]"
+            )
+        return image
+
+    def _batch(self, image: UInt8[np.ndarray, "h w c"]) -> UInt8[Tensor, "1 c h w"]:
+        """The permuted copy is channels-last, the layout in which convolutions on CPUs are fastest."""
+        return torch.from_numpy(np.array(image, order="C")).permute(2, 0, 1)[None].to(self.device)

@@ -1,0 +1,47 @@
+"""What a prediction is: a label map, the picture it belongs to, and what the labels mean."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Integer, UInt8
+from PIL import Image
+
+from atrous.labels import LabelSpace
+from atrous.report.label_png import write_label_png
+from atrous.report.pictures import overlay, with_legend
+
+
+@dataclass(frozen=True)
+class Result:
+    """The answer to one picture.
+
+    Attributes:
+        labels: Class id of every pixel; uint8, or int16 for more than 256 classes.
+        image: The picture as the network saw it, 0..255.
+        space: Names and colours of the class ids.
+    """
+
+    labels: Integer[np.ndarray, "h w"]
+    image: UInt8[np.ndarray, "h w c"]
+    space: LabelSpace
+
+    def save(self, path: str | Path) -> None:
+        """Write the label map as indexed PNG with its palette (16-bit grey for more than 255 classes).
+
+        Raises:
+            InputError: If the file cannot be written.
+        """
+        write_label_png(Path(path), self.labels, self.space)
+
+    def overlay(self, *, opacity: float = 0.55, legend: bool = True) -> Image.Image:
+        """The RGB picture with the class colours laid over it.
+
+        Args:
+            opacity: Share of the class colour, 0..1.
+            legend: Whether a strip below names the classes that occur.
+        """
+        picture = overlay(self.image, self.labels, self.space, opacity=opacity)
+        if legend:
+            picture = with_legend(picture, self.space, present=map(int, np.unique(self.labels)))
+        return Image.fromarray(picture)
