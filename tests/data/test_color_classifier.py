@@ -7,7 +7,6 @@ from atrous.data.color_classifier import ColorClassifier
 from atrous.data.sample import Sample
 from atrous.labels import LabelSpace
 
-
 ABC = LabelSpace(names=("a", "b", "c"))
 
 

@@ -21,6 +21,13 @@ def saved(picture: Image.Image, path: Path, **options) -> Path:
     return path
 
 
+def png(header: bytes, data: bytes) -> bytes:
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
 def one_line(error: pytest.ExceptionInfo, *parts: str) -> None:
     message = str(error.value)
     assert "\n" not in message
@@ -47,6 +54,19 @@ def test_sixteen_bits_are_scaled_by_257(tmp_path, suffix):
     image = read_image(saved(Image.fromarray(values), tmp_path / f"a.{suffix}"))
     assert image[0, :, 0].tolist() == [0, 1, 128, 255, 200, 201]
     assert (image == image[..., :1]).all()
+
+
+def test_sixteen_bit_colours_keep_their_high_byte(tmp_path):
+    header, pixel = struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0), struct.pack(">HHH", 0, 128 * 257, 65535)
+    path = tmp_path / "a.png"
+    path.write_bytes(png(header, zlib.compress(b"\0" + pixel)))
+    assert read_image(path).tolist() == [[[0, 128, 255]]]
+
+
+def test_of_an_animation_the_first_picture_is_read(tmp_path):
+    first, second = (Image.new("RGB", (4, 4), color) for color in ((255, 0, 0), (0, 0, 255)))
+    path = saved(first, tmp_path / "a.gif", save_all=True, append_images=[second])
+    assert read_image(path)[0, 0].tolist() == [255, 0, 0]
 
 
 def test_deep_integers_beyond_sixteen_bits_are_refused(tmp_path):
@@ -136,13 +156,8 @@ def test_large_pictures_are_refused_before_decoding(tmp_path):
 
 
 def test_a_bomb_is_refused_by_its_header(tmp_path):
-    header = struct.pack(">IIBBBBB", 200_000, 200_000, 8, 2, 0, 0, 0)
-    chunk = b"IHDR" + header
     path = tmp_path / "bomb.png"
-    path.write_bytes(
-        b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
-        + struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
-    )  # fmt: skip
+    path.write_bytes(png(struct.pack(">IIBBBBB", 200_000, 200_000, 8, 2, 0, 0, 0), b""))
     with pytest.raises(InputError) as error:
         read_image(path)
     one_line(error, "bomb.png", "200000 x 200000")
@@ -220,14 +235,9 @@ def test_masks_are_numbers_in_every_grey_depth(tmp_path):
 @pytest.mark.parametrize(("bits", "packed", "values"), [(2, 0b00011011, [0, 1, 2, 3]), (4, 0x5A, [5, 10])])
 def test_narrow_greys_keep_their_numbers(tmp_path, bits, packed, values):
     """Pillow shows 4-bit grey 5 as 85; in a mask it is class 5."""
-
-    def chunk(name: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-
-    header = struct.pack(">IIBBBBB", len(values), 1, bits, 0, 0, 0, 0)
-    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes([0, packed]))) + chunk(b"IEND", b"")
     path = tmp_path / "a.png"
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+    header = struct.pack(">IIBBBBB", len(values), 1, bits, 0, 0, 0, 0)
+    path.write_bytes(png(header, zlib.compress(bytes([0, packed]))))
     assert read_labels(path).tolist() == [values]
 
 

@@ -70,6 +70,14 @@ def test_draws_have_independent_generators():
     assert abs(values.mean() - 0.5) < 0.05
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_the_global_generators_are_left_alone(data, workers):
+    before, numpy_before = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    batches(data, workers=workers)
+    assert torch.equal(torch.get_rng_state(), before)
+    np.testing.assert_array_equal(np.random.get_state()[1], numpy_before)  # noqa: NPY002
+
+
 def test_memory_layout_and_types(data):
     batch = batches(data, stop=1)[0]
     assert batch.images.is_contiguous(memory_format=torch.channels_last)

@@ -1,7 +1,9 @@
 """Reading pictures and masks of any mode; finding them by file, folder or pattern."""
 
 import glob
+import os
 import re
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -30,6 +32,10 @@ _SIXTEEN_BIT = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 # Pillow stretches these greys to 0..255; in a mask they were class ids.
 _STRETCH = {"L;2": 85, "L;4": 17}
 _pillow_limit = threading.Lock()
+if sys.platform != "win32":  # a process forked while another thread holds the lock would wait for ever
+    os.register_at_fork(
+        before=_pillow_limit.acquire, after_in_parent=_pillow_limit.release, after_in_child=_pillow_limit.release
+    )
 
 
 def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray, "h w 3"]:
@@ -110,24 +116,23 @@ def natural_key(path: Path) -> list[str | int]:
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", path.as_posix())]
 
 
-def is_picture(path: Path) -> bool:
-    """Whether a search of a folder counts this file: a picture by suffix, and not hidden."""
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
-
-
 def _expand(pattern: str | Path) -> list[Path]:
     path = Path(pattern)
     if path.is_file():
         return [path]
     if path.is_dir():
-        found = [entry for entry in path.iterdir() if is_picture(entry)]
+        found = [entry for entry in path.iterdir() if _is_picture(entry)]
         if not found:
             raise InputError(f"no pictures directly in {path}; for those in its folders ask for '{path}/**/*'")
         return found
-    found = [Path(match) for match in glob.glob(str(pattern), recursive=True) if is_picture(Path(match))]
+    found = [Path(match) for match in glob.glob(str(pattern), recursive=True) if _is_picture(Path(match))]
     if not found:
         raise InputError(f"no picture matches {pattern}; check the spelling (a folder gives its pictures)")
     return found
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
 @contextmanager

@@ -7,6 +7,7 @@ no state needs to be saved but t. (The same release of numpy is presumed: it kee
 
 import functools
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -76,16 +77,21 @@ def training_batches(
     stream = _Stream(
         CachedDataSet(dataset) if cache else dataset, transforms=tuple(transforms), batch_size=batch_size, seed=seed
     )
-    loader = DataLoader(
-        stream,
-        batch_size=None,  # the stream makes whole batches
-        sampler=range(start, stop),
-        num_workers=workers,
-        pin_memory=torch.cuda.is_available(),
-        # Forked workers share the cache; elsewhere each gets a copy.
-        multiprocessing_context="fork" if workers and sys.platform == "linux" else None,
-    )
-    for batch in loader:
+    with warnings.catch_warnings():
+        # How many processors to use is the caller's business.
+        warnings.filterwarnings("ignore", message="This DataLoader will create")
+        loader = DataLoader(
+            stream,
+            batch_size=None,  # the stream makes whole batches
+            sampler=range(start, stop),
+            num_workers=workers,
+            pin_memory=torch.cuda.is_available(),
+            generator=torch.Generator(),  # torch's global one is the model's: drawing from it would change dropout
+            # Forked workers share the cache; elsewhere each gets a copy.
+            multiprocessing_context="fork" if workers and sys.platform == "linux" else None,
+        )
+        batches = iter(loader)
+    for batch in batches:
         if isinstance(batch, InputError):
             raise batch
         yield batch
