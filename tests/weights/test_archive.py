@@ -123,12 +123,18 @@ def test_anything_appended_is_refused(path):
         archive.load(path)
 
 
-@settings(max_examples=150, deadline=None)
-@given(data=st.data())
-def test_no_flipped_bit_passes(model, tmp_path_factory, data):
-    path = tmp_path_factory.getbasetemp() / "flipped.safetensors"
+@pytest.fixture(scope="module")
+def whole(model, tmp_path_factory):
+    path = tmp_path_factory.mktemp("whole") / "weights.safetensors"
     archive.save(path, model, labels=LABELS, provenance=PROVENANCE)
-    content = bytearray(path.read_bytes())
+    return path.read_bytes()
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.data())
+def test_no_flipped_bit_passes(model, whole, tmp_path_factory, data):
+    path = tmp_path_factory.getbasetemp() / "flipped.safetensors"
+    content = bytearray(whole)
     header = 8 + struct.unpack("<Q", content[:8])[0]
     position = data.draw(st.one_of(st.integers(0, header - 1), st.integers(0, len(content) - 1)))
     content[position] ^= 1 << data.draw(st.integers(0, 7))
@@ -161,6 +167,9 @@ def test_no_flipped_bit_passes(model, tmp_path_factory, data):
         (save_tensors({}, metadata={"atrous": "[]"}), "format None"),
         (save_tensors({}, metadata={"atrous": '{"format": 2}'}), "format 2.*upgrade atrous"),
         (save_tensors({}, metadata={"atrous": '{"format": 1}'}), "do not match its sha256"),
+        (save_tensors({}, metadata={"atrous": '{"format": 1, "x": 1e999}'}), "do not match its sha256"),
+        (save_tensors({}, metadata={"atrous": '{"format": 1, "sha256": "", "x": 1e999}'}), "do not match its sha256"),
+        (save_tensors({}, metadata={"atrous": '{"format": 1, "x": 1' + "0" * 5000 + "}"}), "is not JSON"),
         (save_tensors({"a": np.zeros(3, "f8")}, metadata={"atrous": '{"format": 1}'}), "tensors of type F64"),
     ],
 )  # fmt: skip
@@ -240,6 +249,16 @@ def test_tensors_must_be_complete_and_of_the_right_shape_and_kind(path):
         path.write_bytes(signed(description_of(content), changed))
         with pytest.raises(InputError, match=complaint):
             archive.load(path)
+
+
+def test_keys_that_are_numbers_become_strings_as_json_wants(model, tmp_path):
+    archive.save(tmp_path / "x.safetensors", model, labels=LABELS, provenance={"iou": {2: (0.5, None), 10: 0.25}})
+    assert archive.load(tmp_path / "x.safetensors").provenance == {"iou": {"2": [0.5, None], "10": 0.25}}
+
+
+def test_a_description_too_long_to_be_read_is_not_written(model, tmp_path):
+    with pytest.raises(InputError, match="shorten the provenance"):
+        archive.save(tmp_path / "x", model, labels=LABELS, provenance={"log": "ä" * 800_000})
 
 
 @pytest.mark.parametrize("provenance", [{"x": float("nan")}, {"x": object()}, {"x": b"bytes"}])

@@ -93,7 +93,7 @@ def test_kernels_keep_their_colours_where_more_channels_follow():
     ("config", "complaint"),
     [
         (replace(CONFIG, backbone=MobileNetV2Config(0.25)), "depth_multiplier=0.125.*depth_multiplier=0.25"),
-        (replace(CONFIG, backbone=ResNetConfig()), "MobileNetV2Config.*but the model has ResNetConfig"),
+        (replace(CONFIG, backbone=ResNetConfig()), "MobileNetV2Config.*the model's is ResNetConfig"),
         (replace(CONFIG, conventions=PYTORCH), "its weights need conv_padding 'same'.*'symmetric'"),
     ],
 )

@@ -190,7 +190,7 @@ def test_a_longer_file_than_promised_is_not_read_to_its_end(entry):
 def test_an_unwritable_cache_is_named(entry, tmp_path, monkeypatch):
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("ATROUS_HOME", str(tmp_path / "file" / "below"))
-    with pytest.raises(InputError, match=r"cannot write to the cache .*ATROUS_HOME"):
+    with pytest.raises(InputError, match=r"cannot use the cache .*ATROUS_HOME"):
         fetch(entry)
 
 
@@ -220,6 +220,8 @@ def test_a_source_is_a_file_or_a_name(entry, tmp_path, monkeypatch):
     assert resolve("test_weights").read_bytes() == CONTENT
     with pytest.raises(InputError, match="no such file: nothing; give a file of weights, or a name: test_weights"):
         resolve("nothing")
+    with pytest.raises(InputError, match="cannot read xxxx"):
+        resolve("x" * 5000)
 
 
 @pytest.mark.shared

@@ -66,7 +66,8 @@ def load_backbone(model: DeepLab, source: str | Path, *, progress: Progress | No
     state[STEM_KERNEL] = spread_over_channels(state[STEM_KERNEL], model.config.in_channels)
     own = backbone.state_dict()
     if {key: value.shape for key, value in state.items()} != {key: value.shape for key, value in own.items()}:
-        raise InputError(f"{path}: a backbone of {found.config}, but the model has {model.config.backbone}")
+        ours = model.config.backbone
+        raise InputError(f"{path}: its backbone is {found.config}, the model's is {ours}; build the model like it")
     conventions = _merged(path, ours=model.config.conventions, theirs=found.conventions)
     backbone.load_state_dict(state)
     model.preprocess = Preprocess(conventions, in_channels=model.config.in_channels).to(own[STEM_KERNEL].device)
@@ -79,8 +80,8 @@ def load_backbone(model: DeepLab, source: str | Path, *, progress: Progress | No
 def spread_over_channels(kernel: Tensor, channels: int) -> Tensor:
     """First-layer kernels `[k, 3, h, w]` for images of another number of channels.
 
-    Fewer than three: each gets the mean of the three. More: the first three keep theirs, each further one gets their
-    mean. All are scaled by 3 / channels, so that an image whose channels are all equal gives what it gave before.
+    Fewer channels: each gets the mean of all kernels. More: the first three keep theirs, further ones get the mean.
+    All are scaled by 3 / channels, so that an image whose channels are all equal gives what it gave before.
     """
     if kernel.shape[1] == channels:
         return kernel

@@ -30,8 +30,11 @@ def resolve(source: str | Path, *, progress: Progress | None = None) -> Path:
         InputError: If it is neither, or fetching fails.
     """
     path = Path(source)
-    if path.exists():
-        return path
+    try:
+        if path.exists():
+            return path
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     if str(source) in MANIFEST:
         return fetch(MANIFEST[str(source)], progress=progress)
     raise InputError(f"no such file: {source}; give a file of weights, or a name: {', '.join(MANIFEST)}")
@@ -66,9 +69,7 @@ def fetch(entry: Entry, *, progress: Progress | None = None, timeout: float = 30
     except Timeout as error:
         raise InputError(f"another process has held {path}.lock for an hour; stop it and try again") from error
     except OSError as error:
-        raise InputError(
-            f"cannot write to the cache {path.parent}: {error.strerror or error}; set ATROUS_HOME"
-        ) from error
+        raise InputError(f"cannot use the cache {path.parent}: {error.strerror or error}; set ATROUS_HOME") from error
     return path
 
 
@@ -107,7 +108,7 @@ def _receive(url: str, partial: Path, *, size: int, progress: Progress | None, t
                 file.truncate(0)
                 there = 0
             elif there and not response.headers.get("Content-Range", "").startswith(f"bytes {there}-"):
-                partial.unlink()
+                file.truncate(0)
                 raise _NotServed("another range than asked for")
             while there < size and (chunk := response.read1(min(_CHUNK, size - there))):
                 file.write(chunk)

@@ -40,7 +40,7 @@ class FoldedConvolution:
     inputs: tuple[str, ...]
 
 
-def write(convolution: FoldedConvolution, layer: AtrousConv | nn.Conv2d) -> None:
+def fill_layer(convolution: FoldedConvolution, layer: AtrousConv | nn.Conv2d) -> None:
     """Copy a folded convolution into a layer of the same shape.
 
     Where the layer has a batch norm, that becomes the identity plus the bias: mean 0, variance 1, scale

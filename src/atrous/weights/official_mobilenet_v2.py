@@ -22,7 +22,7 @@ from atrous.model.config import ASPPConfig, MobileNetV2Config, ModelConfig
 from atrous.model.conventions import TENSORFLOW, Conventions
 from atrous.model.deeplab import DeepLab, DeepLabV3
 from atrous.model.presets import build, build_backbone
-from atrous.weights.folded_convolution import Activation, FoldedConvolution, write
+from atrous.weights.folded_convolution import Activation, FoldedConvolution, fill_layer
 from atrous.weights.tflite import TFLiteNetwork
 
 STEM = "MobilenetV2/Conv"
@@ -170,7 +170,7 @@ def _compare(places: Mapping[str, Place], network: TFLiteNetwork, *, skipped: Co
 def _fill(places: Mapping[str, Place], network: TFLiteNetwork) -> None:
     for layer in network.convolutions:
         if layer.name in places:
-            write(layer, places[layer.name].layer)
+            fill_layer(layer, places[layer.name].layer)
 
 
 def _compared(place: Place, convolution: FoldedConvolution) -> list[tuple[str, object, object]]:

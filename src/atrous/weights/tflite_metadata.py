@@ -20,10 +20,10 @@ _MOST_TABLES = 16
 
 
 def stated_scaling(model: Any) -> Scaling | None:
-    """Mean and standard deviation (pixel values 0..255) that the first input's metadata asks for, if it does.
+    """Mean and standard deviation (pixel values 0..255) that the metadata asks for, or None if it does not.
 
-    The values are as they stand in the file. Broken metadata raises whatever the flatbuffers package raises: every
-    read of it is checked against the file's bounds.
+    The values are as they stand in the file. Broken metadata raises whatever the flatbuffers package raises, which
+    checks every read against the bounds.
     """
     for index in range(min(model.MetadataLength(), _MOST_TABLES)):
         entry = model.Metadata(index)

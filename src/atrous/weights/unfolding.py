@@ -1,37 +1,42 @@
 """Real statistics for batch norms that were folded away, so that a backbone from an inference file can be trained."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from atrous.errors import InputError
-from atrous.model.deeplab import DeepLab, Images
+from atrous.model.deeplab import DeepLab
 from atrous.model.norm import BatchNorm, norms
 
 
 @dataclass
 class _Moments:
-    """Mean and variance per channel of all values seen, in float64, merged map by map (Chan, Golub, LeVeque 1979)."""
+    """Mean and variance per channel of all values seen, merged batch by batch (Chan, Golub, LeVeque 1979).
+
+    Within a row of a map in float32, over rows, images and batches in float64.
+    """
 
     count: int = 0
-    mean: Tensor = field(default_factory=lambda: torch.zeros((), dtype=torch.float64))
-    variance: Tensor = field(default_factory=lambda: torch.zeros((), dtype=torch.float64))
+    mean: Tensor | float = 0.0
+    variance: Tensor | float = 0.0
 
-    def add(self, values: Tensor) -> None:
-        """See one map `[channels, height, width]`."""
-        added = values[0].numel()
-        variance, mean = torch.var_mean(values.double(), dim=(1, 2), correction=0)
-        share = added / (self.count + added)
-        apart = mean - self.mean
+    def add(self, values: Float[Tensor, "b c h w"]) -> None:
+        """See a batch of maps."""
+        row_variance, row_mean = (found.double() for found in torch.var_mean(values, dim=3, correction=0))
+        between_rows, mean = torch.var_mean(row_mean, dim=(0, 2), correction=0)
+        variance = row_variance.mean(dim=(0, 2)) + between_rows
+        added = values[:, 0].numel()
+        self.count += added
+        share, apart = added / self.count, mean - self.mean
         self.mean = self.mean + share * apart
         self.variance = (1 - share) * (self.variance + share * apart.square()) + share * variance
-        self.count += added
 
 
 def unfold_batch_norms(
-    model: DeepLab, images: Iterable[Images], *, progress: Callable[[int], None] | None = None
+    model: DeepLab, images: Iterable[Tensor], *, progress: Callable[[int], None] | None = None
 ) -> None:
     """Give every batch norm of the backbone the true statistics of its input, and change nothing else.
 
@@ -44,7 +49,8 @@ def unfold_batch_norms(
 
     Args:
         model: Its backbone's batch norms are rewritten in place; head and decoder stay as they are.
-        images: Batches of training images, values 0..255, on the model's device; they are kept in no memory.
+        images: Batches of training images `[b, c, h, w]`, values 0..255, on the model's device; sizes may differ.
+            Nothing of a batch is kept.
         progress: Called with the number of images seen so far.
 
     Raises:
@@ -74,11 +80,7 @@ def unfold_batch_norms(
 
 
 def _collector(moments: _Moments) -> Callable[[nn.Module, tuple[Tensor]], None]:
-    def collect(_: nn.Module, inputs: tuple[Tensor]) -> None:
-        for image in inputs[0]:  # one at a time: a whole batch of large maps in float64 is a lot of memory
-            moments.add(image)
-
-    return collect
+    return lambda _, inputs: moments.add(inputs[0])
 
 
 @torch.no_grad()
@@ -87,7 +89,7 @@ def _rewrite(norm: BatchNorm, moments: _Moments) -> None:
     assert norm.running_var is not None
     slope = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
     offset = norm.bias.double() - slope * norm.running_mean.double()
-    norm.running_mean.copy_(moments.mean)
-    norm.running_var.copy_(moments.variance)
+    norm.running_mean.copy_(torch.as_tensor(moments.mean))
+    norm.running_var.copy_(torch.as_tensor(moments.variance))
     norm.weight.copy_(slope * (norm.running_var.double() + norm.eps).sqrt())
     norm.bias.copy_(offset + slope * norm.running_mean.double())
