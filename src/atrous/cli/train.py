@@ -65,7 +65,7 @@ def main(arguments: Sequence[str]) -> int:
     state = fresh_state(config, data=data, device=device)
     if run.resume(state):
         console.print(f"resuming {options.out} at iteration {state.iteration}")
-    _follow(state, config, data=data, validation=validation, run=run, device=device)
+    follow(state, config, data=data, validation=validation, run=run, device=device)
     miou, iteration = state.best
     print(f"last  {run.last}")
     print(f"best  {run.best} (mIoU {miou:.4f} on {options.val_split} at iteration {iteration})")
@@ -91,7 +91,7 @@ def _options(arguments: Sequence[str]) -> Options:
     return options
 
 
-def _follow(
+def follow(
     state: TrainingState, config: TrainConfig, *, data: DataSet, validation: DataSet, run: Run, device: torch.device
 ) -> None:
     """Run the loop with progress, time left, and a line per validation."""

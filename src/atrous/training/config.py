@@ -78,7 +78,8 @@ class TrainConfig:
             raise InputError("workers, warmup, unfold-images and seed cannot be negative")
         unsettled = (1 - self.norm_momentum) ** self.iterations
         if unsettled > 0.02:
+            enough = 1.05 * (1 - 0.02 ** (1 / self.iterations))  # so that the rounded figure is enough, too
             raise InputError(
                 f"norm momentum {self.norm_momentum} leaves {unsettled:.0%} of the running statistics at their start "
-                f"after {self.iterations} iterations; choose at least {1 - 0.02 ** (1 / self.iterations):.2g}"
+                f"after {self.iterations} iterations; choose at least {enough:.2g}"
             )

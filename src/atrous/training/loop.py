@@ -20,6 +20,10 @@ from atrous.training.run import Run
 from atrous.training.step import rate_at, step
 
 LOG_EVERY = 10
+"""Steps between two reports."""
+
+SAVE_SECONDS = 120.0
+"""At most this much work is lost when a run is killed."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ def train(
         stop=config.iterations,
         workers=config.workers,
     )
-    window = Window()
+    window, saved = Window(), time.monotonic()
     while state.iteration < config.iterations:
         asked = time.perf_counter()
         batch = next(batches)
@@ -66,4 +70,7 @@ def train(
             report = evaluate(Predictor(state.result, labels=data.labels, device=device), validation)
             run.keep(state, config, report=report, data=data)
             yield Validated(state.iteration, report)
-            window = Window()
+            window, saved = Window(), time.monotonic()
+        elif time.monotonic() - saved > SAVE_SECONDS:
+            run.save(state)
+            saved = time.monotonic()

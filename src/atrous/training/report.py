@@ -13,7 +13,7 @@ from atrous.training.config import TrainConfig
 
 def curve(records: Sequence[Mapping[str, Any]], name: str) -> list[tuple[float, float]]:
     """(iteration, value) of every record that has this value."""
-    return [(record["iteration"], record[name]) for record in records if record.get(name) is not None]
+    return [(float(record["iteration"]), float(record[name])) for record in records if record.get(name) is not None]
 
 
 def write_report(path: Path, records: Sequence[Mapping[str, Any]], *, report: Report, config: TrainConfig) -> None:

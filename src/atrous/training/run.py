@@ -106,6 +106,10 @@ class Run:
         if state.best[1] == iteration:
             save(self.best, state.result, labels=data.labels, provenance=provenance)
         write_report(self.page, self.records(), report=report, config=config)
+        self.save(state)
+
+    def save(self, state: TrainingState) -> None:
+        """Write the state that `resume` goes on from."""
         save_state(self.state, state)
 
 
