@@ -90,6 +90,8 @@ def test_a_folder_per_split(tmp_path):
     fake_folder(tmp_path / "val", names=("c",))
     assert open_data(tmp_path, split="train").names == ["a", "b"]
     assert open_data(tmp_path, split="val").names == ["c"]
+    shutil.rmtree(tmp_path / "val" / "masks")
+    refused(tmp_path, "val lacks the folders images and masks")
     shutil.rmtree(tmp_path / "val")
     assert len(open_data(tmp_path, split="val")) == 1
 

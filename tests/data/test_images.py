@@ -315,3 +315,8 @@ def test_what_gives_no_picture_is_named(photos):
         one_line(error, str(pattern))
     with pytest.raises(InputError, match="no input"):
         image_files([])
+    for pattern in ("x" * 5000, "x\0y"):
+        with pytest.raises(InputError):
+            image_files([pattern])
+        with pytest.raises(InputError):
+            read_image(Path(pattern))

@@ -6,13 +6,14 @@ import numpy as np
 from jaxtyping import Int64, Integer, UInt8
 
 from atrous.data.dataset import DataSet
+from atrous.errors import InputError
 
 _LEVELS = (32, 16, 8, 4, 1)
 """Cells per channel, from fine to coarse; the last is one cell, the most frequent label of all."""
 _ENOUGH = 30
 """Training pixels that make a cell's answer better than that of the coarser cell around it."""
 _PIXELS = 20_000
-"""Pixels per image that are counted: more would not change the answer."""
+"""About how many pixels of an image are counted, evenly spaced: large images would take long and say no more."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class ColorClassifier:
         for index in range(len(dataset)):
             sample = dataset[index]
             if sample.labels is None:
-                continue
+                raise InputError(f"{sample.name} has no labels; the colour classifier learns from masks")
             step = max(1, sample.labels.size // _PIXELS)
             colors, labels = sample.image.reshape(-1, 3)[::step] >> 3, sample.labels.reshape(-1)[::step]
             counted = labels != dataset.labels.ignore

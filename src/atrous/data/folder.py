@@ -106,8 +106,11 @@ def _listed_splits(folder: Path) -> Splits:
 
 
 def _folder_splits(folder: Path) -> Splits:
+    for part in (folder / "val", folder / "test"):
+        if part.is_dir() and not _has_pairs(part):
+            raise InputError(f"{part} lacks the folders images and masks; add them, or rename {part} to leave it out")
     splits: Splits = {}
-    for part in sorted(path for path in folder.iterdir() if path.is_dir() and _has_pairs(path)):
+    for part in sorted(path for path in folder.iterdir() if _has_pairs(path)):
         images, masks = _files(part / "images"), _files(part / "masks")
         splits[part.name] = _all_pairs(part, images=images, masks=masks), f"folder {part.name}"
     return _with_validation(folder, splits)

@@ -108,7 +108,10 @@ def image_files(patterns: Sequence[str | Path]) -> list[Path]:
     """
     if not patterns:
         raise InputError("no input given; name a picture, a folder or a pattern such as 'photos/*.jpg'")
-    return sorted({path for pattern in patterns for path in _expand(pattern)}, key=natural_key)
+    try:
+        return sorted({path for pattern in patterns for path in _expand(pattern)}, key=natural_key)
+    except OSError as error:
+        raise InputError(f"cannot look for pictures: {error}; check the name and the access rights") from error
 
 
 def natural_key(path: Path) -> list[str | int]:
@@ -138,11 +141,11 @@ def _is_picture(path: Path) -> bool:
 @contextmanager
 def _opened(path: Path, *, max_pixels: int) -> Iterator[Image.Image]:
     """The decoded picture; whatever goes wrong inside becomes one line about this file."""
-    if not path.exists():
-        raise InputError(f"no such file: {path}")
-    if path.is_dir():
-        raise InputError(f"{path} is a folder, not a picture")
     try:
+        if not path.exists():
+            raise InputError(f"no such file: {path}")
+        if path.is_dir():
+            raise InputError(f"{path} is a folder, not a picture")
         # Pillow's own limit warns before it refuses, and is global; ours refuses at once, and is the caller's.
         with _pillow_limit:
             limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None

@@ -87,11 +87,12 @@ def apply_schema(values: Integer[np.ndarray, "h w"], *, schema: Schema, path: Pa
     table[known] = [meaning[value] for value in known]
     ids = table[values]
     if ids.min() < 0:
-        stray = values[ids < 0]
-        expected = f"the values of [remap]: {_some(sorted(schema.remap))}" if schema.remap else _ids(schema.labels)
+        listed = ", ".join(str(value) for value in sorted(schema.remap)[:_SHOWN])
+        more = ", ..." * (len(schema.remap) > _SHOWN)
+        known_ids = f"the values in [remap] ({listed}{more})" if listed else f"class ids 0..{len(schema.labels) - 1}"
         raise InputError(
-            f"{path} has {count_values(stray)}, but expected are {expected}, and {schema.labels.ignore} for ignore; "
-            f"add the missing values to [remap] in {SCHEMA_FILE} or correct the mask"
+            f"{path} has {count_values(values[ids < 0])}; masks of this data hold {known_ids}, and "
+            f"{schema.labels.ignore} for ignore: add what is missing to [remap] in {SCHEMA_FILE}, or correct the mask"
         )
     return ids.astype(label_dtype(schema.labels))
 
@@ -185,11 +186,3 @@ def _integer(value: Any, *, key: str) -> int:
 def _quoted(text: str) -> str:
     """A TOML basic string; JSON's rules, but TOML also wants DEL escaped."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _ids(labels: LabelSpace) -> str:
-    return f"the class ids 0..{len(labels) - 1}"
-
-
-def _some(values: list[int]) -> str:
-    return ", ".join(map(str, values[:_SHOWN])) + (", ..." if len(values) > _SHOWN else "")

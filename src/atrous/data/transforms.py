@@ -167,7 +167,7 @@ def _bilinear(image: UInt8[np.ndarray, "h w c"], *, rows: _Axis, columns: _Axis)
 def _blend(
     low: Real[np.ndarray, "m n c"], high: Real[np.ndarray, "m n c"], *, weight: Float32[np.ndarray, "..."]
 ) -> Float32[np.ndarray, "m n c"]:
-    """`low` + (`high` - `low`) * weight, the weight per row, or per column and channel; may overwrite both."""
+    """`low` + (`high` - `low`) * weight, the weight per row, or per column and channel; may overwrite `high`."""
     # Columns and channels as one axis: numpy is several times slower on a last axis of length 3.
     start = low.reshape(len(low), -1).astype(np.float32, copy=False)
     blended = high.reshape(len(high), -1).astype(np.float32, copy=False)
