@@ -1,6 +1,8 @@
 """atrous: DeepLabv3 and DeepLabv3+ for PyTorch."""
 
 from atrous.errors import InputError
+from atrous.inference.predictor import Predictor
+from atrous.inference.result import Result
 from atrous.labels import LabelSpace
 from atrous.model.config import ASPPConfig, DecoderConfig, MobileNetV2Config, ModelConfig, ResNetConfig
 from atrous.model.conventions import PYTORCH, TENSORFLOW, Conventions
@@ -15,11 +17,14 @@ from atrous.model.presets import (
     deeplabv3plus_resnet50,
     deeplabv3plus_resnet101,
 )
+from atrous.weights.archive import Archive, save
+from atrous.weights.load import load
 
 __all__ = [
     "PYTORCH",
     "TENSORFLOW",
     "ASPPConfig",
+    "Archive",
     "Conventions",
     "DecoderConfig",
     "DeepLabV3",
@@ -28,7 +33,9 @@ __all__ = [
     "LabelSpace",
     "MobileNetV2Config",
     "ModelConfig",
+    "Predictor",
     "ResNetConfig",
+    "Result",
     "build",
     "deeplabv3_mobilenet_v2",
     "deeplabv3_mobilenet_v2_aspp",
@@ -37,4 +44,6 @@ __all__ = [
     "deeplabv3plus_mobilenet_v2",
     "deeplabv3plus_resnet50",
     "deeplabv3plus_resnet101",
+    "load",
+    "save",
 ]

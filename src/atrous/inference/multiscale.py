@@ -33,7 +33,9 @@ def scaled_size(size: Size, scale: float) -> Size:
     return height, width
 
 
-def rescaled(images: Images, scale: float, *, align_corners: bool) -> Images:
+def rescaled(
+    images: Images, scale: float, *, align_corners: bool
+) -> UInt8[Tensor, "b c hs ws"] | Float[Tensor, "b c hs ws"]:
     """Images at a scale, bilinear, as floats 0..255 that are not rounded; at scale 1 the images themselves."""
     if scale == 1:
         return images

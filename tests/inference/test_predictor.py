@@ -1,0 +1,175 @@
+"""The predictor against full-size logits, and what it leaves alone."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import atrous
+from atrous.inference.predictor import Predictor
+from atrous.labels import LabelSpace
+from fakes.lively_model import LABELS, blocks, lively_archive, lively_model
+
+SCALES = (0.5, 1.0, 1.5)
+
+
+def picture(height, width, *, channels=3):
+    return blocks(height, width, channels=channels)[0].permute(1, 2, 0).contiguous().numpy()
+
+
+@pytest.mark.parametrize("size", [(33, 49), (18, 26), (1, 1)])
+@pytest.mark.parametrize("name", ["deeplabv3_mobilenet_v2", "deeplabv3plus_mobilenet_v2"])
+def test_labels_are_the_largest_full_size_logits(name, size):
+    model = lively_model(name)
+    labels = Predictor(model)(picture(*size)).labels
+    with torch.inference_mode():
+        expected = model.eval().logits(blocks(*size))[0].argmax(dim=0).numpy()
+    assert labels.dtype == np.uint8
+    np.testing.assert_array_equal(labels, expected)
+    assert size == (1, 1) or len(np.unique(labels)) > 1
+
+
+def test_another_output_stride_is_that_of_a_model_built_for_it():
+    finer = lively_model(output_stride=8).eval()
+    labels = Predictor(lively_model(), output_stride=8)(picture(33, 49)).labels
+    with torch.inference_mode():
+        expected = finer.logits(blocks(33, 49))[0].argmax(dim=0).numpy()
+    np.testing.assert_array_equal(labels, expected)
+    assert (labels != Predictor(lively_model())(picture(33, 49)).labels).any()
+
+
+def test_multi_scale_labels_are_the_most_probable_classes():
+    predictor = Predictor(lively_model(), scales=SCALES, flip=True)
+    probabilities = predictor.probabilities(picture(33, 49))
+    assert probabilities.shape == (4, 33, 49)
+    np.testing.assert_allclose(probabilities.sum(axis=0), 1, atol=1e-6)
+    np.testing.assert_array_equal(predictor(picture(33, 49)).labels, probabilities.argmax(axis=0))
+    assert (predictor(picture(33, 49)).labels != Predictor(lively_model())(picture(33, 49)).labels).any()
+
+
+def test_files_pil_images_and_arrays_are_answered_alike(tmp_path):
+    predictor, array = Predictor(lively_model()), picture(33, 49)
+    Image.fromarray(array).save(tmp_path / "a.png")
+    expected = predictor(array).labels
+    for given in (tmp_path / "a.png", str(tmp_path / "a.png"), Image.fromarray(array)):
+        np.testing.assert_array_equal(predictor(given).labels, expected)
+
+
+def test_a_pil_image_is_turned_as_its_exif_says(tmp_path):
+    predictor, array = Predictor(lively_model()), picture(33, 49)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored lying on its side
+    Image.fromarray(np.rot90(array)).save(tmp_path / "a.png", exif=exif)
+    with Image.open(tmp_path / "a.png") as turned:
+        np.testing.assert_array_equal(predictor(turned).image, array)
+
+
+def test_the_callers_model_is_left_as_it_is():
+    model = lively_model()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    Predictor(model, output_stride=8, scales=SCALES)(picture(18, 26))
+    assert all(module.training for module in model.modules())
+    assert model.output_stride == 16
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_weights_are_shared_so_that_training_shows():
+    model = lively_model()
+    predictor = Predictor(model)
+    with torch.no_grad():
+        model.classifier.weight.zero_()
+        model.classifier.bias.copy_(torch.tensor([0.0, 0, 1, 0]))
+    assert (predictor(picture(18, 26)).labels == 2).all()
+
+
+def test_another_device_gets_a_copy_and_the_callers_model_stays():
+    model = lively_model()
+    predictor = Predictor(model, device="meta")
+    assert predictor.device == torch.device("meta")
+    assert {tensor.device.type for tensor in model.state_dict().values()} == {"cpu"}
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_cuda_agrees_with_the_cpu(monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    for options in ({}, {"scales": SCALES, "flip": True, "output_stride": 8}):
+        ours = Predictor(lively_model(), **options).probabilities(picture(33, 49))
+        theirs = Predictor(lively_model(), device="cuda", **options)
+        np.testing.assert_allclose(theirs.probabilities(picture(33, 49)), ours, atol=1e-3)
+        np.testing.assert_array_equal(
+            theirs(picture(33, 49)).labels, theirs.probabilities(picture(33, 49)).argmax(axis=0)
+        )
+
+
+def test_names_and_hash_come_with_an_archive():
+    predictor = Predictor(lively_archive())
+    assert predictor.labels == LABELS
+    assert predictor.sha256 == "ab" * 32
+    assert predictor(picture(18, 26)).space.names == ("sky", "road", "tree", "car")
+    assert Predictor(lively_model()).labels == LabelSpace.unnamed(4)
+
+
+def test_labels_can_be_named_by_the_caller():
+    other = LabelSpace(names=("a", "b", "c", "d"))
+    assert Predictor(lively_archive(), labels=other)(picture(18, 26)).space == other
+    with pytest.raises(atrous.InputError, match="3 labels for a model of 4 classes"):
+        Predictor(lively_model(), labels=LabelSpace(names=("a", "b", "c")))
+
+
+def test_many_classes_need_16_bits():
+    predictor = Predictor(lively_model(classes=300))
+    labels = predictor(picture(33, 49)).labels
+    assert labels.dtype == np.int16
+    np.testing.assert_array_equal(labels, predictor.probabilities(picture(33, 49)).argmax(axis=0))
+    np.testing.assert_array_equal(
+        Predictor(lively_model(classes=300), flip=True)(picture(33, 49)).labels.dtype, np.int16
+    )
+
+
+def test_read_only_and_reversed_arrays_are_fine():
+    array = picture(18, 26)
+    array.flags.writeable = False
+    predictor = Predictor(lively_model())
+    np.testing.assert_array_equal(
+        predictor(array[:, ::-1]).labels, predictor(np.ascontiguousarray(array[:, ::-1])).labels
+    )
+
+
+def test_other_channels_are_for_models_that_take_them():
+    four = Predictor(lively_model(in_channels=4))
+    assert four(picture(18, 26, channels=4)).labels.shape == (18, 26)
+    with pytest.raises(atrous.InputError, match=r"uint8 \[18, 26, 3\]; the model takes uint8 \[height, width, 4\]"):
+        four(picture(18, 26))
+
+
+@pytest.mark.parametrize(
+    "array", [np.zeros((5, 5), np.uint8), np.zeros((5, 5, 3), np.float32), np.zeros((0, 5, 3), np.uint8)]
+)
+def test_arrays_that_are_no_pictures_are_refused(array):
+    with pytest.raises(atrous.InputError, match=r"the model takes uint8 \[height, width, 3\]"):
+        Predictor(lively_model())(array)
+
+
+@pytest.mark.parametrize("scales", [(), (0.0,), (1.0, -1.0), (float("nan"),), (float("inf"),)])
+def test_impossible_scales_are_refused(scales):
+    with pytest.raises(atrous.InputError, match="give one or more positive numbers"):
+        Predictor(lively_model(), scales=scales)
+
+
+@pytest.mark.parametrize("output_stride", [0, 3, 64])
+def test_impossible_output_strides_are_refused(output_stride):
+    with pytest.raises(atrous.InputError, match=f"output stride {output_stride} is impossible"):
+        Predictor(lively_model(), output_stride=output_stride)
+
+
+@pytest.mark.shared
+def test_the_official_weights_give_the_official_answer(shared):
+    """Through the public face: the class map that TensorFlow's own test data expects of this photo, on every pixel."""
+    predictor = atrous.Predictor(atrous.load(shared / "weights/deeplabv3_mnv2_dm05_voc_257_float.tflite"))
+    result = predictor(shared / "images/segmentation_input_rotation0.jpg")
+    with Image.open(shared / "images/segmentation_golden_rotation0.png") as golden:
+        expected = np.array(golden.convert("L")) // 10
+    np.testing.assert_array_equal(result.labels, expected)
+    assert [result.space.names[label] for label in np.unique(result.labels)] == ["background", "horse", "person"]
