@@ -13,18 +13,19 @@ def camvid() -> TrainConfig:
     """CamVid, 360x480, 11 classes, from ImageNet weights; settings chosen on the held-out sequence 0006R0."""
     return TrainConfig(
         model=preset("deeplabv3plus_mobilenet_v2"),
-        iterations=2600,
+        iterations=2200,
         batch_size=8,
         crop=(321, 321),
-        learning_rate=0.05,
+        learning_rate=0.07,
         warmup=100,
         norm_momentum=0.02,
         scales=(0.75, 1.0, 1.25, 1.5, 1.75, 2.0),
         jitter=0.2,
+        class_balance=0.4,
         ema_decay=0.998,
         backbone_weights="mobilenet_v2_imagenet",
         precision="bfloat16",
-        validate_every=650,
+        validate_every=550,
         workers=1,
     )
 
