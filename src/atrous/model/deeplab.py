@@ -80,7 +80,7 @@ class DeepLabV3(DeepLab):
     def __init__(self, config: ModelConfig, preprocess: Preprocess, backbone: Backbone, aspp: ASPP) -> None:
         super().__init__(config, preprocess, backbone, aspp, features=aspp.out_channels)
 
-    def forward(self, images: Images) -> Float[Tensor, "b k h w"]:
+    def forward(self, images: Images) -> Float[Tensor, "b k hs ws"]:
         """Coarse logits at the output stride."""
         features = self.backbone(self.preprocess(images, output_stride=self.output_stride))
         return self.classifier(self.aspp(features.high))
