@@ -135,12 +135,13 @@ def test_an_interrupted_download_is_resumed_by_the_next_call(server, entry, home
     assert names(home) == {"weights.bin", "weights.bin.lock"}
 
 
-@pytest.mark.parametrize("manners", ["ignores range", "wrong range"])
-def test_a_server_that_cannot_resume_starts_over(server, entry, home, manners):
+@pytest.mark.parametrize(("manners", "requests"), [("ignores range", 1), ("wrong range", 2)])
+def test_a_server_that_cannot_resume_starts_over(server, entry, home, manners, requests):
     home.mkdir()
     (home / "weights.bin.part").write_bytes(CONTENT[:1000])
     server.manners = manners
     assert fetch(entry).read_bytes() == CONTENT
+    assert len(server.asked) == requests
 
 
 @pytest.mark.parametrize("there", [b"x" * 1000, b"x" * len(CONTENT), b"x" * (len(CONTENT) + 5)])
