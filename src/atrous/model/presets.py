@@ -95,13 +95,13 @@ def build(config: ModelConfig) -> DeepLabV3 | DeepLabV3Plus:
 
 
 def _initialize(model: DeepLabV3 | DeepLabV3Plus) -> None:
-    """He initialisation, which batch norm makes equivalent to the official code's; the logits as there, std 0.01."""
+    """He initialisation, which batch norm makes equivalent to the official code's; the logits exactly as there."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-    nn.init.trunc_normal_(model.classifier.weight, std=0.01)
+    nn.init.trunc_normal_(model.classifier.weight, std=0.01, a=-0.02, b=0.02)
 
 
 def _build_preset(name: str, *, classes: int, output_stride: int, in_channels: int) -> Any:

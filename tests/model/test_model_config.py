@@ -1,0 +1,115 @@
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+import atrous
+from atrous.errors import InputError
+from atrous.model.config import ASPPConfig, DecoderConfig, MobileNetV2Config, ModelConfig, ResNetConfig
+from atrous.model.conventions import PYTORCH, TENSORFLOW, Conventions
+from atrous.model.presets import PRESETS, preset
+
+
+def test_presets_are_what_the_papers_name():
+    assert set(PRESETS) == {
+        "deeplabv3_mobilenet_v2", "deeplabv3_mobilenet_v2_aspp", "deeplabv3_resnet50", "deeplabv3_resnet101",
+        "deeplabv3plus_mobilenet_v2", "deeplabv3plus_resnet50", "deeplabv3plus_resnet101",
+    }  # fmt: skip
+    assert {config.classes for config in PRESETS.values()} == {21}
+    assert {config.output_stride for config in PRESETS.values()} == {16}
+    for name, config in PRESETS.items():
+        assert (config.decoder is not None) == name.startswith("deeplabv3plus")
+        assert config.conventions == (TENSORFLOW if "mobilenet" in name else PYTORCH)
+        assert config.aspp.rates == (() if name == "deeplabv3_mobilenet_v2" else (6, 12, 18))
+        assert config.aspp.image_pooling
+    mobile = preset("deeplabv3plus_mobilenet_v2")
+    assert mobile.aspp.separable
+    assert mobile.decoder == DecoderConfig(low_level_channels=48, refinement=((3, 256, True), (3, 256, True)))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_is_a_function_of_the_package(name):
+    with torch.device("meta"):
+        model = getattr(atrous, name)(5, output_stride=8, in_channels=1)
+    assert model.config == replace(PRESETS[name], classes=5, output_stride=8, in_channels=1)
+    assert model.classifier.out_channels == 5
+    assert model.backbone.stem.conv.in_channels == 1
+    assert model.backbone.planned[-1].output_stride == 8
+
+
+def test_fresh_weights():
+    """Logits: normal of deviation 0.01, cut at two (papers.md, section 1.4), bias 0; the rest: He, 2 / fan-in."""
+    torch.manual_seed(0)
+    model = atrous.deeplabv3_mobilenet_v2(100)
+    assert model.classifier.bias.abs().sum() == 0
+    assert model.classifier.weight.abs().max() <= 0.02
+    assert abs(model.classifier.weight.std() - 0.01 * 0.8796) < 2e-4  # what the cut leaves of the deviation
+    convolution = model.aspp.branches["aspp0"].conv
+    assert abs(convolution.weight.std() / (2 / 320) ** 0.5 - 1) < 0.02
+
+
+def test_unknown_preset_is_answered_with_the_known():
+    with pytest.raises(InputError, match=r"unknown model 'deeplab'; known: deeplabv3_mobilenet_v2, .*resnet101$"):
+        preset("deeplab")
+
+
+def test_conventions_of_the_official_code_and_of_torchvision():
+    """papers.md, section 5.3."""
+    assert (TENSORFLOW.backbone_epsilon, TENSORFLOW.head_epsilon) == (1e-3, 1e-5)
+    assert (TENSORFLOW.conv_padding, TENSORFLOW.pool_padding) == ("same", "same")
+    assert (TENSORFLOW.align_corners, TENSORFLOW.fit, TENSORFLOW.stride_unit) == (True, "os*k+1", "last")
+    assert (PYTORCH.backbone_epsilon, PYTORCH.head_epsilon) == (1e-5, 1e-5)
+    assert (PYTORCH.conv_padding, PYTORCH.pool_padding) == ("symmetric", "symmetric")
+    assert (PYTORCH.align_corners, PYTORCH.fit, PYTORCH.stride_unit) == (False, "none", "first")
+    assert [mean / 255 for mean in PYTORCH.input_mean] == pytest.approx([0.485, 0.456, 0.406])
+    assert [std / 255 for std in PYTORCH.input_std] == pytest.approx([0.229, 0.224, 0.225])
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "complaint"),
+    [
+        (MobileNetV2Config, {"depth_multiplier": 0.0}, "depth multiplier 0.0 is out of range"),
+        (MobileNetV2Config, {"depth_multiplier": math.nan}, "depth multiplier nan is out of range"),
+        (MobileNetV2Config, {"depth_multiplier": math.inf}, "depth multiplier inf is out of range"),
+        (MobileNetV2Config, {"channel_divisor": 0}, "channel divisor 0 is out of range"),
+        (ResNetConfig, {"multi_grid": (1, 0, 2)}, "three rates from 1 to 4096"),
+        (ResNetConfig, {"multi_grid": (1, 2, 5000)}, "three rates from 1 to 4096"),
+        (ASPPConfig, {"rates": (6, 0)}, r"ASPP rates \(6, 0\)"),
+        (ASPPConfig, {"rates": (6, 10**9)}, "from 1 to 4096"),
+        (ASPPConfig, {"rates": (1,) * 17}, "up to 16 numbers"),
+        (ASPPConfig, {"aspp_channels": 0}, "ASPP needs 1 to 65536 channels"),
+        (ASPPConfig, {"dropout": 1.0}, r"dropout in \[0, 1\)"),
+        (ASPPConfig, {"dropout": math.nan}, r"dropout in \[0, 1\)"),
+        (ASPPConfig, {"projection": ((2, 256, False),)}, r"projection layer \(2, 256\) needs an odd kernel"),
+        (ASPPConfig, {"projection": ((33, 256, False),)}, "odd kernel to 31"),
+        (ASPPConfig, {"projection": ((1, 1, False),) * 17}, "17 projection layers are too many"),
+        (DecoderConfig, {"low_level_channels": 0}, r"low-level layer \(1, 0\)"),
+        (DecoderConfig, {"refinement": ((3, 0, True),)}, r"refinement layer \(3, 0\)"),
+        (Conventions, {"input_mean": (1.0, 2.0)}, "one number each, or one for each of red, green and blue"),
+        (Conventions, {"input_std": ()}, "one number each"),
+        (Conventions, {"input_std": (0.0,)}, "must be finite; input std .* positive"),
+        (Conventions, {"input_mean": (math.nan,)}, "must be finite"),
+        (Conventions, {"input_std": (math.inf,)}, "must be finite"),
+        (Conventions, {"backbone_epsilon": -1e-5}, "positive"),
+    ],
+)
+def test_what_no_network_can_be_is_refused(kind, values, complaint):
+    with pytest.raises(InputError, match=complaint):
+        kind(**values)
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        ({"output_stride": 12}, "output stride 12 is impossible; choose one of 4, 8, 16, 32"),
+        ({"output_stride": 64}, "output stride 64 is impossible"),
+        ({"output_stride": 32, "aspp": ASPPConfig(rates=(5,))}, "ASPP rate 5"),
+        ({"classes": 0}, "0 classes are out of range"),
+        ({"classes": 40000}, "40000 classes are out of range"),
+        ({"in_channels": 0}, "0 image channels are out of range"),
+    ],
+)
+def test_contradictions_are_refused_before_anything_is_built(values, complaint):
+    with pytest.raises(InputError, match=complaint):
+        ModelConfig(MobileNetV2Config(), **values)
