@@ -17,7 +17,7 @@ def picture(height, width, *, channels=3):
     return blocks(height, width, channels=channels)[0].permute(1, 2, 0).contiguous().numpy()
 
 
-@pytest.mark.parametrize("size", [(33, 49), (18, 26), (1, 1)])
+@pytest.mark.parametrize("size", [(33, 49), (34, 50), (1, 1)])
 @pytest.mark.parametrize("name", ["deeplabv3_mobilenet_v2", "deeplabv3plus_mobilenet_v2"])
 def test_labels_are_the_largest_full_size_logits(name, size):
     model = lively_model(name)
@@ -123,9 +123,7 @@ def test_many_classes_need_16_bits():
     labels = predictor(picture(33, 49)).labels
     assert labels.dtype == np.int16
     np.testing.assert_array_equal(labels, predictor.probabilities(picture(33, 49)).argmax(axis=0))
-    np.testing.assert_array_equal(
-        Predictor(lively_model(classes=300), flip=True)(picture(33, 49)).labels.dtype, np.int16
-    )
+    assert Predictor(lively_model(classes=300), flip=True)(picture(33, 49)).labels.dtype == np.int16
 
 
 def test_read_only_and_reversed_arrays_are_fine():
@@ -144,12 +142,10 @@ def test_other_channels_are_for_models_that_take_them():
         four(picture(18, 26))
 
 
-@pytest.mark.parametrize(
-    "array", [np.zeros((5, 5), np.uint8), np.zeros((5, 5, 3), np.float32), np.zeros((0, 5, 3), np.uint8)]
-)
-def test_arrays_that_are_no_pictures_are_refused(array):
+@pytest.mark.parametrize(("shape", "dtype"), [((5, 5), "uint8"), ((5, 5, 3), "float32"), ((0, 5, 3), "uint8")])
+def test_arrays_that_are_no_pictures_are_refused(shape, dtype):
     with pytest.raises(atrous.InputError, match=r"the model takes uint8 \[height, width, 3\]"):
-        Predictor(lively_model())(array)
+        Predictor(lively_model())(np.zeros(shape, dtype))
 
 
 @pytest.mark.parametrize("scales", [(), (0.0,), (1.0, -1.0), (float("nan"),), (float("inf"),)])

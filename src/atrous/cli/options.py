@@ -4,7 +4,7 @@ import contextlib
 import io
 import re
 from collections.abc import Sequence
-from itertools import takewhile
+from itertools import dropwhile, takewhile
 from typing import TypeVar
 
 import tyro
@@ -13,7 +13,7 @@ from atrous.errors import InputError
 
 T = TypeVar("T")
 
-_FRAME = "│|─-+╭╮╰╯ "
+_FRAME, _RULE = "│|╭╮╰╯+ ", "─-"
 
 
 def parse(kind: type[T], arguments: Sequence[str], *, verb: str, default: T | None = None) -> T:
@@ -44,8 +44,9 @@ def parse(kind: type[T], arguments: Sequence[str], *, verb: str, default: T | No
 
 
 def _sentence(box: str) -> str:
-    """The first paragraph inside the frame that tyro draws; the rest repeats the help."""
+    """The first paragraph below the title in the frame that tyro draws (in ASCII: rules); the rest repeats the help."""
     rows = [row.strip(_FRAME) for row in box.splitlines()[1:]]
-    sentence = " ".join(takewhile(bool, rows)) or "bad options"
+    texts = ["" if not row.strip(_RULE) else row for row in rows]
+    sentence = " ".join(takewhile(bool, dropwhile(lambda text: not text, texts))) or "bad options"
     # Our own errors name what is wrong; which dataclass refused it says nothing to a user.
     return re.sub(r"^Error parsing (?!--)\S+: ", "", sentence).rstrip(".")

@@ -1,0 +1,149 @@
+"""`atrous predict` from the command line to the files."""
+
+import os
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import atrous
+from atrous.cli.main import main
+from fakes.lively_model import LABELS, blocks, lively_model
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "lively.safetensors"
+    atrous.save(path, lively_model(), labels=LABELS, provenance={})
+    return str(path)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    for seed, name in enumerate(("a.png", "b.bmp", "sub/a.tif")):
+        path = tmp_path / "photos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(blocks(34, 50, seed=seed)[0].permute(1, 2, 0).numpy()).save(path)
+    return tmp_path / "photos"
+
+
+def written(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_folder_becomes_label_maps_and_overlays(weights, photos, tmp_path, capsys):
+    assert main(["predict", weights, str(photos), "--out", str(tmp_path / "out")]) == 0
+    assert written(tmp_path / "out") == ["a.png", "a_overlay.jpg", "b.png", "b_overlay.jpg"]
+    printed = capsys.readouterr().out
+    assert f"label map and overlay of 2 of 2 pictures written to {tmp_path / 'out'}" in printed
+    with Image.open(tmp_path / "out/b.png") as labels:
+        found, palette = np.array(labels), labels.getpalette()
+    np.testing.assert_array_equal(found, atrous.Predictor(lively_model())(photos / "b.bmp").labels)
+    assert palette[:12] == [value for color in LABELS.palette for value in color]
+
+
+def test_options_reach_the_predictor(weights, photos, tmp_path):
+    options = ["--scales", "0.5", "1", "--flip", "--output-stride", "8", "--no-overlay", "--device", "cpu"]
+    assert main(["predict", weights, str(photos / "a.png"), "--out", str(tmp_path / "out"), *options]) == 0
+    assert written(tmp_path / "out") == ["a.png"]
+    expected = atrous.Predictor(lively_model(), scales=(0.5, 1.0), flip=True, output_stride=8)(photos / "a.png").labels
+    with Image.open(tmp_path / "out/a.png") as labels:
+        np.testing.assert_array_equal(np.array(labels), expected)
+    assert (expected != atrous.Predictor(lively_model())(photos / "a.png").labels).any()
+
+
+def test_patterns_reach_folders_inside_and_equal_names_keep_them(weights, photos, tmp_path):
+    assert main(["predict", weights, f"{photos}/**/*", "--out", str(tmp_path / "out"), "--no-overlay"]) == 0
+    assert written(tmp_path / "out") == ["a.png", "b.png", "sub/a.png"]
+
+
+def test_a_corrupt_picture_is_named_and_the_rest_goes_on(weights, photos, tmp_path, capsys):
+    (photos / "aa[red].png").write_bytes(b"not a picture")
+    assert main(["predict", weights, str(photos), "--out", str(tmp_path / "out")]) == 1
+    assert written(tmp_path / "out") == ["a.png", "a_overlay.jpg", "b.png", "b_overlay.jpg"]
+    told = capsys.readouterr()
+    assert "of 2 of 3 pictures written" in told.out
+    assert "1 of 3 pictures failed" in told.out
+    assert sum("aa[red].png is not a picture of a known format" in line for line in told.err.splitlines()) == 1
+
+
+def test_a_file_name_that_is_no_text_is_no_trouble(weights, photos, tmp_path, capsys):
+    (photos / os.fsdecode(b"caf\xe9.png")).write_bytes(b"not a picture")
+    (photos / "a.png").rename(photos / os.fsdecode(b"\xff.png"))
+    assert main(["predict", weights, str(photos), "--out", str(tmp_path / "out"), "--no-overlay"]) == 1
+    assert len(written(tmp_path / "out")) == 2
+    assert "is not a picture of a known format" in capsys.readouterr().err
+
+
+def test_existing_outputs_are_replaced(weights, photos, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/a.png").write_text("old")
+    assert main(["predict", weights, str(photos / "a.png"), "--out", str(tmp_path / "out"), "--no-overlay"]) == 0
+    with Image.open(tmp_path / "out/a.png") as labels:
+        assert labels.size == (50, 34)
+
+
+def bad_input(arguments, capsys):
+    """The one line that is told of bad input."""
+    assert main(["predict", *arguments]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    lines = told.err.strip().splitlines()
+    assert len(lines) == 1, told.err
+    return lines[0]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not weights at all", b"\x80\x04pickle"])
+def test_bad_weights_are_one_line(content, photos, tmp_path, capsys):
+    path = tmp_path / "w.safetensors"
+    if content is not None:
+        path.write_bytes(content)
+    assert str(path) in bad_input([str(path), str(photos), "--out", str(tmp_path / "out")], capsys)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--output-stride", "5"], "output stride 5 is impossible"),
+        (["--output-stride", "0"], "output stride 0 is impossible"),
+        (["--scales", "0"], "give one or more positive numbers"),
+        (["--scales"], "give one or more positive numbers"),
+        (["--scales", "big"], "big"),
+        (["--device", "tpu"], "tpu"),
+        (["--sclaes", "1"], "--sclaes"),
+    ],
+)
+def test_bad_options_are_one_line(options, message, weights, photos, tmp_path, capsys):
+    assert message in bad_input([weights, str(photos), "--out", str(tmp_path / "out"), *options], capsys)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="says what happens without CUDA")
+def test_a_missing_device_is_one_line(weights, photos, tmp_path, capsys):
+    line = bad_input([weights, str(photos), "--out", str(tmp_path / "out"), "--device", "cuda"], capsys)
+    assert "--device cuda" in line
+
+
+def test_bad_inputs_and_outputs_are_one_line(weights, photos, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("in the way")
+    out = ["--out", str(tmp_path / "out")]
+    assert "no pictures directly in" in bad_input([weights, str(tmp_path / "empty"), *out], capsys)
+    assert "no picture matches" in bad_input([weights, str(tmp_path / "gone*.png"), *out], capsys)
+    assert "no input given" in bad_input([weights, *out], capsys)
+    assert "--out" in bad_input([weights, str(photos)], capsys)
+    assert "would be replaced" in bad_input([weights, str(photos), "--out", str(photos)], capsys)
+
+
+def test_an_output_folder_that_cannot_be_written_is_told(weights, photos, tmp_path, capsys):
+    (tmp_path / "file").write_text("in the way")
+    assert main(["predict", weights, str(photos), "--out", str(tmp_path / "file")]) == 2
+    assert "choose another output folder" in capsys.readouterr().err.strip().splitlines()[-1]
+
+
+def test_help_shows_an_example(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["predict", "--help"])
+    assert stop.value.code == 0
+    assert "Example: atrous predict" in capsys.readouterr().out

@@ -1,0 +1,109 @@
+"""What a report says, in all its forms."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from atrous.errors import InputError
+from atrous.evaluation.protocol import Protocol
+from atrous.evaluation.report import Example, Report
+from atrous.labels import LabelSpace
+from atrous.report.page import Page
+
+SPACE = LabelSpace(names=("sky", "<script>alert(1)</script>", "never seen"))
+PROTOCOL = Protocol(
+    data={"name": "Streets", "split": "val", "split_rule": "val.txt", "images": 2, "licence": "ours"},
+    output_stride=8,
+    scales=(0.5, 1.0),
+    flip=True,
+    ignore=255,
+    weights_sha256="c0ffee",
+    device="cuda",
+    precision="float32",
+)
+EXAMPLE = Example(
+    name="<b>a</b>",
+    image=np.zeros((4, 6, 3), np.uint8),
+    truth=np.full((4, 6), 1, np.uint8),
+    labels=np.zeros((4, 6), np.uint8),
+    wrong=0.25,
+)
+# IoU 3/5 and 4/6; accuracy 3/4 and 4/5; 7 of 9 pixels are right, 4 of 9 are sky.
+REPORT = Report(PROTOCOL, space=SPACE, matrix=np.array([[3, 1, 0], [1, 4, 0], [0, 0, 0]]), worst=(EXAMPLE,))
+EMPTY = Report(PROTOCOL, space=SPACE, matrix=np.zeros((3, 3), np.int64))
+
+
+def test_json_holds_numbers_by_class_name_and_null_for_absent_classes(tmp_path):
+    REPORT.write_json(tmp_path / "report.json")
+    found = json.loads((tmp_path / "report.json").read_text())
+    assert found["miou"] == pytest.approx((3 / 5 + 4 / 6) / 2)
+    assert found["pixel_accuracy"] == pytest.approx(7 / 9)
+    assert found["iou"] == {"sky": pytest.approx(3 / 5), SPACE.names[1]: pytest.approx(4 / 6), "never seen": None}
+    assert found["class_accuracy"]["sky"] == pytest.approx(3 / 4)
+    assert found["confusion"]["pixels"] == [[3, 1, 0], [1, 4, 0], [0, 0, 0]]
+
+
+def test_json_holds_the_whole_protocol():
+    found = REPORT.to_json()["protocol"]
+    assert found.pop("data") == dict(PROTOCOL.data)
+    assert found.pop("software").startswith("atrous ")
+    assert found == {
+        "size_rule": "native",
+        "output_stride": 8,
+        "scales": [0.5, 1.0],
+        "flip": True,
+        "ignore": 255,
+        "weights_sha256": "c0ffee",
+        "device": "cuda",
+        "precision": "float32",
+    }
+
+
+def test_json_without_any_number_is_still_json():
+    found = json.loads(json.dumps(EMPTY.to_json(), allow_nan=False))
+    assert found["miou"] is None
+    assert set(found["iou"].values()) == {None}
+
+
+def test_text_shows_classes_mean_and_protocol():
+    lines = REPORT.to_text().splitlines()
+    assert re.split(r"\s{2,}", lines[2]) == ["sky", "0.6000", "0.7500", "44.44%"]
+    assert re.split(r"\s{2,}", lines[4]) == ["never seen", "–", "–", "0.00%"]
+    assert re.split(r"\s{2,}", lines[5]) == ["mean", "0.6333", "0.7750", "–"]
+    facts = dict(re.split(r"\s{2,}", line) for line in lines[7:])
+    assert facts["pixel accuracy"] == "0.7778"
+    assert facts["data: name"] == "Streets"
+    assert facts["scales"] == "0.5, 1"
+    assert facts["flip"] == "yes"
+    assert facts["weights (sha256)"] == "c0ffee"
+
+
+def test_the_page_escapes_names_and_shows_four_pictures_per_image(tmp_path):
+    REPORT.write_html(tmp_path / "report.html")
+    html = (tmp_path / "report.html").read_text()
+    assert "<script" not in html
+    assert "<b>a</b>" not in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+    assert html.count("<img ") == 4
+    assert "25.0% wrong" in html
+    assert "<svg" in html
+    assert "c0ffee" in html
+    assert "0.6333" in html
+
+
+def test_without_a_labelled_pixel_the_page_says_so(tmp_path):
+    page = Page("run")
+    EMPTY.add_to(page)
+    page.write(tmp_path / "page.html")
+    html = (tmp_path / "page.html").read_text()
+    assert html.count("nothing labelled") == 2
+    assert "Where it is wrong" not in html
+
+
+def test_a_report_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "taken").write_text("a file where the folder should be")
+    for write in (REPORT.write_json, REPORT.write_html):
+        with pytest.raises(InputError, match="cannot write"):
+            write(tmp_path / "taken" / "report")
