@@ -1,5 +1,6 @@
 """The label space: which class ids exist, what they are called, how they are painted, which value is ignored."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +53,7 @@ class LabelSpace:
         """Fill a missing palette and reject contradictions."""
         if not self.names or not all(self.names):
             raise InputError("a label space needs at least one class, and each class a name")
-        repeated = sorted({name for name in self.names if self.names.count(name) > 1})
+        repeated = sorted(name for name, count in Counter(self.names).items() if count > 1)
         if repeated:
             raise InputError(f"class names must differ; repeated: {', '.join(map(repr, repeated))}")
         if not self.palette:

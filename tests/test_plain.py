@@ -1,0 +1,172 @@
+import json
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atrous.errors import InputError
+from atrous.model.config import ASPPConfig, DecoderConfig, MobileNetV2Config, ModelConfig, ResNetConfig
+from atrous.model.conventions import Conventions
+from atrous.model.presets import PRESETS
+from atrous.plain import from_plain, to_plain
+
+layers = st.lists(
+    st.tuples(st.sampled_from([1, 3, 5]), st.integers(1, 512), st.booleans()), min_size=1, max_size=3
+).map(tuple)
+positive = st.floats(1e-6, 1e3)
+colours = st.one_of(st.tuples(positive), st.tuples(positive, positive, positive))
+
+configs = st.builds(
+    ModelConfig,
+    backbone=st.one_of(
+        st.builds(MobileNetV2Config, st.floats(0.01, 8), st.one_of(st.none(), st.integers(1, 256))),
+        st.builds(ResNetConfig, st.sampled_from([50, 101]), st.tuples(*[st.integers(1, 8)] * 3)),
+    ),
+    aspp=st.builds(
+        ASPPConfig,
+        rates=st.lists(st.integers(1, 32).map(lambda rate: 2 * rate), max_size=4).map(tuple),
+        aspp_channels=st.integers(1, 512),
+        image_pooling=st.booleans(),
+        separable=st.booleans(),
+        projection=layers,
+        dropout=st.floats(0, 0.9),
+    ),
+    decoder=st.one_of(st.none(), st.builds(DecoderConfig, st.integers(1, 64), layers)),
+    conventions=st.builds(
+        Conventions,
+        conv_padding=st.sampled_from(["symmetric", "same"]),
+        align_corners=st.booleans(),
+        fit=st.sampled_from(["os*k+1", "none"]),
+        stride_unit=st.sampled_from(["first", "last"]),
+        backbone_epsilon=positive,
+        input_mean=colours,
+        input_std=colours,
+    ),
+    classes=st.integers(1, 32767),
+    output_stride=st.sampled_from([4, 8, 16, 32]),
+    in_channels=st.integers(1, 8),
+)
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+# The type checker of the tests picks at random which element of a list it looks at.
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
+@given(configs)
+def test_round_trip_through_json(config):
+    assert from_plain(ModelConfig, json.loads(json.dumps(to_plain(config))), where="config") == config
+
+
+def test_plain_form_by_hand():
+    config = replace(PRESETS["deeplabv3_resnet50"], aspp=ASPPConfig(rates=(6,)))
+    plain = to_plain(config)
+    assert plain["backbone"] == {"kind": "resnet", "depth": 50, "multi_grid": [1, 1, 1]}
+    assert plain["aspp"] == {
+        "rates": [6], "aspp_channels": 256, "image_pooling": True, "separable": False,
+        "projection": [[1, 256, False]], "dropout": 0.1,
+    }  # fmt: skip
+    assert plain["decoder"] is None
+    assert plain["classes"] == 21
+
+
+def places(value, path=()):
+    """Every place in nested plain values."""
+    yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield from places(item, (*path, key))
+
+
+def replaced(value, path, new):
+    if not path:
+        return new
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[path[0]] = replaced(value[path[0]], path[1:], new)
+    return copy
+
+
+def holds(whole, part):
+    """Whether `whole` says what `part` says; what `part` leaves out took its default."""
+    if isinstance(part, dict):
+        return all(holds(whole[key], value) for key, value in part.items())
+    return whole == part
+
+
+@given(st.data(), json_values)
+def test_junk_anywhere_is_refused_or_what_the_types_say(data, junk):
+    """Never an error but InputError, never a value that would not be written the same way again."""
+    plain = to_plain(PRESETS["deeplabv3plus_mobilenet_v2"])
+    broken = replaced(plain, data.draw(st.sampled_from(list(places(plain)))), junk)
+    try:
+        config = from_plain(ModelConfig, broken, where="file.json")
+    except InputError:
+        return
+    assert holds(to_plain(config), broken)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"colour": 1}, "file.json: unknown field 'colour'; known: backbone, aspp"),
+        ({"classes": "21"}, "file.json: classes: expected int, found '21'"),
+        ({"classes": True}, "classes: expected int, found True"),
+        ({"classes": 21.0}, "classes: expected int, found 21.0"),
+        ({"backbone": {"kind": "vgg"}}, "backbone: kind 'vgg' is none of mobilenet_v2, resnet"),
+        ({"backbone": {"kind": ["resnet"]}}, "backbone: kind .* is none of"),
+        ({"backbone": {}}, "backbone: kind None is none of"),
+        ({"backbone": {"kind": "resnet", "depth": 34}}, "depth: 34 is none of 50, 101"),
+        ({"backbone": {"kind": "resnet", "multi_grid": [1, 2]}}, "multi_grid: expected 3 values, found 2"),
+        ({"backbone": {"kind": "mobilenet_v2", "depth_multiplier": math.nan}}, "expected a finite number, found nan"),
+        ({"backbone": {"kind": "mobilenet_v2", "depth_multiplier": 10**400}}, "expected a finite number, found 1000"),
+        ({"backbone": {"kind": "mobilenet_v2", "depth_multiplier": True}}, "expected a finite number, found True"),
+        ({"backbone": 3}, "backbone: 3 does not fit"),
+        ({"aspp": {"kind": "aspp"}}, "aspp: unknown field 'kind'"),
+        ({"aspp": []}, "aspp: expected an object with the fields of ASPPConfig"),
+        ({"aspp": {"rates": 6}}, "rates: expected a list, found 6"),
+        ({"decoder": "yes"}, "decoder: 'yes' does not fit"),
+        ({"conventions": {"fit": "x" * 500}}, "fit: 'x{79} is none of"),
+        ({"conventions": {"fit": "a\nb"}}, r"fit: 'a\\nb' is none of"),
+    ],
+)
+def test_errors_name_file_field_and_value(change, complaint):
+    plain = to_plain(PRESETS["deeplabv3_mobilenet_v2"])
+    with pytest.raises(InputError, match=complaint):
+        from_plain(ModelConfig, {**plain, **change}, where="file.json")
+
+
+def test_missing_fields_take_their_default_or_are_an_error():
+    backbone = {"kind": "resnet"}
+    assert from_plain(ModelConfig, {"backbone": backbone}, where="file.json") == ModelConfig(ResNetConfig())
+    with pytest.raises(InputError, match=r"file\.json: field 'backbone' is missing"):
+        from_plain(ModelConfig, {}, where="file.json")
+
+
+@dataclass(frozen=True)
+class Sample:
+    ratio: float
+    mode: Literal["a", 1]
+    names: tuple[str, ...] = ()
+    limit: int | str | None = None
+
+
+def test_whole_numbers_are_floats_where_floats_are_meant():
+    sample = from_plain(Sample, {"ratio": 3, "mode": 1, "names": ["x"], "limit": None}, where="file")
+    assert sample == Sample(3.0, 1, ("x",))
+    assert type(sample.ratio) is float
+    assert from_plain(Sample, {"ratio": 3, "mode": "a", "limit": "3"}, where="file").limit == "3"
+
+
+def test_a_literal_is_matched_by_type_too():
+    with pytest.raises(InputError, match="mode: True is none of 'a', 1"):
+        from_plain(Sample, {"ratio": 1.0, "mode": True}, where="file")
+
+
+def test_mappings_get_text_keys():
+    assert to_plain({9: (0.5, 1), "x": None}) == {"9": [0.5, 1], "x": None}
