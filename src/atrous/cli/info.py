@@ -56,9 +56,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def _options(arguments: Sequence[str]) -> Options:
     """The options, which start from the configuration of the model named among them."""
-    config = _config(_model_name(arguments))
+    model = _model_name(arguments)
+    config = _config(model)
     decoder = config.decoder or DecoderConfig()
-    default = Options(model=tyro.MISSING, config=replace(config, decoder=decoder), decoder=config.decoder is not None)
+    default = Options(model, config=replace(config, decoder=decoder), decoder=config.decoder is not None)
     options = parse(Options, arguments, verb="info", default=default)
     if not options.decoder and options.config.decoder != decoder:
         raise InputError("options of the decoder were given but there is none; add --decoder")

@@ -1,0 +1,182 @@
+import json
+
+import pytest
+
+from atrous.cli.main import main
+
+
+def info(capsys, *arguments):
+    """The JSON object that `atrous info ... --json` prints."""
+    assert main(["info", *arguments, "--json"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    return json.loads(printed.out)
+
+
+def unit(found, name):
+    (match,) = [entry for entry in found["units"] if entry["name"] == name]
+    return match
+
+
+def complaint(capsys, *arguments):
+    """The one line on standard error after bad input."""
+    assert main(["info", *arguments]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    (line,) = printed.err.splitlines()
+    return line
+
+
+def test_mobile_model(capsys):
+    found = info(capsys, "deeplabv3_mobilenet_v2_aspp", "--size", "513", "--output-stride", "16", "--classes", "21")
+    assert found["model"] == "deeplabv3_mobilenet_v2_aspp"
+    assert (found["size"], found["output_stride"], found["classes"]) == ([513, 513], 16, 21)
+    assert found["parameters"] == pytest.approx(4.52e6, abs=0.005e6)
+    assert found["multiply_adds"] == pytest.approx(5.36e9, abs=0.005e9)
+    assert unit(found, "stem") == {"name": "stem", "stride": 2, "rate": 1, "output_stride": 2, "size": [257, 257]}
+    assert unit(found, "layer_18") == {
+        "name": "layer_18", "stride": 1, "rate": 2, "output_stride": 16, "size": [33, 33],
+    }  # fmt: skip
+    assert unit(found, "aspp2")["rate"] == 12
+    assert [taps["rate"] for taps in found["valid_taps"]] == [6, 12, 18]
+    assert [taps["mean"] for taps in found["valid_taps"]] == pytest.approx([0.772, 0.574, 0.405], abs=5e-4)
+    shares = found["valid_taps"][0]["shares"]
+    assert list(shares) == ["9", "6", "4", "3", "2", "1"]
+    assert shares["9"] == pytest.approx((21 / 33) ** 2)
+    assert shares["6"] == pytest.approx(2 * 21 * 12 / 33**2)
+
+
+def test_depth_multiplier(capsys):
+    found = info(capsys, "deeplabv3_mobilenet_v2", "--depth-multiplier", "0.5")
+    assert found["parameters"] == pytest.approx(0.697e6, abs=0.0005e6)
+    assert found["multiply_adds"] == pytest.approx(0.867e9, abs=0.0005e9)
+    assert found["valid_taps"] == []
+
+
+def test_output_stride_and_a_size_that_is_not_square(capsys):
+    found = info(capsys, "--size", "1024x2048", "deeplabv3_resnet50", "--output-stride", "8", "--classes", "19")
+    assert found["size"] == found["fitted_size"] == [1024, 2048]  # torchvision's conventions do not pad
+    assert unit(found, "block4/unit_1") == {
+        "name": "block4/unit_1", "stride": 1, "rate": 2, "output_stride": 8, "size": [128, 256],
+    }  # fmt: skip
+    assert unit(found, "block4/unit_2")["rate"] == 4
+    assert [taps["rate"] for taps in found["valid_taps"]] == [12, 24, 36]
+    mean = (128 + 2 * (128 - 12)) / (3 * 128) * (256 + 2 * (256 - 12)) / (3 * 256)
+    assert found["valid_taps"][0]["mean"] == pytest.approx(mean)
+
+
+OPTIONS = {
+    "--depth 101 --multi-grid 1 2 4 --stride-unit last": {"block4/unit_3": 8, "block3/unit_23": 1},
+    "--rates 3 --no-image-pooling": {"aspp0": 1, "aspp1": 3},
+}
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_rates_follow_the_options(options, capsys):
+    found = info(capsys, "deeplabv3_resnet50", *options.split())
+    assert {name: unit(found, name)["rate"] for name in OPTIONS[options]} == OPTIONS[options]
+    assert ("image_pooling" in {entry["name"] for entry in found["units"]}) == ("pooling" not in options)
+
+
+@pytest.mark.parametrize(
+    ("preset", "options", "difference"),
+    # Parameters by hand: weights, and two numbers per channel for each batch norm.
+    [
+        ("deeplabv3_mobilenet_v2", "--classes 22", 256 + 1),
+        ("deeplabv3_mobilenet_v2", "--in-channels 4", 32 * 9),
+        ("deeplabv3_mobilenet_v2", "--no-image-pooling", -(320 * 256 + 512) - 256 * 256),
+        ("deeplabv3_mobilenet_v2", "--rates 6", 320 * 256 * 9 + 512 + 256 * 256),
+        ("deeplabv3_mobilenet_v2", "--rates 6 --separable", (320 * 9 + 640) + (320 * 256 + 512) + 256 * 256),
+        ("deeplabv3_mobilenet_v2", "--projection 1 128 False", -(512 * 128 + 256) - 128 * 21),
+        ("deeplabv3_mobilenet_v2", "--aspp-channels 128", -2 * (320 * 128 + 256) - 256 * 256),
+        ("deeplabv3_mobilenet_v2", "--input-mean 1 2 3 --fit none --no-align-corners --dropout 0.5", 0),
+        # 144 channels at output stride 4 to 48, joined with 256, two 3x3.
+        (
+            "deeplabv3_mobilenet_v2",
+            "--decoder",
+            (144 * 48 + 96) + (304 * 256 * 9 + 512) + (256 * 256 * 9 + 512),
+        ),
+        ("deeplabv3_mobilenet_v2", "--decoder --refinement 3 64 True --low-level-channels 32",
+         (144 * 32 + 64) + (288 * 9 + 576 + 288 * 64 + 128) - 192 * 21),
+        ("deeplabv3plus_mobilenet_v2", "--refinement 3 256 True",
+         -(256 * 9 + 512 + 256 * 256 + 512)),
+        ("deeplabv3plus_mobilenet_v2", "--no-decoder",
+         -(144 * 48 + 96) - (304 * 9 + 608 + 304 * 256 + 512) - (256 * 9 + 512 + 256 * 256 + 512)),
+    ],
+)  # fmt: skip
+def test_every_field_is_an_option(preset, options, difference, capsys):
+    plain = info(capsys, preset, "--size", "65")
+    changed = info(capsys, preset, "--size", "65", *options.split())
+    assert changed["parameters"] - plain["parameters"] == difference
+
+
+def test_official_weights(shared, capsys):
+    found = info(capsys, str(shared / "weights" / "deeplabv3_mnv2_dm05_voc_257_float.tflite"), "--size", "257")
+    assert (found["output_stride"], found["classes"], found["parameters"]) == (8, 21, 697013)
+    assert unit(found, "layer_18")["rate"] == 4
+
+
+def test_readable_table(capsys):
+    assert main(["info", "deeplabv3_mobilenet_v2_aspp", "--size", "360x480", "--output-stride", "8"]) == 0
+    printed = capsys.readouterr().out
+    assert "deeplabv3_mobilenet_v2_aspp on 360x480 pixels, padded to 361x481" in printed
+    assert "output stride 8, 21 classes" in printed
+    assert "4.524 M parameters" in printed
+    (row,) = [line for line in printed.splitlines() if "layer_18" in line]
+    assert row.replace("│", " ").split() == ["layer_18", "1", "4", "8", "46x61"]
+    (row,) = [line for line in printed.splitlines() if line.startswith("│ 24 ")]
+    mean = (46 + 2 * (46 - 24)) / (3 * 46) * (61 + 2 * (61 - 24)) / (3 * 61)
+    assert row.replace("│", " ").split()[1] == f"{mean:.3f}"
+    assert "warning" not in printed
+
+
+def test_rates_beyond_the_map_are_warned_about(capsys):
+    assert main(["info", "deeplabv3_mobilenet_v2_aspp", "--size", "193x321"]) == 0
+    warnings = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning")]
+    assert warnings == ["warning: aspp3 has rate 18 on a map of 13x21: at most 3 of its 9 taps see more than padding"]
+
+
+def test_help_shows_options_and_an_example(capsys):
+    for arguments in (["info", "--help"], ["info", "deeplabv3_resnet50", "--help"]):
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+        assert stop.value.code == 0
+        printed = capsys.readouterr().out
+        assert "Example: atrous info deeplabv3plus_resnet101 --size 1025x2049" in printed
+        assert "--low-level-channels" in printed
+    assert "--multi-grid" in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("", "atrous info: which model? give a file of weights, or one of deeplabv3_mobilenet_v2, "),
+        ("--json", "atrous info: which model? "),
+        ("deeplab", "atrous info: unknown model 'deeplab'; known: deeplabv3_mobilenet_v2, "),
+        ("deeplabv3_resnet50 --output-stride 12", "output stride 12 is impossible; choose one of 4, 8, 16, 32"),
+        ("deeplabv3_resnet50 --output-stride 128", "output stride 128 is impossible"),
+        ("deeplabv3_resnet50 --output-stride x", "Error parsing --output-stride"),
+        ("deeplabv3_resnet50 --size big", "size 'big' is not one; give pixels, as 513 or 1025x2049"),
+        ("deeplabv3_resnet50 --size 0", "size 0x0 is out of range; choose 1 to 65536"),
+        ("deeplabv3_resnet50 --size=-5", "size '-5' is not one"),
+        ("deeplabv3_resnet50 --size 999999999", "out of range"),
+        ("deeplabv3_resnet50 --size 5x6x7", "size '5x6x7' is not one"),
+        ("deeplabv3_resnet50 --classes 0", "0 classes are out of range"),
+        ("deeplabv3_resnet50 --rates 3 --output-stride 32", "ASPP rate 3"),
+        ("deeplabv3_resnet50 --depth 34", "'34'"),
+        ("deeplabv3_resnet50 --depth-multiplier 0.5", "--depth-multiplier"),
+        ("deeplabv3_resnet50 --colour red", "--colour"),
+        ("deeplabv3_resnet50 --multi-grid 1 2", "--multi-grid"),
+        ("deeplabv3_resnet50 --low-level-channels 8", "options of the decoder were given but there is none; add"),
+        ("deeplabv3plus_resnet50 --no-decoder --refinement 3 8 True", "add --decoder"),
+        ("deeplabv3_mobilenet_v2 --input-std 0", "input std"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_line_and_status_2(arguments, expected, capsys):
+    assert expected in complaint(capsys, *arguments.split())
+
+
+def test_a_file_that_is_no_weights(tmp_path, capsys):
+    path = tmp_path / "[red]weights.safetensors"
+    path.write_bytes(b"nothing")
+    assert str(path) in complaint(capsys, str(path))
