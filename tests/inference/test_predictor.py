@@ -148,9 +148,9 @@ def test_arrays_that_are_no_pictures_are_refused(shape, dtype):
         Predictor(lively_model())(np.zeros(shape, dtype))
 
 
-@pytest.mark.parametrize("scales", [(), (0.0,), (1.0, -1.0), (float("nan"),), (float("inf"),)])
+@pytest.mark.parametrize("scales", [(), (0.0,), (1.0, -1.0), (float("nan"),), (8.1,)])
 def test_impossible_scales_are_refused(scales):
-    with pytest.raises(atrous.InputError, match="give one or more positive numbers"):
+    with pytest.raises(atrous.InputError, match="give one or more numbers above 0"):
         Predictor(lively_model(), scales=scales)
 
 

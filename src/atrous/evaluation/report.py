@@ -136,7 +136,7 @@ class Report:
 
     def write_html(self, path: Path) -> None:
         """Write the page of this evaluation alone; raises InputError if that is impossible."""
-        page = Page("Evaluation", f"{self.protocol.data.get('name', '')} {self.protocol.data.get('split', '')}")
+        page = Page("Report", f"{self.protocol.data.get('name', '')} {self.protocol.data.get('split', '')}")
         self.add_to(page)
         page.write(path)
 

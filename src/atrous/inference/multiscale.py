@@ -3,8 +3,8 @@
     probability(pixel) = mean over views of softmax(logits of the view, interpolated at the pixel)
 
 A view is the image at one scale, as it is or mirrored. Its coarse logits are interpolated once, straight at the pixels
-of the original: a pixel has a place in the scaled image, that place has one in the coarse map (whose padding it never
-sees), and both steps follow the model's corner convention. Nothing but bands of rows is ever built at full size.
+of the original: a pixel has a place in the scaled image, that place has one in the coarse map (which spans the padding,
+too), and both steps follow the model's corner convention. Nothing but bands of rows is ever built at full size.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,11 +16,9 @@ import torch.nn.functional as F
 from jaxtyping import Float, Float64, UInt8
 from torch import Tensor
 
-from atrous.model.deeplab import DeepLabV3, DeepLabV3Plus
+from atrous.model.deeplab import DeepLabV3, DeepLabV3Plus, Images
 from atrous.ops.bilinear import Neighbours, between_columns, between_rows, neighbours, pixels, source_positions
 from atrous.ops.upsample import Size, row_bands
-
-Images = UInt8[Tensor, "b c h w"] | Float[Tensor, "b c h w"]
 
 
 def scaled_size(size: Size, scale: float) -> Size:

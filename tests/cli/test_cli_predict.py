@@ -108,8 +108,8 @@ def test_bad_weights_are_one_line(content, photos, tmp_path, capsys):
     [
         (["--output-stride", "5"], "output stride 5 is impossible"),
         (["--output-stride", "0"], "output stride 0 is impossible"),
-        (["--scales", "0"], "give one or more positive numbers"),
-        (["--scales"], "give one or more positive numbers"),
+        (["--scales", "0"], "give one or more numbers above 0"),
+        (["--scales"], "give one or more numbers above 0"),
         (["--scales", "big"], "big"),
         (["--device", "tpu"], "tpu"),
         (["--sclaes", "1"], "--sclaes"),
