@@ -3,6 +3,8 @@ import json
 import pytest
 
 from atrous.cli.main import main
+from atrous.model.anatomy import anatomy
+from atrous.model.presets import PRESETS
 
 
 def info(capsys, *arguments):
@@ -11,6 +13,12 @@ def info(capsys, *arguments):
     printed = capsys.readouterr()
     assert printed.err == ""
     return json.loads(printed.out)
+
+
+@pytest.fixture(scope="module")
+def plain_parameters():
+    """Of the presets without options."""
+    return {name: anatomy(config, size=(65, 65)).parameters for name, config in PRESETS.items() if "mobile" in name}
 
 
 def unit(found, name):
@@ -104,10 +112,9 @@ def test_rates_follow_the_options(options, capsys):
          -(144 * 48 + 96) - (304 * 9 + 608 + 304 * 256 + 512) - (256 * 9 + 512 + 256 * 256 + 512)),
     ],
 )  # fmt: skip
-def test_every_field_is_an_option(preset, options, difference, capsys):
-    plain = info(capsys, preset, "--size", "65")
+def test_every_field_is_an_option(preset, options, difference, plain_parameters, capsys):
     changed = info(capsys, preset, "--size", "65", *options.split())
-    assert changed["parameters"] - plain["parameters"] == difference
+    assert changed["parameters"] - plain_parameters[preset] == difference
 
 
 def test_official_weights(shared, capsys):
@@ -174,6 +181,13 @@ def test_help_shows_options_and_an_example(capsys):
 )  # fmt: skip
 def test_bad_input_is_one_line_and_status_2(arguments, expected, capsys):
     assert expected in complaint(capsys, *arguments.split())
+
+
+def test_a_complaint_stays_whole_in_a_narrow_terminal(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "40")
+    line = complaint(capsys, "deeplabv3_resnet50", *(f"--unknown-option-{number}" for number in range(6)))
+    listed = ", ".join(f"--unknown-option-{number}" for number in range(6))
+    assert line.replace(" ,", ",") == f"atrous info: Unrecognized options: {listed}; see atrous info --help"
 
 
 def test_a_file_that_is_no_weights(tmp_path, capsys):

@@ -59,7 +59,7 @@ def test_multiply_adds_by_hand():
     assert len(found.units) == 1 + 17 + 5 + 1 + 3 + 1  # stem, units, branches, projection, decoder, classifier
 
 
-@pytest.mark.parametrize("size", [(50, 71), (65, 65), (1, 30)])
+@pytest.mark.parametrize("size", [(50, 71), (1, 30)])
 @pytest.mark.parametrize("name", ["deeplabv3plus_mobilenet_v2", "deeplabv3plus_resnet50"])
 def test_sizes_are_those_of_the_maps(name, size):
     config = small_config(name, output_stride=8)
