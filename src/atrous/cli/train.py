@@ -62,7 +62,7 @@ def main(arguments: Sequence[str]) -> int:
     config = replace(options.config, model=replace(options.config.model, classes=len(data.labels)))
     run = Run(options.out, settings={"training": config, "data": data.describe(), "validation": validation.describe()})
     console.print(f"{len(data)} images to train on, {len(validation)} to validate on, {len(data.labels)} classes")
-    state = fresh_state(config, data=data, device=device)
+    state = fresh_state(config, data=data, device=device, unfold=not run.state.exists())
     if run.resume(state):
         console.print(f"resuming {options.out} at iteration {state.iteration}")
     follow(state, config, data=data, validation=validation, run=run, device=device)

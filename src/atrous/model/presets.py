@@ -90,7 +90,8 @@ def build(config: ModelConfig) -> DeepLabV3 | DeepLabV3Plus:
             epsilon=conventions.head_epsilon,
         )
         model = DeepLabV3Plus(config, preprocess, backbone, aspp, decoder)
-    _initialize(model)
+    if not model.classifier.weight.is_meta:  # there is nothing to fill, and torch takes seconds to find that out
+        _initialize(model)
     return model
 
 

@@ -35,15 +35,15 @@ def scenes() -> TrainConfig:
     model = preset("deeplabv3plus_mobilenet_v2")
     return TrainConfig(
         model=replace(model, backbone=MobileNetV2Config(depth_multiplier=0.5)),
-        iterations=200,
+        iterations=350,
         batch_size=8,
         crop=(129, 129),
-        learning_rate=0.05,
+        learning_rate=0.25,
         warmup=20,
         scales=(0.75, 1.0, 1.25),
         norm_momentum=0.1,
-        ema_decay=0.95,
-        validate_every=50,
+        ema_decay=0.98,
+        validate_every=70,
         workers=0,
     )
 

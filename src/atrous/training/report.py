@@ -4,16 +4,45 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from atrous.evaluation.report import Report
+import numpy as np
+from PIL import Image
+
+from atrous.evaluation.report import Example, Report
+from atrous.files import atomic_path
+from atrous.labels import LabelSpace
 from atrous.plain import to_plain
 from atrous.report.page import Page
+from atrous.report.pictures import colorize, error_map, side_by_side
 from atrous.report.plots import line_plot
 from atrous.training.config import TrainConfig
+
+PICTURE_HEIGHT = 240
+"""Of one validation image, in pixels."""
 
 
 def curve(records: Sequence[Mapping[str, Any]], name: str) -> list[tuple[float, float]]:
     """(iteration, value) of every record that has this value."""
     return [(float(record["iteration"]), float(record[name])) for record in records if record.get(name) is not None]
+
+
+def write_picture(path: Path, examples: Sequence[Example], *, space: LabelSpace) -> None:
+    """Write validation images as one PNG: a row per image with truth, prediction and mistakes."""
+    rows = [
+        side_by_side(
+            [
+                (example.name, example.image),
+                ("truth", colorize(example.truth, space)),
+                ("prediction", colorize(example.labels, space)),
+                (f"{example.wrong:.1%} wrong", error_map(example.labels, example.truth, space)),
+            ],
+            height=PICTURE_HEIGHT,
+        )
+        for example in examples
+    ]
+    width = max(row.shape[1] for row in rows)
+    padded = [np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=255) for row in rows]
+    with atomic_path(path) as temporary:
+        Image.fromarray(np.concatenate(padded)).save(temporary)
 
 
 def write_report(path: Path, records: Sequence[Mapping[str, Any]], *, report: Report, config: TrainConfig) -> None:

@@ -14,7 +14,7 @@ from atrous.files import atomic_path
 from atrous.plain import to_plain
 from atrous.training.checkpoint import TrainingState, load_state, save_state
 from atrous.training.config import TrainConfig
-from atrous.training.report import write_report
+from atrous.training.report import write_picture, write_report
 from atrous.weights.archive import save
 
 
@@ -22,7 +22,7 @@ class Run:
     """Paths and records of one run.
 
     Files: `config.json`, `metrics.jsonl` (a line per report), `state.safetensors` (to resume), `last.safetensors` and
-    `best.safetensors` (archives), `report.html`.
+    `best.safetensors` (archives), `report.html`, `pictures/ITERATION.png` (validation images, truth, prediction).
 
     Args:
         folder: Created where missing.
@@ -106,6 +106,7 @@ class Run:
         if state.best[1] == iteration:
             save(self.best, state.result, labels=data.labels, provenance=provenance)
         write_report(self.page, self.records(), report=report, config=config)
+        write_picture(self.folder / "pictures" / f"{iteration:07d}.png", report.worst, space=data.labels)
         self.save(state)
 
     def save(self, state: TrainingState) -> None:

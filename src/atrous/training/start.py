@@ -18,8 +18,11 @@ from atrous.weights.backbone import load_backbone
 from atrous.weights.unfolding import unfold_batch_norms
 
 
-def fresh_state(config: TrainConfig, *, data: DataSet, device: torch.device) -> TrainingState:
+def fresh_state(config: TrainConfig, *, data: DataSet, device: torch.device, unfold: bool = True) -> TrainingState:
     """Model (with backbone weights where the configuration names some), optimiser, average.
+
+    `unfold` False saves the pass over training images that gives folded batch norms their statistics: for a state that
+    is about to be filled from a run folder.
 
     Raises:
         InputError: If the backbone weights cannot be had or do not fit.
@@ -28,7 +31,7 @@ def fresh_state(config: TrainConfig, *, data: DataSet, device: torch.device) -> 
     model = build(config.model)
     if config.backbone_weights:
         load_backbone(model, config.backbone_weights)
-        if config.unfold_images and _is_folded(model):
+        if unfold and config.unfold_images and _is_folded(model):
             unfold_batch_norms(model, _images(config, data))
     set_norm_momentum(model, config.norm_momentum)
     model = model.to(device).to(memory_format=torch.channels_last).train()  # pyright: ignore[reportCallIssue]
