@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, make_dataclass, replace
 from pathlib import Path
 
 import torch
@@ -89,11 +89,10 @@ def _options(arguments: Sequence[str]) -> Options:
     config = recipe(start.recipe or Options.recipe)
     if start.model:
         config = replace(config, model=preset(start.model))
-    classes = config.model.classes
-    options = parse(
-        Options, arguments, verb="train", default=Options(data=tyro.MISSING, out=tyro.MISSING, config=config)
-    )
-    if options.config.model.classes != classes:
+    fields = [("config", TrainConfig, config)]
+    kind = make_dataclass("Options", fields, bases=(Options,), frozen=True, namespace={"__doc__": Options.__doc__})
+    options: Options = parse(kind, arguments, verb="train")
+    if options.config.model.classes != config.model.classes:
         raise InputError("--classes is not for training: the data's schema.toml says which classes there are")
     return options
 
@@ -117,8 +116,9 @@ def follow(
                     shown = "nothing labelled" if miou is None else f"mIoU {miou:.4f}"
                     progress.console.print(f"iteration {event.iteration}: {shown}")
         except (torch.OutOfMemoryError, MemoryError) as error:
+            height, width = config.crop
             raise InputError(
-                f"{device} ran out of memory; lower --batch-size ({config.batch_size}) or --crop ({config.crop})"
+                f"{device} ran out of memory; lower --batch-size ({config.batch_size}) or --crop ({height} {width})"
             ) from error
 
 

@@ -62,7 +62,6 @@ def load_state(path: Path, state: TrainingState) -> None:
     Raises:
         InputError: If the file is damaged or of another configuration.
     """
-    _fill_momentum(state.optimizer)
     targets = _named_tensors(state)
     try:
         with safe_open(path, framework="pt") as file:
@@ -84,12 +83,6 @@ def _named_tensors(state: TrainingState) -> dict[str, Tensor]:
         tensors |= {f"average.{name}": tensor for name, tensor in state.average.model.state_dict().items()}
     names: dict[Tensor, str] = {parameter: name for name, parameter in state.model.named_parameters()}
     for parameter, values in state.optimizer.state.items():
-        if values.get("momentum_buffer") is not None:
-            tensors[f"momentum.{names[parameter]}"] = values["momentum_buffer"]
+        if (momentum := values.get("momentum_buffer")) is not None:
+            tensors[f"momentum.{names[parameter]}"] = momentum
     return tensors
-
-
-def _fill_momentum(optimizer: torch.optim.SGD) -> None:
-    for group in optimizer.param_groups:
-        for parameter in group["params"] if group["momentum"] else ():
-            optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
