@@ -1,4 +1,4 @@
-"""Draw docs/images/demo.png from a finished `atrous demo`: python scripts/readme_picture.py demo docs/images/demo.png."""
+"""Draw the README's picture from a finished demo: python scripts/readme_picture.py demo docs/images/demo.png."""
 
 import sys
 from pathlib import Path
