@@ -74,7 +74,7 @@ def test_a_run_says_where_everything_is_and_the_same_command_again_that_it_is_do
     assert train(camvid, out) == 0
     again = capsys.readouterr()
     assert again.out == told.out
-    assert "2 of 2 iterations are done" in again.err.replace("\n", " ")
+    assert "2 of 2 iterations are done" in again.err
     assert {path: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
 
 

@@ -69,7 +69,8 @@ def main(arguments: Sequence[str]) -> int:
         run.resume(state)
     console.print(
         f"{len(data)} images to train on, {len(validation)} to validate on, {len(data.labels)} classes; "
-        f"{state.iteration} of {config.iterations} iterations are done"
+        f"{state.iteration} of {config.iterations} iterations are done",
+        soft_wrap=True,
     )
     follow(state, config, data=data, validation=validation, run=run, device=device)
     miou, iteration = state.best
