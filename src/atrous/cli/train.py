@@ -57,9 +57,8 @@ def main(arguments: Sequence[str]) -> int:
     """Train, or go on training; returns the exit status."""
     options = _options(arguments)
     device = choose_device(options.device)
-    data, validation = (
-        open_data(options.data, split=split, schema=options.schema) for split in (options.split, options.val_split)
-    )
+    data = open_data(options.data, split=options.split, schema=options.schema)
+    validation = open_data(options.data, split=options.val_split, schema=options.schema)
     config = replace(options.config, model=replace(options.config.model, classes=len(data.labels)))
     run = Run(options.out, settings={"training": config, "data": data.describe(), "validation": validation.describe()})
     with console.status(f"reading {len(data)} images to train on, {len(validation)} to validate on"):
