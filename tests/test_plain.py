@@ -23,7 +23,12 @@ configs = st.builds(
     ModelConfig,
     backbone=st.one_of(
         st.builds(MobileNetV2Config, st.floats(0.01, 8), st.one_of(st.none(), st.integers(1, 256))),
-        st.builds(ResNetConfig, st.sampled_from([50, 101]), st.tuples(*[st.integers(1, 8)] * 3)),
+        st.builds(
+            ResNetConfig,
+            st.sampled_from([50, 101]),
+            st.tuples(*[st.integers(1, 8)] * 3),
+            st.sampled_from(["7x7", "beta"]),
+        ),
     ),
     aspp=st.builds(
         ASPPConfig,
@@ -67,7 +72,7 @@ def test_round_trip_through_json(config):
 def test_plain_form_by_hand():
     config = replace(PRESETS["deeplabv3_resnet50"], aspp=ASPPConfig(rates=(6,)))
     plain = to_plain(config)
-    assert plain["backbone"] == {"kind": "resnet", "depth": 50, "multi_grid": [1, 1, 1]}
+    assert plain["backbone"] == {"kind": "resnet", "depth": 50, "multi_grid": [1, 1, 1], "stem": "7x7"}
     assert plain["aspp"] == {
         "rates": [6], "aspp_channels": 256, "image_pooling": True, "separable": False,
         "projection": [[1, 256, False]], "dropout": 0.1,
@@ -123,6 +128,7 @@ def test_junk_anywhere_is_refused_or_what_the_types_say(data, junk):
         ({"backbone": {}}, "backbone: kind None is none of"),
         ({"backbone": {"kind": "resnet", "depth": 34}}, "depth: 34 is none of 50, 101"),
         ({"backbone": {"kind": "resnet", "multi_grid": [1, 2]}}, "multi_grid: expected 3 values, found 2"),
+        ({"backbone": {"kind": "resnet", "stem": "3x3"}}, "stem: '3x3' is none of '7x7', 'beta'"),
         ({"backbone": {"kind": "mobilenet_v2", "depth_multiplier": math.nan}}, "expected a finite number, found nan"),
         ({"backbone": {"kind": "mobilenet_v2", "depth_multiplier": 10**400}}, "expected a finite number, found 1000"),
         ({"backbone": {"kind": "mobilenet_v2", "depth_multiplier": True}}, "expected a finite number, found True"),

@@ -12,10 +12,14 @@ from atrous.model.presets import (
     deeplabv3_mobilenet_v2,
     deeplabv3_mobilenet_v2_aspp,
     deeplabv3_resnet50,
+    deeplabv3_resnet50_beta,
     deeplabv3_resnet101,
+    deeplabv3_resnet101_beta,
     deeplabv3plus_mobilenet_v2,
     deeplabv3plus_resnet50,
+    deeplabv3plus_resnet50_beta,
     deeplabv3plus_resnet101,
+    deeplabv3plus_resnet101_beta,
 )
 from atrous.weights.archive import Archive, save
 from atrous.weights.load import load
@@ -40,10 +44,14 @@ __all__ = [
     "deeplabv3_mobilenet_v2",
     "deeplabv3_mobilenet_v2_aspp",
     "deeplabv3_resnet50",
+    "deeplabv3_resnet50_beta",
     "deeplabv3_resnet101",
+    "deeplabv3_resnet101_beta",
     "deeplabv3plus_mobilenet_v2",
     "deeplabv3plus_resnet50",
+    "deeplabv3plus_resnet50_beta",
     "deeplabv3plus_resnet101",
+    "deeplabv3plus_resnet101_beta",
     "load",
     "save",
 ]

@@ -19,6 +19,12 @@ HALF = replace(PRESETS["deeplabv3_mobilenet_v2"], backbone=MobileNetV2Config(dep
     [
         (PRESETS["deeplabv3_mobilenet_v2"], 16, (2.741e9, 0.0005e9), (2.11e6, 0.005e6)),
         (PRESETS["deeplabv3_mobilenet_v2_aspp"], 16, (5.36e9, 0.005e9), (4.52e6, 0.005e6)),
+        (PRESETS["deeplabv3_resnet101_beta"], 16, (76.05e9, 0.005e9), (58.16e6, 0.005e6)),
+        (PRESETS["deeplabv3_resnet101_beta"], 8, (252.25e9, 0.005e9), (58.16e6, 0.005e6)),
+        (PRESETS["deeplabv3_resnet101_beta"], 32, (51.41e9, 0.005e9), (58.16e6, 0.005e6)),
+        (PRESETS["deeplabv3plus_resnet101_beta"], 16, (97.81e9, 0.005e9), (59.47e6, 0.005e6)),
+        (PRESETS["deeplabv3plus_resnet101_beta"], 8, (273.99e9, 0.005e9), (59.47e6, 0.005e6)),
+        (PRESETS["deeplabv3plus_resnet101_beta"], 32, (73.17e9, 0.005e9), (59.47e6, 0.005e6)),
         (HALF, 16, (0.867e9, 0.0005e9), (0.697e6, 0.0005e6)),
         (HALF, 8, (2.819e9, 0.0005e9), (0.697e6, 0.0005e6)),
     ],
@@ -60,7 +66,7 @@ def test_multiply_adds_by_hand():
 
 
 @pytest.mark.parametrize("size", [(50, 71), (1, 30)])
-@pytest.mark.parametrize("name", ["deeplabv3plus_mobilenet_v2", "deeplabv3plus_resnet50"])
+@pytest.mark.parametrize("name", ["deeplabv3plus_mobilenet_v2", "deeplabv3plus_resnet50_beta"])
 def test_sizes_are_those_of_the_maps(name, size):
     config = small_config(name, output_stride=8)
     model, sizes = build(config).eval(), {}

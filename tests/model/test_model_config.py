@@ -14,15 +14,20 @@ from atrous.model.presets import PRESETS, preset
 def test_presets_are_what_the_papers_name():
     assert set(PRESETS) == {
         "deeplabv3_mobilenet_v2", "deeplabv3_mobilenet_v2_aspp", "deeplabv3_resnet50", "deeplabv3_resnet101",
+        "deeplabv3_resnet50_beta", "deeplabv3_resnet101_beta",
         "deeplabv3plus_mobilenet_v2", "deeplabv3plus_resnet50", "deeplabv3plus_resnet101",
+        "deeplabv3plus_resnet50_beta", "deeplabv3plus_resnet101_beta",
     }  # fmt: skip
     assert {config.classes for config in PRESETS.values()} == {21}
     assert {config.output_stride for config in PRESETS.values()} == {16}
+    torchvision = {name for name in PRESETS if name.endswith(("resnet50", "resnet101"))}
     for name, config in PRESETS.items():
         assert (config.decoder is not None) == name.startswith("deeplabv3plus")
-        assert config.conventions == (TENSORFLOW if "mobilenet" in name else PYTORCH)
+        assert config.conventions.align_corners == (name not in torchvision)
         assert config.aspp.rates == (() if name == "deeplabv3_mobilenet_v2" else (6, 12, 18))
         assert config.aspp.image_pooling
+    assert {PRESETS[name].conventions for name in torchvision} == {PYTORCH}
+    assert {config.conventions for name, config in PRESETS.items() if "mobilenet" in name} == {TENSORFLOW}
     mobile = preset("deeplabv3plus_mobilenet_v2")
     assert mobile.aspp.separable
     assert mobile.decoder == DecoderConfig(low_level_channels=48, refinement=((3, 256, True), (3, 256, True)))
@@ -34,7 +39,7 @@ def test_every_preset_is_a_function_of_the_package(name):
         model = getattr(atrous, name)(5, output_stride=8, in_channels=1)
     assert model.config == replace(PRESETS[name], classes=5, output_stride=8, in_channels=1)
     assert model.classifier.out_channels == 5
-    assert model.backbone.stem.conv.in_channels == 1
+    assert next(model.backbone.parameters()).shape[1] == 1
     assert model.backbone.planned[-1].output_stride == 8
 
 
@@ -49,8 +54,20 @@ def test_fresh_weights():
     assert abs(convolution.weight.std() / (2 / 320) ** 0.5 - 1) < 0.02
 
 
+def test_beta_presets_are_the_official_resnets():
+    """papers.md, sections 5.1 and 5.3: convolutions pad explicitly, only the pooling is SAME; epsilon 1e-5."""
+    for name in ("deeplabv3_resnet50_beta", "deeplabv3plus_resnet101_beta"):
+        config = preset(name)
+        assert config.backbone == ResNetConfig(depth=50 if "50" in name else 101, multi_grid=(1, 2, 4), stem="beta")
+        conventions = config.conventions
+        assert (conventions.conv_padding, conventions.pool_padding) == ("symmetric", "same")
+        assert (conventions.backbone_epsilon, conventions.head_epsilon) == (1e-5, 1e-5)
+        assert (conventions.stride_unit, conventions.fit, conventions.align_corners) == ("last", "os*k+1", True)
+        assert (conventions.input_mean, conventions.input_std) == ((127.5,), (127.5,))
+
+
 def test_unknown_preset_is_answered_with_the_known():
-    with pytest.raises(InputError, match=r"unknown model 'deeplab'; known: deeplabv3_mobilenet_v2, .*resnet101$"):
+    with pytest.raises(InputError, match=r"unknown model 'deeplab'; known: deeplabv3_mobilenet_v2, .*resnet101_beta$"):
         preset("deeplab")
 
 

@@ -91,9 +91,16 @@ class Reference:
             low = filtered if number == 2 else low
         return low, x
 
+    def stem(self, x: Array) -> Array:
+        """One 7x7 convolution, or the three 3x3 of the beta variant."""
+        if "stem.conv.weight" in self.state:
+            return self.layer("stem", x, activation=relu, stride=2)
+        x = self.layer("stem.conv1_1", x, activation=relu, stride=2)
+        return self.layer("stem.conv1_3", self.layer("stem.conv1_2", x, activation=relu), activation=relu)
+
     def resnet(self, x: Array, plan: Plan, *, pool_padding: str) -> tuple[Array, Array]:
         """(low: block1/unit_2 before the shortcut is added, high: output of block4)."""
-        x = max_pool(self.layer("stem", x, activation=relu, stride=2), padding=pool_padding)
+        x = max_pool(self.stem(x), padding=pool_padding)
         low = x
         for number, (stride, rate) in enumerate(plan):
             x, residual = self.bottleneck(f"units.{number}", x, stride=stride, rate=rate)

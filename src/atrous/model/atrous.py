@@ -71,6 +71,11 @@ class AtrousConv(nn.Module):
         self.plan(stride=stride, rate=rate)
 
     @property
+    def out_channels(self) -> int:
+        """Channels of the output."""
+        return self.conv.out_channels
+
+    @property
     def stride(self) -> int:
         """Input size / output size."""
         return self.conv.stride[0]

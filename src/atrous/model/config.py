@@ -38,21 +38,25 @@ class MobileNetV2Config:
 
 @dataclass(frozen=True)
 class ResNetConfig:
-    """ResNet with the 7x7 stem.
+    """ResNet.
 
     Attributes:
         depth: 50 or 101.
         multi_grid: Unit rates of the last block (DeepLabv3, section 3.2.1).
+        stem: One 7x7 convolution, or the three 3x3 of the official code's "beta" variant.
     """
 
     kind: ClassVar = "resnet"
     depth: Literal[50, 101] = 50
     multi_grid: tuple[int, int, int] = (1, 1, 1)
+    stem: Literal["7x7", "beta"] = "7x7"
 
     def __post_init__(self) -> None:
-        """Reject depths that do not exist and rates that no layer can have."""
+        """Reject depths and stems that do not exist and rates that no layer can have."""
         if self.depth not in (50, 101):
             raise InputError(f"ResNet depth {self.depth} is unknown; choose 50 or 101")
+        if self.stem not in ("7x7", "beta"):
+            raise InputError(f"ResNet stem {self.stem!r:.80} is unknown; choose 7x7 or beta")
         if len(self.multi_grid) != 3 or not all(1 <= rate <= LARGEST_RATE for rate in self.multi_grid):
             raise InputError(f"Multi_Grid {self.multi_grid} needs three rates from 1 to {LARGEST_RATE}")
 

@@ -11,12 +11,18 @@ from atrous.model.aspp import ASPP
 from atrous.model.backbones.features import Backbone
 from atrous.model.backbones.mobilenet_v2 import MobileNetV2
 from atrous.model.backbones.resnet import ResNet
+from atrous.model.backbones.resnet_stem import BetaStem, plain_stem
 from atrous.model.config import ASPPConfig, DecoderConfig, MobileNetV2Config, ModelConfig, ResNetConfig
 from atrous.model.conventions import PYTORCH, TENSORFLOW
 from atrous.model.decoder import Decoder
 from atrous.model.deeplab import DeepLabV3, DeepLabV3Plus
 from atrous.model.preprocess import Preprocess
 
+_BETA = replace(TENSORFLOW, conv_padding="symmetric", backbone_epsilon=1e-5)
+"""The official ResNets: explicit symmetric padding of convolutions, SAME only in the pooling (`resnet_v1_beta`)."""
+
+_RESNET50_BETA = ResNetConfig(depth=50, multi_grid=(1, 2, 4), stem="beta")
+_RESNET101_BETA = ResNetConfig(depth=101, multi_grid=(1, 2, 4), stem="beta")
 _SEPARABLE_DECODER = DecoderConfig(refinement=((3, 256, True), (3, 256, True)))
 
 PRESETS: Mapping[str, ModelConfig] = {
@@ -24,11 +30,15 @@ PRESETS: Mapping[str, ModelConfig] = {
     "deeplabv3_mobilenet_v2_aspp": ModelConfig(MobileNetV2Config(), conventions=TENSORFLOW),
     "deeplabv3_resnet50": ModelConfig(ResNetConfig(depth=50), conventions=PYTORCH),
     "deeplabv3_resnet101": ModelConfig(ResNetConfig(depth=101), conventions=PYTORCH),
+    "deeplabv3_resnet50_beta": ModelConfig(_RESNET50_BETA, conventions=_BETA),
+    "deeplabv3_resnet101_beta": ModelConfig(_RESNET101_BETA, conventions=_BETA),
     "deeplabv3plus_mobilenet_v2": ModelConfig(
         MobileNetV2Config(), aspp=ASPPConfig(separable=True), decoder=_SEPARABLE_DECODER, conventions=TENSORFLOW
     ),
     "deeplabv3plus_resnet50": ModelConfig(ResNetConfig(depth=50), decoder=DecoderConfig(), conventions=PYTORCH),
     "deeplabv3plus_resnet101": ModelConfig(ResNetConfig(depth=101), decoder=DecoderConfig(), conventions=PYTORCH),
+    "deeplabv3plus_resnet50_beta": ModelConfig(_RESNET50_BETA, decoder=DecoderConfig(), conventions=_BETA),
+    "deeplabv3plus_resnet101_beta": ModelConfig(_RESNET101_BETA, decoder=DecoderConfig(), conventions=_BETA),
 }
 """The configuration of every named model, at 21 classes and output stride 16."""
 
@@ -46,16 +56,21 @@ def preset(name: str) -> ModelConfig:
 
 def build_backbone(config: ModelConfig) -> Backbone:
     """The backbone alone."""
-    common: dict[str, Any] = {
-        "conventions": config.conventions,
-        "output_stride": config.output_stride,
-        "in_channels": config.in_channels,
-    }
+    conventions, output_stride, in_channels = config.conventions, config.output_stride, config.in_channels
     match config.backbone:
         case MobileNetV2Config(depth_multiplier=depth_multiplier, channel_divisor=divisor):
-            return MobileNetV2(depth_multiplier=depth_multiplier, channel_divisor=divisor, **common)
-        case ResNetConfig(depth=depth, multi_grid=multi_grid):
-            return ResNet(depth=depth, multi_grid=multi_grid, **common)
+            return MobileNetV2(
+                in_channels=in_channels,
+                depth_multiplier=depth_multiplier,
+                channel_divisor=divisor,
+                output_stride=output_stride,
+                conventions=conventions,
+            )
+        case ResNetConfig(depth=depth, multi_grid=multi_grid, stem=kind):
+            stem = (BetaStem if kind == "beta" else plain_stem)(in_channels, conventions=conventions)
+            return ResNet(
+                stem, depth=depth, multi_grid=multi_grid, output_stride=output_stride, conventions=conventions
+            )
 
 
 def build(config: ModelConfig) -> DeepLabV3 | DeepLabV3Plus:
@@ -133,6 +148,20 @@ def deeplabv3_resnet101(classes: int = 21, *, output_stride: int = 16, in_channe
     return _build_preset("deeplabv3_resnet101", classes=classes, output_stride=output_stride, in_channels=in_channels)
 
 
+def deeplabv3_resnet50_beta(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3:
+    """ResNet-50 with the beta stem and Multi_Grid (1, 2, 4) under the official code's conventions."""
+    return _build_preset(
+        "deeplabv3_resnet50_beta", classes=classes, output_stride=output_stride, in_channels=in_channels
+    )
+
+
+def deeplabv3_resnet101_beta(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3:
+    """The model of the DeepLabv3 paper (Tables 5 and 6; MobileNetV2 paper, Table 7: 58.16 M parameters)."""
+    return _build_preset(
+        "deeplabv3_resnet101_beta", classes=classes, output_stride=output_stride, in_channels=in_channels
+    )
+
+
 def deeplabv3plus_mobilenet_v2(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3Plus:
     """MobileNetV2, separable ASPP and decoder (DeepLabv3+, section 3.1, on the backbone of the mobile models)."""
     return _build_preset(
@@ -151,4 +180,18 @@ def deeplabv3plus_resnet101(classes: int = 21, *, output_stride: int = 16, in_ch
     """ResNet-101 with the 7x7 stem and the decoder (DeepLabv3+, Table 3, which has the beta stem)."""
     return _build_preset(
         "deeplabv3plus_resnet101", classes=classes, output_stride=output_stride, in_channels=in_channels
+    )
+
+
+def deeplabv3plus_resnet50_beta(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3Plus:
+    """ResNet-50 with the beta stem, Multi_Grid (1, 2, 4) and the decoder."""
+    return _build_preset(
+        "deeplabv3plus_resnet50_beta", classes=classes, output_stride=output_stride, in_channels=in_channels
+    )
+
+
+def deeplabv3plus_resnet101_beta(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3Plus:
+    """The ResNet of the DeepLabv3+ paper (Tables 1 to 3)."""
+    return _build_preset(
+        "deeplabv3plus_resnet101_beta", classes=classes, output_stride=output_stride, in_channels=in_channels
     )

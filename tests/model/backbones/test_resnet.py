@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from atrous.model.backbones.resnet import Bottleneck, MaxPool, ResNet
+from atrous.model.backbones.resnet_stem import BetaStem, plain_stem
 from atrous.model.conventions import PYTORCH
 from reference.networks import Reference
 from reference.operations import max_pool
@@ -51,7 +52,7 @@ def flat(blocks):
 def resnet(request):
     """A ResNet-50 with torchvision's or the official code's unit striding, and its tables."""
     conventions, strides, rates = TABLES[request.param]
-    return randomize(ResNet(conventions=conventions, depth=50)), strides, rates
+    return randomize(ResNet(plain_stem(3, conventions=conventions), conventions=conventions, depth=50)), strides, rates
 
 
 @pytest.mark.parametrize("output_stride", [4, 8, 16, 32])
@@ -77,7 +78,8 @@ def test_plan(resnet, output_stride):
 def test_multi_grid_multiplies_the_rates_of_block4_only(stride_unit, output_stride, block4):
     conventions, _, rates = TABLES[stride_unit]
     with torch.device("meta"):
-        backbone = ResNet(conventions=conventions, depth=101, multi_grid=(1, 2, 4), output_stride=output_stride)
+        stem = BetaStem(3, conventions=conventions)
+        backbone = ResNet(stem, conventions=conventions, depth=101, multi_grid=(1, 2, 4), output_stride=output_stride)
     assert len(backbone.planned) == 3 + 4 + 23 + 3
     assert tuple(unit.rate for unit in backbone.planned[-3:]) == block4
     assert [unit.rate for unit in backbone.planned[:7]] == flat(rates[output_stride][:2])
@@ -111,6 +113,28 @@ def test_atrous_consistency(resnet, coarse):
     backbone.pool = pool
     torch.testing.assert_close(dense.high[..., ::2, ::2], sparse.high, rtol=0, atol=1e-9)
     assert torch.equal(dense.low, sparse.low)
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("padding", ["symmetric", "same"])
+@pytest.mark.parametrize("kind", [plain_stem, BetaStem])
+def test_stem(kind, padding, training):
+    stem = randomize(kind(2, conventions=replace(PYTORCH, conv_padding=padding, backbone_epsilon=1e-2)))
+    image = uniform(2, 2, 10, 13)
+    state = {f"stem.{name}": array for name, array in arrays(stem).items()}
+    expected = Reference(state, epsilon=1e-2, padding=padding, training=training).stem(image.numpy())
+    stem.train(training)
+    np.testing.assert_allclose(stem(image).detach().numpy(), expected, atol=1e-12)
+
+
+def test_channels_of_the_stems():
+    """papers.md, section 5.1: block1 receives 128 channels from the beta stem, 64 from the 7x7."""
+    beta = BetaStem(3, conventions=OFFICIAL)
+    assert [tuple(weight.shape) for weight in beta.parameters() if weight.ndim == 4] == [
+        (64, 3, 3, 3), (64, 64, 3, 3), (128, 64, 3, 3),
+    ]  # fmt: skip
+    assert ResNet(beta, conventions=OFFICIAL, depth=50).units[0].reduce.conv.in_channels == beta.out_channels == 128
+    assert plain_stem(3, conventions=OFFICIAL).out_channels == 64
 
 
 @pytest.mark.parametrize("training", [False, True])

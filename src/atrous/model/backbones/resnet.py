@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from atrous.model.atrous import AtrousConv, pad_same
 from atrous.model.backbones.features import Features
+from atrous.model.backbones.resnet_stem import BetaStem
 from atrous.model.conventions import Conventions, Padding
 from atrous.model.stride_plan import PlannedUnit, Unit, plan_units
 
@@ -90,39 +91,31 @@ class MaxPool(nn.Module):
 
 
 class ResNet(nn.Module):
-    """ResNet with the 7x7 stem.
+    """A stem, pooling, and four blocks of bottlenecks.
 
     Args:
+        stem: Image to a map at output stride 2.
         output_stride: 4, 8, 16 or 32.
         depth: 50 or 101.
         multi_grid: Unit rates of the last block's three 3x3 convolutions; multiplied with the planned rate.
-        in_channels: Channels of the image.
         conventions: Padding, epsilon, and which unit of a block strides.
     """
 
     def __init__(
         self,
+        stem: AtrousConv | BetaStem,
         *,
         conventions: Conventions,
         output_stride: int = 16,
         depth: int = 101,
         multi_grid: tuple[int, int, int] = (1, 1, 1),
-        in_channels: int = 3,
     ) -> None:
         super().__init__()
-        self.stem = AtrousConv(
-            in_channels,
-            WIDTHS[0],
-            kernel=7,
-            stride=2,
-            epsilon=conventions.backbone_epsilon,
-            padding=conventions.conv_padding,
-            activation=nn.ReLU(),
-        )
+        self.stem = stem
         self.pool = MaxPool(conventions.pool_padding)
         self._units = _block_units(BLOCK_UNITS[depth], multi_grid=multi_grid, stride_unit=conventions.stride_unit)
         units = nn.ModuleList()
-        channels = WIDTHS[0]
+        channels = stem.out_channels
         for block, count in enumerate(BLOCK_UNITS[depth]):
             for _ in range(count):
                 stride = self._units[len(units)].stride
