@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atrous.errors import InputError
-from atrous.model.config import ASPPConfig, DecoderConfig, MobileNetV2Config, ModelConfig, ResNetConfig
+from atrous.model.config import ASPPConfig, DecoderConfig, MobileNetV2Config, ModelConfig, ResNetConfig, XceptionConfig
 from atrous.model.conventions import Conventions
 from atrous.model.presets import PRESETS
 from atrous.plain import from_plain, to_plain
@@ -29,6 +29,7 @@ configs = st.builds(
             st.tuples(*[st.integers(1, 8)] * 3),
             st.sampled_from(["7x7", "beta"]),
         ),
+        st.builds(XceptionConfig, st.sampled_from([41, 65, 71])),
     ),
     aspp=st.builds(
         ASPPConfig,
@@ -123,7 +124,7 @@ def test_junk_anywhere_is_refused_or_what_the_types_say(data, junk):
         ({"classes": "21"}, "file.json: classes: expected int, found '21'"),
         ({"classes": True}, "classes: expected int, found True"),
         ({"classes": 21.0}, "classes: expected int, found 21.0"),
-        ({"backbone": {"kind": "vgg"}}, "backbone: kind 'vgg' is none of mobilenet_v2, resnet"),
+        ({"backbone": {"kind": "vgg"}}, "backbone: kind 'vgg' is none of mobilenet_v2, resnet, xception"),
         ({"backbone": {"kind": ["resnet"]}}, "backbone: kind .* is none of"),
         ({"backbone": {}}, "backbone: kind None is none of"),
         ({"backbone": {"kind": "resnet", "depth": 34}}, "depth: 34 is none of 50, 101"),

@@ -4,7 +4,7 @@ from atrous.errors import InputError
 from atrous.inference.predictor import Predictor
 from atrous.inference.result import Result
 from atrous.labels import LabelSpace
-from atrous.model.config import ASPPConfig, DecoderConfig, MobileNetV2Config, ModelConfig, ResNetConfig
+from atrous.model.config import ASPPConfig, DecoderConfig, MobileNetV2Config, ModelConfig, ResNetConfig, XceptionConfig
 from atrous.model.conventions import PYTORCH, TENSORFLOW, Conventions
 from atrous.model.deeplab import DeepLabV3, DeepLabV3Plus
 from atrous.model.presets import (
@@ -15,11 +15,15 @@ from atrous.model.presets import (
     deeplabv3_resnet50_beta,
     deeplabv3_resnet101,
     deeplabv3_resnet101_beta,
+    deeplabv3_xception65,
     deeplabv3plus_mobilenet_v2,
     deeplabv3plus_resnet50,
     deeplabv3plus_resnet50_beta,
     deeplabv3plus_resnet101,
     deeplabv3plus_resnet101_beta,
+    deeplabv3plus_xception41,
+    deeplabv3plus_xception65,
+    deeplabv3plus_xception71,
 )
 from atrous.weights.archive import Archive, save
 from atrous.weights.load import load
@@ -40,6 +44,7 @@ __all__ = [
     "Predictor",
     "ResNetConfig",
     "Result",
+    "XceptionConfig",
     "build",
     "deeplabv3_mobilenet_v2",
     "deeplabv3_mobilenet_v2_aspp",
@@ -47,11 +52,15 @@ __all__ = [
     "deeplabv3_resnet50_beta",
     "deeplabv3_resnet101",
     "deeplabv3_resnet101_beta",
+    "deeplabv3_xception65",
     "deeplabv3plus_mobilenet_v2",
     "deeplabv3plus_resnet50",
     "deeplabv3plus_resnet50_beta",
     "deeplabv3plus_resnet101",
     "deeplabv3plus_resnet101_beta",
+    "deeplabv3plus_xception41",
+    "deeplabv3plus_xception65",
+    "deeplabv3plus_xception71",
     "load",
     "save",
 ]

@@ -73,6 +73,16 @@ def test_output_stride_and_a_size_that_is_not_square(capsys):
     assert found["valid_taps"][0]["mean"] == pytest.approx(mean)
 
 
+def test_xception(capsys):
+    """papers.md, section 8: v3+ X65 with plain ASPP and decoder at output stride 8."""
+    found = info(capsys, "deeplabv3_xception65", "--decoder", "--output-stride", "8", "--depth", "65")
+    assert found["multiply_adds"] == pytest.approx(248.78e9, abs=0.005e9)
+    assert unit(found, "conv1_2") == {"name": "conv1_2", "stride": 1, "rate": 1, "output_stride": 2, "size": [257] * 2}
+    assert unit(found, "exit_flow/block2")["rate"] == 4
+    shallow = info(capsys, "deeplabv3_xception65", "--depth", "41")
+    assert len(shallow["units"]) == len(found["units"]) - 3 - 8  # neither the decoder nor half of the middle flow
+
+
 OPTIONS = {
     "--depth 101 --multi-grid 1 2 4 --stride-unit last": {"block4/unit_3": 8, "block3/unit_23": 1},
     "--rates 3 --no-image-pooling": {"aspp0": 1, "aspp1": 3},
@@ -175,6 +185,8 @@ def test_help_shows_options_and_an_example(capsys):
         ("deeplabv3_resnet50 --rates 3 --output-stride 32", "ASPP rate 3"),
         ("deeplabv3_resnet50 --depth 34", "'34'"),
         ("deeplabv3_resnet50 --depth-multiplier 0.5", "--depth-multiplier"),
+        ("deeplabv3_xception65 --depth 50", "'50'"),
+        ("deeplabv3_xception65 --multi-grid 1 2 4", "--multi-grid"),
         ("deeplabv3_resnet50 --stem 5x5", "'5x5'"),
         ("deeplabv3_resnet50 --colour red", "--colour"),
         ("deeplabv3_resnet50 --multi-grid 1 2", "--multi-grid"),

@@ -6,10 +6,11 @@ from torch import nn
 
 from atrous.errors import InputError
 from atrous.model.anatomy import anatomy
-from atrous.model.config import MobileNetV2Config
+from atrous.model.config import DecoderConfig, MobileNetV2Config
 from atrous.model.presets import PRESETS, build
 from fakes.small_models import small_config
 
+PLAIN_DECODER = replace(PRESETS["deeplabv3_xception65"], decoder=DecoderConfig())
 HALF = replace(PRESETS["deeplabv3_mobilenet_v2"], backbone=MobileNetV2Config(depth_multiplier=0.5))
 
 
@@ -25,6 +26,12 @@ HALF = replace(PRESETS["deeplabv3_mobilenet_v2"], backbone=MobileNetV2Config(dep
         (PRESETS["deeplabv3plus_resnet101_beta"], 16, (97.81e9, 0.005e9), (59.47e6, 0.005e6)),
         (PRESETS["deeplabv3plus_resnet101_beta"], 8, (273.99e9, 0.005e9), (59.47e6, 0.005e6)),
         (PRESETS["deeplabv3plus_resnet101_beta"], 32, (73.17e9, 0.005e9), (59.47e6, 0.005e6)),
+        (PRESETS["deeplabv3_xception65"], 16, (64.92e9, 0.005e9), (53.41e6, 0.005e6)),
+        (PRESETS["deeplabv3_xception65"], 8, (227.04e9, 0.005e9), (53.41e6, 0.005e6)),
+        (PLAIN_DECODER, 16, (86.68e9, 0.005e9), (54.71e6, 0.005e6)),
+        (PLAIN_DECODER, 8, (248.78e9, 0.005e9), (54.71e6, 0.005e6)),
+        (PRESETS["deeplabv3plus_xception65"], 16, (54.04e9, 0.005e9), (41.05e6, 0.01e6)),
+        (PRESETS["deeplabv3plus_xception65"], 8, (176.85e9, 0.005e9), (41.05e6, 0.01e6)),
         (HALF, 16, (0.867e9, 0.0005e9), (0.697e6, 0.0005e6)),
         (HALF, 8, (2.819e9, 0.0005e9), (0.697e6, 0.0005e6)),
     ],
@@ -35,10 +42,13 @@ def test_papers_counts(config, output_stride, multiply_adds, parameters):
     assert found.parameters == pytest.approx(parameters[0], abs=parameters[1])
 
 
-def test_papers_counts_on_cityscapes():
-    """papers.md, section 8: 21.23 B at 1025x2049."""
-    found = anatomy(replace(PRESETS["deeplabv3_mobilenet_v2"], classes=19), size=(1025, 2049))
-    assert found.multiply_adds == pytest.approx(21.23e9, abs=0.005e9)
+@pytest.mark.parametrize(
+    ("name", "multiply_adds"), [("deeplabv3_mobilenet_v2", 21.23e9), ("deeplabv3plus_xception65", 418.38e9)]
+)
+def test_papers_counts_on_cityscapes(name, multiply_adds):
+    """papers.md, section 8, at 1025x2049."""
+    found = anatomy(replace(PRESETS[name], classes=19), size=(1025, 2049))
+    assert found.multiply_adds == pytest.approx(multiply_adds, abs=0.005e9)
 
 
 def test_parameters_of_resnet101_with_the_7x7_stem():
@@ -66,8 +76,15 @@ def test_multiply_adds_by_hand():
 
 
 @pytest.mark.parametrize("size", [(50, 71), (1, 30)])
-@pytest.mark.parametrize("name", ["deeplabv3plus_mobilenet_v2", "deeplabv3plus_resnet50_beta"])
-def test_sizes_are_those_of_the_maps(name, size):
+@pytest.mark.parametrize(
+    ("name", "last_part"),
+    [
+        ("deeplabv3plus_mobilenet_v2", "project"),
+        ("deeplabv3plus_resnet50_beta", "restore"),
+        ("deeplabv3plus_xception41", "separable3"),
+    ],
+)
+def test_sizes_are_those_of_the_maps(name, last_part, size):
     config = small_config(name, output_stride=8)
     model, sizes = build(config).eval(), {}
 
@@ -77,11 +94,12 @@ def test_sizes_are_those_of_the_maps(name, size):
 
         part.register_forward_hook(note)
 
-    for label, part in model.backbone.named_children():
-        if label != "units":
-            watch(part, label)
-    for unit, planned in zip(model.backbone.units, model.backbone.planned, strict=True):
-        watch(unit.project if name.endswith("v2") else unit.restore, planned.name)
+    parts = dict(model.backbone.named_children())
+    units = [*parts.pop("units"), *([parts.pop("last")] if "xception" in name else [])]
+    for part, planned in zip(parts.values(), model.backbone.entry, strict=True):
+        watch(part, planned.name)
+    for unit, planned in zip(units, model.backbone.planned, strict=True):
+        watch(getattr(unit, last_part), planned.name)  # the unit with the decoder's tap is not called as a whole
     for label, branch in model.aspp.branches.items():
         watch(branch, label)
     watch(model.aspp.projection[0], "projection0")

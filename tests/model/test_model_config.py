@@ -6,7 +6,7 @@ import torch
 
 import atrous
 from atrous.errors import InputError
-from atrous.model.config import ASPPConfig, DecoderConfig, MobileNetV2Config, ModelConfig, ResNetConfig
+from atrous.model.config import ASPPConfig, DecoderConfig, MobileNetV2Config, ModelConfig, ResNetConfig, XceptionConfig
 from atrous.model.conventions import PYTORCH, TENSORFLOW, Conventions
 from atrous.model.presets import PRESETS, preset
 
@@ -14,9 +14,10 @@ from atrous.model.presets import PRESETS, preset
 def test_presets_are_what_the_papers_name():
     assert set(PRESETS) == {
         "deeplabv3_mobilenet_v2", "deeplabv3_mobilenet_v2_aspp", "deeplabv3_resnet50", "deeplabv3_resnet101",
-        "deeplabv3_resnet50_beta", "deeplabv3_resnet101_beta",
+        "deeplabv3_resnet50_beta", "deeplabv3_resnet101_beta", "deeplabv3_xception65",
         "deeplabv3plus_mobilenet_v2", "deeplabv3plus_resnet50", "deeplabv3plus_resnet101",
         "deeplabv3plus_resnet50_beta", "deeplabv3plus_resnet101_beta",
+        "deeplabv3plus_xception41", "deeplabv3plus_xception65", "deeplabv3plus_xception71",
     }  # fmt: skip
     assert {config.classes for config in PRESETS.values()} == {21}
     assert {config.output_stride for config in PRESETS.values()} == {16}
@@ -28,9 +29,10 @@ def test_presets_are_what_the_papers_name():
         assert config.aspp.image_pooling
     assert {PRESETS[name].conventions for name in torchvision} == {PYTORCH}
     assert {config.conventions for name, config in PRESETS.items() if "mobilenet" in name} == {TENSORFLOW}
-    mobile = preset("deeplabv3plus_mobilenet_v2")
-    assert mobile.aspp.separable
-    assert mobile.decoder == DecoderConfig(low_level_channels=48, refinement=((3, 256, True), (3, 256, True)))
+    separable = {name for name, config in PRESETS.items() if config.aspp.separable}
+    assert separable == {"deeplabv3plus_mobilenet_v2", *(name for name in PRESETS if "plus_xception" in name)}
+    for name in separable:
+        assert preset(name).decoder == DecoderConfig(48, refinement=((3, 256, True), (3, 256, True)))
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -66,8 +68,15 @@ def test_beta_presets_are_the_official_resnets():
         assert (conventions.input_mean, conventions.input_std) == ((127.5,), (127.5,))
 
 
+def test_xception_presets():
+    """papers.md, sections 4.2 and 5.3: explicit padding, epsilon 1e-3."""
+    found = {name: config for name, config in PRESETS.items() if "xception" in name}
+    assert {config.conventions for config in found.values()} == {replace(TENSORFLOW, conv_padding="symmetric")}
+    assert all(config.backbone == XceptionConfig(depth=int(name[-2:])) for name, config in found.items())
+
+
 def test_unknown_preset_is_answered_with_the_known():
-    with pytest.raises(InputError, match=r"unknown model 'deeplab'; known: deeplabv3_mobilenet_v2, .*resnet101_beta$"):
+    with pytest.raises(InputError, match=r"unknown model 'deeplab'; known: deeplabv3_mobilenet_v2, .*xception71$"):
         preset("deeplab")
 
 

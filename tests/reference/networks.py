@@ -107,6 +107,27 @@ class Reference:
             low = residual if number == 1 else low
         return low, x
 
+    def xception_unit(self, name: str, x: Array, *, stride: int, rate: int) -> tuple[Array, Array]:
+        """(the unit's output, its second separable convolution's)."""
+        y = x
+        for number in (1, 2, 3):
+            tapped, striding = y, stride if number == 3 else 1
+            y = self.layer(f"{name}.separable{number}.depthwise", relu(y), stride=striding, rate=rate, depthwise=True)
+            y = self.layer(f"{name}.separable{number}.pointwise", y)
+        projected = f"{name}.shortcut.conv.weight" in self.state
+        return y + (self.layer(f"{name}.shortcut", x, stride=stride) if projected else x), tapped
+
+    def xception(self, x: Array, plan: Plan, *, low_unit: int) -> tuple[Array, Array]:
+        """(low: second separable convolution of the entry flow's unit before output stride 8, high: exit flow)."""
+        x = self.layer("conv1_2", self.layer("conv1_1", x, activation=relu, stride=2), activation=relu)
+        low = x
+        for number, (stride, rate) in enumerate(plan[:-1]):
+            x, tapped = self.xception_unit(f"units.{number}", x, stride=stride, rate=rate)
+            low = tapped if number == low_unit else low
+        for number in (1, 2, 3):
+            x = self.separable(f"last.separable{number}", x, rate=plan[-1][1])
+        return low, x
+
     def image_pooling(self, name: str, x: Array) -> Array:
         pooled = self.layer(f"{name}.project", x.mean(axis=(2, 3), keepdims=True), activation=relu)
         return bilinear(pooled, x.shape[2:], align_corners=True)

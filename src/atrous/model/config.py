@@ -61,7 +61,24 @@ class ResNetConfig:
             raise InputError(f"Multi_Grid {self.multi_grid} needs three rates from 1 to {LARGEST_RATE}")
 
 
-BackboneConfig = MobileNetV2Config | ResNetConfig
+@dataclass(frozen=True)
+class XceptionConfig:
+    """Modified Aligned Xception (DeepLabv3+, section 3.2).
+
+    Attributes:
+        depth: 41, 65 or 71.
+    """
+
+    kind: ClassVar = "xception"
+    depth: Literal[41, 65, 71] = 65
+
+    def __post_init__(self) -> None:
+        """Reject depths that do not exist."""
+        if self.depth not in (41, 65, 71):
+            raise InputError(f"Xception depth {self.depth} is unknown; choose 41, 65 or 71")
+
+
+BackboneConfig = MobileNetV2Config | ResNetConfig | XceptionConfig
 
 
 def _check_layers(layers: tuple[Layer, ...], name: str) -> None:

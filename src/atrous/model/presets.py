@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from torch import nn
 
@@ -12,7 +12,15 @@ from atrous.model.backbones.features import Backbone
 from atrous.model.backbones.mobilenet_v2 import MobileNetV2
 from atrous.model.backbones.resnet import ResNet
 from atrous.model.backbones.resnet_stem import BetaStem, plain_stem
-from atrous.model.config import ASPPConfig, DecoderConfig, MobileNetV2Config, ModelConfig, ResNetConfig
+from atrous.model.backbones.xception import Xception
+from atrous.model.config import (
+    ASPPConfig,
+    DecoderConfig,
+    MobileNetV2Config,
+    ModelConfig,
+    ResNetConfig,
+    XceptionConfig,
+)
 from atrous.model.conventions import PYTORCH, TENSORFLOW
 from atrous.model.decoder import Decoder
 from atrous.model.deeplab import DeepLabV3, DeepLabV3Plus
@@ -23,7 +31,20 @@ _BETA = replace(TENSORFLOW, conv_padding="symmetric", backbone_epsilon=1e-5)
 
 _RESNET50_BETA = ResNetConfig(depth=50, multi_grid=(1, 2, 4), stem="beta")
 _RESNET101_BETA = ResNetConfig(depth=101, multi_grid=(1, 2, 4), stem="beta")
+_XCEPTION = replace(TENSORFLOW, conv_padding="symmetric")
+"""The official Xceptions: the same padding, epsilon 1e-3."""
+
 _SEPARABLE_DECODER = DecoderConfig(refinement=((3, 256, True), (3, 256, True)))
+
+
+def _separable_xception(depth: Literal[41, 65, 71]) -> ModelConfig:
+    return ModelConfig(
+        XceptionConfig(depth=depth),
+        aspp=ASPPConfig(separable=True),
+        decoder=_SEPARABLE_DECODER,
+        conventions=_XCEPTION,
+    )
+
 
 PRESETS: Mapping[str, ModelConfig] = {
     "deeplabv3_mobilenet_v2": ModelConfig(MobileNetV2Config(), aspp=ASPPConfig(rates=()), conventions=TENSORFLOW),
@@ -32,6 +53,7 @@ PRESETS: Mapping[str, ModelConfig] = {
     "deeplabv3_resnet101": ModelConfig(ResNetConfig(depth=101), conventions=PYTORCH),
     "deeplabv3_resnet50_beta": ModelConfig(_RESNET50_BETA, conventions=_BETA),
     "deeplabv3_resnet101_beta": ModelConfig(_RESNET101_BETA, conventions=_BETA),
+    "deeplabv3_xception65": ModelConfig(XceptionConfig(depth=65), conventions=_XCEPTION),
     "deeplabv3plus_mobilenet_v2": ModelConfig(
         MobileNetV2Config(), aspp=ASPPConfig(separable=True), decoder=_SEPARABLE_DECODER, conventions=TENSORFLOW
     ),
@@ -39,6 +61,9 @@ PRESETS: Mapping[str, ModelConfig] = {
     "deeplabv3plus_resnet101": ModelConfig(ResNetConfig(depth=101), decoder=DecoderConfig(), conventions=PYTORCH),
     "deeplabv3plus_resnet50_beta": ModelConfig(_RESNET50_BETA, decoder=DecoderConfig(), conventions=_BETA),
     "deeplabv3plus_resnet101_beta": ModelConfig(_RESNET101_BETA, decoder=DecoderConfig(), conventions=_BETA),
+    "deeplabv3plus_xception41": _separable_xception(41),
+    "deeplabv3plus_xception65": _separable_xception(65),
+    "deeplabv3plus_xception71": _separable_xception(71),
 }
 """The configuration of every named model, at 21 classes and output stride 16."""
 
@@ -71,6 +96,8 @@ def build_backbone(config: ModelConfig) -> Backbone:
             return ResNet(
                 stem, depth=depth, multi_grid=multi_grid, output_stride=output_stride, conventions=conventions
             )
+        case XceptionConfig(depth=depth):
+            return Xception(in_channels=in_channels, depth=depth, output_stride=output_stride, conventions=conventions)
 
 
 def build(config: ModelConfig) -> DeepLabV3 | DeepLabV3Plus:
@@ -162,6 +189,11 @@ def deeplabv3_resnet101_beta(classes: int = 21, *, output_stride: int = 16, in_c
     )
 
 
+def deeplabv3_xception65(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3:
+    """Xception-65 with a plain ASPP (DeepLabv3+, Table 5: the rows without decoder)."""
+    return _build_preset("deeplabv3_xception65", classes=classes, output_stride=output_stride, in_channels=in_channels)
+
+
 def deeplabv3plus_mobilenet_v2(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3Plus:
     """MobileNetV2, separable ASPP and decoder (DeepLabv3+, section 3.1, on the backbone of the mobile models)."""
     return _build_preset(
@@ -194,4 +226,25 @@ def deeplabv3plus_resnet101_beta(classes: int = 21, *, output_stride: int = 16, 
     """The ResNet of the DeepLabv3+ paper (Tables 1 to 3)."""
     return _build_preset(
         "deeplabv3plus_resnet101_beta", classes=classes, output_stride=output_stride, in_channels=in_channels
+    )
+
+
+def deeplabv3plus_xception41(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3Plus:
+    """Xception-41 with separable ASPP and decoder."""
+    return _build_preset(
+        "deeplabv3plus_xception41", classes=classes, output_stride=output_stride, in_channels=in_channels
+    )
+
+
+def deeplabv3plus_xception65(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3Plus:
+    """Xception-65 with separable ASPP and decoder (DeepLabv3+, Table 5: the rows with SC)."""
+    return _build_preset(
+        "deeplabv3plus_xception65", classes=classes, output_stride=output_stride, in_channels=in_channels
+    )
+
+
+def deeplabv3plus_xception71(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3Plus:
+    """Xception-71 with separable ASPP and decoder (DeepLabv3+, Table 7)."""
+    return _build_preset(
+        "deeplabv3plus_xception71", classes=classes, output_stride=output_stride, in_channels=in_channels
     )

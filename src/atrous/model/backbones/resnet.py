@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from atrous.model.atrous import AtrousConv, pad_same
 from atrous.model.backbones.features import Features
 from atrous.model.backbones.resnet_stem import BetaStem
+from atrous.model.backbones.subsample import Subsample
 from atrous.model.conventions import Conventions, Padding
 from atrous.model.stride_plan import PlannedUnit, Unit, plan_units
 
@@ -59,22 +60,6 @@ class Bottleneck(nn.Module):
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
         """One unit."""
         return self.merged(x, self.residual(x))
-
-
-class Subsample(nn.Module):
-    """Identity shortcut of a striding unit: every stride-th position."""
-
-    def __init__(self, stride: int) -> None:
-        super().__init__()
-        self.plan(stride=stride, rate=1)
-
-    def plan(self, *, stride: int, rate: int) -> None:  # noqa: ARG002
-        """Set the stride; a single position has no rate."""
-        self.stride = stride
-
-    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c H W"]:
-        """Drop the positions between."""
-        return x if self.stride == 1 else x[..., :: self.stride, :: self.stride]
 
 
 class MaxPool(nn.Module):
