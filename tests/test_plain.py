@@ -28,6 +28,7 @@ configs = st.builds(
             st.sampled_from([50, 101]),
             st.tuples(*[st.integers(1, 8)] * 3),
             st.sampled_from(["7x7", "beta"]),
+            st.integers(0, 3),
         ),
         st.builds(XceptionConfig, st.sampled_from([41, 65, 71])),
     ),
@@ -73,7 +74,13 @@ def test_round_trip_through_json(config):
 def test_plain_form_by_hand():
     config = replace(PRESETS["deeplabv3_resnet50"], aspp=ASPPConfig(rates=(6,)))
     plain = to_plain(config)
-    assert plain["backbone"] == {"kind": "resnet", "depth": 50, "multi_grid": [1, 1, 1], "stem": "7x7"}
+    assert plain["backbone"] == {
+        "kind": "resnet",
+        "depth": 50,
+        "multi_grid": [1, 1, 1],
+        "stem": "7x7",
+        "added_blocks": 0,
+    }
     assert plain["aspp"] == {
         "rates": [6], "aspp_channels": 256, "image_pooling": True, "separable": False,
         "projection": [[1, 256, False]], "dropout": 0.1,
@@ -117,6 +124,16 @@ def test_junk_anywhere_is_refused_or_what_the_types_say(data, junk):
     assert holds(to_plain(config), broken)
 
 
+def test_a_cascade_has_no_aspp_and_says_so():
+    config = PRESETS["deeplabv3_cascade_resnet50"]
+    plain = to_plain(config)
+    assert plain["aspp"] is None
+    assert plain["backbone"]["added_blocks"] == 3
+    assert from_plain(ModelConfig, plain, where="file") == config
+    without = {key: value for key, value in plain.items() if key != "aspp"}
+    assert from_plain(ModelConfig, without, where="file").aspp == ASPPConfig()
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
@@ -135,7 +152,7 @@ def test_junk_anywhere_is_refused_or_what_the_types_say(data, junk):
         ({"backbone": {"kind": "mobilenet_v2", "depth_multiplier": True}}, "expected a finite number, found True"),
         ({"backbone": 3}, "backbone: 3 does not fit"),
         ({"aspp": {"kind": "aspp"}}, "aspp: unknown field 'kind'"),
-        ({"aspp": []}, "aspp: expected an object with the fields of ASPPConfig"),
+        ({"aspp": []}, r"aspp: \[\] does not fit"),
         ({"aspp": {"rates": 6}}, "rates: expected a list, found 6"),
         ({"decoder": "yes"}, "decoder: 'yes' does not fit"),
         ({"conventions": {"fit": "x" * 500}}, "fit: 'x{79} is none of"),

@@ -6,9 +6,11 @@ from atrous.inference.result import Result
 from atrous.labels import LabelSpace
 from atrous.model.config import ASPPConfig, DecoderConfig, MobileNetV2Config, ModelConfig, ResNetConfig, XceptionConfig
 from atrous.model.conventions import PYTORCH, TENSORFLOW, Conventions
-from atrous.model.deeplab import DeepLabV3, DeepLabV3Plus
+from atrous.model.deeplab import DeepLab, DeepLabV3, DeepLabV3Cascade, DeepLabV3Plus
 from atrous.model.presets import (
     build,
+    deeplabv3_cascade_resnet50,
+    deeplabv3_cascade_resnet101,
     deeplabv3_mobilenet_v2,
     deeplabv3_mobilenet_v2_aspp,
     deeplabv3_resnet50,
@@ -35,7 +37,9 @@ __all__ = [
     "Archive",
     "Conventions",
     "DecoderConfig",
+    "DeepLab",
     "DeepLabV3",
+    "DeepLabV3Cascade",
     "DeepLabV3Plus",
     "InputError",
     "LabelSpace",
@@ -46,6 +50,8 @@ __all__ = [
     "Result",
     "XceptionConfig",
     "build",
+    "deeplabv3_cascade_resnet50",
+    "deeplabv3_cascade_resnet101",
     "deeplabv3_mobilenet_v2",
     "deeplabv3_mobilenet_v2_aspp",
     "deeplabv3_resnet50",

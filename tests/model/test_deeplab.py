@@ -53,8 +53,10 @@ def reference_logits(model, images):
         low, high = backbone.mobilenet_v2(x, plan)
     else:
         low, high = backbone.xception(x, plan, low_unit=2 if config.backbone.depth == 71 else 1)
-    head, aspp = part("aspp", conventions.head_epsilon), config.aspp
-    features = head.aspp(high, rates=model.aspp.rates, separable=aspp.separable, image_pooling=aspp.image_pooling)
+    features = high
+    if (aspp := config.aspp) is not None:
+        head = part("aspp", conventions.head_epsilon)
+        features = head.aspp(high, rates=model.aspp.rates, separable=aspp.separable, image_pooling=aspp.image_pooling)
     if config.decoder is not None:
         separable = [kind for _, _, kind in config.decoder.refinement]
         decoder = part("decoder", conventions.head_epsilon)
@@ -110,6 +112,18 @@ def test_replanned_is_the_model_built_for_that_stride():
         assert twin.config == built.config
         assert twin.backbone.planned == built.backbone.planned
         assert torch.equal(twin.logits(images), built.logits(images))
+
+
+def test_cascade_is_replanned_as_far_as_its_blocks_reach():
+    model = small("deeplabv3_cascade_resnet50")
+    images = pixels(1, 3, 40, 50)
+    twin = model.replanned(output_stride=256)
+    assert twin.output_stride == twin.backbone.planned[-1].output_stride == 256
+    assert twin(images).shape == (1, 4, 2, 2)
+    np.testing.assert_allclose(twin.logits(images).detach().numpy(), reference_logits(twin, images), atol=1e-6)
+    with pytest.raises(InputError, match="output stride 512 is impossible; choose one of 4, 8, 16, 32, 64, 128, 256"):
+        model.replanned(output_stride=512)
+    assert model.output_stride == 16
 
 
 def test_replanned_leaves_the_original_alone():

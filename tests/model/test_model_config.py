@@ -15,21 +15,25 @@ def test_presets_are_what_the_papers_name():
     assert set(PRESETS) == {
         "deeplabv3_mobilenet_v2", "deeplabv3_mobilenet_v2_aspp", "deeplabv3_resnet50", "deeplabv3_resnet101",
         "deeplabv3_resnet50_beta", "deeplabv3_resnet101_beta", "deeplabv3_xception65",
+        "deeplabv3_cascade_resnet50", "deeplabv3_cascade_resnet101",
         "deeplabv3plus_mobilenet_v2", "deeplabv3plus_resnet50", "deeplabv3plus_resnet101",
         "deeplabv3plus_resnet50_beta", "deeplabv3plus_resnet101_beta",
         "deeplabv3plus_xception41", "deeplabv3plus_xception65", "deeplabv3plus_xception71",
     }  # fmt: skip
     assert {config.classes for config in PRESETS.values()} == {21}
     assert {config.output_stride for config in PRESETS.values()} == {16}
-    torchvision = {name for name in PRESETS if name.endswith(("resnet50", "resnet101"))}
+    torchvision = {f"deeplabv3{plus}_resnet{depth}" for plus in ("", "plus") for depth in (50, 101)}
     for name, config in PRESETS.items():
         assert (config.decoder is not None) == name.startswith("deeplabv3plus")
         assert config.conventions.align_corners == (name not in torchvision)
-        assert config.aspp.rates == (() if name == "deeplabv3_mobilenet_v2" else (6, 12, 18))
-        assert config.aspp.image_pooling
+        if "cascade" in name:
+            assert config.aspp is None
+        else:
+            assert config.aspp.rates == (() if name == "deeplabv3_mobilenet_v2" else (6, 12, 18))
+            assert config.aspp.image_pooling
     assert {PRESETS[name].conventions for name in torchvision} == {PYTORCH}
     assert {config.conventions for name, config in PRESETS.items() if "mobilenet" in name} == {TENSORFLOW}
-    separable = {name for name, config in PRESETS.items() if config.aspp.separable}
+    separable = {name for name, config in PRESETS.items() if config.aspp is not None and config.aspp.separable}
     assert separable == {"deeplabv3plus_mobilenet_v2", *(name for name in PRESETS if "plus_xception" in name)}
     for name in separable:
         assert preset(name).decoder == DecoderConfig(48, refinement=((3, 256, True), (3, 256, True)))
@@ -68,6 +72,14 @@ def test_beta_presets_are_the_official_resnets():
         assert (conventions.input_mean, conventions.input_std) == ((127.5,), (127.5,))
 
 
+def test_cascade_presets_are_the_best_of_table_3():
+    """Decision 8 of the design: beta stem, (1, 2, 1), block5 to block7, logits straight on top."""
+    for depth in (50, 101):
+        config = preset(f"deeplabv3_cascade_resnet{depth}")
+        assert config.backbone == ResNetConfig(depth=depth, multi_grid=(1, 2, 1), stem="beta", added_blocks=3)
+        assert config.conventions == preset("deeplabv3_resnet50_beta").conventions
+
+
 def test_xception_presets():
     """papers.md, sections 4.2 and 5.3: explicit padding, epsilon 1e-3."""
     found = {name: config for name, config in PRESETS.items() if "xception" in name}
@@ -101,6 +113,8 @@ def test_conventions_of_the_official_code_and_of_torchvision():
         (MobileNetV2Config, {"channel_divisor": 0}, "channel divisor 0 is out of range"),
         (ResNetConfig, {"multi_grid": (1, 0, 2)}, "three rates from 1 to 4096"),
         (ResNetConfig, {"multi_grid": (1, 2, 5000)}, "three rates from 1 to 4096"),
+        (ResNetConfig, {"added_blocks": 4}, "4 added blocks are out of range; choose 0 to 3"),
+        (ResNetConfig, {"added_blocks": -1}, "-1 added blocks are out of range"),
         (ASPPConfig, {"rates": (6, 0)}, r"ASPP rates \(6, 0\)"),
         (ASPPConfig, {"rates": (6, 10**9)}, "from 1 to 4096"),
         (ASPPConfig, {"rates": (1,) * 17}, "up to 16 numbers"),
@@ -131,6 +145,14 @@ def test_what_no_network_can_be_is_refused(kind, values, complaint):
         ({"output_stride": 12}, "output stride 12 is impossible; choose one of 4, 8, 16, 32"),
         ({"output_stride": 64}, "output stride 64 is impossible"),
         ({"output_stride": 32, "aspp": ASPPConfig(rates=(5,))}, "ASPP rate 5"),
+        ({"output_stride": 64, "aspp": None}, "output stride 64 is impossible; choose one of 4, 8, 16, 32$"),
+        ({"backbone": ResNetConfig(added_blocks=1), "output_stride": 128, "aspp": None}, "choose one of 4, .*, 64$"),
+        ({"backbone": ResNetConfig(added_blocks=1), "output_stride": 64}, "64 runs without ASPP only; choose up to 32"),
+        (
+            {"backbone": ResNetConfig(added_blocks=3), "output_stride": 64, "aspp": ASPPConfig(rates=())},
+            "output stride 64 runs without ASPP only",
+        ),
+        ({"aspp": None, "decoder": DecoderConfig()}, "the decoder refines what an ASPP gives"),
         ({"classes": 0}, "0 classes are out of range"),
         ({"classes": 40000}, "40000 classes are out of range"),
         ({"in_channels": 0}, "0 image channels are out of range"),
@@ -138,4 +160,4 @@ def test_what_no_network_can_be_is_refused(kind, values, complaint):
 )
 def test_contradictions_are_refused_before_anything_is_built(values, complaint):
     with pytest.raises(InputError, match=complaint):
-        ModelConfig(MobileNetV2Config(), **values)
+        ModelConfig(**{"backbone": MobileNetV2Config(), **values})

@@ -1,4 +1,4 @@
-"""ResNet-50 and -101 (arXiv 1512.03385) with atrous rates and Multi_Grid (DeepLabv3, section 3.2)."""
+"""ResNet-50 and -101 (arXiv 1512.03385) with atrous rates, Multi_Grid and the cascade (DeepLabv3, section 3.2)."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -16,6 +16,9 @@ from atrous.model.stride_plan import PlannedUnit, Unit, plan_units
 BLOCK_UNITS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 WIDTHS = (64, 128, 256, 512)
 EXPANSION = 4
+FIRST_GRID_BLOCK = 3
+"""block4, counted from 0: Multi_Grid applies to it and to what follows."""
+
 ENTRY = (PlannedUnit("stem", stride=2, rate=1, output_stride=2), PlannedUnit("pool", stride=2, rate=1, output_stride=4))
 
 LOW_UNIT = 1
@@ -76,13 +79,16 @@ class MaxPool(nn.Module):
 
 
 class ResNet(nn.Module):
-    """A stem, pooling, and four blocks of bottlenecks.
+    """A stem, pooling, and four to seven blocks of bottlenecks.
 
     Args:
         stem: Image to a map at output stride 2.
-        output_stride: 4, 8, 16 or 32.
+        output_stride: 4, 8, 16 or 32, with each added block one more doubling.
         depth: 50 or 101.
-        multi_grid: Unit rates of the last block's three 3x3 convolutions; multiplied with the planned rate.
+        multi_grid: Unit rates of the three 3x3 convolutions of block4 and of every added block; multiplied with the
+            planned rate.
+        added_blocks: Copies of block4 after it (block5 to block7), with weights of their own; since 2048 channels enter
+            and leave, all their shortcuts are the identity.
         conventions: Padding, epsilon, and which unit of a block strides.
     """
 
@@ -94,18 +100,21 @@ class ResNet(nn.Module):
         output_stride: int = 16,
         depth: int = 101,
         multi_grid: tuple[int, int, int] = (1, 1, 1),
+        added_blocks: int = 0,
     ) -> None:
         super().__init__()
         self.stem = stem
         self.pool = MaxPool(conventions.pool_padding)
-        self._units = _block_units(BLOCK_UNITS[depth], multi_grid=multi_grid, stride_unit=conventions.stride_unit)
+        counts = BLOCK_UNITS[depth] + BLOCK_UNITS[depth][-1:] * added_blocks
+        widths = WIDTHS + WIDTHS[-1:] * added_blocks
+        self._units = _block_units(counts, multi_grid=multi_grid, stride_unit=conventions.stride_unit)
         units = nn.ModuleList()
         channels = stem.out_channels
-        for block, count in enumerate(BLOCK_UNITS[depth]):
+        for width, count in zip(widths, counts, strict=True):
             for _ in range(count):
                 stride = self._units[len(units)].stride
-                units.append(Bottleneck(channels, WIDTHS[block], stride=stride, conventions=conventions))
-                channels = WIDTHS[block] * EXPANSION
+                units.append(Bottleneck(channels, width, stride=stride, conventions=conventions))
+                channels = width * EXPANSION
         self.units = cast(Sequence[Bottleneck], units)
         self.low_channels = WIDTHS[0] * EXPANSION
         self.high_channels = channels
@@ -131,10 +140,10 @@ class ResNet(nn.Module):
 
 
 def _block_units(counts: tuple[int, ...], *, multi_grid: tuple[int, int, int], stride_unit: str) -> tuple[Unit, ...]:
-    """The units of block1..block4 with their strides and unit rates.
+    """The units of block1, block2, ... with their strides and unit rates.
 
-    A block hands the next one half its size: in the official code the last unit of blocks 1-3 strides, in torchvision
-    the first unit of blocks 2-4.
+    A block hands the next one half its size: in the official code the last unit of all but the last block strides, in
+    torchvision the first unit of all but the first.
     """
     last_block = len(counts) - 1
     units = []
@@ -142,7 +151,7 @@ def _block_units(counts: tuple[int, ...], *, multi_grid: tuple[int, int, int], s
         for position in range(count):
             ends_block = stride_unit == "last" and position == count - 1 and block < last_block
             opens_block = stride_unit == "first" and position == 0 and block > 0
-            unit_rate = multi_grid[position] if block == last_block else 1
+            unit_rate = multi_grid[position] if block >= FIRST_GRID_BLOCK else 1
             units.append(
                 Unit(f"block{block + 1}/unit_{position + 1}", 2 if ends_block or opens_block else 1, unit_rate)
             )
