@@ -42,13 +42,15 @@ def small_data(folder: Path, split: str = "train") -> DataSet:
     return open_data(folder, split=split)
 
 
-def small_run(folder: Path, data: Path, *, config: TrainConfig = CONFIG, stop: int | None = None) -> TrainingState:
+def small_run(
+    folder: Path, data: Path, *, config: TrainConfig = CONFIG, stop: int | None = None, device: torch.device = CPU
+) -> TrainingState:
     """Train in `folder`, resuming what is there; with `stop`, abandon it right after that validation."""
     training, validation = small_data(data), small_data(data, "val")
     run = Run(folder, settings={"training": config, "data": training.describe()})
-    state = fresh_state(config, data=training, device=CPU)
+    state = fresh_state(config, data=training, device=device)
     run.resume(state)
-    for event in train(state, config, data=training, validation=validation, run=run, device=CPU):
+    for event in train(state, config, data=training, validation=validation, run=run, device=device):
         if stop is not None and event.iteration >= stop and run.state.exists():
             break
     return state

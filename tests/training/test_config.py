@@ -1,12 +1,16 @@
+import math
 import re
+from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from atrous.errors import InputError
 from atrous.plain import from_plain, to_plain
-from atrous.training.config import TrainConfig
+from atrous.training.config import TrainConfig, settling_momentum
 from atrous.training.recipes import RECIPES, recipe
-from fakes.run import CONFIG, changed
+from fakes.run import CONFIG, MODEL, changed
 
 
 @pytest.mark.parametrize(
@@ -17,6 +21,17 @@ from fakes.run import CONFIG, changed
         ({"scales": (1.0, 0.0)}, "scales"),
         ({"flip": 1.5}, "flip 1.5"),
         ({"workers": -1}, "cannot be negative"),
+        ({"seed": -1}, "seed -1"),
+        ({"seed": 2**32}, "seed 4294967296"),
+        ({"norm_momentum": -1.0, "iterations": 30000}, "norm momentum -1.0 is out of range; choose 0 to 1"),
+        ({"norm_momentum": 2.5}, "norm momentum 2.5"),
+        ({"learning_rate": math.nan}, "learning rate nan"),
+        ({"scales": (1.0, math.nan)}, "scales"),
+        *(
+            ({name: math.nan}, f"{name.replace('_', ' ')} nan is out of range")
+            for name in ("head_rate", "power", "momentum", "weight_decay", "norm_momentum", "jitter", "ema_decay")
+        ),
+        ({"model": replace(MODEL, in_channels=4)}, "in-channels 4"),
     ],
 )
 def test_impossible_settings_are_refused_in_one_line(fields, message):
@@ -27,10 +42,25 @@ def test_impossible_settings_are_refused_in_one_line(fields, message):
 
 def test_running_statistics_that_cannot_settle_are_refused_with_the_remedy():
     # (1 - 0.0003)^1000 = 0.74: the paper's decay needs 13000 iterations.
-    with pytest.raises(InputError, match=r"74% .* at least 0\.0041"):
+    with pytest.raises(InputError, match=r"74% .* at least 0\.004$"):
         changed(norm_momentum=0.0003, iterations=1000)
     changed(norm_momentum=0.0003, iterations=13100)
-    changed(norm_momentum=0.0041, iterations=1000)
+    changed(norm_momentum=0.004, iterations=1000)
+
+
+@given(iterations=st.integers(1, 10**7))
+def test_the_remedy_settles_and_is_hardly_more_than_needed(iterations):
+    momentum = settling_momentum(iterations)
+    assert (1 - momentum) ** iterations <= 0.02
+    assert iterations == 1 or (1 - 0.88 * momentum) ** iterations > 0.02
+    changed(norm_momentum=momentum, iterations=iterations)
+
+
+@pytest.mark.parametrize(("every", "iterations"), [(2, 6), (4, 6), (10, 6)])
+def test_validations_are_regular_and_at_the_end(every, iterations):
+    config = changed(validate_every=every, iterations=iterations)
+    found = [iteration for iteration in range(1, iterations + 1) if config.validates(iteration)]
+    assert found == {2: [2, 4, 6], 4: [4, 6], 10: [6]}[every]
 
 
 @pytest.mark.parametrize("name", list(RECIPES))

@@ -82,6 +82,7 @@ def test_training_learns_a_scene_by_heart(tmp_path):
     config = changed(model=model, iterations=50, validate_every=50, learning_rate=0.2, crop=(65, 65), scales=(1.0,))
     run = Run(tmp_path / "run", settings={"training": config})
     state = fresh_state(config, data=data, device=CPU)
+    assert not run.resume(state)
     events = train(state, config, data=data, validation=validation, run=run, device=CPU)
     losses = [event.loss for event in events if isinstance(event, Progress)]
     assert losses[-1] < 0.5 * losses[0]

@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from atrous.cli.console import console, tracked
+from atrous.cli.console import progress_callback, tracked
 from atrous.cli.device import Device, choose_device
 from atrous.cli.options import parse
 from atrous.cli.train import follow
 from atrous.data.cache import CachedDataSet
 from atrous.data.color_classifier import ColorClassifier
 from atrous.data.dataset import DataSet, open_data
-from atrous.data.scenes import write_scenes
+from atrous.data.scenes import SCENE_LABELS, write_scenes
 from atrous.data.schema import SCHEMA_FILE
 from atrous.errors import InputError
 from atrous.evaluation.confusion import ConfusionMatrix
@@ -22,14 +22,15 @@ from atrous.inference.predictor import Predictor
 from atrous.model.deeplab import DeepLab
 from atrous.report.page import Page
 from atrous.report.pictures import colorize, error_map
-from atrous.report.plots import line_plot
 from atrous.report.tables import Table
+from atrous.training.config import TrainConfig, settling_momentum
 from atrous.training.recipes import recipe
-from atrous.training.report import curve
+from atrous.training.report import add_curves
 from atrous.training.run import Run
 from atrous.training.start import fresh_state
 
-PAPER_SCALES = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
+SCALES = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
+"""Of the papers' inference (DeepLabv3, section 4.1)."""
 TRAIN_SCENES, VAL_SCENES, SHOWN_SCENES = 160, 24, 4
 
 
@@ -56,15 +57,8 @@ def main(arguments: Sequence[str]) -> int:
     """Run the demo; returns the exit status."""
     options = parse(Options, arguments, verb="demo", default=Options())
     device = choose_device(options.device)
-    data, validation = _scenes(options.out / "data", seed=options.seed)
-    config = recipe("scenes")
-    config = replace(
-        config,
-        model=replace(config.model, classes=len(data.labels)),
-        iterations=options.iterations,
-        validate_every=min(config.validate_every, options.iterations),
-        seed=options.seed,
-    )
+    config = _config(options)
+    data, validation = _scenes(options.out / f"scenes-{options.seed}", seed=options.seed)
     run = Run(options.out / "run", settings={"training": config, "data": data.describe()})
     state = fresh_state(config, data=data, device=device)
     run.resume(state)
@@ -73,19 +67,32 @@ def main(arguments: Sequence[str]) -> int:
     baseline = _color_baseline(data, validation)
     page = _page(reports, baseline, predictor=Predictor(state.result, labels=data.labels), run=run, data=validation)
     page.write(options.out / "report.html")
-    best = max(report.miou or 0.0 for report in reports.values())
-    print(f"mIoU {best:.3f}; colours alone {baseline:.3f}")
+    scores = ", ".join(f"{report.miou or 0.0:.3f} ({name})" for name, report in reports.items())
+    print(f"mIoU     {scores}; {baseline:.3f} (colours alone)")
     print(f"weights  {run.last}")
     print(f"page     {options.out / 'report.html'}  <- open this in a browser")
     return 0
 
 
+def _config(options: Options) -> TrainConfig:
+    """The recipe with the options; running statistics that settle in however few iterations."""
+    if options.iterations < 1:
+        raise InputError(f"--iterations {options.iterations}: give at least 1")
+    config = recipe("scenes")
+    return replace(
+        config,
+        model=replace(config.model, classes=len(SCENE_LABELS)),
+        iterations=options.iterations,
+        norm_momentum=max(config.norm_momentum, settling_momentum(options.iterations)),
+        seed=options.seed,
+    )
+
+
 def _scenes(folder: Path, *, seed: int) -> tuple[DataSet, DataSet]:
     """The generated data set, drawn once; a folder of an interrupted start is drawn again."""
-    if not (folder / SCHEMA_FILE).exists():
-        total = TRAIN_SCENES + VAL_SCENES
-        with console.status(f"drawing {total} scenes"):
-            write_scenes(folder, train=TRAIN_SCENES, val=VAL_SCENES, seed=seed)
+    if not (folder / SCHEMA_FILE).exists():  # written last
+        with progress_callback("drawing scenes") as progress:
+            write_scenes(folder, train=TRAIN_SCENES, val=VAL_SCENES, seed=seed, progress=progress)
     data, validation = (CachedDataSet(open_data(folder, split=split)) for split in ("train", "val"))
     if (len(data), len(validation)) != (TRAIN_SCENES, VAL_SCENES):
         raise InputError(f"{folder} holds other data than the demo's; choose another --out")
@@ -98,7 +105,7 @@ def _evaluations(model: DeepLab, data: DataSet) -> dict[str, Report]:
         "output stride 16": Predictor(model, labels=data.labels, output_stride=16),
         "output stride 8": Predictor(model, labels=data.labels, output_stride=8),
         "output stride 8, six scales, flip": Predictor(
-            model, labels=data.labels, output_stride=8, scales=PAPER_SCALES, flip=True
+            model, labels=data.labels, output_stride=8, scales=SCALES, flip=True
         ),
     }
     items = tracked(predictors.items(), description="evaluating", total=len(predictors))
@@ -140,9 +147,6 @@ def _page(reports: Mapping[str, Report], baseline: float, *, predictor: Predicto
             ],
             columns=4,
         )
-    records = run.records()
-    page.heading("Curves")
-    page.svg(line_plot({"loss": curve(records, "loss")}, title="Training loss", x_label="iteration", y_label="nats"))
-    page.svg(line_plot({"mIoU": curve(records, "miou")}, title="Validation", x_label="iteration", y_label="mIoU"))
+    add_curves(page, run.records())
     first.add_to(page)
     return page

@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, make_dataclass, replace
 from pathlib import Path
 
 import torch
@@ -57,36 +57,43 @@ def main(arguments: Sequence[str]) -> int:
     """Train, or go on training; returns the exit status."""
     options = _options(arguments)
     device = choose_device(options.device)
-    data = CachedDataSet(open_data(options.data, split=options.split, schema=options.schema))
-    validation = CachedDataSet(open_data(options.data, split=options.val_split, schema=options.schema))
+    data, validation = (
+        open_data(options.data, split=split, schema=options.schema) for split in (options.split, options.val_split)
+    )
     config = replace(options.config, model=replace(options.config.model, classes=len(data.labels)))
     run = Run(options.out, settings={"training": config, "data": data.describe(), "validation": validation.describe()})
-    console.print(f"{len(data)} images to train on, {len(validation)} to validate on, {len(data.labels)} classes")
-    state = fresh_state(config, data=data, device=device, unfold=not run.state.exists())
-    if run.resume(state):
-        console.print(f"resuming {options.out} at iteration {state.iteration}")
+    with console.status(f"reading {len(data)} images to train on, {len(validation)} to validate on"):
+        data, validation = CachedDataSet(data), CachedDataSet(validation)
+    with console.status("preparing the model"):
+        state = fresh_state(config, data=data, device=device, unfold=not run.state.exists())
+        run.resume(state)
+    console.print(
+        f"{len(data)} images to train on, {len(validation)} to validate on, {len(data.labels)} classes; "
+        f"{state.iteration} of {config.iterations} iterations are done",
+        soft_wrap=True,
+    )
     follow(state, config, data=data, validation=validation, run=run, device=device)
     miou, iteration = state.best
     print(f"last  {run.last}")
-    print(f"best  {run.best} (mIoU {miou:.4f} on {options.val_split} at iteration {iteration})")
+    if iteration:
+        print(f"best  {run.best} (mIoU {miou:.4f} on {options.val_split} at iteration {iteration})")
     print(f"page  {run.page}")
     return 0
 
 
 def _options(arguments: Sequence[str]) -> Options:
     """The options; recipe and model first, because they are what the other settings start from."""
-    first = argparse.ArgumentParser(add_help=False)
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--recipe", nargs="?", default=Options.recipe)
     first.add_argument("--model", nargs="?", default=Options.model)
     start, _ = first.parse_known_args(arguments)
     config = recipe(start.recipe or Options.recipe)
     if start.model:
         config = replace(config, model=preset(start.model))
-    classes = config.model.classes
-    options = parse(
-        Options, arguments, verb="train", default=Options(data=tyro.MISSING, out=tyro.MISSING, config=config)
-    )
-    if options.config.model.classes != classes:
+    fields = [("config", TrainConfig, config)]
+    kind = make_dataclass("Options", fields, bases=(Options,), frozen=True, namespace={"__doc__": Options.__doc__})
+    options: Options = parse(kind, arguments, verb="train")
+    if options.config.model.classes != config.model.classes:
         raise InputError("--classes is not for training: the data's schema.toml says which classes there are")
     return options
 
@@ -94,15 +101,31 @@ def _options(arguments: Sequence[str]) -> Options:
 def follow(
     state: TrainingState, config: TrainConfig, *, data: DataSet, validation: DataSet, run: Run, device: torch.device
 ) -> None:
-    """Run the loop with progress, time left, and a line per validation."""
+    """Run the loop with progress, time left, and a line per validation.
+
+    Raises:
+        InputError: As `train` does, and if the device's memory is too small.
+    """
     with progress_bar() as progress:
         task = progress.add_task("training", total=config.iterations, completed=state.iteration)
-        for event in train(state, config, data=data, validation=validation, run=run, device=device):
-            if isinstance(event, Progress):
-                share = event.data_seconds / event.seconds
-                text = f"loss {event.loss:.3f}  rate {event.rate:.4f}  {event.seconds:.2f} s/step, {share:.0%} on data"
-                progress.update(task, completed=event.iteration, description=text)
-            else:
-                miou = event.report.miou
-                shown = "nothing labelled" if miou is None else f"mIoU {miou:.4f}"
-                progress.console.print(f"iteration {event.iteration}: {shown}")
+        try:
+            for event in train(state, config, data=data, validation=validation, run=run, device=device):
+                if isinstance(event, Progress):
+                    progress.update(task, completed=event.iteration, description=_line(event, config))
+                else:
+                    miou = event.report.miou
+                    shown = "nothing labelled" if miou is None else f"mIoU {miou:.4f}"
+                    progress.console.print(f"iteration {event.iteration}: {shown}")
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            height, width = config.crop
+            raise InputError(
+                f"{device} ran out of memory; lower --batch-size ({config.batch_size}) or --crop ({height} {width})"
+            ) from error
+
+
+def _line(event: Progress, config: TrainConfig) -> str:
+    """What is told while the loop works towards its next event."""
+    if config.validates(event.iteration):
+        return f"loss {event.loss:.3f}  validating"
+    share = event.data_seconds / event.seconds
+    return f"loss {event.loss:.3f}  rate {event.rate:.4f}  {event.seconds:.2f} s/step, {share:.0%} on data"

@@ -6,13 +6,16 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialize
 from torch import Tensor
 
 from atrous.errors import InputError
 from atrous.files import atomic_path
 from atrous.inference.predictor import Model
+from atrous.plain import from_plain, to_plain
 from atrous.training.average import MovingAverage
+
+_KEY = "atrous_state"
 
 
 @dataclass
@@ -39,12 +42,18 @@ class TrainingState:
         return self.average.model if self.average else self.model
 
 
+@dataclass(frozen=True)
+class _Header:
+    iteration: int
+    best: tuple[float, int]
+
+
 def save_state(path: Path, state: TrainingState) -> None:
     """Write the state atomically: a run that dies meanwhile still has the previous one."""
-    tensors = {name: tensor.detach().contiguous() for name, tensor in _named_tensors(state).items()}
-    header = {"iteration": state.iteration, "best": state.best}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _named_tensors(state).items()}
+    content = serialize(tensors, metadata={_KEY: json.dumps(to_plain(_Header(state.iteration, state.best)))})
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={"atrous_state": json.dumps(header)})
+        temporary.write_bytes(content)
 
 
 def load_state(path: Path, state: TrainingState) -> None:
@@ -53,24 +62,19 @@ def load_state(path: Path, state: TrainingState) -> None:
     Raises:
         InputError: If the file is damaged or of another configuration.
     """
-    remedy = "delete it to start this run again"
+    targets = _named_tensors(state)
     try:
         with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {})["atrous_state"])
-            _fill_momentum(state.optimizer)
-            targets = _named_tensors(state)
-            if set(targets) != set(file.keys()):
-                raise InputError(f"{path} belongs to another model or optimiser; {remedy}")
-            for name, target in targets.items():
-                with torch.no_grad():
+            header = from_plain(_Header, json.loads((file.metadata() or {}).get(_KEY, "null")), where="its header")
+            shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+            if header.iteration < 0 or shapes != {name: list(target.shape) for name, target in targets.items()}:
+                raise InputError("it belongs to another model or optimiser")
+            with torch.no_grad():
+                for name, target in targets.items():
                     target.copy_(file.get_tensor(name))
-            state.iteration = int(header["iteration"])
-            best, at = header["best"]
-            state.best = (float(best), int(at))
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path} is not a readable training state ({error}); {remedy}") from error
+    except (SafetensorError, OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} is no training state of this run: {error}; delete it to start again") from error
+    state.iteration, state.best = header.iteration, header.best
 
 
 def _named_tensors(state: TrainingState) -> dict[str, Tensor]:
@@ -79,12 +83,6 @@ def _named_tensors(state: TrainingState) -> dict[str, Tensor]:
         tensors |= {f"average.{name}": tensor for name, tensor in state.average.model.state_dict().items()}
     names: dict[Tensor, str] = {parameter: name for name, parameter in state.model.named_parameters()}
     for parameter, values in state.optimizer.state.items():
-        if values.get("momentum_buffer") is not None:
-            tensors[f"momentum.{names[parameter]}"] = values["momentum_buffer"]
+        if (momentum := values.get("momentum_buffer")) is not None:
+            tensors[f"momentum.{names[parameter]}"] = momentum
     return tensors
-
-
-def _fill_momentum(optimizer: torch.optim.SGD) -> None:
-    for group in optimizer.param_groups:
-        for parameter in group["params"] if group["momentum"] else ():
-            optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)

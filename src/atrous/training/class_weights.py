@@ -12,18 +12,22 @@ def class_counts(data: DataSet) -> Int64[np.ndarray, " k"]:
     for index in range(len(data)):
         labels = data[index].labels
         if labels is not None:
-            counts += np.bincount(labels.ravel(), minlength=65536)[: len(counts)]
+            counts += np.bincount(labels[labels != data.labels.ignore], minlength=len(counts))
     return counts
 
 
 def balanced_weights(counts: Int64[np.ndarray, " k"], *, exponent: float) -> Float[np.ndarray, " k"]:
     """(median frequency / frequency) ** exponent, scaled so that the mean over pixels is 1; 0 for absent classes.
 
-    Exponent 1 is the median frequency balancing of SegNet's CamVid protocol; the scaling keeps the learning rate's
-    meaning.
+    Exponent 1 is median frequency balancing, as in SegNet's CamVid protocol, but with frequencies over all labelled
+    pixels instead of the pixels of images that show the class. The scaling keeps the learning rate's meaning.
+
+    Args:
+        counts: Pixels of each class, some of them above 0.
+        exponent: 0 weighs every present class the same.
     """
     present = counts > 0
-    frequency = counts / max(counts.sum(), 1)
+    frequency = counts / counts.sum()
     weights = np.zeros(len(counts))
     weights[present] = (np.median(frequency[present]) / frequency[present]) ** exponent
-    return weights / max((weights * frequency).sum(), np.finfo(float).tiny)
+    return weights / (weights * frequency).sum()

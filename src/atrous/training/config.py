@@ -1,11 +1,29 @@
 """A training run as data."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 from atrous.data.transforms import PAPER_SCALES
 from atrous.errors import InputError
 from atrous.model.config import ModelConfig
+
+UNSETTLED = 0.02
+"""The share of batch norm's running statistics that may be left of their start after a run."""
+
+
+_HIGHEST = {
+    "head_rate": 1000,
+    "power": 10,
+    "momentum": 1,
+    "weight_decay": 1,
+    "norm_momentum": 1,
+    "flip": 1,
+    "jitter": 1,
+    "class_balance": 2,
+    "ema_decay": 1,
+}
+"""What is possible from 0 to this; also keeps out what is not a number."""
 
 
 @dataclass(frozen=True)
@@ -27,15 +45,15 @@ class TrainConfig:
         scales: Factors of the random scaling.
         flip: Probability of mirroring.
         jitter: Strength 0..1 of random brightness, contrast, saturation and hue (not in the papers).
-        class_balance: Exponent on median frequency / class frequency as a class's weight: 0 is none, 1 is SegNet's.
+        class_balance: Exponent on median frequency / class frequency as a class's weight; 0 is none.
         ema_decay: Of the moving average of the weights that is evaluated and kept; 0 is none.
         backbone_weights: A file, or a name in the manifest; None starts from random weights.
         unfold_images: Training images that give batch norms folded into the backbone weights their statistics; 0 leaves
             them at mean 0 and variance 1.
         precision: Of the network's arithmetic; weights and loss are float32 always.
-        validate_every: Steps between two validations.
+        validate_every: Steps between two validations; the last step is followed by one, too.
         workers: Processes that load data; 0 loads in this one.
-        seed: Decides initial weights, order, crops and dropout.
+        seed: Decides initial weights, order, crops and dropout; below 2^32.
     """
 
     model: ModelConfig
@@ -65,21 +83,36 @@ class TrainConfig:
         """Refuse runs that cannot work, before anything is read."""
         if min(self.iterations, self.batch_size, self.validate_every, *self.crop) < 1:
             raise InputError("iterations, batch size, crop and validate-every must be at least 1")
-        if not 0 < self.learning_rate < 100 or self.head_rate < 0 or self.weight_decay < 0:
+        if min(self.workers, self.warmup, self.unfold_images) < 0:
+            raise InputError("workers, warmup and unfold-images cannot be negative")
+        if self.model.in_channels != 3:
+            raise InputError(f"training takes RGB images; in-channels {self.model.in_channels} does not fit")
+        if not 0 <= self.seed < 2**32:
+            raise InputError(f"seed {self.seed} is out of range; choose 0 to {2**32 - 1}")
+        if not 0 < self.learning_rate <= 100:
             raise InputError(
                 f"learning rate {self.learning_rate} is out of range; choose a value above 0, such as 0.007"
             )
-        if not self.scales or min(self.scales) <= 0 or max(self.scales) > 16:
+        if not self.scales or not all(0 < scale <= 16 for scale in self.scales):
             raise InputError(f"scales {self.scales} must lie above 0 and not above 16")
-        for name in ("flip", "jitter", "momentum", "ema_decay"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise InputError(f"{name} {getattr(self, name)} must lie in 0..1")
-        if min(self.workers, self.warmup, self.unfold_images, self.seed) < 0:
-            raise InputError("workers, warmup, unfold-images and seed cannot be negative")
+        for name, highest in _HIGHEST.items():
+            if not 0 <= getattr(self, name) <= highest:
+                words = name.replace("_", " ")
+                raise InputError(f"{words} {getattr(self, name)} is out of range; choose 0 to {highest}")
         unsettled = (1 - self.norm_momentum) ** self.iterations
-        if unsettled > 0.02:
-            enough = 1.05 * (1 - 0.02 ** (1 / self.iterations))  # so that the rounded figure is enough, too
+        if unsettled > UNSETTLED:
             raise InputError(
                 f"norm momentum {self.norm_momentum} leaves {unsettled:.0%} of the running statistics at their start "
-                f"after {self.iterations} iterations; choose at least {enough:.2g}"
+                f"after {self.iterations} iterations; choose at least {settling_momentum(self.iterations)}"
             )
+
+    def validates(self, iteration: int) -> bool:
+        """Whether there is a validation after `iteration` steps."""
+        return iteration % self.validate_every == 0 or iteration == self.iterations
+
+
+def settling_momentum(iterations: int) -> float:
+    """The least norm momentum, rounded up to two digits, that lets running statistics forget their start."""
+    least = 1 - (0.99 * UNSETTLED) ** (1 / iterations)  # a little more than needed, for the rounding errors
+    digits = 1 - math.floor(math.log10(least))
+    return math.ceil(least * 10**digits) / 10**digits

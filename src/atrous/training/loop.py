@@ -8,6 +8,7 @@ import torch
 
 from atrous.data.dataset import DataSet
 from atrous.data.loader import training_batches
+from atrous.errors import InputError
 from atrous.evaluation.evaluate import evaluate
 from atrous.evaluation.report import Report
 from atrous.inference.predictor import Predictor
@@ -20,10 +21,10 @@ from atrous.training.run import Run
 from atrous.training.step import rate_at, step
 
 LOG_EVERY = 10
-"""Steps between two reports."""
+"""Steps between two reports; there is one before every save, too, so that a bad loss is seen before it is saved."""
 
 SAVE_SECONDS = 120.0
-"""At most this much work is lost when a run is killed."""
+"""At most about this much work is lost when a run is killed."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +38,16 @@ class Validated:
 def train(
     state: TrainingState, config: TrainConfig, *, data: DataSet, validation: DataSet, run: Run, device: torch.device
 ) -> Iterator[Progress | Validated]:
-    """Train from `state` to the last iteration, writing into the run folder; yields what is worth telling.
+    """Train from `state`, which `run.resume` has seen, to the last iteration; yields what is worth telling.
 
     Raises:
         InputError: If the loss stops being finite (names the pictures), data is bad, or the folder cannot be written.
+            The folder then holds the state of the last save before.
     """
     loss_of = SegmentationLoss(data, class_balance=config.class_balance, device=device)
     batches = training_batches(
         data,
-        training_transforms(config, ignore=data.labels.ignore),
+        training_transforms(config, state.model.config.conventions, ignore=data.labels.ignore),
         batch_size=config.batch_size,
         seed=config.seed,
         start=state.iteration,
@@ -60,17 +62,30 @@ def train(
         rate = rate_at(state.iteration, config)
         loss = step(state, config, batch=batch, rate=rate, loss_of=loss_of, device=device)
         window.add(loss, names=batch.names, waited=waited)
-        done = state.iteration == config.iterations
-        if state.iteration % LOG_EVERY == 0 or done:
-            progress = window.progress(iteration=state.iteration, rate=rate)
-            run.log(progress)
-            yield progress
-            window = Window()
-        if state.iteration % config.validate_every == 0 or done:
-            report = evaluate(Predictor(state.result, labels=data.labels, device=device), validation)
-            run.keep(state, config, report=report, data=data)
-            yield Validated(state.iteration, report)
-            window, saved = Window(), time.monotonic()
-        elif time.monotonic() - saved > SAVE_SECONDS:
-            run.save(state)
+        validating = config.validates(state.iteration)
+        saving = time.monotonic() - saved > SAVE_SECONDS
+        if not (validating or saving or state.iteration % LOG_EVERY == 0):
+            continue
+        progress = window.progress(iteration=state.iteration, rate=rate)
+        run.log(progress)
+        yield progress
+        if validating or saving:
+            _require_finite(state)
+            if validating:
+                report = evaluate(Predictor(state.result, labels=data.labels, device=device), validation)
+                run.keep(state, config, report=report, data=data)
+                yield Validated(state.iteration, report)
+            else:
+                run.save(state)
             saved = time.monotonic()
+        window = Window()
+
+
+def _require_finite(state: TrainingState) -> None:
+    """Keep weights that are no numbers out of the run folder; a step's loss is taken before its update."""
+    tensors = state.model.state_dict().values()
+    if not all(bool(tensor.isfinite().all()) for tensor in tensors):
+        raise InputError(
+            f"the weights stopped being finite at iteration {state.iteration}; lower the learning rate; "
+            "the run folder keeps the last good state"
+        )

@@ -5,6 +5,7 @@ from jaxtyping import Float, Integer
 from torch import Tensor
 
 from atrous.data.dataset import DataSet
+from atrous.errors import InputError
 from atrous.model.deeplab import DeepLab
 from atrous.ops.cross_entropy import upsample_cross_entropy
 from atrous.training.class_weights import balanced_weights, class_counts
@@ -17,13 +18,19 @@ class SegmentationLoss:
         data: Its ignore value counts, and its class frequencies where the classes are balanced.
         class_balance: Exponent of the class weights; 0 reads nothing and weighs nothing.
         device: Where the logits will be.
+
+    Raises:
+        InputError: If classes are to be balanced and no pixel has one.
     """
 
     def __init__(self, data: DataSet, *, class_balance: float, device: torch.device) -> None:
         self.ignore = data.labels.ignore
         self.class_weights: Tensor | None = None
         if class_balance:
-            weights = balanced_weights(class_counts(data), exponent=class_balance)
+            counts = class_counts(data)
+            if not counts.any():
+                raise InputError(f"no pixel of data set {data.name} has a class; there is nothing to balance or learn")
+            weights = balanced_weights(counts, exponent=class_balance)
             self.class_weights = torch.tensor(weights, dtype=torch.float32, device=device)
 
     def __call__(

@@ -17,13 +17,16 @@ def decayed(model: nn.Module) -> set[Tensor]:
 
 
 def build_optimizer(model: Model, config: TrainConfig) -> torch.optim.SGD:
-    """SGD with momentum over backbone and head, each with and without weight decay; rates come from the schedule."""
+    """SGD with momentum over backbone and head, each with and without weight decay; rates come from the schedule.
+
+    The momentum starts as zeros that are there, so that a state holds the same tensors at any time.
+    """
     kernels = decayed(model)
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             groups.setdefault((name.startswith("backbone."), parameter in kernels), []).append(parameter)
-    return torch.optim.SGD(
+    optimizer = torch.optim.SGD(
         [
             {
                 "params": parameters,
@@ -35,3 +38,7 @@ def build_optimizer(model: Model, config: TrainConfig) -> torch.optim.SGD:
         lr=config.learning_rate,
         momentum=config.momentum,
     )
+    for parameters in groups.values() if config.momentum else ():
+        for parameter in parameters:
+            optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+    return optimizer

@@ -20,9 +20,16 @@ PICTURE_HEIGHT = 240
 """Of one validation image, in pixels."""
 
 
-def curve(records: Sequence[Mapping[str, Any]], name: str) -> list[tuple[float, float]]:
-    """(iteration, value) of every record that has this value."""
-    return [(float(record["iteration"]), float(record[name])) for record in records if record.get(name) is not None]
+def add_curves(page: Page, records: Sequence[Mapping[str, Any]]) -> None:
+    """Loss, mIoU and learning rate over the iterations, of the records that have them."""
+    page.heading("Curves")
+    for name, title, unit in (
+        ("loss", "Training loss", "nats"),
+        ("miou", "Validation mIoU", "mIoU"),
+        ("rate", "Learning rate", "rate"),
+    ):
+        points = [(record["iteration"], record[name]) for record in records if record.get(name) is not None]
+        page.svg(line_plot({unit: points}, title=title, x_label="iteration", y_label=unit))
 
 
 def write_picture(path: Path, examples: Sequence[Example], *, space: LabelSpace) -> None:
@@ -49,10 +56,7 @@ def write_report(path: Path, records: Sequence[Mapping[str, Any]], *, report: Re
     """Write `report.html` of a run; safe to call again and again while it trains."""
     done = records[-1]["iteration"] if records else 0
     page = Page("Training run", f"{done} of {config.iterations} iterations")
-    page.heading("Curves")
-    page.svg(line_plot({"loss": curve(records, "loss")}, title="Training loss", x_label="iteration", y_label="nats"))
-    page.svg(line_plot({"mIoU": curve(records, "miou")}, title="Validation mIoU", x_label="iteration", y_label="mIoU"))
-    page.svg(line_plot({"rate": curve(records, "rate")}, title="Learning rate", x_label="iteration", y_label="rate"))
+    add_curves(page, records)
     report.add_to(page)
     page.heading("Settings")
     page.facts({name: str(value) for name, value in to_plain(config).items()})

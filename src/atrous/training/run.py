@@ -1,7 +1,7 @@
 """The folder of a run: configuration, metrics, curves, pictures, weights, and the state to go on from."""
 
 import json
-import math
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -14,8 +14,15 @@ from atrous.files import atomic_path
 from atrous.plain import to_plain
 from atrous.training.checkpoint import TrainingState, load_state, save_state
 from atrous.training.config import TrainConfig
+from atrous.training.progress import Progress
 from atrous.training.report import write_picture, write_report
 from atrous.weights.archive import save
+
+_FREE = ("workers",)
+"""Settings that may change when a run goes on: they do not change what comes out."""
+
+_TORN = f".*.{'[0-9a-f]' * 8}.part.*"
+"""What `atomic_path` leaves of a file whose writing was killed."""
 
 
 class Run:
@@ -25,7 +32,7 @@ class Run:
     `best.safetensors` (archives), `report.html`, `pictures/ITERATION.png` (validation images, truth, prediction).
 
     Args:
-        folder: Created where missing.
+        folder: Nothing is created or written before `resume`.
         settings: Configuration and data, as they will stand in `config.json`.
 
     Raises:
@@ -34,54 +41,61 @@ class Run:
 
     def __init__(self, folder: Path, *, settings: Mapping[str, Any]) -> None:
         self.folder = folder
+        self.config = folder / "config.json"
         self.metrics = folder / "metrics.jsonl"
         self.state = folder / "state.safetensors"
         self.last = folder / "last.safetensors"
         self.best = folder / "best.safetensors"
         self.page = folder / "report.html"
-        plain = to_plain(settings)
-        self._settings = json.loads(json.dumps(plain))
-        self._check_same(folder / "config.json")
-        with atomic_path(folder / "config.json") as temporary:
-            temporary.write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
+        self.pictures = folder / "pictures"
+        self._settings = json.loads(json.dumps(to_plain(settings)))
+        _check_writable(folder)
+        self._check_same()
 
-    def _check_same(self, path: Path) -> None:
-        if not path.exists():
-            return
+    def _check_same(self) -> None:
         try:
-            there = json.loads(path.read_text(encoding="utf-8"))
+            there = json.loads(self.config.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            there = {}
         except (OSError, ValueError) as error:
-            raise InputError(f"{path} is not readable ({error}); choose another --out") from error
+            raise InputError(f"{self.config} is not readable ({error}); choose another --out") from error
+        trained = self.state.exists() or self.last.exists()
+        if not trained and isinstance(there, dict) and there.keys() <= self._settings.keys():
+            return  # nothing, or a run that ended before its first save: there is nothing to lose
         difference = _first_difference(there, self._settings)
         if difference:
-            raise InputError(f"{path.parent} holds another run ({difference}); choose another --out or delete it")
+            raise InputError(f"{self.folder} holds another run ({difference}); choose another --out or delete it")
 
     def resume(self, state: TrainingState) -> bool:
-        """Fill the state from the folder, and cut the metrics back to it; False where there is none yet."""
-        if not self.state.exists():
-            self._rewrite_metrics([])
-            return False
-        load_state(self.state, state)
-        self._rewrite_metrics([line for line in self.records() if line["iteration"] <= state.iteration])
-        return True
+        """Go on from the folder: fill the state, and cut the metrics back to it; False where there is none yet."""
+        if resumed := self.state.exists():
+            load_state(self.state, state)
+        for torn in self.folder.glob(_TORN):
+            torn.unlink(missing_ok=True)
+        with atomic_path(self.config) as temporary:
+            temporary.write_text(json.dumps(self._settings, indent=2) + "\n", encoding="utf-8")
+        kept = [record for record in self.records() if record["iteration"] <= state.iteration] if resumed else []
+        with atomic_path(self.metrics) as temporary:
+            temporary.write_text("".join(json.dumps(record) + "\n" for record in kept), encoding="utf-8")
+        return resumed
 
     def records(self) -> list[dict[str, Any]]:
-        """The lines of `metrics.jsonl`; a half-written last line does not count."""
-        records = []
-        for line in self.metrics.read_text(encoding="utf-8").splitlines() if self.metrics.exists() else ():
+        """The lines of `metrics.jsonl`, up to the first that is torn or no record."""
+        records: list[dict[str, Any]] = []
+        text = self.metrics.read_text(encoding="utf-8", errors="replace") if self.metrics.exists() else ""
+        for line in text.splitlines():
             try:
-                records.append(json.loads(line))
+                record = json.loads(line)
             except ValueError:
                 break
+            if not isinstance(record, dict) or not isinstance(record.get("iteration"), int):
+                break
+            records.append(record)
         return records
 
-    def _rewrite_metrics(self, records: list[dict[str, Any]]) -> None:
-        with atomic_path(self.metrics) as temporary:
-            temporary.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
-
-    def log(self, record: Any) -> None:
-        """Append a dataclass of numbers to `metrics.jsonl`; what is not finite becomes null."""
-        self._append({name: _finite(value) for name, value in asdict(record).items()})
+    def log(self, progress: Progress) -> None:
+        """Append a report to `metrics.jsonl`."""
+        self._append(asdict(progress))
 
     def _append(self, record: dict[str, Any]) -> None:
         try:
@@ -106,7 +120,7 @@ class Run:
         if state.best[1] == iteration:
             save(self.best, state.result, labels=data.labels, provenance=provenance)
         write_report(self.page, self.records(), report=report, config=config)
-        write_picture(self.folder / "pictures" / f"{iteration:07d}.png", report.worst, space=data.labels)
+        write_picture(self.pictures / f"{iteration:07d}.png", report.worst, space=data.labels)
         self.save(state)
 
     def save(self, state: TrainingState) -> None:
@@ -114,16 +128,22 @@ class Run:
         save_state(self.state, state)
 
 
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def _check_writable(folder: Path) -> None:
+    """Refuse a folder that cannot be made, without making it."""
+    there = next((path for path in (folder, *folder.parents) if os.path.exists(path)), folder)
+    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+        reason = "cannot be written to" if there.is_dir() else "is no folder"
+        raise InputError(f"cannot write {folder}: {there} {reason}; choose another --out")
 
 
 def _first_difference(there: Any, here: Any, where: str = "") -> str:
     """The first field in which two plain values differ, with both values; empty where they agree."""
     if isinstance(there, dict) and isinstance(here, dict):
         for name in [*here, *(name for name in there if name not in here)]:
+            if name in _FREE:
+                continue
             difference = _first_difference(there.get(name), here.get(name), f"{where} {name}".strip())
             if difference:
                 return difference
         return ""
-    return "" if there == here else f"{where}: {there!r:.60} there, {here!r:.60} now"
+    return "" if there == here else f"{where or 'settings'}: {there!r:.60} there, {here!r:.60} now"

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from atrous.data.dataset import DataSet
 from atrous.data.loader import training_batches
+from atrous.model.conventions import Conventions
 from atrous.model.norm import norms, set_norm_momentum
 from atrous.model.presets import build
 from atrous.training.augment import training_transforms
@@ -32,7 +33,7 @@ def fresh_state(config: TrainConfig, *, data: DataSet, device: torch.device, unf
     if config.backbone_weights:
         load_backbone(model, config.backbone_weights)
         if unfold and config.unfold_images and _is_folded(model):
-            unfold_batch_norms(model, _images(config, data))
+            unfold_batch_norms(model, _images(config, data, conventions=model.config.conventions))
     set_norm_momentum(model, config.norm_momentum)
     model = model.to(device).to(memory_format=torch.channels_last).train()  # pyright: ignore[reportCallIssue]
     average = MovingAverage(model, decay=config.ema_decay) if config.ema_decay else None
@@ -44,11 +45,11 @@ def _is_folded(model: nn.Module) -> bool:
     return not any(norm.running_mean.any() for norm in norms(model) if norm.running_mean is not None)
 
 
-def _images(config: TrainConfig, data: DataSet) -> Iterator[Tensor]:
+def _images(config: TrainConfig, data: DataSet, *, conventions: Conventions) -> Iterator[Tensor]:
     """The first training crops, as many as the statistics are taken over."""
     batches = training_batches(
         data,
-        training_transforms(config, ignore=data.labels.ignore),
+        training_transforms(config, conventions, ignore=data.labels.ignore),
         batch_size=config.batch_size,
         seed=config.seed,
         start=0,

@@ -1,0 +1,246 @@
+"""`atrous train` from the command line to the run folder."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import atrous
+from atrous.cli import train as train_verb
+from atrous.cli.main import main
+from atrous.training.recipes import RECIPES
+from fakes.camvid import fake_camvid
+from fakes.folder import fake_folder
+from fakes.lively_model import LABELS, lively_model
+
+TINY = (
+    "--recipe scenes --device cpu --iterations 2 --norm-momentum 0.9 --validate-every 1 --batch-size 2 --crop 17 17 "
+    "--depth-multiplier 0.1 --aspp-channels 8"
+)
+
+
+@pytest.fixture
+def camvid(tmp_path):
+    return fake_camvid(tmp_path / "camvid")
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "runs" / "one"
+
+
+def train(data, out, *options) -> int:
+    return main(["train", str(data), "--out", str(out), *TINY.split(), *map(str, options)])
+
+
+@pytest.fixture
+def complaint(out, capsys):
+    """The one line that is told of bad input, of which no file is left."""
+
+    def told(data, *options) -> str:
+        capsys.readouterr()
+        assert train(data, out, *options) == 2
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        lines = printed.err.splitlines()
+        assert len(lines) == 1, printed.err
+        assert lines[0].startswith("atrous train: ")
+        assert not out.parent.exists()
+        return lines[0]
+
+    return told
+
+
+def test_a_run_says_where_everything_is_and_the_same_command_again_that_it_is_done(camvid, out, capsys):
+    assert train(camvid, out) == 0
+    told = capsys.readouterr()
+    assert re.search(rf"last  {out}/last\.safetensors\nbest  {out}/best\.safetensors \(mIoU 0\.\d+ on val at", told.out)
+    assert "5 images to train on, 2 to validate on, 11 classes; 0 of 2 iterations are done" in told.err.replace(
+        "\n", " "
+    )
+    assert sorted(path.name for path in out.iterdir()) == [
+        "best.safetensors", "config.json", "last.safetensors", "metrics.jsonl", "pictures", "report.html",
+        "state.safetensors",
+    ]  # fmt: skip
+    settings = json.loads((out / "config.json").read_text())
+    assert settings["training"]["model"]["classes"] == 11
+    assert settings["training"]["batch_size"] == 2
+    assert (settings["data"]["images"], settings["validation"]["images"]) == (5, 2)
+
+    before = {path: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    assert train(camvid, out) == 0
+    again = capsys.readouterr()
+    assert again.out == told.out
+    assert "2 of 2 iterations are done" in again.err
+    assert {path: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("--recipe camvidd", "unknown recipe 'camvidd'; known: camvid, finetune, scenes"),
+        ("--model deeplabv4", "unknown model 'deeplabv4'; known: deeplabv3_mobilenet_v2, "),
+        ("--output-stride 5", "output stride 5 is impossible; choose one of 4, 8, 16, 32"),
+        ("--classes 5", "--classes is not for training: the data's schema.toml says which classes there are"),
+        ("--iterations 0", "iterations, batch size, crop and validate-every must be at least 1"),
+        ("--crop 17 0", "iterations, batch size, crop and validate-every must be at least 1"),
+        ("--learning-rate nan", "learning rate nan is out of range"),
+        ("--learning-rate fast", "fast"),
+        ("--norm-momentum 0.0003", "norm momentum 0.0003 leaves 100% of the running statistics at their start"),
+        ("--norm-momentum 3", "norm momentum 3.0 is out of range; choose 0 to 1"),
+        ("--momentum 1.5", "momentum 1.5 is out of range; choose 0 to 1"),
+        ("--head-rate nan", "head rate nan is out of range; choose 0 to 1000"),
+        ("--scales 1 nan", "scales (1.0, nan) must lie above 0"),
+        ("--seed 4294967296", "seed 4294967296 is out of range; choose 0 to 4294967295"),
+        ("--precision float8", "float8"),
+        ("--in-channels 4", "training takes RGB images; in-channels 4 does not fit"),
+        ("--split vla", "has no split 'vla'; choose from train, val"),
+        ("--val-split vla", "has no split 'vla'; choose from train, val"),
+        ("--schema nowhere.toml", "cannot read schema nowhere.toml: No such file or directory"),
+        ("--backbone-weights nowhere.tflite", "nowhere.tflite"),
+        ("--colour red", "--colour"),
+        ("--recipe", "--recipe"),
+    ],
+)  # fmt: skip
+def test_bad_options_are_one_line(camvid, complaint, options, expected):
+    assert expected in complaint(camvid, *options.split())
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_device_that_is_not_there(camvid, complaint):
+    assert "--device cuda: this machine or this build of torch has none; use --device cpu" in complaint(
+        camvid, "--device", "cuda"
+    )
+
+
+def test_out_is_required(camvid, capsys):
+    assert main(["train", str(camvid)]) == 2
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 1
+    assert "--out" in told[0]
+
+
+def test_data_that_is_not_there(tmp_path, complaint):
+    assert f"no data folder {tmp_path / 'gone'}" in complaint(tmp_path / "gone")
+    (tmp_path / "empty").mkdir()
+    assert f"{tmp_path / 'empty'} is of no known layout; expected are" in complaint(tmp_path / "empty")
+    (tmp_path / "empty/images").mkdir()
+    (tmp_path / "empty/masks").mkdir()
+    assert f"{tmp_path / 'empty/images'} is empty; put the images there" in complaint(tmp_path / "empty")
+
+
+def test_masks_with_values_that_mean_nothing(tmp_path, camvid, complaint):
+    mask = camvid / "trainannot" / "0001TP_006720.png"
+    values = np.array(Image.open(mask))
+    values[0, :3] = (77, 77, 200)
+    Image.fromarray(values).save(mask)
+    line = complaint(camvid)
+    assert f"{mask} has value 77 (2 pixels), value 200 (1 pixel); masks of this data hold class ids 0..10" in line
+    street = fake_folder(tmp_path / "street", values=(0, 128, 255))
+    line = complaint(street)
+    assert "value 128" in line
+    assert f"write {street / 'schema.toml'} with the two lines" in line
+
+
+def test_pairs_that_do_not_match(tmp_path, complaint):
+    street = fake_folder(tmp_path / "street")
+    (street / "masks/photo3.png").unlink()
+    assert f"no mask for images/photo3.jpg in {street}" in complaint(street)
+    (street / "images/photo3.jpg").rename(street / "masks/photo3.jpg")
+    assert f"no image for masks/photo3.jpg in {street}" in complaint(street)
+
+
+@pytest.mark.parametrize("part", ["train", "val", "trainannot", "valannot"])
+def test_an_unreadable_file_is_found_before_training(camvid, part, complaint):
+    victim = sorted((camvid / part).iterdir())[-1]
+    victim.write_bytes(victim.read_bytes()[:60])
+    assert str(victim) in complaint(camvid)
+
+
+def test_a_picture_and_a_mask_of_different_sizes(camvid, complaint):
+    mask = camvid / "trainannot" / "0001TP_006720.png"
+    Image.fromarray(np.zeros((7, 5), np.uint8)).save(mask)
+    assert str(mask) in complaint(camvid)
+
+
+def test_a_file_in_the_way_of_the_run_folder(camvid, tmp_path, complaint):
+    (tmp_path / "file").write_text("keep me")
+    line = complaint(camvid, "--out", tmp_path / "file" / "run")
+    assert f"cannot write {tmp_path / 'file/run'}: {tmp_path / 'file'} is no folder; choose another --out" in line
+    assert (tmp_path / "file").read_text() == "keep me"
+
+
+def test_backbone_weights_that_do_not_fit(camvid, tmp_path, complaint):
+    garbage = tmp_path / "garbage.safetensors"
+    garbage.write_bytes(b"no weights at all")
+    assert str(garbage) in complaint(camvid, "--backbone-weights", garbage)
+    narrow = tmp_path / "narrow.safetensors"
+    atrous.save(narrow, lively_model(), labels=LABELS, provenance={})
+    line = complaint(camvid, "--backbone-weights", narrow, "--depth-multiplier", "0.25")
+    assert f"{narrow}: its backbone is MobileNetV2Config(depth_multiplier=0.1" in line
+    assert "depth_multiplier=0.25" in line
+
+
+def test_a_run_of_other_settings_is_left_alone(camvid, out, capsys):
+    assert train(camvid, out) == 0
+    before = {path: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    capsys.readouterr()
+    assert train(camvid, out, "--learning-rate", "0.5") == 2
+    told = capsys.readouterr()
+    assert told.err == (
+        f"atrous train: {out} holds another run (training learning_rate: 0.25 there, 0.5 now); "
+        "choose another --out or delete it\n"
+    )
+    assert {path: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
+
+
+def test_validation_without_labels_has_no_best(tmp_path, out, capsys):
+    street = fake_folder(tmp_path / "street")
+    (street / "val.txt").write_text("photo1\nphoto2\n")
+    for name in ("photo1", "photo2"):
+        Image.fromarray(np.full((12, 16), 255, np.uint8)).save(street / "masks" / f"{name}.png")
+    assert train(street, out) == 0
+    told = capsys.readouterr()
+    assert told.out == f"last  {out}/last.safetensors\npage  {out}/report.html\n"
+    assert "iteration 1: nothing labelled" in told.err
+    assert not (out / "best.safetensors").exists()
+    assert "nothing labelled" in (out / "report.html").read_text()
+
+
+def test_too_little_memory_is_one_line(camvid, out, capsys, monkeypatch):
+    def exhausted(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB ...")
+
+    monkeypatch.setattr(train_verb, "train", exhausted)
+    assert train(camvid, out) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line == "atrous train: cpu ran out of memory; lower --batch-size (2) or --crop (17 17)"
+
+
+def test_a_class_and_folders_of_odd_names(tmp_path, capsys):
+    street = fake_folder(tmp_path / "[/red]street", values=(0, 1, 255))
+    (street / "schema.toml").write_text('classes = ["<script>alert(1)</script>", "$x^{2$ &amp;"]')
+    out = tmp_path / "[/bold]run"
+    assert train(street, out, "--model", "deeplabv3_mobilenet_v2_aspp") == 0
+    assert f"page  {out}/report.html" in capsys.readouterr().out
+    page = (out / "report.html").read_text()
+    assert "<script" not in page.lower()
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "&amp;amp;" in page
+    archive = atrous.load(str(out / "last.safetensors"))
+    assert archive.labels.names[0] == "<script>alert(1)</script>"
+    assert archive.model.config.decoder is None
+
+
+def test_help_shows_an_example_and_every_setting(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["train", "--help"])
+    assert stop.value.code == 0
+    printed = capsys.readouterr().out
+    assert "Example: atrous train street/ --recipe finetune" in printed
+    assert f"start from: {', '.join(RECIPES)}." in " ".join(printed.replace("│", "").split())
+    for option in ("--learning-rate", "--ema-decay", "--backbone-weights", "--depth-multiplier", "--rates"):
+        assert option in printed

@@ -1,0 +1,56 @@
+"""What the documentation names exists: files, tests, verbs and their options."""
+
+import re
+import shlex
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from atrous.cli.main import VERBS
+
+ROOT = Path(__file__).resolve().parents[1]
+HOMES = (ROOT, ROOT / "src" / "atrous", ROOT / "tests")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PATH = re.compile(r"`((?:src|tests|docs)/[\w./-]*|[\w./-]+\.py)(?:::(\w+))?`")
+SHELL_BLOCK = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+
+def commands(page):
+    """The verb and the options of every `atrous` line in the shell blocks of a page."""
+    for block in SHELL_BLOCK.findall(page.read_text()):
+        for line in block.replace("\\\n", " ").splitlines():
+            match shlex.split(line, comments=True):
+                case ["atrous", verb, *rest]:
+                    yield verb, [word.partition("=")[0] for word in rest if word.startswith("--")]
+
+
+@cache
+def known_options(verb):
+    """What `atrous VERB --help` shows, in a process of its own: without the type checks of the tests."""
+    command = [sys.executable, "-m", "atrous.cli.main", verb, "--help"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return set(re.findall(r"--[a-z][a-z-]*[a-z]", shown))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_named_files_and_tests_exist(page):
+    for path, test in PATH.findall(page.read_text()):
+        found = [home / path for home in HOMES if (home / path).exists()]
+        assert found, f"{page.name} names {path}"
+        assert not test or f"def {test}(" in found[0].read_text(), f"{page.name} names {path}::{test}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_are_known(page):
+    for verb, options in commands(page):
+        assert verb in VERBS, f"{page.name}: atrous {verb}"
+        assert set(options) <= known_options(verb), f"{page.name}: atrous {verb} {' '.join(options)}"
+
+
+def test_something_is_looked_at():
+    """A changed style of writing must not leave these tests without work."""
+    assert len([path for page in PAGES for path, _ in PATH.findall(page.read_text())]) > 100
+    assert {verb for page in PAGES for verb, _ in commands(page)} >= {"train", "evaluate", "predict", "info"}
