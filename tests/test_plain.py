@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atrous.errors import InputError
-from atrous.model.config import ASPPConfig, DecoderConfig, MobileNetV2Config, ModelConfig, ResNetConfig
+from atrous.model.config import ASPPConfig, DecoderConfig, MobileNetV2Config, ModelConfig, ResNetConfig, XceptionConfig
 from atrous.model.conventions import Conventions
 from atrous.model.presets import PRESETS
 from atrous.plain import from_plain, to_plain
@@ -23,7 +23,14 @@ configs = st.builds(
     ModelConfig,
     backbone=st.one_of(
         st.builds(MobileNetV2Config, st.floats(0.01, 8), st.one_of(st.none(), st.integers(1, 256))),
-        st.builds(ResNetConfig, st.sampled_from([50, 101]), st.tuples(*[st.integers(1, 8)] * 3)),
+        st.builds(
+            ResNetConfig,
+            st.sampled_from([50, 101]),
+            st.tuples(*[st.integers(1, 8)] * 3),
+            st.sampled_from(["7x7", "beta"]),
+            st.integers(0, 3),
+        ),
+        st.builds(XceptionConfig, st.sampled_from([41, 65, 71])),
     ),
     aspp=st.builds(
         ASPPConfig,
@@ -67,7 +74,13 @@ def test_round_trip_through_json(config):
 def test_plain_form_by_hand():
     config = replace(PRESETS["deeplabv3_resnet50"], aspp=ASPPConfig(rates=(6,)))
     plain = to_plain(config)
-    assert plain["backbone"] == {"kind": "resnet", "depth": 50, "multi_grid": [1, 1, 1]}
+    assert plain["backbone"] == {
+        "kind": "resnet",
+        "depth": 50,
+        "multi_grid": [1, 1, 1],
+        "stem": "7x7",
+        "added_blocks": 0,
+    }
     assert plain["aspp"] == {
         "rates": [6], "aspp_channels": 256, "image_pooling": True, "separable": False,
         "projection": [[1, 256, False]], "dropout": 0.1,
@@ -111,6 +124,16 @@ def test_junk_anywhere_is_refused_or_what_the_types_say(data, junk):
     assert holds(to_plain(config), broken)
 
 
+def test_a_cascade_has_no_aspp_and_says_so():
+    config = PRESETS["deeplabv3_cascade_resnet50"]
+    plain = to_plain(config)
+    assert plain["aspp"] is None
+    assert plain["backbone"]["added_blocks"] == 3
+    assert from_plain(ModelConfig, plain, where="file") == config
+    without = {key: value for key, value in plain.items() if key != "aspp"}
+    assert from_plain(ModelConfig, without, where="file").aspp == ASPPConfig()
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
@@ -118,17 +141,18 @@ def test_junk_anywhere_is_refused_or_what_the_types_say(data, junk):
         ({"classes": "21"}, "file.json: classes: expected int, found '21'"),
         ({"classes": True}, "classes: expected int, found True"),
         ({"classes": 21.0}, "classes: expected int, found 21.0"),
-        ({"backbone": {"kind": "vgg"}}, "backbone: kind 'vgg' is none of mobilenet_v2, resnet"),
+        ({"backbone": {"kind": "vgg"}}, "backbone: kind 'vgg' is none of mobilenet_v2, resnet, xception"),
         ({"backbone": {"kind": ["resnet"]}}, "backbone: kind .* is none of"),
         ({"backbone": {}}, "backbone: kind None is none of"),
         ({"backbone": {"kind": "resnet", "depth": 34}}, "depth: 34 is none of 50, 101"),
         ({"backbone": {"kind": "resnet", "multi_grid": [1, 2]}}, "multi_grid: expected 3 values, found 2"),
+        ({"backbone": {"kind": "resnet", "stem": "3x3"}}, "stem: '3x3' is none of '7x7', 'beta'"),
         ({"backbone": {"kind": "mobilenet_v2", "depth_multiplier": math.nan}}, "expected a finite number, found nan"),
         ({"backbone": {"kind": "mobilenet_v2", "depth_multiplier": 10**400}}, "expected a finite number, found 1000"),
         ({"backbone": {"kind": "mobilenet_v2", "depth_multiplier": True}}, "expected a finite number, found True"),
         ({"backbone": 3}, "backbone: 3 does not fit"),
         ({"aspp": {"kind": "aspp"}}, "aspp: unknown field 'kind'"),
-        ({"aspp": []}, "aspp: expected an object with the fields of ASPPConfig"),
+        ({"aspp": []}, r"aspp: \[\] does not fit"),
         ({"aspp": {"rates": 6}}, "rates: expected a list, found 6"),
         ({"decoder": "yes"}, "decoder: 'yes' does not fit"),
         ({"conventions": {"fit": "x" * 500}}, "fit: 'x{79} is none of"),

@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 
@@ -18,7 +19,7 @@ def info(capsys, *arguments):
 @pytest.fixture(scope="module")
 def plain_parameters():
     """Of the presets without options."""
-    return {name: anatomy(config, size=(65, 65)).parameters for name, config in PRESETS.items() if "mobile" in name}
+    return {name: anatomy(config, size=(65, 65)).parameters for name, config in PRESETS.items() if "101" not in name}
 
 
 def unit(found, name):
@@ -41,6 +42,7 @@ def test_mobile_model(capsys):
     assert (found["size"], found["output_stride"], found["classes"]) == ([513, 513], 16, 21)
     assert found["parameters"] == pytest.approx(4.52e6, abs=0.005e6)
     assert found["multiply_adds"] == pytest.approx(5.36e9, abs=0.005e9)
+    assert found["padded_multiply_adds"] == pytest.approx(5.82e9, abs=0.005e9)
     assert unit(found, "stem") == {"name": "stem", "stride": 2, "rate": 1, "output_stride": 2, "size": [257, 257]}
     assert unit(found, "layer_18") == {
         "name": "layer_18", "stride": 1, "rate": 2, "output_stride": 16, "size": [33, 33],
@@ -73,9 +75,27 @@ def test_output_stride_and_a_size_that_is_not_square(capsys):
     assert found["valid_taps"][0]["mean"] == pytest.approx(mean)
 
 
+def test_cascade(capsys):
+    found = info(capsys, "deeplabv3_cascade_resnet101", "--output-stride", "64", "--added-blocks", "2")
+    assert [entry["name"] for entry in found["units"][-2:]] == ["block6/unit_3", "classifier"]
+    assert unit(found, "block6/unit_2")["rate"] == 4
+    assert found["valid_taps"] == []
+
+
+def test_xception(capsys):
+    """papers.md, section 8: v3+ X65 with plain ASPP and decoder at output stride 8."""
+    found = info(capsys, "deeplabv3_xception65", "--decoder", "--output-stride", "8", "--depth", "65")
+    assert found["multiply_adds"] == pytest.approx(248.78e9, abs=0.005e9)
+    assert unit(found, "conv1_2") == {"name": "conv1_2", "stride": 1, "rate": 1, "output_stride": 2, "size": [257] * 2}
+    assert unit(found, "exit_flow/block2")["rate"] == 4
+    shallow = info(capsys, "deeplabv3_xception65", "--depth", "41")
+    assert len(shallow["units"]) == len(found["units"]) - 3 - 8  # neither the decoder nor half of the middle flow
+
+
 OPTIONS = {
     "--depth 101 --multi-grid 1 2 4 --stride-unit last": {"block4/unit_3": 8, "block3/unit_23": 1},
     "--rates 3 --no-image-pooling": {"aspp0": 1, "aspp1": 3},
+    "--added-blocks 1 --stride-unit last": {"block4/unit_3": 2, "block5/unit_3": 4, "aspp1": 6},
 }
 
 
@@ -106,6 +126,9 @@ def test_rates_follow_the_options(options, capsys):
         ),
         ("deeplabv3_mobilenet_v2", "--decoder --refinement 3 64 True --low-level-channels 32",
          (144 * 32 + 64) + (288 * 9 + 576 + 288 * 64 + 128) - 192 * 21),
+        # 7x7 with 64 channels to 3x3 with 64, 64, 128; block1 then reads 128 channels twice.
+        ("deeplabv3_resnet50", "--stem beta",
+         -(3 * 64 * 49 + 128) + (3 * 64 * 9 + 128) + (64 * 64 * 9 + 128) + (64 * 128 * 9 + 256) + 64 * (64 + 256)),
         ("deeplabv3plus_mobilenet_v2", "--refinement 3 256 True",
          -(256 * 9 + 512 + 256 * 256 + 512)),
         ("deeplabv3plus_mobilenet_v2", "--no-decoder",
@@ -129,6 +152,7 @@ def test_readable_table(capsys):
     assert "deeplabv3_mobilenet_v2_aspp on 360x480 pixels, padded to 361x481" in printed
     assert "output stride 8, 21 classes" in printed
     assert "4.524 M parameters" in printed
+    assert re.search(r"[\d.]+ B multiply-adds \([\d.]+ B with TensorFlow's padding", printed)
     (row,) = [line for line in printed.splitlines() if "layer_18" in line]
     assert row.replace("│", " ").split() == ["layer_18", "1", "4", "8", "46x61"]
     (row,) = [line for line in printed.splitlines() if line.startswith("│ 24 ")]
@@ -172,6 +196,14 @@ def test_help_shows_options_and_an_example(capsys):
         ("deeplabv3_resnet50 --rates 3 --output-stride 32", "ASPP rate 3"),
         ("deeplabv3_resnet50 --depth 34", "'34'"),
         ("deeplabv3_resnet50 --depth-multiplier 0.5", "--depth-multiplier"),
+        ("deeplabv3_xception65 --depth 50", "'50'"),
+        ("deeplabv3_xception65 --multi-grid 1 2 4", "--multi-grid"),
+        ("deeplabv3_cascade_resnet50 --added-blocks 4", "4 added blocks are out of range; choose 0 to 3"),
+        ("deeplabv3_cascade_resnet50 --output-stride 512", "choose one of 4, 8, 16, 32, 64, 128, 256"),
+        ("deeplabv3_cascade_resnet50 --decoder", "the decoder refines what an ASPP gives"),
+        ("deeplabv3_cascade_resnet50 --rates 6", "--rates"),
+        ("deeplabv3_resnet50 --added-blocks 1 --output-stride 64", "output stride 64 runs without ASPP only"),
+        ("deeplabv3_resnet50 --stem 5x5", "'5x5'"),
         ("deeplabv3_resnet50 --colour red", "--colour"),
         ("deeplabv3_resnet50 --multi-grid 1 2", "--multi-grid"),
         ("deeplabv3_resnet50 --low-level-channels 8", "options of the decoder were given but there is none; add"),

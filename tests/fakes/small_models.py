@@ -9,8 +9,10 @@ from atrous.model.presets import preset
 def small_config(name: str, **changes) -> ModelConfig:
     """A preset with 8 channels in head and decoder, MobileNetV2 at a tenth of its width; `changes` on top."""
     config = preset(name)
-    narrow = tuple((kernel, 8, separable) for kernel, _, separable in config.aspp.projection)
-    config = replace(config, classes=4, aspp=replace(config.aspp, aspp_channels=8, projection=narrow))
+    config = replace(config, classes=4)
+    if config.aspp is not None:
+        narrow = tuple((kernel, 8, separable) for kernel, _, separable in config.aspp.projection)
+        config = replace(config, aspp=replace(config.aspp, aspp_channels=8, projection=narrow))
     if config.decoder is not None:
         refinement = tuple((kernel, 8, separable) for kernel, _, separable in config.decoder.refinement)
         config = replace(config, decoder=replace(config.decoder, low_level_channels=4, refinement=refinement))

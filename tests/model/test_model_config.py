@@ -6,7 +6,7 @@ import torch
 
 import atrous
 from atrous.errors import InputError
-from atrous.model.config import ASPPConfig, DecoderConfig, MobileNetV2Config, ModelConfig, ResNetConfig
+from atrous.model.config import ASPPConfig, DecoderConfig, MobileNetV2Config, ModelConfig, ResNetConfig, XceptionConfig
 from atrous.model.conventions import PYTORCH, TENSORFLOW, Conventions
 from atrous.model.presets import PRESETS, preset
 
@@ -14,18 +14,29 @@ from atrous.model.presets import PRESETS, preset
 def test_presets_are_what_the_papers_name():
     assert set(PRESETS) == {
         "deeplabv3_mobilenet_v2", "deeplabv3_mobilenet_v2_aspp", "deeplabv3_resnet50", "deeplabv3_resnet101",
+        "deeplabv3_resnet50_beta", "deeplabv3_resnet101_beta", "deeplabv3_xception65",
+        "deeplabv3_cascade_resnet50", "deeplabv3_cascade_resnet101",
         "deeplabv3plus_mobilenet_v2", "deeplabv3plus_resnet50", "deeplabv3plus_resnet101",
+        "deeplabv3plus_resnet50_beta", "deeplabv3plus_resnet101_beta",
+        "deeplabv3plus_xception41", "deeplabv3plus_xception65", "deeplabv3plus_xception71",
     }  # fmt: skip
     assert {config.classes for config in PRESETS.values()} == {21}
     assert {config.output_stride for config in PRESETS.values()} == {16}
+    torchvision = {f"deeplabv3{plus}_resnet{depth}" for plus in ("", "plus") for depth in (50, 101)}
     for name, config in PRESETS.items():
         assert (config.decoder is not None) == name.startswith("deeplabv3plus")
-        assert config.conventions == (TENSORFLOW if "mobilenet" in name else PYTORCH)
-        assert config.aspp.rates == (() if name == "deeplabv3_mobilenet_v2" else (6, 12, 18))
-        assert config.aspp.image_pooling
-    mobile = preset("deeplabv3plus_mobilenet_v2")
-    assert mobile.aspp.separable
-    assert mobile.decoder == DecoderConfig(low_level_channels=48, refinement=((3, 256, True), (3, 256, True)))
+        assert config.conventions.align_corners == (name not in torchvision)
+        if "cascade" in name:
+            assert config.aspp is None
+        else:
+            assert config.aspp.rates == (() if name == "deeplabv3_mobilenet_v2" else (6, 12, 18))
+            assert config.aspp.image_pooling
+    assert {PRESETS[name].conventions for name in torchvision} == {PYTORCH}
+    assert {config.conventions for name, config in PRESETS.items() if "mobilenet" in name} == {TENSORFLOW}
+    separable = {name for name, config in PRESETS.items() if config.aspp is not None and config.aspp.separable}
+    assert separable == {"deeplabv3plus_mobilenet_v2", *(name for name in PRESETS if "plus_xception" in name)}
+    for name in separable:
+        assert preset(name).decoder == DecoderConfig(48, refinement=((3, 256, True), (3, 256, True)))
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -34,7 +45,7 @@ def test_every_preset_is_a_function_of_the_package(name):
         model = getattr(atrous, name)(5, output_stride=8, in_channels=1)
     assert model.config == replace(PRESETS[name], classes=5, output_stride=8, in_channels=1)
     assert model.classifier.out_channels == 5
-    assert model.backbone.stem.conv.in_channels == 1
+    assert next(model.backbone.parameters()).shape[1] == 1
     assert model.backbone.planned[-1].output_stride == 8
 
 
@@ -49,8 +60,35 @@ def test_fresh_weights():
     assert abs(convolution.weight.std() / (2 / 320) ** 0.5 - 1) < 0.02
 
 
+def test_beta_presets_are_the_official_resnets():
+    """papers.md, sections 5.1 and 5.3: convolutions pad explicitly, only the pooling is SAME; epsilon 1e-5."""
+    for name in ("deeplabv3_resnet50_beta", "deeplabv3plus_resnet101_beta"):
+        config = preset(name)
+        assert config.backbone == ResNetConfig(depth=50 if "50" in name else 101, multi_grid=(1, 2, 4), stem="beta")
+        conventions = config.conventions
+        assert (conventions.conv_padding, conventions.pool_padding) == ("symmetric", "same")
+        assert (conventions.backbone_epsilon, conventions.head_epsilon) == (1e-5, 1e-5)
+        assert (conventions.stride_unit, conventions.fit, conventions.align_corners) == ("last", "os*k+1", True)
+        assert (conventions.input_mean, conventions.input_std) == ((127.5,), (127.5,))
+
+
+def test_cascade_presets_are_the_best_of_table_3():
+    """Decision 8 of the design: beta stem, (1, 2, 1), block5 to block7, logits straight on top."""
+    for depth in (50, 101):
+        config = preset(f"deeplabv3_cascade_resnet{depth}")
+        assert config.backbone == ResNetConfig(depth=depth, multi_grid=(1, 2, 1), stem="beta", added_blocks=3)
+        assert config.conventions == preset("deeplabv3_resnet50_beta").conventions
+
+
+def test_xception_presets():
+    """papers.md, sections 4.2 and 5.3: explicit padding, epsilon 1e-3."""
+    found = {name: config for name, config in PRESETS.items() if "xception" in name}
+    assert {config.conventions for config in found.values()} == {replace(TENSORFLOW, conv_padding="symmetric")}
+    assert all(config.backbone == XceptionConfig(depth=int(name[-2:])) for name, config in found.items())
+
+
 def test_unknown_preset_is_answered_with_the_known():
-    with pytest.raises(InputError, match=r"unknown model 'deeplab'; known: deeplabv3_mobilenet_v2, .*resnet101$"):
+    with pytest.raises(InputError, match=r"unknown model 'deeplab'; known: deeplabv3_mobilenet_v2, .*xception71$"):
         preset("deeplab")
 
 
@@ -75,6 +113,8 @@ def test_conventions_of_the_official_code_and_of_torchvision():
         (MobileNetV2Config, {"channel_divisor": 0}, "channel divisor 0 is out of range"),
         (ResNetConfig, {"multi_grid": (1, 0, 2)}, "three rates from 1 to 4096"),
         (ResNetConfig, {"multi_grid": (1, 2, 5000)}, "three rates from 1 to 4096"),
+        (ResNetConfig, {"added_blocks": 4}, "4 added blocks are out of range; choose 0 to 3"),
+        (ResNetConfig, {"added_blocks": -1}, "-1 added blocks are out of range"),
         (ASPPConfig, {"rates": (6, 0)}, r"ASPP rates \(6, 0\)"),
         (ASPPConfig, {"rates": (6, 10**9)}, "from 1 to 4096"),
         (ASPPConfig, {"rates": (1,) * 17}, "up to 16 numbers"),
@@ -105,6 +145,14 @@ def test_what_no_network_can_be_is_refused(kind, values, complaint):
         ({"output_stride": 12}, "output stride 12 is impossible; choose one of 4, 8, 16, 32"),
         ({"output_stride": 64}, "output stride 64 is impossible"),
         ({"output_stride": 32, "aspp": ASPPConfig(rates=(5,))}, "ASPP rate 5"),
+        ({"output_stride": 64, "aspp": None}, "output stride 64 is impossible; choose one of 4, 8, 16, 32$"),
+        ({"backbone": ResNetConfig(added_blocks=1), "output_stride": 128, "aspp": None}, "choose one of 4, .*, 64$"),
+        ({"backbone": ResNetConfig(added_blocks=1), "output_stride": 64}, "64 runs without ASPP only; choose up to 32"),
+        (
+            {"backbone": ResNetConfig(added_blocks=3), "output_stride": 64, "aspp": ASPPConfig(rates=())},
+            "output stride 64 runs without ASPP only",
+        ),
+        ({"aspp": None, "decoder": DecoderConfig()}, "the decoder refines what an ASPP gives"),
         ({"classes": 0}, "0 classes are out of range"),
         ({"classes": 40000}, "40000 classes are out of range"),
         ({"in_channels": 0}, "0 image channels are out of range"),
@@ -112,4 +160,4 @@ def test_what_no_network_can_be_is_refused(kind, values, complaint):
 )
 def test_contradictions_are_refused_before_anything_is_built(values, complaint):
     with pytest.raises(InputError, match=complaint):
-        ModelConfig(MobileNetV2Config(), **values)
+        ModelConfig(**{"backbone": MobileNetV2Config(), **values})

@@ -15,7 +15,7 @@ def test_bookkeeping_by_hand():
     ]  # fmt: skip
 
 
-@given(st.lists(st.sampled_from([1, 2]), max_size=12), st.sampled_from([4, 8, 16, 32]))
+@given(st.lists(st.sampled_from([1, 2]), max_size=12), st.sampled_from([4, 8, 16, 32, 64, 128, 256]))
 def test_rate_makes_up_for_every_stride_given_up(strides, output_stride):
     """A tap reaches as far in the image as in the classification network: rate x stride of the map it reads."""
     nominal, deepest = 4, 4
@@ -35,12 +35,20 @@ def test_rate_makes_up_for_every_stride_given_up(strides, output_stride):
     assert read == output_stride
 
 
-@pytest.mark.parametrize("output_stride", [-16, 0, 1, 2, 3, 5, 12, 64, 128, 256])
+@pytest.mark.parametrize("output_stride", [-16, 0, 1, 2, 3, 5, 12, 512])
 def test_impossible_output_stride(output_stride):
     with pytest.raises(InputError, match=f"output stride {output_stride} is impossible; choose one of 4, 8, 16, 32"):
         check_output_stride(output_stride)
     with pytest.raises(InputError, match="impossible"):
         plan_units([Unit("a")], entry_stride=4, output_stride=output_stride)
+
+
+@pytest.mark.parametrize(("added_blocks", "deepest"), [(0, 32), (1, 64), (2, 128), (3, 256)])
+def test_each_added_block_doubles_the_deepest_output_stride(added_blocks, deepest):
+    """Decision 1 of the design."""
+    check_output_stride(deepest, added_blocks=added_blocks)
+    with pytest.raises(InputError, match=f"output stride {2 * deepest} is impossible; choose one of 4, .*{deepest}$"):
+        check_output_stride(2 * deepest, added_blocks=added_blocks)
 
 
 def test_aspp_rates_scale_with_the_resolution():

@@ -91,13 +91,41 @@ class Reference:
             low = filtered if number == 2 else low
         return low, x
 
+    def stem(self, x: Array) -> Array:
+        """One 7x7 convolution, or the three 3x3 of the beta variant."""
+        if "stem.conv.weight" in self.state:
+            return self.layer("stem", x, activation=relu, stride=2)
+        x = self.layer("stem.conv1_1", x, activation=relu, stride=2)
+        return self.layer("stem.conv1_3", self.layer("stem.conv1_2", x, activation=relu), activation=relu)
+
     def resnet(self, x: Array, plan: Plan, *, pool_padding: str) -> tuple[Array, Array]:
         """(low: block1/unit_2 before the shortcut is added, high: output of block4)."""
-        x = max_pool(self.layer("stem", x, activation=relu, stride=2), padding=pool_padding)
+        x = max_pool(self.stem(x), padding=pool_padding)
         low = x
         for number, (stride, rate) in enumerate(plan):
             x, residual = self.bottleneck(f"units.{number}", x, stride=stride, rate=rate)
             low = residual if number == 1 else low
+        return low, x
+
+    def xception_unit(self, name: str, x: Array, *, stride: int, rate: int) -> tuple[Array, Array]:
+        """(the unit's output, its second separable convolution's)."""
+        y = x
+        for number in (1, 2, 3):
+            tapped, striding = y, stride if number == 3 else 1
+            y = self.layer(f"{name}.separable{number}.depthwise", relu(y), stride=striding, rate=rate, depthwise=True)
+            y = self.layer(f"{name}.separable{number}.pointwise", y)
+        projected = f"{name}.shortcut.conv.weight" in self.state
+        return y + (self.layer(f"{name}.shortcut", x, stride=stride) if projected else x), tapped
+
+    def xception(self, x: Array, plan: Plan, *, low_unit: int) -> tuple[Array, Array]:
+        """(low: second separable convolution of the entry flow's unit before output stride 8, high: exit flow)."""
+        x = self.layer("conv1_2", self.layer("conv1_1", x, activation=relu, stride=2), activation=relu)
+        low = x
+        for number, (stride, rate) in enumerate(plan[:-1]):
+            x, tapped = self.xception_unit(f"units.{number}", x, stride=stride, rate=rate)
+            low = tapped if number == low_unit else low
+        for number in (1, 2, 3):
+            x = self.separable(f"last.separable{number}", x, rate=plan[-1][1])
         return low, x
 
     def image_pooling(self, name: str, x: Array) -> Array:

@@ -19,7 +19,7 @@ from atrous.evaluation.evaluate import evaluate
 from atrous.evaluation.metrics import miou
 from atrous.evaluation.report import Report
 from atrous.inference.predictor import Predictor
-from atrous.model.deeplab import DeepLabV3, DeepLabV3Plus
+from atrous.model.deeplab import DeepLab
 from atrous.report.page import Page
 from atrous.report.pictures import colorize, error_map
 from atrous.report.tables import Table
@@ -99,7 +99,7 @@ def _scenes(folder: Path, *, seed: int) -> tuple[DataSet, DataSet]:
     return data, validation
 
 
-def _evaluations(model: DeepLabV3 | DeepLabV3Plus, data: DataSet) -> dict[str, Report]:
+def _evaluations(model: DeepLab, data: DataSet) -> dict[str, Report]:
     """The inference strategies of the papers: output stride 16, 8, and multi-scale with flip (Table 6)."""
     predictors = {
         "output stride 16": Predictor(model, labels=data.labels, output_stride=16),

@@ -44,7 +44,8 @@ def main(arguments: Sequence[str]) -> int:
     """Print what a model is made of; returns the exit status."""
     options = _options(arguments)
     size = _size(options.size)
-    config = replace(options.config, decoder=options.config.decoder if options.decoder else None)
+    decoder = (options.config.decoder or DecoderConfig()) if options.decoder else None
+    config = replace(options.config, decoder=decoder)
     found = anatomy(config, size=size)
     if options.json:
         asked = {"model": options.model, "size": size, "output_stride": config.output_stride, "classes": config.classes}
@@ -58,7 +59,8 @@ def _options(arguments: Sequence[str]) -> Options:
     """The options, which start from the configuration of the model named among them."""
     model = _model_name(arguments)
     config = _config(model)
-    decoder = config.decoder or DecoderConfig()
+    # The decoder's options are offered even where it is left out, unless there can be none.
+    decoder = config.decoder or (DecoderConfig() if config.aspp is not None else None)
     default = Options(model, config=replace(config, decoder=decoder), decoder=config.decoder is not None)
     options = parse(Options, arguments, verb="info", default=default)
     if not options.decoder and options.config.decoder != decoder:
@@ -94,7 +96,8 @@ def _print_tables(model: str, config: ModelConfig, found: Anatomy, *, size: Size
     console.print(
         f"{model} on {_times(size)} pixels{fitted}\n"
         f"output stride {config.output_stride}, {config.classes} classes\n"
-        f"{found.parameters / 1e6:.3f} M parameters, {found.multiply_adds / 1e9:.3f} B multiply-adds\n",
+        f"{found.parameters / 1e6:.3f} M parameters, {found.multiply_adds / 1e9:.3f} B multiply-adds"
+        f" ({found.padded_multiply_adds / 1e9:.3f} B with TensorFlow's padding to multiples of the rates)\n",
         markup=False,
     )
     console.print(_unit_table(found.units))

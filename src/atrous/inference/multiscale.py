@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Float64, UInt8
 from torch import Tensor
 
-from atrous.model.deeplab import DeepLabV3, DeepLabV3Plus, Images
+from atrous.model.deeplab import DeepLab, Images
 from atrous.ops.bilinear import Neighbours, between_columns, between_rows, neighbours, pixels, source_positions
 from atrous.ops.upsample import Size, row_bands
 
@@ -43,7 +43,7 @@ def rescaled(
 
 
 def probability_bands(
-    model: DeepLabV3 | DeepLabV3Plus, images: Images, *, scales: Sequence[float], flip: bool
+    model: DeepLab, images: Images, *, scales: Sequence[float], flip: bool
 ) -> Iterator[tuple[slice, Float[Tensor, "b k n w"]]]:
     """Mean probabilities over all views, some rows at a time.
 
@@ -82,7 +82,7 @@ class _View:
         return between_columns(between_rows(self.logits, self.rows.part(band)), self.columns).softmax(dim=1)
 
 
-def _view(model: DeepLabV3 | DeepLabV3Plus, images: Images, *, scale: float, mirrored: bool) -> _View:
+def _view(model: DeepLab, images: Images, *, scale: float, mirrored: bool) -> _View:
     """The network's answer to the images at a scale, as they are or mirrored left to right."""
     scaled = rescaled(images, scale, align_corners=model.config.conventions.align_corners)
     logits = model(scaled.flip(-1) if mirrored else scaled)

@@ -15,11 +15,11 @@ from atrous.errors import InputError
 from atrous.inference.multiscale import probability_bands
 from atrous.inference.result import Result
 from atrous.labels import LabelSpace
-from atrous.model.deeplab import DeepLabV3, DeepLabV3Plus
+from atrous.model.deeplab import DeepLab
 from atrous.ops.upsample import upsample_argmax
 from atrous.weights.archive import Archive
 
-Model = DeepLabV3 | DeepLabV3Plus
+Model = DeepLab
 Picture = str | Path | Image.Image | np.ndarray
 
 LARGEST_SCALE = 8

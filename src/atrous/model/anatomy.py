@@ -4,11 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from atrous.errors import InputError
+from atrous.model.aspp import ASPP
 from atrous.model.config import ModelConfig
-from atrous.model.deeplab import DeepLabV3, DeepLabV3Plus
+from atrous.model.deeplab import DeepLab, DeepLabV3, DeepLabV3Plus
 from atrous.model.presets import build
 from atrous.model.stride_plan import PlannedUnit, Size
 from atrous.model.valid_taps import mean_valid_share, valid_shares
@@ -57,7 +59,9 @@ class Anatomy:
 
     Attributes:
         parameters: Trainable numbers, scale and shift of batch norm among them.
-        multiply_adds: Of the convolutions for one image, zeros of the padding counted (as the papers count).
+        multiply_adds: Of the convolutions for one image, those with zeros of the padding among them.
+        padded_multiply_adds: What the papers count: TensorFlow runs an atrous convolution on maps that are padded to
+            multiples of the rate.
         fitted_size: (height, width) that the network works on, after padding to output stride * k + 1 if it does that.
         units: Stem and pooling, backbone, ASPP, decoder, classifier.
         valid_taps: One entry per ASPP rate.
@@ -65,6 +69,7 @@ class Anatomy:
 
     parameters: int
     multiply_adds: int
+    padded_multiply_adds: int
     fitted_size: Size
     units: tuple[SizedUnit, ...]
     valid_taps: tuple[ValidTaps, ...]
@@ -82,13 +87,16 @@ def anatomy(config: ModelConfig, *, size: Size) -> Anatomy:
     counter = FlopCounterMode(display=False)
     with torch.device("meta"), torch.no_grad():
         model = build(config).eval()
+        surplus = _surplus_of_rates(model)
         with counter:
             model(torch.empty(1, config.in_channels, height, width))
+    multiply_adds = counter.get_total_flops() // 2
     fitted = model.preprocess.fitted(size, output_stride=config.output_stride)
     deepest = _reduced(fitted, config.output_stride)
     return Anatomy(
         parameters=sum(parameter.numel() for parameter in model.parameters()),
-        multiply_adds=counter.get_total_flops() // 2,
+        multiply_adds=multiply_adds,
+        padded_multiply_adds=multiply_adds + sum(surplus),
         fitted_size=fitted,
         units=tuple(
             SizedUnit(part.name, part.stride, part.rate, part.output_stride, _reduced(fitted, part.output_stride))
@@ -96,9 +104,28 @@ def anatomy(config: ModelConfig, *, size: Size) -> Anatomy:
         ),
         valid_taps=tuple(
             ValidTaps(rate, mean_valid_share(deepest, rate=rate), valid_shares(deepest, rate=rate))
-            for rate in model.aspp.rates
+            for rate in (model.aspp.rates if isinstance(model, DeepLabV3 | DeepLabV3Plus) else ())
         ),
     )
+
+
+def _surplus_of_rates(model: nn.Module) -> list[int]:
+    """Multiply-adds at positions that TensorFlow adds, one entry per atrous convolution after the next forward pass.
+
+    It splits a map into rate x rate maps of every rate-th row and column, which all need the same size.
+    """
+    surplus: list[int] = []
+
+    def count(conv: nn.Module, _: object, output: Tensor) -> None:
+        assert isinstance(conv, nn.Conv2d)
+        rate, (height, width) = conv.dilation[0], output.shape[-2:]
+        padded = (-(-height // rate) * rate) * (-(-width // rate) * rate)
+        surplus.append((padded - height * width) * conv.weight.numel())
+
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d) and module.stride[0] == 1 and module.dilation[0] > 1:
+            module.register_forward_hook(count)
+    return surplus
 
 
 def _reduced(size: Size, output_stride: int) -> Size:
@@ -107,18 +134,23 @@ def _reduced(size: Size, output_stride: int) -> Size:
     return height, width
 
 
-def _parts(model: DeepLabV3 | DeepLabV3Plus) -> Iterator[PlannedUnit]:
+def _parts(model: DeepLab) -> Iterator[PlannedUnit]:
     yield from model.backbone.entry
     yield from model.backbone.planned
     output_stride = model.output_stride
-    rates = {f"aspp{number}": rate for number, rate in enumerate(model.aspp.rates, start=1)}
-    for name in model.aspp.branches:
-        yield PlannedUnit(name, 1, rates.get(name, 1), output_stride)
-    for number in range(len(model.aspp.projection)):
-        yield PlannedUnit(f"projection{number}", 1, 1, output_stride)
+    if isinstance(model, DeepLabV3 | DeepLabV3Plus):
+        yield from _aspp_parts(model.aspp, output_stride=output_stride)
     if isinstance(model, DeepLabV3Plus):
         output_stride = LOW_STRIDE
         yield PlannedUnit("low_level", 1, 1, output_stride)
         for number in range(len(model.decoder.refine)):
             yield PlannedUnit(f"refine{number}", 1, 1, output_stride)
     yield PlannedUnit("classifier", 1, 1, output_stride)
+
+
+def _aspp_parts(aspp: ASPP, *, output_stride: int) -> Iterator[PlannedUnit]:
+    rates = {f"aspp{number}": rate for number, rate in enumerate(aspp.rates, start=1)}
+    for name in aspp.branches:
+        yield PlannedUnit(name, 1, rates.get(name, 1), output_stride)
+    for number in range(len(aspp.projection)):
+        yield PlannedUnit(f"projection{number}", 1, 1, output_stride)

@@ -71,6 +71,11 @@ class AtrousConv(nn.Module):
         self.plan(stride=stride, rate=rate)
 
     @property
+    def out_channels(self) -> int:
+        """Channels of the output."""
+        return self.conv.out_channels
+
+    @property
     def stride(self) -> int:
         """Input size / output size."""
         return self.conv.stride[0]
@@ -93,7 +98,10 @@ class AtrousConv(nn.Module):
 
 
 class SeparableAtrousConv(nn.Module):
-    """Depthwise 3x3 at an atrous rate, then pointwise 1x1, each with norm and activation (DeepLabv3+, Figure 3)."""
+    """Depthwise 3x3 at an atrous rate, then pointwise 1x1, each with norm and activation (DeepLabv3+, Figure 3).
+
+    Both use the one activation, which has no parameters; None is the identity (most of Xception).
+    """
 
     def __init__(
         self,
@@ -102,6 +110,7 @@ class SeparableAtrousConv(nn.Module):
         *,
         kernel: int = 3,
         rate: int = 1,
+        padding: Padding = "symmetric",
         epsilon: float = 1e-5,
         activation: nn.Module | None = None,
     ) -> None:
@@ -112,6 +121,7 @@ class SeparableAtrousConv(nn.Module):
             kernel=kernel,
             rate=rate,
             groups=in_channels,
+            padding=padding,
             epsilon=epsilon,
             activation=activation,
         )

@@ -5,10 +5,12 @@ from typing import ClassVar, Literal
 
 from atrous.errors import InputError
 from atrous.model.conventions import TENSORFLOW, Conventions
-from atrous.model.stride_plan import aspp_rates, check_output_stride
+from atrous.model.stride_plan import MOST_ADDED_BLOCKS, aspp_rates, check_output_stride
 
 Layer = tuple[int, int, bool]
 """(kernel, channels, separable) of a convolution in a head or decoder."""
+
+LARGEST_ASPP_STRIDE = 32
 
 LARGEST_RATE, LARGEST_KERNEL, MOST_LAYERS = 4096, 31, 16
 """Beyond any use, and small enough that a configuration from a stranger cannot exhaust the memory by them."""
@@ -38,26 +40,51 @@ class MobileNetV2Config:
 
 @dataclass(frozen=True)
 class ResNetConfig:
-    """ResNet with the 7x7 stem.
+    """ResNet.
 
     Attributes:
         depth: 50 or 101.
-        multi_grid: Unit rates of the last block (DeepLabv3, section 3.2.1).
+        multi_grid: Unit rates of block4 and of every added block (DeepLabv3, section 3.2.1).
+        stem: One 7x7 convolution, or the three 3x3 of the official code's "beta" variant.
+        added_blocks: Copies of block4 after it, 0 to 3: the cascade of section 3.2.
     """
 
     kind: ClassVar = "resnet"
     depth: Literal[50, 101] = 50
     multi_grid: tuple[int, int, int] = (1, 1, 1)
+    stem: Literal["7x7", "beta"] = "7x7"
+    added_blocks: int = 0
 
     def __post_init__(self) -> None:
-        """Reject depths that do not exist and rates that no layer can have."""
+        """Reject depths, stems and blocks that do not exist and rates that no layer can have."""
         if self.depth not in (50, 101):
             raise InputError(f"ResNet depth {self.depth} is unknown; choose 50 or 101")
+        if self.stem not in ("7x7", "beta"):
+            raise InputError(f"ResNet stem {self.stem!r:.80} is unknown; choose 7x7 or beta")
+        if not 0 <= self.added_blocks <= MOST_ADDED_BLOCKS:
+            raise InputError(f"{self.added_blocks} added blocks are out of range; choose 0 to {MOST_ADDED_BLOCKS}")
         if len(self.multi_grid) != 3 or not all(1 <= rate <= LARGEST_RATE for rate in self.multi_grid):
             raise InputError(f"Multi_Grid {self.multi_grid} needs three rates from 1 to {LARGEST_RATE}")
 
 
-BackboneConfig = MobileNetV2Config | ResNetConfig
+@dataclass(frozen=True)
+class XceptionConfig:
+    """Modified Aligned Xception (DeepLabv3+, section 3.2).
+
+    Attributes:
+        depth: 41, 65 or 71.
+    """
+
+    kind: ClassVar = "xception"
+    depth: Literal[41, 65, 71] = 65
+
+    def __post_init__(self) -> None:
+        """Reject depths that do not exist."""
+        if self.depth not in (41, 65, 71):
+            raise InputError(f"Xception depth {self.depth} is unknown; choose 41, 65 or 71")
+
+
+BackboneConfig = MobileNetV2Config | ResNetConfig | XceptionConfig
 
 
 def _check_layers(layers: tuple[Layer, ...], name: str) -> None:
@@ -125,16 +152,17 @@ class ModelConfig:
 
     Attributes:
         backbone: Which network gives the features.
-        aspp: The head.
+        aspp: The head, or None for the cascade: logits straight from the backbone.
         decoder: The decoder, or None for DeepLabv3.
         conventions: How the weights expect to be run.
         classes: Channels of the logits.
-        output_stride: Input size / size of the backbone's last map: 4, 8, 16 or 32.
+        output_stride: Input size / size of the backbone's last map: 4, 8, 16 or 32; without ASPP, each added block of a
+            ResNet allows another doubling, up to 256.
         in_channels: Channels of the image.
     """
 
     backbone: BackboneConfig
-    aspp: ASPPConfig = ASPPConfig()
+    aspp: ASPPConfig | None = ASPPConfig()
     decoder: DecoderConfig | None = None
     conventions: Conventions = TENSORFLOW
     classes: int = 21
@@ -143,9 +171,20 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         """Reject contradictions before a layer is built."""
-        check_output_stride(self.output_stride)
-        aspp_rates(self.aspp.rates, output_stride=self.output_stride)
+        added_blocks = self.backbone.added_blocks if isinstance(self.backbone, ResNetConfig) else 0
+        check_output_stride(self.output_stride, added_blocks=added_blocks)
+        if self.aspp is not None:
+            self._check_aspp(self.aspp)
+        elif self.decoder is not None:
+            raise InputError("the decoder refines what an ASPP gives; leave it out, or add an ASPP")
         if not 1 <= self.classes <= 32767:
             raise InputError(f"{self.classes} classes are out of range; choose 1 to 32767")
         if not 1 <= self.in_channels <= 1024:
             raise InputError(f"{self.in_channels} image channels are out of range; choose 1 to 1024")
+
+    def _check_aspp(self, aspp: ASPPConfig) -> None:
+        if self.output_stride > LARGEST_ASPP_STRIDE:
+            raise InputError(
+                f"output stride {self.output_stride} runs without ASPP only; choose up to {LARGEST_ASPP_STRIDE} with it"
+            )
+        aspp_rates(aspp.rates, output_stride=self.output_stride)

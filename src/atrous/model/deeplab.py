@@ -1,4 +1,4 @@
-"""DeepLabv3 (arXiv 1706.05587, Figure 5) and DeepLabv3+ (arXiv 1802.02611, Figure 2)."""
+"""DeepLabv3 (arXiv 1706.05587, Figures 3 and 5) and DeepLabv3+ (arXiv 1802.02611, Figure 2)."""
 
 import copy
 from dataclasses import replace
@@ -23,33 +23,36 @@ Model = TypeVar("Model", bound="DeepLab")  # typing.Self, but understood by the 
 
 
 class DeepLab(nn.Module):
-    """What both papers share; abstract: `forward` belongs to `DeepLabV3` and `DeepLabV3Plus`.
+    """What the models share; abstract: `forward` belongs to `DeepLabV3`, `DeepLabV3Cascade` and `DeepLabV3Plus`.
 
     Calling a model gives *coarse* logits `[b, classes, h / s, w / s]`. `upsampling(size)` says how they lie over the
     image, for `atrous.ops`; `logits(images)` upsamples them where somebody really wants them at full size.
     """
 
-    def __init__(
-        self, config: ModelConfig, preprocess: Preprocess, backbone: Backbone, aspp: ASPP, *, features: int
-    ) -> None:
-        """`config` says what the parts were built from; `features` is the number of channels the classifier sees."""
+    classifier: nn.Conv2d
+
+    def __init__(self, config: ModelConfig, preprocess: Preprocess, backbone: Backbone) -> None:
+        """`config` says what the parts were built from."""
         super().__init__()
         self.config = config
         self.preprocess = preprocess
         self.backbone = backbone
-        self.aspp = aspp
-        self.classifier = nn.Conv2d(features, config.classes, 1)
 
     @property
     def output_stride(self) -> int:
         """Input size / size of the backbone's last map; setting it replans backbone and ASPP of this very module."""
         return self.config.output_stride
 
+    @property
+    def planned_parts(self) -> tuple[Backbone | ASPP, ...]:
+        """The parts whose strides and rates follow the output stride."""
+        raise NotImplementedError
+
     @output_stride.setter
     def output_stride(self, output_stride: int) -> None:
         config = replace(self.config, output_stride=output_stride)  # refuses before anything has changed
-        self.backbone.plan(output_stride=output_stride)
-        self.aspp.plan(output_stride=output_stride)
+        for part in self.planned_parts:
+            part.plan(output_stride=output_stride)
         self.config = config
 
     def replanned(self: Model, *, output_stride: int) -> Model:
@@ -78,12 +81,37 @@ class DeepLabV3(DeepLab):
     """Backbone with atrous rates -> ASPP -> 1x1 logits."""
 
     def __init__(self, config: ModelConfig, preprocess: Preprocess, backbone: Backbone, aspp: ASPP) -> None:
-        super().__init__(config, preprocess, backbone, aspp, features=aspp.out_channels)
+        super().__init__(config, preprocess, backbone)
+        self.aspp = aspp
+        self.classifier = nn.Conv2d(aspp.out_channels, config.classes, 1)
+
+    @property
+    def planned_parts(self) -> tuple[Backbone | ASPP, ...]:
+        """The parts whose strides and rates follow the output stride."""
+        return self.backbone, self.aspp
 
     def forward(self, images: Images) -> Float[Tensor, "b k hs ws"]:
         """Coarse logits at the output stride."""
         features = self.backbone(self.preprocess(images, output_stride=self.output_stride))
         return self.classifier(self.aspp(features.high))
+
+
+class DeepLabV3Cascade(DeepLab):
+    """Backbone with atrous rates, its last block repeated, -> 1x1 logits (DeepLabv3, section 3.2 and Figure 3)."""
+
+    def __init__(self, config: ModelConfig, preprocess: Preprocess, backbone: Backbone) -> None:
+        super().__init__(config, preprocess, backbone)
+        self.classifier = nn.Conv2d(backbone.high_channels, config.classes, 1)
+
+    @property
+    def planned_parts(self) -> tuple[Backbone | ASPP, ...]:
+        """The parts whose strides and rates follow the output stride."""
+        return (self.backbone,)
+
+    def forward(self, images: Images) -> Float[Tensor, "b k hs ws"]:
+        """Coarse logits at the output stride."""
+        features = self.backbone(self.preprocess(images, output_stride=self.output_stride))
+        return self.classifier(features.high)
 
 
 class DeepLabV3Plus(DeepLab):
@@ -92,8 +120,15 @@ class DeepLabV3Plus(DeepLab):
     def __init__(
         self, config: ModelConfig, preprocess: Preprocess, backbone: Backbone, aspp: ASPP, decoder: Decoder
     ) -> None:
-        super().__init__(config, preprocess, backbone, aspp, features=decoder.out_channels)
-        self.decoder = decoder
+        super().__init__(config, preprocess, backbone)
+        self.aspp = aspp
+        self.classifier = nn.Conv2d(decoder.out_channels, config.classes, 1)
+        self.decoder = decoder  # last: the states of optimizers go by the order of the parameters
+
+    @property
+    def planned_parts(self) -> tuple[Backbone | ASPP, ...]:
+        """The parts whose strides and rates follow the output stride."""
+        return self.backbone, self.aspp
 
     def forward(self, images: Images) -> Float[Tensor, "b k h4 w4"]:
         """Coarse logits at output stride 4."""

@@ -9,7 +9,11 @@ from dataclasses import dataclass
 
 from atrous.errors import InputError
 
-OUTPUT_STRIDES = (4, 8, 16, 32)
+OUTPUT_STRIDES = (4, 8, 16, 32, 64, 128, 256)
+"""Those beyond 32 exist only with one, two or three blocks added after block4 (section 3.2)."""
+
+MOST_ADDED_BLOCKS = 3
+"""block5, block6 and block7."""
 
 Size = tuple[int, int]
 
@@ -33,11 +37,12 @@ class PlannedUnit:
     output_stride: int
 
 
-def check_output_stride(output_stride: int) -> None:
-    """Raise InputError unless a network without added cascade blocks can run at this output stride."""
-    if output_stride not in OUTPUT_STRIDES:
-        choices = ", ".join(map(str, OUTPUT_STRIDES))
-        raise InputError(f"output stride {output_stride} is impossible; choose one of {choices}")
+def check_output_stride(output_stride: int, *, added_blocks: int = 0) -> None:
+    """Raise InputError unless a network with so many blocks after block4 can run at this output stride."""
+    choices = [stride for stride in OUTPUT_STRIDES if stride <= 32 << added_blocks]
+    if output_stride not in choices:
+        listed = ", ".join(map(str, choices))
+        raise InputError(f"output stride {output_stride} is impossible; choose one of {listed}")
 
 
 def plan_units(units: Sequence[Unit], *, entry_stride: int, output_stride: int) -> tuple[PlannedUnit, ...]:
@@ -54,7 +59,7 @@ def plan_units(units: Sequence[Unit], *, entry_stride: int, output_stride: int) 
     Raises:
         InputError: If the output stride is none that the network can run at.
     """
-    check_output_stride(output_stride)
+    check_output_stride(output_stride, added_blocks=MOST_ADDED_BLOCKS)
     current, rate = entry_stride, 1
     planned: list[PlannedUnit] = []
     for unit in units:

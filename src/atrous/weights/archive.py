@@ -22,7 +22,7 @@ from atrous.errors import InputError
 from atrous.files import atomic_path
 from atrous.labels import LabelSpace
 from atrous.model.config import ModelConfig
-from atrous.model.deeplab import DeepLabV3, DeepLabV3Plus
+from atrous.model.deeplab import DeepLab
 from atrous.model.presets import build
 from atrous.plain import from_plain, to_plain
 
@@ -46,7 +46,7 @@ class Archive:
         sha256: Of the contents: names the weights beside a result.
     """
 
-    model: DeepLabV3 | DeepLabV3Plus
+    model: DeepLab
     labels: LabelSpace
     provenance: Mapping[str, Any]
     sha256: str
@@ -54,7 +54,7 @@ class Archive:
 
 def save(
     path: Path,
-    model: DeepLabV3 | DeepLabV3Plus,
+    model: DeepLab,
     *,
     labels: LabelSpace,
     provenance: Mapping[str, Any],
@@ -215,7 +215,7 @@ def _labels(description: Mapping[str, Any], *, classes: int) -> LabelSpace:
     return labels
 
 
-def _model(config: ModelConfig, arrays: Mapping[str, np.ndarray]) -> DeepLabV3 | DeepLabV3Plus:
+def _model(config: ModelConfig, arrays: Mapping[str, np.ndarray]) -> DeepLab:
     """Build the model, after its shapes were compared without allocating it."""
     with torch.device("meta"):
         outline = build(config).state_dict()

@@ -17,8 +17,6 @@ from atrous.weights.download import Progress, resolve
 from atrous.weights.load import is_tflite
 from atrous.weights.official_mobilenet_v2 import import_backbone
 
-STEM_KERNEL = "stem.conv.weight"
-
 
 @dataclass(frozen=True)
 class Transfer:
@@ -63,14 +61,15 @@ def load_backbone(model: DeepLab, source: str | Path, *, progress: Progress | No
     backbone = model.backbone
     assert isinstance(backbone, nn.Module)
     state = dict(found.state)
-    state[STEM_KERNEL] = spread_over_channels(state[STEM_KERNEL], model.config.in_channels)
+    first = next(iter(state))  # every backbone starts with the convolution that sees the image
+    state[first] = spread_over_channels(state[first], model.config.in_channels)
     own = backbone.state_dict()
     if {key: value.shape for key, value in state.items()} != {key: value.shape for key, value in own.items()}:
         ours = model.config.backbone
         raise InputError(f"{path}: its backbone is {found.config}, the model's is {ours}; build the model like it")
     conventions = _merged(path, ours=model.config.conventions, theirs=found.conventions)
     backbone.load_state_dict(state)
-    model.preprocess = Preprocess(conventions, in_channels=model.config.in_channels).to(own[STEM_KERNEL].device)
+    model.preprocess = Preprocess(conventions, in_channels=model.config.in_channels).to(own[first].device)
     model.config = replace(model.config, conventions=conventions)
     filled = tuple(f"backbone.{key}" for key in state)
     fresh = tuple(key for key in model.state_dict() if key not in filled)

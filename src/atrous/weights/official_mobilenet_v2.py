@@ -116,6 +116,7 @@ def _naming(path: Path) -> Iterator[None]:
 
 def _places(model: DeepLab) -> dict[str, Place]:
     """Every layer by its name in the file."""
+    assert isinstance(model, DeepLabV3)
     return _backbone_places(model.backbone) | _head_places(model.aspp, model.classifier)
 
 

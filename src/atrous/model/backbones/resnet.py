@@ -1,4 +1,4 @@
-"""ResNet-50 and -101 (arXiv 1512.03385) with atrous rates and Multi_Grid (DeepLabv3, section 3.2)."""
+"""ResNet-50 and -101 (arXiv 1512.03385) with atrous rates, Multi_Grid and the cascade (DeepLabv3, section 3.2)."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -8,12 +8,17 @@ from torch import Tensor, nn
 
 from atrous.model.atrous import AtrousConv, pad_same
 from atrous.model.backbones.features import Features
+from atrous.model.backbones.resnet_stem import BetaStem
+from atrous.model.backbones.subsample import Subsample
 from atrous.model.conventions import Conventions, Padding
 from atrous.model.stride_plan import PlannedUnit, Unit, plan_units
 
 BLOCK_UNITS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 WIDTHS = (64, 128, 256, 512)
 EXPANSION = 4
+FIRST_GRID_BLOCK = 3
+"""block4, counted from 0: Multi_Grid applies to it and to what follows."""
+
 ENTRY = (PlannedUnit("stem", stride=2, rate=1, output_stride=2), PlannedUnit("pool", stride=2, rate=1, output_stride=4))
 
 LOW_UNIT = 1
@@ -60,22 +65,6 @@ class Bottleneck(nn.Module):
         return self.merged(x, self.residual(x))
 
 
-class Subsample(nn.Module):
-    """Identity shortcut of a striding unit: every stride-th position."""
-
-    def __init__(self, stride: int) -> None:
-        super().__init__()
-        self.plan(stride=stride, rate=1)
-
-    def plan(self, *, stride: int, rate: int) -> None:  # noqa: ARG002
-        """Set the stride; a single position has no rate."""
-        self.stride = stride
-
-    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c H W"]:
-        """Drop the positions between."""
-        return x if self.stride == 1 else x[..., :: self.stride, :: self.stride]
-
-
 class MaxPool(nn.Module):
     """3x3 max pooling with stride 2; under SAME the padding is -inf below and right on even sizes."""
 
@@ -90,44 +79,42 @@ class MaxPool(nn.Module):
 
 
 class ResNet(nn.Module):
-    """ResNet with the 7x7 stem.
+    """A stem, pooling, and four to seven blocks of bottlenecks.
 
     Args:
-        output_stride: 4, 8, 16 or 32.
+        stem: Image to a map at output stride 2.
+        output_stride: 4, 8, 16 or 32, with each added block one more doubling.
         depth: 50 or 101.
-        multi_grid: Unit rates of the last block's three 3x3 convolutions; multiplied with the planned rate.
-        in_channels: Channels of the image.
+        multi_grid: Unit rates of the three 3x3 convolutions of block4 and of every added block; multiplied with the
+            planned rate.
+        added_blocks: Copies of block4 after it (block5 to block7), with weights of their own; since 2048 channels enter
+            and leave, all their shortcuts are the identity.
         conventions: Padding, epsilon, and which unit of a block strides.
     """
 
     def __init__(
         self,
+        stem: AtrousConv | BetaStem,
         *,
         conventions: Conventions,
         output_stride: int = 16,
         depth: int = 101,
         multi_grid: tuple[int, int, int] = (1, 1, 1),
-        in_channels: int = 3,
+        added_blocks: int = 0,
     ) -> None:
         super().__init__()
-        self.stem = AtrousConv(
-            in_channels,
-            WIDTHS[0],
-            kernel=7,
-            stride=2,
-            epsilon=conventions.backbone_epsilon,
-            padding=conventions.conv_padding,
-            activation=nn.ReLU(),
-        )
+        self.stem = stem
         self.pool = MaxPool(conventions.pool_padding)
-        self._units = _block_units(BLOCK_UNITS[depth], multi_grid=multi_grid, stride_unit=conventions.stride_unit)
+        counts = BLOCK_UNITS[depth] + BLOCK_UNITS[depth][-1:] * added_blocks
+        widths = WIDTHS + WIDTHS[-1:] * added_blocks
+        self._units = _block_units(counts, multi_grid=multi_grid, stride_unit=conventions.stride_unit)
         units = nn.ModuleList()
-        channels = WIDTHS[0]
-        for block, count in enumerate(BLOCK_UNITS[depth]):
+        channels = stem.out_channels
+        for width, count in zip(widths, counts, strict=True):
             for _ in range(count):
                 stride = self._units[len(units)].stride
-                units.append(Bottleneck(channels, WIDTHS[block], stride=stride, conventions=conventions))
-                channels = WIDTHS[block] * EXPANSION
+                units.append(Bottleneck(channels, width, stride=stride, conventions=conventions))
+                channels = width * EXPANSION
         self.units = cast(Sequence[Bottleneck], units)
         self.low_channels = WIDTHS[0] * EXPANSION
         self.high_channels = channels
@@ -153,10 +140,10 @@ class ResNet(nn.Module):
 
 
 def _block_units(counts: tuple[int, ...], *, multi_grid: tuple[int, int, int], stride_unit: str) -> tuple[Unit, ...]:
-    """The units of block1..block4 with their strides and unit rates.
+    """The units of block1, block2, ... with their strides and unit rates.
 
-    A block hands the next one half its size: in the official code the last unit of blocks 1-3 strides, in torchvision
-    the first unit of blocks 2-4.
+    A block hands the next one half its size: in the official code the last unit of all but the last block strides, in
+    torchvision the first unit of all but the first.
     """
     last_block = len(counts) - 1
     units = []
@@ -164,7 +151,7 @@ def _block_units(counts: tuple[int, ...], *, multi_grid: tuple[int, int, int], s
         for position in range(count):
             ends_block = stride_unit == "last" and position == count - 1 and block < last_block
             opens_block = stride_unit == "first" and position == 0 and block > 0
-            unit_rate = multi_grid[position] if block == last_block else 1
+            unit_rate = multi_grid[position] if block >= FIRST_GRID_BLOCK else 1
             units.append(
                 Unit(f"block{block + 1}/unit_{position + 1}", 2 if ends_block or opens_block else 1, unit_rate)
             )

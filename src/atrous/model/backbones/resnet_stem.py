@@ -1,0 +1,43 @@
+"""The two ways into a ResNet: one 7x7 convolution, or three 3x3 ("beta", as in the papers' own numbers)."""
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from atrous.model.atrous import AtrousConv
+from atrous.model.conventions import Conventions
+
+
+def plain_stem(in_channels: int, *, conventions: Conventions) -> AtrousConv:
+    """A 7x7 convolution of stride 2 with 64 channels (arXiv 1512.03385, Table 1)."""
+    return _layer(in_channels, 64, kernel=7, stride=2, conventions=conventions)
+
+
+class BetaStem(nn.Module):
+    """Three 3x3 convolutions with 64, 64 and 128 channels, the first of stride 2 (official code, `resnet_v1_beta`).
+
+    The parameters and multiply-adds that both papers report for ResNet-101 are those of this stem.
+    """
+
+    out_channels = 128
+
+    def __init__(self, in_channels: int, *, conventions: Conventions) -> None:
+        super().__init__()
+        self.conv1_1 = _layer(in_channels, 64, kernel=3, stride=2, conventions=conventions)
+        self.conv1_2 = _layer(64, 64, kernel=3, stride=1, conventions=conventions)
+        self.conv1_3 = _layer(64, self.out_channels, kernel=3, stride=1, conventions=conventions)
+
+    def forward(self, image: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
+        """Normalised image to a map at output stride 2."""
+        return self.conv1_3(self.conv1_2(self.conv1_1(image)))
+
+
+def _layer(in_channels: int, out_channels: int, *, kernel: int, stride: int, conventions: Conventions) -> AtrousConv:
+    return AtrousConv(
+        in_channels,
+        out_channels,
+        kernel=kernel,
+        stride=stride,
+        padding=conventions.conv_padding,
+        epsilon=conventions.backbone_epsilon,
+        activation=nn.ReLU(),
+    )
