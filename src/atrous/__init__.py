@@ -4,11 +4,11 @@ from atrous.errors import InputError
 from atrous.inference.predictor import Predictor
 from atrous.inference.result import Result
 from atrous.labels import LabelSpace
+from atrous.model.build import build
 from atrous.model.config import ASPPConfig, DecoderConfig, MobileNetV2Config, ModelConfig, ResNetConfig, XceptionConfig
 from atrous.model.conventions import PYTORCH, TENSORFLOW, Conventions
 from atrous.model.deeplab import DeepLab, DeepLabV3, DeepLabV3Cascade, DeepLabV3Plus
 from atrous.model.presets import (
-    build,
     deeplabv3_cascade_resnet50,
     deeplabv3_cascade_resnet101,
     deeplabv3_mobilenet_v2,

@@ -6,9 +6,10 @@ from torch import nn
 
 from atrous.errors import InputError
 from atrous.model.anatomy import anatomy
+from atrous.model.build import build
 from atrous.model.config import DecoderConfig, MobileNetV2Config
 from atrous.model.conventions import PYTORCH
-from atrous.model.presets import PRESETS, build
+from atrous.model.presets import PRESETS
 from fakes.small_models import small_config
 
 PLAIN_DECODER = replace(PRESETS["deeplabv3_xception65"], decoder=DecoderConfig())

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atrous.errors import InputError
+from atrous.model.build import build
 from atrous.model.config import MobileNetV2Config, ResNetConfig
 from atrous.model.conventions import PYTORCH, TENSORFLOW
 from atrous.model.norm import freeze_norms
-from atrous.model.presets import PRESETS, build
+from atrous.model.presets import PRESETS
 from atrous.model.stride_plan import fitted_size
 from atrous.ops import upsample_cross_entropy
 from fakes.small_models import small_config

@@ -7,9 +7,10 @@ import torch
 from transformers import MobileNetV2Config as TheirConfig
 from transformers import MobileNetV2ForSemanticSegmentation
 
+from atrous.model.build import build
 from atrous.model.config import MobileNetV2Config
 from atrous.model.conventions import TENSORFLOW
-from atrous.model.presets import PRESETS, build
+from atrous.model.presets import PRESETS
 from reference.weights import randomize, uniform
 
 UNIT = {"expand": "expand_1x1", "depthwise": "conv_3x3", "project": "reduce_1x1"}

@@ -5,7 +5,7 @@ import torch
 from atrous.data.sample import Sample
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
-from atrous.model.presets import build
+from atrous.model.build import build
 from atrous.training.loss import SegmentationLoss
 from fakes.memory_data import MemoryData
 from fakes.run import CPU, MODEL

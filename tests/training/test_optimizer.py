@@ -1,4 +1,4 @@
-from atrous.model.presets import build
+from atrous.model.build import build
 from atrous.training.optimizer import build_optimizer
 from fakes.run import MODEL, changed
 

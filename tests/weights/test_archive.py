@@ -13,9 +13,9 @@ from safetensors.numpy import save as save_tensors
 
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
+from atrous.model.build import build
 from atrous.model.config import ASPPConfig, DecoderConfig, MobileNetV2Config, ModelConfig
 from atrous.model.conventions import TENSORFLOW
-from atrous.model.presets import build
 from atrous.weights import archive
 
 CONFIG = ModelConfig(

@@ -7,9 +7,9 @@ from tflite_writer import input_metadata
 
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
+from atrous.model.build import build
 from atrous.model.config import ASPPConfig, DecoderConfig, MobileNetV2Config, ModelConfig, ResNetConfig
 from atrous.model.conventions import PYTORCH
-from atrous.model.presets import build
 from atrous.weights import archive
 from atrous.weights.backbone import load_backbone, spread_over_channels
 from atrous.weights.official_mobilenet_v2 import import_backbone

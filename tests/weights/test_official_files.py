@@ -7,8 +7,9 @@ from litert import litert
 from PIL import Image
 
 from atrous.labels import PASCAL_VOC
+from atrous.model.build import build
 from atrous.model.config import MobileNetV2Config
-from atrous.model.presets import build, preset
+from atrous.model.presets import preset
 from atrous.weights.backbone import load_backbone
 from atrous.weights.load import load
 from atrous.weights.official_mobilenet_v2 import IMAGENET_HEAD

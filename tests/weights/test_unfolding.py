@@ -4,9 +4,9 @@ import torch
 import torch.nn.functional as F
 
 from atrous.errors import InputError
+from atrous.model.build import build
 from atrous.model.config import ASPPConfig, MobileNetV2Config, ModelConfig
 from atrous.model.norm import norms
-from atrous.model.presets import build
 from atrous.weights.unfolding import unfold_batch_norms
 
 

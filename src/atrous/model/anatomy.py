@@ -9,9 +9,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from atrous.errors import InputError
 from atrous.model.aspp import ASPP
+from atrous.model.build import build
 from atrous.model.config import ModelConfig
 from atrous.model.deeplab import DeepLab, DeepLabV3, DeepLabV3Plus
-from atrous.model.presets import build
 from atrous.model.stride_plan import PlannedUnit, Size
 from atrous.model.valid_taps import mean_valid_share, valid_shares
 

@@ -1,6 +1,7 @@
 """DeepLabv3 (arXiv 1706.05587, Figures 3 and 5) and DeepLabv3+ (arXiv 1802.02611, Figure 2)."""
 
 import copy
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from itertools import chain
 from typing import TypeVar
@@ -22,7 +23,7 @@ Images = UInt8[Tensor, "b c h w"] | Float[Tensor, "b c h w"]
 Model = TypeVar("Model", bound="DeepLab")  # typing.Self, but understood by the type checker of the tests
 
 
-class DeepLab(nn.Module):
+class DeepLab(nn.Module, ABC):
     """What the models share; abstract: `forward` belongs to `DeepLabV3`, `DeepLabV3Cascade` and `DeepLabV3Plus`.
 
     Calling a model gives *coarse* logits `[b, classes, h / s, w / s]`. `upsampling(size)` says how they lie over the
@@ -43,17 +44,17 @@ class DeepLab(nn.Module):
         """Input size / size of the backbone's last map; setting it replans backbone and ASPP of this very module."""
         return self.config.output_stride
 
-    @property
-    def planned_parts(self) -> tuple[Backbone | ASPP, ...]:
-        """The parts whose strides and rates follow the output stride."""
-        raise NotImplementedError
-
     @output_stride.setter
     def output_stride(self, output_stride: int) -> None:
         config = replace(self.config, output_stride=output_stride)  # refuses before anything has changed
         for part in self.planned_parts:
             part.plan(output_stride=output_stride)
         self.config = config
+
+    @property
+    @abstractmethod
+    def planned_parts(self) -> tuple[Backbone | ASPP, ...]:
+        """The parts whose strides and rates follow the output stride."""
 
     def replanned(self: Model, *, output_stride: int) -> Model:
         """A second module over the same parameters and statistics, with strides and rates for another output stride.

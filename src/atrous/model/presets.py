@@ -1,18 +1,11 @@
-"""From configuration to network, and the models that the papers name."""
+"""The models that the papers name, as constants."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-from torch import nn
-
 from atrous.errors import InputError
-from atrous.model.aspp import ASPP
-from atrous.model.backbones.features import Backbone
-from atrous.model.backbones.mobilenet_v2 import MobileNetV2
-from atrous.model.backbones.resnet import ResNet
-from atrous.model.backbones.resnet_stem import BetaStem, plain_stem
-from atrous.model.backbones.xception import Xception
+from atrous.model.build import build
 from atrous.model.config import (
     ASPPConfig,
     DecoderConfig,
@@ -22,9 +15,7 @@ from atrous.model.config import (
     XceptionConfig,
 )
 from atrous.model.conventions import PYTORCH, TENSORFLOW
-from atrous.model.decoder import Decoder
-from atrous.model.deeplab import DeepLab, DeepLabV3, DeepLabV3Cascade, DeepLabV3Plus
-from atrous.model.preprocess import Preprocess
+from atrous.model.deeplab import DeepLabV3, DeepLabV3Cascade, DeepLabV3Plus
 
 _BETA = replace(TENSORFLOW, conv_padding="symmetric", backbone_epsilon=1e-5)
 """The official ResNets: explicit symmetric padding of convolutions, SAME only in the pooling (`resnet_v1_beta`)."""
@@ -86,203 +77,92 @@ def preset(name: str) -> ModelConfig:
     return PRESETS[name]
 
 
-def build_backbone(config: ModelConfig) -> Backbone:
-    """The backbone alone."""
-    conventions, output_stride, in_channels = config.conventions, config.output_stride, config.in_channels
-    match config.backbone:
-        case MobileNetV2Config(depth_multiplier=depth_multiplier, channel_divisor=divisor):
-            return MobileNetV2(
-                in_channels=in_channels,
-                depth_multiplier=depth_multiplier,
-                channel_divisor=divisor,
-                output_stride=output_stride,
-                conventions=conventions,
-            )
-        case ResNetConfig(depth=depth, multi_grid=multi_grid, stem=kind, added_blocks=added_blocks):
-            stem = (BetaStem if kind == "beta" else plain_stem)(in_channels, conventions=conventions)
-            return ResNet(
-                stem,
-                depth=depth,
-                multi_grid=multi_grid,
-                added_blocks=added_blocks,
-                output_stride=output_stride,
-                conventions=conventions,
-            )
-        case XceptionConfig(depth=depth):
-            return Xception(in_channels=in_channels, depth=depth, output_stride=output_stride, conventions=conventions)
-
-
-def build(config: ModelConfig) -> DeepLab:
-    """A model with fresh weights.
-
-    Raises:
-        InputError: If the configuration contradicts itself.
-    """
-    preprocess = Preprocess(config.conventions, in_channels=config.in_channels)
-    backbone = build_backbone(config)
-    if config.aspp is None:
-        model = DeepLabV3Cascade(config, preprocess, backbone)
-    else:
-        aspp = _build_aspp(config, config.aspp, backbone)
-        if config.decoder is None:
-            model = DeepLabV3(config, preprocess, backbone, aspp)
-        else:
-            decoder = _build_decoder(config, config.decoder, backbone, aspp)
-            model = DeepLabV3Plus(config, preprocess, backbone, aspp, decoder)
-    if not model.classifier.weight.is_meta:  # there is nothing to fill, and torch takes seconds to find that out
-        _initialize(model)
-    return model
-
-
-def _build_aspp(config: ModelConfig, head: ASPPConfig, backbone: Backbone) -> ASPP:
-    return ASPP(
-        backbone.high_channels,
-        rates=head.rates,
-        channels=head.aspp_channels,
-        image_pooling=head.image_pooling,
-        separable=head.separable,
-        projection=head.projection,
-        dropout=head.dropout,
-        output_stride=config.output_stride,
-        epsilon=config.conventions.head_epsilon,
-    )
-
-
-def _build_decoder(config: ModelConfig, decoder: DecoderConfig, backbone: Backbone, aspp: ASPP) -> Decoder:
-    return Decoder(
-        backbone.low_channels,
-        aspp.out_channels,
-        low_level_channels=decoder.low_level_channels,
-        refinement=decoder.refinement,
-        align_corners=config.conventions.align_corners,
-        epsilon=config.conventions.head_epsilon,
-    )
-
-
-def _initialize(model: DeepLab) -> None:
-    """He initialisation, which batch norm makes equivalent to the official code's; the logits exactly as there."""
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-    nn.init.trunc_normal_(model.classifier.weight, std=0.01, a=-0.02, b=0.02)
-
-
-def _build_preset(name: str, *, classes: int, output_stride: int, in_channels: int) -> Any:
+def _built(name: str, classes: int, output_stride: int, in_channels: int) -> Any:
     return build(replace(PRESETS[name], classes=classes, output_stride=output_stride, in_channels=in_channels))
 
 
 def deeplabv3_mobilenet_v2(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3:
     """The official mobile model: image pooling and one 1x1 branch (MobileNetV2 paper, Table 7: 2.11 M parameters)."""
-    return _build_preset(
-        "deeplabv3_mobilenet_v2", classes=classes, output_stride=output_stride, in_channels=in_channels
-    )
+    return _built("deeplabv3_mobilenet_v2", classes, output_stride, in_channels)
 
 
 def deeplabv3_mobilenet_v2_aspp(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3:
     """MobileNetV2 with the full ASPP (MobileNetV2 paper, Table 7: 4.52 M parameters)."""
-    return _build_preset(
-        "deeplabv3_mobilenet_v2_aspp", classes=classes, output_stride=output_stride, in_channels=in_channels
-    )
+    return _built("deeplabv3_mobilenet_v2_aspp", classes, output_stride, in_channels)
 
 
 def deeplabv3_resnet50(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3:
     """ResNet-50 with the 7x7 stem and torchvision's conventions."""
-    return _build_preset("deeplabv3_resnet50", classes=classes, output_stride=output_stride, in_channels=in_channels)
+    return _built("deeplabv3_resnet50", classes, output_stride, in_channels)
 
 
 def deeplabv3_resnet101(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3:
     """ResNet-101 with the 7x7 stem and torchvision's conventions."""
-    return _build_preset("deeplabv3_resnet101", classes=classes, output_stride=output_stride, in_channels=in_channels)
+    return _built("deeplabv3_resnet101", classes, output_stride, in_channels)
 
 
 def deeplabv3_resnet50_beta(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3:
     """ResNet-50 with the beta stem and Multi_Grid (1, 2, 4) under the official code's conventions."""
-    return _build_preset(
-        "deeplabv3_resnet50_beta", classes=classes, output_stride=output_stride, in_channels=in_channels
-    )
+    return _built("deeplabv3_resnet50_beta", classes, output_stride, in_channels)
 
 
 def deeplabv3_resnet101_beta(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3:
     """The model of the DeepLabv3 paper (Tables 5 and 6; MobileNetV2 paper, Table 7: 58.16 M parameters)."""
-    return _build_preset(
-        "deeplabv3_resnet101_beta", classes=classes, output_stride=output_stride, in_channels=in_channels
-    )
+    return _built("deeplabv3_resnet101_beta", classes, output_stride, in_channels)
 
 
 def deeplabv3_cascade_resnet50(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3Cascade:
     """ResNet-50 with block5 to block7 and Multi_Grid (1, 2, 1) (DeepLabv3, Tables 1 and 2)."""
-    return _build_preset(
-        "deeplabv3_cascade_resnet50", classes=classes, output_stride=output_stride, in_channels=in_channels
-    )
+    return _built("deeplabv3_cascade_resnet50", classes, output_stride, in_channels)
 
 
 def deeplabv3_cascade_resnet101(
     classes: int = 21, *, output_stride: int = 16, in_channels: int = 3
 ) -> DeepLabV3Cascade:
     """ResNet-101 with block5 to block7 and Multi_Grid (1, 2, 1) (DeepLabv3, Tables 3 and 4: 76.66 % on VOC val)."""
-    return _build_preset(
-        "deeplabv3_cascade_resnet101", classes=classes, output_stride=output_stride, in_channels=in_channels
-    )
+    return _built("deeplabv3_cascade_resnet101", classes, output_stride, in_channels)
 
 
 def deeplabv3_xception65(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3:
     """Xception-65 with a plain ASPP (DeepLabv3+, Table 5: the rows without decoder)."""
-    return _build_preset("deeplabv3_xception65", classes=classes, output_stride=output_stride, in_channels=in_channels)
+    return _built("deeplabv3_xception65", classes, output_stride, in_channels)
 
 
 def deeplabv3plus_mobilenet_v2(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3Plus:
     """MobileNetV2, separable ASPP and decoder (DeepLabv3+, section 3.1, on the backbone of the mobile models)."""
-    return _build_preset(
-        "deeplabv3plus_mobilenet_v2", classes=classes, output_stride=output_stride, in_channels=in_channels
-    )
+    return _built("deeplabv3plus_mobilenet_v2", classes, output_stride, in_channels)
 
 
 def deeplabv3plus_resnet50(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3Plus:
     """ResNet-50 with the 7x7 stem and the decoder."""
-    return _build_preset(
-        "deeplabv3plus_resnet50", classes=classes, output_stride=output_stride, in_channels=in_channels
-    )
+    return _built("deeplabv3plus_resnet50", classes, output_stride, in_channels)
 
 
 def deeplabv3plus_resnet101(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3Plus:
     """ResNet-101 with the 7x7 stem and the decoder (DeepLabv3+, Table 3, which has the beta stem)."""
-    return _build_preset(
-        "deeplabv3plus_resnet101", classes=classes, output_stride=output_stride, in_channels=in_channels
-    )
+    return _built("deeplabv3plus_resnet101", classes, output_stride, in_channels)
 
 
 def deeplabv3plus_resnet50_beta(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3Plus:
     """ResNet-50 with the beta stem, Multi_Grid (1, 2, 4) and the decoder."""
-    return _build_preset(
-        "deeplabv3plus_resnet50_beta", classes=classes, output_stride=output_stride, in_channels=in_channels
-    )
+    return _built("deeplabv3plus_resnet50_beta", classes, output_stride, in_channels)
 
 
 def deeplabv3plus_resnet101_beta(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3Plus:
     """The ResNet of the DeepLabv3+ paper (Tables 1 to 3)."""
-    return _build_preset(
-        "deeplabv3plus_resnet101_beta", classes=classes, output_stride=output_stride, in_channels=in_channels
-    )
+    return _built("deeplabv3plus_resnet101_beta", classes, output_stride, in_channels)
 
 
 def deeplabv3plus_xception41(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3Plus:
     """Xception-41 with separable ASPP and decoder."""
-    return _build_preset(
-        "deeplabv3plus_xception41", classes=classes, output_stride=output_stride, in_channels=in_channels
-    )
+    return _built("deeplabv3plus_xception41", classes, output_stride, in_channels)
 
 
 def deeplabv3plus_xception65(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3Plus:
     """Xception-65 with separable ASPP and decoder (DeepLabv3+, Table 5: the rows with SC)."""
-    return _build_preset(
-        "deeplabv3plus_xception65", classes=classes, output_stride=output_stride, in_channels=in_channels
-    )
+    return _built("deeplabv3plus_xception65", classes, output_stride, in_channels)
 
 
 def deeplabv3plus_xception71(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3Plus:
     """Xception-71 with separable ASPP and decoder (DeepLabv3+, Table 7)."""
-    return _build_preset(
-        "deeplabv3plus_xception71", classes=classes, output_stride=output_stride, in_channels=in_channels
-    )
+    return _built("deeplabv3plus_xception71", classes, output_stride, in_channels)

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from atrous.data.dataset import DataSet
 from atrous.data.loader import training_batches
+from atrous.model.build import build
 from atrous.model.conventions import Conventions
 from atrous.model.norm import norms, set_norm_momentum
-from atrous.model.presets import build
 from atrous.training.augment import training_transforms
 from atrous.training.average import MovingAverage
 from atrous.training.checkpoint import TrainingState

@@ -21,9 +21,9 @@ from torch import Tensor
 from atrous.errors import InputError
 from atrous.files import atomic_path
 from atrous.labels import LabelSpace
+from atrous.model.build import build
 from atrous.model.config import ModelConfig
 from atrous.model.deeplab import DeepLab
-from atrous.model.presets import build
 from atrous.plain import from_plain, to_plain
 
 FORMAT = 1

@@ -18,10 +18,10 @@ from atrous.model.aspp import ASPP, ImagePooling
 from atrous.model.atrous import AtrousConv
 from atrous.model.backbones.features import Backbone
 from atrous.model.backbones.mobilenet_v2 import STAGES, STEM_CHANNELS, InvertedResidual, MobileNetV2, scaled_channels
+from atrous.model.build import build, build_backbone
 from atrous.model.config import ASPPConfig, MobileNetV2Config, ModelConfig
 from atrous.model.conventions import TENSORFLOW, Conventions
 from atrous.model.deeplab import DeepLab, DeepLabV3
-from atrous.model.presets import build, build_backbone
 from atrous.weights.folded_convolution import Activation, FoldedConvolution, fill_layer
 from atrous.weights.tflite import TFLiteNetwork
 

@@ -1,0 +1,104 @@
+"""From configuration to network: the only place that knows which class each part of a configuration means."""
+
+from torch import nn
+
+from atrous.model.aspp import ASPP
+from atrous.model.backbones.features import Backbone
+from atrous.model.backbones.mobilenet_v2 import MobileNetV2
+from atrous.model.backbones.resnet import ResNet
+from atrous.model.backbones.resnet_stem import BetaStem, plain_stem
+from atrous.model.backbones.xception import Xception
+from atrous.model.config import (
+    ASPPConfig,
+    DecoderConfig,
+    MobileNetV2Config,
+    ModelConfig,
+    ResNetConfig,
+    XceptionConfig,
+)
+from atrous.model.decoder import Decoder
+from atrous.model.deeplab import DeepLab, DeepLabV3, DeepLabV3Cascade, DeepLabV3Plus
+from atrous.model.preprocess import Preprocess
+
+
+def build_backbone(config: ModelConfig) -> Backbone:
+    """The backbone alone."""
+    conventions, output_stride, in_channels = config.conventions, config.output_stride, config.in_channels
+    match config.backbone:
+        case MobileNetV2Config(depth_multiplier=depth_multiplier, channel_divisor=divisor):
+            return MobileNetV2(
+                in_channels=in_channels,
+                depth_multiplier=depth_multiplier,
+                channel_divisor=divisor,
+                output_stride=output_stride,
+                conventions=conventions,
+            )
+        case ResNetConfig(depth=depth, multi_grid=multi_grid, stem=kind, added_blocks=added_blocks):
+            stem = (BetaStem if kind == "beta" else plain_stem)(in_channels, conventions=conventions)
+            return ResNet(
+                stem,
+                depth=depth,
+                multi_grid=multi_grid,
+                added_blocks=added_blocks,
+                output_stride=output_stride,
+                conventions=conventions,
+            )
+        case XceptionConfig(depth=depth):
+            return Xception(in_channels=in_channels, depth=depth, output_stride=output_stride, conventions=conventions)
+
+
+def build(config: ModelConfig) -> DeepLab:
+    """A model with fresh weights.
+
+    Raises:
+        InputError: If the configuration contradicts itself.
+    """
+    preprocess = Preprocess(config.conventions, in_channels=config.in_channels)
+    backbone = build_backbone(config)
+    if config.aspp is None:
+        model = DeepLabV3Cascade(config, preprocess, backbone)
+    else:
+        aspp = _build_aspp(config, config.aspp, backbone)
+        if config.decoder is None:
+            model = DeepLabV3(config, preprocess, backbone, aspp)
+        else:
+            decoder = _build_decoder(config, config.decoder, backbone, aspp)
+            model = DeepLabV3Plus(config, preprocess, backbone, aspp, decoder)
+    if not model.classifier.weight.is_meta:  # there is nothing to fill, and torch takes seconds to find that out
+        _initialize(model)
+    return model
+
+
+def _build_aspp(config: ModelConfig, head: ASPPConfig, backbone: Backbone) -> ASPP:
+    return ASPP(
+        backbone.high_channels,
+        rates=head.rates,
+        channels=head.aspp_channels,
+        image_pooling=head.image_pooling,
+        separable=head.separable,
+        projection=head.projection,
+        dropout=head.dropout,
+        output_stride=config.output_stride,
+        epsilon=config.conventions.head_epsilon,
+    )
+
+
+def _build_decoder(config: ModelConfig, decoder: DecoderConfig, backbone: Backbone, aspp: ASPP) -> Decoder:
+    return Decoder(
+        backbone.low_channels,
+        aspp.out_channels,
+        low_level_channels=decoder.low_level_channels,
+        refinement=decoder.refinement,
+        align_corners=config.conventions.align_corners,
+        epsilon=config.conventions.head_epsilon,
+    )
+
+
+def _initialize(model: DeepLab) -> None:
+    """He initialisation, which batch norm makes equivalent to the official code's; the logits exactly as there."""
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    nn.init.trunc_normal_(model.classifier.weight, std=0.01, a=-0.02, b=0.02)
