@@ -10,6 +10,7 @@ from PIL import Image
 
 from atrous.data.ade20k import ADE20K
 from atrous.data.cityscapes import CITYSCAPES
+from atrous.data.coco_voc import CLASSES
 from atrous.data.dataset import open_data
 from atrous.data.schema import Schema, write_schema
 from atrous.errors import InputError
@@ -20,6 +21,7 @@ from fakes.published import (
     assert_labels,
     fake_ade20k,
     fake_cityscapes,
+    fake_coco,
     fake_sbd,
     fake_voc,
 )
@@ -182,6 +184,49 @@ def test_ade20k_tables():
     colors = hashlib.sha256(bytes(value for color in ADE20K.palette for value in color)).hexdigest()
     assert names == "ffd47f2fcbad6c484a3e320702ff1278dae14e78d443d81987142210b70c5032"
     assert colors == "ce475c9151035eff51f4cf27fd7d906959b1480f6d15b9423ae2417c1b23a0ed"
+
+
+@pytest.mark.parametrize("inside", [".", "images"])
+def test_coco_with_the_classes_of_voc(tmp_path, inside):
+    truth = fake_coco(tmp_path)
+    for split in ("train", "val"):
+        (tmp_path / inside).mkdir(exist_ok=True)
+        (tmp_path / f"{split}2017").rename(tmp_path / inside / f"{split}2017")
+        data = open_data(tmp_path, split=split)
+        assert_labels(data, truth[split])
+    assert data.labels == PASCAL_VOC
+    assert data.describe()["split_rule"] == "instances_val2017.json, over 1000 pixels of VOC's classes"
+
+
+def test_every_class_of_voc_has_its_category_in_coco():
+    """The names of COCO's 80 categories that VOC knows, in COCO's order, and VOC's ids of them."""
+    known = (
+        "person 15, bicycle 2, car 7, motorcycle 14, airplane 1, bus 6, train 19, boat 4, bird 3, cat 8, dog 12, "
+        "horse 13, sheep 17, cow 10, bottle 5, chair 9, couch 18, potted plant 16, dining table 11, tv 20"
+    )
+    table = {name: int(label) for name, _, label in (entry.rpartition(" ") for entry in known.split(", "))}
+    assert {name: PASCAL_VOC.names.index(voc) for name, voc in CLASSES.items()} == table
+    assert sorted(table.values()) == list(range(1, 21))
+
+
+def test_coco_with_classes_of_ones_own(tmp_path):
+    truth = fake_coco(tmp_path)["train"]
+    names = ("background", "pizza", "person", "dog", "tv", "couch", "airplane")
+    write_schema(tmp_path / "schema.toml", Schema(LabelSpace(names)))
+    data = open_data(tmp_path, split="train")
+    assert list(data.names) == ["000000000009", "000000000025", "000000000030"]
+    first = data[0].labels
+    np.testing.assert_array_equal(first == 3, (truth["000000000009"] == 12) & (first != 1))
+    assert (first[30:35, :50] == 1).all()  # pizza: 500 pixels, smaller than the dog
+
+
+def test_coco_without_enough_of_voc(tmp_path):
+    fake_coco(tmp_path)
+    path = tmp_path / "annotations/instances_train2017.json"
+    path.write_text(path.read_text().replace('"area": 1', '"area": 0.1'))
+    refused(tmp_path, "no image with over 1000 pixels")
+    path.write_text(path.read_text().replace('"area": 0.1', '"area": -1'))
+    refused(tmp_path, "instances_train2017.json: area: expected a number of pixels")
 
 
 def test_incomplete_layouts(tmp_path):

@@ -3,6 +3,7 @@
 Each writes noise and returns the class ids that a reader must find, by the name of the sample; 255 is ignored.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -116,6 +117,59 @@ def fake_ade20k(folder: Path, *, size: tuple[int, int] = (12, 16), seed: int = 0
             save(Image.fromarray(labels + np.uint8(1)), root / f"annotations/{part}/{name}.png")  # 255 + 1 is 0
             save(noise(generator, size), root / f"images/{part}/{name}.jpg")
     return truth
+
+
+COCO_CATEGORIES = {"person": 1, "airplane": 5, "dog": 18, "pizza": 59, "couch": 63, "tv": 72}
+COCO_SHAPES = (
+    (9, "dog", (2, 1, 32, 35)),  # 1020 pixels
+    (9, "pizza", (0, 30, 50, 40)),  # background, and does not hide the dog
+    (9, "tv", (10, 10, 15, 20)),  # smaller, so it lies on the dog
+    (9, "person", (1, 36, 49, 39)),  # a crowd
+    (25, "couch", (0, 0, 25, 40)),  # 1000 pixels: not more
+    (25, "pizza", (0, 0, 50, 40)),
+    (30, "couch", (0, 0, 25, 40)),
+    (30, "airplane", (40, 0, 41, 1)),  # 1001
+)
+COCO_SIZE = (40, 50)
+
+
+def fake_coco(folder: Path, *, seed: int = 0) -> dict[str, Truth]:
+    """COCO 2017 with rectangles: class ids by split of the images that are kept."""
+    generator, truth = np.random.default_rng(seed), {}
+    for split in ("train", "val"):
+        names = {number: f"{number:012}" for number in (9, 25, 30)}
+        for name in names.values():
+            save(noise(generator, COCO_SIZE), folder / f"{split}2017/{name}.jpg")
+        size = {"height": COCO_SIZE[0], "width": COCO_SIZE[1]}
+        content = {
+            "images": [{"id": number, "file_name": f"{name}.jpg", **size} for number, name in names.items()],
+            "annotations": [_coco_annotation(number, *shape) for number, shape in enumerate(COCO_SHAPES)],
+            "categories": [{"id": number, "name": name} for name, number in COCO_CATEGORIES.items()],
+        }
+        path = folder / f"annotations/instances_{split}2017.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(content))
+        truth[split] = {names[9]: np.zeros(COCO_SIZE, np.uint8), names[30]: np.zeros(COCO_SIZE, np.uint8)}
+        first, third = truth[split].values()
+        first[36:39, 1:49] = 255
+        first[1:35, 2:32] = 12  # dog in VOC
+        first[10:20, 10:15] = 20  # tvmonitor
+        third[:, :25] = 18  # sofa
+        third[0, 40] = 1  # aeroplane
+    return truth
+
+
+def _coco_annotation(number: int, image: int, name: str, box: tuple[int, int, int, int]) -> dict:
+    left, top, right, bottom = box
+    inside = np.zeros(COCO_SIZE, bool)
+    inside[top:bottom, left:right] = True
+    runs = np.diff([0, *np.flatnonzero(np.diff(inside.T.ravel())) + 1, inside.size]).tolist()
+    crowd = name == "person"
+    polygon = [left, top, right, top, right, bottom, left, bottom]
+    return {
+        "id": number, "image_id": image, "category_id": COCO_CATEGORIES[name], "iscrowd": int(crowd),
+        "area": float(inside.sum()), "segmentation": {"counts": runs, "size": COCO_SIZE} if crowd else [polygon],
+    }  # fmt: skip
 
 
 def assert_labels(data, truth: Mapping[str, np.ndarray]) -> None:

@@ -66,7 +66,8 @@ def _check_known(packed: Int64[np.ndarray, "h w"], known: Bool[np.ndarray, "..."
     if not len(strays):
         return
     order = np.argsort(-counts, kind="stable")[:_SHOWN]
-    shown = ", ".join(f'"#{strays[i]:06x}" ({counts[i]} pixel{"s" * (counts[i] != 1)})' for i in order)
+    first = zip(strays[order].tolist(), counts[order].tolist(), strict=True)
+    shown = ", ".join(f'"#{color:06x}" ({count} pixel{"s" * (count != 1)})' for color, count in first)
     rest = len(strays) - len(order)
     more = f" and {rest} more" if rest else ""
     raise InputError(

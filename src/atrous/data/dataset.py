@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 from atrous.data.ade20k import is_ade20k, open_ade20k
 from atrous.data.camvid import is_camvid, open_camvid
 from atrous.data.cityscapes import is_cityscapes, open_cityscapes
+from atrous.data.coco_voc import is_coco, open_coco
 from atrous.data.folder import is_plain_folder, open_folder
 from atrous.data.sample import Sample
 from atrous.data.schema import SCHEMA_FILE, read_schema
@@ -18,6 +19,7 @@ LAYOUTS = {
     "CamVid": (is_camvid, open_camvid),
     "Cityscapes": (is_cityscapes, open_cityscapes),
     "PASCAL VOC": (is_voc, open_voc),
+    "COCO 2017": (is_coco, open_coco),
     "ADE20K": (is_ade20k, open_ade20k),
     "images/ and masks/": (is_plain_folder, open_folder),
 }
