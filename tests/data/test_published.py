@@ -1,6 +1,7 @@
 """PASCAL VOC, trainaug, Cityscapes and ADE20K: every pixel of tiny ones in their true layouts, and their tables."""
 
 import hashlib
+import json
 import shutil
 
 import numpy as np
@@ -223,10 +224,12 @@ def test_coco_with_classes_of_ones_own(tmp_path):
 def test_coco_without_enough_of_voc(tmp_path):
     fake_coco(tmp_path)
     path = tmp_path / "annotations/instances_train2017.json"
-    path.write_text(path.read_text().replace('"area": 1', '"area": 0.1'))
-    refused(tmp_path, "no image with over 1000 pixels")
-    path.write_text(path.read_text().replace('"area": 0.1', '"area": -1'))
-    refused(tmp_path, "instances_train2017.json: area: expected a number of pixels")
+    content = json.loads(path.read_text())
+    for area, part in ((333.4, "no image with over 1000 pixels"), (-1, "area: expected a number of pixels")):
+        for annotation in content["annotations"]:
+            annotation["area"] = area
+        path.write_text(json.dumps(content))
+        refused(tmp_path, "instances_train2017.json", part)
 
 
 def test_incomplete_layouts(tmp_path):
