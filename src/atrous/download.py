@@ -101,12 +101,12 @@ def _receive(url: str, partial: Path, *, size: int | None, progress: Progress | 
             elif there and not response.headers.get("Content-Range", "").startswith(f"bytes {there}-"):
                 file.truncate(0)
                 raise _NotServed("another range than asked for")
-            size = size or there + int(response.headers.get("Content-Length", 0))
-            while there < size and (chunk := response.read1(min(_CHUNK, size - there))):
+            whole = size or there + int(response.headers.get("Content-Length", 0))
+            while there < whole and (chunk := response.read1(min(_CHUNK, whole - there))):
                 file.write(chunk)
                 there += len(chunk)
                 if progress is not None:
-                    progress(there, size)
+                    progress(there, whole)
     except HTTPError as error:
         if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:  # the file there is not longer than ours
             if size is None:
@@ -119,8 +119,8 @@ def _receive(url: str, partial: Path, *, size: int | None, progress: Progress | 
         raise _NotServed(f"stalled for {timeout:g} s") from error
     except (http.client.HTTPException, ConnectionError, ssl.SSLError) as error:
         raise _NotServed(f"connection broken ({type(error).__name__})") from error
-    if there < size:
-        raise _NotServed(f"ended after {there} of {size} bytes")
+    if there < whole:
+        raise _NotServed(f"ended after {there} of {whole} bytes")
 
 
 def _fits(path: Path, remote: Remote) -> bool:

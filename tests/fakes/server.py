@@ -64,7 +64,9 @@ def serving(files: Mapping[str, bytes]) -> Iterator[Server]:
     with Server(files) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield server
-        server.stalling.set()
-        server.shutdown()
-        thread.join()
+        try:
+            yield server
+        finally:
+            server.stalling.set()
+            server.shutdown()
+            thread.join()
