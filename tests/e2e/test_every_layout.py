@@ -4,12 +4,14 @@ import json
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from atrous.cli.main import main
 from atrous.data.dataset import open_data
 from fakes.camvid import fake_camvid
 from fakes.folder import fake_folder
+from fakes.geotiff import GEO, write_tiff
 from fakes.own_labels import FORMATS
 from fakes.published import fake_ade20k, fake_cityscapes, fake_coco, fake_sbd, fake_voc
 
@@ -32,7 +34,7 @@ LAYOUTS = PUBLISHED | {f"own {name}": (fake, "train", "val") for name, fake in F
 SETTINGS = (
     "--recipe scenes --device cpu --validate-every 2 --norm-momentum 1 --warmup 0 --batch-size 2 --crop 17 17 "
     "--depth-multiplier 0.1 --aspp-channels 8 --workers 0 --iterations 2"
-).split()
+)
 
 
 @pytest.mark.slow
@@ -41,7 +43,7 @@ def test_a_layout_lives_its_whole_life(tmp_path, name):
     fake, split, val = LAYOUTS[name]
     data, out = tmp_path / "data", tmp_path / "run"
     fake(data)
-    command = ["train", str(data), "--out", str(out), "--split", split, "--val-split", val, *SETTINGS]
+    command = ["train", str(data), "--out", str(out), "--split", split, "--val-split", val, *SETTINGS.split()]
     assert main(command) == 0
     assert main(command) == 0  # finds itself done
     weights, report = str(out / "last.safetensors"), tmp_path / "report.json"
@@ -59,3 +61,28 @@ def test_a_layout_lives_its_whole_life(tmp_path, name):
     with Image.open(tmp_path / "out" / f"{picture.stem}.png") as predicted:
         assert predicted.size == labels[0].shape[::-1]
         assert np.array(predicted).max() < len(truth.labels)
+
+
+def told(capsys):
+    return capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_five_bands_with_a_place_on_earth(tmp_path, capsys):
+    data, out, generator = fake_folder(tmp_path / "data"), tmp_path / "run", np.random.default_rng(0)
+    for path in sorted((data / "images").iterdir()):
+        bands = generator.integers(0, 256, (12, 16, 5), dtype=np.uint8)
+        write_tiff(path.with_suffix(".tif"), bands, geo=True)
+        path.unlink()
+    command = ["train", str(data), "--out", str(out), *SETTINGS.split(), "--jitter", "0"]
+    assert main(command) == 2
+    assert (
+        "has 5 channels but the model takes 3; convert the images, or pass --in-channels 5" in capsys.readouterr().err
+    )
+    assert main([*command, "--in-channels", "5"]) == 0
+    weights, pictures = str(out / "last.safetensors"), str(data / "images")
+    assert main(["evaluate", weights, "--data", str(data), "--html", str(tmp_path / "a.html"), "--device", "cpu"]) == 0
+    assert main(["predict", weights, pictures, "--out", str(tmp_path / "out"), "--device", "cpu"]) == 0
+    with tifffile.TiffFile(tmp_path / "out/photo1_labels.tif") as file, Image.open(tmp_path / "out/photo1.png") as png:
+        np.testing.assert_array_equal(file.pages[0].asarray(), np.array(png))
+        assert {tag: file.pages[0].tags[tag].value for tag in GEO} == GEO

@@ -23,9 +23,9 @@ SOME_FAILED = 1
 class Options:
     """Label maps (indexed PNG) and overlays with a legend (JPEG) of pictures.
 
-    DIR/NAME.png and DIR/NAME_overlay.jpg are written for each picture; what was there is replaced. Pictures of the same
-    name keep their folders below DIR. A picture that cannot be read is reported, the rest goes on, and the exit status
-    is 1.
+    DIR/NAME.png and DIR/NAME_overlay.jpg are written for each picture; what was there is replaced. A GeoTIFF also gives
+    DIR/NAME_labels.tif, which lies where it does. Pictures of the same name keep their folders below DIR. A picture
+    that cannot be read is reported, the rest goes on, and the exit status is 1.
 
     Example: atrous predict runs/street/best.safetensors photos/ 'more/*.jpg' --out labels
     """

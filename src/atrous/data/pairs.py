@@ -9,9 +9,10 @@ import numpy as np
 from jaxtyping import Integer
 
 from atrous.data.color_masks import color_ids
-from atrous.data.images import read_image, read_mask
+from atrous.data.images import read_mask
 from atrous.data.sample import Sample
 from atrous.data.schema import Schema, apply_schema
+from atrous.data.tiff import read_picture
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
 
@@ -98,7 +99,7 @@ class PairedFiles:
     def __getitem__(self, index: int) -> Sample:
         """Read one sample; raises InputError where a file is unreadable, a value stray, or the sizes differ."""
         pair = self.pairs[index]
-        image, labels = read_image(pair.image), self.read(pair, self.schema)
+        image, labels = read_picture(pair.image), self.read(pair, self.schema)
         if labels.shape != image.shape[:2]:
             raise InputError(
                 f"{pair.mask} is {_size(labels.shape)} but {pair.image} is {_size(image.shape)} "

@@ -12,7 +12,7 @@ class Sample:
 
     Attributes:
         name: Path below the data set's image folder, without suffix; names messages and output files.
-        image: RGB, 0..255.
+        image: RGB, or all bands of a TIFF, 0..255.
         labels: Class ids and the ignore value of the data set's label space; None where nothing is labelled.
     """
 

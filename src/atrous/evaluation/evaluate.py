@@ -12,6 +12,7 @@ from atrous.evaluation.report import Example, Report
 from atrous.inference.ahead import ahead
 from atrous.inference.predictor import Predictor
 from atrous.labels import LabelSpace
+from atrous.report.pictures import visible
 
 Progress = Callable[[int, int], None]
 """Called with (images done, images in all)."""
@@ -74,4 +75,4 @@ def _example(predictor: Predictor, sample: Sample, *, space: LabelSpace) -> Exam
     labels = predictor(sample.image).labels
     counted = sample.labels != space.ignore
     wrong = float((labels != sample.labels)[counted].mean()) if counted.any() else 0.0
-    return Example(name=sample.name, image=sample.image, truth=sample.labels, labels=labels, wrong=wrong)
+    return Example(name=sample.name, image=visible(sample.image), truth=sample.labels, labels=labels, wrong=wrong)

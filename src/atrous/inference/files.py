@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from atrous.data.images import read_image
+from atrous.data.tiff import geo_reference, read_picture, write_geo_labels
 from atrous.errors import InputError
 from atrous.files import atomic_path
 from atrous.inference.ahead import ahead
 from atrous.inference.predictor import Predictor
 from atrous.inference.result import Result
+from atrous.report.label_png import label_palette
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,11 @@ class Job:
     source: Path
     labels: Path
     overlay: Path | None
+
+    @property
+    def geo_labels(self) -> Path:
+        """Where its label map goes once more, as GeoTIFF, if the picture has a geo-reference."""
+        return self.labels.with_name(f"{self.labels.stem}_labels.tif")
 
 
 @dataclass(frozen=True)
@@ -81,15 +87,16 @@ def predict_files(predictor: Predictor, jobs: Iterable[Job]) -> Iterator[Outcome
     Raises:
         InputError: If an output cannot be written: then no other can either.
     """
-    pictures = ahead(lambda job: read_image(job.source), jobs)
+    pictures = ahead(lambda job: read_picture(job.source), jobs)
     answers = ((job, _answer(predictor, job, picture)) for job, picture in pictures)
     for (job, answer), written in ahead(_write, answers):
         written.result()
         yield Outcome(job, problem=str(answer) if isinstance(answer, InputError) else None)
 
 
-def _answer(predictor: Predictor, job: Job, picture: Future[UInt8[np.ndarray, "h w 3"]]) -> Result | InputError:
+def _answer(predictor: Predictor, job: Job, picture: Future[UInt8[np.ndarray, "h w c"]]) -> Result | InputError:
     try:
+        geo_reference(job.source)  # one that cannot be kept is a problem of this picture, not of the output folder
         return predictor(picture.result())
     except InputError as error:
         return error
@@ -102,6 +109,8 @@ def _write(item: tuple[Job, Result | InputError]) -> None:
     if isinstance(answer, InputError):
         return
     answer.save(job.labels)
+    if reference := geo_reference(job.source):
+        write_geo_labels(job.geo_labels, answer.labels, palette=label_palette(answer.space), reference=reference)
     if job.overlay is not None:
         with atomic_path(job.overlay) as temporary:
             answer.overlay().save(temporary, quality=90)
@@ -110,7 +119,7 @@ def _write(item: tuple[Job, Result | InputError]) -> None:
 def _check_not_replaced(pictures: Iterable[Path], jobs: Iterable[Job]) -> None:
     taken = {_place(picture) for picture in pictures}
     for job in jobs:
-        for path in (job.labels, job.overlay):
+        for path in (job.labels, job.overlay, job.geo_labels):
             if path is not None and _place(path) in taken:
                 raise InputError(f"{path} is one of the pictures and would be replaced; choose another output folder")
 

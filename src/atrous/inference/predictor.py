@@ -10,7 +10,8 @@ from jaxtyping import Float32, Integer, UInt8
 from PIL import Image
 from torch import Tensor
 
-from atrous.data.images import read_image, rgb_array
+from atrous.data.images import rgb_array
+from atrous.data.tiff import read_picture
 from atrous.errors import InputError
 from atrous.inference.multiscale import probability_bands
 from atrous.inference.result import Result
@@ -126,7 +127,7 @@ class Predictor:
             case Image.Image():
                 image = rgb_array(picture)
             case _:
-                image = read_image(Path(picture))
+                image = read_picture(Path(picture))
         channels = self._model.config.in_channels
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != channels or not image.size:
             raise InputError(

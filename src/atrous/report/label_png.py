@@ -27,15 +27,23 @@ def write_label_png(path: Path, labels: Integer[np.ndarray, "h w"], space: Label
         InputError: If a value is neither a class id nor the ignore value, or the file cannot be written.
     """
     label_index(labels, space, where=str(path))
-    if len(space) > 255 or labels.max() > 255:
+    palette = label_palette(space)
+    if palette is None or labels.max() > 255:
         picture = Image.fromarray(labels.astype(np.uint16))
     else:
-        # All 256 entries: with fewer, the encoder packs several pixels into a byte, which some readers get wrong.
-        palette = np.zeros((256, 3), np.uint8)
-        palette[: len(space)] = space.palette
-        if space.ignore <= 255:
-            palette[space.ignore] = ignore_color(space)
         picture = Image.fromarray(labels.astype(np.uint8))
-        picture.putpalette(palette.tobytes())
+        picture.putpalette(palette)
     with atomic_path(path) as temporary:
         picture.save(temporary, format="PNG")
+
+
+def label_palette(space: LabelSpace) -> bytes | None:
+    """RGB of all 256 values of an indexed picture; None for more classes than it can have."""
+    if len(space) > 255:
+        return None
+    # All 256 entries: with fewer, the encoder packs several pixels into a byte, which some readers get wrong.
+    palette = np.zeros((256, 3), np.uint8)
+    palette[: len(space)] = space.palette
+    if space.ignore <= 255:
+        palette[space.ignore] = ignore_color(space)
+    return palette.tobytes()

@@ -75,6 +75,11 @@ def overlay(
     return np.where((labels == space.ignore)[..., None], image, blend)
 
 
+def visible(image: UInt8[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "h w 3"]:
+    """An image of any number of bands as RGB: its first three, or its first one as grey."""
+    return image[..., :3] if image.shape[2] >= 3 else np.repeat(image[..., :1], 3, axis=2)
+
+
 def error_map(
     labels: Integer[np.ndarray, "h w"], truth: Integer[np.ndarray, "h w"], space: LabelSpace
 ) -> UInt8[np.ndarray, "h w 3"]:

@@ -1,0 +1,119 @@
+"""TIFF files beyond what a viewer shows: any number of bands, and where on earth the pixels lie.
+
+The tags are read by Pillow, which parses the directory of a file even where it cannot decode it. The pixels of many
+bands are read by tifffile (extra `geo`), pure Python, with imagecodecs for what is compressed.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+from atrous.data.images import MAX_PIXELS, read_image
+from atrous.errors import InputError
+from atrous.extras import require
+from atrous.files import atomic_path
+
+_WIDTH, _HEIGHT, _PHOTOMETRIC, _ORIENTATION, _SAMPLES, _EXTRA = 256, 257, 262, 274, 277, 338
+_GREYS, _RGB = (0, 1), 2
+_ALPHA = (1, 2)
+_GEO_TAGS = {33550: 12, 33922: 12, 34264: 12, 34735: 3, 34736: 12, 34737: 2}
+"""ModelPixelScale, ModelTiepoint, ModelTransformation, GeoKeyDirectory, GeoDoubleParams, GeoAsciiParams: types."""
+
+
+def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray, "h w c"]:
+    """Any picture as 8-bit RGB, or all bands of a TIFF that is more than a picture.
+
+    More than a picture is grey or RGB with further bands that are not transparency. Bands of 16 bits are divided by
+    257, as `read_image` does with greys. Of a stack the first image is read.
+
+    Args:
+        path: The file.
+        max_pixels: Refuse pictures of more pixels before decoding them.
+
+    Raises:
+        InputError: As `read_image`, and if bands are of other types than 8- or 16-bit integers or tifffile is missing.
+    """
+    tags = _tags(path)
+    if not _is_multiband(tags):
+        return read_image(path, max_pixels=max_pixels)
+    reader = require("tifffile", extra="geo", purpose=f"reading the bands of {path}")
+    width, height, bands = (int(tags.get(tag, 1)) for tag in (_WIDTH, _HEIGHT, _SAMPLES))
+    if width * height * bands > 3 * max_pixels:
+        raise InputError(f"{path} has {width} x {height} pixels of {bands} bands; cut it into tiles or raise the limit")
+    try:
+        with reader.TiffFile(path) as file:
+            page = file.pages[0]
+            values = np.asarray(page.asarray())
+            values = np.moveaxis(values, page.axes.index("S"), -1)
+    except Exception as error:  # damaged files make decoders raise nearly anything
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"cannot read {path}: {reason}; the file may be damaged, replace it") from error
+    if values.ndim != 3 or values.dtype not in (np.uint8, np.uint16):
+        raise InputError(f"{path} holds bands of {values.dtype}; save them with 8 or 16 bits (uint8, uint16)")
+    if values.dtype == np.uint16:
+        values = (values.astype(np.uint32) + 128) // 257
+    return np.ascontiguousarray(values, np.uint8)
+
+
+def geo_reference(path: Path) -> Mapping[int, Any]:
+    """The tags that say where on earth a picture lies; empty where it does not.
+
+    Raises:
+        InputError: If the picture is to be turned before it is shown: then its reference is not that of its rows.
+    """
+    tags = _tags(path)
+    found = {tag: tags[tag] for tag in _GEO_TAGS if tag in tags}
+    if found and tags.get(_ORIENTATION, 1) != 1:
+        raise InputError(f"{path} has both an orientation and a geo-reference; save it upright")
+    return found
+
+
+def write_geo_labels(path: Path, labels: np.ndarray, *, palette: bytes | None, reference: Mapping[int, Any]) -> None:
+    """Write a label map as GeoTIFF.
+
+    Args:
+        path: The file, replaced as a whole or not at all.
+        labels: Class ids `[h, w]`, 0..65535.
+        palette: RGB of every value, for maps of up to 256 values.
+        reference: What `geo_reference` gave.
+
+    Raises:
+        InputError: If the file cannot be written.
+    """
+    tags = ImageFileDirectory_v2()
+    for tag, value in reference.items():
+        tags.tagtype[tag] = _GEO_TAGS[tag]
+        tags[tag] = value
+    picture = Image.fromarray(labels.astype(np.uint16 if palette is None else np.uint8))
+    if palette is not None:
+        picture.putpalette(palette)
+    with atomic_path(path) as temporary:
+        picture.save(temporary, format="TIFF", tiffinfo=tags, compression="tiff_adobe_deflate")
+
+
+def _is_multiband(tags: Mapping[int, Any]) -> bool:
+    samples, extra = int(tags.get(_SAMPLES, 1)), tuple(tags.get(_EXTRA, ()))
+    colors = {**dict.fromkeys(_GREYS, 1), _RGB: 3}.get(tags.get(_PHOTOMETRIC, _RGB))
+    if colors is None:  # a palette, inks, YCbCr ...: a picture
+        return False
+    return samples > colors and not (samples == colors + 1 and extra and extra[0] in _ALPHA)
+
+
+def _tags(path: Path) -> Mapping[int, Any]:
+    """The first directory of a TIFF; empty for other files, and for those that `read_image` is to complain about."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(8)
+            if header[:4] not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+                return {}
+            directory = ImageFileDirectory_v2(header if header[2:4] in (b"*\0", b"\0*") else header + file.read(8))
+            file.seek(directory.next)
+            directory.load(file)
+            return dict(directory)
+    except Exception:  # whatever a damaged directory raises, reading the picture will say it
+        return {}
