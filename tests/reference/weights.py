@@ -46,3 +46,8 @@ def drawn(name: str, shape: Sequence[int]) -> torch.Tensor:
     if len(shape) == 4 and name.endswith("weight"):
         return values * (12 / np.prod(shape[1:])) ** 0.5
     return values + 1 if name.endswith((".weight", ".running_var")) else values
+
+
+def mixed(features: torch.Tensor, *, count: int) -> torch.Tensor:
+    """[b, count, h, w]: few maps in which every channel has its part."""
+    return torch.einsum("kc,bchw->bkhw", drawn("mixture", (count, features.shape[1])), features)

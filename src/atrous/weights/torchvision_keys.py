@@ -13,7 +13,7 @@ from atrous.model.backbones.resnet import BLOCK_UNITS
 AUXILIARY = "aux_classifier."
 """A second classifier on block3, which only its training uses: left out here."""
 
-BRANCHES = 5
+PROJECTION, BRANCHES = "aspp.projection.0.conv.weight", 5
 
 LAYERS = {
     "backbone.conv1": "backbone.stem.conv",
@@ -86,8 +86,8 @@ def from_torchvision(
         name = our_key(key, depth=depth)
         if name is None:
             skipped.append(key)
+        elif name == PROJECTION:
+            ours[name] = torch.roll(tensor, tensor.shape[1] // BRANCHES, dims=1)
         else:
             ours[name] = tensor
-    projection = ours["aspp.projection.0.conv.weight"]
-    ours["aspp.projection.0.conv.weight"] = torch.roll(projection, projection.shape[1] // BRANCHES, dims=1)
     return ours, tuple(skipped)
