@@ -3,9 +3,9 @@
     pip install --no-deps --target peers torchvision==0.28.0 timm==1.0.31
     PYTHONPATH=peers:tests python scripts/reference_tensors.py ../shared/tools/torchvision_shim.py
 
-Both networks get weights and an image that are drawn from the tensors' names (`drawn`) and run in float64. So a test can
-draw the same, and only results are stored, in tests/reference/ as float32, beside the names and shapes of all tensors.
-The shim declares what torchvision's compiled operators would register, so that it imports beside a CPU build of torch.
+Both networks get weights and an image that are drawn from names (`drawn`) and run in float64. A test draws the
+same; only results are stored, in tests/reference/ as float32, beside the names and shapes of all tensors. The shim
+declares what torchvision's compiled operators would register, so that it imports beside a CPU build of torch.
 """
 
 import json

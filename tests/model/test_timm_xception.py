@@ -56,7 +56,11 @@ def test_equal_features_at_odd_and_even_sizes(depth, output_strides):
         backbone.plan(output_stride=output_stride)
         with torch.no_grad():
             low, middle, high = backbone(2 * drawn("image", (1, 3, *size)))
-        found = {"low": mixed(low.relu(), count=2), "middle": mixed(middle.relu(), count=2), "high": mixed(high, count=16)}
+        found = {
+            "low": mixed(low.relu(), count=2),
+            "middle": mixed(middle.relu(), count=2),
+            "high": mixed(high, count=16),
+        }
         for name, features in found.items():
             with safe_open(STORED, "pt") as stored:
                 expected = stored.get_tensor(f"xception{depth}/{output_stride}/{size[0]}x{size[1]}/{name}").double()

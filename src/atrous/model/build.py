@@ -89,9 +89,7 @@ def _with_decoder(
 ) -> DeepLabV3Plus | DeepLabV3PlusTwoTaps:
     conventions = config.conventions
     stage = partial(Decoder, align_corners=conventions.align_corners, epsilon=conventions.head_epsilon)
-    low = partial(
-        stage, backbone.low_channels, low_level_channels=head.low_level_channels, refinement=head.refinement
-    )
+    low = partial(stage, backbone.low_channels, low_level_channels=head.low_level_channels, refinement=head.refinement)
     if head.middle_level_channels is None:
         return DeepLabV3Plus(config, preprocess, backbone, aspp, low(aspp.out_channels))
     middle = stage(

@@ -23,7 +23,7 @@ Widths = tuple[int, int, int]
 
 
 class EntryFlow(NamedTuple):
-    """(channels, stride) of each unit, and which two of them hold the decoder's taps: those that leave strides 4 and 8."""
+    """(channels, stride) of each unit, and which two hold the taps: those that leave output strides 4 and 8."""
 
     units: tuple[tuple[int, int], ...]
     low_unit: int
