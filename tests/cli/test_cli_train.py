@@ -60,6 +60,7 @@ def test_a_run_says_where_everything_is_and_the_same_command_again_that_it_is_do
     assert re.search(rf"last  {out}/last\.safetensors\nbest  {out}/best\.safetensors \(mIoU 0\.\d+ on val at", told.out)
     assert "5 images to train on, 2 to validate on, 11 classes; 0 of 2 iterations are done" in told.err
     assert sorted(path.name for path in out.iterdir()) == [
+        ".lock",
         "best.safetensors", "config.json", "last.safetensors", "metrics.jsonl", "pictures", "report.html",
         "state.safetensors",
     ]  # fmt: skip

@@ -61,8 +61,9 @@ def main(arguments: Sequence[str]) -> int:
     data, validation = _scenes(options.out / f"scenes-{options.seed}", seed=options.seed)
     run = Run(options.out / "run", settings={"training": config, "data": data.describe()})
     state = fresh_state(config, data=data, device=device)
-    run.resume(state)
-    follow(state, config, data=data, validation=validation, run=run, device=device)
+    with run.locked():
+        run.resume(state)
+        follow(state, config, data=data, validation=validation, run=run, device=device)
     reports = _evaluations(state.result, validation)
     baseline = _color_baseline(data, validation)
     page = _page(reports, baseline, predictor=Predictor(state.result, labels=data.labels), run=run, data=validation)
