@@ -80,6 +80,12 @@ def test_logits_are_the_papers_figure(name, size, output_stride):
     np.testing.assert_allclose(logits, reference_logits(model, images), atol=1e-6)
 
 
+def two_taps(name):
+    config = small_config(name)
+    decoder = replace(config.decoder, middle_level_channels=3, middle_refinement=((3, 6, False), (1, 5, True)))
+    return randomize(build(replace(config, decoder=decoder)))
+
+
 @pytest.mark.parametrize(
     ("name", "output_strides"),
     [
@@ -91,10 +97,7 @@ def test_logits_are_the_papers_figure(name, size, output_stride):
 )
 def test_two_taps_are_joined_one_after_the_other(name, output_strides):
     """DeepLabv3+, Table 2, last row: first the features at output stride 8, refined, then those at 4."""
-    config = small_config(name)
-    decoder = replace(config.decoder, middle_level_channels=3, middle_refinement=((3, 6, False), (1, 5, True)))
-    model = randomize(build(replace(config, decoder=decoder)))
-    images = pixels(1, 3, 50, 35)
+    model, images = two_taps(name), pixels(1, 3, 50, 35)
     for output_stride in output_strides:
         twin = model.replanned(output_stride=output_stride)
         logits = twin.logits(images).detach().numpy()
@@ -284,8 +287,9 @@ def test_training_pads_as_evaluation_does():
     assert torch.equal(model.logits(images), expected)
 
 
-def test_gradient_reaches_every_parameter():
-    model = small("deeplabv3plus_mobilenet_v2").train()
+@pytest.mark.parametrize("build_small", [small, two_taps])
+def test_gradient_reaches_every_parameter(build_small):
+    model = build_small("deeplabv3plus_mobilenet_v2").train()
     images = uniform(2, 3, 33, 33, low=0, high=255)
     target = pixels(2, 33, 33) % 4
     upsample_cross_entropy(model(images), target, **model.upsampling((33, 33))._asdict()).backward()

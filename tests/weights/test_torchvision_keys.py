@@ -23,6 +23,7 @@ def test_names(depth, theirs, ours):
     "name",
     [
         "backbone.layer3.6.conv1.weight",  # a unit that only ResNet-101 has
+        "backbone.layer3.05.conv1.weight",  # would be a second layer3.5
         "backbone.layer5.0.conv1.weight",
         "backbone.layer1.0.conv4.weight",
         "backbone.layer1.0.weight",

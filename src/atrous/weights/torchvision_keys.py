@@ -61,7 +61,7 @@ def our_key(key: str, *, depth: Literal[50, 101]) -> str | None:
 
 def _unit_layer(layer: str, *, depth: int) -> str | None:
     """Theirs are counted block by block, ours from the first to the last."""
-    match = re.fullmatch(r"backbone\.layer([1-4])\.(\d{1,2})\.(.*)", layer)
+    match = re.fullmatch(r"backbone\.layer([1-4])\.(0|[1-9][0-9]?)\.(.*)", layer)
     if match is None or match[3] not in UNIT_LAYERS:
         return None
     block, position = int(match[1]) - 1, int(match[2])
@@ -86,7 +86,7 @@ def from_torchvision(
         name = our_key(key, depth=depth)
         if name is None:
             skipped.append(key)
-        elif name == PROJECTION:
+        elif name == PROJECTION and tensor.ndim == 4:
             ours[name] = torch.roll(tensor, tensor.shape[1] // BRANCHES, dims=1)
         else:
             ours[name] = tensor
