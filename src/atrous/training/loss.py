@@ -7,7 +7,7 @@ from torch import Tensor
 from atrous.data.dataset import DataSet
 from atrous.errors import InputError
 from atrous.model.deeplab import DeepLab
-from atrous.ops.cross_entropy import upsample_cross_entropy
+from atrous.ops.upsample_cross_entropy import upsample_cross_entropy
 from atrous.training.class_weights import balanced_weights, class_counts
 
 
@@ -39,7 +39,7 @@ class SegmentationLoss:
         """Mean loss in nats of coarse logits that `model` gave for images of the labels' size."""
         height, width = labels.shape[-2:]
         return upsample_cross_entropy(
-            logits.float(),
+            logits,
             labels,
             **model.upsampling((height, width))._asdict(),
             ignore=self.ignore,
