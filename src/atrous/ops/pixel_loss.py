@@ -28,10 +28,10 @@ class PixelLoss:
         return target.long() != self.ignore  # wide first: an ignored value may be beyond the target's own type
 
     def own(self, labels: Int64[Tensor, "*size"]) -> Float[Tensor, "*size"]:
-        """(1 - e) w_y of each label."""
+        """Of each label y: (1 - e) w_y."""
         return self.class_weights[labels] * (1 - self.label_smoothing)
 
     @property
     def background(self) -> Float[Tensor, " k"]:
-        """e w_c / k of each class."""
+        """Of each class c: e w_c / k."""
         return self.class_weights * (self.label_smoothing / len(self.class_weights))

@@ -97,7 +97,8 @@ def _engine(device: torch.device) -> Callable[..., tuple[Tensor, Tensor | None]]
 def _check(logits: Tensor, target: Tensor, *, lies: Upsampling, pixel_loss: PixelLoss, hardest: float) -> None:
     batch, classes = logits.shape[:2]
     if target.shape != (batch, *lies.crop):
-        raise InputError(f"target of shape {tuple(target.shape)} does not fit; {batch} logits and crop {lies.crop} need {(batch, *lies.crop)}")
+        needed = (batch, *lies.crop)
+        raise InputError(f"target of shape {tuple(target.shape)} does not fit logits and crop; it must be {needed}")
     if lies.crop[0] > lies.size[0] or lies.crop[1] > lies.size[1]:
         raise InputError(f"crop {lies.crop} is larger than the size {lies.size} that the logits span")
     if pixel_loss.class_weights.shape != (classes,):
