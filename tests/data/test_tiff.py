@@ -18,7 +18,9 @@ BANDS = np.random.default_rng(0).integers(0, 256, (7, 9, 6), dtype=np.uint8)
 @pytest.mark.parametrize("compression", [None, "deflate", "lzw", "zstd"])
 @pytest.mark.parametrize("predictor", [False, True])
 def test_all_bands_are_read(tmp_path, compression, predictor):
-    path = write_tiff(tmp_path / "a.tif", BANDS, compression=compression, predictor=predictor and compression is not None)
+    path = write_tiff(
+        tmp_path / "a.tif", BANDS, compression=compression, predictor=predictor and compression is not None
+    )
     np.testing.assert_array_equal(read_picture(path), BANDS)
 
 

@@ -31,7 +31,7 @@ class ScaleCrop:
 
     Attributes:
         size: Height and width of the crop.
-        fill: Colour, 0..255, of the padding in the image: the mean pixel that the model subtracts. A value per channel.
+        fill: Value of each channel, 0..255, of the padding in the image: the mean pixel that the model subtracts.
         ignore: Label of the padding.
         scales: Factors to choose from with equal chance.
     """
@@ -48,11 +48,15 @@ class ScaleCrop:
             raise ValueError(f"scales {self.scales} must be positive")
 
     def __call__(self, sample: Sample, generator: np.random.Generator) -> Sample:
-        """Crop; the image has `size` whatever came in. Raises InputError where it has other channels than `fill`."""
-        if (channels := sample.image.shape[2]) != len(self.fill):
+        """Crop; the image has `size` whatever came in.
+
+        Raises:
+            InputError: If the image has another number of channels than the padding.
+        """
+        if sample.image.shape[2] != len(self.fill):
             raise InputError(
-                f"{sample.name} has {channels} channels but the model takes {len(self.fill)}; "
-                f"convert the images, or pass --in-channels {channels}"
+                f"{sample.name} has {sample.image.shape[2]} channels, the model takes {len(self.fill)}; "
+                "all images of a data set need the same"
             )
         scale = self.scales[generator.integers(len(self.scales))]
         rows, columns = (

@@ -9,7 +9,7 @@ from PIL import Image
 
 from atrous.labels import LabelSpace
 from atrous.report.label_png import write_label_png
-from atrous.report.pictures import overlay, visible, with_legend
+from atrous.report.pictures import overlay, with_legend
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Result:
             opacity: Share of the class colour, 0..1.
             legend: Whether a strip below names the classes that occur.
         """
-        picture = overlay(visible(self.image), self.labels, self.space, opacity=opacity)
+        picture = overlay(self.image, self.labels, self.space, opacity=opacity)
         if legend:
             picture = with_legend(picture, self.space, present=map(int, np.unique(self.labels)))
         return Image.fromarray(picture)

@@ -11,9 +11,8 @@ def training_transforms(config: TrainConfig, conventions: Conventions, *, ignore
     The padding is the pixel that the model normalises to 0, its label `ignore`. The model's own `conventions` count:
     backbone weights bring their image scaling with them, which the configuration does not know.
     """
-    mean, channels = conventions.input_mean, config.model.in_channels
-    values = mean if len(mean) == channels else [sum(mean) / len(mean)] * channels  # as the model normalises
-    fill = tuple(round(value) for value in values)
+    mean, _ = conventions.input_scaling(config.model.in_channels)
+    fill = tuple(map(round, mean))
     transforms: list[Transform] = [
         ScaleCrop(size=config.crop, fill=fill, ignore=ignore, scales=config.scales),
         RandomFlip(config.flip),
