@@ -119,3 +119,22 @@ def test_a_turned_picture_cannot_keep_its_reference(tmp_path):
     path = write_tiff(tmp_path / "a.tif", BANDS, geo=True, orientation=6)
     with pytest.raises(InputError, match="orientation and a geo-reference"):
         geo_reference(path)
+
+
+def test_a_reference_that_is_none(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, BANDS[..., :3], photometric="rgb", metadata=None, extratags=[(33550, "s", 0, "far", True)])
+    with pytest.raises(InputError, match=r"cannot be read \(tag 33550\)"):
+        geo_reference(path)
+
+
+def test_tags_of_odd_lengths_do_no_harm(tmp_path):
+    """Two values where one belongs: the file is read as a picture, or refused in one line."""
+    path = write_tiff(tmp_path / "a.tif", BANDS[..., :3], photometric="rgb")
+    content = bytearray(path.read_bytes())
+    place = content.index(b"\x15\x01\x03\x00\x01\x00\x00\x00")  # SamplesPerPixel, a short, one of them
+    content[place + 4] = 2
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.tif") as error:
+        read_picture(path)
+    assert "\n" not in str(error.value)

@@ -23,6 +23,8 @@ _GREYS, _RGB = (0, 1), 2
 _ALPHA = (1, 2)
 _GEO_TAGS = {33550: 12, 33922: 12, 34264: 12, 34735: 3, 34736: 12, 34737: 2}
 """ModelPixelScale, ModelTiepoint, ModelTransformation, GeoKeyDirectory, GeoDoubleParams, GeoAsciiParams: types."""
+_VALUES = {2: str, 3: int, 12: float}
+"""What Pillow gives for these types: text, 16-bit integers, doubles."""
 
 
 def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray, "h w c"]:
@@ -42,7 +44,7 @@ def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarra
     if not _is_multiband(tags):
         return read_image(path, max_pixels=max_pixels)
     reader = require("tifffile", extra="geo", purpose=f"reading the bands of {path}")
-    width, height, bands = (int(tags.get(tag, 1)) for tag in (_WIDTH, _HEIGHT, _SAMPLES))
+    width, height, bands = (_whole(tags, tag) for tag in (_WIDTH, _HEIGHT, _SAMPLES))
     if width * height * bands > 3 * max_pixels:
         raise InputError(f"{path} has {width} x {height} pixels of {bands} bands; cut it into tiles or raise the limit")
     try:
@@ -64,12 +66,17 @@ def geo_reference(path: Path) -> Mapping[int, Any]:
     """The tags that say where on earth a picture lies; empty where it does not.
 
     Raises:
-        InputError: If the picture is to be turned before it is shown: then its reference is not that of its rows.
+        InputError: If the picture is to be turned before it is shown: then its reference is not that of its rows. Or
+            if the tags hold other things than a reference.
     """
     tags = _tags(path)
     found = {tag: tags[tag] for tag in _GEO_TAGS if tag in tags}
-    if found and tags.get(_ORIENTATION, 1) != 1:
+    if found and _whole(tags, _ORIENTATION) != 1:
         raise InputError(f"{path} has both an orientation and a geo-reference; save it upright")
+    for tag, value in found.items():
+        values = value if isinstance(value, tuple) else (value,)
+        if not all(isinstance(one, _VALUES[_GEO_TAGS[tag]]) for one in values):
+            raise InputError(f"{path} has a geo-reference that cannot be read (tag {tag}); write the file again")
     return found
 
 
@@ -97,11 +104,17 @@ def write_geo_labels(path: Path, labels: np.ndarray, *, palette: bytes | None, r
 
 
 def _is_multiband(tags: Mapping[int, Any]) -> bool:
-    samples, extra = int(tags.get(_SAMPLES, 1)), tuple(tags.get(_EXTRA, ()))
+    samples, extra = _whole(tags, _SAMPLES), tags.get(_EXTRA)
     colors = {**dict.fromkeys(_GREYS, 1), _RGB: 3}.get(tags.get(_PHOTOMETRIC, _RGB))
     if colors is None:  # a palette, inks, YCbCr ...: a picture
         return False
-    return samples > colors and not (samples == colors + 1 and extra and extra[0] in _ALPHA)
+    return samples > colors and not (samples == colors + 1 and extra in [(alpha,) for alpha in _ALPHA])
+
+
+def _whole(tags: Mapping[int, Any], tag: int) -> int:
+    """A tag that is one whole number; 1, TIFF's default of those that are asked for, where it is something else."""
+    value = tags.get(tag)
+    return value if isinstance(value, int) else 1
 
 
 def _tags(path: Path) -> Mapping[int, Any]:
