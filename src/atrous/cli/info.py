@@ -13,7 +13,7 @@ from rich.table import Table
 from atrous.cli.options import parse
 from atrous.errors import InputError
 from atrous.model.anatomy import Anatomy, SizedUnit, anatomy
-from atrous.model.config import DecoderConfig, ModelConfig
+from atrous.model.config import ASPPConfig, DecoderConfig, ModelConfig
 from atrous.model.presets import PRESETS, preset
 from atrous.model.stride_plan import Size
 from atrous.plain import to_plain
@@ -60,7 +60,7 @@ def _options(arguments: Sequence[str]) -> Options:
     model = _model_name(arguments)
     config = _config(model)
     # The decoder's options are offered even where it is left out, unless there can be none.
-    decoder = config.decoder or (DecoderConfig() if config.aspp is not None else None)
+    decoder = config.decoder or (DecoderConfig() if isinstance(config.aspp, ASPPConfig) else None)
     default = Options(model, config=replace(config, decoder=decoder), decoder=config.decoder is not None)
     options = parse(Options, arguments, verb="info", default=default)
     if not options.decoder and options.config.decoder != decoder:

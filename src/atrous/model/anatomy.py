@@ -11,12 +11,11 @@ from atrous.errors import InputError
 from atrous.model.aspp import ASPP
 from atrous.model.build import build
 from atrous.model.config import ModelConfig
-from atrous.model.deeplab import DeepLab, DeepLabV3, DeepLabV3Plus
+from atrous.model.deeplab import DeepLab, DeepLabLRASPP, DeepLabV3, DeepLabV3Plus
 from atrous.model.stride_plan import PlannedUnit, Size
 from atrous.model.valid_taps import mean_valid_share, valid_shares
 
 LARGEST_SIDE = 1 << 16
-LOW_STRIDE = 4
 
 
 @dataclass(frozen=True)
@@ -141,10 +140,14 @@ def _parts(model: DeepLab) -> Iterator[PlannedUnit]:
     if isinstance(model, DeepLabV3 | DeepLabV3Plus):
         yield from _aspp_parts(model.aspp, output_stride=output_stride)
     if isinstance(model, DeepLabV3Plus):
-        output_stride = LOW_STRIDE
+        output_stride = model.backbone.low_stride
         yield PlannedUnit("low_level", 1, 1, output_stride)
         for number in range(len(model.decoder.refine)):
             yield PlannedUnit(f"refine{number}", 1, 1, output_stride)
+    if isinstance(model, DeepLabLRASPP):
+        yield PlannedUnit("features", 1, 1, output_stride)
+        output_stride = model.backbone.low_stride
+        yield PlannedUnit("low_classifier", 1, 1, output_stride)
     yield PlannedUnit("classifier", 1, 1, output_stride)
 
 

@@ -1,4 +1,4 @@
-"""DeepLabv3 (arXiv 1706.05587, Figures 3 and 5) and DeepLabv3+ (arXiv 1802.02611, Figure 2)."""
+"""DeepLabv3 (arXiv 1706.05587, Figures 3 and 5), DeepLabv3+ (1802.02611, Figure 2) and their lite relative."""
 
 import copy
 from abc import ABC, abstractmethod
@@ -13,6 +13,7 @@ from atrous.model.aspp import ASPP
 from atrous.model.backbones.features import Backbone
 from atrous.model.config import ModelConfig
 from atrous.model.decoder import Decoder
+from atrous.model.lraspp import LRASPP
 from atrous.model.preprocess import Preprocess
 from atrous.model.stride_plan import Size
 from atrous.ops.upsample import Upsampling, upsample
@@ -20,11 +21,13 @@ from atrous.ops.upsample import Upsampling, upsample
 Images = UInt8[Tensor, "b c h w"] | Float[Tensor, "b c h w"]
 """RGB (or other channels), values 0..255, any size from 1x1."""
 
+Planned = Backbone | ASPP | LRASPP
+
 Model = TypeVar("Model", bound="DeepLab")  # typing.Self, but understood by the type checker of the tests
 
 
 class DeepLab(nn.Module, ABC):
-    """What the models share; abstract: `forward` belongs to `DeepLabV3`, `DeepLabV3Cascade` and `DeepLabV3Plus`.
+    """What the models share; abstract: `forward` belongs to `DeepLabV3`, `DeepLabV3Plus` and the others below.
 
     Calling a model gives *coarse* logits `[b, classes, h / s, w / s]`. `upsampling(size)` says how they lie over the
     image, for `atrous.ops`; `logits(images)` upsamples them where somebody really wants them at full size.
@@ -40,6 +43,11 @@ class DeepLab(nn.Module, ABC):
         self.backbone = backbone
 
     @property
+    def classifiers(self) -> tuple[nn.Conv2d, ...]:
+        """What gives logits."""
+        return (self.classifier,)
+
+    @property
     def output_stride(self) -> int:
         """Input size / size of the backbone's last map; setting it replans backbone and ASPP of this very module."""
         return self.config.output_stride
@@ -53,7 +61,7 @@ class DeepLab(nn.Module, ABC):
 
     @property
     @abstractmethod
-    def planned_parts(self) -> tuple[Backbone | ASPP, ...]:
+    def planned_parts(self) -> tuple[Planned, ...]:
         """The parts whose strides and rates follow the output stride."""
 
     def replanned(self: Model, *, output_stride: int) -> Model:
@@ -87,7 +95,7 @@ class DeepLabV3(DeepLab):
         self.classifier = nn.Conv2d(aspp.out_channels, config.classes, 1)
 
     @property
-    def planned_parts(self) -> tuple[Backbone | ASPP, ...]:
+    def planned_parts(self) -> tuple[Planned, ...]:
         """The parts whose strides and rates follow the output stride."""
         return self.backbone, self.aspp
 
@@ -105,7 +113,7 @@ class DeepLabV3Cascade(DeepLab):
         self.classifier = nn.Conv2d(backbone.high_channels, config.classes, 1)
 
     @property
-    def planned_parts(self) -> tuple[Backbone | ASPP, ...]:
+    def planned_parts(self) -> tuple[Planned, ...]:
         """The parts whose strides and rates follow the output stride."""
         return (self.backbone,)
 
@@ -127,7 +135,7 @@ class DeepLabV3Plus(DeepLab):
         self.decoder = decoder  # last: the states of optimizers go by the order of the parameters
 
     @property
-    def planned_parts(self) -> tuple[Backbone | ASPP, ...]:
+    def planned_parts(self) -> tuple[Planned, ...]:
         """The parts whose strides and rates follow the output stride."""
         return self.backbone, self.aspp
 
@@ -136,3 +144,29 @@ class DeepLabV3Plus(DeepLab):
         features = self.backbone(self.preprocess(images, output_stride=self.output_stride))
         encoded = self.aspp(features.high)
         return self.classifier(self.decoder(features.low, encoded))
+
+
+class DeepLabLRASPP(DeepLab):
+    """Backbone -> Lite R-ASPP -> 1x1 logits, added to 1x1 logits of the low-level features (MobileNetV3, Figure 10)."""
+
+    def __init__(self, config: ModelConfig, preprocess: Preprocess, backbone: Backbone, aspp: LRASPP) -> None:
+        super().__init__(config, preprocess, backbone)
+        self.aspp = aspp
+        self.classifier = nn.Conv2d(aspp.out_channels, config.classes, 1)
+        self.low_classifier = nn.Conv2d(backbone.low_channels, config.classes, 1)
+
+    @property
+    def classifiers(self) -> tuple[nn.Conv2d, ...]:
+        """What gives logits."""
+        return self.classifier, self.low_classifier
+
+    @property
+    def planned_parts(self) -> tuple[Planned, ...]:
+        """The parts whose strides and rates follow the output stride."""
+        return self.backbone, self.aspp
+
+    def forward(self, images: Images) -> Float[Tensor, "b k hl wl"]:
+        """Coarse logits at the stride of the low-level features, 8 in the paper."""
+        features = self.backbone(self.preprocess(images, output_stride=self.output_stride))
+        encoded = self.aspp(features.high, size=features.low.shape[-2:])
+        return self.classifier(encoded) + self.low_classifier(features.low)

@@ -7,11 +7,14 @@ from torch import Tensor
 
 from atrous.model.stride_plan import PlannedUnit
 
+LOW_STRIDE = 4
+"""Where the official decoders tap the backbones of DeepLabv3+."""
+
 
 class Features(NamedTuple):
-    """`low` at output stride 4 for the decoder, `high` at the planned output stride for ASPP."""
+    """`low`, usually at output stride 4, for the decoder; `high` at the planned output stride for ASPP."""
 
-    low: Float[Tensor, "b l h4 w4"]
+    low: Float[Tensor, "b l hl wl"]
     high: Float[Tensor, "b c h w"]
 
 
@@ -22,12 +25,14 @@ class Backbone(Protocol):
     Attributes:
         low_channels: Channels of `Features.low`.
         high_channels: Channels of `Features.high`.
+        low_stride: Input size / size of `Features.low`.
         entry: What stands before the units and always strides: stem and pooling.
         planned: Stride and rate of each unit, in the order of the forward pass.
     """
 
     low_channels: int
     high_channels: int
+    low_stride: int
     entry: tuple[PlannedUnit, ...]
     planned: tuple[PlannedUnit, ...]
 

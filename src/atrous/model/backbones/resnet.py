@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from atrous.model.atrous import AtrousConv, pad_same
-from atrous.model.backbones.features import Features
+from atrous.model.backbones.features import LOW_STRIDE, Features
 from atrous.model.backbones.resnet_stem import BetaStem
 from atrous.model.backbones.subsample import Subsample
 from atrous.model.conventions import Conventions, Padding
@@ -118,6 +118,7 @@ class ResNet(nn.Module):
         self.units = cast(Sequence[Bottleneck], units)
         self.low_channels = WIDTHS[0] * EXPANSION
         self.high_channels = channels
+        self.low_stride = LOW_STRIDE
         self.entry = ENTRY
         self.plan(output_stride=output_stride)
 

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from atrous.model.atrous import AtrousConv, SeparableAtrousConv
-from atrous.model.backbones.features import Features
+from atrous.model.backbones.features import LOW_STRIDE, Features
 from atrous.model.backbones.subsample import Subsample
 from atrous.model.conventions import Conventions
 from atrous.model.stride_plan import PlannedUnit, Unit, plan_units
@@ -132,6 +132,7 @@ class Xception(nn.Module):
         self._low_unit = entry_flow.low_unit
         self.low_channels = entry_flow.units[entry_flow.low_unit][0]
         self.high_channels = EXIT_WIDTHS[1][-1]
+        self.low_stride = LOW_STRIDE
         self.entry = ENTRY
         self.plan(output_stride=output_stride)
 

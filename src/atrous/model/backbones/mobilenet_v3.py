@@ -1,0 +1,204 @@
+"""MobileNetV3-Large and -Small (arXiv 1905.02244, Tables 1 and 2) up to the last convolution, as DeepLab uses them."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, cast
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from atrous.model.atrous import AtrousConv
+from atrous.model.backbones.features import Features
+from atrous.model.backbones.inverted_residual import InvertedResidual
+from atrous.model.backbones.mobilenet_v2 import rounded_channels
+from atrous.model.conventions import Conventions
+from atrous.model.stride_plan import PlannedUnit, Unit, UnstridedRate, plan_units
+
+STEM_CHANNELS = 16
+ENTRY = (PlannedUnit("stem", stride=2, rate=1, output_stride=2),)
+FIRST_LAYER = 2
+"""The official code calls the stem layer_1 and the first unit layer_2."""
+
+Tap = tuple[int, Literal["depthwise", "output"]]
+"""(layer, which of its maps)."""
+
+
+class Row(NamedTuple):
+    """A row of the paper's table; widths at multiplier 1."""
+
+    kernel: int
+    wide: float
+    channels: float
+    squeezes: bool
+    activation: type[nn.Module]
+    stride: int
+
+
+class Table(NamedTuple):
+    """A network of the paper: its units, the width of its last convolution, the official tap at output stride 4."""
+
+    rows: tuple[Row, ...]
+    last: int
+    tap: Tap
+
+
+LARGE = Table(
+    (
+        Row(3, 16, 16, False, nn.ReLU, 1),
+        Row(3, 64, 24, False, nn.ReLU, 2),
+        Row(3, 72, 24, False, nn.ReLU, 1),
+        Row(5, 72, 40, True, nn.ReLU, 2),
+        Row(5, 120, 40, True, nn.ReLU, 1),
+        Row(5, 120, 40, True, nn.ReLU, 1),
+        Row(3, 240, 80, False, nn.Hardswish, 2),
+        Row(3, 200, 80, False, nn.Hardswish, 1),
+        Row(3, 184, 80, False, nn.Hardswish, 1),
+        Row(3, 184, 80, False, nn.Hardswish, 1),
+        Row(3, 480, 112, True, nn.Hardswish, 1),
+        Row(3, 672, 112, True, nn.Hardswish, 1),
+        Row(5, 672, 160, True, nn.Hardswish, 2),
+        Row(5, 960, 160, True, nn.Hardswish, 1),
+        Row(5, 960, 160, True, nn.Hardswish, 1),
+    ),
+    last=960,
+    tap=(4, "depthwise"),
+)
+SMALL = Table(
+    (
+        Row(3, 16, 16, True, nn.ReLU, 2),
+        Row(3, 72, 24, False, nn.ReLU, 2),
+        Row(3, 88, 24, False, nn.ReLU, 1),
+        Row(5, 96, 40, True, nn.Hardswish, 2),
+        Row(5, 240, 40, True, nn.Hardswish, 1),
+        Row(5, 240, 40, True, nn.Hardswish, 1),
+        Row(5, 120, 48, True, nn.Hardswish, 1),
+        Row(5, 144, 48, True, nn.Hardswish, 1),
+        Row(5, 288, 96, True, nn.Hardswish, 2),
+        Row(5, 576, 96, True, nn.Hardswish, 1),
+        Row(5, 576, 96, True, nn.Hardswish, 1),
+    ),
+    last=576,
+    tap=(2, "depthwise"),
+)
+VARIANTS = {"large": LARGE, "small": SMALL}
+
+
+class SqueezeExcite(nn.Module):
+    """Each channel weighted, 0..1, by what the means of all channels say (section 5.3): a quarter as many between."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        squeezed = rounded_channels(channels / 4, divisor=8)
+        self.squeeze = nn.Conv2d(channels, squeezed, 1)
+        self.excite = nn.Conv2d(squeezed, channels, 1)
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        """The weighted map."""
+        squeezed = F.relu(self.squeeze(x.mean(dim=(2, 3), keepdim=True)))
+        return x * F.hardsigmoid(self.excite(squeezed))
+
+
+class MobileNetV3(nn.Module):
+    """The backbone of the mobile models of 2019.
+
+    Args:
+        output_stride: 4, 8, 16 or 32.
+        variant: "large" or "small".
+        depth_multiplier: Scales all widths.
+        tail_multiplier: Scales, in addition, those of the last block: from the last strided unit on.
+        low_level: Where the low-level features leave; None is the official code's place at output stride 4.
+        unstrided_rate: Rate of a unit that gives up its stride.
+        in_channels: Channels of the image.
+        conventions: Padding and epsilon.
+    """
+
+    def __init__(
+        self,
+        *,
+        conventions: Conventions,
+        output_stride: int = 16,
+        variant: Literal["large", "small"] = "large",
+        depth_multiplier: float = 1.0,
+        tail_multiplier: float = 1.0,
+        low_level: Tap | None = None,
+        unstrided_rate: UnstridedRate = "before",
+        in_channels: int = 3,
+    ) -> None:
+        super().__init__()
+        table = VARIANTS[variant]
+        rows = _with_tail(table.rows, multiplier=tail_multiplier)
+        epsilon, channels = conventions.backbone_epsilon, rounded_channels(STEM_CHANNELS * depth_multiplier, divisor=8)
+        self.stem = AtrousConv(
+            in_channels,
+            channels,
+            kernel=3,
+            stride=2,
+            padding=conventions.conv_padding,
+            epsilon=epsilon,
+            activation=nn.Hardswish(),
+        )
+        units, nominal = nn.ModuleList(), float(STEM_CHANNELS)
+        for row in rows:
+            units.append(_unit(channels, row, nominal=nominal, multiplier=depth_multiplier, conventions=conventions))
+            channels, nominal = rounded_channels(row.channels * depth_multiplier, divisor=8), row.channels
+        self.units = cast(Sequence[InvertedResidual], units)
+        self.high_channels = rounded_channels(table.last * tail_multiplier * depth_multiplier, divisor=8)
+        self.last = AtrousConv(channels, self.high_channels, epsilon=epsilon, activation=nn.Hardswish())
+        self._units = tuple(Unit(f"layer_{number}", row.stride) for number, row in enumerate(rows, start=FIRST_LAYER))
+        self._unstrided_rate: UnstridedRate = unstrided_rate
+        layer, self._low_map = low_level or table.tap
+        self._low_unit = layer - FIRST_LAYER
+        tapped = self.units[self._low_unit]
+        self.low_channels = {"depthwise": tapped.depthwise, "output": tapped.project}[self._low_map].out_channels
+        self.entry = ENTRY
+        self.plan(output_stride=output_stride)
+
+    def plan(self, *, output_stride: int) -> None:
+        """Set stride and rate of every unit (the stem always strides)."""
+        planned = plan_units(
+            self._units,
+            entry_stride=self.entry[-1].output_stride,
+            output_stride=output_stride,
+            unstrided_rate=self._unstrided_rate,
+        )
+        for unit, plan in zip(self.units, planned, strict=True):
+            unit.depthwise.plan(stride=plan.stride, rate=plan.rate)
+        last = PlannedUnit(f"layer_{len(planned) + FIRST_LAYER}", stride=1, rate=1, output_stride=output_stride)
+        self.planned = (*planned, last)
+        self.low_stride = planned[self._low_unit].output_stride
+
+    def forward(self, image: Float[Tensor, "b c h w"]) -> Features:
+        """Normalised image to features: low where `low_level` says, high 960 channels (large) or 576 (small)."""
+        x = self.stem(image)
+        for unit in self.units[: self._low_unit]:
+            x = unit(x)
+        filtered = self.units[self._low_unit].filtered(x)
+        x = self.units[self._low_unit].merged(x, filtered)
+        low = {"depthwise": filtered, "output": x}[self._low_map]
+        for unit in self.units[self._low_unit + 1 :]:
+            x = unit(x)
+        return Features(low=low, high=self.last(x))
+
+
+def _with_tail(rows: Sequence[Row], *, multiplier: float) -> list[Row]:
+    """The rows, with the widths of the last block scaled."""
+    tail = max(number for number, row in enumerate(rows) if row.stride > 1)
+    scaled = [row._replace(wide=row.wide * multiplier, channels=row.channels * multiplier) for row in rows[tail:]]
+    return [*rows[:tail], *scaled]
+
+
+def _unit(
+    in_channels: int, row: Row, *, nominal: float, multiplier: float, conventions: Conventions
+) -> InvertedResidual:
+    """As in the official code, the expansion is a factor (to the `nominal` input) of the input that really comes."""
+    wide = rounded_channels(in_channels * row.wide / nominal, divisor=8)
+    return InvertedResidual(
+        in_channels,
+        rounded_channels(row.channels * multiplier, divisor=8),
+        wide=wide,
+        stride=row.stride,
+        kernel=row.kernel,
+        activation=row.activation(),
+        gate=SqueezeExcite(wide) if row.squeezes else None,
+        conventions=conventions,
+    )
