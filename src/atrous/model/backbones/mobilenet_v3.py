@@ -1,6 +1,7 @@
 """MobileNetV3-Large and -Small (arXiv 1905.02244, Tables 1 and 2) up to the last convolution, as DeepLab uses them."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal, NamedTuple, cast
 
 import torch.nn.functional as F
@@ -24,11 +25,11 @@ Tap = tuple[int, Literal["depthwise", "output"]]
 
 
 class Row(NamedTuple):
-    """A row of the paper's table; widths at multiplier 1."""
+    """A row of the paper's tables."""
 
     kernel: int
-    wide: float
-    channels: float
+    wide: int
+    channels: int
     squeezes: bool
     activation: type[nn.Module]
     stride: int
@@ -125,25 +126,25 @@ class MobileNetV3(nn.Module):
         in_channels: int = 3,
     ) -> None:
         super().__init__()
-        table = VARIANTS[variant]
-        rows = _with_tail(table.rows, multiplier=tail_multiplier)
-        epsilon, channels = conventions.backbone_epsilon, rounded_channels(STEM_CHANNELS * depth_multiplier, divisor=8)
+        table, epsilon = VARIANTS[variant], conventions.backbone_epsilon
+        stem_channels = rounded_channels(STEM_CHANNELS * depth_multiplier, divisor=8)
+        rows = _scaled(table.rows, depth_multiplier=depth_multiplier, tail_multiplier=tail_multiplier)
         self.stem = AtrousConv(
             in_channels,
-            channels,
+            stem_channels,
             kernel=3,
             stride=2,
             padding=conventions.conv_padding,
             epsilon=epsilon,
             activation=nn.Hardswish(),
         )
-        units, nominal = nn.ModuleList(), float(STEM_CHANNELS)
-        for row in rows:
-            units.append(_unit(channels, row, nominal=nominal, multiplier=depth_multiplier, conventions=conventions))
-            channels, nominal = rounded_channels(row.channels * depth_multiplier, divisor=8), row.channels
+        widths = (stem_channels, *(row.channels for row in rows))
+        units = nn.ModuleList(
+            _unit(before, row, conventions=conventions) for (before, _), row in zip(pairwise(widths), rows, strict=True)
+        )
         self.units = cast(Sequence[InvertedResidual], units)
         self.high_channels = rounded_channels(table.last * tail_multiplier * depth_multiplier, divisor=8)
-        self.last = AtrousConv(channels, self.high_channels, epsilon=epsilon, activation=nn.Hardswish())
+        self.last = AtrousConv(widths[-1], self.high_channels, epsilon=epsilon, activation=nn.Hardswish())
         self._units = tuple(Unit(f"layer_{number}", row.stride) for number, row in enumerate(rows, start=FIRST_LAYER))
         self._unstrided_rate: UnstridedRate = unstrided_rate
         layer, self._low_map = low_level or table.tap
@@ -180,25 +181,31 @@ class MobileNetV3(nn.Module):
         return Features(low=low, high=self.last(x))
 
 
-def _with_tail(rows: Sequence[Row], *, multiplier: float) -> list[Row]:
-    """The rows, with the widths of the last block scaled."""
+def _scaled(rows: Sequence[Row], *, depth_multiplier: float, tail_multiplier: float) -> list[Row]:
+    """The rows with the widths that are built.
+
+    As in the official code, the table's expansions are factors of the width that really comes in.
+    """
     tail = max(number for number, row in enumerate(rows) if row.stride > 1)
-    scaled = [row._replace(wide=row.wide * multiplier, channels=row.channels * multiplier) for row in rows[tail:]]
-    return [*rows[:tail], *scaled]
+    scaled: list[Row] = []
+    nominal, channels = STEM_CHANNELS, rounded_channels(STEM_CHANNELS * depth_multiplier, divisor=8)
+    for number, row in enumerate(rows):
+        share = tail_multiplier if number >= tail else 1.0
+        wide = rounded_channels(channels * row.wide * share / nominal, divisor=8)
+        nominal = row.channels * share
+        channels = rounded_channels(nominal * depth_multiplier, divisor=8)
+        scaled.append(row._replace(wide=wide, channels=channels))
+    return scaled
 
 
-def _unit(
-    in_channels: int, row: Row, *, nominal: float, multiplier: float, conventions: Conventions
-) -> InvertedResidual:
-    """As in the official code, the expansion is a factor (to the `nominal` input) of the input that really comes."""
-    wide = rounded_channels(in_channels * row.wide / nominal, divisor=8)
+def _unit(in_channels: int, row: Row, *, conventions: Conventions) -> InvertedResidual:
     return InvertedResidual(
         in_channels,
-        rounded_channels(row.channels * multiplier, divisor=8),
-        wide=wide,
+        row.channels,
+        wide=row.wide,
         stride=row.stride,
         kernel=row.kernel,
         activation=row.activation(),
-        gate=SqueezeExcite(wide) if row.squeezes else None,
+        gate=SqueezeExcite(row.wide) if row.squeezes else None,
         conventions=conventions,
     )
