@@ -37,7 +37,7 @@ def main() -> None:
                 out = model((torch.from_numpy(picture(size)).double() - mean) / std)["out"]
             logits[f"{name} {size[0]}x{size[1]}"] = out[..., ::EVERY, ::EVERY].contiguous()
     save_file(logits, STORED, metadata={"shapes": json.dumps(shapes)})
-    print(f"{STORED}: {STORED.stat().st_size} bytes; {({name: tensor.std().item() for name, tensor in logits.items()})}")
+    print(f"{STORED}: {STORED.stat().st_size} bytes")
 
 
 if __name__ == "__main__":

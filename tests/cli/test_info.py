@@ -92,6 +92,20 @@ def test_xception(capsys):
     assert len(shallow["units"]) == len(found["units"]) - 3 - 8  # neither the decoder nor half of the middle flow
 
 
+def test_lite_r_aspp(capsys):
+    found = info(capsys, "lraspp_mobilenet_v3_large", "--size", "1025x2049", "--output-stride", "32", "--classes", "19")
+    assert found["parameters"] == pytest.approx(1.51e6, abs=0.005e6)
+    assert unit(found, "layer_16")["output_stride"] == 32
+    assert unit(found, "features")["size"] == [33, 65]
+    assert unit(found, "low_classifier")["size"] == unit(found, "classifier")["size"] == [129, 257]
+    assert found["valid_taps"] == []
+    # 72 channels at output stride 4 and the same at 24, each to 21 classes.
+    plain = info(capsys, "lraspp_mobilenet_v3", "--low-level", "4", "depthwise")
+    tapped = info(capsys, "lraspp_mobilenet_v3", "--low-level", "4", "output")
+    assert plain["parameters"] - tapped["parameters"] == (72 - 24) * 21
+    assert unit(plain, "classifier")["output_stride"] == 4
+
+
 OPTIONS = {
     "--depth 101 --multi-grid 1 2 4 --stride-unit last": {"block4/unit_3": 8, "block3/unit_23": 1},
     "--rates 3 --no-image-pooling": {"aspp0": 1, "aspp1": 3},
@@ -204,6 +218,11 @@ def test_help_shows_options_and_an_example(capsys):
         ("deeplabv3_cascade_resnet50 --rates 6", "--rates"),
         ("deeplabv3_resnet50 --added-blocks 1 --output-stride 64", "output stride 64 runs without ASPP only"),
         ("deeplabv3_resnet50 --stem 5x5", "'5x5'"),
+        ("lraspp_mobilenet_v3 --decoder", "the decoder refines what an ASPP gives"),
+        ("lraspp_mobilenet_v3 --rates 6", "--rates"),
+        ("lraspp_mobilenet_v3 --low-level 17 output", "do not exist; choose layer 2 to 16"),
+        ("lraspp_mobilenet_v3 --variant medium", "'medium'"),
+        ("deeplabv3_resnet50 --tail-multiplier 0.5", "--tail-multiplier"),
         ("deeplabv3_resnet50 --colour red", "--colour"),
         ("deeplabv3_resnet50 --multi-grid 1 2", "--multi-grid"),
         ("deeplabv3_resnet50 --low-level-channels 8", "options of the decoder were given but there is none; add"),

@@ -10,15 +10,16 @@ from hypothesis import strategies as st
 
 from atrous.errors import InputError
 from atrous.model.build import build
-from atrous.model.config import MobileNetV2Config, ResNetConfig
+from atrous.model.config import ASPPConfig, LRASPPConfig, MobileNetV2Config, MobileNetV3Config, ResNetConfig
 from atrous.model.conventions import PYTORCH, TENSORFLOW
+from atrous.model.deeplab import DeepLabLRASPP
 from atrous.model.norm import freeze_norms
 from atrous.model.presets import PRESETS
 from atrous.model.stride_plan import fitted_size
 from atrous.ops import upsample_cross_entropy
 from fakes.small_models import small_config
 from reference.networks import Reference
-from reference.operations import bilinear, convolve
+from reference.operations import bilinear
 from reference.weights import arrays, randomize, uniform
 
 
@@ -31,7 +32,7 @@ def small(name, **changes):
 
 
 def reference_logits(model, images):
-    """The figure in numpy: scale, pad, backbone, ASPP, decoder, classifier, upsample, crop."""
+    """The figure in numpy: scale, pad, backbone, head, decoder, classifier, upsample, crop."""
     config = model.config
     conventions, height, width = config.conventions, *images.shape[2:]
     x = images.numpy().astype(float)
@@ -52,17 +53,29 @@ def reference_logits(model, images):
         low, high = backbone.resnet(x, plan, pool_padding=conventions.pool_padding)
     elif isinstance(config.backbone, MobileNetV2Config):
         low, high = backbone.mobilenet_v2(x, plan)
+    elif isinstance(config.backbone, MobileNetV3Config):
+        tap = config.backbone.low_level or (4, "depthwise")
+        low, high = backbone.mobilenet_v3(x, plan[:-1], tap=tap)
     else:
         low, high = backbone.xception(x, plan, low_unit=2 if config.backbone.depth == 71 else 1)
     features = high
-    if (aspp := config.aspp) is not None:
+    if isinstance(aspp := config.aspp, ASPPConfig):
         head = part("aspp", conventions.head_epsilon)
         features = head.aspp(high, rates=model.aspp.rates, separable=aspp.separable, image_pooling=aspp.image_pooling)
+        for number, (_, _, separable) in enumerate(aspp.projection[1:], start=1):
+            features = head.layer_of_kind(f"projection.{number}", features, separable=separable)
     if config.decoder is not None:
         separable = [kind for _, _, kind in config.decoder.refinement]
         decoder = part("decoder", conventions.head_epsilon)
         features = decoder.decoder(low, features, separable=separable, align_corners=conventions.align_corners)
-    logits = convolve(features, state["classifier.weight"]) + state["classifier.bias"][:, None, None]
+    if isinstance(aspp, LRASPPConfig):
+        assert aspp.pool_window in (None, (769, 769))  # the images here are smaller: the whole is one window
+        head, pooled = part("aspp", conventions.head_epsilon), high.mean(axis=(2, 3), keepdims=True)
+        hard = aspp.gate == "hard_sigmoid"
+        features = head.lraspp(high, low.shape[2:], pooled=pooled, hard=hard, align_corners=conventions.align_corners)
+    logits = Reference(state).dense("classifier", features)
+    if isinstance(aspp, LRASPPConfig):
+        logits = logits + Reference(state).dense("low_classifier", low)
     return bilinear(logits, (rows, columns), align_corners=conventions.align_corners)[..., :height, :width]
 
 
@@ -96,18 +109,19 @@ def test_any_size_is_the_plain_definition(small_model, height, width, seed):
     padded[..., :height, :width] = images
     with torch.no_grad():
         logits, coarse = model.logits(images), model(padded)
-    stride = 16 if model.config.decoder is None else 4
+    stride = 8 if isinstance(model, DeepLabLRASPP) else 16 if model.config.decoder is None else 4
     assert coarse.shape == (1, 4, -(-rows // stride), -(-columns // stride))
     plain = bilinear(coarse.double().numpy(), (rows, columns), align_corners=conventions.align_corners)
     assert np.isfinite(plain).all()
     np.testing.assert_allclose(logits.numpy(), plain[..., :height, :width], atol=1e-5 * np.abs(plain).max(), rtol=0)
 
 
-def test_replanned_is_the_model_built_for_that_stride():
-    model = small("deeplabv3plus_mobilenet_v2", output_stride=16)
+@pytest.mark.parametrize("name", ["deeplabv3plus_mobilenet_v2", "lraspp_mobilenet_v3", "lraspp_mobilenet_v3_small"])
+def test_replanned_is_the_model_built_for_that_stride(name):
+    model = small(name, output_stride=16)
     images = pixels(1, 3, 40, 50)
     for output_stride in (4, 8, 32):
-        built = build(small_config("deeplabv3plus_mobilenet_v2", output_stride=output_stride)).double().eval()
+        built = build(small_config(name, output_stride=output_stride)).double().eval()
         built.load_state_dict(model.state_dict())
         twin = model.replanned(output_stride=output_stride)
         assert twin.config == built.config
@@ -189,6 +203,18 @@ def test_output_stride_can_be_set_in_place():
     assert torch.equal(model(images), twin(images))
 
 
+@pytest.mark.parametrize("name", ["deeplabv3plus_mobilenet_v3", "lraspp_mobilenet_v3_small"])
+def test_batch_of_one_trains_mobilenet_v3(name):
+    """Lite R-ASPP has no batch norm after its pooling; on a single pixel every norm sees one value."""
+    for size in ((33, 33), (1, 1)):
+        model = small(name).float().train()
+        images, target = pixels(1, 3, *size), torch.zeros(1, *size, dtype=torch.uint8)
+        loss = upsample_cross_entropy(model(images), target, **model.upsampling(size)._asdict())
+        loss.backward()
+        assert torch.isfinite(loss)
+        assert all(torch.isfinite(parameter.grad).all() for parameter in model.parameters())
+
+
 @pytest.mark.parametrize("size", [(33, 33), (1, 1)])
 def test_batch_of_one_trains(size, monkeypatch, caplog):
     monkeypatch.setattr("atrous.model.norm._told", False)
@@ -258,8 +284,9 @@ def test_training_pads_as_evaluation_does():
     assert torch.equal(model.logits(images), expected)
 
 
-def test_gradient_reaches_every_parameter():
-    model = small("deeplabv3plus_mobilenet_v2").train()
+@pytest.mark.parametrize("name", ["deeplabv3plus_mobilenet_v2", "deeplabv3_mobilenet_v3", "lraspp_mobilenet_v3_large"])
+def test_gradient_reaches_every_parameter(name):
+    model = small(name).train()
     images = uniform(2, 3, 33, 33, low=0, high=255)
     target = pixels(2, 33, 33) % 4
     upsample_cross_entropy(model(images), target, **model.upsampling((33, 33))._asdict()).backward()

@@ -66,8 +66,8 @@ def _their_name(name: str, *, parts: dict[str, dict[str, int]], head: dict[str, 
 
 
 def seeded(name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """A tensor that depends on its name alone, at which activations stay near 1; NumPy keeps this generator as it is."""
-    random = np.random.RandomState(zlib.crc32(name.encode()))  # noqa: NPY002
+    """A tensor that depends on its name alone, with which activations stay near 1; NumPy never changes RandomState."""
+    random = np.random.RandomState(zlib.crc32(name.encode()))
     if name.endswith("num_batches_tracked"):
         return np.zeros(shape, dtype=np.int64)
     if len(shape) > 1:
@@ -79,4 +79,4 @@ def seeded(name: str, shape: tuple[int, ...]) -> np.ndarray:
 
 def picture(size: tuple[int, int]) -> np.ndarray:
     """Bytes [1, 3, height, width]."""
-    return np.random.RandomState(sum(size)).randint(0, 256, (1, 3, *size)).astype(np.uint8)  # noqa: NPY002
+    return np.random.RandomState(sum(size)).randint(0, 256, (1, 3, *size)).astype(np.uint8)
