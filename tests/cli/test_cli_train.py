@@ -77,6 +77,18 @@ def test_a_run_says_where_everything_is_and_the_same_command_again_that_it_is_do
 
 
 @pytest.mark.parametrize(
+    "options",
+    ["lraspp_mobilenet_v3_small", "lraspp_mobilenet_v3 --precision bfloat16", "deeplabv3plus_mobilenet_v3"],
+)
+def test_mobilenet_v3_trains(camvid, out, options, capsys):
+    assert train(camvid, out, "--model", *options.split()) == 0
+    assert "last  " in capsys.readouterr().out
+    trained = atrous.load(out / "last.safetensors").model
+    assert (trained.config.backbone.kind, trained.config.classes) == ("mobilenet_v3", 11)
+    assert trained.backbone.stem.norm.running_mean.any()
+
+
+@pytest.mark.parametrize(
     ("options", "expected"),
     [
         ("--recipe camvidd", "unknown recipe 'camvidd'; known: camvid, finetune, scenes"),

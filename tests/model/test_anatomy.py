@@ -120,16 +120,18 @@ def test_counts_of_the_model_zoo_are_twice_the_multiply_adds():
 
 
 @pytest.mark.parametrize(
-    ("name", "parameters"),
+    ("name", "parameters", "multiply_adds"),
     [
-        ("lraspp_mobilenet_v3", 3221538 + 128),  # our gate has biases
-        # The published model has an auxiliary head: 3x3 from 40 to 10 channels with batch norm, 1x1 to 21.
-        ("deeplabv3_mobilenet_v3", 11029328 - (40 * 10 * 9 + 20) - (10 * 21 + 21)),
+        ("lraspp_mobilenet_v3", 3221538 + 128, 2.086e9),  # our gate has biases
+        # The published model has an auxiliary head at output stride 8: 3x3 from 40 to 10 channels, 1x1 to 21.
+        ("deeplabv3_mobilenet_v3", 11029328 - (3600 + 20) - (210 + 21), 10.452e9 - 65**2 * (3600 + 210)),
     ],
 )
-def test_parameters_of_torchvision(name, parameters):
-    """`num_params` in torchvision's table of weights."""
-    assert anatomy(PRESETS[name], size=(33, 33)).parameters == parameters
+def test_counts_of_torchvision(name, parameters, multiply_adds):
+    """`num_params` and `_ops` (at 520x520) in torchvision's table of weights."""
+    found = anatomy(PRESETS[name], size=(520, 520))
+    assert found.parameters == parameters
+    assert found.multiply_adds == pytest.approx(multiply_adds, abs=0.0005e9, rel=0)
 
 
 def test_padding_to_multiples_of_the_rates_by_hand():
