@@ -16,7 +16,14 @@ from atrous.model.config import (
     XceptionConfig,
 )
 from atrous.model.conventions import PYTORCH, TENSORFLOW, Conventions
-from atrous.model.deeplab import DeepLab, DeepLabLRASPP, DeepLabV3, DeepLabV3Cascade, DeepLabV3Plus
+from atrous.model.deeplab import (
+    DeepLab,
+    DeepLabLRASPP,
+    DeepLabV3,
+    DeepLabV3Cascade,
+    DeepLabV3Plus,
+    DeepLabV3PlusTwoTaps,
+)
 from atrous.model.presets import (
     deeplabv3_cascade_resnet50,
     deeplabv3_cascade_resnet101,
@@ -56,6 +63,7 @@ __all__ = [
     "DeepLabV3",
     "DeepLabV3Cascade",
     "DeepLabV3Plus",
+    "DeepLabV3PlusTwoTaps",
     "InputError",
     "LRASPPConfig",
     "LabelSpace",

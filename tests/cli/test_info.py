@@ -97,13 +97,12 @@ def test_lite_r_aspp(capsys):
     assert found["parameters"] == pytest.approx(1.51e6, abs=0.005e6)
     assert unit(found, "layer_16")["output_stride"] == 32
     assert unit(found, "features")["size"] == [33, 65]
-    assert unit(found, "low_classifier")["size"] == unit(found, "classifier")["size"] == [129, 257]
+    assert unit(found, "middle_classifier")["size"] == unit(found, "classifier")["size"] == [129, 257]
     assert found["valid_taps"] == []
-    # 72 channels at output stride 4 and the same at 24, each to 21 classes.
-    plain = info(capsys, "lraspp_mobilenet_v3", "--low-level", "4", "depthwise")
-    tapped = info(capsys, "lraspp_mobilenet_v3", "--low-level", "4", "output")
-    assert plain["parameters"] - tapped["parameters"] == (72 - 24) * 21
-    assert unit(plain, "classifier")["output_stride"] == 4
+    # 120 channels inside layer 7 and the 40 that it gives, each to 21 classes.
+    inside = info(capsys, "lraspp_mobilenet_v3", "--middle-level", "7", "depthwise")
+    after = info(capsys, "lraspp_mobilenet_v3", "--middle-level", "7", "output")
+    assert inside["parameters"] - after["parameters"] == (120 - 40) * 21
 
 
 OPTIONS = {
@@ -145,6 +144,9 @@ def test_rates_follow_the_options(options, capsys):
          -(3 * 64 * 49 + 128) + (3 * 64 * 9 + 128) + (64 * 64 * 9 + 128) + (64 * 128 * 9 + 256) + 64 * (64 + 256)),
         ("deeplabv3plus_mobilenet_v2", "--refinement 3 256 True",
          -(256 * 9 + 512 + 256 * 256 + 512)),
+        # The features at output stride 8 have 192 channels.
+        ("deeplabv3plus_mobilenet_v2", "--middle-level-channels 32 --middle-refinement 3 256 True",
+         (192 * 32 + 64) + (288 * 9 + 576 + 288 * 256 + 512)),
         ("deeplabv3plus_mobilenet_v2", "--no-decoder",
          -(144 * 48 + 96) - (304 * 9 + 608 + 304 * 256 + 512) - (256 * 9 + 512 + 256 * 256 + 512)),
     ],
@@ -220,13 +222,15 @@ def test_help_shows_options_and_an_example(capsys):
         ("deeplabv3_resnet50 --stem 5x5", "'5x5'"),
         ("lraspp_mobilenet_v3 --decoder", "the decoder refines what an ASPP gives"),
         ("lraspp_mobilenet_v3 --rates 6", "--rates"),
-        ("lraspp_mobilenet_v3 --low-level 17 output", "do not exist; choose layer 2 to 16"),
+        ("lraspp_mobilenet_v3 --middle-level 8 output", "8 is not at (8, 'output'); choose layer 5, 6, 7"),
         ("lraspp_mobilenet_v3 --variant medium", "'medium'"),
         ("deeplabv3_resnet50 --tail-multiplier 0.5", "--tail-multiplier"),
         ("deeplabv3_resnet50 --colour red", "--colour"),
         ("deeplabv3_resnet50 --multi-grid 1 2", "--multi-grid"),
         ("deeplabv3_resnet50 --low-level-channels 8", "options of the decoder were given but there is none; add"),
         ("deeplabv3plus_resnet50 --no-decoder --refinement 3 8 True", "add --decoder"),
+        ("deeplabv3plus_resnet50 --middle-refinement 3 256 False", "give middle-level channels, as 48"),
+        ("deeplabv3plus_resnet50 --middle-level-channels none", "--middle-level-channels"),
         ("deeplabv3_mobilenet_v2 --input-std 0", "input std"),
     ],
 )  # fmt: skip

@@ -221,7 +221,7 @@ def test_sizes_are_those_of_the_maps(name, last_part, size):
         watch(getattr(unit, last_part, unit), planned.name)
     if "lraspp" in name:
         watch(model.aspp.features, "features")
-        watch(model.low_classifier, "low_classifier")
+        watch(model.middle_classifier, "middle_classifier")
     else:
         for label, branch in model.aspp.branches.items():
             watch(branch, label)

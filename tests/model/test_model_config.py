@@ -6,6 +6,7 @@ import torch
 
 import atrous
 from atrous.errors import InputError
+from atrous.model.build import build
 from atrous.model.config import (
     ASPPConfig,
     DecoderConfig,
@@ -83,7 +84,7 @@ def test_fresh_weights():
 def test_both_classifiers_of_lite_r_aspp_start_small():
     torch.manual_seed(0)
     model = atrous.lraspp_mobilenet_v3_large(100)
-    for classifier in (model.classifier, model.low_classifier):
+    for classifier in (model.classifier, model.middle_classifier):
         assert classifier.bias.abs().sum() == 0
         assert classifier.weight.abs().max() <= 0.02
         assert abs(classifier.weight.std() - 0.01 * 0.8796) < 2e-4
@@ -92,10 +93,12 @@ def test_both_classifiers_of_lite_r_aspp_start_small():
 def test_lite_presets_are_the_official_ones():
     """Model zoo: the last block's filters halved, taps at output stride 8, pooling of 769 pixels, hard sigmoid."""
     head = LRASPPConfig(aspp_channels=128, pool_window=(769, 769), pool_stride=(128, 160), gate="hard_sigmoid")
-    for variant, layer in (("large", 7), ("small", 4)):
+    for variant, channels in (("large", 120), ("small", 88)):
         config = preset(f"lraspp_mobilenet_v3_{variant}")
         assert config.aspp == head
-        assert config.backbone == MobileNetV3Config(variant, tail_multiplier=0.5, low_level=(layer, "depthwise"))
+        assert config.backbone == MobileNetV3Config(variant, tail_multiplier=0.5)
+        with torch.device("meta"):
+            assert build(config).middle_classifier.in_channels == channels
     assert preset("lraspp_mobilenet_v3").aspp == LRASPPConfig(aspp_channels=128, pool_window=None, gate="sigmoid")
 
 
@@ -152,9 +155,12 @@ def test_conventions_of_the_official_code_and_of_torchvision():
         (MobileNetV2Config, {"channel_divisor": 0}, "channel divisor 0 is out of range"),
         (MobileNetV3Config, {"depth_multiplier": math.inf}, "depth multiplier inf is out of range"),
         (MobileNetV3Config, {"tail_multiplier": 0.0}, "tail multiplier 0.0 is out of range; choose 0.01 to 8"),
-        (MobileNetV3Config, {"low_level": (1, "output")}, r"\(1, 'output'\) do not exist; choose layer 2 to 16"),
-        (MobileNetV3Config, {"low_level": (17, "output")}, "choose layer 2 to 16, depthwise or output"),
-        (MobileNetV3Config, {"variant": "small", "low_level": (13, "output")}, "choose layer 2 to 12"),
+        (
+            MobileNetV3Config,
+            {"middle_level": (4, "output")},
+            "choose layer 5, 6, 7 and depthwise or output",
+        ),
+        (MobileNetV3Config, {"variant": "small", "middle_level": (7, "output")}, "choose layer 3, 4 and depthwise or"),
         (LRASPPConfig, {"aspp_channels": 0}, "0 channels are out of range"),
         (LRASPPConfig, {"pool_window": (0, 5)}, r"pool window \(0, 5\) needs two numbers of pixels, 1 to 65536"),
         (LRASPPConfig, {"pool_stride": (5, 10**9)}, "pool stride"),
@@ -173,6 +179,13 @@ def test_conventions_of_the_official_code_and_of_torchvision():
         (ASPPConfig, {"projection": ((1, 1, False),) * 17}, "17 projection layers are too many"),
         (DecoderConfig, {"low_level_channels": 0}, r"low-level layer \(1, 0\)"),
         (DecoderConfig, {"refinement": ((3, 0, True),)}, r"refinement layer \(3, 0\)"),
+        (DecoderConfig, {"middle_level_channels": 0}, r"middle-level layer \(1, 0\)"),
+        (DecoderConfig, {"middle_level_channels": 8, "middle_refinement": ((2, 8, True),)}, "middle refinement layer"),
+        (
+            DecoderConfig,
+            {"middle_refinement": ((3, 256, False),)},
+            "needs features to refine; give middle-level channels",
+        ),
         (Conventions, {"input_mean": (1.0, 2.0)}, "one number each, or one for each of red, green and blue"),
         (Conventions, {"input_std": ()}, "one number each"),
         (Conventions, {"input_std": (0.0,)}, "must be finite; input std .* positive"),

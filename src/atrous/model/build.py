@@ -1,5 +1,7 @@
 """From configuration to network: the only place that knows which class each part of a configuration means."""
 
+from functools import partial
+
 from torch import nn
 
 from atrous.model.aspp import ASPP
@@ -20,7 +22,14 @@ from atrous.model.config import (
     XceptionConfig,
 )
 from atrous.model.decoder import Decoder
-from atrous.model.deeplab import DeepLab, DeepLabLRASPP, DeepLabV3, DeepLabV3Cascade, DeepLabV3Plus
+from atrous.model.deeplab import (
+    DeepLab,
+    DeepLabLRASPP,
+    DeepLabV3,
+    DeepLabV3Cascade,
+    DeepLabV3Plus,
+    DeepLabV3PlusTwoTaps,
+)
 from atrous.model.lraspp import LRASPP, ImageMean, WindowMeans
 from atrous.model.preprocess import Preprocess
 
@@ -43,7 +52,7 @@ def build_backbone(config: ModelConfig) -> Backbone:
                 variant=v3.variant,
                 depth_multiplier=v3.depth_multiplier,
                 tail_multiplier=v3.tail_multiplier,
-                low_level=v3.low_level,
+                middle_level=v3.middle_level,
                 unstrided_rate=v3.unstrided_rate,
                 output_stride=output_stride,
                 conventions=conventions,
@@ -75,16 +84,16 @@ def build(config: ModelConfig) -> DeepLab:
 
 
 def _assembled(config: ModelConfig, preprocess: Preprocess, backbone: Backbone) -> DeepLab:
-    match config.aspp, config.decoder:
-        case None, _:
+    match config.aspp:
+        case None:
             return DeepLabV3Cascade(config, preprocess, backbone)
-        case LRASPPConfig() as head, _:
+        case LRASPPConfig() as head:
             return DeepLabLRASPP(config, preprocess, backbone, _build_lraspp(config, head, backbone))
-        case ASPPConfig() as head, None:
-            return DeepLabV3(config, preprocess, backbone, _build_aspp(config, head, backbone))
-        case ASPPConfig() as head, DecoderConfig() as tail:
+        case ASPPConfig() as head:
             aspp = _build_aspp(config, head, backbone)
-            return DeepLabV3Plus(config, preprocess, backbone, aspp, _build_decoder(config, tail, backbone, aspp))
+            if config.decoder is None:
+                return DeepLabV3(config, preprocess, backbone, aspp)
+            return _with_decoder(config, config.decoder, preprocess, backbone, aspp)
 
 
 def _build_aspp(config: ModelConfig, head: ASPPConfig, backbone: Backbone) -> ASPP:
@@ -115,15 +124,21 @@ def _build_lraspp(config: ModelConfig, head: LRASPPConfig, backbone: Backbone) -
     )
 
 
-def _build_decoder(config: ModelConfig, decoder: DecoderConfig, backbone: Backbone, aspp: ASPP) -> Decoder:
-    return Decoder(
-        backbone.low_channels,
+def _with_decoder(
+    config: ModelConfig, head: DecoderConfig, preprocess: Preprocess, backbone: Backbone, aspp: ASPP
+) -> DeepLabV3Plus | DeepLabV3PlusTwoTaps:
+    conventions = config.conventions
+    stage = partial(Decoder, align_corners=conventions.align_corners, epsilon=conventions.head_epsilon)
+    low = partial(stage, backbone.low_channels, low_level_channels=head.low_level_channels, refinement=head.refinement)
+    if head.middle_level_channels is None:
+        return DeepLabV3Plus(config, preprocess, backbone, aspp, low(aspp.out_channels))
+    middle = stage(
+        backbone.middle_channels,
         aspp.out_channels,
-        low_level_channels=decoder.low_level_channels,
-        refinement=decoder.refinement,
-        align_corners=config.conventions.align_corners,
-        epsilon=config.conventions.head_epsilon,
+        low_level_channels=head.middle_level_channels,
+        refinement=head.middle_refinement,
     )
+    return DeepLabV3PlusTwoTaps(config, preprocess, backbone, aspp, middle, low(middle.out_channels))
 
 
 def _initialize(model: DeepLab) -> None:

@@ -37,8 +37,8 @@ class MobileNetV2Config:
             raise InputError(f"channel divisor {self.channel_divisor} is out of range; choose 1 to 256")
 
 
-LAYERS = {"large": 16, "small": 12}
-"""The last unit of a MobileNetV3 by the official code's names: the stem is layer_1."""
+MIDDLE_LAYERS = {"large": (5, 6, 7), "small": (3, 4)}
+"""The units of a MobileNetV3 at output stride 8, by the official code's names: the stem is layer_1."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ class MobileNetV3Config:
         depth_multiplier: Scales the width of all layers, which are then rounded to multiples of 8.
         tail_multiplier: Scales, in addition, the layers from the last strided unit on: 0.5 in the official models for
             segmentation ("reduce the filters in the last block", section 6.4).
-        low_level: Where the low-level features leave: the number of a layer as the official code counts them, and its
-            depthwise output (before squeeze-and-excite) or its output. None is the code's tap at output stride 4:
-            layer 4 of large, 2 of small, depthwise.
+        middle_level: Where the features at output stride 8 leave: the number of a layer as the official code counts
+            them, and its depthwise output (before squeeze-and-excite) or its output. None is the code's place: layer 7
+            of large, 4 of small, depthwise. torchvision takes the output of layer 5.
         unstrided_rate: Rate of a unit that gives up its stride: that of the units before it (the official code), or
             already that of those after it (torchvision).
     """
@@ -61,23 +61,24 @@ class MobileNetV3Config:
     variant: Literal["large", "small"] = "large"
     depth_multiplier: float = 1.0
     tail_multiplier: float = 1.0
-    low_level: tuple[int, Literal["depthwise", "output"]] | None = None
+    middle_level: tuple[int, Literal["depthwise", "output"]] | None = None
     unstrided_rate: UnstridedRate = "before"
 
     def __post_init__(self) -> None:
         """Reject networks that do not exist and widths that no layer can have."""
-        if self.variant not in LAYERS:
+        if self.variant not in MIDDLE_LAYERS:
             raise InputError(f"MobileNetV3 {self.variant!r:.80} is unknown; choose large or small")
         if self.unstrided_rate not in ("before", "after"):
             raise InputError(f"unstrided rate {self.unstrided_rate!r:.80} is unknown; choose before or after")
         _check_multiplier(self.depth_multiplier, "depth")
         _check_multiplier(self.tail_multiplier, "tail")
-        last = LAYERS[self.variant]
-        if self.low_level is not None and not (
-            2 <= self.low_level[0] <= last and self.low_level[1] in ("depthwise", "output")
+        layers = MIDDLE_LAYERS[self.variant]
+        if self.middle_level is not None and (
+            self.middle_level[0] not in layers or self.middle_level[1] not in ("depthwise", "output")
         ):
+            listed = ", ".join(map(str, layers))
             raise InputError(
-                f"low-level features {self.low_level} do not exist; choose layer 2 to {last}, depthwise or output"
+                f"output stride 8 is not at {self.middle_level}; choose layer {listed} and depthwise or output"
             )
 
 
@@ -211,15 +212,25 @@ class DecoderConfig:
     Attributes:
         low_level_channels: What the low-level features are projected to.
         refinement: (kernel, channels, separable) of each layer after the concatenation.
+        middle_level_channels: What features at output stride 8 are projected to, which are joined before the low-level
+            ones (Conv3 of DeepLabv3+, Table 2), or None without them.
+        middle_refinement: Layers between the two: (kernel, channels, separable) of each.
     """
 
     low_level_channels: int = 48
     refinement: tuple[Layer, ...] = ((3, 256, False), (3, 256, False))
+    middle_level_channels: int | None = None
+    middle_refinement: tuple[Layer, ...] = ()
 
     def __post_init__(self) -> None:
         """Reject decoders that cannot be built."""
         _check_layers(((1, self.low_level_channels, False),), "low-level")
         _check_layers(self.refinement, "refinement")
+        _check_layers(self.middle_refinement, "middle refinement")
+        if self.middle_level_channels is not None:
+            _check_layers(((1, self.middle_level_channels, False),), "middle-level")
+        elif self.middle_refinement:
+            raise InputError("a middle refinement needs features to refine; give middle-level channels, as 48")
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ Model = TypeVar("Model", bound="DeepLab")  # typing.Self, but understood by the 
 
 
 class DeepLab(nn.Module, ABC):
-    """What the models share; abstract: `forward` belongs to `DeepLabV3`, `DeepLabV3Plus` and the others below.
+    """What the models share; abstract: `forward` belongs to the final classes below.
 
     Calling a model gives *coarse* logits `[b, classes, h / s, w / s]`. `upsampling(size)` says how they lie over the
     image, for `atrous.ops`; `logits(images)` upsamples them where somebody really wants them at full size.
@@ -146,27 +146,58 @@ class DeepLabV3Plus(DeepLab):
         return self.classifier(self.decoder(features.low, encoded))
 
 
-class DeepLabLRASPP(DeepLab):
-    """Backbone -> Lite R-ASPP -> 1x1 logits, added to 1x1 logits of the low-level features (MobileNetV3, Figure 10)."""
+class DeepLabV3PlusTwoTaps(DeepLab):
+    """DeepLabV3Plus with a first decoder over features at output stride 8 (DeepLabv3+, Table 2: Conv2 and Conv3)."""
 
-    def __init__(self, config: ModelConfig, preprocess: Preprocess, backbone: Backbone, aspp: LRASPP) -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        preprocess: Preprocess,
+        backbone: Backbone,
+        aspp: ASPP,
+        middle_decoder: Decoder,
+        decoder: Decoder,
+    ) -> None:
         super().__init__(config, preprocess, backbone)
         self.aspp = aspp
-        self.classifier = nn.Conv2d(aspp.out_channels, config.classes, 1)
-        self.low_classifier = nn.Conv2d(backbone.low_channels, config.classes, 1)
-
-    @property
-    def classifiers(self) -> tuple[nn.Conv2d, ...]:
-        """What gives logits."""
-        return self.classifier, self.low_classifier
+        self.classifier = nn.Conv2d(decoder.out_channels, config.classes, 1)
+        self.middle_decoder = middle_decoder
+        self.decoder = decoder
 
     @property
     def planned_parts(self) -> tuple[Planned, ...]:
         """The parts whose strides and rates follow the output stride."""
         return self.backbone, self.aspp
 
-    def forward(self, images: Images) -> Float[Tensor, "b k hl wl"]:
-        """Coarse logits at the stride of the low-level features, 8 in the paper."""
+    def forward(self, images: Images) -> Float[Tensor, "b k h4 w4"]:
+        """Coarse logits at output stride 4."""
         features = self.backbone(self.preprocess(images, output_stride=self.output_stride))
-        encoded = self.aspp(features.high, size=features.low.shape[-2:])
-        return self.classifier(encoded) + self.low_classifier(features.low)
+        encoded = self.aspp(features.high)
+        joined = self.middle_decoder(features.middle, encoded)
+        return self.classifier(self.decoder(features.low, joined))
+
+
+class DeepLabLRASPP(DeepLab):
+    """Backbone -> Lite R-ASPP -> 1x1 logits, and 1x1 logits of the middle features added (MobileNetV3, Figure 10)."""
+
+    def __init__(self, config: ModelConfig, preprocess: Preprocess, backbone: Backbone, aspp: LRASPP) -> None:
+        super().__init__(config, preprocess, backbone)
+        self.aspp = aspp
+        self.classifier = nn.Conv2d(aspp.out_channels, config.classes, 1)
+        self.middle_classifier = nn.Conv2d(backbone.middle_channels, config.classes, 1)
+
+    @property
+    def classifiers(self) -> tuple[nn.Conv2d, ...]:
+        """What gives logits."""
+        return self.classifier, self.middle_classifier
+
+    @property
+    def planned_parts(self) -> tuple[Planned, ...]:
+        """The parts whose strides and rates follow the output stride."""
+        return self.backbone, self.aspp
+
+    def forward(self, images: Images) -> Float[Tensor, "b k h8 w8"]:
+        """Coarse logits at output stride 8."""
+        features = self.backbone(self.preprocess(images, output_stride=self.output_stride))
+        encoded = self.aspp(features.high, size=features.middle.shape[-2:])
+        return self.classifier(encoded) + self.middle_classifier(features.middle)

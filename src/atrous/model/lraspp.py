@@ -81,7 +81,7 @@ class LRASPP(nn.Module):
         self.pool.plan(output_stride=output_stride)
 
     def forward(self, x: Float[Tensor, "b c h w"], *, size: Size) -> Float[Tensor, "b k H W"]:
-        """The encoder's output, 128 channels in the paper, at the size (height, width) of the low-level features."""
+        """The encoder's output, 128 channels in the paper, upsampled to a size (height, width)."""
         height, width = x.shape[-2:]
         gates = self.activation(self.gate(self.pool(x)))
         return self._resized(self.features(x) * self._resized(gates, (height, width)), size)

@@ -77,17 +77,15 @@ PRESETS: Mapping[str, ModelConfig] = {
     "deeplabv3plus_xception65": _separable_xception(65),
     "deeplabv3plus_xception71": _separable_xception(71),
     "lraspp_mobilenet_v3": ModelConfig(
-        MobileNetV3Config(low_level=(5, "output"), unstrided_rate="after"),
+        MobileNetV3Config(middle_level=(5, "output"), unstrided_rate="after"),
         aspp=LRASPPConfig(),
         conventions=_TORCHVISION_MOBILE,
     ),
     "lraspp_mobilenet_v3_large": ModelConfig(
-        MobileNetV3Config(tail_multiplier=0.5, low_level=(7, "depthwise")),
-        aspp=_OFFICIAL_LITE_HEAD,
-        conventions=TENSORFLOW,
+        MobileNetV3Config(tail_multiplier=0.5), aspp=_OFFICIAL_LITE_HEAD, conventions=TENSORFLOW
     ),
     "lraspp_mobilenet_v3_small": ModelConfig(
-        MobileNetV3Config(variant="small", tail_multiplier=0.5, low_level=(4, "depthwise")),
+        MobileNetV3Config(variant="small", tail_multiplier=0.5),
         aspp=_OFFICIAL_LITE_HEAD,
         conventions=TENSORFLOW,
     ),

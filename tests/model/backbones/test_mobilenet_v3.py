@@ -37,7 +37,6 @@ def test_plan(variant, output_stride):
     assert [(unit.depthwise.stride, unit.depthwise.rate) for unit in backbone.units] == expected
     assert backbone.planned[-1].output_stride == output_stride
     assert [(unit.name, unit.stride, unit.output_stride) for unit in backbone.entry] == [("stem", 2, 2)]
-    assert backbone.low_stride == 4
 
 
 @pytest.mark.parametrize(
@@ -78,6 +77,8 @@ def test_widths(variant, multipliers, widths, expansions, last):
     assert [unit.project.out_channels for unit in backbone.units] == widths
     assert [unit.depthwise.out_channels for unit in backbone.units] == expansions
     assert backbone.last.out_channels == backbone.high_channels == last
+    low, middle = {"large": (2, 5), "small": (0, 2)}[variant]  # layers 4 and 7, 2 and 4 of the official code
+    assert (backbone.low_channels, backbone.middle_channels) == (expansions[low], expansions[middle])
     kernels = {"large": [3, 3, 3, 5, 5, 5, 3, 3, 3, 3, 3, 3, 5, 5, 5], "small": [3, 3, 3, *[5] * 8]}
     assert [unit.depthwise.conv.kernel_size[0] for unit in backbone.units] == kernels[variant]
 
@@ -121,25 +122,33 @@ def test_squeeze_excite(size):
 
 
 @pytest.mark.parametrize(
-    ("variant", "low_level", "stride"),
+    ("variant", "middle_level"),
     [
-        ("large", None, 4), ("large", (7, "depthwise"), 8), ("large", (5, "output"), 8), ("large", (16, "output"), 16),
-        ("large", (2, "depthwise"), 2),
-        ("small", None, 4), ("small", (4, "depthwise"), 8), ("small", (12, "output"), 16),
+        ("large", None), ("large", (7, "depthwise")), ("large", (5, "output")), ("large", (5, "depthwise")),
+        ("large", (7, "output")), ("small", None), ("small", (3, "output")), ("small", (4, "output")),
     ],
 )  # fmt: skip
-def test_low_level_features(variant, low_level, stride):
-    """The map that numpy gives as the depthwise output or the output of this layer; None is layer 4 or 2."""
-    backbone = randomize(MobileNetV3(conventions=SYMMETRIC, variant=variant, low_level=low_level, depth_multiplier=0.1))
+@pytest.mark.parametrize("output_stride", [4, 16])
+def test_middle_features(variant, middle_level, output_stride):
+    """The map that numpy gives as the depthwise output or the output of this layer, at output stride 8 (planned: 4)."""
+    backbone = randomize(
+        MobileNetV3(
+            conventions=SYMMETRIC,
+            variant=variant,
+            middle_level=middle_level,
+            output_stride=output_stride,
+            depth_multiplier=0.1,
+        )
+    )
     image = uniform(1, 3, 33, 48)
-    features = backbone(image)
-    tap = low_level or ({"large": 4, "small": 2}[variant], "depthwise")
     reference = Reference(arrays(backbone), epsilon=1e-3)
-    low, _ = reference.mobilenet_v3(image.numpy(), PLANS[variant, 16], tap=tap)
-    np.testing.assert_allclose(features.low.detach().numpy(), low, atol=1e-9)
-    assert backbone.low_stride == stride
-    assert backbone.low_channels == low.shape[1]
-    assert low.shape[2:] == (-(-33 // stride), -(-48 // stride))
+    _, middle, high = reference.mobilenet_v3(image.numpy(), PLANS[variant, output_stride], middle=middle_level)
+    features = backbone(image)
+    np.testing.assert_allclose(features.middle.detach().numpy(), middle, atol=1e-9)
+    np.testing.assert_allclose(features.high.detach().numpy(), high, atol=1e-9)
+    assert backbone.middle_channels == middle.shape[1]
+    stride = min(output_stride, 8)
+    assert middle.shape[2:] == (-(-33 // stride), -(-48 // stride))
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -153,12 +162,10 @@ def test_network(variant, output_stride, size, padding, training):
     )
     image = uniform(2, 3, *size)
     reference = Reference(arrays(backbone), epsilon=1e-3, padding=padding, training=training)
-    tap = ({"large": 4, "small": 2}[variant], "depthwise")
-    low, high = reference.mobilenet_v3(image.numpy(), PLANS[variant, output_stride], tap=tap)
+    expected = reference.mobilenet_v3(image.numpy(), PLANS[variant, output_stride])
     backbone.train(training)
-    features = backbone(image)
-    np.testing.assert_allclose(features.low.detach().numpy(), low, atol=1e-9)
-    np.testing.assert_allclose(features.high.detach().numpy(), high, atol=1e-9)
+    for found, wanted in zip(backbone(image), expected, strict=True):
+        np.testing.assert_allclose(found.detach().numpy(), wanted, atol=1e-9)
 
 
 @pytest.mark.parametrize("variant", ["large", "small"])
@@ -179,3 +186,5 @@ def test_atrous_consistency(coarse, fine, variant):
         dense = backbone(image)
     torch.testing.assert_close(dense.high[..., ::2, ::2], sparse.high, rtol=0, atol=1e-10)
     assert torch.equal(dense.low, sparse.low)
+    step = 2 if fine == 4 else 1
+    torch.testing.assert_close(dense.middle[..., ::step, ::step], sparse.middle, rtol=0, atol=1e-10)

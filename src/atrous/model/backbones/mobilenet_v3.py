@@ -12,6 +12,7 @@ from atrous.model.atrous import AtrousConv
 from atrous.model.backbones.features import Features
 from atrous.model.backbones.inverted_residual import InvertedResidual
 from atrous.model.backbones.mobilenet_v2 import rounded_channels
+from atrous.model.backbones.taps import run_units
 from atrous.model.conventions import Conventions
 from atrous.model.stride_plan import PlannedUnit, Unit, UnstridedRate, plan_units
 
@@ -36,11 +37,12 @@ class Row(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A network of the paper: its units, the width of its last convolution, the official tap at output stride 4."""
+    """A network of the paper: its units, the width of its last convolution, the official taps at strides 4 and 8."""
 
     rows: tuple[Row, ...]
     last: int
-    tap: Tap
+    low: int
+    middle: int
 
 
 LARGE = Table(
@@ -62,7 +64,8 @@ LARGE = Table(
         Row(5, 960, 160, True, nn.Hardswish, 1),
     ),
     last=960,
-    tap=(4, "depthwise"),
+    low=4,
+    middle=7,
 )
 SMALL = Table(
     (
@@ -79,7 +82,8 @@ SMALL = Table(
         Row(5, 576, 96, True, nn.Hardswish, 1),
     ),
     last=576,
-    tap=(2, "depthwise"),
+    low=2,
+    middle=4,
 )
 VARIANTS = {"large": LARGE, "small": SMALL}
 
@@ -107,7 +111,7 @@ class MobileNetV3(nn.Module):
         variant: "large" or "small".
         depth_multiplier: Scales all widths.
         tail_multiplier: Scales, in addition, those of the last block: from the last strided unit on.
-        low_level: Where the low-level features leave; None is the official code's place at output stride 4.
+        middle_level: Where the features at output stride 8 leave; None is the official code's place.
         unstrided_rate: Rate of a unit that gives up its stride.
         in_channels: Channels of the image.
         conventions: Padding and epsilon.
@@ -121,7 +125,7 @@ class MobileNetV3(nn.Module):
         variant: Literal["large", "small"] = "large",
         depth_multiplier: float = 1.0,
         tail_multiplier: float = 1.0,
-        low_level: Tap | None = None,
+        middle_level: Tap | None = None,
         unstrided_rate: UnstridedRate = "before",
         in_channels: int = 3,
     ) -> None:
@@ -147,10 +151,11 @@ class MobileNetV3(nn.Module):
         self.last = AtrousConv(widths[-1], self.high_channels, epsilon=epsilon, activation=nn.Hardswish())
         self._units = tuple(Unit(f"layer_{number}", row.stride) for number, row in enumerate(rows, start=FIRST_LAYER))
         self._unstrided_rate: UnstridedRate = unstrided_rate
-        layer, self._low_map = low_level or table.tap
-        self._low_unit = layer - FIRST_LAYER
-        tapped = self.units[self._low_unit]
-        self.low_channels = {"depthwise": tapped.depthwise, "output": tapped.project}[self._low_map].out_channels
+        layer, self._middle_map = middle_level or (table.middle, "depthwise")
+        self._low_unit, self._middle_unit = table.low - FIRST_LAYER, layer - FIRST_LAYER
+        tapped = self.units[self._middle_unit]
+        self.low_channels = self.units[self._low_unit].depthwise.out_channels
+        self.middle_channels = {"depthwise": tapped.depthwise, "output": tapped.project}[self._middle_map].out_channels
         self.entry = ENTRY
         self.plan(output_stride=output_stride)
 
@@ -166,19 +171,15 @@ class MobileNetV3(nn.Module):
             unit.depthwise.plan(stride=plan.stride, rate=plan.rate)
         last = PlannedUnit(f"layer_{len(planned) + FIRST_LAYER}", stride=1, rate=1, output_stride=output_stride)
         self.planned = (*planned, last)
-        self.low_stride = planned[self._low_unit].output_stride
 
     def forward(self, image: Float[Tensor, "b c h w"]) -> Features:
-        """Normalised image to features: low where `low_level` says, high 960 channels (large) or 576 (small)."""
-        x = self.stem(image)
-        for unit in self.units[: self._low_unit]:
-            x = unit(x)
-        filtered = self.units[self._low_unit].filtered(x)
-        x = self.units[self._low_unit].merged(x, filtered)
-        low = {"depthwise": filtered, "output": x}[self._low_map]
-        for unit in self.units[self._low_unit + 1 :]:
-            x = unit(x)
-        return Features(low=low, high=self.last(x))
+        """Normalised image to features: low 72 channels (Small: 16), middle 120 (88), high 960 (576)."""
+        before, tapped, after = self.units[: self._middle_unit], self.units[self._middle_unit], self._middle_unit + 1
+        low, x = run_units(before, self.stem(image), taps=(self._low_unit,))
+        filtered = tapped.filtered(x)
+        x = tapped.merged(x, filtered)
+        (high,) = run_units(self.units[after:], x, taps=())
+        return Features(low=low, middle={"depthwise": filtered, "output": x}[self._middle_map], high=self.last(high))
 
 
 def _scaled(rows: Sequence[Row], *, depth_multiplier: float, tail_multiplier: float) -> list[Row]:
