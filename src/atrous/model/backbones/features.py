@@ -7,6 +7,9 @@ from torch import Tensor
 
 from atrous.model.stride_plan import PlannedUnit
 
+LOW_STRIDE = 4
+"""Input size / size of `Features.low`."""
+
 
 class Features(NamedTuple):
     """`low` at output stride 4 for the decoder, `high` at the planned output stride for ASPP."""
@@ -18,6 +21,8 @@ class Features(NamedTuple):
 @runtime_checkable
 class Backbone(Protocol):
     """A network without its classifier, whose strides and rates follow a plan.
+
+    It is a module with one child for each unit of `entry` and `planned`, in their order; lists count by their items.
 
     Attributes:
         low_channels: Channels of `Features.low`.
