@@ -113,6 +113,8 @@ def effective_field(
             (gradient,) = torch.autograd.grad(logits[0, :, row, column].max(), images)
             total += gradient[0].abs().sum(dim=0)
             center = _pixel((row, column), logits.shape[-2:], model.upsampling(size))
+    if progress is not None:
+        progress(draws, draws)
     if not 0 < (norm := float(total.sum())) < math.inf:
         raise InputError("the gradient of the middle logit is 0 or not finite: these weights have no effective field")
     return EffectiveField(total / norm, center)
