@@ -5,13 +5,13 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from atrous.cli.console import progress_callback
+from atrous.cli.console import tracked
 from atrous.errors import InputError
 from atrous.files import atomic_path
 from atrous.model.anatomy import Anatomy
 from atrous.model.config import ModelConfig
 from atrous.model.deeplab import DeepLab
-from atrous.model.effective_field import DRAWS, affordable_size, effective_field, fresh_model
+from atrous.model.effective_field import affordable_size, effective_field, fresh_model, random_images
 from atrous.model.presets import PRESETS
 from atrous.model.stride_plan import Size
 from atrous.model.valid_taps import valid_shares
@@ -19,6 +19,9 @@ from atrous.report.field_plot import HELD, MeasuredField
 from atrous.report.network_sheet import SUFFIXES, NetworkSheet
 from atrous.report.tap_plot import TapCurves
 from atrous.weights.load import load
+
+DRAWS = 3
+"""Random images: with more of them the field has the same shape and less grain."""
 
 QUICK = 5_000_000_000
 """Multiply-adds that take about two seconds, forward and backward, on one core: no progress is shown for them."""
@@ -61,10 +64,11 @@ def _paths(target: Path, *, name: str) -> tuple[Path, ...]:
 
 def _measured(source: str, config: ModelConfig, found: Anatomy, *, size: Size) -> MeasuredField:
     part = affordable_size(size, multiply_adds=found.multiply_adds)
-    work = found.multiply_adds * part[0] * part[1] // (size[0] * size[1]) * DRAWS
     model, weights = _model(source, config)
-    with progress_callback("measuring the receptive field") as progress:
-        field = effective_field(model, size=part, progress=progress if work > QUICK else None)
+    images = random_images(DRAWS, channels=config.in_channels, size=part)
+    if found.multiply_adds * part[0] * part[1] * DRAWS > QUICK * size[0] * size[1]:
+        images = tracked(images, description="measuring the receptive field", total=DRAWS)
+    field = effective_field(model, images)
     return MeasuredField(
         heat=field.heat.numpy(),
         center=field.center,
@@ -81,7 +85,7 @@ def _model(source: str, config: ModelConfig) -> tuple[DeepLab, str]:
     if source not in PRESETS and os.path.isfile(source):
         model = load(source).model.eval().requires_grad_(requires_grad=False)
         if replace(model.config, output_stride=config.output_stride) == config:
-            return model.replanned(output_stride=config.output_stride), f"weights of {Path(source).name}"
+            return model.replanned(output_stride=config.output_stride), "weights of the file"
     return fresh_model(config), "fresh weights"
 
 

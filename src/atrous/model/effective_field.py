@@ -5,7 +5,7 @@ pixel|, added over the image's channels and averaged over random images.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -14,16 +14,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from atrous.errors import InputError
-from atrous.model.aspp import ImagePooling
 from atrous.model.build import build
 from atrous.model.config import ModelConfig
 from atrous.model.deeplab import DeepLab
 from atrous.model.norm import norms, set_norm_momentum
 from atrous.model.stride_plan import Size
 from atrous.ops.upsample import Upsampling
-
-DRAWS = 3
-"""Random images: with more of them the field has the same shape and less grain."""
 
 SETTLING_SIDE = 129
 """Pixels; enough for every batch norm of the backbone to see hundreds of values at output stride 16."""
@@ -75,53 +71,63 @@ def fresh_model(config: ModelConfig, *, seed: int = 0) -> DeepLab:
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
         model = build(config).eval().requires_grad_(requires_grad=False)
-    images = _random_images(2, config.in_channels, (SETTLING_SIDE, SETTLING_SIDE), torch.Generator().manual_seed(seed))
+    images = random_images(2, channels=config.in_channels, size=(SETTLING_SIDE, SETTLING_SIDE), seed=seed)
     set_norm_momentum(model, 1.0)
     for norm in norms(model):
         norm.train()
     with torch.no_grad():
-        model(images)
+        model(torch.cat(list(images)))
     return model.eval()
 
 
-def effective_field(
-    model: DeepLab, *, size: Size, draws: int = DRAWS, seed: int = 0, progress: Callable[[int, int], None] | None = None
-) -> EffectiveField:
+def random_images(count: int, *, channels: int, size: Size, seed: int = 0) -> Iterator[Float[Tensor, "1 c h w"]]:
+    """Images (height, width in pixels) of independent values, uniform in 0..255."""
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(count):
+        yield torch.rand(1, channels, *size, generator=generator) * 255
+
+
+def effective_field(model: DeepLab, images: Iterable[Float[Tensor, "1 c h w"]]) -> EffectiveField:
     """Measure the field of the largest logit in the middle of the map.
 
-    Image pooling takes part, but its gradient, which is spread over all of the image, is left out.
+    What sees all of the image (image pooling, other global means) takes part, but its gradient is left out.
 
     Args:
         model: In eval mode. Takes half the memory where its parameters need no gradient.
-        size: (height, width) of the random images in pixels.
-        draws: How many of them.
-        seed: Of their values, uniform in 0..255.
-        progress: Told (images done, images in all), first before there is one.
+        images: One or more of the same size, values 0..255.
 
     Raises:
         InputError: If the gradient is 0 or not finite.
     """
-    generator = torch.Generator().manual_seed(seed)
-    total, center = torch.zeros(size, dtype=torch.float64), (0, 0)
-    with _pooling_without_gradient(model):
-        for done in range(draws):
-            if progress is not None:
-                progress(done, draws)
-            images = _random_images(1, model.config.in_channels, size, generator).requires_grad_()
-            logits = model(images)
-            row, column = ((length - 1) // 2 for length in logits.shape[-2:])
-            (gradient,) = torch.autograd.grad(logits[0, :, row, column].max(), images)
-            total += gradient[0].abs().sum(dim=0)
-            center = _pixel((row, column), logits.shape[-2:], model.upsampling(size))
-    if progress is not None:
-        progress(draws, draws)
-    if not 0 < (norm := float(total.sum())) < math.inf:
+    heat, center = torch.zeros(()), (0, 0)
+    for image in images:
+        height, width = image.shape[-2:]
+        with _global_gradients_left_out(model, size=(height, width)):
+            logits = model(pixels := image.detach().requires_grad_())
+        row, column = ((length - 1) // 2 for length in logits.shape[-2:])
+        (gradient,) = torch.autograd.grad(logits[0, :, row, column].max(), pixels)
+        heat = heat + gradient[0].double().abs().sum(dim=0)
+        center = _pixel((row, column), logits.shape[-2:], model.upsampling((height, width)))
+    if not 0 < (whole := float(heat.sum())) < math.inf:
         raise InputError("the gradient of the middle logit is 0 or not finite: these weights have no effective field")
-    return EffectiveField(total / norm, center)
+    return EffectiveField(heat / whole, center)
 
 
-def _random_images(count: int, channels: int, size: Size, generator: torch.Generator) -> Float[Tensor, "b c h w"]:
-    return torch.rand(count, channels, *size, generator=generator).mul_(255)
+@contextmanager
+def _global_gradients_left_out(model: DeepLab, *, size: Size) -> Iterator[None]:
+    """No gradient flows back through maps of a single position, unless all of the image is one."""
+    fitted = model.preprocess.fitted(size, output_stride=model.output_stride)
+    convolutions = (module for module in model.modules() if isinstance(module, nn.Conv2d))
+    hooks = [conv.register_forward_hook(_detached) for conv in convolutions if max(fitted) > model.output_stride]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _detached(_: nn.Module, __: object, output: Tensor) -> Tensor:
+    return output.detach() if output.shape[-2:] == (1, 1) else output
 
 
 def _pixel(position: Size, lengths: tuple[int, ...], upsampling: Upsampling) -> Size:
@@ -135,17 +141,3 @@ def _pixel(position: Size, lengths: tuple[int, ...], upsampling: Upsampling) -> 
             (2 * i + 1) * whole // (2 * n) for i, n, whole in zip(position, lengths, upsampling.size, strict=True)
         )
     return row, column
-
-
-@contextmanager
-def _pooling_without_gradient(model: nn.Module) -> Iterator[None]:
-    hooks = [
-        module.register_forward_hook(lambda _, __, pooled: pooled.detach())
-        for module in model.modules()
-        if isinstance(module, ImagePooling)
-    ]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()

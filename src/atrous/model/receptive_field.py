@@ -8,7 +8,7 @@ from torch import nn
 
 from atrous.model.aspp import ASPP, ImagePooling
 from atrous.model.backbones.features import LOW_STRIDE, Backbone
-from atrous.model.deeplab import DeepLab, DeepLabV3, DeepLabV3Plus
+from atrous.model.deeplab import DeepLab, DeepLabV3, DeepLabV3Cascade, DeepLabV3Plus
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,12 @@ def receptive_fields(model: DeepLab) -> Mapping[str, int]:
 
     What sees all of the image is left out: image pooling, and any other global mean inside a unit. So is the decoder's
     low-level projection, which sees what some layer inside an early unit does.
+
+    Raises:
+        NotImplementedError: If nothing is known here of this kind of model.
     """
+    if not isinstance(model, DeepLabV3 | DeepLabV3Cascade | DeepLabV3Plus):
+        raise NotImplementedError(f"the receptive field of {type(model).__name__}")
     backbone = model.backbone
     fields: dict[str, int] = {}
     steps: Steps = ()

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 import matplotlib
 from matplotlib.figure import Figure
 
+Number = int | float
+
 COLORS = ("#3579c4", "#dd7127", "#2f9e6e", "#c04f86", "#8567cf", "#a88a1e")
 """Of middling lightness: at least 3 : 1 in contrast to light and to dark paper."""
 
@@ -22,7 +24,7 @@ UNDATED = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
 @contextmanager
-def drawing(*, width: float, height: float) -> Iterator[Figure]:
+def drawing(*, width: Number, height: Number) -> Iterator[Figure]:
     """An empty figure of so many inches, under our settings alone until the block ends."""
     with matplotlib.rc_context(), warnings.catch_warnings():
         # Letters are written as text, so the browser finds the glyphs that the measuring font lacks.

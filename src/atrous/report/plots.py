@@ -12,11 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from atrous.report.drawing import COLORS, INK, UNDATED, drawing
+from atrous.report.drawing import COLORS, INK, UNDATED, Number, drawing
 from atrous.report.tables import ABSENT
 from atrous.report.wording import shortened
-
-Number = int | float
 
 _DASHES = ("solid", "dashed", "dotted", "dashdot")
 _NAME_LIMIT = 40

@@ -8,6 +8,8 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from atrous.report.drawing import COLORS, INK
 
+_COLOR_OF = dict(zip((9, 6, 4, 3, 2, 1), COLORS, strict=True))
+
 
 @dataclass(frozen=True)
 class TapCurves:
@@ -31,12 +33,12 @@ class TapCurves:
 def draw_taps(figure: SubFigure, curves: TapCurves) -> None:
     """A curve for every number of taps that occurs."""
     axes = figure.subplots()
-    for color, (taps, shares) in zip(COLORS, curves.shares.items(), strict=True):
+    for taps, shares in curves.shares.items():
         if any(shares):
-            axes.plot(curves.rates, shares, color=color, label=f"{taps} of 9")
+            axes.plot(curves.rates, shares, color=_COLOR_OF[taps], label=f"{taps} of 9")
     for rate in curves.marked:
         axes.axvline(rate, color=INK, linewidth=0.8, linestyle="dashed")
-        axes.annotate(str(rate), (rate, 1), (0, 2), textcoords="offset points", ha="center", xycoords=axes.get_xaxis_transform())
+        axes.annotate(str(rate), (rate, 1), (0, 2), textcoords="offset points", ha="center")
     height, width = curves.size
     marked = f"; dashed: {curves.marked_name}" if curves.marked else ""
     axes.set_title(f"Filter taps that see the map of {height}×{width} rather than its padding", pad=16)

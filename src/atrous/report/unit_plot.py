@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from atrous.report.drawing import COLORS, INK
+from atrous.report.drawing import COLORS, INK, Number
 from atrous.report.tables import ABSENT
 from atrous.report.wording import shortened
 
@@ -108,20 +108,20 @@ def _draw_fields(axes: Axes, units: Sequence[DrawnUnit], *, image: tuple[int, in
 
 
 def _draw_dots(axes: Axes, values: Mapping[int, int], *, color: str) -> None:
-    axes.plot(values.values(), values.keys(), linestyle="none", marker="o", markersize=3.5, color=color)
+    axes.plot(list(values.values()), list(values), linestyle="none", marker="o", markersize=3.5, color=color)
 
 
-def _annotate(axes: Axes, x: float, row: int, text: str) -> None:
+def _annotate(axes: Axes, x: Number, row: int, text: str) -> None:
     axes.annotate(text, (x, row), (4, 0), textcoords="offset points", va="center", fontsize=_LETTERS)
 
 
-def _tabulate(axes: Axes, x: float, row: int, text: str, *, color: str = INK) -> None:
+def _tabulate(axes: Axes, x: Number, row: int, text: str, *, color: str = INK) -> None:
     """Text that ends at `x`, a share of the width; row -1 is above the first."""
     place = "bottom" if row < 0 else "center"
     axes.text(x, row, text, transform=axes.get_yaxis_transform(), ha="right", va=place, fontsize=_LETTERS, color=color)
 
 
-def _binary_axis(axes: Axes, *, lowest: float, highest: float, room: float) -> None:
+def _binary_axis(axes: Axes, *, lowest: Number, highest: Number, room: Number) -> None:
     """A logarithmic axis of `room` times the length from lowest to highest, with whole ticks as far as the latter."""
     octaves = max(math.log2(highest / lowest), 1)
     axes.set_xscale("log", base=2)
