@@ -31,7 +31,7 @@ from fakes.run import CONFIG, MODEL, changed
             ({name: math.nan}, f"{name.replace('_', ' ')} nan is out of range")
             for name in ("head_rate", "power", "momentum", "weight_decay", "norm_momentum", "jitter", "ema_decay")
         ),
-        ({"model": replace(MODEL, in_channels=4)}, "in-channels 4"),
+        ({"model": replace(MODEL, in_channels=4), "jitter": 0.1}, "jitter is for RGB, not for 4 channels"),
     ],
 )
 def test_impossible_settings_are_refused_in_one_line(fields, message):

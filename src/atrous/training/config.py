@@ -85,8 +85,8 @@ class TrainConfig:
             raise InputError("iterations, batch size, crop and validate-every must be at least 1")
         if min(self.workers, self.warmup, self.unfold_images) < 0:
             raise InputError("workers, warmup and unfold-images cannot be negative")
-        if self.model.in_channels != 3:
-            raise InputError(f"training takes RGB images; in-channels {self.model.in_channels} does not fit")
+        if self.jitter and self.model.in_channels != 3:
+            raise InputError(f"jitter is for RGB, not for {self.model.in_channels} channels; set --jitter 0")
         if not 0 <= self.seed < 2**32:
             raise InputError(f"seed {self.seed} is out of range; choose 0 to {2**32 - 1}")
         if not 0 < self.learning_rate <= 100:
