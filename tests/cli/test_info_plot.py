@@ -55,7 +55,11 @@ def test_a_file_and_json(tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("options", "weights"),
-    [((), "weights of the file"), (("--output-stride", "8"), "weights of the file"), (("--rates", "2"), "fresh weights")],
+    [
+        ((), "weights of the file"),
+        (("--output-stride", "8"), "weights of the file"),
+        (("--rates", "2"), "fresh weights"),
+    ],
 )
 def test_the_weights_of_a_file_where_they_fit(options, weights, tmp_path, capsys):
     archive = lively_archive()

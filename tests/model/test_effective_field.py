@@ -95,9 +95,7 @@ def test_squares_by_brute_force(drawn):
     heat /= heat.sum()
     field = EffectiveField(torch.from_numpy(heat), (row, column))
     reach = max(row, size[0] - 1 - row, column, size[1] - 1 - column)
-    squares = [
-        heat[max(row - r, 0) : row + r + 1, max(column - r, 0) : column + r + 1].sum() for r in range(reach + 1)
-    ]
+    squares = [heat[max(row - r, 0) : row + r + 1, max(column - r, 0) : column + r + 1].sum() for r in range(reach + 1)]
     assert field.mass().numpy() == pytest.approx(squares)
     assert field.side(share) == 1 + 2 * next(r for r, mass in enumerate(squares) if mass >= share)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from atrous.model.build import build
-from atrous.model.config import DecoderConfig
+from atrous.model.config import ASPPConfig, DecoderConfig
 from atrous.model.conventions import PYTORCH
 from atrous.model.deeplab import DeepLabV3Plus
 from atrous.model.presets import PRESETS
@@ -82,9 +82,9 @@ def test_rates_make_up_for_strides(name):
         assert fields(replace(PRESETS[name], output_stride=output_stride)) == expected
 
 
-WIDE_HEAD = replace(
-    small_config("deeplabv3plus_mobilenet_v2"),
-    aspp=replace(small_config("deeplabv3plus_mobilenet_v2").aspp, rates=(2,), projection=((3, 8, False), (1, 8, False))),
+WIDE_HEAD = small_config(
+    "deeplabv3plus_mobilenet_v2",
+    aspp=ASPPConfig(rates=(2,), aspp_channels=8, projection=((3, 8, False), (1, 8, False))),
     decoder=DecoderConfig(low_level_channels=4, refinement=((5, 8, False), (3, 8, True), (1, 8, False))),
 )
 
@@ -98,7 +98,7 @@ def measured_field(model, *, length):
     with torch.no_grad():
         for module in model.modules():
             if isinstance(module, nn.Conv2d):
-                module.weight.fill_(1 / (2 * module.weight.shape[1]))  # neither dozens of layers over- nor underflow
+                module.requires_grad_(requires_grad=False).weight.fill_(1 / (2 * module.weight.shape[1]))
                 module.register_forward_hook(without_global_gradient)
     ramp = 1e-12 * torch.linspace(1, 2, length).view(1, 1, length, 1).repeat(1, 3, 1, 1)
     images = [ramp.requires_grad_(), ramp.detach().flip(2).requires_grad_()]
@@ -111,7 +111,7 @@ def measured_field(model, *, length):
             for output, image in zip(outputs, images, strict=True)
         ]
         (rows,) = torch.stack(gradients).abs().sum(dim=(0, 1, 2, 4)).nonzero(as_tuple=True)
-        assert 0 < rows[0]
+        assert rows[0] > 0
         assert rows[-1] < length - 1
         extents.append(int(rows[-1] - rows[0] + 1))
     return max(extents)
@@ -137,7 +137,7 @@ def without_global_gradient(_, __, output):
 def test_the_field_is_what_reaches_a_logit(config, output_strides):
     unscaled = replace(config.conventions, input_mean=(0.0,), input_std=(1.0,))
     for output_stride in output_strides:
-        model = build(replace(config, conventions=unscaled, output_stride=output_stride)).eval().requires_grad_(requires_grad=False)
+        model = build(replace(config, conventions=unscaled, output_stride=output_stride)).eval()
         field = receptive_fields(model)["classifier"]
         # An even number of strides (and the pixel more of aligned corners), with room on both sides.
         length = -(-field // (2 * output_stride)) * 2 * output_stride + 4 * max(output_stride, 16)

@@ -58,7 +58,7 @@ def test_an_svg_holds_every_unit_and_its_numbers(tmp_path):
     assert found.count("2") >= 3  # two strides, one output stride
     assert {"a network", "its facts", "9 of 9", "1 of 9", "17×25"} <= set(found)
     assert "3 of 9" not in found  # never occurs: no curve
-    assert any("square with 95% of the gradient: 93 pixels" in text for text in found)
+    assert any("square with 95% of the measured gradient: 93 pixels" in text for text in found)
     assert any("all that the logit can see: 311 pixels" in text for text in found)
     assert any("rates of the test" in text for text in found)
 

@@ -28,7 +28,8 @@ from atrous.weights.load import load
 class Options:
     """Stride, rate and size of every unit of a model, its parameters, multiply-adds and valid ASPP taps.
 
-    Nothing is computed unless it is for a plot, so that any size takes a second. All that a model can be configured with is an option.
+    Nothing is computed, unless for a plot, so that any size takes a second. All that a model can be configured with is
+    an option.
 
     Example: atrous info deeplabv3plus_resnet101 --size 1025x2049 --output-stride 8 --classes 19
     """

@@ -81,7 +81,7 @@ def _draw_growth(axes: Axes, field: MeasuredField) -> None:
     sides = 2 * np.arange(len(field.mass)) + 1
     axes.plot(sides, field.mass, color=COLORS[0])
     for side, style, text in (
-        (field.side, "solid", f"square with {HELD:.0%} of the gradient: {field.side} pixels"),
+        (field.side, "solid", f"square with {HELD:.0%} of the measured gradient: {field.side} pixels"),
         (field.extent, "dashed", f"all that the logit can see: {field.extent} pixels"),
     ):
         axes.axvline(side, color=COLORS[1], linestyle=style, linewidth=1.2, label=text)
@@ -89,7 +89,7 @@ def _draw_growth(axes: Axes, field: MeasuredField) -> None:
     axes.set_ylim(0, 1.02)
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.grid(alpha=0.15)
-    axes.set_title("Share of the gradient")
+    axes.set_title("Share of the measured gradient")
     axes.set_xlabel("side of the square in pixels")
 
 

@@ -40,10 +40,11 @@ class NetworkSheet:
         heights = (1.6 + ROW_HEIGHT * len(self.units), 3.9, 3.2)
         with drawing(width=8, height=0.4 + sum(heights)) as figure:
             figure.suptitle(shortened(self.title, limit=90), x=0.01, ha="left", fontsize=12)
-            parts = figure.subfigures(3, 1, height_ratios=heights)
-            for part, caption in zip(parts, (self._units_caption(), FIELD_CAPTION, TAPS_CAPTION), strict=True):
+            cells = figure.add_gridspec(3, 1, height_ratios=heights)
+            units, field, taps = (figure.add_subfigure(cells[row, 0]) for row in range(3))
+            captions = {units: self._units_caption(), field: FIELD_CAPTION, taps: TAPS_CAPTION}
+            for part, caption in captions.items():
                 part.suptitle(caption, x=0.01, ha="left", fontsize=8)
-            units, field, taps = parts
             draw_units(units, self.units, image=self.field.image)
             draw_field(field, self.field)
             draw_taps(taps, self.taps)

@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from atrous.report.drawing import COLORS, INK
 
-_COLOR_OF = dict(zip((9, 6, 4, 3, 2, 1), COLORS, strict=True))
+_COLOR_OF: Mapping[int, str] = dict(zip((9, 6, 4, 3, 2, 1), COLORS, strict=True))
 
 
 @dataclass(frozen=True)
