@@ -1,11 +1,10 @@
 """Receptive fields: by hand, and by which pixels really reach a logit."""
 
 from dataclasses import replace
-from fractions import Fraction
-from math import ceil, floor
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
@@ -13,9 +12,8 @@ from torch import nn
 from atrous.model.build import build
 from atrous.model.config import ASPPConfig, DecoderConfig
 from atrous.model.conventions import PYTORCH
-from atrous.model.deeplab import DeepLabV3Plus
 from atrous.model.presets import PRESETS
-from atrous.model.receptive_field import Interpolation, Window, receptive_fields
+from atrous.model.receptive_field import Interpolation, Window, extent, receptive_fields
 from fakes.small_models import small_config
 
 
@@ -24,23 +22,31 @@ def fields(config):
         return receptive_fields(build(config))
 
 
-@given(st.integers(1, 7), st.integers(1, 4), st.integers(1, 5), st.integers(1, 6))
-def test_what_a_window_sees(kernel, stride, rate, positions):
-    seen = {position * stride + tap * rate for position in range(positions) for tap in range(kernel)}
-    assert Window(kernel, stride, rate).seen(positions) == max(seen) - min(seen) + 1
+@given(st.sampled_from((1, 3, 5, 7)), st.integers(1, 4), st.integers(1, 5), st.integers(-9, 9), st.integers(0, 5))
+def test_what_a_window_sees(kernel, stride, rate, first, more):
+    """Taps are centered: those of position p are at p * stride + (-1, 0, 1) * rate for a kernel of 3."""
+    taps = range(-(kernel // 2), kernel // 2 + 1)
+    seen = {position * stride + tap * rate for position in range(first, first + more + 1) for tap in taps}
+    assert Window(kernel, stride, rate).seen(first, first + more) == (min(seen), max(seen))
 
 
-@pytest.mark.parametrize("factor", [1, 2, 4, 8])
-@pytest.mark.parametrize("positions", [1, 3, 5, 7, 9, 13])
 @pytest.mark.parametrize("align_corners", [False, True])
-def test_what_an_interpolation_sees(factor, positions, align_corners):
-    """Each fine position lies at a fraction of a coarse one and takes its two neighbours; the worst phase counts."""
-    shift = 0 if align_corners else Fraction(1 - factor, 2 * factor)
-    spans = [
-        ceil(Fraction(start + positions - 1, factor) + shift) - floor(Fraction(start, factor) + shift) + 1
-        for start in range(factor)
-    ]
-    assert Interpolation(factor).seen(positions) == max(spans)
+@pytest.mark.parametrize("factor", [1, 2, 4, 8])
+def test_what_an_interpolation_sees(factor, align_corners):
+    """torch's own: which of 9 values a fine position depends on, away from the border."""
+    coarse = torch.eye(9).unsqueeze(0)
+    length = 8 * factor + 1 if align_corners else 9 * factor
+    fine = F.interpolate(coarse, size=length, mode="linear", align_corners=align_corners)[0]
+    for position in range(2 * factor, 6 * factor):
+        (seen,) = fine[:, position].nonzero(as_tuple=True)
+        assert Interpolation(factor, align_corners).seen(position, position) == (int(seen[0]), int(seen[-1]))
+
+
+@pytest.mark.parametrize(("align_corners", "positions"), [(True, 3), (False, 4)])
+def test_two_interpolations_by_hand(align_corners, positions):
+    """Five positions at stride 4 see up to four at 8; those, aligned, three at 16, else four."""
+    half = Interpolation(2, align_corners)
+    assert extent((half, half, Window(3, 1, 1), Window(3, 1, 1))) == positions
 
 
 def test_resnet_50_by_hand():
@@ -87,6 +93,15 @@ WIDE_HEAD = small_config(
     aspp=ASPPConfig(rates=(2,), aspp_channels=8, projection=((3, 8, False), (1, 8, False))),
     decoder=DecoderConfig(low_level_channels=4, refinement=((5, 8, False), (3, 8, True), (1, 8, False))),
 )
+TWO_TAPS = small_config(
+    "deeplabv3plus_mobilenet_v2",
+    decoder=DecoderConfig(
+        low_level_channels=4,
+        refinement=((3, 8, False),),
+        middle_level_channels=4,
+        middle_refinement=((3, 8, False),),
+    ),
+)
 
 
 def measured_field(model, *, length):
@@ -103,7 +118,7 @@ def measured_field(model, *, length):
     ramp = 1e-12 * torch.linspace(1, 2, length).view(1, 1, length, 1).repeat(1, 3, 1, 1)
     images = [ramp.requires_grad_(), ramp.detach().flip(2).requires_grad_()]
     outputs = [model(image)[0, 0, :, 0] for image in images]
-    middle, phases = len(outputs[0]) // 2, model.output_stride // 4 if isinstance(model, DeepLabV3Plus) else 1
+    middle, phases = len(outputs[0]) // 2, 1 if model.config.decoder is None else model.output_stride // 4
     extents = []
     for position in range(middle, middle + phases):
         gradients = [
@@ -127,6 +142,8 @@ def without_global_gradient(_, __, output):
         (small_config("deeplabv3_mobilenet_v2"), (4, 16)),
         (small_config("deeplabv3plus_mobilenet_v2"), (4, 8, 16, 32)),
         (WIDE_HEAD, (8, 16)),
+        (TWO_TAPS, (4, 16, 32)),
+        (replace(TWO_TAPS, conventions=PYTORCH), (16,)),
         (small_config("deeplabv3_resnet50"), (8, 32)),
         (small_config("deeplabv3plus_resnet50", conventions=replace(PYTORCH, stride_unit="last")), (16,)),
         (small_config("deeplabv3plus_resnet50_beta"), (16,)),

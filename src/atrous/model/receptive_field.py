@@ -7,21 +7,23 @@ from math import prod
 from torch import nn
 
 from atrous.model.aspp import ASPP, ImagePooling
-from atrous.model.backbones.features import LOW_STRIDE, Backbone
-from atrous.model.deeplab import DeepLab, DeepLabV3, DeepLabV3Cascade, DeepLabV3Plus
+from atrous.model.backbones.features import LOW_STRIDE, MIDDLE_STRIDE, Backbone
+from atrous.model.decoder import Decoder
+from atrous.model.deeplab import DeepLab, DeepLabV3, DeepLabV3Cascade, DeepLabV3Plus, DeepLabV3PlusTwoTaps
 
 
 @dataclass(frozen=True)
 class Window:
-    """A convolution or pooling along one axis: `kernel` taps, `rate` positions apart, every `stride` positions."""
+    """A convolution or pooling along one axis: `kernel` (odd) taps, `rate` positions apart, every `stride` positions."""
 
     kernel: int
     stride: int
     rate: int
 
-    def seen(self, positions: int) -> int:
-        """How many neighbouring positions of its input so many neighbours of its output are computed from."""
-        return (positions - 1) * self.stride + (self.kernel - 1) * self.rate + 1
+    def seen(self, first: int, last: int) -> tuple[int, int]:
+        """First and last position of its input that positions `first` to `last` of its output are computed from."""
+        margin = self.kernel // 2 * self.rate
+        return first * self.stride - margin, last * self.stride + margin
 
 
 @dataclass(frozen=True)
@@ -29,21 +31,31 @@ class Interpolation:
     """Bilinear upsampling by a whole factor along one axis."""
 
     factor: int
+    align_corners: bool
 
-    def seen(self, positions: int) -> int:
-        """The same, where they lie least luckily between the positions of the coarse map."""
-        return positions if self.factor == 1 else -(-(positions - 1) // self.factor) + 2
+    def seen(self, first: int, last: int) -> tuple[int, int]:
+        """The same: position i lies at i / factor of the coarse map, or at (i + 1/2) / factor - 1/2."""
+        shift = 0 if self.align_corners else 1 - self.factor
+        whole = 2 * self.factor
+        return (2 * first + shift) // whole, -(-(2 * last + shift) // whole)
 
 
 Steps = tuple[Window | Interpolation, ...]
 
 
 def extent(steps: Steps) -> int:
-    """How many positions of the first input, from the first to the last, one position of the last output sees."""
-    positions = 1
-    for step in reversed(steps):
-        positions = step.seen(positions)
-    return positions
+    """How many positions of the first input, from the first to the last, one of the last output sees at most.
+
+    It is not the same for all: some lie on a position of the coarse map, some between two.
+    """
+    phases = prod(step.factor for step in steps if isinstance(step, Interpolation))
+    spans = []
+    for position in range(phases):
+        first = last = position
+        for step in reversed(steps):
+            first, last = step.seen(first, last)
+        spans.append(last - first + 1)
+    return max(spans)
 
 
 def receptive_fields(model: DeepLab) -> Mapping[str, int]:
@@ -59,23 +71,24 @@ def receptive_fields(model: DeepLab) -> Mapping[str, int]:
     Raises:
         NotImplementedError: If nothing is known here of this kind of model.
     """
-    if not isinstance(model, DeepLabV3 | DeepLabV3Cascade | DeepLabV3Plus):
+    if not isinstance(model, DeepLabV3 | DeepLabV3Cascade | DeepLabV3Plus | DeepLabV3PlusTwoTaps):
         raise NotImplementedError(f"the receptive field of {type(model).__name__}")
-    backbone = model.backbone
     fields: dict[str, int] = {}
     steps: Steps = ()
-    for planned, part in zip((*backbone.entry, *backbone.planned), _parts(backbone), strict=True):
+    for planned, part in zip((*model.backbone.entry, *model.backbone.planned), _parts(model.backbone), strict=True):
         steps += windows(part)
         fields[planned.name] = extent(steps)
         assert prod(step.stride for step in steps if isinstance(step, Window)) == planned.output_stride
-    if isinstance(model, DeepLabV3 | DeepLabV3Plus):
+    if not isinstance(model, DeepLabV3Cascade):
         branches = {name: steps + windows(branch) for name, branch in _local_branches(model.aspp)}
         fields |= {name: extent(branch) for name, branch in branches.items()}
         steps = max(branches.values(), key=extent)
         steps = _extend(fields, steps, model.aspp.projection, name="projection")
-    if isinstance(model, DeepLabV3Plus):
-        steps += (Interpolation(model.output_stride // LOW_STRIDE),)
-        steps = _extend(fields, steps, model.decoder.refine, name="refine")
+    stride = model.output_stride
+    for name, finer, decoder in _decoders(model):
+        steps += (Interpolation(stride // finer, align_corners=decoder.align_corners),)
+        steps = _extend(fields, steps, decoder.refine, name=name)
+        stride = finer
     return fields | {"classifier": extent(steps + windows(model.classifier))}
 
 
@@ -102,6 +115,14 @@ def _parts(backbone: Backbone) -> Iterator[nn.Module]:
 
 def _local_branches(aspp: ASPP) -> Iterator[tuple[str, nn.Module]]:
     return ((name, branch) for name, branch in aspp.branches.items() if not isinstance(branch, ImagePooling))
+
+
+def _decoders(model: DeepLab) -> Iterator[tuple[str, int, Decoder]]:
+    """Name of the layers, output stride, decoder; in the order of the forward pass."""
+    if isinstance(model, DeepLabV3PlusTwoTaps):
+        yield "middle_refine", min(MIDDLE_STRIDE, model.output_stride), model.middle_decoder
+    if isinstance(model, DeepLabV3Plus | DeepLabV3PlusTwoTaps):
+        yield "refine", LOW_STRIDE, model.decoder
 
 
 def _extend(fields: dict[str, int], steps: Steps, layers: Iterable[nn.Module], *, name: str) -> Steps:
