@@ -14,7 +14,7 @@ from atrous.model.deeplab import DeepLab, DeepLabV3, DeepLabV3Cascade, DeepLabV3
 
 @dataclass(frozen=True)
 class Window:
-    """A convolution or pooling along one axis: `kernel` (odd) taps, `rate` positions apart, every `stride` positions."""
+    """A convolution or pooling along one axis: `kernel` (odd) taps `rate` positions apart, every `stride` positions."""
 
     kernel: int
     stride: int
