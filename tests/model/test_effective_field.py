@@ -122,7 +122,7 @@ def test_settled_maps_do_not_grow():
 def test_weights_without_a_field(weight):
     model = fresh_model(MOBILE)
     nn.init.constant_(model.classifier.weight, weight)
-    with pytest.raises(InputError, match="have no effective field"):
+    with pytest.raises(InputError, match="have no effective receptive field"):
         effective_field(model, images((33, 33)))
 
 

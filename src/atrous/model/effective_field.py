@@ -109,7 +109,10 @@ def effective_field(model: DeepLab, images: Iterable[Float[Tensor, "1 c h w"]]) 
         heat = heat + gradient[0].double().abs().sum(dim=0)
         center = _pixel((row, column), logits.shape[-2:], model.upsampling((height, width)))
     if not 0 < (whole := float(heat.sum())) < math.inf:
-        raise InputError("the gradient of the middle logit is 0 or not finite: these weights have no effective field")
+        raise InputError(
+            "the middle logit has a gradient of 0, or none that is finite: these weights have no effective receptive "
+            "field; measure others, or on a larger image"
+        )
     return EffectiveField(heat / whole, center)
 
 
@@ -131,13 +134,9 @@ def _detached(_: nn.Module, __: object, output: Tensor) -> Tensor:
 
 
 def _pixel(position: Size, lengths: tuple[int, ...], upsampling: Upsampling) -> Size:
-    """The pixel nearest to where a position of a map of these lengths lies over the image."""
-    if upsampling.align_corners:
-        row, column = (
-            i * (whole - 1) // max(n - 1, 1) for i, n, whole in zip(position, lengths, upsampling.size, strict=True)
-        )
-    else:
-        row, column = (
-            (2 * i + 1) * whole // (2 * n) for i, n, whole in zip(position, lengths, upsampling.size, strict=True)
-        )
+    """The pixel on which a position of a map of these lengths lies."""
+    row, column = (
+        i * (whole - 1) // max(n - 1, 1) if upsampling.align_corners else (2 * i + 1) * whole // (2 * n)
+        for i, n, whole in zip(position, lengths, upsampling.size, strict=True)
+    )
     return row, column

@@ -61,6 +61,15 @@ def _draw_heat(figure: SubFigure, axes: Axes, field: MeasuredField) -> None:
         norm=PowerNorm(0.5, 0, 1),
         interpolation="nearest",
     )
+    _frame(axes, field, top=top, left=left)
+    axes.set_title(f"Effective receptive field, {field.weights}")
+    bar = figure.colorbar(drawn, ax=axes, label="gradient, share of the largest", shrink=0.8)
+    bar.set_ticks([0, 0.01, 0.05, 0.2, 0.5, 1])
+    bar.minorticks_off()
+
+
+def _frame(axes: Axes, field: MeasuredField, *, top: float, left: float) -> None:
+    """The two squares, and the whole image around its measured part, which begins at `top` and `left`."""
     for side, style in ((field.side, "solid"), (field.extent, "dashed")):
         corner = (-side / 2, -side / 2)
         axes.add_patch(Rectangle(corner, side, side, fill=False, edgecolor=COLORS[1], linestyle=style, linewidth=1.2))
@@ -69,12 +78,8 @@ def _draw_heat(figure: SubFigure, axes: Axes, field: MeasuredField) -> None:
     axes.add_patch(Rectangle((left, top), width, height, fill=False, edgecolor=INK, linewidth=1.6))
     axes.set_xlim(left, left + width)
     axes.set_ylim(top + height, top)
-    axes.set_title(f"Effective receptive field, {field.weights}")
-    whole = field.heat.shape == field.image
-    axes.set_xlabel("pixels from the logit" + ("" if whole else f"; measured: {measured_height}×{measured_width}"))
-    bar = figure.colorbar(drawn, ax=axes, label="gradient, share of the largest", shrink=0.8)
-    bar.set_ticks([0, 0.01, 0.05, 0.2, 0.5, 1])
-    bar.minorticks_off()
+    part = "" if field.heat.shape == field.image else f"; measured: {measured_height}×{measured_width}"
+    axes.set_xlabel(f"pixels from the logit{part}")
 
 
 def _draw_growth(axes: Axes, field: MeasuredField) -> None:
