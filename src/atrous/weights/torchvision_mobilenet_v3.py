@@ -1,16 +1,13 @@
 """Names of the tensors in torchvision's DeepLabv3 and LR-ASPP with MobileNetV3, translated to ours."""
 
 from collections.abc import Iterator, Mapping
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from atrous.errors import InputError
-from atrous.model.backbones.mobilenet_v3 import VARIANTS
+from atrous.model.backbones.mobilenet_v3 import VARIANTS, Variant
 from atrous.weights.torchvision_keys import AUXILIARY, BRANCHES, HEAD, PROJECTION
-
-Variant = Literal["large", "small"]
 
 LITE_HEAD = {
     "classifier.cbr.0": "aspp.features.conv",

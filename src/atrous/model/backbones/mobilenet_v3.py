@@ -1,6 +1,6 @@
 """MobileNetV3-Large and -Small (arXiv 1905.02244, Tables 1 and 2) up to the last convolution, as DeepLab uses them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Literal, NamedTuple, cast
 
@@ -85,7 +85,9 @@ SMALL = Table(
     low=2,
     middle=4,
 )
-VARIANTS = {"large": LARGE, "small": SMALL}
+Variant = Literal["large", "small"]
+
+VARIANTS: Mapping[Variant, Table] = {"large": LARGE, "small": SMALL}
 
 
 class SqueezeExcite(nn.Module):
@@ -122,7 +124,7 @@ class MobileNetV3(nn.Module):
         *,
         conventions: Conventions,
         output_stride: int = 16,
-        variant: Literal["large", "small"] = "large",
+        variant: Variant = "large",
         depth_multiplier: float = 1.0,
         tail_multiplier: float = 1.0,
         middle_level: Tap | None = None,
