@@ -37,7 +37,8 @@ def stripes(name: str, *, size: tuple[int, int], channels: int) -> Sample:
     ("precision", "batch_size", "channels", "crop"), [("float32", 1, 3, (33, 33)), ("bfloat16", 2, 5, (34, 40))]
 )
 def test_ten_steps_and_back(name, precision, batch_size, channels, crop, tmp_path):
-    data = MemoryData(SPACE, tuple(stripes(f"{size}", size=size, channels=channels) for size in ((40, 47), (35, 33))))
+    # Every step sees the same batch, so that the losses can be compared.
+    data = MemoryData(SPACE, (stripes("stripes", size=crop, channels=channels),))
     config = TrainConfig(
         model=replace(PRESETS[name], classes=len(SPACE), in_channels=channels),
         iterations=STEPS,
@@ -45,7 +46,8 @@ def test_ten_steps_and_back(name, precision, batch_size, channels, crop, tmp_pat
         crop=crop,
         learning_rate=0.01,
         norm_momentum=0.5,
-        scales=(1.0, 1.25),
+        scales=(1.0,),
+        flip=0.0,
         precision=precision,
         workers=0,
     )
@@ -66,7 +68,7 @@ def test_ten_steps_and_back(name, precision, batch_size, channels, crop, tmp_pat
     back = load(tmp_path / "model.safetensors")
     kept = back.model.state_dict()
     assert all(torch.equal(tensor, kept[key]) for key, tensor in state.model.state_dict().items())
-    image = data[0].image
+    image = stripes("another", size=(40, 47), channels=channels).image
     # In the file's memory format: after ten steps logits reach hundreds, and another order of additions shows.
     trained = state.model.to(memory_format=torch.contiguous_format)
     for stride in (16, 32):
