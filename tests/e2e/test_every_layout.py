@@ -31,10 +31,11 @@ PUBLISHED = {
     "coco": (fake_coco, "train", "val"),
 }
 LAYOUTS = PUBLISHED | {f"own {name}": (fake, "train", "val") for name, fake in FORMATS.items()}
-SETTINGS = (
-    "--recipe scenes --device cpu --validate-every 2 --norm-momentum 1 --warmup 0 --batch-size 2 --crop 17 17 "
-    "--depth-multiplier 0.1 --aspp-channels 8 --workers 0 --iterations 2"
-)
+SETTINGS = [
+    "--recipe", "scenes", "--device", "cpu", "--validate-every", "2", "--norm-momentum", "1", "--warmup", "0",
+    "--batch-size", "2", "--crop", "17", "17", "--depth-multiplier", "0.1", "--aspp-channels", "8", "--workers", "0",
+    "--iterations", "2",
+]  # fmt: skip
 
 
 @pytest.mark.slow
@@ -43,7 +44,7 @@ def test_a_layout_lives_its_whole_life(tmp_path, name):
     fake, split, val = LAYOUTS[name]
     data, out = tmp_path / "data", tmp_path / "run"
     fake(data)
-    command = ["train", str(data), "--out", str(out), "--split", split, "--val-split", val, *SETTINGS.split()]
+    command = ["train", str(data), "--out", str(out), "--split", split, "--val-split", val, *SETTINGS]
     assert main(command) == 0
     assert main(command) == 0  # finds itself done
     weights, report = str(out / "last.safetensors"), tmp_path / "report.json"
@@ -74,7 +75,7 @@ def test_five_bands_with_a_place_on_earth(tmp_path, capsys):
         bands = generator.integers(0, 256, (12, 16, 5), dtype=np.uint8)
         write_tiff(path.with_suffix(".tif"), bands, geo=True)
         path.unlink()
-    command = ["train", str(data), "--out", str(out), *SETTINGS.split(), "--jitter", "0"]
+    command = ["train", str(data), "--out", str(out), *SETTINGS, "--jitter", "0"]
     assert main(command) == 2
     assert "has 5 channels, the model takes 3; train with --in-channels 5" in capsys.readouterr().err
     assert main([*command, "--in-channels", "5"]) == 0
