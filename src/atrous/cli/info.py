@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -15,8 +14,8 @@ from atrous.errors import InputError
 from atrous.model.anatomy import Anatomy, SizedUnit, anatomy
 from atrous.model.config import DecoderConfig, ModelConfig
 from atrous.model.presets import PRESETS, preset
-from atrous.model.stride_plan import Size
 from atrous.plain import to_plain
+from atrous.sizes import parse_size, size_text
 from atrous.weights.load import load
 
 
@@ -43,7 +42,7 @@ class Options:
 def main(arguments: Sequence[str]) -> int:
     """Print what a model is made of; returns the exit status."""
     options = _options(arguments)
-    size = _size(options.size)
+    size = parse_size(options.size)
     decoder = (options.config.decoder or DecoderConfig()) if options.decoder else None
     config = replace(options.config, decoder=decoder)
     found = anatomy(config, size=size)
@@ -83,18 +82,11 @@ def _config(model: str) -> ModelConfig:
     return load(model).model.config if model not in PRESETS and os.path.isfile(model) else preset(model)
 
 
-def _size(text: str) -> Size:
-    match = re.fullmatch(r"(\d{1,9})(?:x(\d{1,9}))?", text)
-    if match is None:
-        raise InputError(f"size {text!r} is not one; give pixels, as 513 or 1025x2049 (height x width)")
-    return int(match[1]), int(match[2] or match[1])
-
-
 def _print_tables(model: str, config: ModelConfig, found: Anatomy, *, size: Size) -> None:
     console = Console(highlight=False, soft_wrap=True)
-    fitted = "" if found.fitted_size == size else f", padded to {_times(found.fitted_size)}"
+    fitted = "" if found.fitted_size == size else f", padded to {size_text(found.fitted_size)}"
     console.print(
-        f"{model} on {_times(size)} pixels{fitted}\n"
+        f"{model} on {size_text(size)} pixels{fitted}\n"
         f"output stride {config.output_stride}, {config.classes} classes\n"
         f"{found.parameters / 1e6:.3f} M parameters, {found.multiply_adds / 1e9:.3f} B multiply-adds"
         f" ({found.padded_multiply_adds / 1e9:.3f} B with TensorFlow's padding to multiples of the rates)\n",
@@ -106,7 +98,7 @@ def _print_tables(model: str, config: ModelConfig, found: Anatomy, *, size: Size
     for unit in found.units:
         if unit.rate >= min(unit.size):
             console.print(
-                f"warning: {unit.name} has rate {unit.rate} on a map of {_times(unit.size)}: "
+                f"warning: {unit.name} has rate {unit.rate} on a map of {size_text(unit.size)}: "
                 "at most 3 of its 9 taps see more than padding"
             )
 
@@ -116,7 +108,7 @@ def _unit_table(units: Sequence[SizedUnit]) -> Table:
     for heading in ("stride", "rate", "output stride", "size"):
         table.add_column(heading, justify="right")
     for unit in units:
-        table.add_row(unit.name, str(unit.stride), str(unit.rate), str(unit.output_stride), _times(unit.size))
+        table.add_row(unit.name, str(unit.stride), str(unit.rate), str(unit.output_stride), size_text(unit.size))
     return table
 
 
@@ -128,7 +120,3 @@ def _tap_table(found: Anatomy) -> Table:
     for valid in found.valid_taps:
         table.add_row(str(valid.rate), f"{valid.mean:.3f}", *(f"{share:.3f}" for share in valid.shares.values()))
     return table
-
-
-def _times(size: Size) -> str:
-    return f"{size[0]}x{size[1]}"

@@ -20,11 +20,13 @@ class Pair:
         name: The sample's name.
         image: The picture.
         mask: The mask.
+        sequence: The video that the picture is a frame of; empty where it stands alone.
     """
 
     name: str
     image: Path
     mask: Path
+    sequence: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,8 @@ class PairedFiles:
                 f"{pair.mask} is {_size(values.shape)} but {pair.image} is {_size(image.shape)} "
                 "(width x height, EXIF orientation applied); a mask must have the size of its picture"
             )
-        return Sample(name=pair.name, image=image, labels=apply_schema(values, schema=self.schema, path=pair.mask))
+        labels = apply_schema(values, schema=self.schema, path=pair.mask)
+        return Sample(name=pair.name, image=image, labels=labels, sequence=pair.sequence)
 
     def describe(self) -> dict[str, Any]:
         """What a protocol says about this data."""

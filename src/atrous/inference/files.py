@@ -90,9 +90,13 @@ def predict_files(predictor: Predictor, jobs: Iterable[Job]) -> Iterator[Outcome
 
 def _answer(predictor: Predictor, job: Job, picture: Future[UInt8[np.ndarray, "h w 3"]]) -> Result | InputError:
     try:
-        return predictor(picture.result())
+        image = picture.result()
     except InputError as error:
         return error
+    try:
+        return predictor(image)
+    except InputError as error:
+        return InputError(f"{job.source}: {error}")
     except torch.OutOfMemoryError:
         return InputError(f"{job.source} does not fit into the memory of {predictor.device}; try --device cpu")
 

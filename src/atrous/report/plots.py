@@ -1,4 +1,4 @@
-"""Curves and bars as SVG text that can stand inside an HTML page.
+"""Curves, bars and confusion as SVG text that can stand inside an HTML page.
 
 The only file that imports matplotlib. The same numbers give the same text, byte by byte: ids come from a fixed salt and
 no date is written. Names are drawn letter by letter (`$` starts no formula) and matplotlib escapes them for XML.
@@ -15,7 +15,9 @@ from itertools import cycle
 import matplotlib
 import numpy as np
 from markupsafe import escape
+from jaxtyping import Int64
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -107,6 +109,40 @@ def bar_plot(values: Mapping[str, Number | None], *, title: str, x_label: str, s
         axes.margins(x=0.1)
         axes.set_xlabel(shortened(x_label, limit=80))
         return _svg(figure, axes, title)
+
+
+def confusion_plot(matrix: Int64[np.ndarray, "k k"], *, names: Sequence[str]) -> str:
+    """A confusion matrix as a square of squares: what is right in blue, what is mistaken in orange.
+
+    A square is as opaque as the root of its share of the true class's pixels, so that a mistake of one per cent shows.
+    Up to 40 classes the shares stand in it, in per cent, from one per cent on.
+
+    Args:
+        matrix: Pixels by `[true class, predicted class]`; the row of a class without pixels stays empty.
+        names: Of the classes; cut to 24 characters.
+
+    Returns:
+        One `<svg>` element that is as wide as its letters need: 25 cm for 150 classes.
+    """
+    count, labels = len(matrix), [shortened(name, limit=24) for name in names]
+    cell = next(inches for most, inches in ((12, 0.4), (40, 0.24), (count, 0.13)) if count <= most)
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    right, wrong = (to_rgb(color) for color in _COLORS[:2])
+    colors = np.where(np.eye(count, dtype=bool)[..., None], right, wrong)
+    side = cell * count + 2.2  # the names' room
+    with _drawing(width=side, height=side) as (figure, axes):
+        axes.imshow(np.concatenate([colors, np.sqrt(shares)[..., None]], axis=2), interpolation="none")
+        for row, column in zip(*np.nonzero(shares >= 0.005), strict=True) if cell > 0.2 else ():
+            axes.text(column, row, f"{100 * shares[row, column]:.0f}", ha="center", va="center", fontsize=8 if cell > 0.3 else 6)
+        axes.xaxis.tick_top()
+        axes.xaxis.set_label_position("top")
+        axes.set_xticks(range(count), labels, rotation=90)
+        axes.set_yticks(range(count), labels)
+        axes.tick_params(length=0, labelsize=9 if cell > 0.2 else 7)
+        axes.spines[:].set_visible(True)
+        axes.set_xlabel("predicted")
+        axes.set_ylabel("true")
+        return _svg(figure, axes, "Confusion")
 
 
 @contextmanager
