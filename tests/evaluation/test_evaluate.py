@@ -88,6 +88,9 @@ def test_the_protocol_says_how_it_was_measured():
         weights_sha256="ab" * 32,
         device="cpu",
         precision="float32",
+        size_rule="native",
+        boundary_distance=0.02,
+        trimap="label boundaries",
     )
     assert torch.__version__.split("+")[0] in found.software
 

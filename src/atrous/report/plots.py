@@ -14,8 +14,8 @@ from itertools import cycle
 
 import matplotlib
 import numpy as np
-from markupsafe import escape
 from jaxtyping import Int64
+from markupsafe import escape
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -133,7 +133,14 @@ def confusion_plot(matrix: Int64[np.ndarray, "k k"], *, names: Sequence[str]) ->
     with _drawing(width=side, height=side) as (figure, axes):
         axes.imshow(np.concatenate([colors, np.sqrt(shares)[..., None]], axis=2), interpolation="none")
         for row, column in zip(*np.nonzero(shares >= 0.005), strict=True) if cell > 0.2 else ():
-            axes.text(column, row, f"{100 * shares[row, column]:.0f}", ha="center", va="center", fontsize=8 if cell > 0.3 else 6)
+            axes.text(
+                column,
+                row,
+                f"{100 * shares[row, column]:.0f}",
+                ha="center",
+                va="center",
+                fontsize=8 if cell > 0.3 else 6,
+            )
         axes.xaxis.tick_top()
         axes.xaxis.set_label_position("top")
         axes.set_xticks(range(count), labels, rotation=90)
