@@ -74,6 +74,28 @@ def test_every_pixel_that_is_labelled_counts(weights, camvid, tmp_path):
     np.testing.assert_array_equal(pixels.sum(axis=1), np.bincount(truth, minlength=12)[:11])
 
 
+def test_two_reports_are_compared(weights, camvid, tmp_path, capsys):
+    files = [str(tmp_path / name) for name in ("a.json", "b.json")]
+    for file, more in zip(files, ([], ["--output-stride", "8"]), strict=True):
+        assert main(["evaluate", weights, "--data", camvid, "--split", "train", "--json", file, *more]) == 0
+    numbers = [json.loads(Path(file).read_text()) for file in files]
+    capsys.readouterr()
+    assert main(["evaluate", "--compare", *files, "--across", "output_stride"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    mean = next(line for line in lines if line.startswith("mean")).split()
+    assert mean[1:4] == [
+        f"{numbers[0]['miou']:.4f}", f"{numbers[1]['miou']:.4f}", f"{numbers[1]['miou'] - numbers[0]['miou']:+.4f}"
+    ]  # fmt: skip
+    assert float(mean[4]) <= float(mean[3]) <= float(mean[5])
+    assert lines[-3].startswith(f"A  {files[0]}  weights ")
+    assert "of 3 images or sequences, paired" in lines[-1]
+    assert "unlike protocols: output_stride is 16 in A, 8 in B" in bad_input(["--compare", *files], capsys)
+    assert "invalid choice" in bad_input(["--compare", *files, "--across", "data"], capsys)
+    assert "a.json" in bad_input(["--compare", files[0]], capsys)
+    Path(files[1]).write_text("{}")
+    assert f"{files[1]}: report: field 'protocol' is missing" in bad_input(["--compare", *files], capsys)
+
+
 def bad_input(arguments, capsys):
     """The one line that is told of bad input."""
     assert main(["evaluate", *arguments]) == 2

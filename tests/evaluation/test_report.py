@@ -62,14 +62,8 @@ def test_json_holds_numbers_by_class_name_and_null_for_absent_classes(tmp_path):
     assert found["boundary_miou"] == pytest.approx((1 / 3 + 1 / 4) / 2)
     assert found["boundary_iou"] == {"sky": pytest.approx(1 / 3), SPACE.names[1]: 1 / 4, "never seen": None}
     assert found["trimap"] == {"widths": [1, 2, 4, 8, 16, 32], "miou": [None, None, *[0.5] * 4]}
-    assert found["images"][0] == {
-        "name": "a",
-        "sequence": "",
-        "classes": [0],
-        "both": [3],
-        "truth": [3],
-        "predicted": [3],
-    }
+    counts = {"classes": [0], "both": [3], "truth": [3], "predicted": [3]}
+    assert found["images"][0] == {"name": "a", "sequence": "", **counts}
 
 
 def test_json_puts_rows_of_numbers_in_a_line_and_leaves_names_alone(tmp_path):

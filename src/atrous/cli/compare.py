@@ -13,8 +13,8 @@ from atrous.evaluation.saved import read_report
 class Options:
     """Two reports of `atrous evaluate --json`, class by class, with the interval of their difference.
 
-    Reports of unlike protocols are refused, with the first field that differs. The interval is of a bootstrap that draws
-    the same images, or video sequences, for both.
+    Reports of unlike protocols are refused, with the first field that differs. The interval is of a bootstrap that
+    draws the same images, or video sequences, for both.
 
     Example: atrous evaluate --compare before.json after.json
     """

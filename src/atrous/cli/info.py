@@ -15,7 +15,7 @@ from atrous.model.anatomy import Anatomy, SizedUnit, anatomy
 from atrous.model.config import DecoderConfig, ModelConfig
 from atrous.model.presets import PRESETS, preset
 from atrous.plain import to_plain
-from atrous.sizes import parse_size, size_text
+from atrous.sizes import Size, parse_size, size_text
 from atrous.weights.load import load
 
 

@@ -48,7 +48,7 @@ def miou_interval(images: Sequence[ImageCounts], *, classes: int) -> Interval | 
 
 
 def resampled(blocks: Int64[np.ndarray, "blocks *shape"]) -> Float64[np.ndarray, "resamples *shape"]:
-    """Sums over as many blocks as there are (one or more), drawn with replacement; the same draws for the same number."""
+    """Sums over as many blocks as there are (one or more), drawn with replacement: for one number always the same."""
     generator, count = np.random.default_rng(SEED), len(blocks)
     flat = blocks.reshape(count, -1).astype(np.float64)
     totals = np.empty((RESAMPLES, flat.shape[1]))

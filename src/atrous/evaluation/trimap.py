@@ -1,7 +1,8 @@
 """The trimap curve (DeepLabv3+, section 4.4 and Figure 5): mean IoU inside bands of several widths around contours.
 
-A band of n pixels is what dilating the ignored pixels with a square of 2n + 1 adds to them: data sets such as PASCAL VOC
-draw them around every object. Where labels leave no pixel out, it is the pixels with another label within n pixels.
+A band of n pixels is what dilating the ignored pixels with a square of 2n + 1 adds to them, as in the authors' code for
+PASCAL VOC, which draws them around every object. Where labels leave no pixel out, the band is the pixels that have
+another label within n pixels.
 """
 
 from dataclasses import dataclass

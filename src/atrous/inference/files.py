@@ -1,9 +1,10 @@
 """Pictures in, label maps and overlays out: which file goes where, and doing it."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from jaxtyping import UInt8
 
 from atrous.data.images import read_image
+from atrous.data.lists import read_lines
 from atrous.errors import InputError
 from atrous.files import atomic_path
 from atrous.inference.ahead import ahead
@@ -71,8 +73,30 @@ def plan_jobs(sources: Sequence[Path], *, out: Path, overlays: bool = True) -> t
     return jobs
 
 
-def predict_files(predictor: Predictor, jobs: Iterable[Job]) -> Iterator[Outcome]:
+def listed(pictures: Sequence[Path], *, names: Path) -> list[Path]:
+    """Those of the pictures whose name without suffix is in a list, one name per line.
+
+    Raises:
+        InputError: If the list cannot be read, or names a picture that is not there.
+    """
+    lines = read_lines(names)
+    stems = {picture.stem for picture in pictures}
+    for number, name in lines:
+        if name not in stems:
+            raise InputError(f"{names} line {number}: no picture {name!r:.80} among the {len(pictures)} given")
+    wanted = {name for _, name in lines}
+    return [picture for picture in pictures if picture.stem in wanted]
+
+
+def predict_files(
+    predictor: Predictor, jobs: Iterable[Job], *, save: Callable[[Result, Path], None] = Result.save
+) -> Iterator[Outcome]:
     """Do the jobs in order; files are read and written in threads meanwhile, and what exists is replaced.
+
+    Args:
+        predictor: Asked about every picture.
+        jobs: Which picture goes where.
+        save: Writes a label map.
 
     Yields:
         An outcome per job as soon as its files are written. A picture that cannot be read is a problem of its own; the
@@ -83,7 +107,7 @@ def predict_files(predictor: Predictor, jobs: Iterable[Job]) -> Iterator[Outcome
     """
     pictures = ahead(lambda job: read_image(job.source), jobs)
     answers = ((job, _answer(predictor, job, picture)) for job, picture in pictures)
-    for (job, answer), written in ahead(_write, answers):
+    for (job, answer), written in ahead(partial(_write, save=save), answers):
         written.result()
         yield Outcome(job, problem=str(answer) if isinstance(answer, InputError) else None)
 
@@ -101,11 +125,11 @@ def _answer(predictor: Predictor, job: Job, picture: Future[UInt8[np.ndarray, "h
         return InputError(f"{job.source} does not fit into the memory of {predictor.device}; try --device cpu")
 
 
-def _write(item: tuple[Job, Result | InputError]) -> None:
+def _write(item: tuple[Job, Result | InputError], *, save: Callable[[Result, Path], None]) -> None:
     job, answer = item
     if isinstance(answer, InputError):
         return
-    answer.save(job.labels)
+    save(answer, job.labels)
     if job.overlay is not None:
         with atomic_path(job.overlay) as temporary:
             answer.overlay().save(temporary, quality=90)

@@ -49,8 +49,8 @@ class Predictor:
         precision: Number type of the weights, such as `float32`.
 
     Raises:
-        InputError: If labels and classes differ in number, the network cannot run at the output stride, a scale is not in
-            0..8, or the pad is not a size.
+        InputError: If labels and classes differ in number, the network cannot run at the output stride, a scale is not
+            in 0..8, or the pad is no size.
     """
 
     def __init__(

@@ -125,27 +125,21 @@ def confusion_plot(matrix: Int64[np.ndarray, "k k"], *, names: Sequence[str]) ->
         One `<svg>` element that is as wide as its letters need: 25 cm for 150 classes.
     """
     count, labels = len(matrix), [shortened(name, limit=24) for name in names]
-    cell = next(inches for most, inches in ((12, 0.4), (40, 0.24), (count, 0.13)) if count <= most)
+    steps = ((12, 0.4, 9, 8), (40, 0.24, 9, 6), (count, 0.13, 7, 0))
+    cell, letters, numbers = next(sizes for most, *sizes in steps if count <= most)  # inches, points, points
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     right, wrong = (to_rgb(color) for color in _COLORS[:2])
     colors = np.where(np.eye(count, dtype=bool)[..., None], right, wrong)
     side = cell * count + 2.2  # the names' room
     with _drawing(width=side, height=side) as (figure, axes):
         axes.imshow(np.concatenate([colors, np.sqrt(shares)[..., None]], axis=2), interpolation="none")
-        for row, column in zip(*np.nonzero(shares >= 0.005), strict=True) if cell > 0.2 else ():
-            axes.text(
-                column,
-                row,
-                f"{100 * shares[row, column]:.0f}",
-                ha="center",
-                va="center",
-                fontsize=8 if cell > 0.3 else 6,
-            )
+        for row, column in np.argwhere(shares >= 0.005).tolist() if numbers else ():
+            axes.text(column, row, f"{100 * shares[row, column]:.0f}", ha="center", va="center", fontsize=numbers)
         axes.xaxis.tick_top()
         axes.xaxis.set_label_position("top")
         axes.set_xticks(range(count), labels, rotation=90)
         axes.set_yticks(range(count), labels)
-        axes.tick_params(length=0, labelsize=9 if cell > 0.2 else 7)
+        axes.tick_params(length=0, labelsize=letters)
         axes.spines[:].set_visible(True)
         axes.set_xlabel("predicted")
         axes.set_ylabel("true")
