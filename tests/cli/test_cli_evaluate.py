@@ -91,7 +91,7 @@ def test_two_reports_are_compared(weights, camvid, tmp_path, capsys):
     assert "of 3 images or sequences, paired" in lines[-1]
     assert "unlike protocols: output_stride is 16 in A, 8 in B" in bad_input(["--compare", *files], capsys)
     assert "invalid choice" in bad_input(["--compare", *files, "--across", "data"], capsys)
-    assert "a.json" in bad_input(["--compare", files[0]], capsys)
+    assert "Missing value for argument '--compare'" in bad_input(["--compare", files[0]], capsys)
     Path(files[1]).write_text("{}")
     assert f"{files[1]}: report: field 'protocol' is missing" in bad_input(["--compare", *files], capsys)
 

@@ -184,7 +184,7 @@ def test_bad_submissions_are_one_line(weights, voc_weights, voc, photos, capsys)
     assert "these weights have other classes" in bad_input([weights, str(voc / "voc"), "--server", "voc", *out], capsys)
     (voc / "test.txt").write_text("2008_000006\n2009_000001\n")
     line = bad_input([voc_weights, str(voc / "voc"), "--only", str(voc / "test.txt"), *out], capsys)
-    assert "test.txt line 2: no picture '2009_000001' among the 3 given" in line
+    assert "test.txt lists '2009_000001', which is not among the 3 pictures given" in line
     assert not (voc / "out").exists()
 
 

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import UInt8
 
 from atrous.data.images import read_image
-from atrous.data.lists import read_lines
+from atrous.data.lists import read_names
 from atrous.errors import InputError
 from atrous.files import atomic_path
 from atrous.inference.ahead import ahead
@@ -77,15 +77,13 @@ def listed(pictures: Sequence[Path], *, names: Path) -> list[Path]:
     """Those of the pictures whose name without suffix is in a list, one name per line.
 
     Raises:
-        InputError: If the list cannot be read, or names a picture that is not there.
+        InputError: If the list cannot be read, or holds a name that none of the pictures has.
     """
-    lines = read_lines(names)
-    stems = {picture.stem for picture in pictures}
-    for number, name in lines:
-        if name not in stems:
-            raise InputError(f"{names} line {number}: no picture {name!r:.80} among the {len(pictures)} given")
-    wanted = {name for _, name in lines}
-    return [picture for picture in pictures if picture.stem in wanted]
+    wanted, found = read_names(names), {picture.stem for picture in pictures}
+    for name in wanted:
+        if name not in found:
+            raise InputError(f"{names} lists {name!r:.80}, which is not among the {len(pictures)} pictures given")
+    return [picture for picture in pictures if picture.stem in {*wanted}]
 
 
 def predict_files(

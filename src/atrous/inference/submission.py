@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from atrous.data.cityscapes import CITYSCAPES, TRAINED_IDS
 from atrous.errors import InputError
 from atrous.files import atomic_path
 from atrous.inference.files import Job
@@ -77,12 +78,9 @@ VOC_SERVER = Submission(
 """Competition 6, trained on any data but the test images; pack the folder `results` (host.robots.ox.ac.uk:8080)."""
 
 CITYSCAPES_SERVER = Submission(
-    names=(
-        "road", "sidewalk", "building", "wall", "fence", "pole", "traffic light", "traffic sign", "vegetation",
-        "terrain", "sky", "person", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle",
-    ),
-    values=(7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33),
+    names=CITYSCAPES.names,
+    values=TRAINED_IDS,
     picture=r"([A-Za-z-]+_\d{6}_\d{6})(?:_leftImg8bit)?",
     place="{}_pred_labelIds.png",
-)  # fmt: skip
+)
 """Pixel-level semantic labelling: label ids, not train ids; pack the files (cityscapes-dataset.com)."""
