@@ -44,6 +44,10 @@ def report(images, *, protocol=PROTOCOL, space=SPACE, sequences=None):
     return Report(protocol, space=space, counts=counts, images=counted)
 
 
+def confusion(pixels):
+    return {"rows": "truth", "columns": "prediction", "pixels": pixels}
+
+
 @pytest.fixture
 def saved(tmp_path):
     """Writes a report and reads it back."""
@@ -134,6 +138,9 @@ def test_unlike_classes_and_images_are_refused(saved):
     renamed = saved(report(matrices(1), space=LabelSpace(names=("sky", "street", "car"))))
     with pytest.raises(InputError, match="unlike classes: 'road' in A, 'street' in B"):
         compare(ours, renamed)
+    fewer = saved(report(matrices(1)), iou={"sky": 1, "road": 1}, images=[], confusion=confusion([[1, 0], [0, 1]]))
+    with pytest.raises(InputError, match="unlike classes: 'car' in A, None in B"):
+        compare(ours, fewer)
     with pytest.raises(InputError, match="unlike images"):
         compare(ours, saved(report(matrices(1), sequences=["", "", "", "", "v", "v"])))
 
@@ -148,10 +155,10 @@ IMAGE = {"name": "a", "sequence": "", "classes": [0], "both": [1], "truth": [1],
         ({"protocol": {"data": {}}}, "report: protocol: field 'output_stride' is missing"),
         ({"iou": {}}, "confusion: not 0 by 0"),
         ({"iou": {"sky": "high"}}, "report: iou: sky: 'high' does not fit"),
-        ({"confusion": {"rows": "truth", "columns": "prediction", "pixels": [[1, 2], [3]]}}, "confusion: not 3 by 3"),
-        ({"confusion": {"rows": "truth", "columns": "prediction", "pixels": [[-1, 0, 0]] * 3}}, "negative or beyond"),
-        ({"confusion": {"rows": "truth", "columns": "prediction", "pixels": [[10**30, 0, 0]] * 3}}, "beyond reason"),
-        ({"confusion": {"rows": "truth", "columns": "prediction", "pixels": [[True, 0, 0]] * 3}}, "expected int"),
+        ({"confusion": confusion([[1, 2], [3]])}, "confusion: not 3 by 3"),
+        ({"confusion": confusion([[-1, 0, 0]] * 3)}, "negative or beyond"),
+        ({"confusion": confusion([[10**30, 0, 0]] * 3)}, "beyond reason"),
+        ({"confusion": confusion([[True, 0, 0]] * 3)}, "expected int"),
         ({"images": [IMAGE]}, "the counts of the images do not add up"),
         ({"images": [{**IMAGE, "classes": [3]}]}, "images: 'a': not one count for each of its classes"),
         ({"images": [{**IMAGE, "classes": [-1]}]}, "images: 'a': not one count for each of its classes"),

@@ -114,7 +114,7 @@ def test_text_shows_classes_mean_and_protocol():
     assert re.split(r"\s{2,}", lines[5]) == ["mean", "0.6333", "0.2917", "0.7750", "–"]
     facts = dict(re.split(r"\s{2,}", line) for line in lines[7:])
     assert facts["pixel accuracy"] == "0.7778"
-    assert facts["95 % of resamples"] == "0.3333 to 1.0000 (2 images)"
+    assert facts["mIoU, 95 % interval"] == "0.3333 to 1.0000 (2 images)"
     assert facts["trimap mIoU"] == "1 px –, 2 px –, 4 px 0.5000, 8 px 0.5000, 16 px 0.5000, 32 px 0.5000"
     assert facts["trimap"] == "around void"
     assert facts["image size"] == "pad 513x513"

@@ -11,13 +11,7 @@ from atrous.errors import InputError
 from atrous.inference.result import Result
 from atrous.inference.submission import CITYSCAPES_SERVER, VOC_SERVER
 from atrous.labels import PASCAL_VOC, LabelSpace
-
-# From the label table of the Cityscapes benchmark: class -> label id.
-LABEL_IDS = {
-    "road": 7, "sidewalk": 8, "building": 11, "wall": 12, "fence": 13, "pole": 17, "traffic light": 19,
-    "traffic sign": 20, "vegetation": 21, "terrain": 22, "sky": 23, "person": 24, "rider": 25, "car": 26, "truck": 27,
-    "bus": 28, "train": 31, "motorcycle": 32, "bicycle": 33,
-}  # fmt: skip
+from fakes.published import CITYSCAPES_IDS
 
 
 def result(classes):
@@ -50,7 +44,7 @@ def test_cityscapes_files_hold_label_ids(tmp_path):
     with Image.open(job.labels) as picture:
         assert picture.mode == "L"
         values = np.array(picture)
-    assert dict(zip(CITYSCAPES_SERVER.names, values[:, 0].tolist(), strict=True)) == LABEL_IDS
+    assert dict(zip(CITYSCAPES_SERVER.names, values[:, 0].tolist(), strict=True)) == CITYSCAPES_IDS
     assert (values == values[:, :1]).all()
 
 
@@ -65,6 +59,12 @@ def test_the_same_picture_twice_is_refused(tmp_path):
     twice = [Path("a/2008_000006.jpg"), Path("b/2008_000006.png")]
     with pytest.raises(InputError, match="would both become"):
         VOC_SERVER.jobs(twice, out=tmp_path)
+
+
+def test_no_picture_is_replaced(tmp_path):
+    place = tmp_path / "results/VOC2012/Segmentation/comp6_test_cls/2008_000006.png"
+    with pytest.raises(InputError, match="would be replaced"):
+        VOC_SERVER.jobs([place], out=tmp_path)
 
 
 def test_weights_of_other_classes_are_refused():

@@ -18,8 +18,8 @@ from atrous.evaluation.evaluate import evaluate
 class Options:
     """Mean IoU, per-class table and protocol of weights on a labelled data set.
 
-    Every image is predicted whole; one confusion matrix counts all of them. `atrous evaluate --compare A.json B.json`
-    compares two reports.
+    Every image is predicted whole; one confusion matrix counts all of them. Two reports are compared by
+    `atrous evaluate --compare A.json B.json`, what may differ between them is named by --across.
 
     Example: atrous evaluate runs/street/best.safetensors --data street/ --split val --output-stride 8 --json val.json
     """

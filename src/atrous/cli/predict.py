@@ -52,20 +52,20 @@ def main(arguments: Sequence[str]) -> int:
     pictures = image_files(options.inputs)
     if options.only is not None:
         pictures = listed(pictures, names=options.only)
-    if options.server is None:
-        jobs, save = plan_jobs(pictures, out=options.out, overlays=options.overlay), Result.save
-    else:
-        jobs, save = SERVERS[options.server].jobs(pictures, out=options.out), SERVERS[options.server].save
+    server = None if options.server is None else SERVERS[options.server]
+    overlays = options.overlay and server is None
+    out = options.out
+    jobs = server.jobs(pictures, out=out) if server else plan_jobs(pictures, out=out, overlays=overlays)
     predictor = options.inference.predictor(options.weights)
-    if options.server is not None:
-        SERVERS[options.server].require(predictor.labels)
+    if server:
+        server.require(predictor.labels)
     failed = 0
-    outcomes = predict_files(predictor, jobs, save=save)
+    outcomes = predict_files(predictor, jobs, save=server.save if server else Result.save)
     for outcome in tracked(outcomes, description="predicting", total=len(jobs)):
         if outcome.problem is not None:
             failed += 1
             console.print(f"atrous predict: {one_line(outcome.problem)}", markup=False, soft_wrap=True)
-    what = "label map and overlay" if options.overlay and options.server is None else "label map"
+    what = "label map and overlay" if overlays else "label map"
     print(f"{what} of {len(jobs) - failed} of {len(jobs)} pictures written to {options.out}")
     if failed:
         print(f"{failed} of {len(jobs)} pictures failed, each named above")

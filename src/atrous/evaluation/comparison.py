@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Literal, get_args
 
 import numpy as np
@@ -93,7 +94,7 @@ def _require_like(first: SavedReport, second: SavedReport, *, across: Collection
         remedy = f", or say --across {name}" if name in get_args(Across) else ""
         raise InputError(f"unlike protocols: {name} is {ours!r:.80} in A, {theirs!r:.80} in B; evaluate alike{remedy}")
     if list(first.iou) != list(second.iou):
-        name, other = next(pair for pair in zip(first.iou, second.iou, strict=False) if pair[0] != pair[1])
+        name, other = next(pair for pair in zip_longest(first.iou, second.iou) if pair[0] != pair[1])
         raise InputError(f"unlike classes: {name!r:.80} in A, {other!r:.80} in B; evaluate on the same labels")
     both = [[(one.name, one.sequence) for one in report.images] for report in (first, second)]
     if all(both) and both[0] != both[1]:

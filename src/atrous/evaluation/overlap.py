@@ -7,11 +7,6 @@ Overlap = Int64[np.ndarray, "3 k"]
 """Pixels of every class: in both, in the truth, in the prediction."""
 
 
-def overlap(labels: Integer[np.ndarray, " n"], truth: Integer[np.ndarray, " n"], *, classes: int) -> Overlap:
-    """The overlap of some pixels' predicted and true class ids, all of them 0..classes-1."""
-    return histograms(labels[labels == truth], truth, labels, classes=classes)
-
-
 def histograms(*regions: Integer[np.ndarray, " _"], classes: int) -> Int64[np.ndarray, "regions k"]:
     """How often every class id occurs in each list; of what is in both, the truth and the prediction: an overlap."""
     return np.stack([np.bincount(region, minlength=classes) for region in regions])

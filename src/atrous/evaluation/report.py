@@ -160,14 +160,14 @@ class Report:
         """The numbers over all classes, for people."""
         return {
             "mean IoU": _shown(self.miou),
-            "95 % of resamples": self._interval_text(),
+            "mIoU, 95 % interval": self._interval_text(),
             "pixel accuracy": _shown(self.pixel_accuracy),
         }
 
     def _interval_text(self) -> str:
         found = self.miou_interval
         if found is None:
-            return "no interval: takes two images that are not of one video"
+            return "takes two images that are not of one video"
         kind = "sequences" if any(one.sequence for one in self.images) else "images"
         return f"{found.low:.4f} to {found.high:.4f} ({found.blocks} {kind})"
 

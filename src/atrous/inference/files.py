@@ -69,7 +69,7 @@ def plan_jobs(sources: Sequence[Path], *, out: Path, overlays: bool = True) -> t
         Job(source, labels=out / f"{name}.png", overlay=out / f"{name}_overlay.jpg" if overlays else None)
         for source, name in zip(pictures.values(), names, strict=True)
     )
-    _check_not_replaced(pictures, jobs)
+    check_not_replaced(pictures, jobs)
     return jobs
 
 
@@ -133,7 +133,8 @@ def _write(item: tuple[Job, Result | InputError], *, save: Callable[[Result, Pat
             answer.overlay().save(temporary, quality=90)
 
 
-def _check_not_replaced(pictures: Iterable[Path], jobs: Iterable[Job]) -> None:
+def check_not_replaced(pictures: Iterable[Path], jobs: Iterable[Job]) -> None:
+    """Refuse, with an InputError, jobs that would write over one of the pictures."""
     taken = {_place(picture) for picture in pictures}
     for job in jobs:
         for path in (job.labels, job.overlay):

@@ -11,7 +11,7 @@ from PIL import Image
 from atrous.data.cityscapes import CITYSCAPES, TRAINED_IDS
 from atrous.errors import InputError
 from atrous.files import atomic_path
-from atrous.inference.files import Job
+from atrous.inference.files import Job, check_not_replaced
 from atrous.inference.result import Result
 from atrous.labels import PASCAL_VOC, Color, LabelSpace, bit_palette
 
@@ -38,7 +38,7 @@ class Submission:
         """Which file goes where, for `predict_files`.
 
         Raises:
-            InputError: If a picture is none of the server's, or there twice.
+            InputError: If a picture is none of the server's, there twice, or would be replaced.
         """
         jobs = {}
         for path in pictures:
@@ -49,6 +49,7 @@ class Submission:
             if target in jobs:
                 raise InputError(f"{path} and {jobs[target].source} would both become {target}; leave one of them out")
             jobs[target] = Job(path, labels=target, overlay=None)
+        check_not_replaced(pictures, jobs.values())
         return tuple(jobs.values())
 
     def require(self, labels: LabelSpace) -> None:
