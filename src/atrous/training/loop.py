@@ -54,7 +54,13 @@ def train(
         InputError: If the loss stops being finite (names the pictures), data is bad, or the folder cannot be written.
             The folder then holds the state of the last save before.
     """
-    loss_of = SegmentationLoss(data, class_balance=config.class_balance, device=device)
+    loss_of = SegmentationLoss(
+        data,
+        class_balance=config.class_balance,
+        label_smoothing=config.label_smoothing,
+        hard_pixels=config.hard_pixels,
+        device=device,
+    )
     batches = training_batches(
         data,
         training_transforms(config, state.model.config.conventions, ignore=data.labels.ignore),
