@@ -1,17 +1,13 @@
 """Plots as SVG: what is drawn, what is not, and that names stay text."""
 
-import base64
-import io
 import math
 import re
 import xml.etree.ElementTree as ElementTree
 
 import matplotlib
-import numpy as np
 import pytest
-from PIL import Image
 
-from atrous.report.plots import bar_plot, confusion_plot, line_plot
+from atrous.report.plots import bar_plot, line_plot
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = "</text><script>alert(1)</script>"
@@ -130,47 +126,3 @@ def test_many_curves_and_no_curves_are_drawn_without_a_warning():
     assert "iteration" in texts(line_plot({}, **LABELS))
     assert "iteration" in texts(line_plot({"a": []}, log_y=True, **LABELS))
     assert "IoU" in texts(bar_plot({}, title="", x_label="IoU"))
-
-
-def squares(svg):
-    """The squares of a confusion matrix: colour and opacity, 0..255."""
-    (picture,) = ElementTree.fromstring(svg).iter(f"{SVG}image")
-    kind, _, content = picture.get("{http://www.w3.org/1999/xlink}href").partition(",")
-    assert kind == "data:image/png;base64"
-    assert "pixelated" in picture.get("style")
-    return np.array(Image.open(io.BytesIO(base64.b64decode(content))).convert("RGBA"))
-
-
-def test_squares_are_as_opaque_as_the_root_of_their_share():
-    """Of class a 81 % are right and 16 % taken for b; of b nothing is right; c is nowhere."""
-    found = squares(confusion_plot(np.array([[81, 16, 3], [7, 0, 0], [0, 0, 0]]), names=("a", "b", "c")))
-    opacity = found[..., 3] / 255
-    np.testing.assert_allclose(opacity, [[0.9, 0.4, math.sqrt(0.03)], [1, 0, 0], [0, 0, 0]], atol=0.5 / 255 + 1e-6)
-    assert found[0, 0, :3].tolist() == [0x35, 0x79, 0xC4]
-    assert found[0, 1, :3].tolist() == found[1, 0, :3].tolist() == [0xDD, 0x71, 0x27]
-
-
-def test_shares_stand_in_the_squares_from_one_per_cent_on():
-    svg = confusion_plot(np.array([[990, 10, 0], [4, 996, 0], [0, 0, 0]]), names=("a", "b", "c"))
-    assert sorted(text for text in texts(svg) if text.isdigit()) == ["1", "100", "99"]
-
-
-@pytest.mark.parametrize("count", [2, 13, 41, 150])
-def test_every_class_is_named_in_letters_that_stay_apart(count):
-    """At both sides; rows lie at least 1.2 letter heights from each other, whatever their number."""
-    svg = confusion_plot(np.eye(count, dtype=np.int64), names=[f"class {label}" for label in range(count)])
-    labels = [
-        element for element in ElementTree.fromstring(svg).iter(f"{SVG}text") if element.text.startswith("class ")
-    ]
-    assert len(labels) == 2 * count
-    assert (squares(svg)[..., 3] == 255 * np.eye(count)).all()
-    rows = [float(element.get("y")) for element in labels if "end" in element.get("style")]
-    size = float(re.search(r"([\d.]+)px", labels[-1].get("style"))[1])
-    assert len(rows) == count
-    assert min(np.diff(rows)) > 1.2 * size
-
-
-def test_hostile_and_long_names_of_a_confusion_are_text():
-    svg = confusion_plot(np.eye(2, dtype=np.int64), names=(HOSTILE, "Q" * 99))
-    assert texts(svg).count("Q" * 23 + "…") == 2
-    assert "<script" not in svg

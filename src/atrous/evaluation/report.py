@@ -21,8 +21,9 @@ from atrous.evaluation.trimap import WIDTHS
 from atrous.files import atomic_path
 from atrous.labels import LabelSpace
 from atrous.plain import to_plain
+from atrous.report.confusion_plot import confusion_plot
 from atrous.report.page import Page
-from atrous.report.plots import bar_plot, confusion_plot, line_plot
+from atrous.report.plots import bar_plot, line_plot
 from atrous.report.tables import Cell, Table, shown
 
 
@@ -137,7 +138,7 @@ class Report:
         page.facts(self._facts())
         page.table(self.table())
         page.svg(bar_plot(self.iou, title="IoU by class", x_label="IoU"))
-        page.heading("What is taken for what", "A row per true class. Small shares are shown larger than they are.")
+        page.heading("What is taken for what", "A row per true class; small shares are shown stronger than they are.")
         page.svg(confusion_plot(self.matrix, names=self.space.names), own_size=True)
         page.heading("Near contours", f"Mean IoU inside bands around {self.protocol.trimap} (trimap curve).")
         points = [(width, math.nan if value is None else value) for width, value in self.trimap.items()]

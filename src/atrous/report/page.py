@@ -52,7 +52,7 @@ class Page:
         return self._add('<div class="scroll">{}</div>', table.to_html())
 
     def svg(self, drawing: str, *, own_size: bool = False) -> "Page":
-        """A drawing of `atrous.report.plots`, put in as it is: text of any other origin does not belong here.
+        """A drawing of this package, put in as it is: text of any other origin does not belong here.
 
         It takes the width of the page, or its own; then it scrolls by itself where it is wider than the page.
         """
