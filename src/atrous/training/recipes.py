@@ -13,7 +13,7 @@ def camvid() -> TrainConfig:
     """CamVid, 360x480, 11 classes, from ImageNet weights; settings chosen on the held-out sequence 0006R0."""
     return TrainConfig(
         model=preset("deeplabv3plus_mobilenet_v2"),
-        iterations=2500,
+        iterations=6000,
         batch_size=8,
         crop=(321, 321),
         learning_rate=0.07,
@@ -25,7 +25,7 @@ def camvid() -> TrainConfig:
         ema_decay=0.998,
         backbone_weights="mobilenet_v2_imagenet",
         precision="bfloat16",
-        validate_every=500,
+        validate_every=1000,
         workers=1,
     )
 
