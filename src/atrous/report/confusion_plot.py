@@ -34,7 +34,7 @@ def confusion_plot(matrix: Int64[np.ndarray, "k k"], *, names: Sequence[str]) ->
     """
     labels = [shortened(name, limit=24) for name in names]
     side, letters, digits = next((sizes for most, *sizes in _SIZES if len(labels) <= most), _MANY)
-    room = 0.62 * letters * max(map(terminal_width, labels)) + 3 * letters
+    room = round(0.62 * letters * max(map(terminal_width, labels))) + 3.0 * letters
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     length = side * len(labels)
     parts = [
@@ -65,7 +65,9 @@ def _name(label: str, *, x: float, y: float, turned: bool = False) -> Markup:
     return Markup(layout).format(x, y, label)
 
 
-def _square(share: float, row: int, column: int, *, labels: Sequence[str], side: int, room: float, digits: int) -> Markup:
+def _square(
+    share: float, row: int, column: int, *, labels: Sequence[str], side: int, room: float, digits: int
+) -> Markup:
     x, y = room + side * column, room + side * row
     color, verb = (COLORS[0], "found as") if row == column else (COLORS[1], "taken for")
     square = Markup(
