@@ -1,7 +1,8 @@
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -20,7 +21,7 @@ from atrous.model.config import (
 )
 from atrous.model.conventions import Conventions
 from atrous.model.presets import PRESETS
-from atrous.plain import from_plain, to_plain
+from atrous.plain import first_difference, from_plain, to_plain
 
 layers = st.lists(
     st.tuples(st.sampled_from([1, 3, 5]), st.integers(1, 512), st.booleans()), min_size=1, max_size=3
@@ -231,3 +232,34 @@ def test_a_literal_is_matched_by_type_too():
 
 def test_mappings_get_text_keys():
     assert to_plain({9: (0.5, 1), "x": None}) == {"9": [0.5, 1], "x": None}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ({"a": 1}, {"a": 1}, None),
+        ({"a": 1, "b": {"c": 2}}, {"a": 1, "b": {"c": 3}}, ("b c", 2, 3)),
+        ({"a": 1, "z": 1}, {"a": 2, "z": 2}, ("a", 1, 2)),
+        ({"a": 1}, {"a": 1, "b": 2}, ("b", None, 2)),
+        ({"a": 1, "b": 2}, {"a": 1}, ("b", 2, None)),
+        ({"a": {"free": 1}}, {"a": {"free": 2}}, None),
+        ([1, 2], [1, 3], ("", [1, 2], [1, 3])),
+        ({"a": {}}, {"a": 5}, ("a", {}, 5)),
+    ],
+)
+def test_the_first_difference_is_named_from_the_outside_in(first, second, expected):
+    assert first_difference(first, second, free=("free",)) == expected
+
+
+def test_mappings_hold_what_their_type_says():
+    @dataclass(frozen=True)
+    class Numbers:
+        by_name: Mapping[str, float | None]
+        anything: Mapping[str, Any]
+
+    data = {"by_name": {"a": 1, "b": None}, "anything": {"x": [{"y": "z"}]}}
+    assert to_plain(from_plain(Numbers, data, where="n")) == data
+    with pytest.raises(InputError, match="n: by_name: c: 'high' does not fit"):
+        from_plain(Numbers, {**data, "by_name": {"c": "high"}}, where="n")
+    with pytest.raises(InputError, match="n: anything: expected an object, found 3"):
+        from_plain(Numbers, {**data, "anything": 3}, where="n")

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import types
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from atrous.errors import InputError
@@ -28,7 +28,8 @@ def from_plain(kind: type[T], data: Any, *, where: str) -> T:
     """Build the dataclass `kind` from plain values.
 
     Args:
-        kind: A dataclass whose fields are numbers, strings, Literals, tuples, dataclasses, or unions of these.
+        kind: A dataclass whose fields are numbers, strings, Literals, tuples, mappings of names, dataclasses, or unions
+            of these; what is `Any` is taken as it is.
         data: What a JSON reader returned.
         where: Names the file in error messages.
 
@@ -36,6 +37,25 @@ def from_plain(kind: type[T], data: Any, *, where: str) -> T:
         InputError: On unknown or missing fields and on values of another type, naming the field.
     """
     return _read(kind, data, where)
+
+
+def first_difference(
+    first: Any, second: Any, *, free: Collection[str] = (), where: str = ""
+) -> tuple[str, Any, Any] | None:
+    """The first field in which two plain values differ, and what either holds there; None where they agree.
+
+    Args:
+        first: Plain values.
+        second: Others; its order counts.
+        free: Names of fields that may differ.
+        where: What both are part of; the field is named as `data split`.
+    """
+    if not (isinstance(first, dict) and isinstance(second, dict)):
+        return None if first == second else (where, first, second)
+    names = [name for name in {**second, **first} if name not in free]
+    pairs = ((f"{where} {name}".strip(), first.get(name), second.get(name)) for name in names)
+    found = (first_difference(one, other, free=free, where=name) for name, one, other in pairs)
+    return next((difference for difference in found if difference is not None), None)
 
 
 def _read(kind: Any, data: Any, where: str) -> Any:
@@ -50,6 +70,10 @@ def _read(kind: Any, data: Any, where: str) -> Any:
         raise InputError(f"{where}: {data!r:.80} is none of {', '.join(map(repr, get_args(kind)))}")
     if origin is tuple:
         return _read_tuple(get_args(kind), data, where)
+    if origin is Mapping:
+        return _read_mapping(get_args(kind)[1], data, where)
+    if kind is Any:
+        return data
     if kind is float:
         return _read_float(data, where)
     expected = type(None) if kind is None else kind
@@ -104,6 +128,12 @@ def _read_union(members: tuple[Any, ...], data: Any, where: str) -> Any:
             except InputError:
                 continue
     raise InputError(f"{where}: {data!r:.80} does not fit")
+
+
+def _read_mapping(kind: Any, data: Any, where: str) -> dict[str, Any]:
+    if not isinstance(data, dict):
+        raise InputError(f"{where}: expected an object, found {data!r:.80}")
+    return {name: _read(kind, value, f"{where}: {name:.80}") for name, value in data.items()}
 
 
 def _read_tuple(items: tuple[Any, ...], data: Any, where: str) -> tuple[Any, ...]:

@@ -36,7 +36,12 @@ def test_numbers_are_those_of_the_library_and_say_how_they_were_measured(weights
     archive = atrous.load(weights)
     predictor = atrous.Predictor(archive, output_stride=8, scales=(0.5, 1.0), flip=True)
     expected = evaluate(predictor, open_data(Path(camvid), split="val"))
+    images = found.pop("images")
     assert found == json.loads(json.dumps(expected.to_json()))
+    assert [(one["name"], one["sequence"]) for one in images] == [
+        ("0016E5_07959", "0016E5"),
+        ("0016E5_07961", "0016E5"),
+    ]
     assert set(found["iou"]) == set(CAMVID.names)
     assert found["protocol"]["weights_sha256"] == archive.sha256
     assert found["protocol"]["data"]["split"] == "val"
@@ -67,6 +72,28 @@ def test_every_pixel_that_is_labelled_counts(weights, camvid, tmp_path):
     data = open_data(Path(camvid), split="val")
     truth = np.concatenate([data[index].labels.ravel() for index in range(len(data))])
     np.testing.assert_array_equal(pixels.sum(axis=1), np.bincount(truth, minlength=12)[:11])
+
+
+def test_two_reports_are_compared(weights, camvid, tmp_path, capsys):
+    files = [str(tmp_path / name) for name in ("a.json", "b.json")]
+    for file, more in zip(files, ([], ["--output-stride", "8"]), strict=True):
+        assert main(["evaluate", weights, "--data", camvid, "--split", "train", "--json", file, *more]) == 0
+    numbers = [json.loads(Path(file).read_text()) for file in files]
+    capsys.readouterr()
+    assert main(["evaluate", "--compare", *files, "--across", "output_stride"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    mean = next(line for line in lines if line.startswith("mean")).split()
+    assert mean[1:4] == [
+        f"{numbers[0]['miou']:.4f}", f"{numbers[1]['miou']:.4f}", f"{numbers[1]['miou'] - numbers[0]['miou']:+.4f}"
+    ]  # fmt: skip
+    assert float(mean[4]) <= float(mean[3]) <= float(mean[5])
+    assert lines[-3].startswith(f"A  {files[0]}  weights ")
+    assert "of 3 images or sequences, paired" in lines[-1]
+    assert "unlike protocols: output_stride is 16 in A, 8 in B" in bad_input(["--compare", *files], capsys)
+    assert "invalid choice" in bad_input(["--compare", *files, "--across", "data"], capsys)
+    assert "Missing value for argument '--compare'" in bad_input(["--compare", files[0]], capsys)
+    Path(files[1]).write_text("{}")
+    assert f"{files[1]}: report: field 'protocol' is missing" in bad_input(["--compare", *files], capsys)
 
 
 def bad_input(arguments, capsys):

@@ -9,6 +9,7 @@ from PIL import Image
 
 import atrous
 from atrous.cli.main import main
+from atrous.labels import PASCAL_VOC
 from fakes.lively_model import LABELS, blocks, lively_model
 
 
@@ -113,6 +114,11 @@ def test_bad_weights_are_one_line(content, photos, tmp_path, capsys):
         (["--scales", "big"], "big"),
         (["--device", "tpu"], "tpu"),
         (["--sclaes", "1"], "--sclaes"),
+        (["--pad", "big"], "size 'big' is not one"),
+        (["--pad", "0"], "padding to 0x0 is out of reach"),
+        (["--pad", "999999999"], "padding to 999999999x999999999 is out of reach"),
+        (["--server", "coco"], "coco"),
+        (["--only", "gone.txt"], "cannot read gone.txt"),
     ],
 )
 def test_bad_options_are_one_line(options, message, weights, photos, tmp_path, capsys):
@@ -140,6 +146,58 @@ def test_an_output_folder_that_cannot_be_written_is_told(weights, photos, tmp_pa
     (tmp_path / "file").write_text("in the way")
     assert main(["predict", weights, str(photos), "--out", str(tmp_path / "file")]) == 2
     assert "choose another output folder" in capsys.readouterr().err.strip().splitlines()[-1]
+
+
+@pytest.fixture(scope="module")
+def voc_weights(tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "voc.safetensors"
+    atrous.save(path, lively_model(classes=21), labels=PASCAL_VOC, provenance={})
+    return str(path)
+
+
+@pytest.fixture
+def voc(tmp_path):
+    """Two pictures of the test list, and one that is not in it."""
+    (tmp_path / "voc").mkdir()
+    for seed, name in enumerate(("2008_000006", "2008_000011", "2008_000012")):
+        Image.fromarray(blocks(18, 26, seed=seed)[0].permute(1, 2, 0).numpy()).save(tmp_path / f"voc/{name}.png")
+    (tmp_path / "test.txt").write_text("2008_000006\n2008_000012\n")
+    return tmp_path
+
+
+def test_a_submission_holds_the_pictures_of_the_list(voc_weights, voc, capsys):
+    options = ["--only", str(voc / "test.txt"), "--server", "voc", "--out", str(voc / "out")]
+    assert main(["predict", voc_weights, str(voc / "voc"), *options]) == 0
+    folder = voc / "out/results/VOC2012/Segmentation/comp6_test_cls"
+    assert written(voc / "out") == [
+        f"{folder.relative_to(voc / 'out')}/{name}.png" for name in ("2008_000006", "2008_000012")
+    ]
+    assert f"label map of 2 of 2 pictures written to {voc / 'out'}" in capsys.readouterr().out
+    with Image.open(folder / "2008_000012.png") as labels:
+        expected = atrous.Predictor(atrous.load(voc_weights))(voc / "voc/2008_000012.png").labels
+        np.testing.assert_array_equal(np.array(labels), expected)
+
+
+def test_bad_submissions_are_one_line(weights, voc_weights, voc, photos, capsys):
+    out = ["--out", str(voc / "out")]
+    assert "is not named as the server's" in bad_input([voc_weights, str(photos), "--server", "voc", *out], capsys)
+    assert "these weights have other classes" in bad_input([weights, str(voc / "voc"), "--server", "voc", *out], capsys)
+    (voc / "test.txt").write_text("2008_000006\n2009_000001\n")
+    line = bad_input([voc_weights, str(voc / "voc"), "--only", str(voc / "test.txt"), *out], capsys)
+    assert "test.txt lists '2009_000001', which is not among the 3 pictures given" in line
+    assert not (voc / "out").exists()
+
+
+def test_a_picture_larger_than_the_padding_is_named_and_the_rest_goes_on(weights, photos, tmp_path, capsys):
+    Image.fromarray(blocks(40, 50)[0].permute(1, 2, 0).numpy()).save(photos / "large.png")
+    options = ["--out", str(tmp_path / "out"), "--no-overlay", "--pad", "35x51"]
+    assert main(["predict", weights, str(photos), *options]) == 1
+    told = " ".join(capsys.readouterr().err.split())
+    assert f"{photos / 'large.png'}: a picture of 40x50 does not fit into the padding to 35x51" in told
+    assert written(tmp_path / "out") == ["a.png", "b.png"]
+    with Image.open(tmp_path / "out/b.png") as labels:
+        expected = atrous.Predictor(lively_model(), pad=(35, 51))(photos / "b.bmp").labels
+        np.testing.assert_array_equal(np.array(labels), expected)
 
 
 def test_help_shows_an_example(capsys):

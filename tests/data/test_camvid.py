@@ -13,7 +13,7 @@ def test_lists_are_followed_in_their_order_whatever_prefix_they_keep(tmp_path):
     data = open_camvid(fake_camvid(tmp_path), split="train")
     assert data.names == list(FRAMES["train"])
     sample = data[2]
-    assert sample.name == "0006R0_f00930"
+    assert (sample.name, sample.sequence) == ("0006R0_f00930", "0006R0")
     np.testing.assert_array_equal(sample.image[..., 0], sample.labels * 20)  # as fake_camvid draws them
     assert sample.labels.dtype == np.uint8
     assert data.labels == CAMVID

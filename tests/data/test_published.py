@@ -151,6 +151,8 @@ def test_cityscapes_fine_and_coarse(tmp_path):
     assert open_data(tmp_path, split="train").labels == CITYSCAPES
     assert CITYSCAPES.names == tuple(CITYSCAPES_IDS)
     assert any((fine[name] != coarse[name]).any() for name in fine)
+    frame = open_data(tmp_path, split="train")[0]
+    assert (frame.name, frame.sequence) == ("aachen/aachen_000000_000019", "aachen_000000")
 
 
 def test_cityscapes_colours():

@@ -1,5 +1,7 @@
 """A whole evaluation against torchmetrics on the predictor's own answers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +9,10 @@ from torchmetrics.classification import MulticlassJaccardIndex
 
 from atrous.data.sample import Sample
 from atrous.errors import InputError
+from atrous.evaluation.boundary_iou import boundary_overlap
 from atrous.evaluation.evaluate import common_labels, evaluate
 from atrous.evaluation.protocol import Protocol
+from atrous.evaluation.trimap import WIDTHS, trimap
 from atrous.inference.predictor import Predictor
 from atrous.labels import LabelSpace
 from fakes.lively_model import LABELS, blocks, lively_archive
@@ -44,15 +48,48 @@ def test_equals_torchmetrics_over_all_pixels_of_all_images():
     assert report.matrix.sum() == sum(int((one.labels != 255).sum()) for one in samples)
 
 
+def test_images_add_up_and_are_kept_apart():
+    """The boundary and trimap counts of the data set are the sums over images; frames of a video stay together."""
+    samples = [sample(f"s{n}", size=size, seed=n, wrong=0.1 * n, ignored=0.1) for n, size in enumerate(SIZES)]
+    video = [replace(one, sequence="drive") for one in samples[:2]]
+    report = evaluate(PREDICTOR, data(*video, samples[2]))
+    boundary, bands = np.zeros((3, 4), np.int64), np.zeros((len(WIDTHS), 3, 4), np.int64)
+    for one in samples:
+        labels = PREDICTOR(one.image).labels
+        boundary += boundary_overlap(labels, one.labels, classes=4, ignore=255)
+        bands += trimap(labels, one.labels, classes=4, ignore=255).overlaps
+    np.testing.assert_array_equal(report.counts.boundary, boundary)
+    np.testing.assert_array_equal(report.counts.trimap.overlaps, bands)
+    assert report.protocol.trimap == "void"
+    assert 0 < report.boundary_miou < report.miou
+    assert [(one.name, one.sequence) for one in report.images] == [("s0", "drive"), ("s1", "drive"), ("s2", "")]
+    assert report.miou_interval.blocks == 2
+    assert report.miou_interval.low <= report.miou <= report.miou_interval.high
+
+
+def test_the_papers_padding_is_in_the_protocol_and_an_image_beyond_it_is_named():
+    predictor = Predictor(lively_archive(), pad=(41, 49))
+    report = evaluate(predictor, data(sample("a"), sample("b", size=(41, 30), seed=1)))
+    assert report.protocol.size_rule == "pad 41x49"
+    assert report.miou < 1
+    with pytest.raises(InputError, match="c: a picture of 34x50 does not fit into the padding to 41x49"):
+        evaluate(predictor, data(sample("a"), sample("c", size=(34, 50))))
+
+
 def test_a_perfect_answer_scores_one():
     report = evaluate(PREDICTOR, data(sample("a"), sample("b", seed=1)))
-    assert report.miou == report.pixel_accuracy == 1
+    assert report.miou == report.pixel_accuracy == report.boundary_miou == 1
+    assert (report.miou_interval.low, report.miou_interval.high) == (1, 1)
+    assert set(report.trimap.values()) == {1}
 
 
 def test_nothing_labelled_gives_no_number():
     report = evaluate(PREDICTOR, data(sample("a", ignored=1.0)))
     assert report.miou is None
     assert report.pixel_accuracy is None
+    assert report.boundary_miou is None
+    assert report.miou_interval is None
+    assert set(report.trimap.values()) == {None}
 
 
 def test_the_worst_images_are_kept_worst_first():
@@ -88,6 +125,9 @@ def test_the_protocol_says_how_it_was_measured():
         weights_sha256="ab" * 32,
         device="cpu",
         precision="float32",
+        size_rule="native",
+        boundary_distance=0.02,
+        trimap="label boundaries",
     )
     assert torch.__version__.split("+")[0] in found.software
 

@@ -1,13 +1,18 @@
 """The predictor against full-size logits, and what it leaves alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image
 
 import atrous
+from atrous.inference.multiscale import probability_bands
 from atrous.inference.predictor import Predictor
 from atrous.labels import LabelSpace
+from atrous.model.conventions import PYTORCH, TENSORFLOW
 from fakes.lively_model import LABELS, blocks, lively_archive, lively_model
 
 SCALES = (0.5, 1.0, 1.5)
@@ -45,6 +50,49 @@ def test_multi_scale_labels_are_the_most_probable_classes():
     np.testing.assert_allclose(probabilities.sum(axis=0), 1, atol=1e-6)
     np.testing.assert_array_equal(predictor(picture(33, 49)).labels, probabilities.argmax(axis=0))
     assert (predictor(picture(33, 49)).labels != Predictor(lively_model())(picture(33, 49)).labels).any()
+
+
+@pytest.mark.parametrize("conventions", [TENSORFLOW, PYTORCH])
+@pytest.mark.parametrize("scales", [(1.0,), (0.5, 1.0, 1.25)])
+def test_padding_is_that_of_the_papers(conventions, scales):
+    """A canvas of zeros for a model that does not scale, the image on it scaled by hand; all in float64."""
+    size, image = (49, 65), picture(33, 50)
+    model = lively_model(conventions=conventions).double()
+    unscaled = replace(conventions, input_mean=(0.0,), input_std=(1.0,))
+    plain = lively_model(conventions=unscaled).double().eval()
+    mean, std = (torch.tensor(values).double().view(-1, 1, 1) for values in conventions.input_scaling(3))
+    canvas = torch.zeros(1, 3, *size, dtype=torch.float64)
+    canvas[..., :33, :50] = (torch.tensor(image).permute(2, 0, 1).double() - mean) / std
+    with torch.inference_mode():
+        if scales == (1.0,):
+            coarse = plain(canvas)
+            full = F.interpolate(coarse, size, mode="bilinear", align_corners=conventions.align_corners).softmax(dim=1)
+        else:
+            full = torch.cat([band for _, band in probability_bands(plain, canvas, scales=scales, flip=False)], dim=2)
+    expected = full[0, :, :33, :50].numpy()
+    padded = Predictor(model, scales=scales, pad=size)
+    np.testing.assert_allclose(padded.probabilities(image), expected, atol=1e-7)  # it rounds to float32
+    np.testing.assert_array_equal(padded(image).labels, expected.argmax(axis=0))
+    native = Predictor(model, scales=scales).probabilities(image)
+    assert np.abs(native - expected).max() > 0.01
+
+
+def test_an_image_of_the_padded_size_is_as_it_was():
+    image = picture(33, 49)
+    native, padded = Predictor(lively_model()), Predictor(lively_model(), pad=(33, 49))
+    np.testing.assert_allclose(padded.probabilities(image), native.probabilities(image), atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(34, 49), (33, 50)])
+def test_an_image_larger_than_the_padding_is_refused(size):
+    with pytest.raises(atrous.InputError, match=f"{size[0]}x{size[1]} does not fit into the padding to 33x49"):
+        Predictor(lively_model(), pad=(33, 49))(picture(*size))
+
+
+@pytest.mark.parametrize("pad", [(0, 513), (2**20, 2**20)])
+def test_impossible_paddings_are_refused(pad):
+    with pytest.raises(atrous.InputError, match="is out of reach; give a size such as 513x513"):
+        Predictor(lively_model(), pad=pad)
 
 
 def test_files_pil_images_and_arrays_are_answered_alike(tmp_path):

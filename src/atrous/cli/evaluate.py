@@ -6,6 +6,7 @@ from pathlib import Path
 
 import tyro
 
+from atrous.cli import compare
 from atrous.cli.console import progress_callback
 from atrous.cli.inference import Inference
 from atrous.cli.options import parse
@@ -17,7 +18,8 @@ from atrous.evaluation.evaluate import evaluate
 class Options:
     """Mean IoU, per-class table and protocol of weights on a labelled data set.
 
-    Every image is predicted whole and at its own size; one confusion matrix counts all of them.
+    Every image is predicted whole; one confusion matrix counts all of them. Two reports are compared by
+    `atrous evaluate --compare A.json B.json`, what may differ between them is named by --across.
 
     Example: atrous evaluate runs/street/best.safetensors --data street/ --split val --output-stride 8 --json val.json
     """
@@ -31,14 +33,16 @@ class Options:
     schema: Path | None = None
     """schema.toml, where it is not in the data folder."""
     json: Path | None = None
-    """Write numbers, protocol and confusion matrix to this file."""
+    """Write numbers, protocol, confusion matrix and the counts of every image to this file."""
     html: Path | None = None
-    """Write a page with table, bars and the worst images to this file."""
+    """Write a page with table, curves, confusion and the worst images to this file."""
     inference: Inference = field(default_factory=Inference)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Evaluate and print; returns the exit status."""
+    if any(argument.partition("=")[0] == "--compare" for argument in arguments):
+        return compare.main(arguments)
     options = parse(Options, arguments, verb="evaluate")
     dataset = open_data(options.data, split=options.split, schema=options.schema)
     predictor = options.inference.predictor(options.weights)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,9 +17,9 @@ from atrous.errors import InputError
 from atrous.model.anatomy import Anatomy, SizedUnit, anatomy
 from atrous.model.config import ASPPConfig, DecoderConfig, ModelConfig
 from atrous.model.presets import PRESETS, preset
-from atrous.model.stride_plan import Size
 from atrous.plain import to_plain
 from atrous.report.tables import ABSENT
+from atrous.sizes import Size, parse_size, size_text
 from atrous.weights.load import load
 
 
@@ -51,7 +50,7 @@ class Options:
 def main(arguments: Sequence[str]) -> int:
     """Print what a model is made of; returns the exit status."""
     options = _options(arguments)
-    size = _size(options.size)
+    size = parse_size(options.size)
     decoder = (options.config.decoder or DecoderConfig()) if options.decoder else None
     config = replace(options.config, decoder=decoder)
     found = anatomy(config, size=size)
@@ -95,18 +94,11 @@ def _config(model: str) -> ModelConfig:
     return load(model).model.config if model not in PRESETS and os.path.isfile(model) else preset(model)
 
 
-def _size(text: str) -> Size:
-    match = re.fullmatch(r"(\d{1,9})(?:x(\d{1,9}))?", text)
-    if match is None:
-        raise InputError(f"size {text!r} is not one; give pixels, as 513 or 1025x2049 (height x width)")
-    return int(match[1]), int(match[2] or match[1])
-
-
 def _print_tables(model: str, config: ModelConfig, found: Anatomy, *, size: Size) -> None:
     console = Console(highlight=False, soft_wrap=True)
-    fitted = "" if found.fitted_size == size else f", padded to {_times(found.fitted_size)}"
+    fitted = "" if found.fitted_size == size else f", padded to {size_text(found.fitted_size)}"
     console.print(
-        f"{model} on {_times(size)} pixels{fitted}\n"
+        f"{model} on {size_text(size)} pixels{fitted}\n"
         f"output stride {config.output_stride}, {config.classes} classes\n"
         f"{found.parameters / 1e6:.3f} M parameters, {found.multiply_adds / 1e9:.3f} B multiply-adds"
         f" ({found.padded_multiply_adds / 1e9:.3f} B with TensorFlow's padding to multiples of the rates)\n"
@@ -119,7 +111,7 @@ def _print_tables(model: str, config: ModelConfig, found: Anatomy, *, size: Size
     for unit in found.units:
         if unit.rate >= min(unit.size):
             console.print(
-                f"warning: {unit.name} has rate {unit.rate} on a map of {_times(unit.size)}: "
+                f"warning: {unit.name} has rate {unit.rate} on a map of {size_text(unit.size)}: "
                 "at most 3 of its 9 taps see more than padding"
             )
 
@@ -130,7 +122,7 @@ def _unit_table(units: Sequence[SizedUnit]) -> Table:
         table.add_column(heading, justify="right")
     for unit in units:
         numbers = map(str, (unit.stride, unit.rate, unit.output_stride))
-        table.add_row(unit.name, *numbers, _times(unit.size), str(unit.receptive_field or ABSENT))
+        table.add_row(unit.name, *numbers, size_text(unit.size), str(unit.receptive_field or ABSENT))
     return table
 
 
@@ -142,7 +134,3 @@ def _tap_table(found: Anatomy) -> Table:
     for valid in found.valid_taps:
         table.add_row(str(valid.rate), f"{valid.mean:.3f}", *(f"{share:.3f}" for share in valid.shares.values()))
     return table
-
-
-def _times(size: Size) -> str:
-    return f"{size[0]}x{size[1]}"

@@ -100,7 +100,7 @@ def _listed(folder: Path, *, name: str) -> tuple[Pair, ...]:
         for path in (image, mask):
             if not path.is_file():
                 raise InputError(f"{source} line {number}: {path} does not exist")
-        pairs.append(Pair(name=image.stem, image=image, mask=mask))
+        pairs.append(Pair(name=image.stem, image=image, mask=mask, sequence=sequence(image.stem)))
     return tuple(pairs)
 
 

@@ -99,5 +99,5 @@ def _pairs(folder: Path, *, frames: str, labels: str) -> list[Pair]:
     for image in picture_paths(folder / "leftImg8bit" / frames):
         name = image.stem.removesuffix("_leftImg8bit")
         mask = folder / labels / frames / image.parent.name / f"{name}_{labels}_labelIds.png"
-        pairs.append(Pair(f"{image.parent.name}/{name}", image, mask))
+        pairs.append(Pair(f"{image.parent.name}/{name}", image, mask, sequence=name.rpartition("_")[0]))
     return pairs

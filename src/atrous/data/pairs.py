@@ -25,11 +25,13 @@ class Pair:
         name: The sample's name.
         image: The picture.
         mask: The mask; for some formats a folder, or one file about all pictures.
+        sequence: The video that the picture is a frame of; empty where it stands alone.
     """
 
     name: str
     image: Path
     mask: Path
+    sequence: str = ""
 
 
 LabelReader = Callable[[Pair, Schema], Integer[np.ndarray, "h w"]]
@@ -105,7 +107,7 @@ class PairedFiles:
                 f"{pair.mask} is {_size(labels.shape)} but {pair.image} is {_size(image.shape)} "
                 "(width x height, EXIF orientation applied); a mask must have the size of its picture"
             )
-        return Sample(name=pair.name, image=image, labels=labels)
+        return Sample(name=pair.name, image=image, labels=labels, sequence=pair.sequence)
 
     def describe(self) -> dict[str, Any]:
         """What a protocol says about this data."""

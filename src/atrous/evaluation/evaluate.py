@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from atrous.data.dataset import DataSet
 from atrous.errors import InputError
-from atrous.evaluation.confusion import ConfusionMatrix
+from atrous.evaluation.counts import Counts
 from atrous.evaluation.example import Example, predicted
+from atrous.evaluation.image_counts import ImageCounts
 from atrous.evaluation.protocol import Protocol
 from atrous.evaluation.report import Report
 from atrous.inference.ahead import ahead
@@ -20,7 +22,7 @@ Progress = Callable[[int, int], None]
 def evaluate(
     predictor: Predictor, dataset: DataSet, *, keep_worst: int = 4, progress: Progress | None = None
 ) -> Report:
-    """Predict every image whole and at its own size; one confusion matrix over all of them.
+    """Predict every image whole; one sum of counts over all of them, taken in threads while the next is predicted.
 
     Args:
         predictor: Of classes that mean what the data set's mean.
@@ -35,14 +37,18 @@ def evaluate(
     space = common_labels(predictor.labels, dataset.labels)
     if not len(dataset):
         raise InputError(f"data set {dataset.name} has no images to evaluate on")
-    confusion, worst = ConfusionMatrix(len(space)), list[Example]()
-    for index, sample in ahead(dataset.__getitem__, range(len(dataset))):
-        example = predicted(predictor, sample.result(), space=space)
-        confusion.update(example.labels, example.truth, ignore=space.ignore)
+    samples = ahead(dataset.__getitem__, range(len(dataset)))
+    examples = (predicted(predictor, sample.result(), space=space) for _, sample in samples)
+    total, images, worst = Counts.none(len(space)), list[ImageCounts](), list[Example]()
+    for example, counted in ahead(partial(Counts.of, space=space), examples):
+        counts = counted.result()
+        total += counts
+        images.append(ImageCounts.of(counts.matrix, name=example.name, sequence=example.sequence))
         worst = sorted([*worst, example], key=lambda one: -one.wrong)[:keep_worst]
         if progress:
-            progress(index + 1, len(dataset))
-    return Report(protocol=Protocol.of(predictor, dataset), space=space, matrix=confusion.matrix, worst=tuple(worst))
+            progress(len(images), len(dataset))
+    protocol = Protocol.of(predictor, dataset, trimap=total.trimap.around)
+    return Report(protocol, space=space, counts=total, images=tuple(images), worst=tuple(worst))
 
 
 def common_labels(weights: LabelSpace, data: LabelSpace) -> LabelSpace:

@@ -22,6 +22,7 @@ class Example:
         truth: True class ids and the ignore value.
         labels: Predicted class ids.
         wrong: Share of wrong pixels among those with a true class, 0..1.
+        sequence: The video that the image is a frame of; empty where it stands alone.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Example:
     truth: Integer[np.ndarray, "h w"]
     labels: Integer[np.ndarray, "h w"]
     wrong: float
+    sequence: str = ""
 
     def pictures(self, space: LabelSpace) -> list[tuple[str, UInt8[np.ndarray, "h w 3"]]]:
         """Image, truth, prediction and mistakes, each with its caption."""
@@ -44,11 +46,14 @@ def predicted(predictor: Predictor, sample: Sample, *, space: LabelSpace) -> Exa
     """Ask the predictor about a sample whose labels are of `space`.
 
     Raises:
-        InputError: If the sample has no labels.
+        InputError: If the sample has no labels, or the predictor refuses its image.
     """
     if sample.labels is None:
         raise InputError(f"{sample.name} has no labels; evaluation needs a mask for every picture")
-    labels = predictor(sample.image).labels
+    try:
+        labels = predictor(sample.image).labels
+    except InputError as error:
+        raise InputError(f"{sample.name}: {error}") from error
     counted = sample.labels != space.ignore
     wrong = float((labels != sample.labels)[counted].mean()) if counted.any() else 0.0
-    return Example(name=sample.name, image=sample.image, truth=sample.labels, labels=labels, wrong=wrong)
+    return Example(sample.name, sample.image, sample.labels, labels, wrong=wrong, sequence=sample.sequence)

@@ -1,12 +1,14 @@
-"""What follows from a confusion matrix `[true class, predicted class]` of pixel counts.
+"""What follows from a confusion matrix `[true class, predicted class]` of pixel counts, or from an overlap.
 
 The mean IoU is PASCAL's: one matrix over the data set, the mean over the classes that occur in truth or prediction.
 What has no pixels to be measured on is NaN, never 0 or 1.
 """
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64, Int64, Num
 from numpy.typing import ArrayLike
+
+from atrous.evaluation.overlap import matrix_overlap
 
 Matrix = Int64[np.ndarray, "k k"]
 PerClass = Float64[np.ndarray, " k"]
@@ -14,13 +16,23 @@ PerClass = Float64[np.ndarray, " k"]
 
 def iou(matrix: Matrix) -> PerClass:
     """Intersection over union of every class, 0..1; NaN for a class absent from truth and prediction."""
-    hits = np.diag(matrix)
-    return _ratio(hits, matrix.sum(axis=0) + matrix.sum(axis=1) - hits)
+    return overlap_iou(matrix_overlap(matrix))
 
 
 def miou(matrix: Matrix) -> float:
     """Mean IoU over the classes that have one; NaN without any counted pixel."""
-    return _mean(iou(matrix))
+    return float(_mean(iou(matrix)))
+
+
+def overlap_iou(overlaps: Num[np.ndarray, "*many 3 k"]) -> Float64[np.ndarray, "*many k"]:
+    """The same as `iou` from one overlap, or from many."""
+    hits, truth, predicted = np.moveaxis(overlaps, -2, 0)
+    return _ratio(hits, truth + predicted - hits)
+
+
+def overlap_miou(overlaps: Num[np.ndarray, "*many 3 k"]) -> Float64[np.ndarray, "*many"]:
+    """The same as `miou` from one overlap, or from many."""
+    return _mean(overlap_iou(overlaps))
 
 
 def class_accuracy(matrix: Matrix) -> PerClass:
@@ -30,7 +42,7 @@ def class_accuracy(matrix: Matrix) -> PerClass:
 
 def mean_class_accuracy(matrix: Matrix) -> float:
     """Mean of `class_accuracy` over the classes in the truth; NaN without any counted pixel."""
-    return _mean(class_accuracy(matrix))
+    return float(_mean(class_accuracy(matrix)))
 
 
 def pixel_accuracy(matrix: Matrix) -> float:
@@ -49,6 +61,6 @@ def _ratio(part: ArrayLike, whole: ArrayLike) -> np.ndarray:
     return np.where(np.greater(whole, 0), np.divide(part, np.maximum(whole, 1)), np.nan)
 
 
-def _mean(values: PerClass) -> float:
-    measured = values[~np.isnan(values)]
-    return float(measured.mean()) if measured.size else float("nan")
+def _mean(values: Float64[np.ndarray, "*many k"]) -> Float64[np.ndarray, "*many"]:
+    """Mean over the classes, of those that are measured."""
+    return _ratio(np.nansum(values, axis=-1), (~np.isnan(values)).sum(axis=-1))

@@ -2,7 +2,9 @@
 
 import json
 import math
+import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +12,19 @@ import numpy as np
 from jaxtyping import Int64
 
 from atrous.evaluation import metrics
+from atrous.evaluation.bootstrap import Interval, miou_interval
+from atrous.evaluation.counts import Counts
 from atrous.evaluation.example import Example
+from atrous.evaluation.image_counts import ImageCounts
 from atrous.evaluation.protocol import Protocol
+from atrous.evaluation.trimap import WIDTHS
 from atrous.files import atomic_path
 from atrous.labels import LabelSpace
 from atrous.plain import to_plain
+from atrous.report.confusion_plot import confusion_plot
 from atrous.report.page import Page
-from atrous.report.plots import bar_plot
-from atrous.report.tables import Cell, Table
+from atrous.report.plots import bar_plot, line_plot
+from atrous.report.tables import Cell, Table, shown
 
 
 @dataclass(frozen=True)
@@ -27,19 +34,31 @@ class Report:
     Attributes:
         protocol: How they were measured.
         space: The classes.
-        matrix: Pixels by `[true class, predicted class]`.
+        counts: Of all pixels.
+        images: What was counted on each image.
         worst: Images with the largest shares of wrong pixels, the worst first.
     """
 
     protocol: Protocol
     space: LabelSpace
-    matrix: Int64[np.ndarray, "k k"]
+    counts: Counts
+    images: tuple[ImageCounts, ...] = ()
     worst: tuple[Example, ...] = ()
+
+    @property
+    def matrix(self) -> Int64[np.ndarray, "k k"]:
+        """Pixels by `[true class, predicted class]`."""
+        return self.counts.matrix
 
     @property
     def miou(self) -> float | None:
         """Mean IoU over the classes that occur in truth or prediction, 0..1; None where nothing is labelled."""
         return _number(metrics.miou(self.matrix))
+
+    @cached_property
+    def miou_interval(self) -> Interval | None:
+        """Where the mean IoU lies in 95 % of resampled data sets; None with fewer than two independent images."""
+        return miou_interval(self.images, classes=len(self.space))
 
     @property
     def pixel_accuracy(self) -> float | None:
@@ -56,49 +75,74 @@ class Report:
         """Share of a class's pixels that were found, by class name, 0..1; None for a class not in the truth."""
         return self._by_name(metrics.class_accuracy(self.matrix))
 
+    @property
+    def boundary_iou(self) -> dict[str, float | None]:
+        """Boundary IoU by class name, 0..1; None for a class that is nowhere near a contour."""
+        return self._by_name(metrics.overlap_iou(self.counts.boundary))
+
+    @property
+    def boundary_miou(self) -> float | None:
+        """Mean boundary IoU over the classes that have one, 0..1."""
+        return _number(float(metrics.overlap_miou(self.counts.boundary)))
+
+    @property
+    def trimap(self) -> dict[int, float | None]:
+        """Mean IoU inside the band of each width in pixels; None for an empty band."""
+        values = metrics.overlap_miou(self.counts.trimap.overlaps).tolist()
+        return {width: _number(value) for width, value in zip(WIDTHS, values, strict=True)}
+
     def to_json(self) -> dict[str, Any]:
         """Numbers, protocol and confusion matrix as plain values."""
         return {
             **self._summary(),
             "iou": self.iou,
+            "boundary_iou": self.boundary_iou,
             "class_accuracy": self.class_accuracy,
+            "trimap": {"widths": list(self.trimap), "miou": list(self.trimap.values())},
             "protocol": to_plain(self.protocol),
             "confusion": {"rows": "truth", "columns": "prediction", "pixels": self.matrix.tolist()},
         }
 
     def write_json(self, path: Path) -> None:
-        """Write `to_json()` as a file; raises InputError if that is impossible."""
+        """Write `to_json()` and the counts of every image as a file; raises InputError if that is impossible."""
+        content = {**self.to_json(), "images": to_plain(self.images)}
+        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+        # Lists of numbers in one line each: no string of JSON holds a line break, so none is taken for a list.
+        lines = re.sub(r'\[\n[^]["{}]*\]', lambda row: " ".join(row[0].split()), text)
         with atomic_path(path) as temporary:
-            text = json.dumps(self.to_json(), indent=2, ensure_ascii=False, allow_nan=False)
-            temporary.write_text(text + "\n", encoding="utf-8")
+            temporary.write_text(lines + "\n", encoding="utf-8")
 
     def table(self) -> Table:
         """A row per class, and the mean."""
         shares = self.matrix.sum(axis=1) / max(self.matrix.sum(), 1)
-        columns = (self.iou.items(), self.class_accuracy.values(), shares)
-        rows: list[tuple[Cell, ...]] = [
-            (name, iou, accuracy, float(share)) for (name, iou), accuracy, share in zip(*columns, strict=True)
-        ]
+        columns = (self.iou.values(), self.boundary_iou.values(), self.class_accuracy.values(), shares.tolist())
+        rows: list[tuple[Cell, ...]] = list(zip(self.space.names, *columns, strict=True))
         mean_accuracy = _number(metrics.mean_class_accuracy(self.matrix))
         return Table(
-            columns=("class", "IoU", "accuracy", "share of pixels"),
-            rows=(*rows, ("mean", self.miou, mean_accuracy, None)),
-            formats=("", ".4f", ".4f", ".2%"),
+            columns=("class", "IoU", "boundary IoU", "accuracy", "share of pixels"),
+            rows=(*rows, ("mean", self.miou, self.boundary_miou, mean_accuracy, None)),
+            formats=("", ".4f", ".4f", ".4f", ".2%"),
         )
 
     def to_text(self) -> str:
         """Table, summary and protocol for the terminal."""
-        facts = {"pixel accuracy": _shown(self.pixel_accuracy), **self.protocol.facts()}
+        curve = ", ".join(f"{width} px {shown(value, '.4f')}" for width, value in self.trimap.items())
+        facts = {**self._facts(), "trimap mIoU": curve, **self.protocol.facts()}
         width = max(map(len, facts))
         lines = [f"{name:<{width}}  {value}" for name, value in facts.items()]
         return "\n".join([self.table().to_text(), "", *lines])
 
     def add_to(self, page: Page) -> None:
-        """Sections of a page: numbers, table, bars, the worst images, protocol."""
+        """Sections of a page: numbers, table, bars, confusion, trimap curve, the worst images, protocol."""
         page.heading("Evaluation")
-        page.facts({"mean IoU": _shown(self.miou), "pixel accuracy": _shown(self.pixel_accuracy)})
+        page.facts(self._facts())
         page.table(self.table())
         page.svg(bar_plot(self.iou, title="IoU by class", x_label="IoU"))
+        page.heading("What is taken for what", "A row per true class; small shares are shown stronger than they are.")
+        page.svg(confusion_plot(self.matrix, names=self.space.names), own_size=True)
+        page.heading("Near contours", f"Mean IoU inside bands around {self.protocol.trimap} (trimap curve).")
+        points = [(width, math.nan if value is None else value) for width, value in self.trimap.items()]
+        page.svg(line_plot({"mIoU": points}, title="mIoU near contours", x_label="width, pixels", y_label="mIoU"))
         if self.worst:
             page.heading("Where it is wrong", "The images with the largest shares of wrong pixels, the worst first.")
             page.legend(self.space)
@@ -113,9 +157,26 @@ class Report:
         self.add_to(page)
         page.write(path)
 
-    def _summary(self) -> dict[str, float | None]:
+    def _facts(self) -> dict[str, Cell]:
+        """The numbers over all classes, for people."""
+        return {
+            "mean IoU": _shown(self.miou),
+            "mIoU, 95 % interval": self._interval_text(),
+            "pixel accuracy": _shown(self.pixel_accuracy),
+        }
+
+    def _interval_text(self) -> str:
+        found = self.miou_interval
+        if found is None:
+            return "takes two images that are not of one video"
+        kind = "sequences" if any(one.sequence for one in self.images) else "images"
+        return f"{found.low:.4f} to {found.high:.4f} ({found.blocks} {kind})"
+
+    def _summary(self) -> dict[str, Any]:
         return {
             "miou": self.miou,
+            "miou_interval": to_plain(self.miou_interval),
+            "boundary_miou": self.boundary_miou,
             "pixel_accuracy": self.pixel_accuracy,
             "mean_class_accuracy": _number(metrics.mean_class_accuracy(self.matrix)),
             "frequency_weighted_iou": _number(metrics.frequency_weighted_iou(self.matrix)),

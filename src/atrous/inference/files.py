@@ -1,15 +1,17 @@
 """Pictures in, label maps and overlays out: which file goes where, and doing it."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import UInt8
 
+from atrous.data.lists import read_names
 from atrous.data.tiff import geo_reference, read_picture, write_geo_labels
 from atrous.errors import InputError
 from atrous.files import atomic_path
@@ -73,12 +75,32 @@ def plan_jobs(sources: Sequence[Path], *, out: Path, overlays: bool = True) -> t
         Job(source, labels=out / f"{name}.png", overlay=out / f"{name}_overlay.jpg" if overlays else None)
         for source, name in zip(pictures.values(), names, strict=True)
     )
-    _check_not_replaced(pictures, jobs)
+    check_not_replaced(pictures, jobs)
     return jobs
 
 
-def predict_files(predictor: Predictor, jobs: Iterable[Job]) -> Iterator[Outcome]:
+def listed(pictures: Sequence[Path], *, names: Path) -> list[Path]:
+    """Those of the pictures whose name without suffix is in a list, one name per line.
+
+    Raises:
+        InputError: If the list cannot be read, or holds a name that none of the pictures has.
+    """
+    wanted, found = read_names(names), {picture.stem for picture in pictures}
+    for name in wanted:
+        if name not in found:
+            raise InputError(f"{names} lists {name!r:.80}, which is not among the {len(pictures)} pictures given")
+    return [picture for picture in pictures if picture.stem in {*wanted}]
+
+
+def predict_files(
+    predictor: Predictor, jobs: Iterable[Job], *, save: Callable[[Result, Path], None] = Result.save
+) -> Iterator[Outcome]:
     """Do the jobs in order; files are read and written in threads meanwhile, and what exists is replaced.
+
+    Args:
+        predictor: Asked about every picture.
+        jobs: Which picture goes where.
+        save: Writes a label map.
 
     Yields:
         An outcome per job as soon as its files are written. A picture that cannot be read is a problem of its own; the
@@ -89,7 +111,7 @@ def predict_files(predictor: Predictor, jobs: Iterable[Job]) -> Iterator[Outcome
     """
     pictures = ahead(lambda job: read_picture(job.source), jobs)
     answers = ((job, _answer(predictor, job, picture)) for job, picture in pictures)
-    for (job, answer), written in ahead(_write, answers):
+    for (job, answer), written in ahead(partial(_write, save=save), answers):
         written.result()
         yield Outcome(job, problem=str(answer) if isinstance(answer, InputError) else None)
 
@@ -97,18 +119,22 @@ def predict_files(predictor: Predictor, jobs: Iterable[Job]) -> Iterator[Outcome
 def _answer(predictor: Predictor, job: Job, picture: Future[UInt8[np.ndarray, "h w c"]]) -> Result | InputError:
     try:
         geo_reference(job.source)  # one that cannot be kept is a problem of this picture, not of the output folder
-        return predictor(picture.result())
+        image = picture.result()
     except InputError as error:
         return error
+    try:
+        return predictor(image)
+    except InputError as error:
+        return InputError(f"{job.source}: {error}")
     except torch.OutOfMemoryError:
         return InputError(f"{job.source} does not fit into the memory of {predictor.device}; try --device cpu")
 
 
-def _write(item: tuple[Job, Result | InputError]) -> None:
+def _write(item: tuple[Job, Result | InputError], *, save: Callable[[Result, Path], None]) -> None:
     job, answer = item
     if isinstance(answer, InputError):
         return
-    answer.save(job.labels)
+    save(answer, job.labels)
     if reference := geo_reference(job.source):
         write_geo_labels(job.geo_labels, answer.labels, palette=label_palette(answer.space), reference=reference)
     if job.overlay is not None:
@@ -116,7 +142,8 @@ def _write(item: tuple[Job, Result | InputError]) -> None:
             answer.overlay().save(temporary, quality=90)
 
 
-def _check_not_replaced(pictures: Iterable[Path], jobs: Iterable[Job]) -> None:
+def check_not_replaced(pictures: Iterable[Path], jobs: Iterable[Job]) -> None:
+    """Refuse, with an InputError, jobs that would write over one of the pictures."""
     taken = {_place(picture) for picture in pictures}
     for job in jobs:
         for path in (job.labels, job.overlay, job.geo_labels):

@@ -1,23 +1,25 @@
 """From any picture to its label map."""
 
 import copy
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Integer, UInt8
+from jaxtyping import Float, Float32, Integer, UInt8
 from PIL import Image
 from torch import Tensor
 
-from atrous.data.images import rgb_array
+from atrous.data.images import MAX_PIXELS, rgb_array
 from atrous.data.tiff import read_picture
 from atrous.errors import InputError
 from atrous.inference.multiscale import probability_bands
 from atrous.inference.result import Result
 from atrous.labels import LabelSpace
-from atrous.model.deeplab import DeepLab
+from atrous.model.deeplab import DeepLab, Images
 from atrous.ops.upsample import upsample_argmax
+from atrous.sizes import Size, size_text
 from atrous.weights.archive import Archive
 
 Model = DeepLab
@@ -38,16 +40,18 @@ class Predictor:
         output_stride: Of the backbone; by default the model's own. Smaller is finer and slower.
         scales: Image sizes whose probabilities are averaged (the papers: 0.5, 0.75, 1, 1.25, 1.5, 1.75).
         flip: Whether the mirrored image takes part, too.
+        pad: (height, width) that every picture is padded to, below and right with the mean pixel, so that image pooling
+            sees as much of it as in the papers (VOC 513x513, Cityscapes 1025x2049); by default none is.
         device: Where to compute; by default where the weights are.
 
     Attributes:
-        labels, output_stride, scales, flip, device: As settled.
+        labels, output_stride, scales, flip, pad, device: As settled.
         sha256: Of the archive that the weights came from; None where they came as a model.
         precision: Number type of the weights, such as `float32`.
 
     Raises:
-        InputError: If labels and classes differ in number, the network cannot run at the output stride, or a scale is
-            not in 0..8.
+        InputError: If labels and classes differ in number, the network cannot run at the output stride, a scale is not
+            in 0..8, or the pad is no size.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class Predictor:
         output_stride: int | None = None,
         scales: Sequence[float] = (1.0,),
         flip: bool = False,
+        pad: Size | None = None,
         device: str | torch.device | None = None,
     ) -> None:
         if isinstance(weights, Archive):
@@ -71,9 +76,12 @@ class Predictor:
             raise InputError(
                 f"scales {tuple(scales)}: give one or more numbers above 0 and up to {LARGEST_SCALE}, such as 0.5 1 1.5"
             )
+        if pad is not None and (min(pad) < 1 or math.prod(pad) > MAX_PIXELS):
+            raise InputError(f"padding to {size_text(pad)} is out of reach; give a size such as 513x513 or 1025x2049")
         self.output_stride = model.output_stride if output_stride is None else output_stride
         self.scales = tuple(float(scale) for scale in scales)
         self.flip = flip
+        self.pad = pad
         here = model.classifier.weight
         self.precision = str(here.dtype).removeprefix("torch.")
         self.device = torch.device(device) if device is not None else here.device
@@ -88,11 +96,12 @@ class Predictor:
             picture: A file, a PIL image, or an array `[h, w, c]` of 0..255, RGB unless the model takes other channels.
 
         Raises:
-            InputError: If the file cannot be read, or the picture is not what the model takes.
+            InputError: If the file cannot be read, or the picture is not what the model takes, or larger than the pad.
         """
         image = self._image(picture)
+        height, width = image.shape[:2]
         with torch.inference_mode():
-            labels = self._labels(self._batch(image)).cpu().numpy()
+            labels = self._labels(self._batch(image))[:height, :width].cpu().numpy()
         return Result(labels=labels, image=image, space=self.labels)
 
     def probabilities(self, picture: Picture) -> Float32[np.ndarray, "k h w"]:
@@ -102,14 +111,15 @@ class Predictor:
             picture: As for a call; raises the same.
         """
         image = self._image(picture)
-        probabilities = np.empty((len(self.labels), *image.shape[:2]), np.float32)
+        height, width = image.shape[:2]
+        probabilities = np.empty((len(self.labels), *(self.pad or (height, width))), np.float32)
         with torch.inference_mode():
             bands = probability_bands(self._model, self._batch(image), scales=self.scales, flip=self.flip)
             for rows, band in bands:
                 probabilities[:, rows] = band[0].cpu().numpy()
-        return probabilities
+        return probabilities[:, :height, :width]
 
-    def _labels(self, images: UInt8[Tensor, "1 c h w"]) -> Integer[Tensor, "h w"]:
+    def _labels(self, images: Images) -> Integer[Tensor, "h w"]:
         height, width = images.shape[-2:]
         if self.scales == (1.0,) and not self.flip:
             upsampling = self._model.upsampling((height, width))
@@ -133,8 +143,14 @@ class Predictor:
             raise InputError(
                 f"a picture of {image.dtype} {list(image.shape)}; the model takes uint8 [height, width, {channels}]"
             )
+        if self.pad is not None and (image.shape[0] > self.pad[0] or image.shape[1] > self.pad[1]):
+            raise InputError(
+                f"a picture of {size_text(image.shape[:2])} does not fit into the padding to {size_text(self.pad)} "
+                "(height x width); choose a larger one, or none"
+            )
         return image
 
-    def _batch(self, image: UInt8[np.ndarray, "h w c"]) -> UInt8[Tensor, "1 c h w"]:
+    def _batch(self, image: UInt8[np.ndarray, "h w c"]) -> UInt8[Tensor, "1 c h w"] | Float[Tensor, "1 c H W"]:
         """Channels-last, as pictures lie in memory: on a CPU MobileNetV2 is 1.2 times as fast so, ResNet alike."""
-        return torch.from_numpy(np.array(image, order="C")).permute(2, 0, 1)[None].to(self.device)
+        batch = torch.from_numpy(np.array(image, order="C")).permute(2, 0, 1)[None].to(self.device)
+        return batch if self.pad is None else self._model.preprocess.on_mean_pixel(batch, size=self.pad)

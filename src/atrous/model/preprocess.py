@@ -31,6 +31,19 @@ class Preprocess(nn.Module):
         """The size that the network works on for an image of this size (height, width)."""
         return fitted_size(size, output_stride=output_stride) if self.fits else size
 
+    def on_mean_pixel(
+        self, images: UInt8[Tensor, "b c h w"] | Float[Tensor, "b c h w"], *, size: Size
+    ) -> Float[Tensor, "b c H W"]:
+        """Images 0..255 at the top left of larger ones of the mean pixel, which is zero to every layer.
+
+        Unlike the padding of `forward` it is part of the image: upsampling and scaling see it, too.
+        """
+        height, width = images.shape[-2:]
+        mean = self.mean.to(torch.promote_types(self.mean.dtype, torch.float32))
+        padded = mean.expand(len(images), -1, *size).clone(memory_format=torch.channels_last)
+        padded[..., :height, :width] = images
+        return padded
+
     def forward(
         self, images: UInt8[Tensor, "b c h w"] | Float[Tensor, "b c h w"], *, output_stride: int
     ) -> Float[Tensor, "b c H W"]:

@@ -51,9 +51,12 @@ class Page:
         """A table; it scrolls by itself where it is wider than the page."""
         return self._add('<div class="scroll">{}</div>', table.to_html())
 
-    def svg(self, drawing: str) -> "Page":
-        """A drawing of `atrous.report.plots`, put in as it is: text of any other origin does not belong here."""
-        return self._add('<figure class="plot">{}</figure>', Markup(drawing))
+    def svg(self, drawing: str, *, own_size: bool = False) -> "Page":
+        """A drawing of this package, put in as it is: text of any other origin does not belong here.
+
+        It takes the width of the page, or its own; then it scrolls by itself where it is wider than the page.
+        """
+        return self._add('<figure class="{}">{}</figure>', "own plot" if own_size else "plot", Markup(drawing))
 
     def pictures(self, pictures: Sequence[tuple[str, UInt8[np.ndarray, "_ _ 3"]]], *, columns: int = 3) -> "Page":
         """A grid of pictures over their captions.

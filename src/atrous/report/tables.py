@@ -58,7 +58,7 @@ class Table:
     def to_text(self) -> str:
         """Aligned lines: numbers to the right, text to the left, a rule under the heads, the caption above."""
         lines = [self._heads(), *self._texts()]
-        widths = [max(map(_terminal_width, column)) for column in zip(*lines, strict=True)]
+        widths = [max(map(terminal_width, column)) for column in zip(*lines, strict=True)]
         head, *body = ["  ".join(map(_padded, line, widths, self._aligns())).rstrip() for line in lines]
         rule = "  ".join("─" * width for width in widths)
         return "\n".join([*([one_line(self.caption)] if self.caption else []), head, rule, *body])
@@ -103,7 +103,7 @@ def _own_format(cells: Sequence[Cell]) -> str:
     return f",.{max(3 - math.floor(math.log10(largest)), 0)}f"
 
 
-def _terminal_width(text: str) -> int:
+def terminal_width(text: str) -> int:
     """Columns of a terminal: two for a wide East Asian character, none for a combining one."""
     return sum(
         0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
@@ -111,5 +111,5 @@ def _terminal_width(text: str) -> int:
 
 
 def _padded(text: str, width: int, align: str) -> str:
-    blank = " " * (width - _terminal_width(text))
+    blank = " " * (width - terminal_width(text))
     return blank + text if align == _RIGHT else text + blank

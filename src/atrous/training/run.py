@@ -14,7 +14,7 @@ from atrous.data.dataset import DataSet
 from atrous.errors import InputError
 from atrous.evaluation.report import Report
 from atrous.files import atomic_path
-from atrous.plain import to_plain
+from atrous.plain import first_difference, to_plain
 from atrous.training.checkpoint import TrainingState, load_state, save_state
 from atrous.training.config import TrainConfig
 from atrous.training.progress import Progress
@@ -65,9 +65,13 @@ class Run:
         trained = self.state.exists() or self.last.exists()
         if not trained and isinstance(there, dict) and there.keys() <= self._settings.keys():
             return  # nothing, or a run that ended before its first save: there is nothing to lose
-        difference = _first_difference(there, self._settings)
-        if difference:
-            raise InputError(f"{self.folder} holds another run ({difference}); choose another --out or delete it")
+        difference = first_difference(there, self._settings, free=_FREE)
+        if difference is not None:
+            name, theirs, ours = difference
+            raise InputError(
+                f"{self.folder} holds another run ({name or 'settings'}: {theirs!r:.60} there, {ours!r:.60} now); "
+                "choose another --out or delete it"
+            )
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -153,16 +157,3 @@ def _check_writable(folder: Path) -> None:
     if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
         reason = "cannot be written to" if there.is_dir() else "is no folder"
         raise InputError(f"cannot write {folder}: {there} {reason}; choose another --out")
-
-
-def _first_difference(there: Any, here: Any, where: str = "") -> str:
-    """The first field in which two plain values differ, with both values; empty where they agree."""
-    if isinstance(there, dict) and isinstance(here, dict):
-        for name in [*here, *(name for name in there if name not in here)]:
-            if name in _FREE:
-                continue
-            difference = _first_difference(there.get(name), here.get(name), f"{where} {name}".strip())
-            if difference:
-                return difference
-        return ""
-    return "" if there == here else f"{where or 'settings'}: {there!r:.60} there, {here!r:.60} now"
