@@ -22,6 +22,34 @@ _TO_YIQ = np.array([[0.299, 0.587, 0.114], [0.595716, -0.274453, -0.321263], [0.
 
 
 @dataclass(frozen=True)
+class ClassFocus:
+    """Makes crops show classes that a random place would often miss.
+
+    Attributes:
+        probability: Of a crop with a focus, 0..1.
+        classes: Ids to choose from, those that the image shows, with equal chance; all that it shows if empty.
+    """
+
+    probability: float
+    classes: tuple[int, ...] = ()
+
+    def pixel(
+        self, labels: Integer[np.ndarray, "h w"], generator: np.random.Generator, *, ignore: int
+    ) -> tuple[int, int] | None:
+        """Row and column of a random pixel of the chosen class; None by chance, or where there is none."""
+        if generator.random() >= self.probability:
+            return None
+        shown = np.bincount(labels.ravel(), minlength=ignore + 1)
+        shown[ignore] = 0
+        choices = [label for label in self.classes or range(len(shown)) if shown[label]]
+        if not choices:
+            return None
+        label = choices[generator.integers(len(choices))]
+        row, column = divmod(int(np.flatnonzero(labels == label)[generator.integers(shown[label])]), labels.shape[1])
+        return row, column
+
+
+@dataclass(frozen=True)
 class ScaleCrop:
     """Scale by a random factor, pad at the bottom and right up to the crop, crop at a random place.
 
@@ -34,12 +62,14 @@ class ScaleCrop:
         fill: Value of each channel, 0..255, of the padding in the image: the mean pixel that the model subtracts.
         ignore: Label of the padding.
         scales: Factors to choose from with equal chance.
+        focus: Which pixels a crop should hold; None leaves its place to chance.
     """
 
     size: tuple[int, int]
     fill: tuple[int, ...]
     ignore: int
     scales: tuple[float, ...] = PAPER_SCALES
+    focus: ClassFocus | None = None
 
     def __post_init__(self) -> None:
         if min(self.size) < 1:
@@ -59,9 +89,11 @@ class ScaleCrop:
                 "all images of a data set need the same"
             )
         scale = self.scales[generator.integers(len(self.scales))]
+        axes = [_Scaled.by(scale, old=old) for old in sample.image.shape[:2]]
+        seen = self._pixel(sample, axes, generator) if self.focus else (None, None)
         rows, columns = (
-            _Axis.random(old, scale=scale, crop=crop, generator=generator)
-            for old, crop in zip(sample.image.shape[:2], self.size, strict=True)
+            axis.cropped(crop, around=pixel, generator=generator)
+            for axis, crop, pixel in zip(axes, self.size, seen, strict=True)
         )
         image = np.empty((*self.size, sample.image.shape[2]), np.uint8)
         image[:] = self.fill
@@ -71,6 +103,21 @@ class ScaleCrop:
         labels = np.full(self.size, self.ignore, sample.labels.dtype)
         labels[: rows.inside, : columns.inside] = sample.labels[rows.nearest].take(columns.nearest, axis=1)
         return Sample(sample.name, image, labels)
+
+
+    def _pixel(
+        self, sample: Sample, axes: list[_Scaled], generator: np.random.Generator
+    ) -> tuple[int, int] | tuple[None, None]:
+        """A pixel of the scaled image that the crop should hold, if any."""
+        # One scaled pixel for each source pixel that scaling keeps: enough to find every class that is left.
+        (kept_rows, rows), (kept_columns, columns) = (
+            np.unique(axis.nearest(np.arange(axis.new)), return_index=True) for axis in axes
+        )
+        assert self.focus is not None
+        if sample.labels is None:
+            return None, None
+        found = self.focus.pixel(sample.labels[kept_rows].take(kept_columns, axis=1), generator, ignore=self.ignore)
+        return (None, None) if found is None else (int(rows[found[0]]), int(columns[found[1]]))
 
 
 @dataclass(frozen=True)
@@ -128,6 +175,43 @@ class PhotometricJitter:
 
 
 @dataclass(frozen=True)
+class _Scaled:
+    """One axis of a whole image, scaled: pixel i of `new` lies at i * (old - 1) / (new - 1) of `old`."""
+
+    old: int
+    new: int
+
+    @classmethod
+    def by(cls, scale: float, *, old: int) -> "_Scaled":
+        return cls(old, max(1, int(old * scale)))
+
+    @property
+    def span(self) -> int:
+        return max(self.new - 1, 1)
+
+    def nearest(self, index: Integer[np.ndarray, " n"]) -> Integer[np.ndarray, " n"]:
+        """The source pixels nearest to scaled ones, halves up; positions stay integers: exact on every machine."""
+        return (2 * index * (self.old - 1) + self.span) // (2 * self.span)
+
+    def cropped(self, crop: int, *, around: int | None, generator: np.random.Generator) -> "_Axis":
+        """A random crop, among those that hold the scaled pixel `around` if there is one."""
+        first, last = 0, max(self.new, crop) - crop
+        if around is not None:
+            first, last = max(first, around - crop + 1), min(last, around)
+        start = int(generator.integers(first, last + 1))
+        index = np.arange(start, min(start + crop, self.new))
+        scaled = index * (self.old - 1)
+        low = scaled // self.span
+        return _Axis(
+            low=low,
+            high=np.minimum(low + 1, self.old - 1),
+            weight=(scaled % self.span / self.span).astype(np.float32),
+            nearest=self.nearest(index),
+            inside=len(index),
+        )
+
+
+@dataclass(frozen=True)
 class _Axis:
     """Where the pixels of a crop come from along one axis.
 
@@ -144,23 +228,6 @@ class _Axis:
     weight: Float32[np.ndarray, " n"]
     nearest: Integer[np.ndarray, " n"]
     inside: int
-
-    @classmethod
-    def random(cls, old: int, *, scale: float, crop: int, generator: np.random.Generator) -> "_Axis":
-        new = max(1, int(old * scale))
-        start = int(generator.integers(max(new, crop) - crop + 1))
-        index = np.arange(start, min(start + crop, new))
-        span = max(new - 1, 1)
-        # Position in the source is index * (old - 1) / span, kept as integers: exact on every machine.
-        scaled = index * (old - 1)
-        low = scaled // span
-        return cls(
-            low=low,
-            high=np.minimum(low + 1, old - 1),
-            weight=(scaled % span / span).astype(np.float32),
-            nearest=(2 * scaled + span) // (2 * span),
-            inside=len(index),
-        )
 
 
 def _bilinear(image: UInt8[np.ndarray, "h w c"], *, rows: _Axis, columns: _Axis) -> UInt8[np.ndarray, "m n c"]:

@@ -46,7 +46,7 @@ def train(
     device: torch.device,
     validating: ValidationProgress | None = None,
 ) -> Iterator[Progress | Validated]:
-    """Train from `state`, which `run.resume` has seen, to the last iteration; yields what is worth telling.
+    """Train from `state`, which `run.resume` has seen, until it is `finished`; yields what is worth telling.
 
     `validating` is called after every image of a validation with (images done, images in all).
 
@@ -57,7 +57,7 @@ def train(
     loss_of = SegmentationLoss(data, class_balance=config.class_balance, device=device)
     batches = training_batches(
         data,
-        training_transforms(config, state.model.config.conventions, ignore=data.labels.ignore),
+        training_transforms(config, state.model.config.conventions, space=data.labels),
         batch_size=config.batch_size,
         seed=config.seed,
         start=state.iteration,
@@ -65,7 +65,7 @@ def train(
         workers=config.workers,
     )
     window, saved = Window(), time.monotonic()
-    while state.iteration < config.iterations:
+    while not finished(state, config):
         asked = time.perf_counter()
         batch = next(batches)
         waited = time.perf_counter() - asked
@@ -90,6 +90,13 @@ def train(
                 run.save(state)
             saved = time.monotonic()
         window = Window()
+
+
+def finished(state: TrainingState, config: TrainConfig) -> bool:
+    """Whether all steps are done, or patience has run out: a matter of the state, so that a run that is over stays so."""
+    waited = state.iteration - state.best[1]
+    impatient = config.patience > 0 and waited >= config.patience * config.validate_every
+    return state.iteration >= config.iterations or impatient
 
 
 def _require_finite(state: TrainingState) -> None:

@@ -133,6 +133,7 @@ class Run:
             "trained_on": data.describe(),
             "iterations": iteration,
             "training": to_plain(config),
+            **({"started_from": state.started_from} if state.started_from else {}),
             "results": [report.to_json()],
         }
         save(self.last, state.result, labels=data.labels, provenance=provenance)
