@@ -51,4 +51,3 @@ def test_a_batch_without_labels_is_finite_in_parts(tmp_path):
 def test_parts_must_be_equal(parts):
     with pytest.raises(InputError, match=f"accumulate {parts} does not divide the batch size 4"):
         changed(batch_size=4, accumulate=parts)
-

@@ -11,8 +11,8 @@ from fakes.run import CPU, changed, small_data, small_run
 
 @pytest.mark.parametrize(
     ("iteration", "best", "over"),
-    [(6, 2, False), (7, 2, False), (8, 2, True), (8, 4, False), (6, 0, True), (4, 0, False), (99, 98, False), (100, 100, True)],
-)  # fmt: skip
+    [(6, 2, False), (7, 2, False), (8, 2, True), (8, 4, False), (6, 0, True), (4, 0, False), (100, 100, True)],
+)
 def test_three_validations_without_a_better_one_end_a_run(iteration, best, over, tmp_path):
     config = changed(iterations=100, validate_every=2, patience=3)
     state = fresh_state(config, data=small_data(tmp_path), device=CPU)

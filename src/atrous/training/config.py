@@ -1,10 +1,10 @@
 """A training run as data."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from atrous.data.transforms import PAPER_SCALES
+from atrous.data.scale_crop import PAPER_SCALES
 from atrous.errors import InputError
 from atrous.model.config import ModelConfig
 from atrous.training.sampling import SamplingConfig
@@ -82,7 +82,7 @@ class TrainConfig:
     flip: float = 0.5
     jitter: float = 0.0
     class_balance: float = 0.0
-    sampling: SamplingConfig = SamplingConfig()
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
     ema_decay: float = 0.0
     backbone_weights: str | None = None
     weights: str | None = None

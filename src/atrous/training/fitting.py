@@ -5,8 +5,8 @@
   50000.
 * **Crop**: a square of nine tenths of the median shorter side, cut to a multiple of 16 plus 1, from 33 to 513 pixels:
   321 for 480x360.
-* **Validations**: five, or fewer, so that they take about a fifth of the time of the training at most. Half of what a
-  step does is said to cost what a prediction of its pixels costs, which is an upper bound: backward costs two forwards.
+* **Validations**: five, or fewer where they would take more than a fifth of the time that the steps take, if a pixel
+  costs half as much to predict as to train on.
 * **Warm-up**: a tenth of the steps, 100 at most.
 * Channels are those of the first image; without three of them there is no jitter.
 """
@@ -21,6 +21,12 @@ from atrous.training.config import TrainConfig
 
 LOOKED_AT = 16
 """Images whose size is looked at, evenly spread."""
+
+VALIDATION_SHARE = 0.2
+"""Time of all validations / time of all steps, at most."""
+
+PREDICTED_PIXEL = 0.5
+"""Time to predict a pixel / time to train on one; backward costs two forwards, but bfloat16 is for training only."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ def fitted(config: TrainConfig, facts: Facts) -> TrainConfig:
     side = _within((9 * min(facts.size) // 10 - 1) // 16 * 16 + 1, 33, 513)
     pixels_trained = iterations * config.batch_size * side**2
     pixels_validated = max(facts.validation_images, 1) * facts.size[0] * facts.size[1]
-    validations = _within(int(pixels_trained / 2 * 0.2 / pixels_validated), 1, 5)
+    validations = _within(VALIDATION_SHARE * pixels_trained / (PREDICTED_PIXEL * pixels_validated), 1, 5)
     return replace(
         config,
         model=replace(config.model, in_channels=facts.channels),

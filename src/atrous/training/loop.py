@@ -93,7 +93,7 @@ def train(
 
 
 def finished(state: TrainingState, config: TrainConfig) -> bool:
-    """Whether all steps are done, or patience has run out: a matter of the state, so that a run that is over stays so."""
+    """Whether all steps are done, or patience has run out; the state alone decides: a run that is over stays so."""
     waited = state.iteration - state.best[1]
     impatient = config.patience > 0 and waited >= config.patience * config.validate_every
     return state.iteration >= config.iterations or impatient

@@ -52,6 +52,11 @@ class Run:
         self.page = folder / "report.html"
         self.pictures = folder / "pictures"
         self._settings = json.loads(json.dumps(to_plain(settings)))
+        self._defaults = {
+            name: json.loads(json.dumps(to_plain(TrainConfig(model=value.model))))
+            for name, value in settings.items()
+            if isinstance(value, TrainConfig)
+        }
         _check_writable(folder)
         self._check_same()
 
@@ -65,7 +70,7 @@ class Run:
         trained = self.state.exists() or self.last.exists()
         if not trained and isinstance(there, dict) and there.keys() <= self._settings.keys():
             return  # nothing, or a run that ended before its first save: there is nothing to lose
-        difference = _first_difference(there, self._settings)
+        difference = _first_difference(_completed(there, self._defaults), self._settings)
         if difference:
             raise InputError(f"{self.folder} holds another run ({difference}); choose another --out or delete it")
 
@@ -154,6 +159,13 @@ def _check_writable(folder: Path) -> None:
     if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
         reason = "cannot be written to" if there.is_dir() else "is no folder"
         raise InputError(f"cannot write {folder}: {there} {reason}; choose another --out")
+
+
+def _completed(there: Any, defaults: Any) -> Any:
+    """The settings of a folder, with the defaults of those that it was written too early to know."""
+    if not (isinstance(there, dict) and isinstance(defaults, dict)):
+        return there
+    return {**defaults, **{name: _completed(value, defaults.get(name)) for name, value in there.items()}}
 
 
 def _first_difference(there: Any, here: Any, where: str = "") -> str:

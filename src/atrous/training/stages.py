@@ -1,9 +1,63 @@
-"""The second stage of the papers' protocol: finer, slower, batch norm frozen (DeepLabv3, section 4.1)."""
+"""A stage of training, and the second one of the papers: finer, slower, batch norm frozen (DeepLabv3, section 4.1)."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import torch
+
+from atrous.data.dataset import DataSet
 from atrous.errors import InputError
+from atrous.evaluation.evaluate import Progress as ValidationProgress
+from atrous.training.checkpoint import TrainingState
 from atrous.training.config import TrainConfig
+from atrous.training.loop import Validated, train
+from atrous.training.progress import Progress
+from atrous.training.run import Run
+from atrous.training.start import fresh_state
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Settings, data, and the folder for what comes out.
+
+    Attributes:
+        config: The settings.
+        data: To train on.
+        validation: To validate on.
+        run: The stage's own run folder.
+        second: Whether it goes on from a first one.
+    """
+
+    config: TrainConfig
+    data: DataSet
+    validation: DataSet
+    run: Run
+    second: bool = False
+
+    def fresh_state(self, *, device: torch.device, before: "Stage | None" = None) -> TrainingState:
+        """The state to resume into, or to start from: with what the finished stage `before` kept, if there is one.
+
+        It is read from that stage's files, so that a run which was interrupted in between starts from the same bits.
+
+        Raises:
+            InputError: As `training.start.fresh_state` does.
+        """
+        start, unfold = before.run.last if before else None, not self.run.state.exists()
+        return fresh_state(self.config, data=self.data, device=device, unfold=unfold, before=start)
+
+    def events(
+        self, state: TrainingState, *, device: torch.device, validating: ValidationProgress | None = None
+    ) -> Iterator[Progress | Validated]:
+        """Train from `state`, which `run.resume` has seen; see `training.loop.train`."""
+        return train(
+            state,
+            self.config,
+            data=self.data,
+            validation=self.validation,
+            run=self.run,
+            device=device,
+            validating=validating,
+        )
 
 
 @dataclass(frozen=True)
