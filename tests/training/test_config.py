@@ -7,9 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atrous.errors import InputError
-from atrous.plain import from_plain, to_plain
-from atrous.training.config import TrainConfig, settling_momentum
-from atrous.training.recipes import RECIPES, recipe
+from atrous.training.config import settling_momentum
 from fakes.run import CONFIG, MODEL, changed
 
 
@@ -31,6 +29,8 @@ from fakes.run import CONFIG, MODEL, changed
             ({name: math.nan}, f"{name.replace('_', ' ')} nan is out of range")
             for name in ("head_rate", "power", "momentum", "weight_decay", "norm_momentum", "jitter", "ema_decay")
         ),
+        ({"patience": -1}, "patience cannot be negative"),
+        ({"weights": "a", "backbone_weights": "b"}, "weights fill the backbone, too; leave out backbone-weights"),
         ({"model": replace(MODEL, in_channels=4), "jitter": 0.1}, "jitter is for RGB, not for 4 channels"),
     ],
 )
@@ -61,17 +61,6 @@ def test_validations_are_regular_and_at_the_end(every, iterations):
     config = changed(validate_every=every, iterations=iterations)
     found = [iteration for iteration in range(1, iterations + 1) if config.validates(iteration)]
     assert found == {2: [2, 4, 6], 4: [4, 6], 10: [6]}[every]
-
-
-@pytest.mark.parametrize("name", list(RECIPES))
-def test_every_recipe_survives_json(name):
-    config = recipe(name)
-    assert from_plain(TrainConfig, to_plain(config), where="test") == config
-
-
-def test_unknown_recipe_lists_the_known():
-    with pytest.raises(InputError, match="unknown recipe 'camvidd'; known: camvid"):
-        recipe("camvidd")
 
 
 def test_the_small_configuration_is_valid():

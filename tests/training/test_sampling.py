@@ -43,7 +43,9 @@ def test_of_the_papers_five_those_count_that_the_data_has():
     space = LabelSpace(("wall", "Potted-Plant", "lamp"))
     chosen = bootstrapped(images((0, 1), (2,), space=space), SamplingConfig(hard_copies=2))
     assert list(chosen.names) == ["i0", "i0", "i1"]
-    with pytest.raises(InputError, match=r"no image of memory shows bicycle, .*, sofa; name its hard classes with"):
+    with pytest.raises(InputError, match=r"no image of memory shows Potted-Plant; name other classes with"):
+        bootstrapped(images((0, 2), space=space), SamplingConfig(hard_copies=2))
+    with pytest.raises(InputError, match=r"the data has no bicycle, .*, sofa; name its hard classes with"):
         bootstrapped(images((0,), space=LabelSpace(("wall", "lamp"))), SamplingConfig(hard_copies=2))
 
 

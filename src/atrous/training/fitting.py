@@ -78,5 +78,5 @@ def fitted(config: TrainConfig, facts: Facts) -> TrainConfig:
     )
 
 
-def _within(value: float, low: int, high: int) -> int:
+def _within(value: int | float, low: int, high: int) -> int:
     return int(min(max(value, low), high))

@@ -19,6 +19,7 @@ from atrous.training.config import TrainConfig
 from atrous.training.loss import SegmentationLoss
 from atrous.training.progress import Progress, Window
 from atrous.training.run import Run
+from atrous.training.sampling import bootstrapped
 from atrous.training.step import rate_at, step
 
 LOG_EVERY = 10
@@ -54,9 +55,11 @@ def train(
         InputError: If the loss stops being finite (names the pictures), data is bad, or the folder cannot be written.
             The folder then holds the state of the last save before.
     """
+    if finished(state, config):
+        return
     loss_of = SegmentationLoss(data, class_balance=config.class_balance, device=device)
     batches = training_batches(
-        data,
+        bootstrapped(data, config.sampling),
         training_transforms(config, state.model.config.conventions, space=data.labels),
         batch_size=config.batch_size,
         seed=config.seed,
@@ -88,6 +91,7 @@ def train(
                 yield Validated(state.iteration, report)
             else:
                 run.save(state)
+                run.refresh(config)
             saved = time.monotonic()
         window = Window()
 

@@ -51,6 +51,7 @@ class Run:
         self.best = folder / "best.safetensors"
         self.page = folder / "report.html"
         self.pictures = folder / "pictures"
+        self._report: Report | None = None
         self._settings = json.loads(json.dumps(to_plain(settings)))
         self._defaults = {
             name: json.loads(json.dumps(to_plain(TrainConfig(model=value.model))))
@@ -144,6 +145,7 @@ class Run:
         save(self.last, state.result, labels=data.labels, provenance=provenance)
         if state.best[1] == iteration:
             save(self.best, state.result, labels=data.labels, provenance=provenance)
+        self._report = report
         write_report(self.page, self.records(), report=report, config=config)
         write_picture(self.pictures / f"{iteration:07d}.png", report.worst, space=data.labels)
         self.save(state)
@@ -151,6 +153,11 @@ class Run:
     def save(self, state: TrainingState) -> None:
         """Write the state that `resume` goes on from."""
         save_state(self.state, state)
+
+    def refresh(self, config: TrainConfig) -> None:
+        """Bring the page up to date between validations; a page with a validation that is not in memory stays."""
+        if self._report or not self.page.exists():
+            write_report(self.page, self.records(), report=self._report, config=config)
 
 
 def _check_writable(folder: Path) -> None:

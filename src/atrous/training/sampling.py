@@ -56,24 +56,35 @@ def class_ids(names: Sequence[str], *, space: LabelSpace) -> tuple[int, ...]:
     return tuple(known[_bare(name)] for name in names)
 
 
+def hard_ids(config: SamplingConfig, *, space: LabelSpace) -> tuple[int, ...]:
+    """Ids of the hard classes: all that are named, or those of the paper's five that the data has.
+
+    Raises:
+        InputError: If a name is none of the data's, or the data has none of the five.
+    """
+    if config.hard_classes != HARD_CLASSES:
+        return class_ids(config.hard_classes, space=space)
+    known = {_bare(name) for name in space.names}
+    if there := [name for name in HARD_CLASSES if name in known]:
+        return class_ids(there, space=space)
+    raise InputError(f"the data has no {', '.join(HARD_CLASSES)}; name its hard classes with --hard-classes")
+
+
 def bootstrapped(data: DataSet, config: SamplingConfig) -> DataSet:
     """The data with `hard_copies` of every image that shows a hard class; reads every mask if that is above 1.
 
     Raises:
-        InputError: If there is no such class, or no image that shows one.
+        InputError: As `hard_ids` does, and if no image shows such a class.
     """
     if config.hard_copies == 1:
         return data
-    names = config.hard_classes
-    if names == HARD_CLASSES:
-        there = {_bare(name) for name in data.labels.names}
-        names = tuple(name for name in names if name in there)
-    hard = class_presence(data)[:, class_ids(names, space=data.labels)].any(axis=1)
+    ids = hard_ids(config, space=data.labels)
+    hard = class_presence(data)[:, ids].any(axis=1)
+    names = ", ".join(data.labels.names[label] for label in ids)
     if not hard.any():
-        wanted = ", ".join(names or HARD_CLASSES)
-        raise InputError(f"no image of {data.name} shows {wanted}; name its hard classes with --hard-classes")
+        raise InputError(f"no image of {data.name} shows {names}; name other classes with --hard-classes")
     times = np.where(hard, config.hard_copies, 1)
-    rule = f"{config.hard_copies} copies of the {hard.sum()} images with {', '.join(names)}"
+    rule = f"{config.hard_copies} copies of the {hard.sum()} images with {names}"
     return Selection(data, tuple(np.repeat(np.arange(len(data)), times).tolist()), rule=rule)
 
 

@@ -12,6 +12,7 @@ from atrous.data.dataset import DataSet
 from atrous.data.loader import training_batches
 from atrous.errors import InputError
 from atrous.evaluation.evaluate import common_labels
+from atrous.labels import LabelSpace
 from atrous.model.build import build
 from atrous.model.config import ModelConfig
 from atrous.model.conventions import Conventions
@@ -21,6 +22,7 @@ from atrous.training.average import MovingAverage
 from atrous.training.checkpoint import TrainingState
 from atrous.training.config import TrainConfig
 from atrous.training.optimizer import build_optimizer
+from atrous.training.sampling import SamplingConfig, class_ids, hard_ids
 from atrous.weights.archive import Archive, load
 from atrous.weights.backbone import load_backbone
 from atrous.weights.unfolding import unfold_batch_norms
@@ -40,12 +42,13 @@ def fresh_state(
         before: The archive of an earlier stage; it comes before the configuration's `weights`.
 
     Raises:
-        InputError: If the images have other channels than the model, or the backbone weights cannot be had or do not
-            fit, or the precision is not for the device.
+        InputError: If the images have other channels than the model, weights cannot be had or do not fit, the data
+            lacks a class that is named, or the precision is not for the device.
     """
     if config.precision == "float16" and device.type != "cuda":
         raise InputError(f"float16 needs a CUDA device, this is {device}; choose --precision bfloat16 or float32")
     _check_channels(data, config.model.in_channels)
+    _check_names(config.sampling, space=data.labels)
     torch.manual_seed(config.seed)
     archive = _archive(before or config.weights, config, data=data)
     model = archive.model if archive else build(config.model)
@@ -93,6 +96,13 @@ def _check_channels(data: DataSet, in_channels: int) -> None:
         raise InputError(
             f"{first.name} has {channels} channels, the model takes {in_channels}; train with --in-channels {channels}"
         )
+
+
+def _check_names(config: SamplingConfig, *, space: LabelSpace) -> None:
+    """Refuse at the start classes that the data does not have."""
+    class_ids(config.crop_classes, space=space)
+    if config.hard_copies > 1:
+        hard_ids(config, space=space)
 
 
 def _is_folded(model: nn.Module) -> bool:
