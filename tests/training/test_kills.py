@@ -14,7 +14,8 @@ import torch
 from safetensors.torch import load_file
 
 from atrous.cli.main import main
-from atrous.training import loop
+from atrous.files import atomic_path
+from atrous.training import loop, run
 from fakes.camvid import fake_camvid
 
 KILLS = 20
@@ -24,10 +25,16 @@ SETTINGS = (
 )
 
 
+def write_nothing(path: Path, *_, **__) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text("drawn")
+
+
 def command(log: Path, largest_file: int, *arguments: str) -> None:
-    """`atrous train` in a process of its own that saves often."""
+    """`atrous train` in a process of its own that saves often and draws nothing."""
     sys.stdout = sys.stderr = log.open("a")
     loop.SAVE_SECONDS = 0.1
+    run.write_report = run.write_picture = write_nothing
     if largest_file:
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
     sys.exit(main(["train", *arguments]))
@@ -77,17 +84,41 @@ def test_twenty_kills_change_no_bit(options, launch, tmp_path):
     undisturbed = time.monotonic() - began
     assert_same_files(tmp_path / "again", tmp_path / "whole")
 
-    generator, kills, stood_at = np.random.default_rng(0), 0, set()
+    generator, kills = np.random.default_rng(0), 0
     while kills < KILLS:
         process = launch("parts", *options.split())
         process.join(timeout=generator.uniform(0, undisturbed / 4))
         if process.exitcode is not None:
             assert process.exitcode == 0, (tmp_path / "parts.log").read_text()
-            break
+            break  # it came to its end between two kills
         os.kill(process.pid, signal.SIGKILL)
         process.join()
         kills += 1
-        stood_at.add(len((tmp_path / "parts" / "metrics.jsonl").read_text()) if kills > 5 else 0)
+    assert kills >= 4
     finish(launch("parts", *options.split()), tmp_path / "parts.log")
     assert_same_files(tmp_path / "parts", tmp_path / "whole")
-    print(kills, stood_at, undisturbed)
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_one_line_and_loses_nothing(launch, tmp_path):
+    finish(launch("whole", "--workers", "0"), tmp_path / "whole.log")
+    process, state = launch("parts", "--workers", "0"), tmp_path / "parts" / "state.safetensors"
+    while not state.exists():
+        assert process.exitcode is None, (tmp_path / "parts.log").read_text()
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    kept, files = state.read_bytes(), {path.name for path in (tmp_path / "parts").rglob("*.safetensors")}
+    (tmp_path / "parts.log").unlink()
+
+    process = launch("parts", "--workers", "0", largest_file=len(kept) - 1)
+    process.join(timeout=600)
+    assert process.exitcode == 2
+    *_, line = (tmp_path / "parts.log").read_text().splitlines()
+    assert line.startswith(f"atrous train: cannot write {tmp_path / 'parts'}/")
+    assert line.endswith("File too large; free some space or choose another output folder")
+    assert state.read_bytes() == kept
+    assert {path.name for path in (tmp_path / "parts").rglob("*.safetensors")} >= files
+    assert not list((tmp_path / "parts").rglob("*.part*"))
+    finish(launch("parts", "--workers", "0"), tmp_path / "parts.log")
+    assert_same_files(tmp_path / "parts", tmp_path / "whole")
