@@ -8,6 +8,7 @@ import torch
 from atrous.data.loader import Batch
 from atrous.errors import InputError
 from atrous.training.loss import SegmentationLoss
+from atrous.training.loss_config import LossConfig
 from atrous.training.start import fresh_state
 from atrous.training.step import step
 from fakes.run import CPU, MODEL, changed, small_data
@@ -19,7 +20,7 @@ QUIET = replace(MODEL, aspp=replace(MODEL.aspp, dropout=0.0))
 def stepped(data, *, parts: int, class_balance: float, labels: torch.Tensor):
     config = changed(model=QUIET, norms="frozen", batch_size=4, accumulate=parts, learning_rate=0.5)
     state = fresh_state(config, data=data, device=CPU)
-    loss_of = SegmentationLoss(data, class_balance=class_balance, device=CPU)
+    loss_of = SegmentationLoss(data, LossConfig(class_balance=class_balance), device=CPU)
     images = torch.randint(0, 256, (4, 3, 17, 17), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
     loss = step(state, config, batch=Batch(images, labels, tuple("abcd")), rate=0.5, loss_of=loss_of, device=CPU)
     return loss, state.model.state_dict()

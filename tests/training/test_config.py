@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from atrous.errors import InputError
 from atrous.training.config import settling_momentum
+from atrous.training.loss_config import LossConfig
 from fakes.run import CONFIG, MODEL, changed
 
 
@@ -38,6 +39,33 @@ def test_impossible_settings_are_refused_in_one_line(fields, message):
     with pytest.raises(InputError, match=re.escape(message)) as caught:
         changed(**fields)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"class_balance": math.nan}, "class balance nan is out of range; choose 0 to 2"),
+        ({"label_smoothing": 1.5}, "label smoothing 1.5"),
+        ({"dice": -1.0}, "dice -1.0"),
+        ({"lovasz": math.inf}, "lovasz inf"),
+        ({"hard_pixels": 0.0}, "hard pixels 0.0 is out of range"),
+        ({"hard_pixels": math.nan}, "hard pixels nan"),
+        ({"hard_pixel_steps": -1}, "hard-pixel-steps cannot be negative"),
+    ],
+)
+def test_impossible_losses_are_refused_in_one_line(fields, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        LossConfig(**fields)
+
+
+# Official code: 1 - (1 - k) * min(1, step / hard_example_mining_step), and k at once where that is 0.
+@pytest.mark.parametrize(
+    ("steps", "iteration", "share"),
+    [(0, 0, 0.2), (0, 99, 0.2), (100, 0, 1.0), (100, 25, 0.8), (100, 100, 0.2), (100, 1000, 0.2)],
+)
+def test_the_share_of_hard_pixels_falls_linearly(steps, iteration, share):
+    assert LossConfig(hard_pixels=0.2, hard_pixel_steps=steps).hard_share(iteration) == pytest.approx(share)
+    assert LossConfig(hard_pixel_steps=steps).hard_share(iteration) == 1
 
 
 def test_running_statistics_that_cannot_settle_are_refused_with_the_remedy():

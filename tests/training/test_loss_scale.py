@@ -22,7 +22,7 @@ def stepped(data, scaler: GradScaler | None, *, accumulate: int = 1, factor: flo
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (2, 3, 17, 17), dtype=torch.uint8, generator=generator)
     labels = torch.randint(0, 12, (2, 17, 17), dtype=torch.uint8, generator=generator)
-    loss_of = SegmentationLoss(data, class_balance=0.0, device=CPU)
+    loss_of = SegmentationLoss(data, device=CPU)
     config = changed(accumulate=accumulate)
     loss = step(state, config, batch=Batch(images, labels, ("a", "b")), rate=0.1, loss_of=loss_of, device=CPU)
     return loss, state

@@ -4,6 +4,7 @@ import pytest
 
 from atrous.labels import PASCAL_VOC
 from atrous.training.config import TrainConfig
+from atrous.training.loss_config import LossConfig
 from atrous.training.preflight import deviations
 from atrous.training.recipes import recipe
 from atrous.training.sampling import SamplingConfig
@@ -57,7 +58,18 @@ def test_the_papers_protocol_deviates_in_nothing():
         ({"weight_decay": 4e-5}, "weight decay: 4e-05; paper: 0.0001"),
         ({"warmup": 7}, "warm-up: 7 steps; paper: none"),
         ({"patience": 2}, "patience: may end early, after 2 validations; paper: none"),
-        ({"class_balance": 0.5}, "class weights: exponent 0.5; paper: none"),
+        ({"loss": LossConfig(class_balance=0.5)}, "class weights: exponent 0.5; paper: none"),
+        ({"loss": LossConfig(label_smoothing=0.1)}, "label smoothing: 0.1; paper: none"),
+        (
+            {"loss": LossConfig(hard_pixels=0.2, hard_pixel_steps=9)},
+            "hard pixels: 20% after 9 steps; paper: none",
+        ),
+        ({"loss": LossConfig(dice=0.5)}, "Dice loss: weight 0.5; paper: none"),
+        ({"loss": LossConfig(lovasz=1.0)}, "Lovasz loss: weight 1; paper: none"),
+        (
+            {"loss": LossConfig(labels="coarse")},
+            "labels: shrunk to the logits; paper: full, logits upsampled (Table 8: 76.01 for 77.21)",
+        ),
         ({"ema_decay": 0.99}, "moving average: decay 0.99; paper: none"),
         ({"jitter": 0.2}, "colour jitter: 0.2; paper: none"),
         ({"sampling": SamplingConfig(class_crops=0.5)}, "crops around classes: 50%; paper: none"),

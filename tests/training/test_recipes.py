@@ -5,6 +5,7 @@ import pytest
 from atrous.errors import InputError
 from atrous.plain import from_plain, to_plain
 from atrous.training.config import TrainConfig
+from atrous.training.loss_config import LossConfig
 from atrous.training.recipes import RECIPES, recipe
 
 
@@ -36,7 +37,7 @@ def test_the_first_stage_is_the_printed_one(name, expected):
     assert found == expected
     assert config.norm_momentum == pytest.approx(1 - 0.9997)
     assert (config.norms, config.power, config.momentum, config.flip) == ("trained", 0.9, 0.9, 0.5)
-    assert (config.ema_decay, config.jitter, config.class_balance, config.precision) == (0, 0, 0, "float32")
+    assert (config.ema_decay, config.jitter, config.loss, config.precision) == (0, 0, LossConfig(), "float32")
 
 
 @pytest.mark.parametrize(("name", "rate"), [("voc", 0.001), ("voc-coco", 0.0001)])
@@ -51,7 +52,7 @@ def test_the_second_stage_is_the_printed_one(name, rate):
 def test_camvid_is_what_was_measured():
     config = recipe("camvid").config
     assert (config.iterations, config.batch_size, config.crop, config.learning_rate) == (2500, 8, (321, 321), 0.07)
-    assert (config.norm_momentum, config.class_balance, config.ema_decay, config.warmup) == (0.02, 0.4, 0.998, 100)
+    assert (config.norm_momentum, config.loss.class_balance, config.ema_decay, config.warmup) == (0.02, 0.4, 0.998, 100)
 
 
 def test_an_unknown_recipe_lists_the_known():

@@ -7,6 +7,7 @@ from typing import Literal
 from atrous.data.scale_crop import PAPER_SCALES
 from atrous.errors import InputError
 from atrous.model.config import ModelConfig
+from atrous.training.loss_config import LossConfig
 from atrous.training.sampling import SamplingConfig
 
 UNSETTLED = 0.02
@@ -21,7 +22,6 @@ _HIGHEST = {
     "norm_momentum": 1,
     "flip": 1,
     "jitter": 1,
-    "class_balance": 2,
     "ema_decay": 1,
 }
 """What is possible from 0 to this; also keeps out what is not a number."""
@@ -36,7 +36,7 @@ class TrainConfig:
         iterations: Steps of the optimiser.
         batch_size: Crops per step.
         accumulate: Parts in which a step is computed, one after the other, to save memory; must divide the batch size.
-            Batch norm sees one part at a time, all else stays the same.
+            Batch norm, and losses that are no sum over pixels, see one part at a time; all else stays the same.
         crop: Height and width of a crop in pixels; multiples of the output stride, plus 1, waste nothing.
         learning_rate: At the start of the poly schedule (DeepLabv3, section 4.1: 0.007).
         head_rate: Factor on the learning rate of everything but the backbone (official code: 1).
@@ -50,7 +50,7 @@ class TrainConfig:
         scales: Factors of the random scaling.
         flip: Probability of mirroring.
         jitter: Strength 0..1 of random brightness, contrast, saturation and hue (not in the papers).
-        class_balance: Exponent on median frequency / class frequency as a class's weight; 0 is none.
+        loss: What is made small.
         sampling: Images and crops that are seen more often than chance would show them.
         ema_decay: Of the moving average of the weights that is evaluated and kept; 0 is none.
         backbone_weights: A file, or a name in the manifest; None starts from random weights.
@@ -81,7 +81,7 @@ class TrainConfig:
     scales: tuple[float, ...] = PAPER_SCALES
     flip: float = 0.5
     jitter: float = 0.0
-    class_balance: float = 0.0
+    loss: LossConfig = field(default_factory=LossConfig)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     ema_decay: float = 0.0
     backbone_weights: str | None = None

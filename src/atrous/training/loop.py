@@ -57,7 +57,7 @@ def train(
     """
     if finished(state, config):
         return
-    loss_of = SegmentationLoss(data, class_balance=config.class_balance, device=device)
+    loss_of = SegmentationLoss(data, config.loss, device=device)
     batches = training_batches(
         bootstrapped(data, config.sampling),
         training_transforms(config, state.model.config.conventions, space=data.labels),

@@ -10,6 +10,7 @@ from atrous.model.config import MobileNetV2Config
 from atrous.model.presets import preset
 from atrous.training.config import TrainConfig
 from atrous.training.fitting import Facts, fitted
+from atrous.training.loss_config import LossConfig
 from atrous.training.stages import SecondStage
 
 
@@ -120,7 +121,7 @@ def camvid() -> Recipe:
         norm_momentum=0.02,
         scales=(0.75, 1.0, 1.25, 1.5, 1.75, 2.0),
         jitter=0.2,
-        class_balance=0.4,
+        loss=LossConfig(class_balance=0.4),
         ema_decay=0.998,
         backbone_weights="mobilenet_v2_imagenet",
         precision="bfloat16",

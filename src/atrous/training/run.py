@@ -169,9 +169,17 @@ def _check_writable(folder: Path) -> None:
 
 
 def _completed(there: Any, defaults: Any) -> Any:
-    """The settings of a folder, with the defaults of those that it was written too early to know."""
+    """The settings of a folder as it would be written now.
+
+    Those that it was written too early to know had their defaults; some stood outside the group that they are in now.
+    """
     if not (isinstance(there, dict) and isinstance(defaults, dict)):
         return there
+    there = dict(there)
+    for group, inside in defaults.items():
+        if isinstance(inside, dict) and isinstance(there.setdefault(group, {}), dict):
+            strays = [name for name in inside if name in there and name not in defaults]
+            there[group] = {**there[group], **{name: there.pop(name) for name in strays}}
     return {**defaults, **{name: _completed(value, defaults.get(name)) for name, value in there.items()}}
 
 

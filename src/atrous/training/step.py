@@ -66,7 +66,7 @@ def _backward(
     """Add the gradients of a part of a batch that has so many `labelled` pixels; returns its share of the loss."""
     with torch.autocast(images.device.type, HALF.get(config.precision), enabled=config.precision in HALF):
         logits = state.model(images)
-    loss = loss_of(state.model, logits, labels) * (_labelled(labels, loss_of) / labelled)
+    loss = loss_of(state.model, logits, labels, iteration=state.iteration) * (_labelled(labels, loss_of) / labelled)
     state.scaler.scale(loss).backward()
     return loss.detach()
 
