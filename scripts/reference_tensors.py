@@ -22,8 +22,8 @@ from reference.weights import drawn, mixed
 
 REFERENCE = Path(__file__).parents[1] / "tests" / "reference"
 
-LONG_SIZES = ((17, 305), (306, 18))
-"""Odd and even; at output stride 8 longer than the reach of the largest ASPP rate, 36."""
+LONG_SIZES, LONGER_SIZES = ((17, 305), (306, 18)), ((17, 593), (594, 18))
+"""Odd and even; at output stride 8, and at 16, longer than the reach of the largest ASPP rate, 36."""
 
 SIZES = ((49, 33), (34, 50))
 
@@ -38,6 +38,10 @@ def with_drawn_weights(model: nn.Module) -> nn.Module:
     state = {name: drawn(name, tensor.shape) for name, tensor in model.state_dict().items()}
     model.double().load_state_dict(state)
     return model.eval()
+
+
+def standardized(size: tuple[int, int]) -> Tensor:
+    return (drawn("image", (1, 3, *size)) + 0.5 - MEAN) / STD
 
 
 def torchvision_logits() -> Results:
@@ -57,9 +61,31 @@ def torchvision_logits() -> Results:
                 model.classifier = DeepLabHead(2048, 21, rates)
             with_drawn_weights(model)
             for size in LONG_SIZES:
-                image = (drawn("image", (1, 3, *size)) + 0.5 - MEAN) / STD
-                logits = model.classifier(model.backbone(image)["out"])
+                logits = model.classifier(model.backbone(standardized(size))["out"])
                 yield f"resnet{depth}/{output_stride}/{size[0]}x{size[1]}", model, logits
+
+
+def torchvision_mobile_logits() -> Results:
+    """Coarse logits; their own builders know Large at output stride 16 only."""
+    from torchvision.models import mobilenetv3
+    from torchvision.models.segmentation.deeplabv3 import DeepLabHead, _deeplabv3_mobilenetv3
+    from torchvision.models.segmentation.lraspp import _lraspp_mobilenetv3
+
+    def backbone(variant: str, output_stride: int) -> nn.Module:
+        return getattr(mobilenetv3, f"mobilenet_v3_{variant}")(weights=None, dilated=output_stride == 16)
+
+    for output_stride, rates in ((16, (12, 24, 36)), (32, (6, 12, 18))):
+        deeplab = _deeplabv3_mobilenetv3(backbone("large", output_stride), 21, aux=True)
+        deeplab.classifier = DeepLabHead(960, 21, rates)
+        with_drawn_weights(deeplab)
+        for size in LONGER_SIZES:
+            logits = deeplab.classifier(deeplab.backbone(standardized(size))["out"])
+            yield f"deeplabv3_large/{output_stride}/{size[0]}x{size[1]}", deeplab, logits
+        for variant in ("large", "small"):
+            lraspp = with_drawn_weights(_lraspp_mobilenetv3(backbone(variant, output_stride), 21))
+            for size in SIZES:
+                logits = lraspp.classifier(lraspp.backbone(standardized(size)))
+                yield f"lraspp_{variant}/{output_stride}/{size[0]}x{size[1]}", lraspp, logits
 
 
 def timm_features() -> Results:
@@ -100,6 +126,11 @@ def main(shim: str) -> None:
     store(
         REFERENCE / "torchvision_deeplabv3.safetensors",
         torchvision_logits,
+        versions=f"torchvision {torchvision.__version__}, torch {torch.__version__}",
+    )
+    store(
+        REFERENCE / "torchvision_mobilenet_v3.safetensors",
+        torchvision_mobile_logits,
         versions=f"torchvision {torchvision.__version__}, torch {torch.__version__}",
     )
     store(

@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atrous.errors import InputError
-from atrous.model.config import ASPPConfig, DecoderConfig, MobileNetV2Config, ModelConfig, ResNetConfig, XceptionConfig
+from atrous.model.config import (
+    ASPPConfig,
+    DecoderConfig,
+    LRASPPConfig,
+    MobileNetV2Config,
+    MobileNetV3Config,
+    ModelConfig,
+    ResNetConfig,
+    XceptionConfig,
+)
 from atrous.model.conventions import Conventions
 from atrous.model.presets import PRESETS
 from atrous.plain import from_plain, to_plain
@@ -23,6 +32,14 @@ configs = st.builds(
     ModelConfig,
     backbone=st.one_of(
         st.builds(MobileNetV2Config, st.floats(0.01, 8), st.one_of(st.none(), st.integers(1, 256))),
+        st.builds(
+            MobileNetV3Config,
+            st.just("large"),
+            st.floats(0.01, 8),
+            st.floats(0.01, 8),
+            st.one_of(st.none(), st.tuples(st.just(5), st.sampled_from(["depthwise", "output"]))),
+            st.sampled_from(["before", "after"]),
+        ),
         st.builds(
             ResNetConfig,
             st.sampled_from([50, 101]),
@@ -128,6 +145,19 @@ def test_junk_anywhere_is_refused_or_what_the_types_say(data, junk):
     assert holds(to_plain(config), broken)
 
 
+def test_heads_are_told_apart():
+    """ASPP has no `kind`, as in files from before there was another head."""
+    config = PRESETS["lraspp_mobilenet_v3"]
+    plain = to_plain(config)
+    assert plain["aspp"] == {
+        "kind": "lraspp", "aspp_channels": 128, "pool_window": None, "pool_stride": [128, 160], "gate": "sigmoid",
+    }  # fmt: skip
+    assert plain["backbone"]["middle_level"] == [5, "output"]
+    assert from_plain(ModelConfig, plain, where="file") == config
+    assert from_plain(ModelConfig, {**plain, "aspp": {}}, where="file").aspp == ASPPConfig()
+    assert from_plain(ModelConfig, {**plain, "aspp": {"kind": "lraspp"}}, where="file").aspp == LRASPPConfig()
+
+
 def test_a_cascade_has_no_aspp_and_says_so():
     config = PRESETS["deeplabv3_cascade_resnet50"]
     plain = to_plain(config)
@@ -145,7 +175,7 @@ def test_a_cascade_has_no_aspp_and_says_so():
         ({"classes": "21"}, "file.json: classes: expected int, found '21'"),
         ({"classes": True}, "classes: expected int, found True"),
         ({"classes": 21.0}, "classes: expected int, found 21.0"),
-        ({"backbone": {"kind": "vgg"}}, "backbone: kind 'vgg' is none of mobilenet_v2, resnet, xception"),
+        ({"backbone": {"kind": "vgg"}}, "backbone: kind 'vgg' is none of mobilenet_v2, mobilenet_v3, resnet, "),
         ({"backbone": {"kind": ["resnet"]}}, "backbone: kind .* is none of"),
         ({"backbone": {}}, "backbone: kind None is none of"),
         ({"backbone": {"kind": "resnet", "depth": 34}}, "depth: 34 is none of 50, 101"),
@@ -156,6 +186,9 @@ def test_a_cascade_has_no_aspp_and_says_so():
         ({"backbone": {"kind": "mobilenet_v2", "depth_multiplier": True}}, "expected a finite number, found True"),
         ({"backbone": 3}, "backbone: 3 does not fit"),
         ({"aspp": {"kind": "aspp"}}, "aspp: unknown field 'kind'"),
+        ({"aspp": {"kind": "lraspp", "rates": []}}, "aspp: unknown field 'rates'; known: aspp_channels, pool_window"),
+        ({"aspp": {"kind": "lraspp", "pool_window": [1]}}, r"pool_window: \[1\] does not fit"),
+        ({"backbone": {"kind": "mobilenet_v3", "middle_level": [7, "input"]}}, "middle_level: .* does not fit"),
         ({"aspp": []}, r"aspp: \[\] does not fit"),
         ({"aspp": {"rates": 6}}, "rates: expected a list, found 6"),
         ({"decoder": "yes"}, "decoder: 'yes' does not fit"),

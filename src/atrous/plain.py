@@ -88,11 +88,12 @@ def _read_dataclass(kind: Any, data: Any, where: str) -> Any:
 
 
 def _read_union(members: tuple[Any, ...], data: Any, where: str) -> Any:
-    """The dataclass whose `kind` the data names, or the only one; of other types the first that fits."""
+    """The dataclass whose `kind` the data names, or the one that has none; of other types the first that fits."""
     records = [member for member in members if dataclasses.is_dataclass(member)]
     if isinstance(data, dict) and records:
         kinds = [getattr(record, "kind", None) for record in records]
-        fitting = [record for record, kind in zip(records, kinds, strict=True) if kind == data.get("kind")]
+        named = [record for record, kind in zip(records, kinds, strict=True) if kind == data.get("kind")]
+        fitting = named or [record for record, kind in zip(records, kinds, strict=True) if kind is None]
         if len(records) > 1 and not fitting:
             raise InputError(f"{where}: kind {data.get('kind')!r:.80} is none of {', '.join(map(str, kinds))}")
         return _read((fitting or records)[0], data, where)

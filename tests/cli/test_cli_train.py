@@ -77,6 +77,14 @@ def test_a_run_says_where_everything_is_and_the_same_command_again_that_it_is_do
     assert {path: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
 
 
+def test_another_model_with_a_head_of_its_own(camvid, out, capsys):
+    """The options that are left are those of Lite R-ASPP and MobileNetV3."""
+    assert train(camvid, out, "--model", "lraspp_mobilenet_v3_small", "--pool-window", "33", "33") == 0
+    assert "last  " in capsys.readouterr().out
+    config = atrous.load(out / "last.safetensors").model.config
+    assert (config.backbone.kind, config.aspp.pool_window, config.classes) == ("mobilenet_v3", (33, 33), 11)
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [

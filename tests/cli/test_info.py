@@ -43,9 +43,12 @@ def test_mobile_model(capsys):
     assert found["parameters"] == pytest.approx(4.52e6, abs=0.005e6)
     assert found["multiply_adds"] == pytest.approx(5.36e9, abs=0.005e9)
     assert found["padded_multiply_adds"] == pytest.approx(5.82e9, abs=0.005e9)
-    assert unit(found, "stem") == {"name": "stem", "stride": 2, "rate": 1, "output_stride": 2, "size": [257, 257]}
+    assert unit(found, "stem") == {
+        "name": "stem", "stride": 2, "rate": 1, "output_stride": 2, "size": [257, 257],
+        "receptive_field": 3,
+    }  # fmt: skip
     assert unit(found, "layer_18") == {
-        "name": "layer_18", "stride": 1, "rate": 2, "output_stride": 16, "size": [33, 33],
+        "name": "layer_18", "stride": 1, "rate": 2, "output_stride": 16, "size": [33, 33], "receptive_field": 491,
     }  # fmt: skip
     assert unit(found, "aspp2")["rate"] == 12
     assert [taps["rate"] for taps in found["valid_taps"]] == [6, 12, 18]
@@ -67,7 +70,7 @@ def test_output_stride_and_a_size_that_is_not_square(capsys):
     found = info(capsys, "--size", "1024x2048", "deeplabv3_resnet50", "--output-stride", "8", "--classes", "19")
     assert found["size"] == found["fitted_size"] == [1024, 2048]  # torchvision's conventions do not pad
     assert unit(found, "block4/unit_1") == {
-        "name": "block4/unit_1", "stride": 1, "rate": 2, "output_stride": 8, "size": [128, 256],
+        "name": "block4/unit_1", "stride": 1, "rate": 2, "output_stride": 8, "size": [128, 256], "receptive_field": 299,
     }  # fmt: skip
     assert unit(found, "block4/unit_2")["rate"] == 4
     assert [taps["rate"] for taps in found["valid_taps"]] == [12, 24, 36]
@@ -86,10 +89,25 @@ def test_xception(capsys):
     """papers.md, section 8: v3+ X65 with plain ASPP and decoder at output stride 8."""
     found = info(capsys, "deeplabv3_xception65", "--decoder", "--output-stride", "8", "--depth", "65")
     assert found["multiply_adds"] == pytest.approx(248.78e9, abs=0.005e9)
-    assert unit(found, "conv1_2") == {"name": "conv1_2", "stride": 1, "rate": 1, "output_stride": 2, "size": [257] * 2}
+    assert unit(found, "conv1_2") == {
+        "name": "conv1_2", "stride": 1, "rate": 1, "output_stride": 2, "size": [257] * 2, "receptive_field": 7,
+    }  # fmt: skip
     assert unit(found, "exit_flow/block2")["rate"] == 4
     shallow = info(capsys, "deeplabv3_xception65", "--depth", "41")
     assert len(shallow["units"]) == len(found["units"]) - 3 - 8  # neither the decoder nor half of the middle flow
+
+
+def test_lite_r_aspp(capsys):
+    found = info(capsys, "lraspp_mobilenet_v3_large", "--size", "1025x2049", "--output-stride", "32", "--classes", "19")
+    assert found["parameters"] == pytest.approx(1.51e6, abs=0.005e6)
+    assert unit(found, "layer_16")["output_stride"] == 32
+    assert unit(found, "features")["size"] == [33, 65]
+    assert unit(found, "middle_classifier")["size"] == unit(found, "classifier")["size"] == [129, 257]
+    assert found["valid_taps"] == []
+    # 120 channels inside layer 7 and the 40 that it gives, each to 21 classes.
+    inside = info(capsys, "lraspp_mobilenet_v3", "--middle-level", "7", "depthwise")
+    after = info(capsys, "lraspp_mobilenet_v3", "--middle-level", "7", "output")
+    assert inside["parameters"] - after["parameters"] == (120 - 40) * 21
 
 
 OPTIONS = {
@@ -157,7 +175,8 @@ def test_readable_table(capsys):
     assert "4.524 M parameters" in printed
     assert re.search(r"[\d.]+ B multiply-adds \([\d.]+ B with TensorFlow's padding", printed)
     (row,) = [line for line in printed.splitlines() if "layer_18" in line]
-    assert row.replace("│", " ").split() == ["layer_18", "1", "4", "8", "46x61"]
+    assert row.replace("│", " ").split() == ["layer_18", "1", "4", "8", "46x61", "491"]
+    assert "receptive field 1067 pixels, image pooling left out" in printed
     (row,) = [line for line in printed.splitlines() if line.startswith("│ 24 ")]
     mean = (46 + 2 * (46 - 24)) / (3 * 46) * (61 + 2 * (61 - 24)) / (3 * 61)
     assert row.replace("│", " ").split()[1] == f"{mean:.3f}"
@@ -207,6 +226,11 @@ def test_help_shows_options_and_an_example(capsys):
         ("deeplabv3_cascade_resnet50 --rates 6", "--rates"),
         ("deeplabv3_resnet50 --added-blocks 1 --output-stride 64", "output stride 64 runs without ASPP only"),
         ("deeplabv3_resnet50 --stem 5x5", "'5x5'"),
+        ("lraspp_mobilenet_v3 --decoder", "the decoder refines what an ASPP gives"),
+        ("lraspp_mobilenet_v3 --rates 6", "--rates"),
+        ("lraspp_mobilenet_v3 --middle-level 8 output", "8 is not at (8, 'output'); choose layer 5, 6, 7"),
+        ("lraspp_mobilenet_v3 --variant medium", "'medium'"),
+        ("deeplabv3_resnet50 --tail-multiplier 0.5", "--tail-multiplier"),
         ("deeplabv3_resnet50 --colour red", "--colour"),
         ("deeplabv3_resnet50 --multi-grid 1 2", "--multi-grid"),
         ("deeplabv3_resnet50 --low-level-channels 8", "options of the decoder were given but there is none; add"),

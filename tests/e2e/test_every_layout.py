@@ -29,10 +29,11 @@ PUBLISHED = {
     "coco": (fake_coco, "train", "val"),
 }
 LAYOUTS = PUBLISHED | {f"own {name}": (fake, "train", "val") for name, fake in FORMATS.items()}
-SETTINGS = (
-    "--recipe scenes --device cpu --validate-every 2 --norm-momentum 1 --warmup 0 --batch-size 2 --crop 17 17 "
-    "--depth-multiplier 0.1 --aspp-channels 8 --workers 0 --iterations 2"
-).split()
+SETTINGS = [
+    "--recipe", "scenes", "--device", "cpu", "--validate-every", "2", "--norm-momentum", "1", "--warmup", "0",
+    "--batch-size", "2", "--crop", "17", "17", "--depth-multiplier", "0.1", "--aspp-channels", "8", "--workers", "0",
+    "--iterations", "2",
+]  # fmt: skip
 
 
 @pytest.mark.slow

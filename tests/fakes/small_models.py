@@ -1,21 +1,23 @@
-"""The presets with few channels: the same structure, quick to run. ResNets keep their backbone, which has no width."""
+"""The presets with few channels: the same structure, quick to run. Only MobileNets have a width to reduce."""
 
 from dataclasses import replace
 
-from atrous.model.config import MobileNetV2Config, ModelConfig
+from atrous.model.config import ASPPConfig, LRASPPConfig, MobileNetV2Config, MobileNetV3Config, ModelConfig
 from atrous.model.presets import preset
 
 
 def small_config(name: str, **changes) -> ModelConfig:
-    """A preset with 8 channels in head and decoder, MobileNetV2 at a tenth of its width; `changes` on top."""
+    """A preset with 8 channels in head and decoder, MobileNets at a tenth of their width; `changes` on top."""
     config = preset(name)
     config = replace(config, classes=4)
-    if config.aspp is not None:
+    if isinstance(config.aspp, LRASPPConfig):
+        config = replace(config, aspp=replace(config.aspp, aspp_channels=8))
+    if isinstance(config.aspp, ASPPConfig):
         narrow = tuple((kernel, 8, separable) for kernel, _, separable in config.aspp.projection)
         config = replace(config, aspp=replace(config.aspp, aspp_channels=8, projection=narrow))
     if config.decoder is not None:
         refinement = tuple((kernel, 8, separable) for kernel, _, separable in config.decoder.refinement)
         config = replace(config, decoder=replace(config.decoder, low_level_channels=4, refinement=refinement))
-    if isinstance(config.backbone, MobileNetV2Config):
+    if isinstance(config.backbone, MobileNetV2Config | MobileNetV3Config):
         config = replace(config, backbone=replace(config.backbone, depth_multiplier=0.1))
     return replace(config, **changes)

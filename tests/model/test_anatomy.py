@@ -87,6 +87,53 @@ def test_papers_counts_over_six_scales(name, output_stride, views, reported):
     assert views * total == pytest.approx(reported * 1e9, rel=0.0005)
 
 
+# MobileNetV3 paper, Tables 7 and 8, at 1024x2048 with 19 classes: millions of parameters, billions of multiply-adds.
+LITE = [
+    ("lraspp_mobilenet_v3_large", 16, "1.51", 9.74),
+    ("lraspp_mobilenet_v3_large", 32, "1.51", 7.74),
+    ("lraspp_mobilenet_v3_small", 16, "0.47", 2.90),
+    ("lraspp_mobilenet_v3_small", 32, "0.47", 2.06),
+]
+
+
+@pytest.mark.parametrize(("name", "output_stride", "parameters", "multiply_adds"), LITE)
+def test_counts_of_lite_r_aspp(name, output_stride, parameters, multiply_adds):
+    """The paper's multiply-adds are 2 to 5 % more, as if hard-swish and the gates counted; ours are convolutions."""
+    found = anatomy(replace(PRESETS[name], classes=19, output_stride=output_stride), size=(1024, 2048))
+    assert found.fitted_size == (1025, 2049)
+    assert found.parameters == printed(parameters, unit=1e6)
+    assert 0.95 * multiply_adds * 1e9 < found.multiply_adds < multiply_adds * 1e9
+
+
+def test_counts_of_the_model_zoo_are_twice_the_multiply_adds():
+    """papers.md, section 6.2, at output stride 32: twice the paper's numbers; what the models differ in agrees.
+
+    Beyond that, both have 0.7 to 0.8 more than convolutions: most likely resizing the logits.
+    """
+    large, small = (
+        anatomy(replace(PRESETS[f"lraspp_mobilenet_v3_{size}"], classes=19, output_stride=32), size=(1025, 2049))
+        for size in ("large", "small")
+    )
+    rest = 15.95e9 - 2 * large.multiply_adds, 4.63e9 - 2 * small.multiply_adds
+    assert 2 * (large.multiply_adds - small.multiply_adds) == pytest.approx(15.95e9 - 4.63e9, rel=0.01)
+    assert rest == pytest.approx((0.75e9, 0.75e9), abs=0.05e9)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "multiply_adds"),
+    [
+        ("lraspp_mobilenet_v3", 3221538 + 128, 2.086e9),  # our gate has biases
+        # The published model has an auxiliary head at output stride 8: 3x3 from 40 to 10 channels, 1x1 to 21.
+        ("deeplabv3_mobilenet_v3", 11029328 - (3600 + 20) - (210 + 21), 10.452e9 - 65**2 * (3600 + 210)),
+    ],
+)
+def test_counts_of_torchvision(name, parameters, multiply_adds):
+    """`num_params` and `_ops` (at 520x520) in torchvision's table of weights."""
+    found = anatomy(PRESETS[name], size=(520, 520))
+    assert found.parameters == parameters
+    assert found.multiply_adds == pytest.approx(multiply_adds, abs=0.0005e9, rel=0)
+
+
 def test_padding_to_multiples_of_the_rates_by_hand():
     """A 33x33 map takes 36x36 positions at rates 6, 12 and 18, and 34x34 in the three depthwise layers at rate 2."""
     config = PRESETS["deeplabv3_mobilenet_v2_aspp"]
@@ -149,6 +196,8 @@ def test_multiply_adds_by_hand():
         ("deeplabv3plus_mobilenet_v2", "project"),
         ("deeplabv3plus_resnet50_beta", "restore"),
         ("deeplabv3plus_xception41", "separable3"),
+        ("deeplabv3plus_mobilenet_v3", "project"),
+        ("lraspp_mobilenet_v3_small", "project"),
     ],
 )
 def test_sizes_are_those_of_the_maps(name, last_part, size):
@@ -162,17 +211,24 @@ def test_sizes_are_those_of_the_maps(name, last_part, size):
         part.register_forward_hook(note)
 
     parts = dict(model.backbone.named_children())
-    units = [*parts.pop("units"), *([parts.pop("last")] if "xception" in name else [])]
+    units = list(parts.pop("units"))
+    if "last" in parts:
+        units.append(parts.pop("last"))
     for part, planned in zip(parts.values(), model.backbone.entry, strict=True):
         watch(part, planned.name)
     for unit, planned in zip(units, model.backbone.planned, strict=True):
-        watch(getattr(unit, last_part), planned.name)  # the unit with the decoder's tap is not called as a whole
-    for label, branch in model.aspp.branches.items():
-        watch(branch, label)
-    watch(model.aspp.projection[0], "projection0")
-    watch(model.decoder.low_level, "low_level")
-    watch(model.decoder.refine[0], "refine0")
-    watch(model.decoder.refine[1], "refine1")
+        # The unit with the decoder's tap is not called as a whole.
+        watch(getattr(unit, last_part, unit), planned.name)
+    if "lraspp" in name:
+        watch(model.aspp.features, "features")
+        watch(model.middle_classifier, "middle_classifier")
+    else:
+        for label, branch in model.aspp.branches.items():
+            watch(branch, label)
+        watch(model.aspp.projection[0], "projection0")
+        watch(model.decoder.low_level, "low_level")
+        watch(model.decoder.refine[0], "refine0")
+        watch(model.decoder.refine[1], "refine1")
     watch(model.classifier, "classifier")
     with torch.no_grad():
         model(torch.zeros(1, 3, *size))

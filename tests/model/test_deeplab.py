@@ -10,15 +10,16 @@ from hypothesis import strategies as st
 
 from atrous.errors import InputError
 from atrous.model.build import build
-from atrous.model.config import MobileNetV2Config, ResNetConfig
+from atrous.model.config import ASPPConfig, LRASPPConfig, MobileNetV2Config, MobileNetV3Config, ResNetConfig
 from atrous.model.conventions import PYTORCH, TENSORFLOW
+from atrous.model.deeplab import DeepLabLRASPP
 from atrous.model.norm import freeze_norms
 from atrous.model.presets import PRESETS
 from atrous.model.stride_plan import fitted_size
 from atrous.ops import upsample_cross_entropy
 from fakes.small_models import small_config
 from reference.networks import Reference
-from reference.operations import bilinear, convolve
+from reference.operations import bilinear
 from reference.weights import arrays, randomize, uniform
 
 
@@ -31,7 +32,7 @@ def small(name, **changes):
 
 
 def reference_logits(model, images):
-    """The figure in numpy: scale, pad, backbone, ASPP, decoder, classifier, upsample, crop."""
+    """The figure in numpy: scale, pad, backbone, head, decoder, classifier, upsample, crop."""
     config = model.config
     conventions, height, width = config.conventions, *images.shape[2:]
     x = images.numpy().astype(float)
@@ -52,12 +53,16 @@ def reference_logits(model, images):
         low, middle, high = backbone.resnet(x, plan, pool_padding=conventions.pool_padding)
     elif isinstance(config.backbone, MobileNetV2Config):
         low, middle, high = backbone.mobilenet_v2(x, plan)
+    elif isinstance(config.backbone, MobileNetV3Config):
+        low, middle, high = backbone.mobilenet_v3(x, plan[:-1], middle=config.backbone.middle_level)
     else:
         low, middle, high = backbone.xception(x, plan, taps=(2, 4) if config.backbone.depth == 71 else (1, 2))
     features = high
-    if (aspp := config.aspp) is not None:
+    if isinstance(aspp := config.aspp, ASPPConfig):
         head = part("aspp", conventions.head_epsilon)
         features = head.aspp(high, rates=model.aspp.rates, separable=aspp.separable, image_pooling=aspp.image_pooling)
+        for number, (_, _, separable) in enumerate(aspp.projection[1:], start=1):
+            features = head.layer_of_kind(f"projection.{number}", features, separable=separable)
     stages = {}
     if config.decoder is not None:
         stages["decoder"] = (low, config.decoder.refinement)
@@ -67,7 +72,14 @@ def reference_logits(model, images):
         separable = [kind for _, _, kind in refinement]
         decoder = part(name, conventions.head_epsilon)
         features = decoder.decoder(tapped, features, separable=separable, align_corners=conventions.align_corners)
-    logits = convolve(features, state["classifier.weight"]) + state["classifier.bias"][:, None, None]
+    if isinstance(aspp, LRASPPConfig):
+        assert aspp.pool_window in (None, (769, 769))  # the images here are smaller: the whole is one window
+        head, pooled = part("aspp", conventions.head_epsilon), high.mean(axis=(2, 3), keepdims=True)
+        hard, size = aspp.gate == "hard_sigmoid", middle.shape[2:]
+        features = head.lraspp(high, size, pooled=pooled, hard=hard, align_corners=conventions.align_corners)
+    logits = Reference(state).dense("classifier", features)
+    if isinstance(aspp, LRASPPConfig):
+        logits = logits + Reference(state).dense("middle_classifier", middle)
     return bilinear(logits, (rows, columns), align_corners=conventions.align_corners)[..., :height, :width]
 
 
@@ -93,6 +105,7 @@ def two_taps(name):
         ("deeplabv3plus_resnet50", (8,)),  # edges are aligned, not corners
         ("deeplabv3plus_resnet50_beta", (32,)),
         ("deeplabv3plus_xception41", (16,)),
+        ("deeplabv3plus_mobilenet_v3", (8,)),
     ],
 )
 def test_two_taps_are_joined_one_after_the_other(name, output_strides):
@@ -125,18 +138,19 @@ def test_any_size_is_the_plain_definition(small_model, height, width, seed):
     padded[..., :height, :width] = images
     with torch.no_grad():
         logits, coarse = model.logits(images), model(padded)
-    stride = 16 if model.config.decoder is None else 4
+    stride = 8 if isinstance(model, DeepLabLRASPP) else 16 if model.config.decoder is None else 4
     assert coarse.shape == (1, 4, -(-rows // stride), -(-columns // stride))
     plain = bilinear(coarse.double().numpy(), (rows, columns), align_corners=conventions.align_corners)
     assert np.isfinite(plain).all()
     np.testing.assert_allclose(logits.numpy(), plain[..., :height, :width], atol=1e-5 * np.abs(plain).max(), rtol=0)
 
 
-def test_replanned_is_the_model_built_for_that_stride():
-    model = small("deeplabv3plus_mobilenet_v2", output_stride=16)
+@pytest.mark.parametrize("name", ["deeplabv3plus_mobilenet_v2", "lraspp_mobilenet_v3", "lraspp_mobilenet_v3_small"])
+def test_replanned_is_the_model_built_for_that_stride(name):
+    model = small(name, output_stride=16)
     images = pixels(1, 3, 40, 50)
     for output_stride in (4, 8, 32):
-        built = build(small_config("deeplabv3plus_mobilenet_v2", output_stride=output_stride)).double().eval()
+        built = build(small_config(name, output_stride=output_stride)).double().eval()
         built.load_state_dict(model.state_dict())
         twin = model.replanned(output_stride=output_stride)
         assert twin.config == built.config
@@ -216,6 +230,17 @@ def test_output_stride_can_be_set_in_place():
     model.output_stride = 8
     assert model.config == twin.config
     assert torch.equal(model(images), twin(images))
+
+
+@pytest.mark.parametrize("size", [(33, 33), (1, 1)])
+def test_batch_of_one_trains_lite_r_aspp(size):
+    """It has no batch norm after its pooling; on a single pixel every norm sees one value."""
+    model = small("lraspp_mobilenet_v3_small").float().train()
+    images, target = pixels(1, 3, *size), torch.zeros(1, *size, dtype=torch.uint8)
+    loss = upsample_cross_entropy(model(images), target, **model.upsampling(size)._asdict())
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert all(torch.isfinite(parameter.grad).all() for parameter in model.parameters())
 
 
 @pytest.mark.parametrize("size", [(33, 33), (1, 1)])

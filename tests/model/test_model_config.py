@@ -6,7 +6,17 @@ import torch
 
 import atrous
 from atrous.errors import InputError
-from atrous.model.config import ASPPConfig, DecoderConfig, MobileNetV2Config, ModelConfig, ResNetConfig, XceptionConfig
+from atrous.model.build import build
+from atrous.model.config import (
+    ASPPConfig,
+    DecoderConfig,
+    LRASPPConfig,
+    MobileNetV2Config,
+    MobileNetV3Config,
+    ModelConfig,
+    ResNetConfig,
+    XceptionConfig,
+)
 from atrous.model.conventions import PYTORCH, TENSORFLOW, Conventions
 from atrous.model.presets import PRESETS, preset
 
@@ -14,27 +24,38 @@ from atrous.model.presets import PRESETS, preset
 def test_presets_are_what_the_papers_name():
     assert set(PRESETS) == {
         "deeplabv3_mobilenet_v2", "deeplabv3_mobilenet_v2_aspp", "deeplabv3_resnet50", "deeplabv3_resnet101",
-        "deeplabv3_resnet50_beta", "deeplabv3_resnet101_beta", "deeplabv3_xception65",
+        "deeplabv3_resnet50_beta", "deeplabv3_resnet101_beta", "deeplabv3_xception65", "deeplabv3_mobilenet_v3",
         "deeplabv3_cascade_resnet50", "deeplabv3_cascade_resnet101",
-        "deeplabv3plus_mobilenet_v2", "deeplabv3plus_resnet50", "deeplabv3plus_resnet101",
+        "deeplabv3plus_mobilenet_v2", "deeplabv3plus_mobilenet_v3",
+        "deeplabv3plus_resnet50", "deeplabv3plus_resnet101",
         "deeplabv3plus_resnet50_beta", "deeplabv3plus_resnet101_beta",
         "deeplabv3plus_xception41", "deeplabv3plus_xception65", "deeplabv3plus_xception71",
+        "lraspp_mobilenet_v3", "lraspp_mobilenet_v3_large", "lraspp_mobilenet_v3_small",
     }  # fmt: skip
     assert {config.classes for config in PRESETS.values()} == {21}
     assert {config.output_stride for config in PRESETS.values()} == {16}
-    torchvision = {f"deeplabv3{plus}_resnet{depth}" for plus in ("", "plus") for depth in (50, 101)}
+    resnets = {f"deeplabv3{plus}_resnet{depth}" for plus in ("", "plus") for depth in (50, 101)}
+    mobiles = {"deeplabv3_mobilenet_v3", "lraspp_mobilenet_v3"}
     for name, config in PRESETS.items():
         assert (config.decoder is not None) == name.startswith("deeplabv3plus")
-        assert config.conventions.align_corners == (name not in torchvision)
+        assert config.conventions.align_corners == (name not in resnets | mobiles)
         if "cascade" in name:
             assert config.aspp is None
-        else:
-            assert config.aspp.rates == (() if name == "deeplabv3_mobilenet_v2" else (6, 12, 18))
+        elif "lraspp" not in name:
+            special = {"deeplabv3_mobilenet_v2": (), "deeplabv3_mobilenet_v3": (12, 24, 36)}
+            assert config.aspp.rates == special.get(name, (6, 12, 18))
             assert config.aspp.image_pooling
-    assert {PRESETS[name].conventions for name in torchvision} == {PYTORCH}
-    assert {config.conventions for name, config in PRESETS.items() if "mobilenet" in name} == {TENSORFLOW}
-    separable = {name for name, config in PRESETS.items() if config.aspp is not None and config.aspp.separable}
-    assert separable == {"deeplabv3plus_mobilenet_v2", *(name for name in PRESETS if "plus_xception" in name)}
+    assert {PRESETS[name].conventions for name in resnets} == {PYTORCH}
+    assert {PRESETS[name].conventions for name in mobiles} == {replace(PYTORCH, backbone_epsilon=1e-3)}
+    official = {name for name in PRESETS if "mobilenet" in name} - mobiles
+    assert {PRESETS[name].conventions for name in official} == {TENSORFLOW}
+    separable = {
+        name for name, config in PRESETS.items() if isinstance(config.aspp, ASPPConfig) and config.aspp.separable
+    }
+    assert separable == {
+        *(f"deeplabv3plus_mobilenet_v{version}" for version in (2, 3)),
+        *(name for name in PRESETS if "plus_xception" in name),
+    }
     for name in separable:
         assert preset(name).decoder == DecoderConfig(48, refinement=((3, 256, True), (3, 256, True)))
 
@@ -58,6 +79,27 @@ def test_fresh_weights():
     assert abs(model.classifier.weight.std() - 0.01 * 0.8796) < 2e-4  # what the cut leaves of the deviation
     convolution = model.aspp.branches["aspp0"].conv
     assert abs(convolution.weight.std() / (2 / 320) ** 0.5 - 1) < 0.02
+
+
+def test_both_classifiers_of_lite_r_aspp_start_small():
+    torch.manual_seed(0)
+    model = atrous.lraspp_mobilenet_v3_large(100)
+    for classifier in (model.classifier, model.middle_classifier):
+        assert classifier.bias.abs().sum() == 0
+        assert classifier.weight.abs().max() <= 0.02
+        assert abs(classifier.weight.std() - 0.01 * 0.8796) < 2e-4
+
+
+def test_lite_presets_are_the_official_ones():
+    """Model zoo: the last block's filters halved, taps at output stride 8, pooling of 769 pixels, hard sigmoid."""
+    head = LRASPPConfig(aspp_channels=128, pool_window=(769, 769), pool_stride=(128, 160), gate="hard_sigmoid")
+    for variant, channels in (("large", 120), ("small", 88)):
+        config = preset(f"lraspp_mobilenet_v3_{variant}")
+        assert config.aspp == head
+        assert config.backbone == MobileNetV3Config(variant, tail_multiplier=0.5)
+        with torch.device("meta"):
+            assert build(config).middle_classifier.in_channels == channels
+    assert preset("lraspp_mobilenet_v3").aspp == LRASPPConfig(aspp_channels=128, pool_window=None, gate="sigmoid")
 
 
 def test_beta_presets_are_the_official_resnets():
@@ -88,7 +130,7 @@ def test_xception_presets():
 
 
 def test_unknown_preset_is_answered_with_the_known():
-    with pytest.raises(InputError, match=r"unknown model 'deeplab'; known: deeplabv3_mobilenet_v2, .*xception71$"):
+    with pytest.raises(InputError, match=r"unknown model 'deeplab'; known: deeplabv3_mobilenet_v2, .*_v3_small$"):
         preset("deeplab")
 
 
@@ -111,6 +153,17 @@ def test_conventions_of_the_official_code_and_of_torchvision():
         (MobileNetV2Config, {"depth_multiplier": math.nan}, "depth multiplier nan is out of range"),
         (MobileNetV2Config, {"depth_multiplier": math.inf}, "depth multiplier inf is out of range"),
         (MobileNetV2Config, {"channel_divisor": 0}, "channel divisor 0 is out of range"),
+        (MobileNetV3Config, {"depth_multiplier": math.inf}, "depth multiplier inf is out of range"),
+        (MobileNetV3Config, {"tail_multiplier": 0.0}, "tail multiplier 0.0 is out of range; choose 0.01 to 8"),
+        (
+            MobileNetV3Config,
+            {"middle_level": (4, "output")},
+            "choose layer 5, 6, 7 and depthwise or output",
+        ),
+        (MobileNetV3Config, {"variant": "small", "middle_level": (7, "output")}, "choose layer 3, 4 and depthwise or"),
+        (LRASPPConfig, {"aspp_channels": 0}, "0 channels are out of range"),
+        (LRASPPConfig, {"pool_window": (0, 5)}, r"pool window \(0, 5\) needs two numbers of pixels, 1 to 65536"),
+        (LRASPPConfig, {"pool_stride": (5, 10**9)}, "pool stride"),
         (ResNetConfig, {"multi_grid": (1, 0, 2)}, "three rates from 1 to 4096"),
         (ResNetConfig, {"multi_grid": (1, 2, 5000)}, "three rates from 1 to 4096"),
         (ResNetConfig, {"added_blocks": 4}, "4 added blocks are out of range; choose 0 to 3"),
@@ -160,6 +213,12 @@ def test_what_no_network_can_be_is_refused(kind, values, complaint):
             "output stride 64 runs without ASPP only",
         ),
         ({"aspp": None, "decoder": DecoderConfig()}, "the decoder refines what an ASPP gives"),
+        ({"aspp": LRASPPConfig(), "decoder": DecoderConfig()}, "the decoder refines what an ASPP gives"),
+        ({"aspp": LRASPPConfig(), "output_stride": 64}, "output stride 64 is impossible"),
+        (
+            {"backbone": ResNetConfig(added_blocks=3), "output_stride": 64, "aspp": LRASPPConfig()},
+            "output stride 64 runs without ASPP only",
+        ),
         ({"classes": 0}, "0 classes are out of range"),
         ({"classes": 40000}, "40000 classes are out of range"),
         ({"in_channels": 0}, "0 image channels are out of range"),

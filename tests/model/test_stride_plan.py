@@ -15,6 +15,15 @@ def test_bookkeeping_by_hand():
     ]  # fmt: skip
 
 
+def test_unstrided_units_with_the_later_rate_by_hand():
+    """torchvision's MobileNetV3: the unit that gives up its stride has the new rate already."""
+    units = [Unit("a"), Unit("b", 2), Unit("c", 2), Unit("d", unit_rate=4), Unit("e", 2), Unit("f")]
+    planned = plan_units(units, entry_stride=2, output_stride=4, unstrided_rate="after")
+    assert [(unit.name, unit.stride, unit.rate) for unit in planned] == [
+        ("a", 1, 1), ("b", 2, 1), ("c", 1, 2), ("d", 1, 8), ("e", 1, 4), ("f", 1, 4),
+    ]  # fmt: skip
+
+
 @given(st.lists(st.sampled_from([1, 2]), max_size=12), st.sampled_from([4, 8, 16, 32, 64, 128, 256]))
 def test_rate_makes_up_for_every_stride_given_up(strides, output_stride):
     """A tap reaches as far in the image as in the classification network: rate x stride of the map it reads."""

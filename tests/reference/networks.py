@@ -23,6 +23,18 @@ def relu6(x: Array) -> Array:
     return np.clip(x, 0, 6)
 
 
+def hard_sigmoid(x: Array) -> Array:
+    return np.clip(x + 3, 0, 6) / 6
+
+
+def hard_swish(x: Array) -> Array:
+    return x * hard_sigmoid(x)
+
+
+def sigmoid(x: Array) -> Array:
+    return 1 / (1 + np.exp(-x))
+
+
 class Reference:
     """Layers by their names in `state`; in training a norm takes the batch's statistics."""
 
@@ -68,6 +80,42 @@ class Reference:
         filtered = self.layer(f"{name}.depthwise", wide, activation=relu6, stride=stride, rate=rate, depthwise=True)
         projected = self.layer(f"{name}.project", filtered)
         return (x + projected if shortcut else projected), filtered
+
+    def dense(self, name: str, x: Array) -> Array:
+        """1x1 with a bias and nothing after it."""
+        return convolve(x, self.state[f"{name}.weight"]) + self.state[f"{name}.bias"][:, None, None]
+
+    def squeeze_excite(self, name: str, x: Array) -> Array:
+        squeezed = relu(self.dense(f"{name}.squeeze", x.mean(axis=(2, 3), keepdims=True)))
+        return x * hard_sigmoid(self.dense(f"{name}.excite", squeezed))
+
+    def mobilenet_v3(
+        self, x: Array, plan: Plan, *, middle: tuple[int, str] | None = None
+    ) -> tuple[Array, Array, Array]:
+        """(low: depthwise of layer 4 or 2, middle: of layer 7 or 4, or what it says, high); the first unit is layer 2.
+
+        Small has eleven units, Large fifteen.
+        """
+        # Tables 1 and 2.
+        small = len(plan) == 11
+        first_hard, strided = (3, (0, 1, 3, 8)) if small else (6, (1, 3, 6, 12))
+        x = self.layer("stem", x, activation=hard_swish, stride=2)
+        maps = {}
+        for number, (stride, rate) in enumerate(plan):
+            name, activation = f"units.{number}", hard_swish if number >= first_hard else relu
+            wide = x
+            if f"{name}.expand.conv.weight" in self.state:
+                wide = self.layer(f"{name}.expand", x, activation=activation)
+            filtered = self.layer(
+                f"{name}.depthwise", wide, activation=activation, stride=stride, rate=rate, depthwise=True
+            )
+            excites = number not in (1, 2) if small else number in (3, 4, 5, 10, 11, 12, 13, 14)
+            gated = self.squeeze_excite(f"{name}.gate", filtered) if excites else filtered
+            projected = self.layer(f"{name}.project", gated)
+            x = x + projected if number not in strided and projected.shape[1] == x.shape[1] else projected
+            maps[number + 2, "depthwise"], maps[number + 2, "output"] = filtered, x
+        low = maps[2 if small else 4, "depthwise"]
+        return low, maps[middle or (4 if small else 7, "depthwise")], self.layer("last", x, activation=hard_swish)
 
     def bottleneck(self, name: str, x: Array, *, stride: int, rate: int) -> tuple[Array, Array]:
         """(the unit's output, what was added to the shortcut)."""
@@ -140,6 +188,12 @@ class Reference:
             for number, rate in enumerate(rates, start=1)
         ]
         return self.layer("projection.0", np.concatenate(views, axis=1), activation=relu)
+
+    def lraspp(self, x: Array, size: tuple[int, int], *, pooled: Array, hard: bool, align_corners: bool) -> Array:
+        """Features times gates from the pooled map; upsampled to `size`."""
+        gates = (hard_sigmoid if hard else sigmoid)(self.dense("gate", pooled))
+        gates = bilinear(gates, x.shape[2:], align_corners=align_corners)
+        return bilinear(self.layer("features", x, activation=relu) * gates, size, align_corners=align_corners)
 
     def decoder(self, low: Array, encoded: Array, *, separable: Sequence[bool], align_corners: bool) -> Array:
         low = self.layer("low_level", low, activation=relu)

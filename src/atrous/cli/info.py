@@ -5,18 +5,22 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
 
 import tyro
 from rich.console import Console
 from rich.table import Table
 
+from atrous.cli.info_plot import draw
 from atrous.cli.options import parse
 from atrous.errors import InputError
 from atrous.model.anatomy import Anatomy, SizedUnit, anatomy
-from atrous.model.config import DecoderConfig, ModelConfig
+from atrous.model.config import ASPPConfig, DecoderConfig, ModelConfig
 from atrous.model.presets import PRESETS, preset
 from atrous.model.stride_plan import Size
 from atrous.plain import to_plain
+from atrous.report.tables import ABSENT
 from atrous.weights.load import load
 
 
@@ -24,7 +28,8 @@ from atrous.weights.load import load
 class Options:
     """Stride, rate and size of every unit of a model, its parameters, multiply-adds and valid ASPP taps.
 
-    Nothing is computed, so that any size takes a second. All that a model can be configured with is an option.
+    Nothing is computed, unless for a plot, so that any size takes a second. All that a model can be configured with is
+    an option.
 
     Example: atrous info deeplabv3plus_resnet101 --size 1025x2049 --output-stride 8 --classes 19
     """
@@ -38,6 +43,9 @@ class Options:
     """Image size in pixels: one number, or height x width as 1025x2049."""
     json: bool = False
     """Print one JSON object instead of tables."""
+    plot: Annotated[Path | None, tyro.conf.arg(metavar="FILE|FOLDER")] = None
+    """Draw the units, the effective receptive field (measured, in seconds to minutes) and the valid taps: as one .svg
+    or .png, or as both in a folder."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -47,11 +55,15 @@ def main(arguments: Sequence[str]) -> int:
     decoder = (options.config.decoder or DecoderConfig()) if options.decoder else None
     config = replace(options.config, decoder=decoder)
     found = anatomy(config, size=size)
+    plots = () if options.plot is None else draw(options.plot, options.model, config, found, size=size)
     if options.json:
         asked = {"model": options.model, "size": size, "output_stride": config.output_stride, "classes": config.classes}
-        print(json.dumps({**asked, **to_plain(found)}))
+        drawn = {"plots": list(map(str, plots))} if plots else {}
+        print(json.dumps({**asked, **to_plain(found), **drawn}))
     else:
         _print_tables(options.model, config, found, size=size)
+        for path in plots:
+            print(f"drawn in {path}")
     return 0
 
 
@@ -60,7 +72,7 @@ def _options(arguments: Sequence[str]) -> Options:
     model = _model_name(arguments)
     config = _config(model)
     # The decoder's options are offered even where it is left out, unless there can be none.
-    decoder = config.decoder or (DecoderConfig() if config.aspp is not None else None)
+    decoder = config.decoder or (DecoderConfig() if isinstance(config.aspp, ASPPConfig) else None)
     default = Options(model, config=replace(config, decoder=decoder), decoder=config.decoder is not None)
     options = parse(Options, arguments, verb="info", default=default)
     if not options.decoder and options.config.decoder != decoder:
@@ -97,7 +109,8 @@ def _print_tables(model: str, config: ModelConfig, found: Anatomy, *, size: Size
         f"{model} on {_times(size)} pixels{fitted}\n"
         f"output stride {config.output_stride}, {config.classes} classes\n"
         f"{found.parameters / 1e6:.3f} M parameters, {found.multiply_adds / 1e9:.3f} B multiply-adds"
-        f" ({found.padded_multiply_adds / 1e9:.3f} B with TensorFlow's padding to multiples of the rates)\n",
+        f" ({found.padded_multiply_adds / 1e9:.3f} B with TensorFlow's padding to multiples of the rates)\n"
+        f"receptive field {found.receptive_field} pixels, image pooling left out (it sees all of the image)\n",
         markup=False,
     )
     console.print(_unit_table(found.units))
@@ -113,10 +126,11 @@ def _print_tables(model: str, config: ModelConfig, found: Anatomy, *, size: Size
 
 def _unit_table(units: Sequence[SizedUnit]) -> Table:
     table = Table("unit", title="Units", title_justify="left")
-    for heading in ("stride", "rate", "output stride", "size"):
+    for heading in ("stride", "rate", "output stride", "size", "receptive field"):
         table.add_column(heading, justify="right")
     for unit in units:
-        table.add_row(unit.name, str(unit.stride), str(unit.rate), str(unit.output_stride), _times(unit.size))
+        numbers = map(str, (unit.stride, unit.rate, unit.output_stride))
+        table.add_row(unit.name, *numbers, _times(unit.size), str(unit.receptive_field or ABSENT))
     return table
 
 

@@ -9,15 +9,16 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from atrous.errors import InputError
 from atrous.model.aspp import ASPP
+from atrous.model.backbones.features import LOW_STRIDE, MIDDLE_STRIDE
 from atrous.model.build import build
 from atrous.model.config import ModelConfig
 from atrous.model.decoder import Decoder
-from atrous.model.deeplab import DeepLab, DeepLabV3Plus, DeepLabV3PlusTwoTaps
+from atrous.model.deeplab import DeepLab, DeepLabLRASPP, DeepLabV3Plus, DeepLabV3PlusTwoTaps
+from atrous.model.receptive_field import receptive_fields
 from atrous.model.stride_plan import PlannedUnit, Size
 from atrous.model.valid_taps import mean_valid_share, valid_shares
 
 LARGEST_SIDE = 1 << 16
-LOW_STRIDE, MIDDLE_STRIDE = 4, 8
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class SizedUnit:
         rate: Atrous rate of the same.
         output_stride: Input size / size of the map that it gives.
         size: (height, width) of that map.
+        receptive_field: Side in pixels of the square of the image that one position of that map sees; None for image
+            pooling, which sees all of it, and for the low-level projection, whose input lies inside a unit.
     """
 
     name: str
@@ -37,6 +40,7 @@ class SizedUnit:
     rate: int
     output_stride: int
     size: Size
+    receptive_field: int | None
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,8 @@ class Anatomy:
         padded_multiply_adds: What the papers count: TensorFlow runs an atrous convolution on maps that are padded to
             multiples of the rate.
         fitted_size: (height, width) that the network works on, after padding to output stride * k + 1 if it does that.
+        receptive_field: Side in pixels of the square of the image that one coarse logit sees, image pooling (and any
+            other global mean) left out: see `atrous.model.receptive_field`.
         units: Stem and pooling, backbone, ASPP, decoder, classifier.
         valid_taps: One entry per ASPP rate.
     """
@@ -72,6 +78,7 @@ class Anatomy:
     multiply_adds: int
     padded_multiply_adds: int
     fitted_size: Size
+    receptive_field: int
     units: tuple[SizedUnit, ...]
     valid_taps: tuple[ValidTaps, ...]
 
@@ -94,15 +101,14 @@ def anatomy(config: ModelConfig, *, size: Size) -> Anatomy:
     multiply_adds = counter.get_total_flops() // 2
     fitted = model.preprocess.fitted(size, output_stride=config.output_stride)
     deepest = _reduced(fitted, config.output_stride)
+    fields = receptive_fields(model)
     return Anatomy(
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         multiply_adds=multiply_adds,
         padded_multiply_adds=multiply_adds + sum(surplus),
         fitted_size=fitted,
-        units=tuple(
-            SizedUnit(part.name, part.stride, part.rate, part.output_stride, _reduced(fitted, part.output_stride))
-            for part in _parts(model)
-        ),
+        receptive_field=fields["classifier"],
+        units=tuple(_sized(part, fitted, fields.get(part.name)) for part in _parts(model)),
         valid_taps=tuple(
             ValidTaps(rate, mean_valid_share(deepest, rate=rate), valid_shares(deepest, rate=rate))
             for aspp in _aspps(model)
@@ -130,6 +136,11 @@ def _surplus_of_rates(model: nn.Module) -> list[int]:
     return surplus
 
 
+def _sized(part: PlannedUnit, fitted: Size, receptive_field: int | None) -> SizedUnit:
+    size = _reduced(fitted, part.output_stride)
+    return SizedUnit(part.name, part.stride, part.rate, part.output_stride, size, receptive_field)
+
+
 def _reduced(size: Size, output_stride: int) -> Size:
     """Both paddings round up at every stride, so that the order of the strides does not matter."""
     height, width = (-(-length // output_stride) for length in size)
@@ -142,8 +153,12 @@ def _parts(model: DeepLab) -> Iterator[PlannedUnit]:
     output_stride = model.output_stride
     for aspp in _aspps(model):
         yield from _aspp_parts(aspp, output_stride=output_stride)
+    middle_stride = min(MIDDLE_STRIDE, output_stride)
+    if isinstance(model, DeepLabLRASPP):
+        yield PlannedUnit("features", 1, 1, output_stride)
+        output_stride = middle_stride
+        yield PlannedUnit("middle_classifier", 1, 1, output_stride)
     if isinstance(model, DeepLabV3PlusTwoTaps):
-        middle_stride = min(MIDDLE_STRIDE, output_stride)
         yield from _decoder_parts(model.middle_decoder, "middle_level", "middle_refine", output_stride=middle_stride)
     if isinstance(model, DeepLabV3Plus | DeepLabV3PlusTwoTaps):
         output_stride = LOW_STRIDE

@@ -7,19 +7,30 @@ from torch import nn
 from atrous.model.aspp import ASPP
 from atrous.model.backbones.features import Backbone
 from atrous.model.backbones.mobilenet_v2 import MobileNetV2
+from atrous.model.backbones.mobilenet_v3 import MobileNetV3
 from atrous.model.backbones.resnet import ResNet
 from atrous.model.backbones.resnet_stem import BetaStem, plain_stem
 from atrous.model.backbones.xception import Xception
 from atrous.model.config import (
     ASPPConfig,
     DecoderConfig,
+    LRASPPConfig,
     MobileNetV2Config,
+    MobileNetV3Config,
     ModelConfig,
     ResNetConfig,
     XceptionConfig,
 )
 from atrous.model.decoder import Decoder
-from atrous.model.deeplab import DeepLab, DeepLabV3, DeepLabV3Cascade, DeepLabV3Plus, DeepLabV3PlusTwoTaps
+from atrous.model.deeplab import (
+    DeepLab,
+    DeepLabLRASPP,
+    DeepLabV3,
+    DeepLabV3Cascade,
+    DeepLabV3Plus,
+    DeepLabV3PlusTwoTaps,
+)
+from atrous.model.lraspp import LRASPP, ImageMean, WindowMeans
 from atrous.model.preprocess import Preprocess
 
 
@@ -32,6 +43,17 @@ def build_backbone(config: ModelConfig) -> Backbone:
                 in_channels=in_channels,
                 depth_multiplier=depth_multiplier,
                 channel_divisor=divisor,
+                output_stride=output_stride,
+                conventions=conventions,
+            )
+        case MobileNetV3Config() as v3:
+            return MobileNetV3(
+                in_channels=in_channels,
+                variant=v3.variant,
+                depth_multiplier=v3.depth_multiplier,
+                tail_multiplier=v3.tail_multiplier,
+                middle_level=v3.middle_level,
+                unstrided_rate=v3.unstrided_rate,
                 output_stride=output_stride,
                 conventions=conventions,
             )
@@ -55,19 +77,23 @@ def build(config: ModelConfig) -> DeepLab:
     Raises:
         InputError: If the configuration contradicts itself.
     """
-    preprocess = Preprocess(config.conventions, in_channels=config.in_channels)
-    backbone = build_backbone(config)
-    if config.aspp is None:
-        model = DeepLabV3Cascade(config, preprocess, backbone)
-    else:
-        aspp = _build_aspp(config, config.aspp, backbone)
-        if config.decoder is None:
-            model = DeepLabV3(config, preprocess, backbone, aspp)
-        else:
-            model = _with_decoder(config, config.decoder, preprocess, backbone, aspp)
+    model = _assembled(config, Preprocess(config.conventions, in_channels=config.in_channels), build_backbone(config))
     if not model.classifier.weight.is_meta:  # there is nothing to fill, and torch takes seconds to find that out
         _initialize(model)
     return model
+
+
+def _assembled(config: ModelConfig, preprocess: Preprocess, backbone: Backbone) -> DeepLab:
+    match config.aspp:
+        case None:
+            return DeepLabV3Cascade(config, preprocess, backbone)
+        case LRASPPConfig() as head:
+            return DeepLabLRASPP(config, preprocess, backbone, _build_lraspp(config, head, backbone))
+        case ASPPConfig() as head:
+            aspp = _build_aspp(config, head, backbone)
+            if config.decoder is None:
+                return DeepLabV3(config, preprocess, backbone, aspp)
+            return _with_decoder(config, config.decoder, preprocess, backbone, aspp)
 
 
 def _build_aspp(config: ModelConfig, head: ASPPConfig, backbone: Backbone) -> ASPP:
@@ -80,6 +106,20 @@ def _build_aspp(config: ModelConfig, head: ASPPConfig, backbone: Backbone) -> AS
         projection=head.projection,
         dropout=head.dropout,
         output_stride=config.output_stride,
+        epsilon=config.conventions.head_epsilon,
+    )
+
+
+def _build_lraspp(config: ModelConfig, head: LRASPPConfig, backbone: Backbone) -> LRASPP:
+    pool = ImageMean()
+    if head.pool_window is not None:
+        pool = WindowMeans(window=head.pool_window, stride=head.pool_stride, output_stride=config.output_stride)
+    return LRASPP(
+        backbone.high_channels,
+        pool,
+        nn.Sigmoid() if head.gate == "sigmoid" else nn.Hardsigmoid(),
+        channels=head.aspp_channels,
+        align_corners=config.conventions.align_corners,
         epsilon=config.conventions.head_epsilon,
     )
 
@@ -108,4 +148,5 @@ def _initialize(model: DeepLab) -> None:
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-    nn.init.trunc_normal_(model.classifier.weight, std=0.01, a=-0.02, b=0.02)
+    for classifier in model.classifiers:
+        nn.init.trunc_normal_(classifier.weight, std=0.01, a=-0.02, b=0.02)

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from atrous.errors import InputError
 from atrous.model.conventions import TENSORFLOW, Conventions
-from atrous.model.stride_plan import MOST_ADDED_BLOCKS, aspp_rates, check_output_stride
+from atrous.model.stride_plan import MOST_ADDED_BLOCKS, UnstridedRate, aspp_rates, check_output_stride
 
 Layer = tuple[int, int, bool]
 """(kernel, channels, separable) of a convolution in a head or decoder."""
@@ -32,10 +32,54 @@ class MobileNetV2Config:
 
     def __post_init__(self) -> None:
         """Reject widths that no layer can have."""
-        if not 0.01 <= self.depth_multiplier <= 8:
-            raise InputError(f"depth multiplier {self.depth_multiplier} is out of range; choose 0.01 to 8")
+        _check_multiplier(self.depth_multiplier, "depth")
         if self.channel_divisor is not None and not 1 <= self.channel_divisor <= 256:
             raise InputError(f"channel divisor {self.channel_divisor} is out of range; choose 1 to 256")
+
+
+MIDDLE_LAYERS = {"large": (5, 6, 7), "small": (3, 4)}
+"""The units of a MobileNetV3 at output stride 8, by the official code's names: the stem is layer_1."""
+
+
+@dataclass(frozen=True)
+class MobileNetV3Config:
+    """MobileNetV3.
+
+    Attributes:
+        variant: The network of Table 1 or of Table 2 of its paper.
+        depth_multiplier: Scales the width of all layers, which are then rounded to multiples of 8.
+        tail_multiplier: Scales, in addition, the layers from the last strided unit on: 0.5 in the official models for
+            segmentation ("reduce the filters in the last block", section 6.4).
+        middle_level: Where the features at output stride 8 leave: the number of a layer as the official code counts
+            them, and its depthwise output (before squeeze-and-excite) or its output. None is the code's place: layer 7
+            of large, 4 of small, depthwise. torchvision takes the output of layer 5.
+        unstrided_rate: Rate of a unit that gives up its stride: that of the units before it (the official code), or
+            already that of those after it (torchvision).
+    """
+
+    kind: ClassVar = "mobilenet_v3"
+    variant: Literal["large", "small"] = "large"
+    depth_multiplier: float = 1.0
+    tail_multiplier: float = 1.0
+    middle_level: tuple[int, Literal["depthwise", "output"]] | None = None
+    unstrided_rate: UnstridedRate = "before"
+
+    def __post_init__(self) -> None:
+        """Reject networks that do not exist and widths that no layer can have."""
+        if self.variant not in MIDDLE_LAYERS:
+            raise InputError(f"MobileNetV3 {self.variant!r:.80} is unknown; choose large or small")
+        if self.unstrided_rate not in ("before", "after"):
+            raise InputError(f"unstrided rate {self.unstrided_rate!r:.80} is unknown; choose before or after")
+        _check_multiplier(self.depth_multiplier, "depth")
+        _check_multiplier(self.tail_multiplier, "tail")
+        layers = MIDDLE_LAYERS[self.variant]
+        if self.middle_level is not None and (
+            self.middle_level[0] not in layers or self.middle_level[1] not in ("depthwise", "output")
+        ):
+            listed = ", ".join(map(str, layers))
+            raise InputError(
+                f"output stride 8 is not at {self.middle_level}; choose layer {listed} and depthwise or output"
+            )
 
 
 @dataclass(frozen=True)
@@ -84,7 +128,12 @@ class XceptionConfig:
             raise InputError(f"Xception depth {self.depth} is unknown; choose 41, 65 or 71")
 
 
-BackboneConfig = MobileNetV2Config | ResNetConfig | XceptionConfig
+BackboneConfig = MobileNetV2Config | MobileNetV3Config | ResNetConfig | XceptionConfig
+
+
+def _check_multiplier(multiplier: float, name: str) -> None:
+    if not 0.01 <= multiplier <= 8:
+        raise InputError(f"{name} multiplier {multiplier} is out of range; choose 0.01 to 8")
 
 
 def _check_layers(layers: tuple[Layer, ...], name: str) -> None:
@@ -129,6 +178,34 @@ class ASPPConfig:
 
 
 @dataclass(frozen=True)
+class LRASPPConfig:
+    """Lite R-ASPP, the head of MobileNetV3.
+
+    Attributes:
+        aspp_channels: Of both branches.
+        pool_window: (height, width) in pixels of the windows whose means open the gates; None is the whole image.
+        pool_stride: (down, right) in pixels from window to window.
+        gate: What makes 0..1 of them: the paper and torchvision have the sigmoid, the official code the hard one.
+    """
+
+    kind: ClassVar = "lraspp"
+    aspp_channels: int = 128
+    pool_window: tuple[int, int] | None = None
+    pool_stride: tuple[int, int] = (128, 160)
+    gate: Literal["sigmoid", "hard_sigmoid"] = "sigmoid"
+
+    def __post_init__(self) -> None:
+        """Reject heads that cannot be built."""
+        if self.gate not in ("sigmoid", "hard_sigmoid"):
+            raise InputError(f"gate {self.gate!r:.80} is unknown; choose sigmoid or hard_sigmoid")
+        if not 1 <= self.aspp_channels <= 65536:
+            raise InputError(f"{self.aspp_channels} channels are out of range; choose 1 to 65536")
+        for name, size in (("window", self.pool_window or (1, 1)), ("stride", self.pool_stride)):
+            if len(size) != 2 or not all(1 <= pixels <= 65536 for pixels in size):
+                raise InputError(f"pool {name} {size} needs two numbers of pixels, 1 to 65536")
+
+
+@dataclass(frozen=True)
 class DecoderConfig:
     """The decoder of DeepLabv3+.
 
@@ -158,11 +235,11 @@ class DecoderConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """DeepLabv3 (no decoder) or DeepLabv3+.
+    """DeepLabv3 (no decoder), DeepLabv3+, or one of their relatives.
 
     Attributes:
         backbone: Which network gives the features.
-        aspp: The head, or None for the cascade: logits straight from the backbone.
+        aspp: The head; None for the cascade: logits straight from the backbone.
         decoder: The decoder, or None for DeepLabv3.
         conventions: How the weights expect to be run.
         classes: Channels of the logits.
@@ -172,7 +249,7 @@ class ModelConfig:
     """
 
     backbone: BackboneConfig
-    aspp: ASPPConfig | None = ASPPConfig()
+    aspp: ASPPConfig | LRASPPConfig | None = ASPPConfig()
     decoder: DecoderConfig | None = None
     conventions: Conventions = TENSORFLOW
     classes: int = 21
@@ -184,17 +261,18 @@ class ModelConfig:
         added_blocks = self.backbone.added_blocks if isinstance(self.backbone, ResNetConfig) else 0
         check_output_stride(self.output_stride, added_blocks=added_blocks)
         if self.aspp is not None:
-            self._check_aspp(self.aspp)
-        elif self.decoder is not None:
+            self._check_head(self.aspp)
+        if self.decoder is not None and not isinstance(self.aspp, ASPPConfig):
             raise InputError("the decoder refines what an ASPP gives; leave it out, or add an ASPP")
         if not 1 <= self.classes <= 32767:
             raise InputError(f"{self.classes} classes are out of range; choose 1 to 32767")
         if not 1 <= self.in_channels <= 1024:
             raise InputError(f"{self.in_channels} image channels are out of range; choose 1 to 1024")
 
-    def _check_aspp(self, aspp: ASPPConfig) -> None:
+    def _check_head(self, head: ASPPConfig | LRASPPConfig) -> None:
         if self.output_stride > LARGEST_ASPP_STRIDE:
             raise InputError(
                 f"output stride {self.output_stride} runs without ASPP only; choose up to {LARGEST_ASPP_STRIDE} with it"
             )
-        aspp_rates(aspp.rates, output_stride=self.output_stride)
+        if isinstance(head, ASPPConfig):
+            aspp_rates(head.rates, output_stride=self.output_stride)

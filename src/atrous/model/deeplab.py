@@ -1,4 +1,4 @@
-"""DeepLabv3 (arXiv 1706.05587, Figures 3 and 5) and DeepLabv3+ (arXiv 1802.02611, Figure 2)."""
+"""DeepLabv3 (arXiv 1706.05587, Figures 3 and 5), DeepLabv3+ (1802.02611, Figure 2) and their lite relative."""
 
 import copy
 from abc import ABC, abstractmethod
@@ -13,12 +13,15 @@ from atrous.model.aspp import ASPP
 from atrous.model.backbones.features import Backbone
 from atrous.model.config import ModelConfig
 from atrous.model.decoder import Decoder
+from atrous.model.lraspp import LRASPP
 from atrous.model.preprocess import Preprocess
 from atrous.model.stride_plan import Size
 from atrous.ops.upsample import Upsampling, upsample
 
 Images = UInt8[Tensor, "b c h w"] | Float[Tensor, "b c h w"]
 """RGB (or other channels), values 0..255, any size from 1x1."""
+
+Planned = Backbone | ASPP | LRASPP
 
 Model = TypeVar("Model", bound="DeepLab")  # typing.Self, but understood by the type checker of the tests
 
@@ -40,6 +43,11 @@ class DeepLab(nn.Module, ABC):
         self.backbone = backbone
 
     @property
+    def classifiers(self) -> tuple[nn.Conv2d, ...]:
+        """What gives logits."""
+        return (self.classifier,)
+
+    @property
     def output_stride(self) -> int:
         """Input size / size of the backbone's last map; setting it replans backbone and ASPP of this very module."""
         return self.config.output_stride
@@ -53,7 +61,7 @@ class DeepLab(nn.Module, ABC):
 
     @property
     @abstractmethod
-    def planned_parts(self) -> tuple[Backbone | ASPP, ...]:
+    def planned_parts(self) -> tuple[Planned, ...]:
         """The parts whose strides and rates follow the output stride."""
 
     def replanned(self: Model, *, output_stride: int) -> Model:
@@ -87,7 +95,7 @@ class DeepLabV3(DeepLab):
         self.classifier = nn.Conv2d(aspp.out_channels, config.classes, 1)
 
     @property
-    def planned_parts(self) -> tuple[Backbone | ASPP, ...]:
+    def planned_parts(self) -> tuple[Planned, ...]:
         """The parts whose strides and rates follow the output stride."""
         return self.backbone, self.aspp
 
@@ -105,7 +113,7 @@ class DeepLabV3Cascade(DeepLab):
         self.classifier = nn.Conv2d(backbone.high_channels, config.classes, 1)
 
     @property
-    def planned_parts(self) -> tuple[Backbone | ASPP, ...]:
+    def planned_parts(self) -> tuple[Planned, ...]:
         """The parts whose strides and rates follow the output stride."""
         return (self.backbone,)
 
@@ -127,7 +135,7 @@ class DeepLabV3Plus(DeepLab):
         self.decoder = decoder  # last: the states of optimizers go by the order of the parameters
 
     @property
-    def planned_parts(self) -> tuple[Backbone | ASPP, ...]:
+    def planned_parts(self) -> tuple[Planned, ...]:
         """The parts whose strides and rates follow the output stride."""
         return self.backbone, self.aspp
 
@@ -157,7 +165,7 @@ class DeepLabV3PlusTwoTaps(DeepLab):
         self.decoder = decoder
 
     @property
-    def planned_parts(self) -> tuple[Backbone | ASPP, ...]:
+    def planned_parts(self) -> tuple[Planned, ...]:
         """The parts whose strides and rates follow the output stride."""
         return self.backbone, self.aspp
 
@@ -167,3 +175,29 @@ class DeepLabV3PlusTwoTaps(DeepLab):
         encoded = self.aspp(features.high)
         joined = self.middle_decoder(features.middle, encoded)
         return self.classifier(self.decoder(features.low, joined))
+
+
+class DeepLabLRASPP(DeepLab):
+    """Backbone -> Lite R-ASPP -> 1x1 logits, and 1x1 logits of the middle features added (MobileNetV3, Figure 10)."""
+
+    def __init__(self, config: ModelConfig, preprocess: Preprocess, backbone: Backbone, aspp: LRASPP) -> None:
+        super().__init__(config, preprocess, backbone)
+        self.aspp = aspp
+        self.classifier = nn.Conv2d(aspp.out_channels, config.classes, 1)
+        self.middle_classifier = nn.Conv2d(backbone.middle_channels, config.classes, 1)
+
+    @property
+    def classifiers(self) -> tuple[nn.Conv2d, ...]:
+        """What gives logits."""
+        return self.classifier, self.middle_classifier
+
+    @property
+    def planned_parts(self) -> tuple[Planned, ...]:
+        """The parts whose strides and rates follow the output stride."""
+        return self.backbone, self.aspp
+
+    def forward(self, images: Images) -> Float[Tensor, "b k h8 w8"]:
+        """Coarse logits at output stride 8."""
+        features = self.backbone(self.preprocess(images, output_stride=self.output_stride))
+        encoded = self.aspp(features.high, size=features.middle.shape[-2:])
+        return self.classifier(encoded) + self.middle_classifier(features.middle)

@@ -9,13 +9,15 @@ from atrous.model.build import build
 from atrous.model.config import (
     ASPPConfig,
     DecoderConfig,
+    LRASPPConfig,
     MobileNetV2Config,
+    MobileNetV3Config,
     ModelConfig,
     ResNetConfig,
     XceptionConfig,
 )
 from atrous.model.conventions import PYTORCH, TENSORFLOW
-from atrous.model.deeplab import DeepLabV3, DeepLabV3Cascade, DeepLabV3Plus
+from atrous.model.deeplab import DeepLabLRASPP, DeepLabV3, DeepLabV3Cascade, DeepLabV3Plus
 
 _BETA = replace(TENSORFLOW, conv_padding="symmetric", backbone_epsilon=1e-5)
 """The official ResNets: explicit symmetric padding of convolutions, SAME only in the pooling (`resnet_v1_beta`)."""
@@ -24,6 +26,10 @@ _RESNET50_BETA = ResNetConfig(depth=50, multi_grid=(1, 2, 4), stem="beta")
 _RESNET101_BETA = ResNetConfig(depth=101, multi_grid=(1, 2, 4), stem="beta")
 _XCEPTION = replace(TENSORFLOW, conv_padding="symmetric")
 """The official Xceptions: the same padding, epsilon 1e-3."""
+
+_TORCHVISION_MOBILE = replace(PYTORCH, backbone_epsilon=1e-3)
+_OFFICIAL_LITE_HEAD = LRASPPConfig(pool_window=(769, 769), gate="hard_sigmoid")
+"""At output stride 32 windows of 25 positions, every 4 down and 5 to the right (model zoo, MobileNetV3)."""
 
 _SEPARABLE_DECODER = DecoderConfig(refinement=((3, 256, True), (3, 256, True)))
 
@@ -45,6 +51,11 @@ def _separable_xception(depth: Literal[41, 65, 71]) -> ModelConfig:
 PRESETS: Mapping[str, ModelConfig] = {
     "deeplabv3_mobilenet_v2": ModelConfig(MobileNetV2Config(), aspp=ASPPConfig(rates=()), conventions=TENSORFLOW),
     "deeplabv3_mobilenet_v2_aspp": ModelConfig(MobileNetV2Config(), conventions=TENSORFLOW),
+    "deeplabv3_mobilenet_v3": ModelConfig(
+        MobileNetV3Config(unstrided_rate="after"),
+        aspp=ASPPConfig(rates=(12, 24, 36), projection=((1, 256, False), (3, 256, False))),
+        conventions=_TORCHVISION_MOBILE,
+    ),
     "deeplabv3_resnet50": ModelConfig(ResNetConfig(depth=50), conventions=PYTORCH),
     "deeplabv3_resnet101": ModelConfig(ResNetConfig(depth=101), conventions=PYTORCH),
     "deeplabv3_resnet50_beta": ModelConfig(_RESNET50_BETA, conventions=_BETA),
@@ -55,6 +66,9 @@ PRESETS: Mapping[str, ModelConfig] = {
     "deeplabv3plus_mobilenet_v2": ModelConfig(
         MobileNetV2Config(), aspp=ASPPConfig(separable=True), decoder=_SEPARABLE_DECODER, conventions=TENSORFLOW
     ),
+    "deeplabv3plus_mobilenet_v3": ModelConfig(
+        MobileNetV3Config(), aspp=ASPPConfig(separable=True), decoder=_SEPARABLE_DECODER, conventions=TENSORFLOW
+    ),
     "deeplabv3plus_resnet50": ModelConfig(ResNetConfig(depth=50), decoder=DecoderConfig(), conventions=PYTORCH),
     "deeplabv3plus_resnet101": ModelConfig(ResNetConfig(depth=101), decoder=DecoderConfig(), conventions=PYTORCH),
     "deeplabv3plus_resnet50_beta": ModelConfig(_RESNET50_BETA, decoder=DecoderConfig(), conventions=_BETA),
@@ -62,6 +76,19 @@ PRESETS: Mapping[str, ModelConfig] = {
     "deeplabv3plus_xception41": _separable_xception(41),
     "deeplabv3plus_xception65": _separable_xception(65),
     "deeplabv3plus_xception71": _separable_xception(71),
+    "lraspp_mobilenet_v3": ModelConfig(
+        MobileNetV3Config(middle_level=(5, "output"), unstrided_rate="after"),
+        aspp=LRASPPConfig(),
+        conventions=_TORCHVISION_MOBILE,
+    ),
+    "lraspp_mobilenet_v3_large": ModelConfig(
+        MobileNetV3Config(tail_multiplier=0.5), aspp=_OFFICIAL_LITE_HEAD, conventions=TENSORFLOW
+    ),
+    "lraspp_mobilenet_v3_small": ModelConfig(
+        MobileNetV3Config(variant="small", tail_multiplier=0.5),
+        aspp=_OFFICIAL_LITE_HEAD,
+        conventions=TENSORFLOW,
+    ),
 }
 """The configuration of every named model, at 21 classes and output stride 16."""
 
@@ -89,6 +116,11 @@ def deeplabv3_mobilenet_v2(classes: int = 21, *, output_stride: int = 16, in_cha
 def deeplabv3_mobilenet_v2_aspp(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3:
     """MobileNetV2 with the full ASPP (MobileNetV2 paper, Table 7: 4.52 M parameters)."""
     return _built("deeplabv3_mobilenet_v2_aspp", classes, output_stride, in_channels)
+
+
+def deeplabv3_mobilenet_v3(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3:
+    """MobileNetV3-Large with torchvision's head, rates and conventions (`deeplabv3_mobilenet_v3_large` there)."""
+    return _built("deeplabv3_mobilenet_v3", classes, output_stride, in_channels)
 
 
 def deeplabv3_resnet50(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3:
@@ -133,6 +165,11 @@ def deeplabv3plus_mobilenet_v2(classes: int = 21, *, output_stride: int = 16, in
     return _built("deeplabv3plus_mobilenet_v2", classes, output_stride, in_channels)
 
 
+def deeplabv3plus_mobilenet_v3(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3Plus:
+    """MobileNetV3-Large in the place of MobileNetV2, under the official code's conventions."""
+    return _built("deeplabv3plus_mobilenet_v3", classes, output_stride, in_channels)
+
+
 def deeplabv3plus_resnet50(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3Plus:
     """ResNet-50 with the 7x7 stem and the decoder."""
     return _built("deeplabv3plus_resnet50", classes, output_stride, in_channels)
@@ -166,3 +203,18 @@ def deeplabv3plus_xception65(classes: int = 21, *, output_stride: int = 16, in_c
 def deeplabv3plus_xception71(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabV3Plus:
     """Xception-71 with separable ASPP and decoder (DeepLabv3+, Table 7)."""
     return _built("deeplabv3plus_xception71", classes, output_stride, in_channels)
+
+
+def lraspp_mobilenet_v3(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabLRASPP:
+    """MobileNetV3-Large with Lite R-ASPP as in torchvision (`lraspp_mobilenet_v3_large` there)."""
+    return _built("lraspp_mobilenet_v3", classes, output_stride, in_channels)
+
+
+def lraspp_mobilenet_v3_large(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabLRASPP:
+    """The official MobileNetV3-Large for segmentation (MobileNetV3 paper, Table 7: 1.51 M parameters)."""
+    return _built("lraspp_mobilenet_v3_large", classes, output_stride, in_channels)
+
+
+def lraspp_mobilenet_v3_small(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> DeepLabLRASPP:
+    """The official MobileNetV3-Small for segmentation (MobileNetV3 paper, Table 7: 0.47 M parameters)."""
+    return _built("lraspp_mobilenet_v3_small", classes, output_stride, in_channels)

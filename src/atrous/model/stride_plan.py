@@ -6,6 +6,7 @@ would go below it gives up its stride, and all *later* units multiply their rate
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from atrous.errors import InputError
 
@@ -16,6 +17,10 @@ MOST_ADDED_BLOCKS = 3
 """block5, block6 and block7."""
 
 Size = tuple[int, int]
+
+UnstridedRate = Literal["before", "after"]
+"""The rate of a unit that gives up its stride: that of the units before it (the official code), or already that of
+those after it (torchvision's MobileNetV3)."""
 
 
 @dataclass(frozen=True)
@@ -45,16 +50,19 @@ def check_output_stride(output_stride: int, *, added_blocks: int = 0) -> None:
         raise InputError(f"output stride {output_stride} is impossible; choose one of {listed}")
 
 
-def plan_units(units: Sequence[Unit], *, entry_stride: int, output_stride: int) -> tuple[PlannedUnit, ...]:
+def plan_units(
+    units: Sequence[Unit], *, entry_stride: int, output_stride: int, unstrided_rate: UnstridedRate = "before"
+) -> tuple[PlannedUnit, ...]:
     """Stride and rate of every unit at an output stride.
 
     A unit that gives up its stride keeps the rate of the units before it; only later ones get the larger rate
-    (the official code's bookkeeping, which torchvision shares).
+    (the official code's bookkeeping, which torchvision's ResNet shares).
 
     Args:
         units: In the order of the forward pass.
         entry_stride: Input size / size of the map that enters the first unit.
         output_stride: Input size / size of the map that leaves the last unit.
+        unstrided_rate: "after" gives the larger rate to the unit itself, too.
 
     Raises:
         InputError: If the output stride is none that the network can run at.
@@ -67,7 +75,8 @@ def plan_units(units: Sequence[Unit], *, entry_stride: int, output_stride: int) 
             current *= unit.stride
             planned.append(PlannedUnit(unit.name, unit.stride, rate * unit.unit_rate, current))
         else:
-            planned.append(PlannedUnit(unit.name, 1, rate * unit.unit_rate, current))
+            own = rate * unit.stride if unstrided_rate == "after" else rate
+            planned.append(PlannedUnit(unit.name, 1, own * unit.unit_rate, current))
             rate *= unit.stride
     if current != output_stride:
         raise InputError(

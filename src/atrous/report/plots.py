@@ -1,36 +1,22 @@
-"""Curves and bars as SVG text that can stand inside an HTML page.
-
-The only file that imports matplotlib. The same numbers give the same text, byte by byte: ids come from a fixed salt and
-no date is written. Names are drawn letter by letter (`$` starts no formula) and matplotlib escapes them for XML.
-"""
+"""Curves and bars as SVG text that can stand inside an HTML page."""
 
 import io
 import math
 import re
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from itertools import cycle
 
-import matplotlib
 import numpy as np
 from markupsafe import escape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from atrous.report.drawing import COLORS, INK, UNDATED, Number, drawing
 from atrous.report.tables import ABSENT
 from atrous.report.wording import shortened
 
-Number = int | float
-
-_COLORS = ("#3579c4", "#dd7127", "#2f9e6e", "#c04f86", "#8567cf", "#a88a1e")
-"""Of middling lightness: at least 3 : 1 in contrast to both papers of the page."""
-
 _DASHES = ("solid", "dashed", "dotted", "dashdot")
-_INK = "#010203"
-"""Stands for the page's text colour while drawing; `_svg` writes `currentColor` in its place."""
-
 _NAME_LIMIT = 40
 
 
@@ -57,8 +43,9 @@ def line_plot(
     """
     names = [shortened(name, limit=_NAME_LIMIT) for name in series] if len(series) > 1 else []
     columns = max(88 // (8 + max(map(len, names), default=0)), 1)
-    with _drawing(width=7.2, height=3.4 + 0.2 * math.ceil(len(names) / columns)) as (figure, axes):
-        styles = zip(series.items(), cycle(_COLORS), (dash for dash in cycle(_DASHES) for _ in _COLORS))
+    with drawing(width=7.2, height=3.4 + 0.2 * math.ceil(len(names) / columns)) as figure:
+        axes = figure.add_subplot()
+        styles = zip(series.items(), cycle(COLORS), (dash for dash in cycle(_DASHES) for _ in COLORS))
         curves = []
         for (_, points), color, dash in styles:
             x, y = np.array(points, float).reshape(-1, 2).T
@@ -94,9 +81,10 @@ def bar_plot(values: Mapping[str, Number | None], *, title: str, x_label: str, s
         One `<svg>` element; axes and letters take the text colour of the page.
     """
     lengths = [value if value is not None and math.isfinite(value) else None for value in values.values()]
-    with _drawing(width=7.2, height=0.9 + 0.24 * len(values)) as (figure, axes):
+    with drawing(width=7.2, height=0.9 + 0.24 * len(values)) as figure:
+        axes = figure.add_subplot()
         places = range(len(lengths))
-        axes.barh(places, [length or 0.0 for length in lengths], height=0.68, color=_COLORS[0])
+        axes.barh(places, [length or 0.0 for length in lengths], height=0.68, color=COLORS[0])
         for place, length in zip(places, lengths, strict=True):
             text = ABSENT if length is None else format(length, spec)
             axes.annotate(text, (max(length or 0.0, 0.0), place), (4, 0), textcoords="offset points", va="center")
@@ -109,38 +97,11 @@ def bar_plot(values: Mapping[str, Number | None], *, title: str, x_label: str, s
         return _svg(figure, axes, title)
 
 
-@contextmanager
-def _drawing(*, width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
-    """A figure of so many inches under our settings alone, whatever the user's matplotlibrc says."""
-    with matplotlib.rc_context(), warnings.catch_warnings():
-        # Letters are written as text, so the browser finds the glyphs that the measuring font lacks.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(
-            {
-                "svg.fonttype": "none",
-                "svg.hashsalt": "atrous",
-                "text.parse_math": False,
-                "font.sans-serif": ["DejaVu Sans"],
-                "font.size": 9,
-                "axes.titlesize": 10,
-                "axes.titlelocation": "left",
-                "axes.spines.top": False,
-                "axes.spines.right": False,
-                **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "grid.color"), _INK),
-                **dict.fromkeys(("xtick.color", "ytick.color"), _INK),
-            }
-        )
-        figure = Figure((width, height), layout="constrained")
-        yield figure, figure.add_subplot()
-
-
 def _svg(figure: Figure, axes: Axes, title: str) -> str:
     axes.set_title(shortened(title, limit=100))
     file = io.StringIO()
-    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    figure.savefig(file, format="svg", transparent=True, metadata=nothing)
+    figure.savefig(file, format="svg", transparent=True, metadata=UNDATED)
     element = file.getvalue().partition("<svg")[2]
-    # Only inside tags: what a user wrote stands between them, with < and > escaped.
-    element = re.sub("<[^>]*>", lambda tag: tag[0].replace(_INK, "currentColor"), element)
+    # In the page's text colour. Only inside tags: what a user wrote stands between them, with < and > escaped.
+    element = re.sub("<[^>]*>", lambda tag: tag[0].replace(INK, "currentColor"), element)
     return f'<svg role="img" aria-label="{escape(axes.get_title(loc="left"))}"{element}'

@@ -15,9 +15,7 @@ AUXILIARY = "aux_classifier."
 
 PROJECTION, BRANCHES = "aspp.projection.0.conv.weight", 5
 
-LAYERS = {
-    "backbone.conv1": "backbone.stem.conv",
-    "backbone.bn1": "backbone.stem.norm",
+HEAD = {
     **{
         f"classifier.0.convs.{number}.{index}": f"aspp.branches.aspp{number}.{kind}"
         for number in range(4)
@@ -31,6 +29,8 @@ LAYERS = {
     "classifier.2": "aspp.projection.1.norm",
     "classifier.4": "classifier",
 }
+
+LAYERS = {"backbone.conv1": "backbone.stem.conv", "backbone.bn1": "backbone.stem.norm", **HEAD}
 
 UNIT_LAYERS = {
     "conv1": "reduce.conv",

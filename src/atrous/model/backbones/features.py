@@ -7,6 +7,9 @@ from torch import Tensor
 
 from atrous.model.stride_plan import PlannedUnit
 
+LOW_STRIDE, MIDDLE_STRIDE = 4, 8
+"""Input size / size of `Features.low` and of `Features.middle`."""
+
 
 class Features(NamedTuple):
     """`low` and `middle` for the decoder, at output strides 4 and 8, `high` at the planned one for ASPP.
@@ -23,6 +26,8 @@ class Features(NamedTuple):
 @runtime_checkable
 class Backbone(Protocol):
     """A network without its classifier, whose strides and rates follow a plan.
+
+    It is a module with one child for each unit of `entry` and `planned`, in their order; lists count by their items.
 
     Attributes:
         low_channels: Channels of `Features.low`.

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from atrous.model.atrous import AtrousConv
 from atrous.model.backbones.features import Features
+from atrous.model.backbones.inverted_residual import InvertedResidual
 from atrous.model.backbones.taps import run_units
 from atrous.model.conventions import Conventions
 from atrous.model.stride_plan import PlannedUnit, Unit, plan_units
@@ -33,39 +34,6 @@ def scaled_channels(channels: int, *, depth_multiplier: float, divisor: int | No
     if divisor is None:
         divisor = 8 if depth_multiplier == 1.0 else 1
     return rounded_channels(channels * depth_multiplier, divisor=divisor)
-
-
-class InvertedResidual(nn.Module):
-    """1x1 expansion -> 3x3 depthwise -> linear 1x1 projection, added to the input where the shapes agree."""
-
-    def __init__(
-        self, in_channels: int, out_channels: int, *, expansion: int, stride: int, conventions: Conventions
-    ) -> None:
-        super().__init__()
-        epsilon, padding = conventions.backbone_epsilon, conventions.conv_padding
-        wide = in_channels if expansion == 1 else rounded_channels(in_channels * expansion, divisor=8)
-        self.expand = nn.Identity()
-        if expansion != 1:
-            self.expand = AtrousConv(in_channels, wide, epsilon=epsilon, activation=nn.ReLU6())
-        self.depthwise = AtrousConv(
-            wide, wide, kernel=3, stride=stride, groups=wide, padding=padding, epsilon=epsilon, activation=nn.ReLU6()
-        )
-        self.project = AtrousConv(wide, out_channels, epsilon=epsilon)
-        # Decided by the classification network: a unit that gives up its stride still has no shortcut.
-        self.has_shortcut = stride == 1 and in_channels == out_channels
-
-    def filtered(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b e H W"]:
-        """The depthwise output, after batch norm and ReLU6."""
-        return self.depthwise(self.expand(x))
-
-    def merged(self, x: Float[Tensor, "b c h w"], filtered: Float[Tensor, "b e H W"]) -> Float[Tensor, "b k H W"]:
-        """The unit's output from its input and its depthwise output."""
-        projected = self.project(filtered)
-        return x + projected if self.has_shortcut else projected
-
-    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
-        """One unit."""
-        return self.merged(x, self.filtered(x))
 
 
 class MobileNetV2(nn.Module):
@@ -108,7 +76,14 @@ class MobileNetV2(nn.Module):
             activation=nn.ReLU6(),
         )
         units = nn.ModuleList(
-            InvertedResidual(before, after, expansion=expansion, stride=stride, conventions=conventions)
+            InvertedResidual(
+                before,
+                after,
+                wide=before if expansion == 1 else rounded_channels(before * expansion, divisor=8),
+                stride=stride,
+                activation=nn.ReLU6(),
+                conventions=conventions,
+            )
             for (before, after), (expansion, _, stride) in zip(pairwise(widths), repeats, strict=True)
         )
         self.units = cast(Sequence[InvertedResidual], units)

@@ -1,0 +1,65 @@
+"""The unit of MobileNetV2 and MobileNetV3: narrow, wide, filtered, narrow (arXiv 1801.04381, section 3.3)."""
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from atrous.model.atrous import AtrousConv
+from atrous.model.conventions import Conventions
+
+
+class InvertedResidual(nn.Module):
+    """1x1 expansion -> depthwise -> gate -> linear 1x1 projection, added to the input where the shapes agree.
+
+    Args:
+        wide: Channels of the depthwise convolution; there is no expansion where they are those of the input.
+        stride: In the classification network.
+        kernel: Of the depthwise convolution.
+        activation: After expansion and depthwise.
+        gate: What the depthwise output passes on its way to the projection; MobileNetV2 has none.
+        conventions: Padding and epsilon.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        wide: int,
+        stride: int,
+        kernel: int = 3,
+        activation: nn.Module,
+        gate: nn.Module | None = None,
+        conventions: Conventions,
+    ) -> None:
+        super().__init__()
+        epsilon, padding = conventions.backbone_epsilon, conventions.conv_padding
+        self.expand = nn.Identity()
+        if wide != in_channels:
+            self.expand = AtrousConv(in_channels, wide, epsilon=epsilon, activation=activation)
+        self.depthwise = AtrousConv(
+            wide,
+            wide,
+            kernel=kernel,
+            stride=stride,
+            groups=wide,
+            padding=padding,
+            epsilon=epsilon,
+            activation=activation,
+        )
+        self.gate = nn.Identity() if gate is None else gate
+        self.project = AtrousConv(wide, out_channels, epsilon=epsilon)
+        # Decided by the classification network: a unit that gives up its stride still has no shortcut.
+        self.has_shortcut = stride == 1 and in_channels == out_channels
+
+    def filtered(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b e H W"]:
+        """The depthwise output, after batch norm and activation."""
+        return self.depthwise(self.expand(x))
+
+    def merged(self, x: Float[Tensor, "b c h w"], filtered: Float[Tensor, "b e H W"]) -> Float[Tensor, "b k H W"]:
+        """The unit's output from its input and its depthwise output."""
+        projected = self.project(self.gate(filtered))
+        return x + projected if self.has_shortcut else projected
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
+        """One unit."""
+        return self.merged(x, self.filtered(x))

@@ -1,0 +1,214 @@
+"""MobileNetV3-Large and -Small (arXiv 1905.02244, Tables 1 and 2) up to the last convolution, as DeepLab uses them."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Literal, NamedTuple, cast
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from atrous.model.atrous import AtrousConv
+from atrous.model.backbones.features import Features
+from atrous.model.backbones.inverted_residual import InvertedResidual
+from atrous.model.backbones.mobilenet_v2 import rounded_channels
+from atrous.model.backbones.taps import run_units
+from atrous.model.conventions import Conventions
+from atrous.model.stride_plan import PlannedUnit, Unit, UnstridedRate, plan_units
+
+STEM_CHANNELS = 16
+ENTRY = (PlannedUnit("stem", stride=2, rate=1, output_stride=2),)
+FIRST_LAYER = 2
+"""The official code calls the stem layer_1 and the first unit layer_2."""
+
+Tap = tuple[int, Literal["depthwise", "output"]]
+"""(layer, which of its maps)."""
+
+
+class Row(NamedTuple):
+    """A row of the paper's tables."""
+
+    kernel: int
+    wide: int
+    channels: int
+    squeezes: bool
+    activation: type[nn.Module]
+    stride: int
+
+
+class Table(NamedTuple):
+    """A network of the paper: its units, the width of its last convolution, the official taps at strides 4 and 8."""
+
+    rows: tuple[Row, ...]
+    last: int
+    low: int
+    middle: int
+
+
+LARGE = Table(
+    (
+        Row(3, 16, 16, False, nn.ReLU, 1),
+        Row(3, 64, 24, False, nn.ReLU, 2),
+        Row(3, 72, 24, False, nn.ReLU, 1),
+        Row(5, 72, 40, True, nn.ReLU, 2),
+        Row(5, 120, 40, True, nn.ReLU, 1),
+        Row(5, 120, 40, True, nn.ReLU, 1),
+        Row(3, 240, 80, False, nn.Hardswish, 2),
+        Row(3, 200, 80, False, nn.Hardswish, 1),
+        Row(3, 184, 80, False, nn.Hardswish, 1),
+        Row(3, 184, 80, False, nn.Hardswish, 1),
+        Row(3, 480, 112, True, nn.Hardswish, 1),
+        Row(3, 672, 112, True, nn.Hardswish, 1),
+        Row(5, 672, 160, True, nn.Hardswish, 2),
+        Row(5, 960, 160, True, nn.Hardswish, 1),
+        Row(5, 960, 160, True, nn.Hardswish, 1),
+    ),
+    last=960,
+    low=4,
+    middle=7,
+)
+SMALL = Table(
+    (
+        Row(3, 16, 16, True, nn.ReLU, 2),
+        Row(3, 72, 24, False, nn.ReLU, 2),
+        Row(3, 88, 24, False, nn.ReLU, 1),
+        Row(5, 96, 40, True, nn.Hardswish, 2),
+        Row(5, 240, 40, True, nn.Hardswish, 1),
+        Row(5, 240, 40, True, nn.Hardswish, 1),
+        Row(5, 120, 48, True, nn.Hardswish, 1),
+        Row(5, 144, 48, True, nn.Hardswish, 1),
+        Row(5, 288, 96, True, nn.Hardswish, 2),
+        Row(5, 576, 96, True, nn.Hardswish, 1),
+        Row(5, 576, 96, True, nn.Hardswish, 1),
+    ),
+    last=576,
+    low=2,
+    middle=4,
+)
+Variant = Literal["large", "small"]
+
+VARIANTS: Mapping[Variant, Table] = {"large": LARGE, "small": SMALL}
+
+
+class SqueezeExcite(nn.Module):
+    """Each channel weighted, 0..1, by what the means of all channels say (section 5.3): a quarter as many between."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        squeezed = rounded_channels(channels / 4, divisor=8)
+        self.squeeze = nn.Conv2d(channels, squeezed, 1)
+        self.excite = nn.Conv2d(squeezed, channels, 1)
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        """The weighted map."""
+        squeezed = F.relu(self.squeeze(x.mean(dim=(2, 3), keepdim=True)))
+        return x * F.hardsigmoid(self.excite(squeezed))
+
+
+class MobileNetV3(nn.Module):
+    """The backbone of the mobile models of 2019.
+
+    Args:
+        output_stride: 4, 8, 16 or 32.
+        variant: "large" or "small".
+        depth_multiplier: Scales all widths.
+        tail_multiplier: Scales, in addition, those of the last block: from the last strided unit on.
+        middle_level: Where the features at output stride 8 leave; None is the official code's place.
+        unstrided_rate: Rate of a unit that gives up its stride.
+        in_channels: Channels of the image.
+        conventions: Padding and epsilon.
+    """
+
+    def __init__(
+        self,
+        *,
+        conventions: Conventions,
+        output_stride: int = 16,
+        variant: Variant = "large",
+        depth_multiplier: float = 1.0,
+        tail_multiplier: float = 1.0,
+        middle_level: Tap | None = None,
+        unstrided_rate: UnstridedRate = "before",
+        in_channels: int = 3,
+    ) -> None:
+        super().__init__()
+        table, epsilon = VARIANTS[variant], conventions.backbone_epsilon
+        stem_channels = rounded_channels(STEM_CHANNELS * depth_multiplier, divisor=8)
+        rows = _scaled(table.rows, depth_multiplier=depth_multiplier, tail_multiplier=tail_multiplier)
+        self.stem = AtrousConv(
+            in_channels,
+            stem_channels,
+            kernel=3,
+            stride=2,
+            padding=conventions.conv_padding,
+            epsilon=epsilon,
+            activation=nn.Hardswish(),
+        )
+        widths = (stem_channels, *(row.channels for row in rows))
+        units = nn.ModuleList(
+            _unit(before, row, conventions=conventions) for (before, _), row in zip(pairwise(widths), rows, strict=True)
+        )
+        self.units = cast(Sequence[InvertedResidual], units)
+        self.high_channels = rounded_channels(table.last * tail_multiplier * depth_multiplier, divisor=8)
+        self.last = AtrousConv(widths[-1], self.high_channels, epsilon=epsilon, activation=nn.Hardswish())
+        self._units = tuple(Unit(f"layer_{number}", row.stride) for number, row in enumerate(rows, start=FIRST_LAYER))
+        self._unstrided_rate: UnstridedRate = unstrided_rate
+        layer, self._middle_map = middle_level or (table.middle, "depthwise")
+        self._low_unit, self._middle_unit = table.low - FIRST_LAYER, layer - FIRST_LAYER
+        tapped = self.units[self._middle_unit]
+        self.low_channels = self.units[self._low_unit].depthwise.out_channels
+        self.middle_channels = {"depthwise": tapped.depthwise, "output": tapped.project}[self._middle_map].out_channels
+        self.entry = ENTRY
+        self.plan(output_stride=output_stride)
+
+    def plan(self, *, output_stride: int) -> None:
+        """Set stride and rate of every unit (the stem always strides)."""
+        planned = plan_units(
+            self._units,
+            entry_stride=self.entry[-1].output_stride,
+            output_stride=output_stride,
+            unstrided_rate=self._unstrided_rate,
+        )
+        for unit, plan in zip(self.units, planned, strict=True):
+            unit.depthwise.plan(stride=plan.stride, rate=plan.rate)
+        last = PlannedUnit(f"layer_{len(planned) + FIRST_LAYER}", stride=1, rate=1, output_stride=output_stride)
+        self.planned = (*planned, last)
+
+    def forward(self, image: Float[Tensor, "b c h w"]) -> Features:
+        """Normalised image to features: low 72 channels (Small: 16), middle 120 (88), high 960 (576)."""
+        before, tapped, after = self.units[: self._middle_unit], self.units[self._middle_unit], self._middle_unit + 1
+        low, x = run_units(before, self.stem(image), taps=(self._low_unit,))
+        filtered = tapped.filtered(x)
+        x = tapped.merged(x, filtered)
+        (high,) = run_units(self.units[after:], x, taps=())
+        return Features(low=low, middle={"depthwise": filtered, "output": x}[self._middle_map], high=self.last(high))
+
+
+def _scaled(rows: Sequence[Row], *, depth_multiplier: float, tail_multiplier: float) -> list[Row]:
+    """The rows with the widths that are built.
+
+    As in the official code, the table's expansions are factors of the width that really comes in.
+    """
+    tail = max(number for number, row in enumerate(rows) if row.stride > 1)
+    scaled: list[Row] = []
+    nominal, channels = STEM_CHANNELS, rounded_channels(STEM_CHANNELS * depth_multiplier, divisor=8)
+    for number, row in enumerate(rows):
+        share = tail_multiplier if number >= tail else 1.0
+        wide = rounded_channels(channels * row.wide * share / nominal, divisor=8)
+        nominal = row.channels * share
+        channels = rounded_channels(nominal * depth_multiplier, divisor=8)
+        scaled.append(row._replace(wide=wide, channels=channels))
+    return scaled
+
+
+def _unit(in_channels: int, row: Row, *, conventions: Conventions) -> InvertedResidual:
+    return InvertedResidual(
+        in_channels,
+        row.channels,
+        wide=row.wide,
+        stride=row.stride,
+        kernel=row.kernel,
+        activation=row.activation(),
+        gate=SqueezeExcite(row.wide) if row.squeezes else None,
+        conventions=conventions,
+    )

@@ -1,0 +1,90 @@
+"""Lite R-ASPP, the head of MobileNetV3 (arXiv 1905.02244, section 6.4 and Figure 10)."""
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from atrous.model.atrous import AtrousConv
+from atrous.model.stride_plan import Size
+
+
+class ImageMean(nn.Module):
+    """The mean of the whole map."""
+
+    def plan(self, *, output_stride: int) -> None:
+        """Nothing depends on the output stride."""
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c 1 1"]:
+        """One position."""
+        return x.mean(dim=(2, 3), keepdim=True)
+
+
+class WindowMeans(nn.Module):
+    """Means over windows that overlap; a map smaller than the window is one window.
+
+    Args:
+        window: (height, width) in pixels of the image.
+        stride: (down, right) from window to window, likewise.
+        output_stride: Image size / map size.
+    """
+
+    def __init__(self, *, window: Size, stride: Size, output_stride: int = 16) -> None:
+        super().__init__()
+        self.pixels = (window, stride)
+        self.plan(output_stride=output_stride)
+
+    def plan(self, *, output_stride: int) -> None:
+        """Set window and stride in positions of the map."""
+        (height, width), (down, right) = self.pixels
+        # 769 pixels are 25 positions at output stride 32: their corners coincide (official code, `scale_dimension`).
+        self.window = ((height - 1) // output_stride + 1, (width - 1) // output_stride + 1)
+        self.stride = (max(down // output_stride, 1), max(right // output_stride, 1))
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c H W"]:
+        """One position for every window that lies inside."""
+        height, width = (min(window, length) for window, length in zip(self.window, x.shape[-2:], strict=True))
+        return F.avg_pool2d(x, (height, width), self.stride)
+
+
+class LRASPP(nn.Module):
+    """1x1 features, each channel let through a gate, 0..1, that the means of all channels open.
+
+    Args:
+        in_channels: Channels of the backbone's high map.
+        pool: What the gates see.
+        activation: Of the gates.
+        channels: Of both branches.
+        align_corners: Of the upsampling.
+        epsilon: Of the batch norm.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        pool: ImageMean | WindowMeans,
+        activation: nn.Module,
+        *,
+        channels: int = 128,
+        align_corners: bool = True,
+        epsilon: float = 1e-5,
+    ) -> None:
+        super().__init__()
+        self.align_corners = align_corners
+        self.features = AtrousConv(in_channels, channels, epsilon=epsilon, activation=nn.ReLU())
+        self.pool = pool
+        self.gate = nn.Conv2d(in_channels, channels, 1)
+        self.activation = activation
+        self.out_channels = channels
+
+    def plan(self, *, output_stride: int) -> None:
+        """Set the windows for an output stride."""
+        self.pool.plan(output_stride=output_stride)
+
+    def forward(self, x: Float[Tensor, "b c h w"], *, size: Size) -> Float[Tensor, "b k H W"]:
+        """The encoder's output, 128 channels in the paper, upsampled to a size (height, width)."""
+        height, width = x.shape[-2:]
+        gates = self.activation(self.gate(self.pool(x)))
+        return self._resized(self.features(x) * self._resized(gates, (height, width)), size)
+
+    def _resized(self, x: Float[Tensor, "b c h w"], size: Size) -> Float[Tensor, "b c H W"]:
+        return F.interpolate(x, size=size, mode="bilinear", align_corners=self.align_corners)
