@@ -12,6 +12,7 @@ from atrous.cli.main import main
 from atrous.model.norm import norms
 from atrous.training import loop
 from fakes.camvid import fake_camvid
+from fakes.published import fake_sbd, fake_voc
 
 SETTINGS = (
     "--recipe scenes --device cpu --iterations 4 --norm-momentum 0.9 --validate-every 2 --batch-size 2 --crop 17 17 "
@@ -117,3 +118,22 @@ def test_a_network_goes_on_from_an_archive_of_its_own_kind_only(data, whole, tmp
     assert f"{weights} holds another network than this run's (decoder DecoderConfig(low_level_channels=48" in told
     assert "take its backbone alone by --backbone-weights" in told
     assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.slow
+def test_the_recipe_voc_in_its_two_stages(tmp_path, capsys):
+    fake_voc(tmp_path / "voc")
+    fake_sbd(tmp_path / "voc")
+    small = (
+        "--model deeplabv3_mobilenet_v2 --depth-multiplier 0.1 --aspp-channels 8 --iterations 2 --second-iterations 2 "
+        "--norm-momentum 0.9 --validate-every 2 --batch-size 2 --crop 17 17 --workers 0 --device cpu"
+    )
+    out = tmp_path / "run"
+    assert main(["train", str(tmp_path / "voc"), "--recipe", "voc", "--out", str(out), *small.split()]) == 0
+    told = capsys.readouterr().err
+    assert "start: random weights; paper: ImageNet" in told
+    assert "without SBD" not in told
+    first, second = (json.loads((folder / "config.json").read_text()) for folder in (out / "stage1", out))
+    assert (first["data"]["split"], second["data"]["split"]) == ("trainaug", "trainval")
+    assert [part["training"]["sampling"]["hard_copies"] for part in (first, second)] == [1, 2]
+    assert [part["training"]["learning_rate"] for part in (first, second)] == [0.007, 0.001]

@@ -38,7 +38,8 @@ def follow(state: TrainingState, stage: Stage, *, device: torch.device, board: B
         except (torch.OutOfMemoryError, MemoryError) as error:
             height, width = config.crop
             raise InputError(
-                f"{device} ran out of memory; lower --batch-size ({config.batch_size}) or --crop ({height} {width})"
+                f"{device} ran out of memory; raise --accumulate ({config.accumulate}), "
+                f"or lower --batch-size ({config.batch_size}) or --crop ({height} {width})"
             ) from error
 
 
