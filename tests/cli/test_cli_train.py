@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 import atrous
-from atrous.cli import train as train_verb
 from atrous.cli.main import main
+from atrous.training import stages
 from atrous.training.recipes import RECIPES
 from fakes.camvid import fake_camvid
 from fakes.folder import fake_folder
@@ -88,7 +88,7 @@ def test_another_model_with_a_head_of_its_own(camvid, out, capsys):
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ("--recipe camvidd", "unknown recipe 'camvidd'; known: camvid, finetune, scenes"),
+        ("--recipe camvidd", "unknown recipe 'camvidd'; known: ade20k, camvid, cityscapes, coco, "),
         ("--model deeplabv4", "unknown model 'deeplabv4'; known: deeplabv3_mobilenet_v2, "),
         ("--output-stride 5", "output stride 5 is impossible; choose one of 4, 8, 16, 32"),
         ("--classes 5", "--classes is not for training: the data's schema.toml says which classes there are"),
@@ -103,6 +103,16 @@ def test_another_model_with_a_head_of_its_own(camvid, out, capsys):
         ("--scales 1 nan", "scales (1.0, nan) must lie above 0"),
         ("--seed 4294967296", "seed 4294967296 is out of range; choose 0 to 4294967295"),
         ("--precision float8", "float8"),
+        ("--precision float16", "float16 needs a CUDA device, this is cpu; choose --precision bfloat16 or float32"),
+        ("--accumulate 3", "accumulate 3 does not divide the batch size 2 into equal parts"),
+        ("--overfit -1", "-1 images of CamVid are no data; choose at least 1"),
+        ("--hard-copies 2", "the data has no bicycle, chair, diningtable, pottedplant, sofa; name its hard classes"),
+        ("--hard-copies 2 --hard-classes Bus", "the data has no class 'Bus'; its classes: Sky, Building"),
+        ("--class-crops 1 --crop-classes Bus", "the data has no class 'Bus'; its classes: Sky, Building"),
+        ("--second-iterations 2", "has no split 'trainval'; choose from train, val"),
+        ("--second-iterations 2 --second-split train --second-learning-rate 0", "learning rate 0.0 is out of range"),
+        ("--second-iterations 2 --second-split train --second-output-stride 5", "output stride 5 is impossible"),
+        ("--weights nowhere.safetensors", "cannot read nowhere.safetensors"),
         ("--in-channels 4", "has 3 channels, the model takes 4; train with --in-channels 3"),
         ("--split vla", "has no split 'vla'; choose from train, val"),
         ("--val-split vla", "has no split 'vla'; choose from train, val"),
@@ -221,10 +231,11 @@ def test_too_little_memory_is_one_line(camvid, out, capsys, monkeypatch):
     def exhausted(*_, **__):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB ...")
 
-    monkeypatch.setattr(train_verb, "train", exhausted)
+    monkeypatch.setattr(stages, "train", exhausted)
     assert train(camvid, out) == 2
     line = capsys.readouterr().err.splitlines()[-1]
-    assert line == "atrous train: cpu ran out of memory; lower --batch-size (2) or --crop (17 17)"
+    remedy = "raise --accumulate (1), or lower --batch-size (2) or --crop (17 17)"
+    assert line == f"atrous train: cpu ran out of memory; {remedy}"
 
 
 def test_a_class_and_folders_of_odd_names(tmp_path, capsys):
@@ -240,6 +251,24 @@ def test_a_class_and_folders_of_odd_names(tmp_path, capsys):
     archive = atrous.load(str(out / "last.safetensors"))
     assert archive.labels.names[0] == "<script>alert(1)</script>"
     assert archive.model.config.decoder is None
+
+
+def test_overfitting_trains_and_validates_on_the_same_few(camvid, out, capsys):
+    assert train(camvid, out, "--overfit", "1") == 0
+    assert "1 images to train on, 1 to validate on" in capsys.readouterr().err
+    settings = json.loads((out / "config.json").read_text())
+    assert settings["data"] == settings["validation"]
+    assert settings["data"]["split_rule"] == "the first 1 of train.txt"
+
+
+def test_every_departure_from_the_papers_is_told_before_the_first_step_and_not_again(camvid, out, capsys):
+    assert train(camvid, out, "--jitter", "0.1") == 0
+    told = capsys.readouterr().err
+    before, *_ = told.partition("0 of 2 iterations are done")
+    assert "  colour jitter: 0.1; paper: none\n" in before
+    assert "  start: random weights; paper: ImageNet (needs a far longer run)\n" in before
+    assert train(camvid, out, "--jitter", "0.1") == 0
+    assert "paper" not in capsys.readouterr().err
 
 
 def test_help_shows_an_example_and_every_setting(capsys):

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 
 from atrous.data.sample import Sample
-from atrous.data.transforms import PAPER_SCALES, PhotometricJitter, RandomFlip, ScaleCrop
+from atrous.data.scale_crop import PAPER_SCALES, ScaleCrop
+from atrous.data.transforms import PhotometricJitter, RandomFlip
 
 FILL, IGNORE = (1, 2, 3), 255
 

@@ -53,8 +53,8 @@ def test_ten_steps_and_back(name, precision, batch_size, channels, crop, tmp_pat
         workers=0,
     )
     state = fresh_state(config, data=data, device=CPU)
-    loss_of = SegmentationLoss(data, class_balance=0.0, device=CPU)
-    transforms = training_transforms(config, state.model.config.conventions, ignore=SPACE.ignore)
+    loss_of = SegmentationLoss(data, device=CPU)
+    transforms = training_transforms(config, state.model.config.conventions, space=SPACE)
     batches = training_batches(
         data, transforms, batch_size=batch_size, seed=0, start=0, stop=STEPS, workers=0, cache=False
     )

@@ -7,12 +7,13 @@ import torch
 
 from atrous.data.loader import Batch
 from atrous.training.loss import SegmentationLoss
+from atrous.training.loss_config import LossConfig
 from atrous.training.start import fresh_state
 from atrous.training.step import step
 from fakes.run import CPU, MODEL, changed, small_data, small_run
 
 # Dropout draws from the device's own generator, so no two devices agree on it.
-CONFIG = changed(model=replace(MODEL, aspp=replace(MODEL.aspp, dropout=0.0)), class_balance=0.5)
+CONFIG = changed(model=replace(MODEL, aspp=replace(MODEL.aspp, dropout=0.0)), loss=LossConfig(class_balance=0.5))
 
 
 def device(name: str) -> torch.device:
@@ -32,7 +33,7 @@ def test_a_step_is_that_of_the_cpu(name, tmp_path):
     losses, states = [], []
     for where in (CPU, device(name)):
         state = fresh_state(CONFIG, data=data, device=where)
-        loss_of = SegmentationLoss(data, class_balance=CONFIG.class_balance, device=where)
+        loss_of = SegmentationLoss(data, CONFIG.loss, device=where)
         batch = Batch(images, labels, ("a", "b"))
         losses.append(step(state, CONFIG, batch=batch, rate=0.01, loss_of=loss_of, device=where).item())
         states.append(state.model.state_dict())
@@ -42,8 +43,10 @@ def test_a_step_is_that_of_the_cpu(name, tmp_path):
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-@pytest.mark.parametrize("name", ["cuda", "mps"])
+@pytest.mark.parametrize(
+    ("name", "precision"),
+    [("cuda", "float32"), ("cuda", "bfloat16"), ("cuda", "float16"), ("mps", "float32"), ("mps", "bfloat16")],
+)
 def test_a_run_trains_validates_and_goes_on(name, precision, tmp_path):
     config = replace(CONFIG, precision=precision)
     small_run(tmp_path / "run", tmp_path / "data", config=config, stop=2, device=device(name))

@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atrous.errors import InputError
-from atrous.plain import from_plain, to_plain
-from atrous.training.config import TrainConfig, settling_momentum
-from atrous.training.recipes import RECIPES, recipe
+from atrous.training.config import settling_momentum
+from atrous.training.loss_config import LossConfig
 from fakes.run import CONFIG, MODEL, changed
 
 
@@ -21,9 +20,6 @@ from fakes.run import CONFIG, MODEL, changed
         ({"scales": (1.0, 0.0)}, "scales"),
         ({"flip": 1.5}, "flip 1.5"),
         ({"workers": -1}, "cannot be negative"),
-        ({"label_smoothing": 1.5}, "label smoothing 1.5"),
-        ({"hard_pixels": 0.0}, "hard pixels 0.0 is out of range"),
-        ({"hard_pixels": math.nan}, "hard pixels nan"),
         ({"seed": -1}, "seed -1"),
         ({"seed": 2**32}, "seed 4294967296"),
         ({"norm_momentum": -1.0, "iterations": 30000}, "norm momentum -1.0 is out of range; choose 0 to 1"),
@@ -34,6 +30,8 @@ from fakes.run import CONFIG, MODEL, changed
             ({name: math.nan}, f"{name.replace('_', ' ')} nan is out of range")
             for name in ("head_rate", "power", "momentum", "weight_decay", "norm_momentum", "jitter", "ema_decay")
         ),
+        ({"patience": -1}, "patience cannot be negative"),
+        ({"weights": "a", "backbone_weights": "b"}, "weights fill the backbone, too; leave out backbone-weights"),
         ({"model": replace(MODEL, in_channels=4), "jitter": 0.1}, "jitter is for RGB, not for 4 channels"),
     ],
 )
@@ -41,6 +39,33 @@ def test_impossible_settings_are_refused_in_one_line(fields, message):
     with pytest.raises(InputError, match=re.escape(message)) as caught:
         changed(**fields)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"class_balance": math.nan}, "class balance nan is out of range; choose 0 to 2"),
+        ({"label_smoothing": 1.5}, "label smoothing 1.5"),
+        ({"dice": -1.0}, "dice -1.0"),
+        ({"lovasz": math.inf}, "lovasz inf"),
+        ({"hard_pixels": 0.0}, "hard pixels 0.0 is out of range"),
+        ({"hard_pixels": math.nan}, "hard pixels nan"),
+        ({"hard_pixel_steps": -1}, "hard-pixel-steps cannot be negative"),
+    ],
+)
+def test_impossible_losses_are_refused_in_one_line(fields, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        LossConfig(**fields)
+
+
+# Official code: 1 - (1 - k) * min(1, step / hard_example_mining_step), and k at once where that is 0.
+@pytest.mark.parametrize(
+    ("steps", "iteration", "share"),
+    [(0, 0, 0.2), (0, 99, 0.2), (100, 0, 1.0), (100, 25, 0.8), (100, 100, 0.2), (100, 1000, 0.2)],
+)
+def test_the_share_of_hard_pixels_falls_linearly(steps, iteration, share):
+    assert LossConfig(hard_pixels=0.2, hard_pixel_steps=steps).hard_share(iteration) == pytest.approx(share)
+    assert LossConfig(hard_pixel_steps=steps).hard_share(iteration) == 1
 
 
 def test_running_statistics_that_cannot_settle_are_refused_with_the_remedy():
@@ -64,17 +89,6 @@ def test_validations_are_regular_and_at_the_end(every, iterations):
     config = changed(validate_every=every, iterations=iterations)
     found = [iteration for iteration in range(1, iterations + 1) if config.validates(iteration)]
     assert found == {2: [2, 4, 6], 4: [4, 6], 10: [6]}[every]
-
-
-@pytest.mark.parametrize("name", list(RECIPES))
-def test_every_recipe_survives_json(name):
-    config = recipe(name)
-    assert from_plain(TrainConfig, to_plain(config), where="test") == config
-
-
-def test_unknown_recipe_lists_the_known():
-    with pytest.raises(InputError, match="unknown recipe 'camvidd'; known: camvid"):
-        recipe("camvidd")
 
 
 def test_the_small_configuration_is_valid():

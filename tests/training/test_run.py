@@ -103,7 +103,7 @@ def test_a_batch_without_labels_changes_no_weight_by_its_loss(tmp_path):
     before = {name: value.clone() for name, value in state.model.named_parameters()}
     images = torch.randint(0, 256, (2, 3, 17, 17), dtype=torch.uint8)
     batch = Batch(images, torch.full((2, 17, 17), 11, dtype=torch.uint8), ("a", "b"))
-    loss_of = SegmentationLoss(data, class_balance=0.0, device=CPU)
+    loss_of = SegmentationLoss(data, device=CPU)
     loss = step(state, config, batch=batch, rate=rate_at(0, config), loss_of=loss_of, device=CPU)
     assert loss.item() == 0.0
     assert all(torch.equal(before[name], value) for name, value in state.model.named_parameters())

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from atrous.cli.console import progress_callback, tracked
 from atrous.cli.device import Device, choose_device
+from atrous.cli.follow import follow
 from atrous.cli.options import parse
-from atrous.cli.train import follow
 from atrous.data.cache import CachedDataSet
 from atrous.data.color_classifier import ColorClassifier
 from atrous.data.dataset import DataSet, open_data
@@ -27,7 +27,7 @@ from atrous.training.config import TrainConfig, settling_momentum
 from atrous.training.recipes import recipe
 from atrous.training.report import add_curves
 from atrous.training.run import Run
-from atrous.training.start import fresh_state
+from atrous.training.stages import Stage
 
 SCALES = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
 """Of the papers' inference (DeepLabv3, section 4.1)."""
@@ -45,7 +45,7 @@ class Options:
 
     out: Path = Path("demo")
     """Folder for data, run and page."""
-    iterations: int = recipe("scenes").iterations
+    iterations: int = recipe("scenes").config.iterations
     """Steps of training."""
     seed: int = 0
     """Another seed, other scenes and another start."""
@@ -60,10 +60,11 @@ def main(arguments: Sequence[str]) -> int:
     config = _config(options)
     data, validation = _scenes(options.out / f"scenes-{options.seed}", seed=options.seed)
     run = Run(options.out / "run", settings={"training": config, "data": data.describe()})
-    state = fresh_state(config, data=data, device=device)
+    stage = Stage(config, data, validation, run)
+    state = stage.fresh_state(device=device)
     with run.locked():
         run.resume(state)
-        follow(state, config, data=data, validation=validation, run=run, device=device)
+        follow(state, stage, device=device)
     reports = _evaluations(state.result, validation)
     baseline = _color_baseline(data, validation)
     page = _page(reports, baseline, predictor=Predictor(state.result, labels=data.labels), run=run, data=validation)
@@ -79,7 +80,7 @@ def _config(options: Options) -> TrainConfig:
     """The recipe with the options; running statistics that settle in however few iterations."""
     if options.iterations < 1:
         raise InputError(f"--iterations {options.iterations}: give at least 1")
-    config = recipe("scenes")
+    config = recipe("scenes").config
     return replace(
         config,
         model=replace(config.model, classes=len(SCENE_LABELS)),

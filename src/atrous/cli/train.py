@@ -2,26 +2,30 @@
 
 import argparse
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, make_dataclass, replace
 from pathlib import Path
 
 import torch
 import tyro
 
-from atrous.cli.console import console, progress_bar
+from atrous.cli.console import console
 from atrous.cli.device import Device, choose_device
+from atrous.cli.follow import follow
 from atrous.cli.options import parse
 from atrous.data.cache import CachedDataSet
 from atrous.data.dataset import DataSet, open_data
+from atrous.data.selection import first_of
 from atrous.errors import InputError
 from atrous.model.presets import preset
 from atrous.training.checkpoint import TrainingState
 from atrous.training.config import TrainConfig
-from atrous.training.loop import train
-from atrous.training.progress import Progress
-from atrous.training.recipes import recipe
+from atrous.training.fitting import facts_of
+from atrous.training.preflight import deviations
+from atrous.training.recipes import Recipe, recipe
 from atrous.training.run import Run
-from atrous.training.start import fresh_state
+from atrous.training.stages import SecondStage, Stage
+from atrous.training.tensorboard import Board, require_tensorboard
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,8 @@ class Options:
     The run folder holds config.json, metrics.jsonl, report.html (curves and pictures, refreshed while training),
     last.safetensors and best.safetensors. The same command again goes on where it was interrupted.
 
+    Where a recipe has two stages, the run folder is that of the second, and its `stage1/` that of the first.
+
     Example: atrous train street/ --recipe finetune --out runs/street --iterations 3000
     """
 
@@ -39,41 +45,40 @@ class Options:
     out: Path
     """Run folder."""
     config: TrainConfig
+    second: SecondStage
+    split: str
+    """Part of the data to train on."""
     recipe: str = "finetune"
-    """Where the settings start from: camvid, finetune, scenes."""
+    """Where the settings start from: ade20k, camvid, cityscapes, coco, finetune, scenes, voc, voc-coco."""
     model: str = ""
     """Another model than the recipe's, by name."""
-    split: str = "train"
-    """Part of the data to train on."""
     val_split: str = "val"
     """Part to validate on."""
     schema: Path | None = None
     """schema.toml, where it is not in the data folder."""
+    overfit: int = 0
+    """Train and validate on the first so many images, to see whether a network can learn them by heart; 0 is all."""
+    tensorboard: bool = False
+    """Write the curves for TensorBoard, too, to `tensorboard/` in the run folder."""
     device: Device = "auto"
     """Where to train."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Train, or go on training; returns the exit status."""
-    options = _options(arguments)
+    options, data, validation = _options(arguments)
     device = choose_device(options.device)
-    data = open_data(options.data, split=options.split, schema=options.schema)
-    validation = open_data(options.data, split=options.val_split, schema=options.schema)
-    config = replace(options.config, model=replace(options.config.model, classes=len(data.labels)))
-    run = Run(options.out, settings={"training": config, "data": data.describe(), "validation": validation.describe()})
-    with console.status(f"reading {len(data)} images to train on, {len(validation)} to validate on"):
-        data, validation = CachedDataSet(data), CachedDataSet(validation)
-    with console.status("preparing the model"):
-        state = fresh_state(config, data=data, device=device, unfold=not run.state.exists())
-    with run.locked():
-        run.resume(state)
-        console.print(
-            f"{len(data)} images to train on, {len(validation)} to validate on, {len(data.labels)} classes; "
-            f"{state.iteration} of {config.iterations} iterations are done",
-            soft_wrap=True,
-        )
-        follow(state, config, data=data, validation=validation, run=run, device=device)
-    miou, iteration = state.best
+    stages = _stages(options, data, validation)
+    if options.tensorboard:
+        require_tensorboard()
+    first, *later = stages
+    ready, state = _prepared(first, device=device)  # before the lock: a start that fails leaves no folder behind
+    with stages[-1].run.locked():
+        _train(ready, state, device=device, tensorboard=options.tensorboard)
+        for stage in later:
+            ready, state = _prepared(stage, device=device, before=ready)
+            _train(ready, state, device=device, tensorboard=options.tensorboard)
+    run, (miou, iteration) = ready.run, state.best
     print(f"last  {run.last}")
     if iteration:
         print(f"best  {run.best} (mIoU {miou:.4f} on {options.val_split} at iteration {iteration})")
@@ -81,58 +86,75 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _options(arguments: Sequence[str]) -> Options:
-    """The options; recipe and model first, because they are what the other settings start from."""
+def _options(arguments: Sequence[str]) -> tuple[Options, DataSet, DataSet]:
+    """The options, and the data; recipe, model, then data come first, because the other settings start from them."""
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--recipe", nargs="?", default=Options.recipe)
     first.add_argument("--model", nargs="?", default=Options.model)
     start, _ = first.parse_known_args(arguments)
-    config = recipe(start.recipe or Options.recipe)
+    chosen = recipe(start.recipe or Options.recipe)
     if start.model:
-        config = replace(config, model=preset(start.model))
-    fields = [("config", TrainConfig, config)]
+        chosen = replace(chosen, config=replace(chosen.config, model=preset(start.model)))
+    options = _parsed(arguments, chosen)
+    data = _opened(options, split=options.split)
+    validation = data if options.overfit else _opened(options, split=options.val_split)
+    if chosen.fit:
+        fitting = replace(chosen, config=chosen.fit(chosen.config, facts_of(data, validation)))
+        options = _parsed(arguments, fitting)
+    return options, data, validation
+
+
+def _parsed(arguments: Sequence[str], start: Recipe) -> Options:
+    fields = [("config", TrainConfig, start.config), ("second", SecondStage, start.second), ("split", str, start.split)]
     kind = make_dataclass("Options", fields, bases=(Options,), frozen=True, namespace={"__doc__": Options.__doc__})
     options: Options = parse(kind, arguments, verb="train")
-    if options.config.model.classes != config.model.classes:
+    if options.config.model.classes != start.config.model.classes:
         raise InputError("--classes is not for training: the data's schema.toml says which classes there are")
     return options
 
 
-def follow(
-    state: TrainingState, config: TrainConfig, *, data: DataSet, validation: DataSet, run: Run, device: torch.device
-) -> None:
-    """Run the loop with progress, time left, and a line per validation.
-
-    Raises:
-        InputError: As `train` does, and if the device's memory is too small.
-    """
-    with progress_bar() as progress:
-        task = progress.add_task("training", total=config.iterations, completed=state.iteration)
-        pictures = progress.add_task("validating", total=len(validation), visible=False)
-
-        def show(done: int, whole: int) -> None:
-            progress.update(pictures, completed=done, total=whole, visible=done < whole)
-
-        try:
-            for event in train(
-                state, config, data=data, validation=validation, run=run, device=device, validating=show
-            ):
-                if isinstance(event, Progress):
-                    progress.update(task, completed=event.iteration, description=_line(event, config))
-                else:
-                    miou = event.report.miou
-                    shown = "nothing labelled" if miou is None else f"mIoU {miou:.4f}"
-                    progress.console.print(f"iteration {event.iteration}: {shown}")
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            height, width = config.crop
-            raise InputError(
-                f"{device} ran out of memory; lower --batch-size ({config.batch_size}) or --crop ({height} {width})"
-            ) from error
+def _opened(options: Options, *, split: str) -> DataSet:
+    data = open_data(options.data, split=split, schema=options.schema)
+    return first_of(data, options.overfit) if options.overfit else data
 
 
-def _line(event: Progress, config: TrainConfig) -> str:
-    """What is told while the loop works towards its next event."""
-    if config.validates(event.iteration):
-        return f"loss {event.loss:.3f}  validating"
-    share = event.data_seconds / event.seconds
-    return f"loss {event.loss:.3f}  rate {event.rate:.4f}  {event.seconds:.2f} s/step, {share:.0%} on data"
+def _stages(options: Options, data: DataSet, validation: DataSet) -> list[Stage]:
+    """One stage, or two; their run folders are looked at before anything starts."""
+    config = replace(options.config, model=replace(options.config.model, classes=len(data.labels)))
+    parts = [(config, data, False)]
+    if options.second.second_iterations:
+        later = _opened(options, split=options.second.second_split)
+        parts.append((options.second.after(config), later, True))
+    stages = []
+    for number, (config, data, second) in enumerate(parts, start=1):
+        folder = options.out if number == len(parts) else options.out / f"stage{number}"
+        about = {"training": config, "data": data.describe(), "validation": validation.describe()}
+        stages.append(Stage(config, data, validation, Run(folder, settings=about), second=second))
+    return stages
+
+
+def _prepared(stage: Stage, *, device: torch.device, before: Stage | None = None) -> tuple[Stage, TrainingState]:
+    """The stage with its images in memory, and the state that it starts from."""
+    with console.status(f"reading {len(stage.data)} images to train on, {len(stage.validation)} to validate on"):
+        stage = replace(stage, data=CachedDataSet(stage.data), validation=CachedDataSet(stage.validation))
+    with console.status("preparing the model"):
+        return stage, stage.fresh_state(device=device, before=before)
+
+
+def _train(stage: Stage, state: TrainingState, *, device: torch.device, tensorboard: bool) -> None:
+    """Train from where the run folder stands; tells what differs from the papers when a stage starts."""
+    config, data = stage.config, stage.data
+    if not stage.run.resume(state):
+        found = deviations(config, data, second=stage.second)
+        console.print(f"{len(found)} points differ from the papers' protocol" + ":" * bool(found))
+        for deviation in found:
+            console.print(f"  {deviation}", soft_wrap=True, markup=False)
+    console.print(
+        f"{len(data)} images to train on, {len(stage.validation)} to validate on, {len(data.labels)} classes; "
+        f"{state.iteration} of {config.iterations} iterations are done",
+        soft_wrap=True,
+    )
+    with Board(stage.run.folder, done=state.iteration) if tensorboard else nullcontext() as board:
+        follow(state, stage, device=device, board=board)
+    if state.iteration < config.iterations:
+        console.print(f"{config.patience} validations without a better one: ended after {state.iteration} iterations")

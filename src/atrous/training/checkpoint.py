@@ -1,4 +1,4 @@
-"""The state of a run between two steps, in one safetensors file: weights, momentum, average, iteration."""
+"""The state of a run between two steps, in one safetensors file: weights, momentum, average, loss scale, iteration."""
 
 import json
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
 from torch import Tensor
+from torch.amp.grad_scaler import GradScaler
 
 from atrous.errors import InputError
 from atrous.files import atomic_path
@@ -16,6 +17,7 @@ from atrous.plain import from_plain, to_plain
 from atrous.training.average import MovingAverage
 
 _KEY = "atrous_state"
+_AGE = "_growth_tracker"  # torch's name
 
 
 @dataclass
@@ -26,6 +28,8 @@ class TrainingState:
         model: In training mode.
         optimizer: Over the model's parameters.
         average: The moving average, where the run keeps one.
+        scaler: Of the loss, in float16; otherwise it does nothing.
+        started_from: sha256 of the archive that the weights were before the first step, if they were one.
         iteration: Steps done.
         best: Best mIoU (0..1) on the validation split so far, and its iteration.
     """
@@ -33,6 +37,8 @@ class TrainingState:
     model: Model
     optimizer: torch.optim.SGD
     average: MovingAverage[Model] | None
+    scaler: GradScaler
+    started_from: str | None = None
     iteration: int = 0
     best: tuple[float, int] = (-1.0, 0)
 
@@ -44,14 +50,20 @@ class TrainingState:
 
 @dataclass(frozen=True)
 class _Header:
+    """What is no tensor; `loss_scale` and the good steps since it last changed count in float16 only."""
+
     iteration: int
     best: tuple[float, int]
+    loss_scale: float = 1.0
+    scale_age: int = 0
 
 
 def save_state(path: Path, state: TrainingState) -> None:
     """Write the state atomically: a run that dies meanwhile still has the previous one."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _named_tensors(state).items()}
-    content = serialize(tensors, metadata={_KEY: json.dumps(to_plain(_Header(state.iteration, state.best)))})
+    scaling = state.scaler.state_dict()
+    header = _Header(state.iteration, state.best, state.scaler.get_scale(), scaling.get(_AGE, 0))
+    content = serialize(tensors, metadata={_KEY: json.dumps(to_plain(header))})
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
 
@@ -75,6 +87,9 @@ def load_state(path: Path, state: TrainingState) -> None:
     except (SafetensorError, OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} is no training state of this run: {error}; delete it to start again") from error
     state.iteration, state.best = header.iteration, header.best
+    if state.scaler.is_enabled():
+        scaling = {"scale": header.loss_scale, _AGE: header.scale_age}
+        state.scaler.load_state_dict({**state.scaler.state_dict(), **scaling})
 
 
 def _named_tensors(state: TrainingState) -> dict[str, Tensor]:

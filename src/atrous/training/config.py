@@ -1,12 +1,14 @@
 """A training run as data."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from atrous.data.transforms import PAPER_SCALES
+from atrous.data.scale_crop import PAPER_SCALES
 from atrous.errors import InputError
 from atrous.model.config import ModelConfig
+from atrous.training.loss_config import LossConfig
+from atrous.training.sampling import SamplingConfig
 
 UNSETTLED = 0.02
 """The share of batch norm's running statistics that may be left of their start after a run."""
@@ -20,8 +22,6 @@ _HIGHEST = {
     "norm_momentum": 1,
     "flip": 1,
     "jitter": 1,
-    "class_balance": 2,
-    "label_smoothing": 1,
     "ema_decay": 1,
 }
 """What is possible from 0 to this; also keeps out what is not a number."""
@@ -35,6 +35,8 @@ class TrainConfig:
         model: The network; its number of classes is the data's.
         iterations: Steps of the optimiser.
         batch_size: Crops per step.
+        accumulate: Parts in which a step is computed, one after the other, to save memory; must divide the batch size.
+            Batch norm, and losses that are no sum over pixels, see one part at a time; all else stays the same.
         crop: Height and width of a crop in pixels; multiples of the output stride, plus 1, waste nothing.
         learning_rate: At the start of the poly schedule (DeepLabv3, section 4.1: 0.007).
         head_rate: Factor on the learning rate of everything but the backbone (official code: 1).
@@ -42,19 +44,23 @@ class TrainConfig:
         warmup: Steps in which the rate rises to the schedule (not in the papers).
         momentum: Of SGD.
         weight_decay: On convolution kernels, except depthwise ones; never on batch norm and biases.
+        norms: Batch norm learns (`trained`), keeps its running statistics and learns scale and shift (`frozen`: stage 2
+            of the papers), or keeps all of it (`fixed`).
         norm_momentum: Share of each batch in the running statistics: 1 - decay.
         scales: Factors of the random scaling.
         flip: Probability of mirroring.
         jitter: Strength 0..1 of random brightness, contrast, saturation and hue (not in the papers).
-        class_balance: Exponent on median frequency / class frequency as a class's weight; 0 is none.
-        label_smoothing: Share of every label that goes to all classes alike (not in the papers).
-        hard_pixels: Share of a batch's pixels, those that lose most, that the loss is the mean of; 1 is all.
+        loss: What is made small.
+        sampling: Images and crops that are seen more often than chance would show them.
         ema_decay: Of the moving average of the weights that is evaluated and kept; 0 is none.
         backbone_weights: A file, or a name in the manifest; None starts from random weights.
+        weights: An archive of this very network to start from, head and all, such as one trained on COCO.
         unfold_images: Training images that give batch norms folded into the backbone weights their statistics; 0 leaves
             them at mean 0 and variance 1.
-        precision: Of the network's arithmetic; weights and loss are float32 always.
+        precision: Of the network's arithmetic; weights and loss are float32 always. float16 scales the loss and needs a
+            CUDA device.
         validate_every: Steps between two validations; the last step is followed by one, too.
+        patience: Validations in a row without a better mIoU after which a run ends; 0 is never.
         workers: Processes that load data; 0 loads in this one.
         seed: Decides initial weights, order, crops and dropout; below 2^32.
     """
@@ -62,6 +68,7 @@ class TrainConfig:
     model: ModelConfig
     iterations: int = 30000
     batch_size: int = 16
+    accumulate: int = 1
     crop: tuple[int, int] = (513, 513)
     learning_rate: float = 0.007
     head_rate: float = 1.0
@@ -69,18 +76,20 @@ class TrainConfig:
     warmup: int = 0
     momentum: float = 0.9
     weight_decay: float = 4e-5
+    norms: Literal["trained", "frozen", "fixed"] = "trained"
     norm_momentum: float = 0.01
     scales: tuple[float, ...] = PAPER_SCALES
     flip: float = 0.5
     jitter: float = 0.0
-    class_balance: float = 0.0
-    label_smoothing: float = 0.0
-    hard_pixels: float = 1.0
+    loss: LossConfig = field(default_factory=LossConfig)
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
     ema_decay: float = 0.0
     backbone_weights: str | None = None
+    weights: str | None = None
     unfold_images: int = 64
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
     validate_every: int = 1000
+    patience: int = 0
     workers: int = 2
     seed: int = 0
 
@@ -88,10 +97,16 @@ class TrainConfig:
         """Refuse runs that cannot work, before anything is read."""
         if min(self.iterations, self.batch_size, self.validate_every, *self.crop) < 1:
             raise InputError("iterations, batch size, crop and validate-every must be at least 1")
-        if min(self.workers, self.warmup, self.unfold_images) < 0:
-            raise InputError("workers, warmup and unfold-images cannot be negative")
+        if min(self.workers, self.warmup, self.unfold_images, self.patience) < 0:
+            raise InputError("workers, warmup, unfold-images and patience cannot be negative")
+        if self.accumulate < 1 or self.batch_size % self.accumulate:
+            raise InputError(
+                f"accumulate {self.accumulate} does not divide the batch size {self.batch_size} into equal parts"
+            )
         if self.jitter and self.model.in_channels != 3:
             raise InputError(f"jitter is for RGB, not for {self.model.in_channels} channels; set --jitter 0")
+        if self.weights and self.backbone_weights:
+            raise InputError("weights fill the backbone, too; leave out backbone-weights")
         if not 0 <= self.seed < 2**32:
             raise InputError(f"seed {self.seed} is out of range; choose 0 to {2**32 - 1}")
         if not 0 < self.learning_rate <= 100:
@@ -104,10 +119,8 @@ class TrainConfig:
             if not 0 <= getattr(self, name) <= highest:
                 words = name.replace("_", " ")
                 raise InputError(f"{words} {getattr(self, name)} is out of range; choose 0 to {highest}")
-        if not 0 < self.hard_pixels <= 1:
-            raise InputError(f"hard pixels {self.hard_pixels} is out of range; choose a share above 0, up to 1")
         unsettled = (1 - self.norm_momentum) ** self.iterations
-        if unsettled > UNSETTLED:
+        if self.norms == "trained" and unsettled > UNSETTLED:
             raise InputError(
                 f"norm momentum {self.norm_momentum} leaves {unsettled:.0%} of the running statistics at their start "
                 f"after {self.iterations} iterations; choose at least {settling_momentum(self.iterations)}"

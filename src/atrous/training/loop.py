@@ -19,6 +19,7 @@ from atrous.training.config import TrainConfig
 from atrous.training.loss import SegmentationLoss
 from atrous.training.progress import Progress, Window
 from atrous.training.run import Run
+from atrous.training.sampling import bootstrapped
 from atrous.training.step import rate_at, step
 
 LOG_EVERY = 10
@@ -46,7 +47,7 @@ def train(
     device: torch.device,
     validating: ValidationProgress | None = None,
 ) -> Iterator[Progress | Validated]:
-    """Train from `state`, which `run.resume` has seen, to the last iteration; yields what is worth telling.
+    """Train from `state`, which `run.resume` has seen, until it is `finished`; yields what is worth telling.
 
     `validating` is called after every image of a validation with (images done, images in all).
 
@@ -54,16 +55,12 @@ def train(
         InputError: If the loss stops being finite (names the pictures), data is bad, or the folder cannot be written.
             The folder then holds the state of the last save before.
     """
-    loss_of = SegmentationLoss(
-        data,
-        class_balance=config.class_balance,
-        label_smoothing=config.label_smoothing,
-        hard_pixels=config.hard_pixels,
-        device=device,
-    )
+    if finished(state, config):
+        return
+    loss_of = SegmentationLoss(data, config.loss, device=device)
     batches = training_batches(
-        data,
-        training_transforms(config, state.model.config.conventions, ignore=data.labels.ignore),
+        bootstrapped(data, config.sampling),
+        training_transforms(config, state.model.config.conventions, space=data.labels),
         batch_size=config.batch_size,
         seed=config.seed,
         start=state.iteration,
@@ -71,7 +68,7 @@ def train(
         workers=config.workers,
     )
     window, saved = Window(), time.monotonic()
-    while state.iteration < config.iterations:
+    while not finished(state, config):
         asked = time.perf_counter()
         batch = next(batches)
         waited = time.perf_counter() - asked
@@ -94,8 +91,16 @@ def train(
                 yield Validated(state.iteration, report)
             else:
                 run.save(state)
+                run.refresh(config)
             saved = time.monotonic()
         window = Window()
+
+
+def finished(state: TrainingState, config: TrainConfig) -> bool:
+    """Whether all steps are done, or patience has run out; the state alone decides: a run that is over stays so."""
+    waited = state.iteration - state.best[1]
+    impatient = config.patience > 0 and waited >= config.patience * config.validate_every
+    return state.iteration >= config.iterations or impatient
 
 
 def _require_finite(state: TrainingState) -> None:

@@ -1,4 +1,4 @@
-"""The loss of a run: upsampled logits against full labels, with the weights of the classes."""
+"""The loss of a run: coarse logits against full labels, as its configuration says."""
 
 import torch
 from jaxtyping import Float, Integer
@@ -7,55 +7,62 @@ from torch import Tensor
 from atrous.data.dataset import DataSet
 from atrous.errors import InputError
 from atrous.model.deeplab import DeepLab
+from atrous.ops.coarse_labels import coarse_labels
+from atrous.ops.overlap_losses import upsample_dice, upsample_lovasz
+from atrous.ops.upsample import Upsampling
 from atrous.ops.upsample_cross_entropy import upsample_cross_entropy
 from atrous.training.class_weights import balanced_weights, class_counts
+from atrous.training.loss_config import LossConfig
 
 
 class SegmentationLoss:
-    """Cross entropy over labelled pixels.
+    """Cross entropy over labelled pixels, and what the configuration adds to it.
 
     Args:
         data: Its ignore value counts, and its class frequencies where the classes are balanced.
-        class_balance: Exponent of the class weights; 0 reads nothing and weighs nothing.
-        label_smoothing: Share of every label that goes to all classes alike.
-        hard_pixels: Share of a batch's pixels, those that lose most, that count; 1 is all.
+        config: Which pixels count how much; without a class balance no mask is read.
         device: Where the logits will be.
 
     Raises:
         InputError: If classes are to be balanced and no pixel has one.
     """
 
-    def __init__(
-        self,
-        data: DataSet,
-        *,
-        class_balance: float,
-        label_smoothing: float = 0.0,
-        hard_pixels: float = 1.0,
-        device: torch.device,
-    ) -> None:
+    def __init__(self, data: DataSet, config: LossConfig | None = None, *, device: torch.device) -> None:
         self.ignore = data.labels.ignore
-        self.label_smoothing = label_smoothing
-        self.hard_pixels = hard_pixels
+        self.config = config or LossConfig()
         self.class_weights: Tensor | None = None
-        if class_balance:
+        if self.config.class_balance:
             counts = class_counts(data)
             if not counts.any():
                 raise InputError(f"no pixel of data set {data.name} has a class; there is nothing to balance or learn")
-            weights = balanced_weights(counts, exponent=class_balance)
+            weights = balanced_weights(counts, exponent=self.config.class_balance)
             self.class_weights = torch.tensor(weights, dtype=torch.float32, device=device)
 
     def __call__(
-        self, model: DeepLab, logits: Float[Tensor, "b k h w"], labels: Integer[Tensor, "b H W"]
+        self, model: DeepLab, logits: Float[Tensor, "b k h w"], labels: Integer[Tensor, "b H W"], *, iteration: int
     ) -> Float[Tensor, ""]:
-        """Mean loss in nats of coarse logits that `model` gave for images of the labels' size."""
-        height, width = labels.shape[-2:]
-        return upsample_cross_entropy(
+        """The loss (nats, and weighted shares of Dice and Lovasz) of coarse logits that `model` gave.
+
+        Args:
+            model: Says how the logits lie over the images.
+            logits: Of images of the labels' size.
+            labels: Class ids and ignore value.
+            iteration: Steps done before this one, for what changes along a run.
+        """
+        lies = model.upsampling((labels.shape[1], labels.shape[2]))
+        if self.config.labels == "coarse":
+            size = (logits.shape[2], logits.shape[3])
+            labels, lies = coarse_labels(labels, size, lies=lies, ignore=self.ignore), Upsampling(size, True, size)
+        loss = upsample_cross_entropy(
             logits,
             labels,
-            **model.upsampling((height, width))._asdict(),
+            **lies._asdict(),
             ignore=self.ignore,
             class_weights=self.class_weights,
-            label_smoothing=self.label_smoothing,
-            hardest=self.hard_pixels,
+            label_smoothing=self.config.label_smoothing,
+            hardest=self.config.hard_share(iteration),
         )
+        for weight, overlap in ((self.config.dice, upsample_dice), (self.config.lovasz, upsample_lovasz)):
+            if weight:
+                loss = loss + weight * overlap(logits, labels, **lies._asdict(), ignore=self.ignore)
+        return loss

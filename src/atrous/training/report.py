@@ -22,15 +22,20 @@ PICTURE_HEIGHT = 240
 
 
 def add_curves(page: Page, records: Sequence[Mapping[str, Any]]) -> None:
-    """Loss, mIoU and learning rate over the iterations, of the records that have them."""
+    """Loss, mIoU, learning rate and time over the iterations, of the records that have them."""
     page.heading("Curves")
     for name, title, unit in (
         ("loss", "Training loss", "nats"),
         ("miou", "Validation mIoU", "mIoU"),
         ("rate", "Learning rate", "rate"),
     ):
-        points = [(record["iteration"], record[name]) for record in records if record.get(name) is not None]
-        page.svg(line_plot({unit: points}, title=title, x_label="iteration", y_label=unit))
+        page.svg(line_plot({unit: _points(records, name)}, title=title, x_label="iteration", y_label=unit))
+    times = {"all": _points(records, "seconds"), "waiting for data": _points(records, "data_seconds")}
+    page.svg(line_plot(times, title="Time of a step", x_label="iteration", y_label="seconds"))
+
+
+def _points(records: Sequence[Mapping[str, Any]], name: str) -> list[tuple[int, float]]:
+    return [(record["iteration"], record[name]) for record in records if record.get(name) is not None]
 
 
 def write_picture(path: Path, examples: Sequence[Example], *, space: LabelSpace) -> None:
@@ -42,12 +47,15 @@ def write_picture(path: Path, examples: Sequence[Example], *, space: LabelSpace)
         Image.fromarray(np.concatenate(padded)).save(temporary)
 
 
-def write_report(path: Path, records: Sequence[Mapping[str, Any]], *, report: Report, config: TrainConfig) -> None:
-    """Write `report.html` of a run; safe to call again and again while it trains."""
+def write_report(
+    path: Path, records: Sequence[Mapping[str, Any]], *, report: Report | None, config: TrainConfig
+) -> None:
+    """Write `report.html` of a run; safe to call again and again while it trains, also before a validation."""
     done = records[-1]["iteration"] if records else 0
     page = Page("Training run", f"{done} of {config.iterations} iterations")
     add_curves(page, records)
-    report.add_to(page)
+    if report:
+        report.add_to(page)
     page.heading("Settings")
     page.facts({name: str(value) for name, value in to_plain(config).items()})
     page.write(path)

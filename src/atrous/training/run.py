@@ -51,7 +51,13 @@ class Run:
         self.best = folder / "best.safetensors"
         self.page = folder / "report.html"
         self.pictures = folder / "pictures"
+        self._report: Report | None = None
         self._settings = json.loads(json.dumps(to_plain(settings)))
+        self._defaults = {
+            name: json.loads(json.dumps(to_plain(TrainConfig(model=value.model))))
+            for name, value in settings.items()
+            if isinstance(value, TrainConfig)
+        }
         _check_writable(folder)
         self._check_same()
 
@@ -65,7 +71,7 @@ class Run:
         trained = self.state.exists() or self.last.exists()
         if not trained and isinstance(there, dict) and there.keys() <= self._settings.keys():
             return  # nothing, or a run that ended before its first save: there is nothing to lose
-        difference = first_difference(there, self._settings, free=_FREE)
+        difference = first_difference(_completed(there, self._defaults), self._settings, free=_FREE)
         if difference is not None:
             name, theirs, ours = difference
             raise InputError(
@@ -137,11 +143,13 @@ class Run:
             "trained_on": data.describe(),
             "iterations": iteration,
             "training": to_plain(config),
+            **({"started_from": state.started_from} if state.started_from else {}),
             "results": [report.to_json()],
         }
         save(self.last, state.result, labels=data.labels, provenance=provenance)
         if state.best[1] == iteration:
             save(self.best, state.result, labels=data.labels, provenance=provenance)
+        self._report = report
         write_report(self.page, self.records(), report=report, config=config)
         write_picture(self.pictures / f"{iteration:07d}.png", report.worst, space=data.labels)
         self.save(state)
@@ -150,6 +158,11 @@ class Run:
         """Write the state that `resume` goes on from."""
         save_state(self.state, state)
 
+    def refresh(self, config: TrainConfig) -> None:
+        """Bring the page up to date between validations; a page with a validation that is not in memory stays."""
+        if self._report or not self.page.exists():
+            write_report(self.page, self.records(), report=self._report, config=config)
+
 
 def _check_writable(folder: Path) -> None:
     """Refuse a folder that cannot be made, without making it."""
@@ -157,3 +170,18 @@ def _check_writable(folder: Path) -> None:
     if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
         reason = "cannot be written to" if there.is_dir() else "is no folder"
         raise InputError(f"cannot write {folder}: {there} {reason}; choose another --out")
+
+
+def _completed(there: Any, defaults: Any) -> Any:
+    """The settings of a folder as it would be written now.
+
+    Those that it was written too early to know had their defaults; some stood outside the group that they are in now.
+    """
+    if not (isinstance(there, dict) and isinstance(defaults, dict)):
+        return there
+    there = dict(there)
+    for group, inside in defaults.items():
+        if isinstance(inside, dict) and isinstance(there.setdefault(group, {}), dict):
+            strays = [name for name in inside if name in there and name not in defaults]
+            there[group] = {**there[group], **{name: there.pop(name) for name in strays}}
+    return {**defaults, **{name: _completed(value, defaults.get(name)) for name, value in there.items()}}

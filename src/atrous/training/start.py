@@ -1,46 +1,91 @@
 """From a configuration and data to the first state of a run."""
 
 from collections.abc import Iterator
+from dataclasses import fields, replace
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler
 
 from atrous.data.dataset import DataSet
 from atrous.data.loader import training_batches
 from atrous.errors import InputError
+from atrous.evaluation.evaluate import common_labels
+from atrous.labels import LabelSpace
 from atrous.model.build import build
+from atrous.model.config import ModelConfig
 from atrous.model.conventions import Conventions
-from atrous.model.norm import norms, set_norm_momentum
+from atrous.model.norm import freeze_norms, norms, set_norm_momentum
 from atrous.training.augment import training_transforms
 from atrous.training.average import MovingAverage
 from atrous.training.checkpoint import TrainingState
 from atrous.training.config import TrainConfig
 from atrous.training.optimizer import build_optimizer
+from atrous.training.sampling import SamplingConfig, class_ids, hard_ids
+from atrous.weights.archive import Archive, load
 from atrous.weights.backbone import load_backbone
 from atrous.weights.unfolding import unfold_batch_norms
 
 
-def fresh_state(config: TrainConfig, *, data: DataSet, device: torch.device, unfold: bool = True) -> TrainingState:
-    """Model (with backbone weights where the configuration names some), optimiser, average.
+def fresh_state(
+    config: TrainConfig, *, data: DataSet, device: torch.device, unfold: bool = True, before: Path | None = None
+) -> TrainingState:
+    """Model (with the weights that the configuration names), optimiser, average, loss scale.
 
-    `unfold` False saves the pass over training images that gives folded batch norms their statistics: for a state that
-    is about to be filled from a run folder.
+    Args:
+        config: Of the run.
+        data: What it trains on.
+        device: Where the state will be.
+        unfold: False saves the pass over training images that gives folded batch norms their statistics: for a state
+            that is about to be filled from a run folder.
+        before: The archive of an earlier stage; it comes before the configuration's `weights`.
 
     Raises:
-        InputError: If the images have other channels than the model, or the backbone weights cannot be had or do not
-            fit.
+        InputError: If the images have other channels than the model, weights cannot be had or do not fit, the data
+            lacks a class that is named, or the precision is not for the device.
     """
+    if config.precision == "float16" and device.type != "cuda":
+        raise InputError(f"float16 needs a CUDA device, this is {device}; choose --precision bfloat16 or float32")
     _check_channels(data, config.model.in_channels)
+    _check_names(config.sampling, space=data.labels)
     torch.manual_seed(config.seed)
-    model = build(config.model)
+    archive = _archive(before or config.weights, config, data=data)
+    model = archive.model if archive else build(config.model)
     if config.backbone_weights:
         load_backbone(model, config.backbone_weights)
         if unfold and config.unfold_images and _is_folded(model):
             unfold_batch_norms(model, _images(config, data, conventions=model.config.conventions))
     set_norm_momentum(model, config.norm_momentum)
+    if config.norms != "trained":
+        freeze_norms(model, affine=config.norms == "fixed")
     model = model.to(device).to(memory_format=torch.channels_last).train()  # pyright: ignore[reportCallIssue]
     average = MovingAverage(model, decay=config.ema_decay) if config.ema_decay else None
-    return TrainingState(model, build_optimizer(model, config), average)
+    scaler = GradScaler(device.type, enabled=config.precision == "float16")
+    started_from = archive.sha256 if archive else None
+    return TrainingState(model, build_optimizer(model, config), average, scaler, started_from)
+
+
+def _archive(path: Path | str | None, config: TrainConfig, *, data: DataSet) -> Archive | None:
+    """The archive at `path`, at the output stride of this run; its image scaling stays, as that of a backbone does."""
+    if path is None:
+        return None
+    archive = load(Path(path))
+    model, wanted = archive.model, config.model
+    if replace(model.config, conventions=wanted.conventions, output_stride=wanted.output_stride) != wanted:
+        raise InputError(
+            f"{path} holds another network than this run's ({_first_other(model.config, wanted)}); "
+            "train its network, or take its backbone alone by --backbone-weights"
+        )
+    common_labels(archive.labels, data.labels)
+    model.output_stride = wanted.output_stride
+    return archive
+
+
+def _first_other(there: ModelConfig, here: ModelConfig) -> str:
+    names = [field.name for field in fields(here) if field.name not in ("conventions", "output_stride")]
+    name = next(name for name in names if getattr(there, name) != getattr(here, name))
+    return f"{name} {getattr(there, name)} there, {getattr(here, name)} here"
 
 
 def _check_channels(data: DataSet, in_channels: int) -> None:
@@ -53,6 +98,13 @@ def _check_channels(data: DataSet, in_channels: int) -> None:
         )
 
 
+def _check_names(config: SamplingConfig, *, space: LabelSpace) -> None:
+    """Refuse at the start classes that the data does not have."""
+    class_ids(config.crop_classes, space=space)
+    if config.hard_copies > 1:
+        hard_ids(config, space=space)
+
+
 def _is_folded(model: nn.Module) -> bool:
     """Whether no batch norm has statistics: inference files fold them away, and a fresh head has none yet."""
     return not any(norm.running_mean.any() for norm in norms(model) if norm.running_mean is not None)
@@ -62,7 +114,7 @@ def _images(config: TrainConfig, data: DataSet, *, conventions: Conventions) -> 
     """The first training crops, as many as the statistics are taken over."""
     batches = training_batches(
         data,
-        training_transforms(config, conventions, ignore=data.labels.ignore),
+        training_transforms(config, conventions, space=data.labels),
         batch_size=config.batch_size,
         seed=config.seed,
         start=0,

@@ -1,6 +1,7 @@
-"""One step of SGD: forward, loss, backward, update, average."""
+"""One step of SGD: forward, loss, backward, in parts if memory is short; then update and average."""
 
 import torch
+from jaxtyping import Float, Integer, UInt8
 from torch import Tensor
 
 from atrous.data.loader import Batch
@@ -8,6 +9,8 @@ from atrous.training.checkpoint import TrainingState
 from atrous.training.config import TrainConfig
 from atrous.training.loss import SegmentationLoss
 from atrous.training.schedule import poly_rate, set_rate
+
+HALF = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 def rate_at(iteration: int, config: TrainConfig) -> float:
@@ -30,19 +33,43 @@ def step(
     loss_of: SegmentationLoss,
     device: torch.device,
 ) -> Tensor:
-    """One update; returns the loss, still on the device."""
+    """One update; returns the loss, still on the device.
+
+    Every part of the batch counts by its share of the labelled pixels: the sum is the mean over the whole batch.
+    """
     # Dropout is a function of seed and iteration, like the data: a resumed run repeats an undisturbed one.
     torch.manual_seed((config.seed << 32) + state.iteration)
     set_rate(state.optimizer, rate)
     images = batch.images.to(device, non_blocking=True, memory_format=torch.channels_last)
     labels = batch.labels.to(device, non_blocking=True)
-    with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
-        logits = state.model(images)
-    loss = loss_of(state.model, logits, labels)
     state.optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    state.optimizer.step()
+    labelled = _labelled(labels, loss_of)
+    parts = zip(images.chunk(config.accumulate), labels.chunk(config.accumulate), strict=True)
+    losses = [_backward(state, config, *part, loss_of=loss_of, labelled=labelled) for part in parts]
+    state.scaler.step(state.optimizer)
+    state.scaler.update()
     if state.average:
         state.average.update(state.model, step=state.iteration)
     state.iteration += 1
+    return torch.stack(losses).sum()
+
+
+def _backward(
+    state: TrainingState,
+    config: TrainConfig,
+    images: UInt8[Tensor, "b c h w"],
+    labels: Integer[Tensor, "b h w"],
+    *,
+    loss_of: SegmentationLoss,
+    labelled: Integer[Tensor, ""],
+) -> Float[Tensor, ""]:
+    """Add the gradients of a part of a batch that has so many `labelled` pixels; returns its share of the loss."""
+    with torch.autocast(images.device.type, HALF.get(config.precision), enabled=config.precision in HALF):
+        logits = state.model(images)
+    loss = loss_of(state.model, logits, labels, iteration=state.iteration) * (_labelled(labels, loss_of) / labelled)
+    state.scaler.scale(loss).backward()
     return loss.detach()
+
+
+def _labelled(labels: Integer[Tensor, "b h w"], loss_of: SegmentationLoss) -> Integer[Tensor, ""]:
+    return (labels != loss_of.ignore).sum().clamp(min=1)

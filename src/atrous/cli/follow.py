@@ -1,0 +1,51 @@
+"""Training as the terminal shows it."""
+
+import torch
+
+from atrous.cli.console import progress_bar
+from atrous.errors import InputError
+from atrous.training.checkpoint import TrainingState
+from atrous.training.config import TrainConfig
+from atrous.training.progress import Progress
+from atrous.training.stages import Stage
+from atrous.training.tensorboard import Board
+
+
+def follow(state: TrainingState, stage: Stage, *, device: torch.device, board: Board | None = None) -> None:
+    """Run the loop with progress, time left, and a line per validation; `board` is told everything, too.
+
+    Raises:
+        InputError: As `train` does, and if the device's memory is too small.
+    """
+    config = stage.config
+    with progress_bar() as progress:
+        task = progress.add_task("training", total=config.iterations, completed=state.iteration)
+        pictures = progress.add_task("validating", total=len(stage.validation), visible=False)
+
+        def show(done: int, whole: int) -> None:
+            progress.update(pictures, completed=done, total=whole, visible=done < whole)
+
+        try:
+            for event in stage.events(state, device=device, validating=show):
+                if board:
+                    board.add(event)
+                if isinstance(event, Progress):
+                    progress.update(task, completed=event.iteration, description=_line(event, config))
+                else:
+                    miou = event.report.miou
+                    shown = "nothing labelled" if miou is None else f"mIoU {miou:.4f}"
+                    progress.console.print(f"iteration {event.iteration}: {shown}")
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            height, width = config.crop
+            raise InputError(
+                f"{device} ran out of memory; raise --accumulate ({config.accumulate}), "
+                f"or lower --batch-size ({config.batch_size}) or --crop ({height} {width})"
+            ) from error
+
+
+def _line(event: Progress, config: TrainConfig) -> str:
+    """What is told while the loop works towards its next event."""
+    if config.validates(event.iteration):
+        return f"loss {event.loss:.3f}  validating"
+    share = event.data_seconds / event.seconds
+    return f"loss {event.loss:.3f}  rate {event.rate:.4f}  {event.seconds:.2f} s/step, {share:.0%} on data"

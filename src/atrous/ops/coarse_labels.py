@@ -1,0 +1,36 @@
+"""Labels shrunk to the grid of coarse logits: what the papers advise against (DeepLabv3, Table 8)."""
+
+import torch
+from jaxtyping import Integer
+from torch import Tensor
+
+from atrous.ops.upsample import Size, Upsampling
+
+
+def coarse_labels(
+    labels: Integer[Tensor, "b H W"], size: Size, *, lies: Upsampling, ignore: int
+) -> Integer[Tensor, "b h w"]:
+    """The label nearest to where each coarse logit lies, halves up.
+
+    Args:
+        labels: At full size: the crop of `lies`.
+        size: (height, width) of the coarse map.
+        lies: How the map lies over the image.
+        ignore: What positions beyond the image get.
+    """
+    beyond_rows, beyond_columns = (whole - inside for whole, inside in zip(lies.size, lies.crop, strict=True))
+    padded = torch.nn.functional.pad(labels, (0, beyond_columns, 0, beyond_rows), value=ignore)
+    rows, columns = (
+        _nearest(new, old, align_corners=lies.align_corners, like=labels)
+        for new, old in zip(size, lies.size, strict=True)
+    )
+    return padded[:, rows[:, None], columns]
+
+
+def _nearest(new: int, old: int, *, align_corners: bool, like: Tensor) -> Integer[Tensor, " n"]:
+    """Of `old` full positions, those nearest to `new` coarse ones; integers, so that every machine agrees."""
+    index = torch.arange(new, device=like.device)
+    if not align_corners:
+        return (2 * index + 1) * old // (2 * new)  # (i + 1/2) * old / new - 1/2, rounded
+    span = max(new - 1, 1)
+    return (2 * index * (old - 1) + span) // (2 * span)

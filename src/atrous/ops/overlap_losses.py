@@ -1,0 +1,116 @@
+"""Losses of how well areas overlap, Dice and Lovasz-softmax, at full resolution, a class at a time (not in the papers).
+
+Both are means over the classes that have a labelled pixel in the batch, of a function f of one class's probabilities
+p(x) over all labelled pixels x. So a gradient needs no map of all classes at once: with G = df / dp of each class, that
+of the logit of class j at x is p_j (G_j - sum over c of G_c p_c). Three passes over the classes (normaliser, loss, rest
+of the gradient) keep a few maps of `[b, H, W]` in memory, however many classes there are.
+
+* Dice: f = 1 - 2 sum(p y) / (sum(p) + sum(y)), y being 1 where the label is the class (V-Net, arXiv 1606.04797, there
+  with squares).
+* Lovasz: f is the Lovasz extension of 1 - IoU at the errors |y - p| (arXiv 1705.08790, classes "present").
+"""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Bool, Float, Integer
+from torch import Tensor
+
+from atrous.ops.upsample import Size, upsample
+
+ClassLoss = Callable[[Float[Tensor, " n"], Bool[Tensor, " n"]], tuple[Float[Tensor, ""], Float[Tensor, " n"]]]
+"""Probabilities of a class, and where it is; gives its loss and the derivative by each probability."""
+
+
+def upsample_dice(
+    logits: Float[Tensor, "b k h w"],
+    target: Integer[Tensor, "b H W"],
+    *,
+    size: Size,
+    align_corners: bool,
+    crop: Size | None = None,
+    ignore: int = 255,
+) -> Float[Tensor, ""]:
+    """Mean over the present classes of 1 - Dice, 0..1; 0 without a labelled pixel.
+
+    Args:
+        logits: Coarse logits; half precision is computed in single.
+        target: Class ids at full size, or `ignore`.
+        size: (height, width) in pixels that the coarse map spans.
+        align_corners: Whether corner pixels' centres (True) or edges (False) coincide.
+        crop: (height, width) of the target, top left in `size`; None is all of it.
+        ignore: Label value without a say.
+    """
+    return _mean_over_classes(logits, target, _dice, size=size, align_corners=align_corners, crop=crop, ignore=ignore)
+
+
+def upsample_lovasz(
+    logits: Float[Tensor, "b k h w"],
+    target: Integer[Tensor, "b H W"],
+    *,
+    size: Size,
+    align_corners: bool,
+    crop: Size | None = None,
+    ignore: int = 255,
+) -> Float[Tensor, ""]:
+    """Mean over the present classes of the Lovasz extension of 1 - IoU, 0..1; arguments as of `upsample_dice`."""
+    return _mean_over_classes(logits, target, _lovasz, size=size, align_corners=align_corners, crop=crop, ignore=ignore)
+
+
+def _dice(probability: Float[Tensor, " n"], there: Bool[Tensor, " n"]) -> tuple[Tensor, Tensor]:
+    area = probability.sum() + there.sum()
+    common = probability[there].sum()
+    return 1 - 2 * common / area, 2 * (common / area - there.to(area.dtype)) / area
+
+
+def _lovasz(probability: Float[Tensor, " n"], there: Bool[Tensor, " n"]) -> tuple[Tensor, Tensor]:
+    errors, order = (there.to(probability.dtype) - probability).abs().sort(descending=True, stable=True)
+    hits = there[order].cumsum(0)  # integers: sums of millions of ones are exact
+    missed, union = hits[-1] - hits, torch.arange(1, len(hits) + 1, device=hits.device) - hits + hits[-1]
+    jaccard = 1 - missed / union
+    slope = jaccard.diff(prepend=jaccard.new_zeros(1)).to(errors.dtype)
+    sign = torch.where(there[order], -slope, slope)
+    return errors @ slope, torch.empty_like(slope).scatter_(0, order, sign)
+
+
+def _mean_over_classes(
+    logits: Float[Tensor, "b k h w"],
+    target: Integer[Tensor, "b H W"],
+    loss_of: ClassLoss,
+    *,
+    size: Size,
+    align_corners: bool,
+    crop: Size | None,
+    ignore: int,
+) -> Float[Tensor, ""]:
+    dtype = torch.promote_types(logits.dtype, torch.float32)
+    coarse, labelled = logits.detach().to(dtype), target != ignore
+    with torch.autocast(logits.device.type, enabled=False), torch.enable_grad():
+        maps = [coarse[:, [label]].requires_grad_() for label in range(logits.shape[1])]
+
+        def full(label: int) -> Tensor:
+            return upsample(maps[label], size=size, align_corners=align_corners, crop=crop)[:, 0]
+
+        def pulled_back(of: Tensor, label: int, values: Tensor) -> Tensor:
+            """What values at the labelled pixels of a full map amount to on the coarse one."""
+            spread = torch.zeros_like(of).masked_scatter_(labelled, values)
+            return torch.autograd.grad(of, maps[label], spread)[0]
+
+        normaliser = coarse.new_full(target.shape, -torch.inf)
+        for label in range(logits.shape[1]):
+            normaliser = torch.logaddexp(normaliser, full(label).detach())
+        normaliser, truth = normaliser[labelled], target[labelled]
+        present = [label for label in range(logits.shape[1]) if bool((truth == label).any())]
+        loss, common, gradient = coarse.new_zeros(()), torch.zeros_like(normaliser), torch.zeros_like(coarse)
+        for label in present:
+            logit = full(label)
+            probability = (logit.detach()[labelled] - normaliser).exp()
+            value, slope = loss_of(probability, truth == label)
+            loss, common = loss + value / len(present), common + probability * slope / len(present)
+            gradient[:, [label]] = pulled_back(logit, label, probability * slope / len(present))
+        for label in range(logits.shape[1]):
+            logit = full(label)
+            probability = (logit.detach()[labelled] - normaliser).exp()
+            gradient[:, [label]] -= pulled_back(logit, label, probability * common)
+    known = ((logits.to(dtype) - coarse) * gradient).sum()  # 0, with the gradient of the loss
+    return loss.detach() + known

@@ -1,0 +1,82 @@
+"""Settings that follow from the data: the rule of the recipe `finetune`.
+
+* **Steps**: 65 * sqrt(images), from 300 to 15000: 500 steps for 60 images, 1200 for 367, 14500 for 50000. More images
+  hold more to learn, but each of them has to be seen less often: 67 times where there are 60, twice where there are
+  50000.
+* **Crop**: a square of nine tenths of the median shorter side, cut to a multiple of 16 plus 1, from 33 to 513 pixels:
+  321 for 480x360.
+* **Validations**: five, or fewer where they would take more than a fifth of the time that the steps take, if a pixel
+  costs half as much to predict as to train on.
+* **Warm-up**: a tenth of the steps, 100 at most.
+* Channels are those of the first image; without three of them there is no jitter.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from statistics import median_low
+
+from atrous.data.dataset import DataSet
+from atrous.errors import InputError
+from atrous.training.config import TrainConfig
+
+LOOKED_AT = 16
+"""Images whose size is looked at, evenly spread."""
+
+VALIDATION_SHARE = 0.2
+"""Time of all validations / time of all steps, at most."""
+
+PREDICTED_PIXEL = 0.5
+"""Time to predict a pixel / time to train on one; backward costs two forwards, but bfloat16 is for training only."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What settings may follow from.
+
+    Attributes:
+        images: To train on.
+        validation_images: To validate on.
+        size: (height, width) in pixels, the medians.
+        channels: Of an image.
+    """
+
+    images: int
+    validation_images: int
+    size: tuple[int, int]
+    channels: int = 3
+
+
+def facts_of(data: DataSet, validation: DataSet) -> Facts:
+    """Count the images and look at a few.
+
+    Raises:
+        InputError: If there are none, or one of those looked at is unreadable.
+    """
+    if not len(data):
+        raise InputError(f"data set {data.name} has no images to train on")
+    step = -(-len(data) // LOOKED_AT)
+    shapes = [data[index].image.shape for index in range(0, len(data), step)]
+    height, width = (median_low(shape[axis] for shape in shapes) for axis in (0, 1))
+    return Facts(len(data), len(validation), (height, width), channels=shapes[0][2])
+
+
+def fitted(config: TrainConfig, facts: Facts) -> TrainConfig:
+    """The settings with steps, crop, validations, warm-up and channels that fit the data."""
+    iterations = _within(round(65 * math.sqrt(facts.images), -1), 300, 15000)
+    side = _within((9 * min(facts.size) // 10 - 1) // 16 * 16 + 1, 33, 513)
+    pixels_trained = iterations * config.batch_size * side**2
+    pixels_validated = max(facts.validation_images, 1) * facts.size[0] * facts.size[1]
+    validations = _within(VALIDATION_SHARE * pixels_trained / (PREDICTED_PIXEL * pixels_validated), 1, 5)
+    return replace(
+        config,
+        model=replace(config.model, in_channels=facts.channels),
+        iterations=iterations,
+        crop=(side, side),
+        validate_every=-(-iterations // validations),
+        warmup=min(100, iterations // 10),
+        jitter=config.jitter if facts.channels == 3 else 0.0,
+    )
+
+
+def _within(value: int | float, low: int, high: int) -> int:
+    return int(min(max(value, low), high))

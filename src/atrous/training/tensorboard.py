@@ -1,0 +1,60 @@
+"""Curves for TensorBoard, written beside the run's own files where somebody asks for them (extra `tensorboard`)."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+
+from atrous.errors import InputError
+from atrous.training.loop import Validated
+from atrous.training.progress import Progress
+
+
+def require_tensorboard() -> None:
+    """Raise InputError, with the remedy, where TensorBoard is not installed."""
+    if find_spec("tensorboard") is None:
+        raise InputError("--tensorboard needs another package; install it by: pip install 'atrous[tensorboard]'")
+
+
+class Board:
+    """Writes what a run tells to `tensorboard/` in its folder; a context manager.
+
+    Args:
+        folder: Of the run.
+        done: Steps that the run goes on from; what an interrupted run has written beyond them is hidden.
+
+    Raises:
+        InputError: If TensorBoard is not installed.
+    """
+
+    def __init__(self, folder: Path, *, done: int) -> None:
+        require_tensorboard()
+        from torch.utils.tensorboard import SummaryWriter  # an extra: nobody else needs it
+
+        self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1)
+
+    def __enter__(self) -> "Board":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writer.close()
+
+    def add(self, event: Progress | Validated) -> None:
+        """Take in a report of the loop."""
+        match event:
+            case Progress():
+                numbers = {
+                    "train/loss": event.loss,
+                    "train/learning rate": event.rate,
+                    "seconds per step/all": event.seconds,
+                    "seconds per step/data": event.data_seconds,
+                }
+            case Validated():
+                report = event.report
+                numbers = {"validation/mIoU": report.miou, "validation/pixel accuracy": report.pixel_accuracy}
+                numbers |= {f"IoU/{name}": iou for name, iou in report.iou.items()}
+        for name, number in numbers.items():
+            if number is not None:
+                self._writer.add_scalar(name, number, event.iteration)
+        self._writer.flush()

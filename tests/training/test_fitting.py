@@ -1,0 +1,76 @@
+"""The rule of `finetune`, by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atrous.data.sample import Sample
+from atrous.errors import InputError
+from atrous.labels import LabelSpace
+from atrous.training.fitting import Facts, facts_of, fitted
+from atrous.training.recipes import recipe
+from fakes.memory_data import MemoryData
+
+START = recipe("finetune").config
+
+
+@pytest.mark.parametrize(
+    ("facts", "iterations", "side", "validate_every", "warmup"),
+    [
+        # 65 * sqrt(60) = 503; 0.9 * 360 = 324 -> 321 = 20 * 16 + 1; five validations cost far less than a fifth.
+        (Facts(60, 101, (360, 480)), 500, 321, 100, 50),
+        (Facts(50, 10, (360, 480)), 460, 321, 92, 46),
+        # 65 * sqrt(367) = 1245.2, the nearest ten is 1250 (halves to even: 1240 and 1250 lie at 5.2 and 4.8).
+        (Facts(367, 101, (360, 480)), 1250, 321, 250, 100),
+        (Facts(5, 1, (64, 64)), 300, 49, 60, 30),
+        (Facts(50000, 500, (1024, 2048)), 14530, 513, 2906, 100),
+        (Facts(10**6, 1, (20, 9)), 15000, 33, 3000, 100),
+        # Steps: 460 * 8 * 321^2 = 379 million pixels, of which 0.4 may be predicted; 1000 images are 173 million: 0.9.
+        (Facts(50, 1000, (360, 480)), 460, 321, 460, 46),
+        # 400 images are 69 million: 2.2.
+        (Facts(50, 400, (360, 480)), 460, 321, 230, 46),
+    ],
+)
+def test_steps_crop_and_validations_follow_from_the_data(facts, iterations, side, validate_every, warmup):
+    config = fitted(START, facts)
+    found = (config.iterations, config.crop, config.validate_every, config.warmup)
+    assert found == (iterations, (side, side), validate_every, warmup)
+
+
+@given(
+    images=st.integers(1, 10**7),
+    validation=st.integers(0, 10**6),
+    size=st.tuples(st.integers(1, 20000), st.integers(1, 20000)),
+    channels=st.integers(1, 8),
+)
+def test_any_data_has_settings(images, validation, size, channels):
+    config = fitted(START, Facts(images, validation, size, channels))
+    assert config.crop[0] % 16 == 1
+    assert config.model.in_channels == channels
+    assert (config.jitter > 0) == (channels == 3)
+    assert config.warmup < config.iterations
+    assert config.validate_every <= config.iterations
+
+
+def test_a_few_dozen_frames_take_a_quarter_of_an_hour_on_two_cores():
+    config = fitted(START, Facts(60, 101, (360, 480)))
+    # 1.3 s a step, 0.15 s a validated frame.
+    assert config.iterations * 1.3 + config.iterations / config.validate_every * 101 * 0.15 < 15 * 60
+
+
+def test_facts_are_medians_of_a_few_evenly_spread():
+    looked = []
+
+    class Noted(MemoryData):
+        def __getitem__(self, index):
+            looked.append(index)
+            return super().__getitem__(index)
+
+    samples = tuple(Sample(str(n), np.zeros((10 + n % 3, 20 + n, 4), np.uint8), None) for n in range(40))
+    data = Noted(LabelSpace.unnamed(2), samples)
+    facts = facts_of(data, MemoryData(data.labels, samples[:7]))
+    assert looked == list(range(0, 40, 3))
+    assert facts == Facts(40, 7, (10, 20 + 18), channels=4)
+    with pytest.raises(InputError, match="no images to train on"):
+        facts_of(MemoryData(data.labels, ()), data)

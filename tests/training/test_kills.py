@@ -1,0 +1,124 @@
+"""Killed twenty times without warning, the same command again each time: the same bits as undisturbed."""
+
+import multiprocessing
+import os
+import resource
+import signal
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from atrous.cli.main import main
+from atrous.files import atomic_path
+from atrous.training import loop, run
+from fakes.camvid import fake_camvid
+
+KILLS = 20
+SETTINGS = (
+    "--recipe scenes --device cpu --iterations 30 --norm-momentum 0.2 --validate-every 10 --batch-size 2 --crop 17 17 "
+    "--depth-multiplier 0.1 --aspp-channels 8 --jitter 0.1"
+)
+
+
+def write_nothing(path: Path, *_, **__) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text("drawn")
+
+
+def command(log: Path, largest_file: int, *arguments: str) -> None:
+    """`atrous train` in a process of its own that saves often and draws nothing."""
+    sys.stdout = sys.stderr = log.open("a")
+    loop.SAVE_SECONDS = 0.1
+    run.write_report = run.write_picture = write_nothing
+    if largest_file:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+    sys.exit(main(["train", *arguments]))
+
+
+@pytest.fixture
+def launch(tmp_path):
+    """Starts the command on a tiny CamVid in a folder of `tmp_path`; processes share one import of torch."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["atrous.cli.train", "atrous.cli.demo"])
+    data = fake_camvid(tmp_path / "data")
+
+    def start(folder: str, *options: str, largest_file: int = 0):
+        arguments = (str(data), "--out", str(tmp_path / folder), *SETTINGS.split(), *options)
+        process = context.Process(target=command, args=(tmp_path / f"{folder}.log", largest_file, *arguments))
+        process.start()
+        return process
+
+    return start
+
+
+def finish(process, log: Path) -> None:
+    process.join(timeout=600)
+    assert process.exitcode == 0, log.read_text()
+
+
+def assert_same_files(ours: Path, theirs: Path) -> None:
+    names = ["state.safetensors", "last.safetensors", "best.safetensors"]
+    folders = [Path(), Path("stage1")] if (theirs / "stage1").exists() else [Path()]
+    for file in (folder / name for folder in folders for name in names):
+        mine, other = load_file(ours / file), load_file(theirs / file)
+        assert set(mine) == set(other)
+        for name, tensor in mine.items():
+            assert torch.equal(tensor, other[name]), (file, name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "options",
+    ["--workers 0 --second-iterations 20 --second-split train", "--workers 2 --class-crops 0.5 --accumulate 2"],
+    ids=["two stages", "loader processes"],
+)
+def test_twenty_kills_change_no_bit(options, launch, tmp_path):
+    finish(launch("whole", *options.split()), tmp_path / "whole.log")
+    began = time.monotonic()
+    finish(launch("again", *options.split()), tmp_path / "again.log")  # the first one paid for importing torch
+    undisturbed = time.monotonic() - began
+    assert_same_files(tmp_path / "again", tmp_path / "whole")
+
+    generator, kills = np.random.default_rng(0), 0
+    while kills < KILLS:
+        process = launch("parts", *options.split())
+        process.join(timeout=generator.uniform(0, undisturbed / 4))
+        if process.exitcode is not None:
+            assert process.exitcode == 0, (tmp_path / "parts.log").read_text()
+            break  # it came to its end between two kills
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+        kills += 1
+    assert kills >= 4
+    finish(launch("parts", *options.split()), tmp_path / "parts.log")
+    assert_same_files(tmp_path / "parts", tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_one_line_and_loses_nothing(launch, tmp_path):
+    finish(launch("whole", "--workers", "0"), tmp_path / "whole.log")
+    process, state = launch("parts", "--workers", "0"), tmp_path / "parts" / "state.safetensors"
+    while not state.exists():
+        assert process.exitcode is None, (tmp_path / "parts.log").read_text()
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    kept, files = state.read_bytes(), {path.name for path in (tmp_path / "parts").rglob("*.safetensors")}
+    (tmp_path / "parts.log").unlink()
+
+    process = launch("parts", "--workers", "0", largest_file=len(kept) - 1)
+    process.join(timeout=600)
+    assert process.exitcode == 2
+    *_, line = (tmp_path / "parts.log").read_text().splitlines()
+    assert line.startswith(f"atrous train: cannot write {tmp_path / 'parts'}/")
+    assert line.endswith("File too large; free some space or choose another output folder")
+    assert state.read_bytes() == kept
+    assert {path.name for path in (tmp_path / "parts").rglob("*.safetensors")} >= files
+    assert not list((tmp_path / "parts").rglob("*.part*"))
+    finish(launch("parts", "--workers", "0"), tmp_path / "parts.log")
+    assert_same_files(tmp_path / "parts", tmp_path / "whole")

@@ -1,0 +1,67 @@
+"""What TensorBoard reads back is what a run told."""
+
+import json
+import sys
+
+import pytest
+
+from atrous.cli.main import main
+from atrous.errors import InputError
+from atrous.training.progress import Progress
+from atrous.training.tensorboard import Board
+from fakes.camvid import fake_camvid
+
+SETTINGS = (
+    "--recipe scenes --device cpu --iterations 2 --norm-momentum 0.9 --validate-every 1 --batch-size 2 --crop 17 17 "
+    "--depth-multiplier 0.1 --aspp-channels 8"
+)
+
+
+def read_back(folder) -> dict[str, list[tuple[int, float]]]:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    events = accumulator.EventAccumulator(str(folder / "tensorboard"))
+    events.Reload()
+    return {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
+
+
+@pytest.mark.slow
+def test_curves_are_those_of_the_metrics(tmp_path):
+    pytest.importorskip("tensorboard")
+    data, out = fake_camvid(tmp_path / "data"), tmp_path / "run"
+    assert main(["train", str(data), "--out", str(out), *SETTINGS.split(), "--tensorboard"]) == 0
+    found = read_back(out)
+    records = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    for tag, name in (
+        ("train/loss", "loss"),
+        ("train/learning rate", "rate"),
+        ("seconds per step/data", "data_seconds"),
+        ("validation/mIoU", "miou"),
+    ):
+        expected = [(record["iteration"], pytest.approx(record[name])) for record in records if name in record]
+        assert found[tag] == expected
+    assert "IoU/Sky" in found
+
+
+def test_a_resumed_run_hides_what_it_repeats(tmp_path):
+    pytest.importorskip("tensorboard")
+    with Board(tmp_path, done=0) as board:
+        board.add(Progress(10, loss=2.5, rate=0.25, seconds=1.5, data_seconds=0.5))
+        board.add(Progress(20, loss=1.5, rate=0.125, seconds=1.0, data_seconds=0.25))
+    with Board(tmp_path, done=10) as board:
+        board.add(Progress(20, loss=1.25, rate=0.125, seconds=1.0, data_seconds=0.25))
+    found = read_back(tmp_path)
+    assert found["train/loss"] == [(10, 2.5), (20, 1.25)]
+    assert found["seconds per step/all"] == [(10, 1.5), (20, 1.0)]
+
+
+def test_it_is_refused_where_it_is_not_installed(tmp_path, capsys, monkeypatch):
+    data = fake_camvid(tmp_path / "data")
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    assert main(["train", str(data), "--out", str(tmp_path / "run"), "--tensorboard", "--recipe", "scenes"]) == 2
+    told = capsys.readouterr().err
+    assert (
+        told == "atrous train: --tensorboard needs another package; install it by: pip install 'atrous[tensorboard]'\n"
+    )
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(InputError, match="needs another package"):
+        Board(tmp_path, done=0)
