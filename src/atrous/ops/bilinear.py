@@ -43,8 +43,8 @@ def source_positions(
         align_corners: Whether the centres (True) or the edges (False) of the outermost pixels coincide.
     """
     if align_corners:
-        return positions * ((source - 1) / (length - 1) if length > 1 else 0.0)
-    return (positions + 0.5) * (source / length) - 0.5
+        return positions * (source - 1) / max(length - 1, 1)  # in this order exact on the source's pixels
+    return (positions + 0.5) * source / length - 0.5
 
 
 def neighbours(positions: Float64[Tensor, " n"], *, source: int, like: Tensor) -> Neighbours:
