@@ -4,13 +4,13 @@
     label(pixel) = the class of the largest value; the lowest of equal ones; NaN is larger than anything
 
 The last line is what `torch.argmax` does, so infinities need no rule of their own: they make infinite values, or NaN
-where both signs meet. Weights are computed in double precision, values in single precision (double for double logits):
-an error of at most 2^-21 of the largest neighbour. Where the two best lie closer, either may win; nowhere else.
+where both signs meet. Positions are computed in double precision, values in single precision (double for double logits):
+to within 2^-21 of the largest neighbour. Where the two best lie closer than that allows, either may win; nowhere else.
 """
 
 import logging
-from collections.abc import Callable
 from functools import cache
+from types import ModuleType
 
 import torch
 from jaxtyping import Float, Int16, UInt8
@@ -20,9 +20,6 @@ from atrous.errors import InputError
 from atrous.ops.upsample import Size, Upsampling, upsample_bands
 
 Labels = UInt8[Tensor, "b H W"] | Int16[Tensor, "b H W"]
-
-Way = Callable[[Tensor, Tensor, Upsampling], None]
-"""Fills labels from logits."""
 
 _log = logging.getLogger(__name__)
 
@@ -41,13 +38,15 @@ def upsample_argmax(
         crop: (height, width) of the labels, top left in `size`; None is all of it.
 
     Raises:
-        InputError: If map, size or crop is empty, the crop exceeds the size, or there are more classes than int16 holds.
+        InputError: If map or crop is empty, the crop exceeds the size, or int16 cannot hold the classes.
     """
     upsampling = Upsampling(size, align_corners, crop or size)
     _check(logits, upsampling)
     labels = logits.new_empty((len(logits), *upsampling.crop), dtype=label_dtype(logits.shape[1]))
     if len(labels):
-        _way(logits.device.type)(logits.detach(), labels, upsampling)
+        module = compiled(logits.device.type)
+        label_map = module.label_map if module else _label_map
+        label_map(logits.detach(), labels, upsampling)
     return labels
 
 
@@ -73,23 +72,23 @@ def _check(logits: Tensor, upsampling: Upsampling) -> None:
 
 
 @cache
-def _way(device: str) -> Way:
-    """The fastest that works here."""
+def compiled(device: str) -> ModuleType | None:
+    """The module that labels maps on a kind of device in compiled code, if there is one that works here."""
     try:
         if device == "cpu":
-            from atrous.ops.upsample_argmax_cpu import label_map
+            import atrous.ops.upsample_argmax_cpu as module
+        elif device == "cuda":
+            import atrous.ops.upsample_argmax_triton as module
+        else:
+            return None
+        label = torch.empty(1, 1, 1, dtype=torch.uint8, device=device)
+        module.label_map(torch.zeros(1, 1, 1, 1, device=device), label, Upsampling((1, 1), True, (1, 1)))
+    except Exception as problem:  # compilers are absent, or refuse a processor or a version, in any way they like
+        _log.warning("label maps take several times longer without compiled code: %s", problem)
+        return None
+    return module
 
-            label_map(torch.zeros(1, 1, 1, 1), torch.zeros(1, 1, 1, dtype=torch.uint8), Upsampling((1, 1), True, (1, 1)))
-            return label_map
-        if device == "cuda":
-            from atrous.ops.upsample_argmax_triton import label_map
 
-            return label_map
-    except Exception as problem:  # a compiler may be absent, or refuse this processor or numpy, in any way it likes
-        _log.warning("label maps are several times slower without compiled code: %s", problem)
-    return _in_bands
-
-
-def _in_bands(logits: Tensor, labels: Tensor, upsampling: Upsampling) -> None:
+def _label_map(logits: Tensor, labels: Tensor, upsampling: Upsampling) -> None:
     for rows, band in upsample_bands(logits.to(exact_dtype(logits.dtype)), **upsampling._asdict()):
         labels[:, rows] = band.argmax(dim=1).to(labels.dtype)

@@ -291,15 +291,15 @@ def _mind_the_infinite(
     up, down = above.planes, below.planes
     for cell in cells:
         begin, end = columns.edges[cell], columns.edges[cell + 1]
-        l, r = columns.first[begin], columns.second[begin]
-        if min(min(above.won[l], above.won[r]), min(below.won[l], below.won[r])) >= 0:
+        left, right = columns.first[begin], columns.second[begin]
+        if min(min(above.won[left], above.won[right]), min(below.won[left], below.won[right])) >= 0:
             continue
         for x in range(begin, end):
             for y in range(len(near)):
-                best = up[0, l]
+                best = up[0, left]
                 for k in range(len(up)):
-                    upper = _mean(up[k, l], up[k, r], columns.near[x], columns.far[x])
-                    lower = _mean(down[k, l], down[k, r], columns.near[x], columns.far[x])
+                    upper = _mean(up[k, left], up[k, right], columns.near[x], columns.far[x])
+                    lower = _mean(down[k, left], down[k, right], columns.near[x], columns.far[x])
                     value = _mean(upper, lower, near[y], far[y])
                     if k == 0 or value > best or (value != value and best == best):
                         best = value

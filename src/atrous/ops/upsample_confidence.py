@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from atrous.ops.upsample import Size, upsample_bands
-from atrous.ops.upsample_argmax import Labels, exact_dtype, upsample_argmax
+from atrous.ops.upsample import Size, Upsampling, upsample_bands
+from atrous.ops.upsample_argmax import Labels, compiled, exact_dtype, upsample_argmax
 
 
 class Confidence(NamedTuple):
@@ -29,14 +29,20 @@ def upsample_confidence(
 ) -> Confidence:
     """The labels of `upsample_argmax`, which has the same arguments and errors, with probability and entropy.
 
-    In single precision, double for double logits. A class whose logit is -inf has probability 0; where the largest logit
-    is infinite or NaN, both numbers are NaN.
+    In single precision, double for double logits. A class whose logit is -inf has probability 0; where the largest
+    logit is infinite or NaN, both numbers are NaN.
     """
-    labels = upsample_argmax(logits, size=size, align_corners=align_corners, crop=crop)
-    exact = logits.detach().to(exact_dtype(logits.dtype))
-    probability, entropy = exact.new_empty(labels.shape), exact.new_empty(labels.shape)
-    for rows, band in upsample_bands(exact, size=size, align_corners=align_corners, crop=crop):
+    upsampling = Upsampling(size, align_corners, crop or size)
+    labels = upsample_argmax(logits, **upsampling._asdict())
+    probability, entropy = torch.empty(2, *labels.shape, dtype=exact_dtype(logits.dtype), device=logits.device)
+    module = compiled("cuda") if logits.is_cuda and len(labels) else None
+    confidence_map = module.confidence_map if module else _confidence_map
+    confidence_map(logits.detach(), labels, probability, entropy, upsampling)
+    return Confidence(labels, probability, entropy)
+
+
+def _confidence_map(logits: Tensor, _: Tensor, probability: Tensor, entropy: Tensor, upsampling: Upsampling) -> None:
+    for rows, band in upsample_bands(logits.to(probability.dtype), **upsampling._asdict()):
         probabilities = band.softmax(dim=1)
         probability[:, rows] = probabilities.amax(dim=1)
         entropy[:, rows] = torch.special.entr(probabilities).sum(dim=1)
-    return Confidence(labels, probability, entropy)
