@@ -4,7 +4,7 @@
     label(pixel) = the class of the largest value; the lowest of equal ones; NaN is larger than anything
 
 The last line is what `torch.argmax` does, so infinities need no rule of their own: they make infinite values, or NaN
-where both signs meet. Positions are computed in double precision, values in single precision (double for double logits):
+where both signs meet. Positions are computed in double precision; values in single precision, double for double logits:
 to within 2^-21 of the largest neighbour. Where the two best lie closer than that allows, either may win; nowhere else.
 """
 

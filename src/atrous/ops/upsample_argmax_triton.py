@@ -50,19 +50,9 @@ def _run(kernel: triton.JITFunction, logits: Tensor, upsampling: Upsampling, *ma
 @triton.jit
 @no_type_check
 def _label(
-    logits,
-    by_image,
-    by_class,
-    classes,
-    rows,
-    columns,
-    row_far,
-    column_far,
-    height,
-    width,
-    labels,
+    logits, by_image, by_class, classes, rows, columns, row_far, column_far, height, width, labels,
     COLUMNS: tl.constexpr,
-):
+):  # fmt: skip
     """Labels of a program's pixels: the lowest class of the largest value, or of the first NaN."""
     pixels, inside, a, b, c, d, far_y, far_x = _pixels(
         logits, by_image, rows, columns, row_far, column_far, height, width, COLUMNS
@@ -70,8 +60,8 @@ def _label(
     best = _value(a, b, c, d, far_y, far_x, inside)
     label = tl.zeros((COLUMNS,), tl.int32)
     for k in range(1, classes):
-        here = k * by_class.to(tl.int64)
-        value = _value(a + here, b + here, c + here, d + here, far_y, far_x, inside)
+        a, b, c, d = a + by_class, b + by_class, c + by_class, d + by_class
+        value = _value(a, b, c, d, far_y, far_x, inside)
         better = (value > best) | ((value != value) & (best == best))
         best = tl.where(better, value, best)
         label = tl.where(better, k, label)
@@ -88,15 +78,15 @@ def _confidence(
     pixels, inside, a, b, c, d, far_y, far_x = _pixels(
         logits, by_image, rows, columns, row_far, column_far, height, width, COLUMNS
     )
-    won = tl.load(labels + pixels, mask=inside, other=0) * by_class.to(tl.int64)
+    won = tl.load(labels + pixels, mask=inside, other=0).to(tl.int64) * by_class
     best = _value(a + won, b + won, c + won, d + won, far_y, far_x, inside)
     total, moment = tl.zeros_like(best), tl.zeros_like(best)
-    for k in range(classes):
-        here = k * by_class.to(tl.int64)
-        distance = _value(a + here, b + here, c + here, d + here, far_y, far_x, inside) - best
+    for _ in range(classes):
+        distance = _value(a, b, c, d, far_y, far_x, inside) - best
         share = tl.exp(distance)
         total += share
         moment += _weighted(distance, share)
+        a, b, c, d = a + by_class, b + by_class, c + by_class, d + by_class
     tl.store(probability + pixels, 1 / total, mask=inside)
     tl.store(entropy + pixels, tl.log(total) - moment / total, mask=inside)
 
