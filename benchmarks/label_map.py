@@ -19,8 +19,8 @@ Logits of trained networks on photos:
 * `CamVid`: the model of this repository on a frame of the validation split, 360x480.
 * `street`: the same on the frame enlarged to 1024x2048; its 11 classes, and 8 of them mirrored left to right and lower
   by 1, which makes 19.
-* `many`: the 21 classes of `VOC, bird` in the eight symmetries of the square, each lower by 0.5 than the one before; the
-  first 150 of these 168.
+* `many`: the 21 classes of `VOC, bird` in the eight symmetries of the square, each lower by 0.5 than the one before;
+  the first 150 of these 168.
 
 `noise` is white, of the same shapes: hardly a cell is decided, so it is the worst case.
 """
