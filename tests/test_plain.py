@@ -41,7 +41,11 @@ configs = st.builds(
         projection=layers,
         dropout=st.floats(0, 0.9),
     ),
-    decoder=st.one_of(st.none(), st.builds(DecoderConfig, st.integers(1, 64), layers)),
+    decoder=st.one_of(
+        st.none(),
+        st.builds(DecoderConfig, st.integers(1, 64), layers),
+        st.builds(DecoderConfig, st.integers(1, 64), layers, st.integers(1, 64), layers),
+    ),
     conventions=st.builds(
         Conventions,
         conv_padding=st.sampled_from(["symmetric", "same"]),

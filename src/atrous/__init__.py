@@ -7,7 +7,7 @@ from atrous.labels import LabelSpace
 from atrous.model.build import build
 from atrous.model.config import ASPPConfig, DecoderConfig, MobileNetV2Config, ModelConfig, ResNetConfig, XceptionConfig
 from atrous.model.conventions import PYTORCH, TENSORFLOW, Conventions
-from atrous.model.deeplab import DeepLab, DeepLabV3, DeepLabV3Cascade, DeepLabV3Plus
+from atrous.model.deeplab import DeepLab, DeepLabV3, DeepLabV3Cascade, DeepLabV3Plus, DeepLabV3PlusTwoTaps
 from atrous.model.presets import (
     deeplabv3_cascade_resnet50,
     deeplabv3_cascade_resnet101,
@@ -41,6 +41,7 @@ __all__ = [
     "DeepLabV3",
     "DeepLabV3Cascade",
     "DeepLabV3Plus",
+    "DeepLabV3PlusTwoTaps",
     "InputError",
     "LabelSpace",
     "MobileNetV2Config",

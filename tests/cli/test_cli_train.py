@@ -60,6 +60,7 @@ def test_a_run_says_where_everything_is_and_the_same_command_again_that_it_is_do
     assert re.search(rf"last  {out}/last\.safetensors\nbest  {out}/best\.safetensors \(mIoU 0\.\d+ on val at", told.out)
     assert "5 images to train on, 2 to validate on, 11 classes; 0 of 2 iterations are done" in told.err
     assert sorted(path.name for path in out.iterdir()) == [
+        ".lock",
         "best.safetensors", "config.json", "last.safetensors", "metrics.jsonl", "pictures", "report.html",
         "state.safetensors",
     ]  # fmt: skip
@@ -94,7 +95,7 @@ def test_a_run_says_where_everything_is_and_the_same_command_again_that_it_is_do
         ("--scales 1 nan", "scales (1.0, nan) must lie above 0"),
         ("--seed 4294967296", "seed 4294967296 is out of range; choose 0 to 4294967295"),
         ("--precision float8", "float8"),
-        ("--in-channels 4", "training takes RGB images; in-channels 4 does not fit"),
+        ("--in-channels 4", "has 3 channels, the model takes 4; train with --in-channels 3"),
         ("--split vla", "has no split 'vla'; choose from train, val"),
         ("--val-split vla", "has no split 'vla'; choose from train, val"),
         ("--schema nowhere.toml", "cannot read schema nowhere.toml: No such file or directory"),

@@ -52,8 +52,9 @@ def test_the_whole_life_on_one_page_and_again_without_training(tmp_path, capsys)
     network = float(re.search(r"mIoU     (0\.\d+) \(output stride 16\)", printed)[1])
     ratio = float(re.search(r"scores ([\d.]+) times what colours alone can tell", page)[1])
     assert ratio == pytest.approx(network / baseline, abs=0.06)  # of rounded figures
-    for words in ("output stride 8, six scales, flip", "where it is wrong", "Training loss", "Validation mIoU"):
+    for words in ("output stride 8, six scales, flip", "Where it is wrong", "Training loss", "Validation mIoU"):
         assert words in page
+    assert page.count("% wrong") >= 4
 
     weights = (tmp_path / "run" / "last.safetensors").read_bytes()
     assert main(command) == 0

@@ -131,6 +131,9 @@ def test_rates_follow_the_options(options, capsys):
          -(3 * 64 * 49 + 128) + (3 * 64 * 9 + 128) + (64 * 64 * 9 + 128) + (64 * 128 * 9 + 256) + 64 * (64 + 256)),
         ("deeplabv3plus_mobilenet_v2", "--refinement 3 256 True",
          -(256 * 9 + 512 + 256 * 256 + 512)),
+        # The features at output stride 8 have 192 channels.
+        ("deeplabv3plus_mobilenet_v2", "--middle-level-channels 32 --middle-refinement 3 256 True",
+         (192 * 32 + 64) + (288 * 9 + 576 + 288 * 256 + 512)),
         ("deeplabv3plus_mobilenet_v2", "--no-decoder",
          -(144 * 48 + 96) - (304 * 9 + 608 + 304 * 256 + 512) - (256 * 9 + 512 + 256 * 256 + 512)),
     ],
@@ -208,6 +211,8 @@ def test_help_shows_options_and_an_example(capsys):
         ("deeplabv3_resnet50 --multi-grid 1 2", "--multi-grid"),
         ("deeplabv3_resnet50 --low-level-channels 8", "options of the decoder were given but there is none; add"),
         ("deeplabv3plus_resnet50 --no-decoder --refinement 3 8 True", "add --decoder"),
+        ("deeplabv3plus_resnet50 --middle-refinement 3 256 False", "give middle-level channels, as 48"),
+        ("deeplabv3plus_resnet50 --middle-level-channels none", "--middle-level-channels"),
         ("deeplabv3_mobilenet_v2 --input-std 0", "input std"),
     ],
 )  # fmt: skip

@@ -1,3 +1,6 @@
+import os
+import signal
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +13,7 @@ from atrous.data.transforms import RandomFlip, ScaleCrop
 from atrous.errors import InputError
 from fakes.camvid import fake_camvid
 from fakes.folder import fake_folder
+from fakes.memory_data import MemoryData
 
 TRANSFORMS = (ScaleCrop((9, 11), (1, 2, 3), 11), RandomFlip())
 
@@ -128,3 +132,15 @@ def test_an_empty_data_set_is_refused(data):
     empty = type(data)(**{**vars(data), "pairs": ()})
     with pytest.raises(InputError, match="no images"):
         batches(empty)
+
+
+class _Deadly(MemoryData):
+    """Data whose reading kills the process that reads, as the system does when memory ends."""
+
+    def __getitem__(self, index):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_worker_is_one_line(data):
+    with pytest.raises(InputError, match=r"a process that loads data was killed.*lower --workers \(1\)"):
+        batches(_Deadly(data.labels, (data[0],)), workers=1, cache=False)

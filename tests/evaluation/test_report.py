@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from atrous.errors import InputError
+from atrous.evaluation.example import Example
 from atrous.evaluation.protocol import Protocol
-from atrous.evaluation.report import Example, Report
+from atrous.evaluation.report import Report
 from atrous.labels import LabelSpace
 from atrous.report.page import Page
 

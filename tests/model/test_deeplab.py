@@ -49,19 +49,24 @@ def reference_logits(model, images):
     plan = [(unit.stride, unit.rate) for unit in model.backbone.planned]
     backbone = part("backbone", conventions.backbone_epsilon)
     if isinstance(config.backbone, ResNetConfig):
-        low, high = backbone.resnet(x, plan, pool_padding=conventions.pool_padding)
+        low, middle, high = backbone.resnet(x, plan, pool_padding=conventions.pool_padding)
     elif isinstance(config.backbone, MobileNetV2Config):
-        low, high = backbone.mobilenet_v2(x, plan)
+        low, middle, high = backbone.mobilenet_v2(x, plan)
     else:
-        low, high = backbone.xception(x, plan, low_unit=2 if config.backbone.depth == 71 else 1)
+        low, middle, high = backbone.xception(x, plan, taps=(2, 4) if config.backbone.depth == 71 else (1, 2))
     features = high
     if (aspp := config.aspp) is not None:
         head = part("aspp", conventions.head_epsilon)
         features = head.aspp(high, rates=model.aspp.rates, separable=aspp.separable, image_pooling=aspp.image_pooling)
+    stages = {}
     if config.decoder is not None:
-        separable = [kind for _, _, kind in config.decoder.refinement]
-        decoder = part("decoder", conventions.head_epsilon)
-        features = decoder.decoder(low, features, separable=separable, align_corners=conventions.align_corners)
+        stages["decoder"] = (low, config.decoder.refinement)
+        if config.decoder.middle_level_channels is not None:
+            stages = {"middle_decoder": (middle, config.decoder.middle_refinement), **stages}
+    for name, (tapped, refinement) in stages.items():
+        separable = [kind for _, _, kind in refinement]
+        decoder = part(name, conventions.head_epsilon)
+        features = decoder.decoder(tapped, features, separable=separable, align_corners=conventions.align_corners)
     logits = convolve(features, state["classifier.weight"]) + state["classifier.bias"][:, None, None]
     return bilinear(logits, (rows, columns), align_corners=conventions.align_corners)[..., :height, :width]
 
@@ -73,6 +78,30 @@ def test_logits_are_the_papers_figure(name, size, output_stride):
     images = pixels(1, 3, *size)
     logits = model.logits(images).detach().numpy()
     np.testing.assert_allclose(logits, reference_logits(model, images), atol=1e-6)
+
+
+def two_taps(name):
+    config = small_config(name)
+    decoder = replace(config.decoder, middle_level_channels=3, middle_refinement=((3, 6, False), (1, 5, True)))
+    return randomize(build(replace(config, decoder=decoder)))
+
+
+@pytest.mark.parametrize(
+    ("name", "output_strides"),
+    [
+        ("deeplabv3plus_mobilenet_v2", (4, 8, 16, 32)),
+        ("deeplabv3plus_resnet50", (8,)),  # edges are aligned, not corners
+        ("deeplabv3plus_resnet50_beta", (32,)),
+        ("deeplabv3plus_xception41", (16,)),
+    ],
+)
+def test_two_taps_are_joined_one_after_the_other(name, output_strides):
+    """DeepLabv3+, Table 2, last row: first the features at output stride 8, refined, then those at 4."""
+    model, images = two_taps(name), pixels(1, 3, 50, 35)
+    for output_stride in output_strides:
+        twin = model.replanned(output_stride=output_stride)
+        logits = twin.logits(images).detach().numpy()
+        np.testing.assert_allclose(logits, reference_logits(twin, images), atol=1e-6)
 
 
 @pytest.fixture(scope="module", params=PRESETS)
@@ -258,8 +287,9 @@ def test_training_pads_as_evaluation_does():
     assert torch.equal(model.logits(images), expected)
 
 
-def test_gradient_reaches_every_parameter():
-    model = small("deeplabv3plus_mobilenet_v2").train()
+@pytest.mark.parametrize("build_small", [small, two_taps])
+def test_gradient_reaches_every_parameter(build_small):
+    model = build_small("deeplabv3plus_mobilenet_v2").train()
     images = uniform(2, 3, 33, 33, low=0, high=255)
     target = pixels(2, 33, 33) % 4
     upsample_cross_entropy(model(images), target, **model.upsampling((33, 33))._asdict()).backward()

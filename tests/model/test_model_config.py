@@ -126,6 +126,13 @@ def test_conventions_of_the_official_code_and_of_torchvision():
         (ASPPConfig, {"projection": ((1, 1, False),) * 17}, "17 projection layers are too many"),
         (DecoderConfig, {"low_level_channels": 0}, r"low-level layer \(1, 0\)"),
         (DecoderConfig, {"refinement": ((3, 0, True),)}, r"refinement layer \(3, 0\)"),
+        (DecoderConfig, {"middle_level_channels": 0}, r"middle-level layer \(1, 0\)"),
+        (DecoderConfig, {"middle_level_channels": 8, "middle_refinement": ((2, 8, True),)}, "middle refinement layer"),
+        (
+            DecoderConfig,
+            {"middle_refinement": ((3, 256, False),)},
+            "needs features to refine; give middle-level channels",
+        ),
         (Conventions, {"input_mean": (1.0, 2.0)}, "one number each, or one for each of red, green and blue"),
         (Conventions, {"input_std": ()}, "one number each"),
         (Conventions, {"input_std": (0.0,)}, "must be finite; input std .* positive"),

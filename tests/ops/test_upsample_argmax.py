@@ -246,23 +246,3 @@ def test_logits_of_the_official_weights_on_real_photos(label, shared, photo):
     values = F.interpolate(coarse.double(), upsampling.size, mode="bilinear", align_corners=upsampling.align_corners)
     assert torch.equal(labels.long(), values[..., :height, :width].argmax(dim=1))
     assert len(labels.unique()) > 1
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16, torch.bfloat16])
-@pytest.mark.parametrize("infinite", [False, True])
-def test_cuda_agrees_with_the_definition(dtype, infinite):
-    """Small integers at dyadic positions: on every pixel."""
-    assert DOOR.compiled("cuda") is not None
-    generator = torch.Generator().manual_seed(0)
-    for shape, size in [((2, 21, 9, 13), (33, 49)), ((1, 300, 5, 2), (9, 1025))]:
-        logits = torch.randint(-3, 4, shape, generator=generator).to(dtype)
-        if infinite:
-            for special in (float("inf"), -float("inf"), float("nan")):
-                logits[torch.rand(shape, generator=generator) < 0.02] = special
-        expected = plain_labels(logits.double().numpy(), size, align_corners=True)
-        for layout in LAYOUTS.values():
-            if layout is not LAYOUTS["expanded"]:
-                labels = upsample_argmax(layout(logits.cuda()), size=size, align_corners=True)
-                np.testing.assert_array_equal(labels.cpu().numpy(), expected)

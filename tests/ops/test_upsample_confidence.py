@@ -63,15 +63,3 @@ def test_masked_classes_have_no_share_and_nan_stays_nan():
     assert torch.equal(broken.probability[0].isnan(), expected)
     assert torch.equal(broken.entropy[0].isnan(), expected)
     assert (broken.labels[0, :4, :4] == 1).all()
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16, torch.bfloat16])
-def test_cuda_agrees_with_the_cpu(dtype):
-    logits = (8 * uniform(2, 21, 9, 13)).to(dtype)
-    logits[:, 3, 2:4] = -float("inf")
-    lies = {"size": (40, 51), "align_corners": False, "crop": (39, 50)}
-    ours, theirs = upsample_confidence(logits, **lies), upsample_confidence(logits.cuda(), **lies)
-    torch.testing.assert_close(theirs.probability.cpu(), ours.probability, atol=1e-5, rtol=0)
-    torch.testing.assert_close(theirs.entropy.cpu(), ours.entropy, atol=1e-5, rtol=0)

@@ -80,16 +80,16 @@ class Reference:
             shortcut = x[:, :, ::stride, ::stride]
         return relu(residual + shortcut), residual
 
-    def mobilenet_v2(self, x: Array, plan: Plan) -> tuple[Array, Array]:
-        """(low: depthwise output of layer_4, high: output of layer_18)."""
+    def mobilenet_v2(self, x: Array, plan: Plan) -> tuple[Array, Array, Array]:
+        """(low, middle: depthwise outputs of layer_4 and layer_7, high: output of layer_18)."""
         x = self.layer("stem", x, activation=relu6, stride=2)
-        low = x
+        inner = []
         for number, (stride, rate) in enumerate(plan):
             # Table 2 of the MobileNetV2 paper: all but the first of each group of equal width have a shortcut.
             shortcut = number not in (0, 1, 3, 6, 10, 13, 16)
             x, filtered = self.inverted_residual(f"units.{number}", x, stride=stride, rate=rate, shortcut=shortcut)
-            low = filtered if number == 2 else low
-        return low, x
+            inner.append(filtered)
+        return inner[2], inner[5], x
 
     def stem(self, x: Array) -> Array:
         """One 7x7 convolution, or the three 3x3 of the beta variant."""
@@ -98,14 +98,14 @@ class Reference:
         x = self.layer("stem.conv1_1", x, activation=relu, stride=2)
         return self.layer("stem.conv1_3", self.layer("stem.conv1_2", x, activation=relu), activation=relu)
 
-    def resnet(self, x: Array, plan: Plan, *, pool_padding: str) -> tuple[Array, Array]:
-        """(low: block1/unit_2 before the shortcut is added, high: output of block4)."""
+    def resnet(self, x: Array, plan: Plan, *, pool_padding: str) -> tuple[Array, Array, Array]:
+        """(low, middle: block1/unit_2 and block2/unit_3 before the shortcut is added, high: the last block)."""
         x = max_pool(self.stem(x), padding=pool_padding)
-        low = x
+        inner = []
         for number, (stride, rate) in enumerate(plan):
             x, residual = self.bottleneck(f"units.{number}", x, stride=stride, rate=rate)
-            low = residual if number == 1 else low
-        return low, x
+            inner.append(residual)
+        return inner[1], inner[3 + 2], x
 
     def xception_unit(self, name: str, x: Array, *, stride: int, rate: int) -> tuple[Array, Array]:
         """(the unit's output, its second separable convolution's)."""
@@ -117,16 +117,16 @@ class Reference:
         projected = f"{name}.shortcut.conv.weight" in self.state
         return y + (self.layer(f"{name}.shortcut", x, stride=stride) if projected else x), tapped
 
-    def xception(self, x: Array, plan: Plan, *, low_unit: int) -> tuple[Array, Array]:
-        """(low: second separable convolution of the entry flow's unit before output stride 8, high: exit flow)."""
+    def xception(self, x: Array, plan: Plan, *, taps: tuple[int, int]) -> tuple[Array, Array, Array]:
+        """(low, middle: second separable convolutions of the units that stride to 8 and to 16, high: exit flow)."""
         x = self.layer("conv1_2", self.layer("conv1_1", x, activation=relu, stride=2), activation=relu)
-        low = x
+        inner = []
         for number, (stride, rate) in enumerate(plan[:-1]):
             x, tapped = self.xception_unit(f"units.{number}", x, stride=stride, rate=rate)
-            low = tapped if number == low_unit else low
+            inner.append(tapped)
         for number in (1, 2, 3):
             x = self.separable(f"last.separable{number}", x, rate=plan[-1][1])
-        return low, x
+        return inner[taps[0]], inner[taps[1]], x
 
     def image_pooling(self, name: str, x: Array) -> Array:
         pooled = self.layer(f"{name}.project", x.mean(axis=(2, 3), keepdims=True), activation=relu)

@@ -21,6 +21,9 @@ from fakes.run import CONFIG, MODEL, changed
         ({"scales": (1.0, 0.0)}, "scales"),
         ({"flip": 1.5}, "flip 1.5"),
         ({"workers": -1}, "cannot be negative"),
+        ({"label_smoothing": 1.5}, "label smoothing 1.5"),
+        ({"hard_pixels": 0.0}, "hard pixels 0.0 is out of range"),
+        ({"hard_pixels": math.nan}, "hard pixels nan"),
         ({"seed": -1}, "seed -1"),
         ({"seed": 2**32}, "seed 4294967296"),
         ({"norm_momentum": -1.0, "iterations": 30000}, "norm momentum -1.0 is out of range; choose 0 to 1"),
@@ -31,7 +34,7 @@ from fakes.run import CONFIG, MODEL, changed
             ({name: math.nan}, f"{name.replace('_', ' ')} nan is out of range")
             for name in ("head_rate", "power", "momentum", "weight_decay", "norm_momentum", "jitter", "ema_decay")
         ),
-        ({"model": replace(MODEL, in_channels=4)}, "in-channels 4"),
+        ({"model": replace(MODEL, in_channels=4), "jitter": 0.1}, "jitter is for RGB, not for 4 channels"),
     ],
 )
 def test_impossible_settings_are_refused_in_one_line(fields, message):

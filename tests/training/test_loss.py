@@ -39,6 +39,26 @@ def test_the_mean_over_labelled_pixels_weighed_by_rarity(class_balance):
     assert found.item() == pytest.approx(expected, rel=1e-5)
 
 
+def test_the_hard_half_of_a_batch():
+    """Label 0 has probability 1/2 all over the first image and 1/4 all over the second."""
+    logits = torch.full((2, 11, 5, 5), -1e4)
+    logits[:, :2] = 0
+    logits[1, 1] = np.log(3)
+    data, labels = data_of(np.zeros((2, 2), np.uint8)), torch.zeros(2, 17, 17, dtype=torch.uint8)
+    for hard_pixels, expected in ((1.0, 1.5), (0.5, 2.0)):
+        loss_of = SegmentationLoss(data, class_balance=0.0, hard_pixels=hard_pixels, device=CPU)
+        assert loss_of(build(MODEL), logits, labels).item() == pytest.approx(expected * np.log(2))
+
+
+def test_smoothed_labels():
+    """Of a label, 0.89 stays and 0.01 goes to each of eleven classes."""
+    logits = torch.zeros(1, 11, 5, 5)
+    logits[:, 0] = 2
+    loss_of = SegmentationLoss(data_of(np.zeros((2, 2), np.uint8)), class_balance=0.0, label_smoothing=0.11, device=CPU)
+    loss = loss_of(build(MODEL), logits, torch.zeros(1, 17, 17, dtype=torch.uint8))
+    assert loss.item() == pytest.approx(np.log(np.exp(2) + 10) - 0.9 * 2)
+
+
 def test_classes_without_balance_are_not_counted():
     class Unreadable(MemoryData):
         def __getitem__(self, index):

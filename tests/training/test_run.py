@@ -110,7 +110,8 @@ def test_a_batch_without_labels_changes_no_weight_by_its_loss(tmp_path):
 
 
 @pytest.mark.slow
-def test_an_interrupt_leaves_whole_files_and_resumes(tmp_path):
+@pytest.mark.parametrize("polite", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_whole_files_and_resumes(polite, tmp_path):
     small_data(tmp_path / "data")
     command = [
         sys.executable, "-m", "atrous.cli.main", "train", str(tmp_path / "data"), "--recipe", "scenes",
@@ -123,7 +124,7 @@ def test_an_interrupt_leaves_whole_files_and_resumes(tmp_path):
         assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(polite)
     _, complaint = process.communicate(timeout=60)
     assert process.returncode == 130
     assert complaint.splitlines()[-1].startswith("atrous train: interrupted")

@@ -2,6 +2,8 @@
 
 import json
 import resource
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from atrous.training.progress import Progress
 from atrous.training.run import Run
 from atrous.training.start import fresh_state
 from atrous.training.step import step
-from fakes.run import CPU, changed, small_data, small_run
+from fakes.run import CONFIG, CPU, changed, small_data, small_run
 
 SHORT = changed(iterations=2, validate_every=1, norm_momentum=0.9)
 
@@ -257,3 +259,21 @@ def test_a_state_that_does_not_fit_is_refused_with_the_remedy(tmp_path, data, ch
     altered(path, change)
     with pytest.raises(InputError, match=r"state\.safetensors is no training state of this run: .*; delete it"):
         load_state(path, fresh(data))
+
+
+def test_two_processes_never_share_a_run_folder(tmp_path):
+    data = small_data(tmp_path / "data")
+    run = Run(tmp_path / "run", settings={"training": CONFIG, "data": data.describe()})
+    program = (
+        "import sys, pathlib; from atrous.errors import InputError; from atrous.training.run import Run\n"
+        "try:\n    with Run(pathlib.Path(sys.argv[1]), settings={}).locked(): print('mine')\n"
+        "except InputError as error: print(error)"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "run")]
+    with run.locked():
+        refused = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    allowed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert refused == (
+        f"{tmp_path / 'run'} is being trained in by another process; wait for it, or choose another --out\n"
+    )
+    assert allowed == "mine\n"

@@ -77,6 +77,13 @@ def test_what_is_saved_is_loaded(model, path):
         assert torch.equal(loaded.model(images), model(images))
 
 
+def test_a_model_alone_is_enough_and_the_path_may_be_text(model, tmp_path):
+    archive.save(str(tmp_path / "model.safetensors"), model)
+    loaded = archive.load(tmp_path / "model.safetensors")
+    assert loaded.labels == LabelSpace.unnamed(model.config.classes)
+    assert loaded.provenance == {}
+
+
 def test_half_precision_rounds_parameters_and_keeps_statistics(model, tmp_path):
     path = tmp_path / "half.safetensors"
     archive.save(path, model, labels=LABELS, provenance={}, half=True)

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import pytest
@@ -14,6 +15,7 @@ from atrous.weights import archive
 from atrous.weights.backbone import load_backbone, spread_over_channels
 from atrous.weights.official_mobilenet_v2 import import_backbone
 from atrous.weights.tflite import read
+from reference.weights import randomize
 
 CONFIG = ModelConfig(
     MobileNetV2Config(depth_multiplier=0.125),
@@ -104,3 +106,26 @@ def test_a_backbone_of_another_kind_is_refused_before_anything_changes(file, con
     with pytest.raises(InputError, match=rf"imagenet\.tflite: .*{complaint}"):
         load_backbone(model, file)
     assert model.config == config
+
+
+def test_a_plain_resnet_starts_a_cascade_whose_added_blocks_stay_fresh(tmp_path):
+    plain = ModelConfig(ResNetConfig(), aspp=None, conventions=PYTORCH, classes=2)
+    trained = randomize(build(plain)).float()
+    archive.save(tmp_path / "plain.safetensors", trained, labels=LabelSpace(("a", "b")), provenance={})
+    cascade = build(replace(plain, backbone=ResNetConfig(added_blocks=3), classes=5)).eval()
+    before = {key: value.clone() for key, value in cascade.state_dict().items()}
+    transfer = load_backbone(cascade, tmp_path / "plain.safetensors")
+    assert transfer.skipped == ("classifier.weight", "classifier.bias")
+    assert set(transfer.filled) == {key for key in trained.state_dict() if key.startswith("backbone.")}
+    # 16 units are ResNet-50; each of the nine more has three convolutions with a norm of five tensors, but no shortcut.
+    fresh = [key for key in transfer.fresh if re.match(r"backbone\.units\.(1[6-9]|2[0-4])\.", key)]
+    assert len(fresh) == 9 * 3 * 6
+    assert set(transfer.fresh) == {*fresh, "classifier.weight", "classifier.bias"}
+    after = cascade.state_dict()
+    assert all(torch.equal(after[key], before[key]) for key in transfer.fresh)
+    assert all(torch.equal(after[key], trained.state_dict()[key]) for key in transfer.filled)
+    block4 = []
+    cascade.backbone.units[15].register_forward_hook(lambda *call: block4.append(call[-1]))
+    images = torch.randint(0, 256, (1, 3, 48, 65), dtype=torch.uint8)
+    features(cascade, images)
+    assert torch.equal(block4[0], features(trained, images).high)

@@ -1,6 +1,4 @@
 import hashlib
-import http.server
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -11,69 +9,15 @@ from atrous.errors import InputError
 from atrous.weights import download
 from atrous.weights.download import cache_folder, fetch, resolve
 from atrous.weights.manifest import MANIFEST, Entry
+from fakes.server import serving
 
 CONTENT = bytes(range(256)) * 1000
 
 
-class Server(http.server.ThreadingHTTPServer):
-    """Serves CONTENT; `manners` says how."""
-
-    daemon_threads = True
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.manners = "fine"
-        self.asked: list[str | None] = []
-        self.stalling = threading.Event()
-
-    def handle_error(self, *_):
-        """Clients that hang up are part of the tests."""
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    server: Server
-
-    def log_message(self, *_):
-        """Keep quiet."""
-
-    def do_GET(self):
-        wish, manners = self.headers.get("Range"), self.server.manners
-        self.server.asked.append(wish)
-        if manners == "missing":
-            self.send_error(404)
-            return
-        start = int(wish.removeprefix("bytes=").removesuffix("-")) if wish and manners != "ignores range" else 0
-        if start >= len(CONTENT):
-            self.send_error(416)
-            return
-        self.send_response(206 if start else 200)
-        if start:
-            wrong = 7 if manners == "wrong range" else 0
-            self.send_header("Content-Range", f"bytes {start + wrong}-{len(CONTENT) - 1}/{len(CONTENT)}")
-        self.send_header("Content-Length", str(len(CONTENT) - start))
-        self.end_headers()
-        body = CONTENT[start:]
-        if manners == "lies":
-            body = b"<html>" + body[6:]
-        if manners in ("cuts off", "cuts off once", "stalls"):
-            body = body[: len(body) // 2]
-        self.wfile.write(body)
-        self.wfile.flush()
-        if manners == "cuts off once":
-            self.server.manners = "fine"
-        if manners == "stalls":
-            self.server.stalling.wait(10)
-
-
 @pytest.fixture
 def server():
-    with Server() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving({"/weights.bin": CONTENT}) as server:
         yield server
-        server.stalling.set()
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -16,12 +16,12 @@ from atrous.data.schema import SCHEMA_FILE
 from atrous.errors import InputError
 from atrous.evaluation.confusion import ConfusionMatrix
 from atrous.evaluation.evaluate import evaluate
+from atrous.evaluation.example import predicted
 from atrous.evaluation.metrics import miou
 from atrous.evaluation.report import Report
 from atrous.inference.predictor import Predictor
 from atrous.model.deeplab import DeepLab
 from atrous.report.page import Page
-from atrous.report.pictures import colorize, error_map
 from atrous.report.tables import Table
 from atrous.training.config import TrainConfig, settling_momentum
 from atrous.training.recipes import recipe
@@ -61,8 +61,9 @@ def main(arguments: Sequence[str]) -> int:
     data, validation = _scenes(options.out / f"scenes-{options.seed}", seed=options.seed)
     run = Run(options.out / "run", settings={"training": config, "data": data.describe()})
     state = fresh_state(config, data=data, device=device)
-    run.resume(state)
-    follow(state, config, data=data, validation=validation, run=run, device=device)
+    with run.locked():
+        run.resume(state)
+        follow(state, config, data=data, validation=validation, run=run, device=device)
     reports = _evaluations(state.result, validation)
     baseline = _color_baseline(data, validation)
     page = _page(reports, baseline, predictor=Predictor(state.result, labels=data.labels), run=run, data=validation)
@@ -135,18 +136,8 @@ def _page(reports: Mapping[str, Report], baseline: float, *, predictor: Predicto
     page.heading("Pictures", "Validation scenes, which training never saw.")
     page.legend(data.labels)
     for index in range(min(SHOWN_SCENES, len(data))):
-        sample = data[index]
-        labels = predictor(sample.image).labels
-        assert sample.labels is not None
-        page.pictures(
-            [
-                ("image", sample.image),
-                ("truth", colorize(sample.labels, data.labels)),
-                ("prediction", colorize(labels, data.labels)),
-                ("where it is wrong", error_map(labels, sample.labels, data.labels)),
-            ],
-            columns=4,
-        )
+        example = predicted(predictor, data[index], space=data.labels)
+        page.pictures(example.pictures(data.labels), columns=4)
     add_curves(page, run.records())
     first.add_to(page)
     return page

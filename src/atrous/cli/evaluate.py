@@ -1,19 +1,16 @@
 """`atrous evaluate WEIGHTS --data DIR --split val`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
 
 import tyro
 
 from atrous.cli.console import progress_callback
-from atrous.cli.device import Device, choose_device
+from atrous.cli.inference import Inference
 from atrous.cli.options import parse
-from atrous.cli.weights import load_weights
 from atrous.data.dataset import open_data
 from atrous.evaluation.evaluate import evaluate
-from atrous.inference.predictor import Predictor
 
 
 @dataclass(frozen=True)
@@ -37,28 +34,14 @@ class Options:
     """Write numbers, protocol and confusion matrix to this file."""
     html: Path | None = None
     """Write a page with table, bars and the worst images to this file."""
-    output_stride: Annotated[int | None, tyro.conf.arg(metavar="STRIDE")] = None
-    """4, 8, 16 or 32; smaller is finer and slower, None is the weights' own."""
-    scales: tuple[float, ...] = (1.0,)
-    """Image sizes to average over; the papers: 0.5 0.75 1 1.25 1.5 1.75."""
-    flip: bool = False
-    """Average with the mirrored picture, too."""
-    device: Device = "auto"
-    """Where to compute."""
+    inference: Inference = field(default_factory=Inference)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Evaluate and print; returns the exit status."""
     options = parse(Options, arguments, verb="evaluate")
-    device = choose_device(options.device)
     dataset = open_data(options.data, split=options.split, schema=options.schema)
-    predictor = Predictor(
-        load_weights(options.weights),
-        output_stride=options.output_stride,
-        scales=options.scales,
-        flip=options.flip,
-        device=device,
-    )
+    predictor = options.inference.predictor(options.weights)
     with progress_callback("evaluating") as progress:
         report = evaluate(predictor, dataset, progress=progress)
     print(report.to_text())

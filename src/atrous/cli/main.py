@@ -5,8 +5,11 @@ import importlib
 import io
 import logging
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from atrous.errors import InputError
 
@@ -15,6 +18,7 @@ VERBS = {
     "train": "train on a data set by a recipe",
     "evaluate": "mIoU and per-class table of weights on a data set",
     "predict": "label maps and overlays of pictures",
+    "download": "a published data set, unpacked",
     "info": "strides, rates, parameters and multiply-adds of a model",
 }
 """Each is a module `atrous.cli.VERB` with `main(arguments) -> exit status`, imported only when called."""
@@ -44,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             close = difflib.get_close_matches(verb, VERBS, n=1)
             hint = f"; did you mean {close[0]!r}?" if close else f"; verbs: {', '.join(VERBS)}"
             raise InputError(f"unknown verb {verb!r}{hint}")
-        return importlib.import_module(f"atrous.cli.{verb}").main(rest)
+        with _terminable():
+            return importlib.import_module(f"atrous.cli.{verb}").main(rest)
     except InputError as error:
         print(f"atrous {verb}: {' '.join(str(error).split())}", file=sys.stderr)
         return BAD_INPUT
@@ -55,6 +60,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader (`| head`) has what it wanted; a second complaint at exit would be noise.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let a polite kill (SIGTERM: job schedulers, shutdown) end as an interrupt does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 if __name__ == "__main__":

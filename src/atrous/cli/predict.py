@@ -1,19 +1,17 @@
 """`atrous predict WEIGHTS INPUT... --out DIR`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
 from atrous.cli.console import console, tracked
-from atrous.cli.device import Device, choose_device
+from atrous.cli.inference import Inference
 from atrous.cli.options import parse
-from atrous.cli.weights import load_weights
 from atrous.data.images import image_files
 from atrous.inference.files import plan_jobs, predict_files
-from atrous.inference.predictor import Predictor
 from atrous.report.wording import one_line
 
 SOME_FAILED = 1
@@ -36,30 +34,16 @@ class Options:
     """Pictures, folders of pictures, or patterns in quotes."""
     out: Path
     """Folder for the outputs; created where missing."""
-    output_stride: Annotated[int | None, tyro.conf.arg(metavar="STRIDE")] = None
-    """4, 8, 16 or 32; smaller is finer and slower, None is the weights' own."""
-    scales: tuple[float, ...] = (1.0,)
-    """Image sizes to average over; the papers: 0.5 0.75 1 1.25 1.5 1.75."""
-    flip: bool = False
-    """Average with the mirrored picture, too."""
+    inference: Inference = field(default_factory=Inference)
     overlay: bool = True
     """Write overlays."""
-    device: Device = "auto"
-    """Where to compute."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Predict pictures; returns 0, or 1 where some could not be read."""
     options = parse(Options, arguments, verb="predict")
-    device = choose_device(options.device)
     jobs = plan_jobs(image_files(options.inputs), out=options.out, overlays=options.overlay)
-    predictor = Predictor(
-        load_weights(options.weights),
-        output_stride=options.output_stride,
-        scales=options.scales,
-        flip=options.flip,
-        device=device,
-    )
+    predictor = options.inference.predictor(options.weights)
     failed = 0
     for outcome in tracked(predict_files(predictor, jobs), description="predicting", total=len(jobs)):
         if outcome.problem is not None:

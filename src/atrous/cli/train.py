@@ -65,13 +65,14 @@ def main(arguments: Sequence[str]) -> int:
         data, validation = CachedDataSet(data), CachedDataSet(validation)
     with console.status("preparing the model"):
         state = fresh_state(config, data=data, device=device, unfold=not run.state.exists())
+    with run.locked():
         run.resume(state)
-    console.print(
-        f"{len(data)} images to train on, {len(validation)} to validate on, {len(data.labels)} classes; "
-        f"{state.iteration} of {config.iterations} iterations are done",
-        soft_wrap=True,
-    )
-    follow(state, config, data=data, validation=validation, run=run, device=device)
+        console.print(
+            f"{len(data)} images to train on, {len(validation)} to validate on, {len(data.labels)} classes; "
+            f"{state.iteration} of {config.iterations} iterations are done",
+            soft_wrap=True,
+        )
+        follow(state, config, data=data, validation=validation, run=run, device=device)
     miou, iteration = state.best
     print(f"last  {run.last}")
     if iteration:
@@ -107,8 +108,15 @@ def follow(
     """
     with progress_bar() as progress:
         task = progress.add_task("training", total=config.iterations, completed=state.iteration)
+        pictures = progress.add_task("validating", total=len(validation), visible=False)
+
+        def show(done: int, whole: int) -> None:
+            progress.update(pictures, completed=done, total=whole, visible=done < whole)
+
         try:
-            for event in train(state, config, data=data, validation=validation, run=run, device=device):
+            for event in train(
+                state, config, data=data, validation=validation, run=run, device=device, validating=show
+            ):
                 if isinstance(event, Progress):
                     progress.update(task, completed=event.iteration, description=_line(event, config))
                 else:

@@ -4,12 +4,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from atrous.data.ade20k import is_ade20k, open_ade20k
 from atrous.data.camvid import is_camvid, open_camvid
+from atrous.data.cityscapes import is_cityscapes, open_cityscapes
+from atrous.data.coco_voc import is_coco, open_coco
 from atrous.data.folder import is_plain_folder, open_folder
 from atrous.data.sample import Sample
 from atrous.data.schema import SCHEMA_FILE, read_schema
+from atrous.data.voc import is_voc, open_voc
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
+
+LAYOUTS = {
+    "CamVid": (is_camvid, open_camvid),
+    "Cityscapes": (is_cityscapes, open_cityscapes),
+    "PASCAL VOC": (is_voc, open_voc),
+    "COCO 2017": (is_coco, open_coco),
+    "ADE20K": (is_ade20k, open_ade20k),
+    "images/ and masks/": (is_plain_folder, open_folder),
+}
+"""Every layout: does a folder have it, and opening a split."""
 
 
 @runtime_checkable
@@ -43,7 +57,7 @@ class DataSet(Protocol):
 
 
 def open_data(path: Path, *, split: str, schema: Path | None = None) -> DataSet:
-    """Open a split of a folder: CamVid in the SegNet layout, or pictures and masks as `data/folder.py` tells.
+    """Open a split of a folder, whichever of the `LAYOUTS` it has.
 
     Args:
         path: The folder.
@@ -51,17 +65,19 @@ def open_data(path: Path, *, split: str, schema: Path | None = None) -> DataSet:
         schema: A `schema.toml` elsewhere, for data that cannot be written to; otherwise the one in the folder counts.
 
     Raises:
-        InputError: If the folder is missing or of no known layout, or anything in it contradicts itself.
+        InputError: If the folder is missing, of no known layout or of several, or anything in it contradicts itself.
     """
     if not path.is_dir():
         raise InputError(f"no data folder {path}" if not path.exists() else f"{path} is not a folder of data")
+    fitting = [name for name, (fits, _) in LAYOUTS.items() if fits(path)]
+    if len(fitting) > 1:
+        raise InputError(f"{path} looks like {' and '.join(fitting)} at once; name the folder that holds only one")
+    if not fitting:
+        raise InputError(
+            f"{path} is of no known layout; expected are {path / 'images'} and {path / 'masks'}, "
+            f"or the same two folders inside {path / 'train'}, or a data set as it was extracted ({', '.join(LAYOUTS)})"
+        )
     beside = path / SCHEMA_FILE
     meaning = read_schema(schema) if schema else read_schema(beside) if beside.exists() else None
-    if is_camvid(path):
-        return open_camvid(path, split=split, schema=meaning)
-    if is_plain_folder(path):
-        return open_folder(path, split=split, schema=meaning)
-    raise InputError(
-        f"{path} is of no known layout; expected are {path / 'images'} and {path / 'masks'}, "
-        f"or the same two folders inside {path / 'train'}, or CamVid's train.txt and trainannot"
-    )
+    _, open_split = LAYOUTS[fitting[0]]
+    return open_split(path, split=split, schema=meaning)

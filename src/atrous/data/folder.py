@@ -9,41 +9,43 @@ or a folder per split:
     train/images/a.jpg   train/masks/a.png   val/images/b.jpg   val/masks/b.png
 
 Folders inside `images/` are searched too; `x/a.jpg` pairs with `masks/x/a.png` and is called `x/a`. Files that start
-with a dot are left out; any other file that is not a picture is an error.
+with a dot are left out; any other file that is not a picture is an error. Masks come in many formats: `data/masks.py`.
 
 Where no validation split is given, `val` is a tenth of the training pictures (at least one), those whose names have the
 smallest SHA-256, and `train` is the rest: the same on every machine, whatever the order of the files. With only a
 `val.txt`, `train` is every other pair.
 
-What the masks mean stands in `schema.toml`. Without it all masks are read once: values 0..n-1 (and 255 for ignore)
-become classes without names.
+What the masks mean stands in `schema.toml`. Without it all masks are read once (`data/scan.py`): values 0..n-1 (and 255
+for ignore) become classes without names, names become classes.
 """
 
 import hashlib
-import os
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
-from atrous.data.images import IMAGE_SUFFIXES, natural_key, read_labels
 from atrous.data.lists import read_lines
+from atrous.data.masks import ANNOTATIONS, NamingReader, find_images, find_masks, has_masks
 from atrous.data.pairs import Pair, PairedFiles
-from atrous.data.schema import SCHEMA_FILE, Schema, count_values
+from atrous.data.scan import scan
+from atrous.data.schema import Schema
 from atrous.errors import InputError
-from atrous.labels import LabelSpace
 
-_IGNORE = 255
-_PROPOSED = 32
-"""More values than this in a mask are not class ids that somebody forgot to number."""
 
-Splits = dict[str, tuple[tuple[Pair, ...], str]]
-"""Pairs of each split, and how the split came about."""
+@dataclass(frozen=True)
+class Part:
+    """A split: its pairs, what reads their masks, and how it came about."""
+
+    pairs: tuple[Pair, ...]
+    read: NamingReader
+    rule: str
+
+
+Splits = dict[str, Part]
 
 
 def is_plain_folder(folder: Path) -> bool:
     """Whether a folder has one of the two layouts."""
-    return _has_pairs(folder) or _has_pairs(folder / "train")
+    return has_masks(folder) or has_masks(folder / "train")
 
 
 def open_folder(folder: Path, *, split: str, schema: Schema | None = None) -> PairedFiles:
@@ -58,19 +60,19 @@ def open_folder(folder: Path, *, split: str, schema: Schema | None = None) -> Pa
         InputError: If the split is unknown, pictures and masks do not pair up, a list names what is not there, a
             picture is in two splits, or masks without a schema hold anything but 0..n-1 and 255.
     """
-    splits = _listed_splits(folder) if _has_pairs(folder) else _folder_splits(folder)
+    splits = _listed_splits(folder) if has_masks(folder) else _folder_splits(folder)
     if split not in splits:
         raise InputError(f"{folder} has no split {split!r}; choose from {', '.join(sorted(splits))}")
     _check_disjoint(splits)
-    everything = [pair for pairs, _ in splits.values() for pair in pairs]
-    pairs, rule = splits[split]
+    part = splits[split]
     return PairedFiles(
         name=folder.resolve().name,
         split=split,
-        rule=rule,
+        rule=part.rule,
         licence="not stated",
-        schema=schema or _scan(folder, everything),
-        pairs=pairs,
+        schema=schema or scan(folder, [(pair, part.read) for part in splits.values() for pair in part.pairs]),
+        pairs=part.pairs,
+        read=part.read,
     )
 
 
@@ -83,75 +85,57 @@ def hold_out(pairs: tuple[Pair, ...], *, folder: Path) -> tuple[tuple[Pair, ...]
     return tuple(pair for pair in pairs if pair.name not in held), tuple(pair for pair in pairs if pair.name in held)
 
 
-def _has_pairs(folder: Path) -> bool:
-    return (folder / "images").is_dir() and (folder / "masks").is_dir()
-
-
 def _listed_splits(folder: Path) -> Splits:
-    images, masks = _files(folder / "images"), _files(folder / "masks")
+    images = find_images(folder)
+    masks, read = find_masks(folder, images=images)
     lists = {path.stem: path for path in sorted(folder.glob("*.txt")) if path.stem in ("train", "val", "test")}
     splits: Splits = {}
     for name, path in lists.items():
         chosen = _chosen(path, images=images)
-        missing = [key for key in chosen if key not in masks]
-        if missing:
+        if missing := [key for key in chosen if key not in masks]:
             raise InputError(f"no mask in {folder / 'masks'} for {_some(missing)}, listed in {path}")
-        splits[name] = tuple(Pair(key, images[key], masks[key]) for key in chosen), path.name
+        splits[name] = Part(tuple(Pair(key, images[key], masks[key]) for key in chosen), read, path.name)
     if "train" not in splits:
-        listed = {pair.name for pairs, _ in splits.values() for pair in pairs}
+        listed = {pair.name for part in splits.values() for pair in part.pairs}
         rest = tuple(pair for pair in _all_pairs(folder, images=images, masks=masks) if pair.name not in listed)
         others = " and ".join(f"{name}.txt" for name in splits)
-        splits["train"] = rest, f"all pairs that are not in {others}" if splits else "all pairs"
+        splits["train"] = Part(rest, read, f"all pairs that are not in {others}" if splits else "all pairs")
     return _with_validation(folder, splits)
 
 
 def _folder_splits(folder: Path) -> Splits:
     for part in (folder / "val", folder / "test"):
-        if part.is_dir() and not _has_pairs(part):
+        if part.is_dir() and not has_masks(part):
             raise InputError(f"{part} lacks the folders images and masks; add them, or rename {part} to leave it out")
     splits: Splits = {}
-    for part in sorted(path for path in folder.iterdir() if _has_pairs(path)):
-        images, masks = _files(part / "images"), _files(part / "masks")
-        splits[part.name] = _all_pairs(part, images=images, masks=masks), f"folder {part.name}"
+    for part in sorted(path for path in folder.iterdir() if has_masks(path)):
+        images = find_images(part)
+        masks, read = find_masks(part, images=images)
+        splits[part.name] = Part(_all_pairs(part, images=images, masks=masks), read, f"folder {part.name}")
     return _with_validation(folder, splits)
 
 
 def _with_validation(folder: Path, splits: Splits) -> Splits:
-    pairs, rule = splits["train"]
-    if not pairs:
+    part = splits["train"]
+    if not part.pairs:
         raise InputError(f"{folder} leaves no pictures for training; shorten the lists or add pictures")
     if "val" in splits:
         return splits
-    train, val = hold_out(pairs, folder=folder)
-    tenth = f"{len(val)} of {len(pairs)} pictures, by SHA-256 of the name"
-    return {**splits, "train": (train, f"{rule} without val"), "val": (val, tenth)}
-
-
-def _files(folder: Path) -> dict[str, Path]:
-    """Pictures in a folder by relative path without suffix, in natural order."""
-    found: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*"), key=natural_key):
-        relative = path.relative_to(folder)
-        if path.is_dir() or any(part.startswith(".") for part in relative.parts):
-            continue
-        if path.suffix.lower() not in IMAGE_SUFFIXES:
-            known = ", ".join(sorted(IMAGE_SUFFIXES))
-            raise InputError(f"{path} is not a picture ({known}); move it out of {folder}")
-        key = relative.with_suffix("").as_posix()
-        if key in found:
-            raise InputError(f"{found[key]} and {path} have the same name without suffix; rename or remove one")
-        found[key] = path
-    if not found:
-        raise InputError(f"{folder} is empty; put the {folder.name} there")
-    return found
+    train, val = hold_out(part.pairs, folder=folder)
+    tenth = f"{len(val)} of {len(part.pairs)} pictures, by SHA-256 of the name"
+    return {
+        **splits,
+        "train": replace(part, pairs=train, rule=f"{part.rule} without val"),
+        "val": replace(part, pairs=val, rule=tenth),
+    }
 
 
 def _all_pairs(folder: Path, *, images: dict[str, Path], masks: dict[str, Path]) -> tuple[Pair, ...]:
     for ours, theirs, kind in ((images, masks, "mask"), (masks, images, "image")):
-        if alone := [ours[key] for key in ours if key not in theirs]:
+        if alone := [_told(path.relative_to(folder), key=key) for key, path in ours.items() if key not in theirs]:
             raise InputError(
-                f"no {kind} for {_some([path.relative_to(folder) for path in alone])} in {folder}; files pair by name "
-                f"without suffix: add the {kind}{'s' * (len(alone) > 1)} or move these away"
+                f"no {kind} for {_some(alone)} in {folder}; files pair by name without suffix: "
+                f"add the {kind}{'s' * (len(alone) > 1)} or move these away"
             )
     return tuple(Pair(key, images[key], masks[key]) for key in images)
 
@@ -172,41 +156,18 @@ def _chosen(path: Path, *, images: dict[str, Path]) -> list[str]:
 
 def _check_disjoint(splits: Splits) -> None:
     seen: dict[Path, str] = {}
-    for name, (pairs, _) in splits.items():
-        for pair in pairs:
+    for name, part in splits.items():
+        for pair in part.pairs:
             if other := seen.get(pair.image):
                 raise InputError(f"{pair.image} is in both {other} and {name}; take it out of one of them")
             seen[pair.image] = name
 
 
-def _scan(folder: Path, pairs: list[Pair]) -> Schema:
-    """The label space that all masks together show."""
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        per_mask = list(pool.map(lambda pair: np.unique(read_labels(pair.mask)), pairs))
-    values = [int(value) for value in np.unique(np.concatenate(per_mask))]
-    ids = [value for value in values if value != _IGNORE]
-    if len(ids) > 1 and ids == list(range(len(ids))):
-        return Schema(LabelSpace.unnamed(len(ids)))
-    suspects = range(len(ids)) if len(ids) > 1 else range(1)
-    pair = next((p for p, found in zip(pairs, per_mask, strict=True) if not np.isin(found, suspects).all()), pairs[0])
-    raise InputError(
-        f"{pair.mask} has {count_values(read_labels(pair.mask))}; without {SCHEMA_FILE} masks hold 0..n-1 for two "
-        f"classes or more, and {_IGNORE} for ignore; {_proposal(folder, values=values)}"
-    )
+def _told(path: Path, *, key: str) -> str:
+    """A file, or the entry of a file about all pictures."""
+    return f"{path} ({key})" if path == Path(ANNOTATIONS) else str(path)
 
 
-def _proposal(folder: Path, *, values: list[int]) -> str:
-    """The schema that would make these masks usable, on one line."""
-    if len(values) > _PROPOSED:
-        return f"{len(values)} different values look like a picture or smoothed edges, not class ids: correct the masks"
-    if len(values) == 1:
-        return f"all masks hold nothing but {values[0]}: there is nothing to learn; correct the masks"
-    ids = values if len(values) == 2 else [value for value in values if value != _IGNORE]
-    names = ", ".join(f'"value {value}"' for value in ids)
-    table = ", ".join(f"{value} = {label}" for label, value in enumerate(ids))
-    return f"write {folder / SCHEMA_FILE} with the two lines: classes = [{names}] and: remap = {{ {table} }}"
-
-
-def _some(items: list[str] | list[Path]) -> str:
-    shown = ", ".join(str(item) for item in items[:3])
+def _some(items: list[str]) -> str:
+    shown = ", ".join(items[:3])
     return shown + (f" and {len(items) - 3} more" if len(items) > 3 else "")

@@ -83,6 +83,24 @@ def read_labels(path: Path, *, max_pixels: int = MAX_PIXELS) -> Integer[np.ndarr
     Raises:
         InputError: If the file is missing, not a picture, damaged, too large, or holds colours instead of numbers.
     """
+    values = read_mask(path, max_pixels=max_pixels)
+    if values.ndim == 2:
+        return values
+    if (values != values[..., :1]).any():
+        found = len(np.unique(values.reshape(-1, 3), axis=0))
+        raise InputError(
+            f"{path} is a colour picture ({found} colours), not class ids; save masks as 8-bit grey or palette PNG "
+            "whose pixel values are the class ids, or list the colors of the classes in schema.toml"
+        )
+    return np.ascontiguousarray(values[..., 0])
+
+
+def read_mask(path: Path, *, max_pixels: int = MAX_PIXELS) -> Integer[np.ndarray, "h w"] | UInt8[np.ndarray, "h w 3"]:
+    """Read a mask as it lies in the file: numbers as `read_labels`, or the RGB colours of a file that has three planes.
+
+    Raises:
+        InputError: As `read_labels`, but colours are welcome.
+    """
     with _opened(path, max_pixels=max_pixels) as picture:
         if picture.format == "JPEG":
             raise InputError(f"{path} is a JPEG, whose compression alters class ids; save masks as PNG")
@@ -91,7 +109,7 @@ def read_labels(path: Path, *, max_pixels: int = MAX_PIXELS) -> Integer[np.ndarr
         if values.ndim == 3 and picture.mode not in ("RGB", "RGBA", "LA", "PA"):
             raise InputError(f"{path} is a picture of mode {picture.mode}, not class ids; save masks as 8-bit grey PNG")
     if values.ndim == 3:
-        return _grey_plane(values, path=path)
+        return _opaque(values, path=path)
     if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65535:
         raise InputError(f"{path} holds values outside the integers 0..65535; save class ids as 8- or 16-bit PNG")
     return values.astype(np.uint16) if values.dtype.itemsize > 1 else values.astype(np.uint8) // stretch
@@ -112,6 +130,20 @@ def image_files(patterns: Sequence[str | Path]) -> list[Path]:
         return sorted({path for pattern in patterns for path in _expand(pattern)}, key=natural_key)
     except OSError as error:
         raise InputError(f"cannot look for pictures: {error}; check the name and the access rights") from error
+
+
+def picture_paths(folder: Path) -> list[Path]:
+    """All pictures in a folder and its folders, in natural order.
+
+    Raises:
+        InputError: If there is none, or no such folder.
+    """
+    if not folder.is_dir():
+        raise InputError(f"no folder {folder}; the data set is not whole, extract its archive again")
+    found = sorted((path for path in folder.rglob("*") if _is_picture(path)), key=natural_key)
+    if not found:
+        raise InputError(f"no pictures in {folder}; the data set is not whole, extract its archive again")
+    return found
 
 
 def natural_key(path: Path) -> list[str | int]:
@@ -197,15 +229,9 @@ def _raw_mode(picture: Image.Image) -> str:
     return first if isinstance(first, str) else ""
 
 
-def _grey_plane(values: UInt8[np.ndarray, "h w c"], *, path: Path) -> UInt8[np.ndarray, "h w"]:
+def _opaque(values: UInt8[np.ndarray, "h w c"], *, path: Path) -> UInt8[np.ndarray, "h w ..."]:
+    """The planes without alpha: numbers where one is left, else RGB."""
     channels = values.shape[2]
-    color, alpha = (values[..., :-1], values[..., -1]) if channels in (2, 4) else (values, None)
-    if alpha is not None and alpha.min() < 255:
+    if channels in (2, 4) and values[..., -1].min() < 255:
         raise InputError(f"{path} has transparent pixels, whose class is unclear; save masks without alpha")
-    if (color != color[..., :1]).any():
-        found = len(np.unique(color.reshape(-1, color.shape[2]), axis=0))
-        raise InputError(
-            f"{path} is a colour picture ({found} colours), not class ids; save masks as 8-bit grey or palette PNG "
-            "whose pixel values are the class ids"
-        )
-    return np.ascontiguousarray(color[..., 0])
+    return np.ascontiguousarray(values[..., 0] if channels == 2 else values[..., :3])

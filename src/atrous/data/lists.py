@@ -21,3 +21,19 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
     if not lines:
         raise InputError(f"{path} is empty; list at least one entry or delete the file")
     return lines
+
+
+def read_names(path: Path) -> list[str]:
+    """The names in a list of a published data set: one per line, each once, and no path.
+
+    Raises:
+        InputError: If the list cannot be read, or a line is something else.
+    """
+    names: dict[str, int] = {}
+    for number, line in read_lines(path):
+        if line.split() != [line] or "/" in line or "\\" in line or line.startswith("."):
+            raise InputError(f"{path} line {number}: {line!r} is not a name; the list is not the one of this data set")
+        if line in names:
+            raise InputError(f"{path} line {number}: {line!r} was listed before, in line {names[line]}; delete one")
+        names[line] = number
+    return list(names)

@@ -70,7 +70,8 @@ def training_batches(
         cache: Keep decoded samples in memory, up to `CACHE_BYTES`.
 
     Raises:
-        InputError: If the data set is empty, or a sample is unreadable, has stray labels, or none.
+        InputError: If the data set is empty, or a sample is unreadable, has stray labels, or none, or a worker
+            was killed.
     """
     if not len(dataset):
         raise InputError(f"data set {dataset.name} has no images to train on")
@@ -91,10 +92,17 @@ def training_batches(
             multiprocessing_context="fork" if workers and sys.platform == "linux" else None,
         )
         batches = iter(loader)
-    for batch in batches:
-        if isinstance(batch, InputError):
-            raise batch
-        yield batch
+    try:
+        for batch in batches:
+            if isinstance(batch, InputError):
+                raise batch
+            yield batch
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise InputError(
+            f"a process that loads data was killed, for want of memory perhaps; lower --workers ({workers})"
+        ) from error
 
 
 def draw_generator(*, seed: int, draw: int) -> np.random.Generator:

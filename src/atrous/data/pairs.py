@@ -1,11 +1,15 @@
 """A data set made of image files and mask files, whatever layout named them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from atrous.data.images import read_image, read_labels
+import numpy as np
+from jaxtyping import Integer
+
+from atrous.data.color_masks import color_ids
+from atrous.data.images import read_image, read_mask
 from atrous.data.sample import Sample
 from atrous.data.schema import Schema, apply_schema
 from atrous.errors import InputError
@@ -19,12 +23,41 @@ class Pair:
     Attributes:
         name: The sample's name.
         image: The picture.
-        mask: The mask.
+        mask: The mask; for some formats a folder, or one file about all pictures.
     """
 
     name: str
     image: Path
     mask: Path
+
+
+LabelReader = Callable[[Pair, Schema], Integer[np.ndarray, "h w"]]
+"""Class ids and ignore value of a pair's picture; raises InputError where its mask is bad."""
+
+
+def mask_ids(pair: Pair, schema: Schema) -> Integer[np.ndarray, "h w"]:
+    """Class ids of a mask that is a picture: of numbers, a palette, or the schema's colours.
+
+    Raises:
+        InputError: If the file cannot be read, or a value or colour has no meaning.
+    """
+    values = read_mask(pair.mask)
+    read = color_ids if values.ndim == 3 else apply_schema
+    return read(values, schema=schema, path=pair.mask)
+
+
+def checked_pairs(pairs: Iterable[Pair]) -> tuple[Pair, ...]:
+    """The pairs of a published data set, all of whose files are there.
+
+    Raises:
+        InputError: If one is missing.
+    """
+    kept = tuple(pairs)
+    for pair in kept:
+        for path, kind in ((pair.image, "image"), (pair.mask, "mask")):
+            if not path.exists():
+                raise InputError(f"the {kind} {path} is missing; the data set is not whole, extract its archive again")
+    return kept
 
 
 @dataclass(frozen=True)
@@ -38,6 +71,7 @@ class PairedFiles:
         licence: Under which terms the pictures may be used.
         schema: What the values in the masks mean.
         pairs: The files, in the order of the samples.
+        read: What turns a pair's mask into class ids.
     """
 
     name: str
@@ -46,6 +80,7 @@ class PairedFiles:
     licence: str
     schema: Schema
     pairs: tuple[Pair, ...]
+    read: LabelReader = mask_ids
 
     @property
     def labels(self) -> LabelSpace:
@@ -63,13 +98,13 @@ class PairedFiles:
     def __getitem__(self, index: int) -> Sample:
         """Read one sample; raises InputError where a file is unreadable, a value stray, or the sizes differ."""
         pair = self.pairs[index]
-        image, values = read_image(pair.image), read_labels(pair.mask)
-        if values.shape != image.shape[:2]:
+        image, labels = read_image(pair.image), self.read(pair, self.schema)
+        if labels.shape != image.shape[:2]:
             raise InputError(
-                f"{pair.mask} is {_size(values.shape)} but {pair.image} is {_size(image.shape)} "
+                f"{pair.mask} is {_size(labels.shape)} but {pair.image} is {_size(image.shape)} "
                 "(width x height, EXIF orientation applied); a mask must have the size of its picture"
             )
-        return Sample(name=pair.name, image=image, labels=apply_schema(values, schema=self.schema, path=pair.mask))
+        return Sample(name=pair.name, image=image, labels=labels)
 
     def describe(self) -> dict[str, Any]:
         """What a protocol says about this data."""

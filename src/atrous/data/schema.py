@@ -8,9 +8,11 @@ A `schema.toml` beside the data:
     [remap]                               # optional: value in the file = class id (or the ignore value)
     0 = 0
     128 = 1
+    "#e0e0c0" = 255                       # a colour in RGB masks, besides those in `colors`
 """
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -37,6 +39,7 @@ class Schema:
         labels: The label space.
         remap: Value in the file -> class id or ignore value. Empty: values are ids already. Otherwise every value
             must be listed, except the ignore value, which then stays what it is.
+        recolor: RGB colour in the file -> class id or ignore value, besides the colours of the label space.
 
     Raises:
         ValueError: If a value is not in 0..65535 or a target is neither a class id nor the ignore value.
@@ -44,11 +47,14 @@ class Schema:
 
     labels: LabelSpace
     remap: Mapping[int, int] = field(default_factory=dict)
+    recolor: Mapping[Color, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for value, target in self.remap.items():
+        for value in self.remap:
             if not 0 <= value <= 65535:
                 raise ValueError(f"remap: {value} is not a mask value (0..65535)")
+        colors = [(hex_color(color), target) for color, target in self.recolor.items()]
+        for value, target in [*self.remap.items(), *colors]:
             if target != self.labels.ignore and not 0 <= target < len(self.labels):
                 raise ValueError(
                     f"remap: {value} = {target} is neither a class id (0..{len(self.labels) - 1}) "
@@ -60,6 +66,11 @@ class Schema:
         """Every value that may stand in a file, and what it becomes."""
         ignore = self.labels.ignore
         return {ignore: ignore, **(self.remap or {label: label for label in range(len(self.labels))})}
+
+
+def hex_color(color: Color) -> str:
+    """A colour as it stands in a schema: `#e0e0c0`."""
+    return "#" + bytes(color).hex()
 
 
 def label_dtype(labels: LabelSpace) -> type[np.uint8] | type[np.int32]:
@@ -128,7 +139,8 @@ def read_schema(path: Path) -> Schema:
             palette=_colors(data.get("colors", [])),
             ignore=_integer(data.get("ignore", 255), key="ignore"),
         )
-        return Schema(labels=labels, remap=_remap(data.get("remap", {})))
+        remap, recolor = _remap(data.get("remap", {}))
+        return Schema(labels=labels, remap=remap, recolor=recolor)
     except ValueError as error:
         raise InputError(f"{path}: {error}") from error
 
@@ -145,8 +157,9 @@ def write_schema(path: Path, schema: Schema) -> None:
         "]",
         f"ignore = {schema.labels.ignore}",
     ]
-    if schema.remap:
+    if schema.remap or schema.recolor:
         lines += ["", "[remap]  # value in the file = class id", *(f"{v} = {i}" for v, i in schema.remap.items())]
+        lines += [f'"{hex_color(color)}" = {i}' for color, i in schema.recolor.items()]
     with atomic_path(path) as temporary:
         temporary.write_text("\n".join([*lines, ""]), encoding="utf-8")
 
@@ -166,15 +179,24 @@ def _colors(value: Any) -> tuple[Color, ...]:
     return tuple((_integer(r, key="colors"), _integer(g, key="colors"), _integer(b, key="colors")) for r, g, b in value)
 
 
-def _remap(value: Any) -> dict[int, int]:
+def _remap(value: Any) -> tuple[dict[int, int], dict[Color, int]]:
     if not isinstance(value, dict):
         raise ValueError("remap: give a table of 'value in the file = class id'")
-    if odd := [key for key in value if not (key.isascii() and key.isdecimal() and len(key) <= 5)]:
-        raise ValueError(f"remap: {odd[0]!r} is not a mask value (0..65535)")
-    pairs = [(int(key), _integer(target, key=f"remap: {key}")) for key, target in value.items()]
-    if len(dict(pairs)) < len(pairs):
+    colors = {key for key in value if re.fullmatch("#[0-9a-fA-F]{6}", key)}
+    numbers = [key for key in value if key not in colors]
+    if odd := [key for key in numbers if not (key.isascii() and key.isdecimal() and len(key) <= 5)]:
+        raise ValueError(f"remap: {odd[0]!r} is neither a mask value (0..65535) nor a colour such as '#e0e0c0'")
+    targets = {key: _integer(target, key=f"remap: {key}") for key, target in value.items()}
+    remap = {int(key): targets[key] for key in numbers}
+    recolor: dict[Color, int] = {_color(key): targets[key] for key in value if key in colors}
+    if len(remap) + len(recolor) < len(value):
         raise ValueError("remap: a value is listed twice")
-    return dict(pairs)
+    return remap, recolor
+
+
+def _color(text: str) -> Color:
+    red, green, blue = bytes.fromhex(text.removeprefix("#"))
+    return red, green, blue
 
 
 def _integer(value: Any, *, key: str) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float32, Integer, Real, UInt8
 
 from atrous.data.sample import Sample
+from atrous.errors import InputError
 
 Transform = Callable[[Sample, np.random.Generator], Sample]
 
@@ -30,13 +31,13 @@ class ScaleCrop:
 
     Attributes:
         size: Height and width of the crop.
-        fill: RGB colour, 0..255, of the padding in the image: the mean pixel that the model subtracts.
+        fill: Value of each channel, 0..255, of the padding in the image: the mean pixel that the model subtracts.
         ignore: Label of the padding.
         scales: Factors to choose from with equal chance.
     """
 
     size: tuple[int, int]
-    fill: tuple[int, int, int]
+    fill: tuple[int, ...]
     ignore: int
     scales: tuple[float, ...] = PAPER_SCALES
 
@@ -47,7 +48,16 @@ class ScaleCrop:
             raise ValueError(f"scales {self.scales} must be positive")
 
     def __call__(self, sample: Sample, generator: np.random.Generator) -> Sample:
-        """Crop; the image has `size` whatever came in."""
+        """Crop; the image has `size` whatever came in.
+
+        Raises:
+            InputError: If the image has another number of channels than the padding.
+        """
+        if sample.image.shape[2] != len(self.fill):
+            raise InputError(
+                f"{sample.name} has {sample.image.shape[2]} channels, the model takes {len(self.fill)}; "
+                "all images of a data set need the same"
+            )
         scale = self.scales[generator.integers(len(self.scales))]
         rows, columns = (
             _Axis.random(old, scale=scale, crop=crop, generator=generator)

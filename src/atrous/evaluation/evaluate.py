@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from atrous.data.dataset import DataSet
-from atrous.data.sample import Sample
 from atrous.errors import InputError
 from atrous.evaluation.confusion import ConfusionMatrix
+from atrous.evaluation.example import Example, predicted
 from atrous.evaluation.protocol import Protocol
-from atrous.evaluation.report import Example, Report
+from atrous.evaluation.report import Report
 from atrous.inference.ahead import ahead
 from atrous.inference.predictor import Predictor
 from atrous.labels import LabelSpace
@@ -37,7 +37,7 @@ def evaluate(
         raise InputError(f"data set {dataset.name} has no images to evaluate on")
     confusion, worst = ConfusionMatrix(len(space)), list[Example]()
     for index, sample in ahead(dataset.__getitem__, range(len(dataset))):
-        example = _example(predictor, sample.result(), space=space)
+        example = predicted(predictor, sample.result(), space=space)
         confusion.update(example.labels, example.truth, ignore=space.ignore)
         worst = sorted([*worst, example], key=lambda one: -one.wrong)[:keep_worst]
         if progress:
@@ -66,12 +66,3 @@ def common_labels(weights: LabelSpace, data: LabelSpace) -> LabelSpace:
                 "with the classes in the order and spelling of the weights"
             )
     return data if data.names != unnamed else replace(weights, ignore=data.ignore)
-
-
-def _example(predictor: Predictor, sample: Sample, *, space: LabelSpace) -> Example:
-    if sample.labels is None:
-        raise InputError(f"{sample.name} has no labels; evaluation needs a mask for every picture")
-    labels = predictor(sample.image).labels
-    counted = sample.labels != space.ignore
-    wrong = float((labels != sample.labels)[counted].mean()) if counted.any() else 0.0
-    return Example(name=sample.name, image=sample.image, truth=sample.labels, labels=labels, wrong=wrong)

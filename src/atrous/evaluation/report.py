@@ -7,36 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int64, Integer, UInt8
+from jaxtyping import Int64
 
 from atrous.evaluation import metrics
+from atrous.evaluation.example import Example
 from atrous.evaluation.protocol import Protocol
 from atrous.files import atomic_path
 from atrous.labels import LabelSpace
 from atrous.plain import to_plain
 from atrous.report.page import Page
-from atrous.report.pictures import colorize, error_map
 from atrous.report.plots import bar_plot
 from atrous.report.tables import Cell, Table
-
-
-@dataclass(frozen=True)
-class Example:
-    """One evaluated image.
-
-    Attributes:
-        name: Of the sample.
-        image: RGB, 0..255.
-        truth: True class ids and the ignore value.
-        labels: Predicted class ids.
-        wrong: Share of wrong pixels among those with a true class, 0..1.
-    """
-
-    name: str
-    image: UInt8[np.ndarray, "h w 3"]
-    truth: Integer[np.ndarray, "h w"]
-    labels: Integer[np.ndarray, "h w"]
-    wrong: float
 
 
 @dataclass(frozen=True)
@@ -122,15 +103,7 @@ class Report:
             page.heading("Where it is wrong", "The images with the largest shares of wrong pixels, the worst first.")
             page.legend(self.space)
         for example in self.worst:
-            page.pictures(
-                [
-                    (example.name, example.image),
-                    ("truth", colorize(example.truth, self.space)),
-                    ("prediction", colorize(example.labels, self.space)),
-                    (f"{example.wrong:.1%} wrong", error_map(example.labels, example.truth, self.space)),
-                ],
-                columns=4,
-            )
+            page.pictures(example.pictures(self.space), columns=4)
         page.heading("Protocol")
         page.facts(self.protocol.facts())
 

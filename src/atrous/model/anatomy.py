@@ -11,12 +11,13 @@ from atrous.errors import InputError
 from atrous.model.aspp import ASPP
 from atrous.model.build import build
 from atrous.model.config import ModelConfig
-from atrous.model.deeplab import DeepLab, DeepLabV3, DeepLabV3Plus
+from atrous.model.decoder import Decoder
+from atrous.model.deeplab import DeepLab, DeepLabV3Plus, DeepLabV3PlusTwoTaps
 from atrous.model.stride_plan import PlannedUnit, Size
 from atrous.model.valid_taps import mean_valid_share, valid_shares
 
 LARGEST_SIDE = 1 << 16
-LOW_STRIDE = 4
+LOW_STRIDE, MIDDLE_STRIDE = 4, 8
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,8 @@ def anatomy(config: ModelConfig, *, size: Size) -> Anatomy:
         ),
         valid_taps=tuple(
             ValidTaps(rate, mean_valid_share(deepest, rate=rate), valid_shares(deepest, rate=rate))
-            for rate in (model.aspp.rates if isinstance(model, DeepLabV3 | DeepLabV3Plus) else ())
+            for aspp in _aspps(model)
+            for rate in aspp.rates
         ),
     )
 
@@ -138,14 +140,20 @@ def _parts(model: DeepLab) -> Iterator[PlannedUnit]:
     yield from model.backbone.entry
     yield from model.backbone.planned
     output_stride = model.output_stride
-    if isinstance(model, DeepLabV3 | DeepLabV3Plus):
-        yield from _aspp_parts(model.aspp, output_stride=output_stride)
-    if isinstance(model, DeepLabV3Plus):
+    for aspp in _aspps(model):
+        yield from _aspp_parts(aspp, output_stride=output_stride)
+    if isinstance(model, DeepLabV3PlusTwoTaps):
+        middle_stride = min(MIDDLE_STRIDE, output_stride)
+        yield from _decoder_parts(model.middle_decoder, "middle_level", "middle_refine", output_stride=middle_stride)
+    if isinstance(model, DeepLabV3Plus | DeepLabV3PlusTwoTaps):
         output_stride = LOW_STRIDE
-        yield PlannedUnit("low_level", 1, 1, output_stride)
-        for number in range(len(model.decoder.refine)):
-            yield PlannedUnit(f"refine{number}", 1, 1, output_stride)
+        yield from _decoder_parts(model.decoder, "low_level", "refine", output_stride=output_stride)
     yield PlannedUnit("classifier", 1, 1, output_stride)
+
+
+def _aspps(model: DeepLab) -> list[ASPP]:
+    """One, or none in the cascade."""
+    return [part for part in model.planned_parts if isinstance(part, ASPP)]
 
 
 def _aspp_parts(aspp: ASPP, *, output_stride: int) -> Iterator[PlannedUnit]:
@@ -154,3 +162,9 @@ def _aspp_parts(aspp: ASPP, *, output_stride: int) -> Iterator[PlannedUnit]:
         yield PlannedUnit(name, 1, rates.get(name, 1), output_stride)
     for number in range(len(aspp.projection)):
         yield PlannedUnit(f"projection{number}", 1, 1, output_stride)
+
+
+def _decoder_parts(decoder: Decoder, level: str, refine: str, *, output_stride: int) -> Iterator[PlannedUnit]:
+    yield PlannedUnit(level, 1, 1, output_stride)
+    for number in range(len(decoder.refine)):
+        yield PlannedUnit(f"{refine}{number}", 1, 1, output_stride)

@@ -1,5 +1,7 @@
 """From configuration to network: the only place that knows which class each part of a configuration means."""
 
+from functools import partial
+
 from torch import nn
 
 from atrous.model.aspp import ASPP
@@ -17,7 +19,7 @@ from atrous.model.config import (
     XceptionConfig,
 )
 from atrous.model.decoder import Decoder
-from atrous.model.deeplab import DeepLab, DeepLabV3, DeepLabV3Cascade, DeepLabV3Plus
+from atrous.model.deeplab import DeepLab, DeepLabV3, DeepLabV3Cascade, DeepLabV3Plus, DeepLabV3PlusTwoTaps
 from atrous.model.preprocess import Preprocess
 
 
@@ -62,8 +64,7 @@ def build(config: ModelConfig) -> DeepLab:
         if config.decoder is None:
             model = DeepLabV3(config, preprocess, backbone, aspp)
         else:
-            decoder = _build_decoder(config, config.decoder, backbone, aspp)
-            model = DeepLabV3Plus(config, preprocess, backbone, aspp, decoder)
+            model = _with_decoder(config, config.decoder, preprocess, backbone, aspp)
     if not model.classifier.weight.is_meta:  # there is nothing to fill, and torch takes seconds to find that out
         _initialize(model)
     return model
@@ -83,15 +84,21 @@ def _build_aspp(config: ModelConfig, head: ASPPConfig, backbone: Backbone) -> AS
     )
 
 
-def _build_decoder(config: ModelConfig, decoder: DecoderConfig, backbone: Backbone, aspp: ASPP) -> Decoder:
-    return Decoder(
-        backbone.low_channels,
+def _with_decoder(
+    config: ModelConfig, head: DecoderConfig, preprocess: Preprocess, backbone: Backbone, aspp: ASPP
+) -> DeepLabV3Plus | DeepLabV3PlusTwoTaps:
+    conventions = config.conventions
+    stage = partial(Decoder, align_corners=conventions.align_corners, epsilon=conventions.head_epsilon)
+    low = partial(stage, backbone.low_channels, low_level_channels=head.low_level_channels, refinement=head.refinement)
+    if head.middle_level_channels is None:
+        return DeepLabV3Plus(config, preprocess, backbone, aspp, low(aspp.out_channels))
+    middle = stage(
+        backbone.middle_channels,
         aspp.out_channels,
-        low_level_channels=decoder.low_level_channels,
-        refinement=decoder.refinement,
-        align_corners=config.conventions.align_corners,
-        epsilon=config.conventions.head_epsilon,
+        low_level_channels=head.middle_level_channels,
+        refinement=head.middle_refinement,
     )
+    return DeepLabV3PlusTwoTaps(config, preprocess, backbone, aspp, middle, low(middle.out_channels))
 
 
 def _initialize(model: DeepLab) -> None:

@@ -135,15 +135,25 @@ class DecoderConfig:
     Attributes:
         low_level_channels: What the low-level features are projected to.
         refinement: (kernel, channels, separable) of each layer after the concatenation.
+        middle_level_channels: What features at output stride 8 are projected to, which are joined before the low-level
+            ones (Conv3 of DeepLabv3+, Table 2), or None without them.
+        middle_refinement: Layers between the two: (kernel, channels, separable) of each.
     """
 
     low_level_channels: int = 48
     refinement: tuple[Layer, ...] = ((3, 256, False), (3, 256, False))
+    middle_level_channels: int | None = None
+    middle_refinement: tuple[Layer, ...] = ()
 
     def __post_init__(self) -> None:
         """Reject decoders that cannot be built."""
         _check_layers(((1, self.low_level_channels, False),), "low-level")
         _check_layers(self.refinement, "refinement")
+        _check_layers(self.middle_refinement, "middle refinement")
+        if self.middle_level_channels is not None:
+            _check_layers(((1, self.middle_level_channels, False),), "middle-level")
+        elif self.middle_refinement:
+            raise InputError("a middle refinement needs features to refine; give middle-level channels, as 48")
 
 
 @dataclass(frozen=True)

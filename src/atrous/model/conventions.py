@@ -45,6 +45,12 @@ class Conventions:
         if not all(map(math.isfinite, (*self.input_mean, *positive))) or min(positive) <= 0:
             raise InputError("input mean must be finite; input std and the epsilons of batch norm also positive")
 
+    def input_scaling(self, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and deviation of each channel: where there are not three, the average of the constants for all."""
+        constants = (self.input_mean, self.input_std)
+        mean, std = (c if len(c) == channels else (sum(c) / len(c),) * channels for c in constants)
+        return mean, std
+
 
 TENSORFLOW = Conventions(conv_padding="same", pool_padding="same", backbone_epsilon=1e-3)
 """The official code: x / 127.5 - 1, SAME padding, aligned corners, epsilon 1e-3 (MobileNetV2, Xception), heads 1e-5."""

@@ -24,7 +24,7 @@ Model = TypeVar("Model", bound="DeepLab")  # typing.Self, but understood by the 
 
 
 class DeepLab(nn.Module, ABC):
-    """What the models share; abstract: `forward` belongs to `DeepLabV3`, `DeepLabV3Cascade` and `DeepLabV3Plus`.
+    """What the models share; abstract: `forward` belongs to the final classes below.
 
     Calling a model gives *coarse* logits `[b, classes, h / s, w / s]`. `upsampling(size)` says how they lie over the
     image, for `atrous.ops`; `logits(images)` upsamples them where somebody really wants them at full size.
@@ -136,3 +136,34 @@ class DeepLabV3Plus(DeepLab):
         features = self.backbone(self.preprocess(images, output_stride=self.output_stride))
         encoded = self.aspp(features.high)
         return self.classifier(self.decoder(features.low, encoded))
+
+
+class DeepLabV3PlusTwoTaps(DeepLab):
+    """DeepLabV3Plus with a first decoder over features at output stride 8 (DeepLabv3+, Table 2: Conv2 and Conv3)."""
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        preprocess: Preprocess,
+        backbone: Backbone,
+        aspp: ASPP,
+        middle_decoder: Decoder,
+        decoder: Decoder,
+    ) -> None:
+        super().__init__(config, preprocess, backbone)
+        self.aspp = aspp
+        self.classifier = nn.Conv2d(decoder.out_channels, config.classes, 1)
+        self.middle_decoder = middle_decoder
+        self.decoder = decoder
+
+    @property
+    def planned_parts(self) -> tuple[Backbone | ASPP, ...]:
+        """The parts whose strides and rates follow the output stride."""
+        return self.backbone, self.aspp
+
+    def forward(self, images: Images) -> Float[Tensor, "b k h4 w4"]:
+        """Coarse logits at output stride 4."""
+        features = self.backbone(self.preprocess(images, output_stride=self.output_stride))
+        encoded = self.aspp(features.high)
+        joined = self.middle_decoder(features.middle, encoded)
+        return self.classifier(self.decoder(features.low, joined))

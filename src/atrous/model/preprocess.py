@@ -15,7 +15,7 @@ class Preprocess(nn.Module):
 
     Args:
         conventions: Input mean and standard deviation, and the rule for sizes (`fit`).
-        in_channels: Of the image; with other than three channels the mean of the three constants is used for all.
+        in_channels: Of the image.
     """
 
     mean: Tensor
@@ -24,8 +24,7 @@ class Preprocess(nn.Module):
     def __init__(self, conventions: Conventions, *, in_channels: int) -> None:
         super().__init__()
         self.fits = conventions.fit == "os*k+1"
-        for name, constants in (("mean", conventions.input_mean), ("std", conventions.input_std)):
-            values = constants if len(constants) == in_channels else [sum(constants) / len(constants)] * in_channels
+        for name, values in zip(("mean", "std"), conventions.input_scaling(in_channels), strict=True):
             self.register_buffer(name, torch.tensor(values).view(1, -1, 1, 1), persistent=False)
 
     def fitted(self, size: Size, *, output_stride: int) -> Size:

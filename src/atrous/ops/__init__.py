@@ -1,9 +1,9 @@
 """From coarse logits to losses and labels."""
 
-from atrous.ops.cross_entropy import upsample_cross_entropy
 from atrous.ops.upsample import Upsampling, upsample, upsample_bands
 from atrous.ops.upsample_argmax import label_dtype, upsample_argmax
 from atrous.ops.upsample_confidence import Confidence, upsample_confidence
+from atrous.ops.upsample_cross_entropy import upsample_cross_entropy
 
 __all__ = [
     "Confidence",

@@ -56,6 +56,12 @@ def neighbours(positions: Float64[Tensor, " n"], *, source: int, like: Tensor) -
     return Neighbours(first.to(like.device), second.to(like.device), weight.to(like.device))
 
 
+def axis(crop: int, *, length: int, source: int, align_corners: bool, like: Tensor) -> Neighbours:
+    """Between which of `source` pixels the first `crop` of `length` positions lie that span the same."""
+    positions = source_positions(pixels(crop), length=length, source=source, align_corners=align_corners)
+    return neighbours(positions, source=source, like=like)
+
+
 def between_rows(maps: Float[Tensor, "b k h w"], rows: Neighbours) -> Float[Tensor, "b k n w"]:
     """Linear interpolation along the height."""
     return torch.lerp(maps[:, :, rows.first], maps[:, :, rows.second], rows.weight[:, None])

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from atrous.ops.bilinear import Neighbours, neighbours, pixels, source_positions
+from atrous.ops.bilinear import Neighbours, axis
 
 Size = tuple[int, int]
 
@@ -31,12 +31,10 @@ class Upsampling(NamedTuple):
 
     def places(self, coarse: Size, *, like: Tensor) -> tuple[Neighbours, Neighbours]:
         """Between which rows and columns of a coarse map those of the image lie; weights are `like` a tensor."""
-
-        def axis(image: int, length: int, source: int) -> Neighbours:
-            positions = source_positions(pixels(image), length=length, source=source, align_corners=self.align_corners)
-            return neighbours(positions, source=source, like=like)
-
-        rows, columns = map(axis, self.crop, self.size, coarse)
+        rows, columns = (
+            axis(crop, length=length, source=source, align_corners=self.align_corners, like=like)
+            for crop, length, source in zip(self.crop, self.size, coarse, strict=True)
+        )
         return rows, columns
 
 
@@ -60,7 +58,7 @@ def upsample_bands(
     rows, columns = upsampling.places(logits.shape[-2:], like=logits)
     height, width = upsampling.crop
     for band in row_bands(height, row_floats=logits.shape[0] * logits.shape[1] * width):
-        yield band, _between(_between(logits, rows.part(band), axis=2), columns, axis=3)
+        yield band, _between(_between(logits, rows.part(band), dim=2), columns, dim=3)
 
 
 def row_bands(height: int, *, row_floats: int) -> Iterator[slice]:
@@ -70,7 +68,7 @@ def row_bands(height: int, *, row_floats: int) -> Iterator[slice]:
         yield slice(start, min(start + rows, height))
 
 
-def _between(maps: Float[Tensor, "b k h w"], places: Neighbours, *, axis: int) -> Float[Tensor, "b k m n"]:
-    far = places.weight if axis == 3 else places.weight[:, None]
-    first, second = maps.index_select(axis, places.first), maps.index_select(axis, places.second)
+def _between(maps: Float[Tensor, "b k h w"], places: Neighbours, *, dim: int) -> Float[Tensor, "b k m n"]:
+    far = places.weight if dim == 3 else places.weight[:, None]
+    first, second = maps.index_select(dim, places.first), maps.index_select(dim, places.second)
     return torch.where(far == 1, 0, first * (1 - far)) + torch.where(far == 0, 0, second * far)

@@ -3,19 +3,21 @@
 The coarse map is small enough for the caches, and a GPU interpolates faster than it could decide where it need not:
 there are no cells here as on a CPU.
 """
+# ruff: noqa: ANN001, ANN202  (what a kernel takes is typed by Triton)
 
+from functools import lru_cache
 from typing import no_type_check
 
 import torch
-import triton
-import triton.language as tl
-from jaxtyping import Float
+import triton  # pyright: ignore[reportMissingImports]
+import triton.language as tl  # pyright: ignore[reportMissingImports]
+from jaxtyping import Float, Int64
 from torch import Tensor
 
-from atrous.ops.upsample import Upsampling
+from atrous.ops.upsample import Size, Upsampling
 from atrous.ops.upsample_argmax import Labels, exact_dtype
 
-COLUMNS = 256
+COLUMNS = tl.constexpr(256)
 """Pixels of a row that a program labels."""
 
 
@@ -36,26 +38,30 @@ def confidence_map(
 
 
 def _run(kernel: triton.JITFunction, logits: Tensor, upsampling: Upsampling, *maps: Tensor) -> None:
-    like = logits.new_empty(0, dtype=exact_dtype(logits.dtype))
-    rows, columns = upsampling.places(logits.shape[-2:], like=like)
-    by_image, by_class, by_row, by_column = logits.stride()
-    above_below, left_right = torch.stack((rows.first, rows.second)), torch.stack((columns.first, columns.second))
-    places = (above_below * by_row, left_right * by_column, rows.weight, columns.weight)
+    by_image, by_class, *steps = logits.stride()
+    places = _places(upsampling, tuple(logits.shape[-2:]), tuple(steps), exact_dtype(logits.dtype), logits.device)
     height, width = upsampling.crop
-    grid = (len(logits) * height, triton.cdiv(width, COLUMNS))
+    grid = (len(logits) * height, triton.cdiv(width, COLUMNS.value))
     with torch.cuda.device_of(logits):
-        kernel[grid](logits, by_image, by_class, logits.shape[1], *places, height, width, *maps, COLUMNS=COLUMNS)
+        kernel[grid](logits, by_image, by_class, logits.shape[1], *places, height, width, *maps)
+
+
+@lru_cache(maxsize=32)
+def _places(
+    upsampling: Upsampling, coarse: Size, steps: tuple[int, int], dtype: torch.dtype, device: torch.device
+) -> tuple[Int64[Tensor, "2 H"], Int64[Tensor, "2 W"], Float[Tensor, " H"], Float[Tensor, " W"]]:
+    """Distances of both rows and both columns, weights of the second; kept, since moving them holds up the device."""
+    rows, columns = upsampling.places(coarse, like=torch.empty(0, dtype=dtype, device=device))
+    above_below, left_right = torch.stack((rows.first, rows.second)), torch.stack((columns.first, columns.second))
+    return above_below * steps[0], left_right * steps[1], rows.weight, columns.weight
 
 
 @triton.jit
 @no_type_check
-def _label(
-    logits, by_image, by_class, classes, rows, columns, row_far, column_far, height, width, labels,
-    COLUMNS: tl.constexpr,
-):  # fmt: skip
+def _label(logits, by_image, by_class, classes, rows, columns, row_far, column_far, height, width, labels):
     """Labels of a program's pixels: the lowest class of the largest value, or of the first NaN."""
     pixels, inside, a, b, c, d, far_y, far_x = _pixels(
-        logits, by_image, rows, columns, row_far, column_far, height, width, COLUMNS
+        logits, by_image, rows, columns, row_far, column_far, height, width
     )
     best = _value(a, b, c, d, far_y, far_x, inside)
     label = tl.zeros((COLUMNS,), tl.int32)
@@ -71,12 +77,11 @@ def _label(
 @triton.jit
 @no_type_check
 def _confidence(
-    logits, by_image, by_class, classes, rows, columns, row_far, column_far, height, width, labels, probability,
-    entropy, COLUMNS: tl.constexpr,
+    logits, by_image, by_class, classes, rows, columns, row_far, column_far, height, width, labels, probability, entropy
 ):  # fmt: skip
     """With d the distance of a class's logit from the label's: 1 / sum(exp d), and ln(sum(exp d)) - mean(d)."""
     pixels, inside, a, b, c, d, far_y, far_x = _pixels(
-        logits, by_image, rows, columns, row_far, column_far, height, width, COLUMNS
+        logits, by_image, rows, columns, row_far, column_far, height, width
     )
     won = tl.load(labels + pixels, mask=inside, other=0).to(tl.int64) * by_class
     best = _value(a + won, b + won, c + won, d + won, far_y, far_x, inside)
@@ -93,7 +98,7 @@ def _confidence(
 
 @triton.jit
 @no_type_check
-def _pixels(logits, by_image, rows, columns, row_far, column_far, height, width, COLUMNS: tl.constexpr):
+def _pixels(logits, by_image, rows, columns, row_far, column_far, height, width):
     """A program's pixels: index, mask, pointers to the four neighbours, weights of the lower and the right ones."""
     line = tl.program_id(0).to(tl.int64)
     y, x = line % height, tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)

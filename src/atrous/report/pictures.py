@@ -45,8 +45,13 @@ def colorize(labels: Integer[np.ndarray, "h w"], space: LabelSpace) -> UInt8[np.
     return colors.take(label_index(labels, space, where="label map"), axis=0)
 
 
+def visible(image: UInt8[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "h w 3"]:
+    """An image of any number of channels as RGB: the first three, or the first as grey where there are fewer."""
+    return image[..., :3] if image.shape[2] >= 3 else image[..., :1].repeat(3, axis=2)
+
+
 def overlay(
-    image: UInt8[np.ndarray, "h w 3"],
+    image: UInt8[np.ndarray, "h w c"],
     labels: Integer[np.ndarray, "h w"],
     space: LabelSpace,
     *,
@@ -55,7 +60,7 @@ def overlay(
     """The photo with the class colours laid over it; ignored pixels keep the photo.
 
     Args:
-        image: RGB in 0..255.
+        image: RGB, or other channels made `visible`, 0..255.
         labels: Class ids and the ignore value, of the size of the image.
         space: Gives the colours.
         opacity: Share of the class colour, 0 (photo only) to 1 (colours only).
@@ -70,6 +75,7 @@ def overlay(
     if not 0 <= opacity <= 1:
         raise ValueError(f"opacity {opacity} is outside 0..1")
     _check_same_size(image.shape[:2], labels.shape)
+    image = visible(image)
     tint = colorize(labels, space).astype(np.float32)
     blend = np.rint(image + np.float32(opacity) * (tint - image)).astype(np.uint8)
     return np.where((labels == space.ignore)[..., None], image, blend)

@@ -11,10 +11,10 @@ def training_transforms(config: TrainConfig, conventions: Conventions, *, ignore
     The padding is the pixel that the model normalises to 0, its label `ignore`. The model's own `conventions` count:
     backbone weights bring their image scaling with them, which the configuration does not know.
     """
-    mean = conventions.input_mean
-    red, green, blue = (round(value) for value in (mean if len(mean) == 3 else mean * 3))
+    mean, _ = conventions.input_scaling(config.model.in_channels)
+    fill = tuple(map(round, mean))
     transforms: list[Transform] = [
-        ScaleCrop(size=config.crop, fill=(red, green, blue), ignore=ignore, scales=config.scales),
+        ScaleCrop(size=config.crop, fill=fill, ignore=ignore, scales=config.scales),
         RandomFlip(config.flip),
     ]
     if config.jitter:

@@ -21,6 +21,7 @@ _HIGHEST = {
     "flip": 1,
     "jitter": 1,
     "class_balance": 2,
+    "label_smoothing": 1,
     "ema_decay": 1,
 }
 """What is possible from 0 to this; also keeps out what is not a number."""
@@ -46,6 +47,8 @@ class TrainConfig:
         flip: Probability of mirroring.
         jitter: Strength 0..1 of random brightness, contrast, saturation and hue (not in the papers).
         class_balance: Exponent on median frequency / class frequency as a class's weight; 0 is none.
+        label_smoothing: Share of every label that goes to all classes alike (not in the papers).
+        hard_pixels: Share of a batch's pixels, those that lose most, that the loss is the mean of; 1 is all.
         ema_decay: Of the moving average of the weights that is evaluated and kept; 0 is none.
         backbone_weights: A file, or a name in the manifest; None starts from random weights.
         unfold_images: Training images that give batch norms folded into the backbone weights their statistics; 0 leaves
@@ -71,6 +74,8 @@ class TrainConfig:
     flip: float = 0.5
     jitter: float = 0.0
     class_balance: float = 0.0
+    label_smoothing: float = 0.0
+    hard_pixels: float = 1.0
     ema_decay: float = 0.0
     backbone_weights: str | None = None
     unfold_images: int = 64
@@ -85,8 +90,8 @@ class TrainConfig:
             raise InputError("iterations, batch size, crop and validate-every must be at least 1")
         if min(self.workers, self.warmup, self.unfold_images) < 0:
             raise InputError("workers, warmup and unfold-images cannot be negative")
-        if self.model.in_channels != 3:
-            raise InputError(f"training takes RGB images; in-channels {self.model.in_channels} does not fit")
+        if self.jitter and self.model.in_channels != 3:
+            raise InputError(f"jitter is for RGB, not for {self.model.in_channels} channels; set --jitter 0")
         if not 0 <= self.seed < 2**32:
             raise InputError(f"seed {self.seed} is out of range; choose 0 to {2**32 - 1}")
         if not 0 < self.learning_rate <= 100:
@@ -99,6 +104,8 @@ class TrainConfig:
             if not 0 <= getattr(self, name) <= highest:
                 words = name.replace("_", " ")
                 raise InputError(f"{words} {getattr(self, name)} is out of range; choose 0 to {highest}")
+        if not 0 < self.hard_pixels <= 1:
+            raise InputError(f"hard pixels {self.hard_pixels} is out of range; choose a share above 0, up to 1")
         unsettled = (1 - self.norm_momentum) ** self.iterations
         if unsettled > UNSETTLED:
             raise InputError(

@@ -9,6 +9,7 @@ import torch
 from atrous.data.dataset import DataSet
 from atrous.data.loader import training_batches
 from atrous.errors import InputError
+from atrous.evaluation.evaluate import Progress as ValidationProgress
 from atrous.evaluation.evaluate import evaluate
 from atrous.evaluation.report import Report
 from atrous.inference.predictor import Predictor
@@ -36,15 +37,30 @@ class Validated:
 
 
 def train(
-    state: TrainingState, config: TrainConfig, *, data: DataSet, validation: DataSet, run: Run, device: torch.device
+    state: TrainingState,
+    config: TrainConfig,
+    *,
+    data: DataSet,
+    validation: DataSet,
+    run: Run,
+    device: torch.device,
+    validating: ValidationProgress | None = None,
 ) -> Iterator[Progress | Validated]:
     """Train from `state`, which `run.resume` has seen, to the last iteration; yields what is worth telling.
+
+    `validating` is called after every image of a validation with (images done, images in all).
 
     Raises:
         InputError: If the loss stops being finite (names the pictures), data is bad, or the folder cannot be written.
             The folder then holds the state of the last save before.
     """
-    loss_of = SegmentationLoss(data, class_balance=config.class_balance, device=device)
+    loss_of = SegmentationLoss(
+        data,
+        class_balance=config.class_balance,
+        label_smoothing=config.label_smoothing,
+        hard_pixels=config.hard_pixels,
+        device=device,
+    )
     batches = training_batches(
         data,
         training_transforms(config, state.model.config.conventions, ignore=data.labels.ignore),
@@ -62,17 +78,18 @@ def train(
         rate = rate_at(state.iteration, config)
         loss = step(state, config, batch=batch, rate=rate, loss_of=loss_of, device=device)
         window.add(loss, names=batch.names, waited=waited)
-        validating = config.validates(state.iteration)
+        due = config.validates(state.iteration)
         saving = time.monotonic() - saved > SAVE_SECONDS
-        if not (validating or saving or state.iteration % LOG_EVERY == 0):
+        if not (due or saving or state.iteration % LOG_EVERY == 0):
             continue
         progress = window.progress(iteration=state.iteration, rate=rate)
         run.log(progress)
         yield progress
-        if validating or saving:
+        if due or saving:
             _require_finite(state)
-            if validating:
-                report = evaluate(Predictor(state.result, labels=data.labels, device=device), validation)
+            if due:
+                predictor = Predictor(state.result, labels=data.labels, device=device)
+                report = evaluate(predictor, validation, progress=validating)
                 run.keep(state, config, report=report, data=data)
                 yield Validated(state.iteration, report)
             else:

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from atrous.evaluation.report import Example, Report
+from atrous.evaluation.example import Example
+from atrous.evaluation.report import Report
 from atrous.files import atomic_path
 from atrous.labels import LabelSpace
 from atrous.plain import to_plain
 from atrous.report.page import Page
-from atrous.report.pictures import colorize, error_map, side_by_side
+from atrous.report.pictures import side_by_side
 from atrous.report.plots import line_plot
 from atrous.training.config import TrainConfig
 
@@ -34,18 +35,7 @@ def add_curves(page: Page, records: Sequence[Mapping[str, Any]]) -> None:
 
 def write_picture(path: Path, examples: Sequence[Example], *, space: LabelSpace) -> None:
     """Write validation images as one PNG: a row per image with truth, prediction and mistakes."""
-    rows = [
-        side_by_side(
-            [
-                (example.name, example.image),
-                ("truth", colorize(example.truth, space)),
-                ("prediction", colorize(example.labels, space)),
-                (f"{example.wrong:.1%} wrong", error_map(example.labels, example.truth, space)),
-            ],
-            height=PICTURE_HEIGHT,
-        )
-        for example in examples
-    ]
+    rows = [side_by_side(example.pictures(space), height=PICTURE_HEIGHT) for example in examples]
     width = max(row.shape[1] for row in rows)
     padded = [np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=255) for row in rows]
     with atomic_path(path) as temporary:

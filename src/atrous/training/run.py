@@ -2,10 +2,13 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from atrous.data.dataset import DataSet
 from atrous.errors import InputError
@@ -65,6 +68,22 @@ class Run:
         difference = _first_difference(there, self._settings)
         if difference:
             raise InputError(f"{self.folder} holds another run ({difference}); choose another --out or delete it")
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from working in the folder at the same time; the lock dies with the process.
+
+        Raises:
+            InputError: If another holds it.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(self.folder / ".lock", blocking=False):
+                yield
+        except Timeout as error:
+            raise InputError(
+                f"{self.folder} is being trained in by another process; wait for it, or choose another --out"
+            ) from error
 
     def resume(self, state: TrainingState) -> bool:
         """Go on from the folder: fill the state, and cut the metrics back to it; False where there is none yet."""

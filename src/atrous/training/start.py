@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from atrous.data.dataset import DataSet
 from atrous.data.loader import training_batches
+from atrous.errors import InputError
 from atrous.model.build import build
 from atrous.model.conventions import Conventions
 from atrous.model.norm import norms, set_norm_momentum
@@ -26,8 +27,10 @@ def fresh_state(config: TrainConfig, *, data: DataSet, device: torch.device, unf
     is about to be filled from a run folder.
 
     Raises:
-        InputError: If the backbone weights cannot be had or do not fit.
+        InputError: If the images have other channels than the model, or the backbone weights cannot be had or do not
+            fit.
     """
+    _check_channels(data, config.model.in_channels)
     torch.manual_seed(config.seed)
     model = build(config.model)
     if config.backbone_weights:
@@ -38,6 +41,16 @@ def fresh_state(config: TrainConfig, *, data: DataSet, device: torch.device, unf
     model = model.to(device).to(memory_format=torch.channels_last).train()  # pyright: ignore[reportCallIssue]
     average = MovingAverage(model, decay=config.ema_decay) if config.ema_decay else None
     return TrainingState(model, build_optimizer(model, config), average)
+
+
+def _check_channels(data: DataSet, in_channels: int) -> None:
+    """Refuse at the start, by the first image, what `ScaleCrop` would refuse in the middle of a run."""
+    first = data[0]
+    channels = first.image.shape[2]
+    if channels != in_channels:
+        raise InputError(
+            f"{first.name} has {channels} channels, the model takes {in_channels}; train with --in-channels {channels}"
+        )
 
 
 def _is_folded(model: nn.Module) -> bool:

@@ -53,11 +53,11 @@ class Archive:
 
 
 def save(
-    path: Path,
+    path: str | Path,
     model: DeepLab,
     *,
-    labels: LabelSpace,
-    provenance: Mapping[str, Any],
+    labels: LabelSpace | None = None,
+    provenance: Mapping[str, Any] | None = None,
     half: bool = False,
 ) -> None:
     """Write an archive; the same contents give the same bytes.
@@ -65,14 +65,16 @@ def save(
     Args:
         path: Usually ends with `.safetensors`; what was there is replaced once the new file is complete.
         model: On any device.
-        labels: One name for each of its classes.
-        provenance: A JSON object.
+        labels: One name for each of its classes; without them they are `class 0`, `class 1` ...
+        provenance: Where the weights come from, as a JSON object.
         half: Store parameters in 16 bits; running statistics of batch norm stay in 32.
 
     Raises:
         InputError: If the path cannot be written, the labels do not fit the model, the provenance is not JSON, or a
             parameter does not fit into 16 bits.
     """
+    path = Path(path)
+    labels = LabelSpace.unnamed(model.config.classes) if labels is None else labels
     if len(labels) != model.config.classes:
         raise InputError(f"cannot write {path}: {len(labels)} labels for a model of {model.config.classes} classes")
     tensors = {name: _stored(name, tensor, half=half) for name, tensor in model.state_dict().items()}
@@ -80,7 +82,7 @@ def save(
         "format": FORMAT,
         "config": to_plain(model.config),
         "labels": labels.to_json(),
-        "provenance": provenance,
+        "provenance": {} if provenance is None else provenance,
     }
     try:
         description = json.loads(_canonical(description))  # as it will be read: keys are strings, tuples are lists

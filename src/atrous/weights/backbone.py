@@ -1,5 +1,7 @@
 """Puts a trained backbone into a model whose head is still fresh."""
 
+import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from atrous.errors import InputError
-from atrous.model.config import BackboneConfig
+from atrous.model.backbones.resnet import BLOCK_UNITS
+from atrous.model.config import BackboneConfig, ResNetConfig
 from atrous.model.conventions import Conventions
 from atrous.model.deeplab import DeepLab
 from atrous.model.preprocess import Preprocess
@@ -24,8 +27,8 @@ class Transfer:
 
     Attributes:
         filled: Keys of the model that now hold trained values.
-        fresh: Keys of the model that stayed as they were: head and decoder.
-        skipped: Names in the source that belong to no backbone.
+        fresh: Keys of the model that stayed as they were: head, decoder, and blocks of a cascade that the source lacks.
+        skipped: Names in the source that belong to no backbone, or to blocks of a cascade that the model lacks.
     """
 
     filled: tuple[str, ...]
@@ -44,7 +47,8 @@ class _Source:
 def load_backbone(model: DeepLab, source: str | Path, *, progress: Progress | None = None) -> Transfer:
     """Fill the backbone of a model; its image scaling becomes what these weights were trained with.
 
-    Where the model takes other than three channels, the first layer's kernels are spread over them
+    Blocks that a cascade adds are taken as far as both have them: a plain ResNet fills block1 to block4, and block5 to
+    block7 stay fresh. Where the model takes other than three channels, the first layer's kernels are spread over them
     (`spread_over_channels`).
 
     Args:
@@ -60,20 +64,22 @@ def load_backbone(model: DeepLab, source: str | Path, *, progress: Progress | No
     found = _from_tflite(path) if is_tflite(path) else _from_archive(path)
     backbone = model.backbone
     assert isinstance(backbone, nn.Module)
-    state = dict(found.state)
+    ours = model.config.backbone
+    units = _units_in_common(ours, found.config)
+    state = _first_units(found.state, units)
     first = next(iter(state))  # every backbone starts with the convolution that sees the image
     state[first] = spread_over_channels(state[first], model.config.in_channels)
     own = backbone.state_dict()
-    if {key: value.shape for key, value in state.items()} != {key: value.shape for key, value in own.items()}:
-        ours = model.config.backbone
+    if _shapes(state) != _shapes(_first_units(own, units)):
         raise InputError(f"{path}: its backbone is {found.config}, the model's is {ours}; build the model like it")
     conventions = _merged(path, ours=model.config.conventions, theirs=found.conventions)
-    backbone.load_state_dict(state)
+    backbone.load_state_dict({**own, **state})
     model.preprocess = Preprocess(conventions, in_channels=model.config.in_channels).to(own[first].device)
     model.config = replace(model.config, conventions=conventions)
     filled = tuple(f"backbone.{key}" for key in state)
     fresh = tuple(key for key in model.state_dict() if key not in filled)
-    return Transfer(filled, fresh, found.skipped)
+    beyond = tuple(f"backbone.{key}" for key in found.state if key not in state)
+    return Transfer(filled, fresh, found.skipped + beyond)
 
 
 def spread_over_channels(kernel: Tensor, channels: int) -> Tensor:
@@ -102,6 +108,24 @@ def _from_archive(path: Path) -> _Source:
     mine = {key.removeprefix("backbone."): value for key, value in state.items() if key.startswith("backbone.")}
     skipped = tuple(key for key in state if not key.startswith("backbone."))
     return _Source(model.config.backbone, model.config.conventions, mine, skipped)
+
+
+def _units_in_common(ours: BackboneConfig, theirs: BackboneConfig) -> int:
+    """How many units are to be alike: all of them, but in the cascades of ResNets those of the shorter one."""
+    if not (isinstance(ours, ResNetConfig) and isinstance(theirs, ResNetConfig)):
+        return sys.maxsize
+    blocks = BLOCK_UNITS[ours.depth]
+    return sum(blocks) + blocks[-1] * min(ours.added_blocks, theirs.added_blocks)
+
+
+def _first_units(state: Mapping[str, Tensor], count: int) -> dict[str, Tensor]:
+    """Of the first so many units, and what belongs to none."""
+    units = {key: re.match(r"units\.(\d+)\.", key) for key in state}
+    return {key: state[key] for key, unit in units.items() if unit is None or int(unit[1]) < count}
+
+
+def _shapes(state: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {key: value.shape for key, value in state.items()}
 
 
 def _merged(path: Path, *, ours: Conventions, theirs: Conventions) -> Conventions:

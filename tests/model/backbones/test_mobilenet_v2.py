@@ -34,7 +34,7 @@ def test_channels_at_multiplier_1():
     assert [unit.project.conv.out_channels for unit in backbone.units] == [
         16, 24, 24, 32, 32, 32, 64, 64, 64, 64, 96, 96, 96, 160, 160, 160, 320,
     ]  # fmt: skip
-    assert (backbone.low_channels, backbone.high_channels) == (144, 320)
+    assert (backbone.low_channels, backbone.middle_channels, backbone.high_channels) == (144, 192, 320)
 
 
 @pytest.mark.parametrize(
@@ -76,10 +76,11 @@ def test_network(output_stride, size, padding, training):
     backbone = randomize(MobileNetV2(conventions=conventions, output_stride=output_stride, depth_multiplier=0.25))
     image = uniform(2, 3, *size)
     reference = Reference(arrays(backbone), epsilon=1e-3, padding=padding, training=training)
-    low, high = reference.mobilenet_v2(image.numpy(), PLANS[output_stride])
+    low, middle, high = reference.mobilenet_v2(image.numpy(), PLANS[output_stride])
     backbone.train(training)
     features = backbone(image)
     np.testing.assert_allclose(features.low.detach().numpy(), low, atol=1e-9)
+    np.testing.assert_allclose(features.middle.detach().numpy(), middle, atol=1e-9)
     np.testing.assert_allclose(features.high.detach().numpy(), high, atol=1e-9)
 
 

@@ -161,7 +161,7 @@ def test_cascade_network(output_stride):
     )
     image = uniform(1, 3, 66, 45)
     plan = cascade_plan(output_stride, multi_grid=(1, 2, 1))
-    _, high = Reference(arrays(backbone)).resnet(image.numpy(), plan, pool_padding="same")
+    *_, high = Reference(arrays(backbone)).resnet(image.numpy(), plan, pool_padding="same")
     np.testing.assert_allclose(backbone(image).high.detach().numpy(), high, atol=1e-9)
 
 
@@ -172,9 +172,10 @@ def test_network(resnet, output_stride):
     image = uniform(1, 3, 34, 47)
     plan = list(zip(flat(strides[output_stride]), flat(rates[output_stride]), strict=True))
     pool_padding = "same" if strides is OFFICIAL_STRIDES else "symmetric"
-    low, high = Reference(arrays(backbone)).resnet(image.numpy(), plan, pool_padding=pool_padding)
+    low, middle, high = Reference(arrays(backbone)).resnet(image.numpy(), plan, pool_padding=pool_padding)
     features = backbone(image)
     np.testing.assert_allclose(features.low.detach().numpy(), low, atol=1e-9)
+    np.testing.assert_allclose(features.middle.detach().numpy(), middle, atol=1e-9)
     np.testing.assert_allclose(features.high.detach().numpy(), high, atol=1e-9)
 
 

@@ -78,7 +78,7 @@ def test_layers_and_channels(depth, entry):
     assert projected == [True] * len(entry) + [False] * len(middle) + [True]
     assert backbone.conv1_1.conv.weight.shape == (32, 5, 3, 3)
     assert backbone.conv1_2.conv.weight.shape == (64, 32, 3, 3)
-    assert (backbone.low_channels, backbone.high_channels) == (256, 2048)
+    assert (backbone.low_channels, backbone.middle_channels, backbone.high_channels) == (256, 728, 2048)
 
 
 @pytest.mark.parametrize("output_stride", [8, 16, 32])
@@ -86,19 +86,21 @@ def test_network(xception, output_stride):
     xception.plan(output_stride=output_stride)
     image = uniform(1, 3, 34, 47)
     reference = Reference(arrays(xception), epsilon=1e-3)
-    low, high = reference.xception(image.numpy(), plan_of(41, output_stride), low_unit=1)
+    low, middle, high = reference.xception(image.numpy(), plan_of(41, output_stride), taps=(1, 2))
     features = xception(image)
     np.testing.assert_allclose(features.low.detach().numpy(), low, atol=1e-9)
+    np.testing.assert_allclose(features.middle.detach().numpy(), middle, atol=1e-9)
     np.testing.assert_allclose(features.high.detach().numpy(), high, atol=1e-9)
 
 
-def test_longer_entry_flow_is_tapped_in_its_third_unit():
+def test_longer_entry_flow_is_tapped_in_its_third_and_fifth_unit():
     backbone = randomize(Xception(conventions=OFFICIAL, depth=71))
     image = uniform(1, 3, 33, 20)
-    low, high = Reference(arrays(backbone), epsilon=1e-3).xception(image.numpy(), plan_of(71, 16), low_unit=2)
+    low, middle, high = Reference(arrays(backbone), epsilon=1e-3).xception(image.numpy(), plan_of(71, 16), taps=(2, 4))
     features = backbone(image)
-    assert low.shape == (1, 256, 9, 5)
+    assert (low.shape, middle.shape) == ((1, 256, 9, 5), (1, 728, 5, 3))
     np.testing.assert_allclose(features.low.detach().numpy(), low, atol=1e-9)
+    np.testing.assert_allclose(features.middle.detach().numpy(), middle, atol=1e-9)
     np.testing.assert_allclose(features.high.detach().numpy(), high, atol=1e-9)
 
 

@@ -1,4 +1,4 @@
-"""What a backbone gives: one map for the decoder, one for ASPP."""
+"""What a backbone gives: maps for the decoder, and one for ASPP."""
 
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -9,9 +9,14 @@ from atrous.model.stride_plan import PlannedUnit
 
 
 class Features(NamedTuple):
-    """`low` at output stride 4 for the decoder, `high` at the planned output stride for ASPP."""
+    """`low` and `middle` for the decoder, at output strides 4 and 8, `high` at the planned one for ASPP.
+
+    `low` and `middle` are the last maps before the network strides to 8 and to 16 (Conv2 and Conv3 of DeepLabv3+, Table
+    2); planned at output stride 4, the network has `middle` at 4, too.
+    """
 
     low: Float[Tensor, "b l h4 w4"]
+    middle: Float[Tensor, "b m h8 w8"]
     high: Float[Tensor, "b c h w"]
 
 
@@ -21,12 +26,14 @@ class Backbone(Protocol):
 
     Attributes:
         low_channels: Channels of `Features.low`.
+        middle_channels: Channels of `Features.middle`.
         high_channels: Channels of `Features.high`.
         entry: What stands before the units and always strides: stem and pooling.
         planned: Stride and rate of each unit, in the order of the forward pass.
     """
 
     low_channels: int
+    middle_channels: int
     high_channels: int
     entry: tuple[PlannedUnit, ...]
     planned: tuple[PlannedUnit, ...]

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from atrous.model.atrous import AtrousConv
 from atrous.model.backbones.features import Features
+from atrous.model.backbones.taps import run_units
 from atrous.model.conventions import Conventions
 from atrous.model.stride_plan import PlannedUnit, Unit, plan_units
 
@@ -17,8 +18,8 @@ ENTRY = (PlannedUnit("stem", stride=2, rate=1, output_stride=2),)
 STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
 """(expansion, channels, repeats, stride of the first repeat)."""
 
-LOW_UNIT = 2
-"""The decoder's tap is inside the third unit (layer_4): its depthwise output, 144 channels at multiplier 1."""
+LOW_UNIT, MIDDLE_UNIT = 2, 5
+"""The decoder's taps are inside layer_4 and layer_7: their depthwise outputs, 144 and 192 channels at multiplier 1."""
 
 
 def rounded_channels(channels: int | float, *, divisor: int) -> int:
@@ -113,6 +114,7 @@ class MobileNetV2(nn.Module):
         self.units = cast(Sequence[InvertedResidual], units)
         self._units = tuple(Unit(f"layer_{number}", stride) for number, (*_, stride) in enumerate(repeats, start=2))
         self.low_channels = self.units[LOW_UNIT].depthwise.conv.out_channels
+        self.middle_channels = self.units[MIDDLE_UNIT].depthwise.conv.out_channels
         self.high_channels = widths[-1]
         self.entry = ENTRY
         self.plan(output_stride=output_stride)
@@ -124,12 +126,6 @@ class MobileNetV2(nn.Module):
             unit.depthwise.plan(stride=planned.stride, rate=planned.rate)
 
     def forward(self, image: Float[Tensor, "b c h w"]) -> Features:
-        """Normalised image to features: low 144 channels at output stride 4, high 320 (at multiplier 1)."""
-        x = self.stem(image)
-        for unit in self.units[:LOW_UNIT]:
-            x = unit(x)
-        low = self.units[LOW_UNIT].filtered(x)
-        x = self.units[LOW_UNIT].merged(x, low)
-        for unit in self.units[LOW_UNIT + 1 :]:
-            x = unit(x)
-        return Features(low=low, high=x)
+        """Normalised image to features: low 144 channels at output stride 4, middle 192, high 320 (at multiplier 1)."""
+        low, middle, high = run_units(self.units, self.stem(image), taps=(LOW_UNIT, MIDDLE_UNIT))
+        return Features(low=low, middle=middle, high=high)

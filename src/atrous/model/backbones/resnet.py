@@ -10,6 +10,7 @@ from atrous.model.atrous import AtrousConv, pad_same
 from atrous.model.backbones.features import Features
 from atrous.model.backbones.resnet_stem import BetaStem
 from atrous.model.backbones.subsample import Subsample
+from atrous.model.backbones.taps import run_units
 from atrous.model.conventions import Conventions, Padding
 from atrous.model.stride_plan import PlannedUnit, Unit, plan_units
 
@@ -21,8 +22,9 @@ FIRST_GRID_BLOCK = 3
 
 ENTRY = (PlannedUnit("stem", stride=2, rate=1, output_stride=2), PlannedUnit("pool", stride=2, rate=1, output_stride=4))
 
-LOW_UNIT = 1
-"""The decoder's tap is in block1's second unit: its last convolution after batch norm, before the shortcut is added."""
+LOW_UNIT, MIDDLE_UNIT = 1, 5
+"""The decoder's taps are in block1/unit_2 and block2/unit_3, the units before those that stride in the official code:
+their last convolutions after batch norm, before the shortcut is added."""
 
 
 class Bottleneck(nn.Module):
@@ -52,17 +54,17 @@ class Bottleneck(nn.Module):
         self.atrous.plan(stride=stride, rate=rate)
         self.shortcut.plan(stride=stride, rate=1)
 
-    def residual(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
-        """What is added to the shortcut."""
+    def filtered(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
+        """The residual: what is added to the shortcut."""
         return self.restore(self.atrous(self.reduce(x)))
 
-    def merged(self, x: Float[Tensor, "b c h w"], residual: Float[Tensor, "b k H W"]) -> Float[Tensor, "b k H W"]:
+    def merged(self, x: Float[Tensor, "b c h w"], filtered: Float[Tensor, "b k H W"]) -> Float[Tensor, "b k H W"]:
         """The unit's output from its input and its residual."""
-        return self.activation(residual + self.shortcut(x))
+        return self.activation(filtered + self.shortcut(x))
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
         """One unit."""
-        return self.merged(x, self.residual(x))
+        return self.merged(x, self.filtered(x))
 
 
 class MaxPool(nn.Module):
@@ -117,6 +119,7 @@ class ResNet(nn.Module):
                 channels = width * EXPANSION
         self.units = cast(Sequence[Bottleneck], units)
         self.low_channels = WIDTHS[0] * EXPANSION
+        self.middle_channels = WIDTHS[1] * EXPANSION
         self.high_channels = channels
         self.entry = ENTRY
         self.plan(output_stride=output_stride)
@@ -128,15 +131,10 @@ class ResNet(nn.Module):
             unit.plan(stride=planned.stride, rate=planned.rate)
 
     def forward(self, image: Float[Tensor, "b c h w"]) -> Features:
-        """Normalised image to features: low 256 channels at output stride 4, high 2048."""
-        x = self.pool(self.stem(image))
-        for unit in self.units[:LOW_UNIT]:
-            x = unit(x)
-        low = self.units[LOW_UNIT].residual(x)
-        x = self.units[LOW_UNIT].merged(x, low)
-        for unit in self.units[LOW_UNIT + 1 :]:
-            x = unit(x)
-        return Features(low=low, high=x)
+        """Normalised image to features: low 256 channels at output stride 4, middle 512, high 2048."""
+        pooled = self.pool(self.stem(image))
+        low, middle, high = run_units(self.units, pooled, taps=(LOW_UNIT, MIDDLE_UNIT))
+        return Features(low=low, middle=middle, high=high)
 
 
 def _block_units(counts: tuple[int, ...], *, multi_grid: tuple[int, int, int], stride_unit: str) -> tuple[Unit, ...]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from atrous.model.atrous import AtrousConv, SeparableAtrousConv
 from atrous.model.backbones.features import Features
 from atrous.model.backbones.subsample import Subsample
+from atrous.model.backbones.taps import run_units
 from atrous.model.conventions import Conventions
 from atrous.model.stride_plan import PlannedUnit, Unit, plan_units
 
@@ -22,14 +23,15 @@ Widths = tuple[int, int, int]
 
 
 class EntryFlow(NamedTuple):
-    """(channels, stride) of each unit, and which of them holds the decoder's tap."""
+    """(channels, stride) of each unit, and which two hold the taps: those that leave output strides 4 and 8."""
 
     units: tuple[tuple[int, int], ...]
     low_unit: int
+    middle_unit: int
 
 
-SHORT_ENTRY = EntryFlow(((128, 2), (256, 2), (728, 2)), low_unit=1)
-LONG_ENTRY = EntryFlow(((128, 2), (256, 1), (256, 2), (728, 1), (728, 2)), low_unit=2)
+SHORT_ENTRY = EntryFlow(((128, 2), (256, 2), (728, 2)), low_unit=1, middle_unit=2)
+LONG_ENTRY = EntryFlow(((128, 2), (256, 1), (256, 2), (728, 1), (728, 2)), low_unit=2, middle_unit=4)
 DEPTHS = {41: (SHORT_ENTRY, 8), 65: (SHORT_ENTRY, 16), 71: (LONG_ENTRY, 16)}
 """Entry flow and number of units of the middle flow."""
 
@@ -129,8 +131,9 @@ class Xception(nn.Module):
         self.units = cast(Sequence[XceptionUnit], units)
         self.last = ExitUnit(EXIT_WIDTHS[0][-1], EXIT_WIDTHS[1], conventions=conventions)
         self._units = tuple(_planned_units(entry_flow, middle_units=middle_units))
-        self._low_unit = entry_flow.low_unit
+        self._taps = (entry_flow.low_unit, entry_flow.middle_unit)
         self.low_channels = entry_flow.units[entry_flow.low_unit][0]
+        self.middle_channels = entry_flow.units[entry_flow.middle_unit][0]
         self.high_channels = EXIT_WIDTHS[1][-1]
         self.entry = ENTRY
         self.plan(output_stride=output_stride)
@@ -142,15 +145,10 @@ class Xception(nn.Module):
             unit.plan(stride=planned.stride, rate=planned.rate)
 
     def forward(self, image: Float[Tensor, "b c h w"]) -> Features:
-        """Normalised image to features: low 256 channels at output stride 4, high 2048."""
-        x = self.conv1_2(self.conv1_1(image))
-        for unit in self.units[: self._low_unit]:
-            x = unit(x)
-        low = self.units[self._low_unit].filtered(x)
-        x = self.units[self._low_unit].merged(x, low)
-        for unit in self.units[self._low_unit + 1 :]:
-            x = unit(x)
-        return Features(low=low, high=self.last(x))
+        """Normalised image to features: low 256 channels at output stride 4, middle 728, high 2048."""
+        entered = self.conv1_2(self.conv1_1(image))
+        low, middle, x = run_units(self.units, entered, taps=self._taps)
+        return Features(low=low, middle=middle, high=self.last(x))
 
 
 def _separable(

@@ -1,0 +1,132 @@
+"""Archives of data sets, unpacked whole or not at all, and never outside of their folder."""
+
+import shutil
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Protocol, runtime_checkable
+from uuid import uuid4
+
+from atrous.download import Progress
+from atrous.errors import InputError
+
+_LARGEST_RATIO = 50
+"""An archive that grows more than this is made to fill a disk; photographs do not shrink, annotations to a fifth."""
+_SMALL = 2**24
+"""Bytes that anything may grow to."""
+
+
+@runtime_checkable
+class Content(Protocol):
+    """The bytes of a file in an archive."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next bytes."""
+        ...
+
+
+Member = tuple[PurePosixPath, int, Content | None]
+"""Name, size and content of a file in an archive; no content: a folder."""
+
+
+def extract(archive: Path, folder: Path, *, top: str, progress: Progress | None = None) -> Path:
+    """Unpack a tar (plain or compressed) or zip file so that `folder / top` appears when all of it is there.
+
+    Args:
+        archive: The file.
+        folder: Where its content goes.
+        top: The folder that all its files are in.
+        progress: Called with bytes of the archive read and in all.
+
+    Returns:
+        The folder `top`.
+
+    Raises:
+        InputError: If the archive is damaged, holds links, devices or names outside of `top`, or grows beyond measure;
+            if `top` is there already, or cannot be written.
+    """
+    target = folder / top
+    if target.exists():
+        raise InputError(f"{target} is there already; move it away to have it unpacked again")
+    whole = archive.stat().st_size
+    room = max(_SMALL, whole * _LARGEST_RATIO)
+    staging = folder / f".{top}.{uuid4().hex[:8]}.part"
+    try:
+        staging.mkdir(parents=True)
+        with archive.open("rb") as file, _named(archive), _members(file) as members:
+            for name, size, content in members:
+                room -= size
+                if room < 0:
+                    raise InputError(f"{archive} unpacks to over {_LARGEST_RATIO} times its size; it is not trusted")
+                _write(staging / _checked(name, top=top, archive=archive), content)
+                if progress is not None:
+                    progress(file.tell(), whole)
+        if progress is not None:
+            progress(whole, whole)
+        (staging / top).rename(target)
+    except OSError as error:
+        raise InputError(f"cannot unpack {archive} into {folder}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return target
+
+
+@contextmanager
+def _members(file: BinaryIO) -> Iterator[Iterator[Member]]:
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            yield _zipped(archive)
+    else:
+        file.seek(0)
+        with tarfile.open(fileobj=file, mode="r:*") as archive:
+            yield _tarred(archive)
+
+
+def _zipped(archive: zipfile.ZipFile) -> Iterator[Member]:
+    for info in archive.infolist():
+        name = PurePosixPath(info.filename)
+        if info.external_attr >> 28 not in (0, 0o4, 0o10):  # the Unix type: none, folder, file
+            raise InputError(f"{name} is a link or a device")
+        if info.is_dir():
+            yield name, 0, None
+        else:
+            with archive.open(info) as content:
+                yield name, info.file_size, content
+
+
+def _tarred(archive: tarfile.TarFile) -> Iterator[Member]:
+    for member in archive:
+        name = PurePosixPath(member.name)
+        if member.isdir():
+            yield name, 0, None
+        elif member.isreg():
+            yield name, member.size, archive.extractfile(member)
+        else:
+            raise InputError(f"{name} is a link or a device")
+
+
+def _checked(name: PurePosixPath, *, top: str, archive: Path) -> PurePosixPath:
+    parts = [part for part in name.parts if part != "."]
+    if not parts or parts[0] != top or ".." in parts or any(set(part) & set("\\:\0") for part in parts):
+        raise InputError(f"{archive} holds {str(name)!r:.80}, which is not in {top}; it is another archive")
+    return PurePosixPath(*parts)
+
+
+def _write(path: Path, content: Content | None) -> None:
+    (path if content is None else path.parent).mkdir(parents=True, exist_ok=True)
+    if content is not None:
+        with path.open("xb") as file:
+            shutil.copyfileobj(content, file)
+
+
+@contextmanager
+def _named(archive: Path) -> Iterator[None]:
+    """Whatever a damaged archive makes the readers raise becomes one line about it."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{archive}: {error}") from error
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+        raise InputError(f"{archive} is damaged: {' '.join(str(error).split())}; delete it and try again") from error

@@ -1,0 +1,129 @@
+"""Files from the net: whole and verified, or not at all; an interrupted download goes on where it stopped."""
+
+import hashlib
+import http.client
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+from filelock import FileLock, Timeout
+
+from atrous.errors import InputError
+
+Progress = Callable[[int, int], None]
+"""Called with bytes there and bytes in all."""
+
+_CHUNK = 1 << 16
+_ATTEMPTS_PER_URL = 2
+_LOCK_SECONDS = 3600
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A file on the net.
+
+    Attributes:
+        urls: Public addresses of the same bytes, tried in order.
+        digest: Algorithm and hexadecimal digest, such as `sha256:7aad...`.
+        size: In bytes; None where nobody published it, then the server's word counts.
+    """
+
+    urls: tuple[str, ...]
+    digest: str
+    size: int | None
+
+
+def download(
+    remote: Remote, path: Path, *, name: str, remedy: str, progress: Progress | None = None, timeout: float = 30.0
+) -> None:
+    """Make sure that `path` is the remote file.
+
+    Args:
+        remote: What to fetch.
+        path: Where it goes; what is there already stays if it is the right file.
+        name: What error messages call it.
+        remedy: What to do where it cannot be had, for the message.
+        progress: Sees the download grow.
+        timeout: Seconds without a byte after which a server counts as stalled.
+
+    Raises:
+        InputError: If no address gives the right bytes. One process downloads at a time; the others wait for it.
+        OSError: If the file cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(f"{path}.lock", timeout=_LOCK_SECONDS):
+            if not (path.is_file() and _fits(path, remote)):
+                _download(remote, path, name=name, remedy=remedy, progress=progress, timeout=timeout)
+    except Timeout as error:
+        raise InputError(f"another process has held {path}.lock for an hour; stop it and try again") from error
+
+
+def _download(remote: Remote, path: Path, *, name: str, remedy: str, progress: Progress | None, timeout: float) -> None:
+    # Kept after a failure, so that the next attempt resumes it; the digest decides what becomes of it.
+    partial = path.with_name(f"{path.name}.part")
+    problem = ""
+    for url in remote.urls:
+        for _ in range(_ATTEMPTS_PER_URL):
+            try:
+                _receive(url, partial, size=remote.size, progress=progress, timeout=timeout)
+            except _NotServed as error:
+                problem = f"{url}: {error}"
+                continue
+            if _fits(partial, remote):
+                partial.replace(path)
+                return
+            partial.unlink()  # wrong bytes from this server, or from an earlier one that was resumed
+            algorithm, _, digest = remote.digest.partition(":")
+            problem = f"{url}: the file there is another one (its {algorithm} is not {digest[:12]}...)"
+    raise InputError(f"cannot download {name} ({problem}); {remedy}")
+
+
+class _NotServed(Exception):  # noqa: N818
+    """A server did not give the rest of the file."""
+
+
+def _receive(url: str, partial: Path, *, size: int | None, progress: Progress | None, timeout: float) -> None:
+    """Append to the partial file what it still lacks."""
+    there = partial.stat().st_size if partial.exists() else 0
+    if size is not None and there >= size:
+        return
+    request = Request(url, headers={"Range": f"bytes={there}-"} if there else {})
+    try:
+        with urlopen(request, timeout=timeout) as response, partial.open("ab") as file:
+            if there and response.status == HTTPStatus.OK:  # it sends everything again
+                file.truncate(0)
+                there = 0
+            elif there and not response.headers.get("Content-Range", "").startswith(f"bytes {there}-"):
+                file.truncate(0)
+                raise _NotServed("another range than asked for")
+            whole = size or there + int(response.headers.get("Content-Length", 0))
+            while there < whole and (chunk := response.read1(min(_CHUNK, whole - there))):
+                file.write(chunk)
+                there += len(chunk)
+                if progress is not None:
+                    progress(there, whole)
+    except HTTPError as error:
+        if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:  # the file there is not longer than ours
+            if size is None:
+                return
+            partial.unlink(missing_ok=True)
+        raise _NotServed(f"HTTP {error.code}") from error
+    except URLError as error:
+        raise _NotServed(error.reason) from error
+    except TimeoutError as error:
+        raise _NotServed(f"stalled for {timeout:g} s") from error
+    except (http.client.HTTPException, ConnectionError, ssl.SSLError) as error:
+        raise _NotServed(f"connection broken ({type(error).__name__})") from error
+    if there < whole:
+        raise _NotServed(f"ended after {there} of {whole} bytes")
+
+
+def _fits(path: Path, remote: Remote) -> bool:
+    algorithm, _, digest = remote.digest.partition(":")
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest() == digest

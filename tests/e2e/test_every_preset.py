@@ -1,0 +1,78 @@
+"""Every named model trains, is saved, comes back, is replanned and predicts, in both precisions."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from atrous.data.loader import training_batches
+from atrous.data.sample import Sample
+from atrous.inference.predictor import Predictor
+from atrous.labels import LabelSpace
+from atrous.model.presets import PRESETS
+from atrous.training.augment import training_transforms
+from atrous.training.config import TrainConfig
+from atrous.training.loss import SegmentationLoss
+from atrous.training.start import fresh_state
+from atrous.training.step import step
+from atrous.weights.archive import load, save
+from fakes.memory_data import MemoryData
+
+CPU = torch.device("cpu")
+SPACE = LabelSpace.unnamed(3)
+STEPS = 10
+
+
+def stripes(name: str, *, size: tuple[int, int], channels: int) -> Sample:
+    """Three stripes, each of a class and a brightness of its own: what any network learns in ten steps."""
+    labels = np.broadcast_to((np.arange(size[1]) * 3 // size[1]).astype(np.uint8), size)
+    image = np.repeat(labels[..., None] * np.uint8(120), channels, axis=2)
+    return Sample(name, image, np.ascontiguousarray(labels))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize(
+    ("precision", "batch_size", "channels", "crop"), [("float32", 1, 3, (33, 33)), ("bfloat16", 2, 5, (34, 40))]
+)
+def test_ten_steps_and_back(name, precision, batch_size, channels, crop, tmp_path):
+    data = MemoryData(SPACE, tuple(stripes(f"{size}", size=size, channels=channels) for size in ((40, 47), (35, 33))))
+    config = TrainConfig(
+        model=replace(PRESETS[name], classes=len(SPACE), in_channels=channels),
+        iterations=STEPS,
+        batch_size=batch_size,
+        crop=crop,
+        learning_rate=0.01,
+        norm_momentum=0.5,
+        scales=(1.0, 1.25),
+        precision=precision,
+        workers=0,
+    )
+    state = fresh_state(config, data=data, device=CPU)
+    loss_of = SegmentationLoss(data, class_balance=0.0, device=CPU)
+    transforms = training_transforms(config, state.model.config.conventions, ignore=SPACE.ignore)
+    batches = training_batches(
+        data, transforms, batch_size=batch_size, seed=0, start=0, stop=STEPS, workers=0, cache=False
+    )
+    losses = [
+        float(step(state, config, batch=batch, rate=config.learning_rate, loss_of=loss_of, device=CPU))
+        for batch in batches
+    ]
+    assert losses[0] == pytest.approx(np.log(3), abs=0.35)  # fresh logits say little about three classes
+    assert np.mean(losses[-3:]) < losses[0]
+
+    save(tmp_path / "model.safetensors", state.model, labels=SPACE, provenance={})
+    back = load(tmp_path / "model.safetensors")
+    kept = back.model.state_dict()
+    assert all(torch.equal(tensor, kept[key]) for key, tensor in state.model.state_dict().items())
+    image = data[0].image
+    for stride in (16, 32):
+        ours = Predictor(state.model, labels=SPACE, output_stride=stride).probabilities(image)
+        theirs = Predictor(back, output_stride=stride).probabilities(image)
+        np.testing.assert_allclose(ours, theirs, atol=1e-4)  # another memory format, another order of additions
+        np.testing.assert_allclose(ours.sum(axis=0), 1, atol=1e-5)
+        labels = Predictor(back, output_stride=stride)(image).labels
+        # At ties of the probabilities the label map may say either class.
+        chosen = np.take_along_axis(theirs, labels[None].astype(int), axis=0)[0]
+        np.testing.assert_allclose(chosen, theirs.max(axis=0), atol=1e-5)
