@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atrous.ops import upsample, upsample_argmax, upsample_bands
+from atrous.ops import upsample, upsample_bands
 from reference.operations import bilinear
 from reference.weights import uniform
 
@@ -49,11 +49,6 @@ def test_every_way_is_the_definition(coarse, more, cut, align_corners, band):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(MODULE, "BAND_FLOATS", band)
         np.testing.assert_allclose(whole(upsample_bands(logits, **lies)).numpy(), expected, atol=1e-12)
-        labels = upsample_argmax(logits, **lies)
-    assert labels.dtype == torch.uint8
-    # Where the two best tie to the last bit, either is right.
-    chosen = np.take_along_axis(expected, labels.long().numpy()[:, None], axis=1)[:, 0]
-    np.testing.assert_allclose(chosen, expected.max(axis=1), atol=1e-12)
 
 
 @pytest.mark.parametrize("align_corners", [False, True])
@@ -63,7 +58,6 @@ def test_without_a_crop_all_of_it(align_corners):
     np.testing.assert_allclose(upsample(logits, size=(9, 13), align_corners=align_corners), expected, atol=1e-12)
     bands = upsample_bands(logits, size=(9, 13), align_corners=align_corners)
     np.testing.assert_allclose(whole(bands), expected, atol=1e-12)
-    assert upsample_argmax(logits, size=(9, 13), align_corners=align_corners).shape == (1, 9, 13)
 
 
 @pytest.mark.parametrize("align_corners", [False, True])
@@ -76,18 +70,6 @@ def test_single_precision_at_a_real_size(align_corners, monkeypatch):
     expected = bilinear(logits.double().numpy(), (513, 257), align_corners=align_corners)[..., :500, :250]
     np.testing.assert_allclose(bands, expected, rtol=0, atol=5e-5)
     np.testing.assert_allclose(full, expected, rtol=0, atol=5e-5)
-    assert torch.equal(upsample_argmax(logits, **lies).long(), bands.argmax(dim=1))
-
-
-@pytest.mark.parametrize(
-    ("classes", "dtype"), [(2, torch.uint8), (256, torch.uint8), (257, torch.int16), (300, torch.int16)]
-)
-def test_labels_hold_the_largest_class_id(classes, dtype):
-    logits = torch.zeros(1, classes, 2, 2)
-    logits[:, -1] = 1
-    labels = upsample_argmax(logits, size=(5, 5), align_corners=True)
-    assert labels.dtype == dtype
-    assert set(labels.flatten().tolist()) == {classes - 1}
 
 
 def test_bands_never_hold_much_more_than_asked(monkeypatch):

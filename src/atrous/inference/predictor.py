@@ -18,7 +18,7 @@ from atrous.inference.multiscale import probability_bands
 from atrous.inference.result import Result
 from atrous.labels import LabelSpace
 from atrous.model.deeplab import DeepLab, Images
-from atrous.ops.upsample import upsample_argmax
+from atrous.ops.upsample_argmax import label_dtype, upsample_argmax
 from atrous.sizes import Size, size_text
 from atrous.weights.archive import Archive
 
@@ -124,7 +124,7 @@ class Predictor:
         if self.scales == (1.0,) and not self.flip:
             upsampling = self._model.upsampling((height, width))
             return upsample_argmax(self._model(images), **upsampling._asdict())[0]
-        dtype = torch.uint8 if len(self.labels) <= 256 else torch.int16
+        dtype = label_dtype(len(self.labels))
         labels = torch.empty(height, width, dtype=dtype, device=self.device)
         for rows, band in probability_bands(self._model, images, scales=self.scales, flip=self.flip):
             labels[rows] = band[0].argmax(dim=0).to(dtype)

@@ -17,7 +17,7 @@ class Result:
     """The answer to one picture.
 
     Attributes:
-        labels: Class id of every pixel; uint8, or int16 for more than 256 classes.
+        labels: Class id of every pixel; uint8, or int16 for more than 255 classes.
         image: The picture as the network saw it, 0..255.
         space: Names and colours of the class ids.
     """

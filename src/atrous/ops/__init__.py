@@ -1,6 +1,17 @@
 """From coarse logits to losses and labels."""
 
-from atrous.ops.upsample import Upsampling, upsample, upsample_argmax, upsample_bands
+from atrous.ops.upsample import Upsampling, upsample, upsample_bands
+from atrous.ops.upsample_argmax import label_dtype, upsample_argmax
+from atrous.ops.upsample_confidence import Confidence, upsample_confidence
 from atrous.ops.upsample_cross_entropy import upsample_cross_entropy
 
-__all__ = ["Upsampling", "upsample", "upsample_argmax", "upsample_bands", "upsample_cross_entropy"]
+__all__ = [
+    "Confidence",
+    "Upsampling",
+    "label_dtype",
+    "upsample",
+    "upsample_argmax",
+    "upsample_bands",
+    "upsample_confidence",
+    "upsample_cross_entropy",
+]

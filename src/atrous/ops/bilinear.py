@@ -43,8 +43,8 @@ def source_positions(
         align_corners: Whether the centres (True) or the edges (False) of the outermost pixels coincide.
     """
     if align_corners:
-        return positions * ((source - 1) / (length - 1) if length > 1 else 0.0)
-    return (positions + 0.5) * (source / length) - 0.5
+        return positions * (source - 1) / max(length - 1, 1)  # in this order exact on the source's pixels
+    return (positions + 0.5) * source / length - 0.5
 
 
 def neighbours(positions: Float64[Tensor, " n"], *, source: int, like: Tensor) -> Neighbours:
@@ -54,6 +54,12 @@ def neighbours(positions: Float64[Tensor, " n"], *, source: int, like: Tensor) -
     second = (first + 1).clamp(max=source - 1)
     weight = (inside - first).to(like.dtype)
     return Neighbours(first.to(like.device), second.to(like.device), weight.to(like.device))
+
+
+def axis(crop: int, *, length: int, source: int, align_corners: bool, like: Tensor) -> Neighbours:
+    """Between which of `source` pixels the first `crop` of `length` positions lie that span the same."""
+    positions = source_positions(pixels(crop), length=length, source=source, align_corners=align_corners)
+    return neighbours(positions, source=source, like=like)
 
 
 def between_rows(maps: Float[Tensor, "b k h w"], rows: Neighbours) -> Float[Tensor, "b k n w"]:

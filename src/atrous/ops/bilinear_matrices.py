@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from atrous.ops.bilinear import Neighbours, neighbours, pixels, source_positions
+from atrous.ops.bilinear import Neighbours
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,6 @@ class Stretch:
     fine: slice
     coarse: slice
     matrix: Float[Tensor, "fine coarse"]
-
-
-def axis(crop: int, *, length: int, source: int, align_corners: bool, like: Tensor) -> Neighbours:
-    """Between which of `source` pixels the first `crop` of `length` positions lie that span the same."""
-    positions = source_positions(pixels(crop), length=length, source=source, align_corners=align_corners)
-    return neighbours(positions, source=source, like=like)
 
 
 def stretches(axis: Neighbours, *, fine: int) -> list[Stretch]:

@@ -5,7 +5,8 @@ from jaxtyping import Float, Integer
 from torch import Tensor
 
 from atrous.errors import InputError
-from atrous.ops.bilinear_matrices import axis, narrowed, stretches, widened
+from atrous.ops.bilinear import axis
+from atrous.ops.bilinear_matrices import narrowed, stretches, widened
 from atrous.ops.pixel_loss import PixelLoss
 from atrous.ops.upsample import Upsampling
 

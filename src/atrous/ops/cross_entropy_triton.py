@@ -19,8 +19,7 @@ from jaxtyping import Float, Int64, Integer
 from torch import Tensor
 
 from atrous.ops import cross_entropy_kernels as kernels
-from atrous.ops.bilinear import Neighbours
-from atrous.ops.bilinear_matrices import axis
+from atrous.ops.bilinear import Neighbours, axis
 from atrous.ops.pixel_loss import PixelLoss
 from atrous.ops.upsample import Upsampling
 
@@ -46,7 +45,7 @@ class Axis:
 def device_axis(
     *, crop: int, length: int, source: int, align_corners: bool, dtype: torch.dtype, device: torch.device
 ) -> Axis:
-    """An axis as `bilinear_matrices.axis` has it; kept, because moving it in every step would hold up the device."""
+    """An axis as `bilinear.axis` has it; kept, because moving it in every step would hold up the device."""
     like = torch.empty(0, dtype=dtype)
     fine = axis(crop, length=length, source=source, align_corners=align_corners, like=like)
     coarse = torch.arange(source)

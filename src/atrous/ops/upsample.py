@@ -1,14 +1,14 @@
-"""Bilinear upsampling of coarse logits: whole, in bands of rows, or straight to labels."""
+"""Bilinear upsampling of coarse logits: whole, or in bands of rows."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int16, UInt8
+from jaxtyping import Float
 from torch import Tensor
 
-from atrous.ops.bilinear import between_rows, neighbours, pixels, source_positions
+from atrous.ops.bilinear import Neighbours, axis
 
 Size = tuple[int, int]
 
@@ -29,6 +29,14 @@ class Upsampling(NamedTuple):
     align_corners: bool
     crop: Size
 
+    def places(self, coarse: Size, *, like: Tensor) -> tuple[Neighbours, Neighbours]:
+        """Between which rows and columns of a coarse map those of the image lie; weights are `like` a tensor."""
+        rows, columns = (
+            axis(crop, length=length, source=source, align_corners=self.align_corners, like=like)
+            for crop, length, source in zip(self.crop, self.size, coarse, strict=True)
+        )
+        return rows, columns
+
 
 def upsample(
     logits: Float[Tensor, "b k h w"], *, size: Size, align_corners: bool, crop: Size | None = None
@@ -42,15 +50,15 @@ def upsample(
 def upsample_bands(
     logits: Float[Tensor, "b k h w"], *, size: Size, align_corners: bool, crop: Size | None = None
 ) -> Iterator[tuple[slice, Float[Tensor, "b k n W"]]]:
-    """The same values as `upsample`, some rows at a time: pairs of (rows of the image, their logits)."""
-    height, width = crop or size
-    source = logits.shape[2]
-    positions = source_positions(pixels(height), length=size[0], source=source, align_corners=align_corners)
-    rows = neighbours(positions, source=source, like=logits)
-    for band in row_bands(height, row_floats=logits.shape[0] * logits.shape[1] * size[1]):
-        vertical = between_rows(logits, rows.part(band))
-        full = F.interpolate(vertical, (vertical.shape[2], size[1]), mode="bilinear", align_corners=align_corners)
-        yield band, full[..., :width]
+    """The same values as `upsample`, some rows at a time: pairs of (rows of the image, their logits).
+
+    A neighbour of weight 0 has no say, not even if it is infinite or NaN.
+    """
+    upsampling = Upsampling(size, align_corners, crop or size)
+    rows, columns = upsampling.places(logits.shape[-2:], like=logits)
+    height, width = upsampling.crop
+    for band in row_bands(height, row_floats=logits.shape[0] * logits.shape[1] * width):
+        yield band, _between(_between(logits, rows.part(band), dim=2), columns, dim=3)
 
 
 def row_bands(height: int, *, row_floats: int) -> Iterator[slice]:
@@ -60,13 +68,7 @@ def row_bands(height: int, *, row_floats: int) -> Iterator[slice]:
         yield slice(start, min(start + rows, height))
 
 
-def upsample_argmax(
-    logits: Float[Tensor, "b k h w"], *, size: Size, align_corners: bool, crop: Size | None = None
-) -> UInt8[Tensor, "b H W"] | Int16[Tensor, "b H W"]:
-    """The class of the largest upsampled logit at every pixel, in bands; uint8 up to 256 classes, else int16."""
-    height, width = crop or size
-    dtype = torch.uint8 if logits.shape[1] <= 256 else torch.int16
-    labels = torch.empty(logits.shape[0], height, width, dtype=dtype, device=logits.device)
-    for rows, band in upsample_bands(logits, size=size, align_corners=align_corners, crop=crop):
-        labels[:, rows] = band.max(dim=1).indices.to(dtype)
-    return labels
+def _between(maps: Float[Tensor, "b k h w"], places: Neighbours, *, dim: int) -> Float[Tensor, "b k m n"]:
+    far = places.weight if dim == 3 else places.weight[:, None]
+    first, second = maps.index_select(dim, places.first), maps.index_select(dim, places.second)
+    return torch.where(far == 1, 0, first * (1 - far)) + torch.where(far == 0, 0, second * far)
