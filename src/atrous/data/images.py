@@ -14,6 +14,7 @@ from jaxtyping import Integer, UInt8
 from PIL import Image, ImageCms, ImageFile, ImageOps
 
 from atrous.errors import InputError
+from atrous.sizes import Size
 
 IMAGE_SUFFIXES = frozenset(
     {".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff",
@@ -53,6 +54,12 @@ def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray,
     """
     with _opened(path, max_pixels=max_pixels) as picture:
         return rgb_array(picture, name=str(path))
+
+
+def image_size(path: Path) -> Size:
+    """(height, width) of a picture as it lies in the file, without decoding it; raises InputError as `read_image`."""
+    with _opened(path, max_pixels=sys.maxsize) as picture:
+        return picture.height, picture.width
 
 
 def rgb_array(picture: Image.Image, *, name: str = "the picture") -> UInt8[np.ndarray, "h w 3"]:
