@@ -8,7 +8,7 @@ import torch
 
 import atrous
 from atrous.data.windows import ArrayPixels
-from atrous.inference.tiled import label_strips, windows
+from atrous.inference.tiled import windows
 from atrous.inference.tiles import Tiling
 from atrous.model.config import ASPPConfig
 from atrous.model.receptive_field import receptive_fields

@@ -78,7 +78,7 @@ def picture_size(path: Path) -> Size:
 
 
 def is_stored_plainly(path: Path) -> bool:
-    """Whether a file is a TIFF whose decoded tiles or strips are what `read_picture` gives: 8-bit RGB, or many bands."""
+    """Whether a TIFF's decoded tiles or strips are what `read_picture` gives: 8-bit RGB, or many bands."""
     tags = _tags(path)
     if not tags or _whole(tags, _ORIENTATION) != 1:
         return False
@@ -126,6 +126,30 @@ def write_geo_labels(path: Path, labels: np.ndarray, *, palette: bytes | None, r
         picture.putpalette(palette)
     with atomic_path(path) as temporary:
         picture.save(temporary, format="TIFF", tiffinfo=tags, compression="tiff_adobe_deflate")
+
+
+def write_geo_labels_in_tiles(
+    path: Path, labels: np.ndarray, *, palette: bytes | None, reference: Mapping[int, Any]
+) -> None:
+    """The same by tifffile, in tiles, for maps that lie in a mapped file."""
+    writer = require("tifffile", extra="geo", purpose=f"writing {path}")
+    tags = [
+        (tag, _GEO_TAGS[tag], 0 if isinstance(value, str) else len(value), value) for tag, value in reference.items()
+    ]
+    colors = {"photometric": "minisblack"}
+    if palette is not None:
+        table = np.frombuffer(palette, np.uint8).reshape(256, 3).T.astype(np.uint16) * 257
+        colors = {"photometric": "palette", "colormap": table}
+    with atomic_path(path) as temporary:
+        writer.imwrite(
+            temporary,
+            labels.view(np.uint16) if labels.dtype == np.int16 else labels,
+            tile=(256, 256),
+            compression="zlib",
+            metadata=None,
+            extratags=[(*tag, True) for tag in tags],
+            **colors,
+        )
 
 
 def _is_multiband(tags: Mapping[int, Any]) -> bool:

@@ -105,7 +105,9 @@ class TiffPixels:
         if depth != 1 or self._page.dtype not in (np.uint8, np.uint16):
             raise InputError(f"{path} holds {self._page.dtype}; save bands of 8 or 16 bits (uint8, uint16)")
         if segment > SEGMENT_BYTES:
-            raise InputError(f"{path} has tiles or strips of {segment >> 20} MiB; save it in tiles of 256 to 1024 pixels")
+            raise InputError(
+                f"{path} has tiles or strips of {segment >> 20} MiB; save it in tiles of 256 to 1024 pixels"
+            )
         self.size = (height, width)
         self._stored = self._page.shaped[0]
         self.channels = self._stored * contiguous
@@ -121,7 +123,9 @@ class TiffPixels:
             begin, end = max(left, columns.start), min(right, columns.stop)
             if up < down and begin < end:
                 window = found[up - rows.start : down - rows.start, begin - columns.start : end - columns.start]
-                window[..., plane * bands : (plane + 1) * bands] = part[up - top : down - top, begin - left : end - left]
+                window[..., plane * bands : (plane + 1) * bands] = part[
+                    up - top : down - top, begin - left : end - left
+                ]
         return found
 
     def _numbers(self, rows: slice, columns: slice) -> list[int]:
@@ -145,9 +149,7 @@ class TiffPixels:
             page, handle = self._page, self._file.filehandle
             handle.seek(page.dataoffsets[number])
             data = handle.read(page.databytecounts[number])
-            values, place, shape = page.decode(
-                data, number, jpegtables=page.jpegtables, jpegheader=page.jpegheader
-            )
+            values, place, shape = page.decode(data, number, jpegtables=page.jpegtables, jpegheader=page.jpegheader)
             assert values is not None
             part = eight_bits(np.asarray(values)[0, : shape[1], : shape[2]])
         except Exception as error:
@@ -180,6 +182,22 @@ def open_pixels(path: Path, *, max_pixels: int = MAX_PIXELS) -> Pixels:
     if is_stored_plainly(path) and (height * width > max_pixels or installed("tifffile")):
         return TiffPixels(path)
     return ArrayPixels(read_picture(path, max_pixels=max_pixels))
+
+
+def read_whole(path: Path, *, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray, "h w c"]:
+    """All of what `open_pixels` takes; raises the same, also for arrays of more pixels than `max_pixels`."""
+    if path.suffix.lower() != ".npy":
+        return read_picture(path, max_pixels=max_pixels)
+    pixels = NpyPixels(path)
+    height, width = pixels.size
+    if height * width > max_pixels:
+        raise InputError(f"{path} has {width} x {height} pixels, more than the limit of {max_pixels}; raise the limit")
+    return pixels.read(slice(0, height), slice(0, width))
+
+
+def stored_size(path: Path) -> Size:
+    """(height, width) of what `open_pixels` takes, as it lies in the file; raises the same."""
+    return NpyPixels(path).size if path.suffix.lower() == ".npy" else picture_size(path)
 
 
 def _reader(path: Path) -> ModuleType:

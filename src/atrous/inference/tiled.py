@@ -16,7 +16,6 @@ from jaxtyping import Float, Integer
 from torch import Tensor
 
 from atrous.data.windows import Pixels
-from atrous.errors import InputError
 from atrous.inference.shares import Share, shares
 from atrous.inference.surroundings import Surroundings, Tile
 from atrous.inference.tiles import Span, Tiling, spans
@@ -141,9 +140,7 @@ class _Mosaic:
                 # The last settled column comes again with the next tile.
                 fresh = slice(0, None if column is columns[-1] else -1)
                 below.append(block[:, :, row.open, fresh].clone())
-                yield Window(
-                    row.pixels, column.pixels, block[:, :, : row.settled], places=(row.places, column.places)
-                )
+                yield Window(row.pixels, column.pixels, block[:, :, : row.settled], places=(row.places, column.places))
                 self._advance()
             above = torch.cat(below, dim=3)
 

@@ -35,7 +35,7 @@ class Tiling:
         """Reject tiles that cannot cover anything."""
         if not 1 <= self.size <= 65536 or not 0 <= self.overlap < self.size:
             raise InputError(
-                f"tiles of {self.size} pixels overlapping by {self.overlap}: give a size up to 65536 and a smaller overlap"
+                f"tiles of {self.size} pixels that overlap by {self.overlap}: give a size up to 65536, and less overlap"
             )
 
 
