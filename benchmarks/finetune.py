@@ -39,7 +39,7 @@ def write_camvid(folder: Path, *, source: Path) -> None:
     """A copy of CamVid's training images, every sixth, and of its validation split."""
     for split, step in (("train", 6), ("val", 1)):
         lines = (source / f"{split}.txt").read_text().splitlines()
-        stems = [Path(line.split()[0]).name for line in lines][:: step][: TRAIN if step > 1 else None]
+        stems = [Path(line.split()[0]).name for line in lines][::step][: TRAIN if step > 1 else None]
         for part in (split, f"{split}annot"):
             (folder / part).mkdir(parents=True, exist_ok=True)
             for name in stems:

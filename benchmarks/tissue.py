@@ -1,6 +1,6 @@
 """Generated microscope pictures of stained tissue: kinds of cells that share one stain and differ in shape and grain.
 
-Of another nature than the scenes of `atrous demo`: no up or down, small objects everywhere, two dyes instead of colours.
+Of another nature than the scenes of `atrous demo`: no up or down, small objects everywhere, two dyes for colours.
 """
 
 import math
