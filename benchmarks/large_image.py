@@ -32,9 +32,8 @@ from atrous.model.presets import preset
 source, out, multiplier, stride, classes, tile, overlap, means, threads = sys.argv[1:]
 torch.set_num_threads(int(threads))
 config = preset("deeplabv3_mobilenet_v2")
-config = replace(
-    config, backbone=MobileNetV2Config(depth_multiplier=float(multiplier)), classes=int(classes), output_stride=int(stride)
-)
+backbone = MobileNetV2Config(depth_multiplier=float(multiplier))
+config = replace(config, backbone=backbone, classes=int(classes), output_stride=int(stride))
 predictor = atrous.Predictor(atrous.build(config))
 predictor(np.zeros((65, 65, 3), np.uint8))
 pixels = open_pixels(Path(source))
@@ -117,11 +116,19 @@ def agreement(weights: str, path: str) -> None:
 
     archive = atrous.load(weights)
     predictor = atrous.Predictor(archive)
-    image = np.array(Image.fromarray(read_image(Path(path))).resize((2048, 2048), Image.Resampling.BICUBIC))
+    image = np.array(Image.fromarray(read_image(Path(path))).resize((1920, 1440), Image.Resampling.BICUBIC))
     torch.set_num_threads(1)
     whole, field = predictor(image).labels, receptive_fields(archive.model)["classifier"]
-    print(f"receptive field {field}; 2048 x 2048 pixels\n\n| tile | overlap | means | same label |\n|---|---|---|---|")
-    for size, overlap in ((512, 64), (512, 128), (512, 256), (1024, 128), (1024, 256), (1024, 512), (field + 384, field)):
+    print(f"receptive field {field}; 1440 x 1920 pixels\n\n| tile | overlap | means | same label |\n|---|---|---|---|")
+    for size, overlap in (
+        (512, 64),
+        (512, 128),
+        (512, 256),
+        (1024, 128),
+        (1024, 256),
+        (1024, 512),
+        (field + 384, field),
+    ):
         for means in ("picture", "tile"):
             tiling = Tiling(size=size, overlap=overlap, means=means)
             strips = label_strips(predictor.windows(ArrayPixels(image), tiling=tiling), width=image.shape[1])

@@ -76,7 +76,7 @@ def test_sixteen_bits_are_divided_by_257(tmp_path):
 
 def test_jpeg_inside_is_decoded_as_rgb(tmp_path):
     image = np.kron(RGB[:8, :8], np.ones((16, 16, 1), np.uint8))
-    path = write_tiff(tmp_path / "a.tif", image, photometric="rgb", tile=(64, 64), compression=("jpeg", 95))
+    path = write_tiff(tmp_path / "a.tif", image, photometric="rgb", tile=(64, 64), compression="jpeg")
     pixels = open_pixels(path)
     assert isinstance(pixels, TiffPixels)
     found = pixels.read(slice(0, 128), slice(0, 128)).astype(int)
@@ -131,14 +131,17 @@ def test_damage_is_one_line(tmp_path):
         for damaged in (whole[:60], whole[: len(whole) // 2], b"", whole[:100] + b"\xff" * 50 + whole[150:]):
             for target in (tmp_path / "a.npy", path):
                 target.write_bytes(damaged)
-                try:
-                    read_whole_by_parts(target)
-                except InputError as error:
-                    assert "\n" not in str(error)
-                    assert target.name in str(error)
+                message = trouble(target)
+                assert "\n" not in message
+                assert not message or target.name in message
 
 
-def read_whole_by_parts(path):
-    pixels = open_pixels(path)
-    height, width = pixels.size
-    pixels.read(slice(0, height), slice(0, width))
+def trouble(path):
+    """What is said when all of a file is read by parts; nothing where nobody can notice."""
+    try:
+        pixels = open_pixels(path)
+        height, width = pixels.size
+        pixels.read(slice(0, height), slice(0, width))
+    except InputError as error:
+        return str(error)
+    return ""

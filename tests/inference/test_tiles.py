@@ -63,7 +63,12 @@ def test_every_position_is_told_once(length, strides, room, overlap, fade, beyon
 def test_by_hand():
     """33 + 16k pixels: tiles of 65 every 16 at most, since 16 pixels overlap and 32 more."""
     cut = spans(113, tiling=Tiling(size=65, overlap=16), multiple=16, stride=16, fade=0)
-    assert [(span.begin, span.end, span.start) for span in cut] == [(0, 65, 0), (16, 81, 48), (32, 97, 64), (48, 113, 80)]
+    assert [(span.begin, span.end, span.start) for span in cut] == [
+        (0, 65, 0),
+        (16, 81, 48),
+        (32, 97, 64),
+        (48, 113, 80),
+    ]
 
 
 def test_a_share_grows_evenly():

@@ -96,8 +96,11 @@ class TiffPixels:
         tifffile = _reader(path)
         self._path = path
         try:
-            self._file = tifffile.TiffFile(path)
-            self._page: Any = self._file.pages[0]
+            with tifffile.TiffFile(path) as file:
+                self._page: Any = file.pages[0]
+                self._places = list(zip(self._page.dataoffsets, self._page.databytecounts, strict=True))
+                self._tables = {"jpegtables": self._page.jpegtables, "jpegheader": self._page.jpegheader}
+                self._decode = self._page.decode
             _, depth, height, width, contiguous = self._page.shaped
             segment = int(np.prod(self._page.chunks)) * self._page.dtype.itemsize
         except Exception as error:
@@ -146,10 +149,10 @@ class TiffPixels:
             self._kept.move_to_end(number)
             return self._kept[number]
         try:
-            page, handle = self._page, self._file.filehandle
-            handle.seek(page.dataoffsets[number])
-            data = handle.read(page.databytecounts[number])
-            values, place, shape = page.decode(data, number, jpegtables=page.jpegtables, jpegheader=page.jpegheader)
+            offset, length = self._places[number]
+            with self._path.open("rb") as file:
+                file.seek(offset)
+                values, place, shape = self._decode(file.read(length), number, **self._tables)
             assert values is not None
             part = eight_bits(np.asarray(values)[0, : shape[1], : shape[2]])
         except Exception as error:

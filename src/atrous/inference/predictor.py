@@ -122,7 +122,6 @@ class Predictor:
                 probabilities[:, rows] = band[0].cpu().numpy()
         return probabilities[:, :height, :width]
 
-    @torch.inference_mode()
     def windows(self, pixels: Pixels, *, tiling: Tiling, told: Told | None = None) -> Iterator[Window]:
         """The answer to a picture of any size, window by window, tile after tile.
 

@@ -47,6 +47,7 @@ class Surroundings:
         """The layers that look at all of the picture, in the order of the forward pass."""
         return tuple(module for module in self._model.modules() if isinstance(module, ImageMean))
 
+    @torch.inference_mode()
     def logits(self, images: Images, tile: Tile) -> Float[Tensor, "1 k hc wc"]:
         """Coarse logits of a tile."""
         self._tile = tile
