@@ -75,8 +75,9 @@ def predict_large(
             top += len(strip)
         if scratch is not None:
             scratch.flush()
-            labels = np.memmap(scratch, dtype=strip.dtype, mode="r", shape=(height, width))
             palette = label_palette(predictor.labels)
+            numbers = np.int16 if palette is None else np.uint8
+            labels = np.memmap(scratch, dtype=numbers, mode="r", shape=(height, width))
             write_geo_labels_in_tiles(outputs.geo_labels, labels, palette=palette, reference=reference)
     if outputs.overlay is not None:
         labels, image = map(np.stack, zip(*shrunk, strict=True))
