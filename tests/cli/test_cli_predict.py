@@ -138,7 +138,6 @@ def test_bad_weights_are_one_line(content, photos, tmp_path, capsys):
         (["--tile", "0"], "tiles of 0 pixels"),
         (["--tile", "64", "--overlap", "64"], "give a size up to 65536, and less overlap"),
         (["--tile", "64", "--overlap", "0", "--flip"], "leave out --tile, or the other options"),
-        (["--tile", "64", "--overlap", "0", "--server", "voc"], "--tile and --server do not go together"),
         (["--max-pixels", "0"], "--max-pixels 0 leaves no picture"),
     ],
 )
@@ -203,6 +202,8 @@ def test_bad_submissions_are_one_line(weights, voc_weights, voc, photos, capsys)
     out = ["--out", str(voc / "out")]
     assert "is not named as the server's" in bad_input([voc_weights, str(photos), "--server", "voc", *out], capsys)
     assert "these weights have other classes" in bad_input([weights, str(voc / "voc"), "--server", "voc", *out], capsys)
+    line = bad_input([voc_weights, str(voc / "voc"), "--server", "voc", "--tile", "512", *out], capsys)
+    assert "--tile and --server do not go together" in line
     (voc / "test.txt").write_text("2008_000006\n2009_000001\n")
     line = bad_input([voc_weights, str(voc / "voc"), "--only", str(voc / "test.txt"), *out], capsys)
     assert "test.txt lists '2009_000001', which is not among the 3 pictures given" in line
