@@ -23,6 +23,7 @@ from atrous.training.config import TrainConfig
 from atrous.training.fitting import facts_of
 from atrous.training.preflight import deviations
 from atrous.training.recipes import Recipe, recipe
+from atrous.training.replicas import Replicas, started_replicas
 from atrous.training.run import Run
 from atrous.training.stages import SecondStage, Stage
 from atrous.training.tensorboard import Board, require_tensorboard
@@ -36,6 +37,9 @@ class Options:
     last.safetensors and best.safetensors. The same command again goes on where it was interrupted.
 
     Where a recipe has two stages, the run folder is that of the second, and its `stage1/` that of the first.
+
+    Several GPUs share every batch where torchrun starts one process for each: torchrun --nproc-per-node 4 -m atrous train
+    DATA ..., with the same options.
 
     Example: atrous train street/ --recipe finetune --out runs/street --iterations 3000
     """
@@ -67,23 +71,30 @@ class Options:
 def main(arguments: Sequence[str]) -> int:
     """Train, or go on training; returns the exit status."""
     options, data, validation = _options(arguments)
-    device = choose_device(options.device)
-    stages = _stages(options, data, validation)
+    replicas = started_replicas()
+    console.quiet = not replicas.leads
+    device = replicas.own(choose_device(options.device))
+    stages = _stages(options, data, validation, replicas=replicas)
     if options.tensorboard:
         require_tensorboard()
     first, *later = stages
     ready, state = _prepared(first, device=device)  # before the lock: a start that fails leaves no folder behind
-    with stages[-1].run.locked():
-        _train(ready, state, device=device, tensorboard=options.tensorboard)
+    with replicas.joined(device), stages[-1].run.locked() if replicas.leads else nullcontext():
+        _train(ready, state, device=device, replicas=replicas, tensorboard=options.tensorboard)
         for stage in later:
             ready, state = _prepared(stage, device=device, before=ready)
-            _train(ready, state, device=device, tensorboard=options.tensorboard)
-    run, (miou, iteration) = ready.run, state.best
+            _train(ready, state, device=device, replicas=replicas, tensorboard=options.tensorboard)
+    if replicas.leads:
+        _say_where(ready.run, best=state.best, split=options.val_split)
+    return 0
+
+
+def _say_where(run: Run, *, best: tuple[float, int], split: str) -> None:
+    miou, iteration = best
     print(f"last  {run.last}")
     if iteration:
-        print(f"best  {run.best} (mIoU {miou:.4f} on {options.val_split} at iteration {iteration})")
+        print(f"best  {run.best} (mIoU {miou:.4f} on {split} at iteration {iteration})")
     print(f"page  {run.page}")
-    return 0
 
 
 def _options(arguments: Sequence[str]) -> tuple[Options, DataSet, DataSet]:
@@ -118,9 +129,15 @@ def _opened(options: Options, *, split: str) -> DataSet:
     return first_of(data, options.overfit) if options.overfit else data
 
 
-def _stages(options: Options, data: DataSet, validation: DataSet) -> list[Stage]:
+def _stages(options: Options, data: DataSet, validation: DataSet, *, replicas: Replicas) -> list[Stage]:
     """One stage, or two; their run folders are looked at before anything starts."""
-    config = replace(options.config, model=replace(options.config.model, classes=len(data.labels)))
+    if options.config.replicas not in (1, replicas.size):
+        raise InputError(
+            f"--replicas {options.config.replicas}, but {replicas.size} were started; leave it out, and start with "
+            f"torchrun --nproc-per-node {options.config.replicas} -m atrous train ..."
+        )
+    model = replace(options.config.model, classes=len(data.labels))
+    config = replace(options.config, model=model, replicas=replicas.size)
     parts = [(config, data, False)]
     if options.second.second_iterations:
         later = _opened(options, split=options.second.second_split)
@@ -141,20 +158,24 @@ def _prepared(stage: Stage, *, device: torch.device, before: Stage | None = None
         return stage, stage.fresh_state(device=device, before=before)
 
 
-def _train(stage: Stage, state: TrainingState, *, device: torch.device, tensorboard: bool) -> None:
+def _train(
+    stage: Stage, state: TrainingState, *, device: torch.device, replicas: Replicas, tensorboard: bool
+) -> None:
     """Train from where the run folder stands; tells what differs from the papers when a stage starts."""
     config, data = stage.config, stage.data
-    if not stage.run.resume(state):
+    if not stage.resume(state, replicas=replicas):
         found = deviations(config, data, second=stage.second)
         console.print(f"{len(found)} points differ from the papers' protocol" + ":" * bool(found))
         for deviation in found:
             console.print(f"  {deviation}", soft_wrap=True, markup=False)
     console.print(
         f"{len(data)} images to train on, {len(stage.validation)} to validate on, {len(data.labels)} classes; "
-        f"{state.iteration} of {config.iterations} iterations are done",
+        + f"{replicas.size} replicas; " * (replicas.size > 1)
+        + f"{state.iteration} of {config.iterations} iterations are done",
         soft_wrap=True,
     )
-    with Board(stage.run.folder, done=state.iteration) if tensorboard else nullcontext() as board:
-        follow(state, stage, device=device, board=board)
+    boarded = tensorboard and replicas.leads
+    with Board(stage.run.folder, done=state.iteration) if boarded else nullcontext() as board:
+        follow(state, stage, device=device, replicas=replicas, board=board)
     if state.iteration < config.iterations:
         console.print(f"{config.patience} validations without a better one: ended after {state.iteration} iterations")
