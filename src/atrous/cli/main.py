@@ -51,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with _terminable():
             return importlib.import_module(f"atrous.cli.{verb}").main(rest)
     except InputError as error:
-        print(f"atrous {verb}: {' '.join(str(error).split())}", file=sys.stderr)
+        # In one piece, newline and all: replicas may speak at the same time.
+        print(f"atrous {verb}: {' '.join(str(error).split())}\n", end="", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         print(f"atrous {verb}: interrupted; finished files are whole, nothing is half-written", file=sys.stderr)

@@ -38,8 +38,8 @@ class Options:
 
     Where a recipe has two stages, the run folder is that of the second, and its `stage1/` that of the first.
 
-    Several GPUs share every batch where torchrun starts one process for each: torchrun --nproc-per-node 4 -m atrous train
-    DATA ..., with the same options.
+    Several GPUs share every batch where torchrun starts a process for each: torchrun --nproc-per-node 4 -m atrous train
+    with the same options.
 
     Example: atrous train street/ --recipe finetune --out runs/street --iterations 3000
     """
@@ -78,11 +78,11 @@ def main(arguments: Sequence[str]) -> int:
     if options.tensorboard:
         require_tensorboard()
     first, *later = stages
-    ready, state = _prepared(first, device=device)  # before the lock: a start that fails leaves no folder behind
+    ready, state = _prepared(first, device=device, replicas=replicas)  # before the lock: a start that fails leaves no folder behind
     with replicas.joined(device), stages[-1].run.locked() if replicas.leads else nullcontext():
         _train(ready, state, device=device, replicas=replicas, tensorboard=options.tensorboard)
         for stage in later:
-            ready, state = _prepared(stage, device=device, before=ready)
+            ready, state = _prepared(stage, device=device, replicas=replicas, before=ready)
             _train(ready, state, device=device, replicas=replicas, tensorboard=options.tensorboard)
     if replicas.leads:
         _say_where(ready.run, best=state.best, split=options.val_split)
@@ -150,10 +150,14 @@ def _stages(options: Options, data: DataSet, validation: DataSet, *, replicas: R
     return stages
 
 
-def _prepared(stage: Stage, *, device: torch.device, before: Stage | None = None) -> tuple[Stage, TrainingState]:
+def _prepared(
+    stage: Stage, *, device: torch.device, replicas: Replicas, before: Stage | None = None
+) -> tuple[Stage, TrainingState]:
     """The stage with its images in memory, and the state that it starts from."""
     with console.status(f"reading {len(stage.data)} images to train on, {len(stage.validation)} to validate on"):
-        stage = replace(stage, data=CachedDataSet(stage.data), validation=CachedDataSet(stage.validation))
+        stage = replace(stage, data=CachedDataSet(stage.data))
+        if replicas.leads:  # the others do not validate
+            stage = replace(stage, validation=CachedDataSet(stage.validation))
     with console.status("preparing the model"):
         return stage, stage.fresh_state(device=device, before=before)
 
