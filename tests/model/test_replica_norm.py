@@ -7,8 +7,8 @@ from atrous.model.norm import BatchNorm, freeze_norms, span_replicas
 from fakes.replicas import in_replicas
 
 
-def values(*shape: int, seed: int, dtype: torch.dtype) -> torch.Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
+def values(*shape: int, seed: int) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 def cut(x: torch.Tensor, rank: int, first: int) -> torch.Tensor:
@@ -31,19 +31,19 @@ def prepared(norm, dtype):
     norm = norm.to(torch.promote_types(dtype, torch.float32))
     with torch.no_grad():
         for seed, tensor in enumerate((norm.weight, norm.bias, norm.running_mean, norm.running_var)):
-            tensor.copy_(values(3, seed=seed, dtype=torch.float64).abs() + 0.1)
+            tensor.copy_(values(3, seed=seed).abs() + 0.1)
     return norm
 
 
 def whole_batch(shape, dtype, offset):
-    return values(*shape, seed=7, dtype=torch.float64).add(offset).to(dtype), values(*shape, seed=8, dtype=torch.float64)
+    return (values(*shape, seed=7) + offset).to(dtype), values(*shape, seed=8)
 
 
-def half(replicas, shape, first, dtype, offset, memory_format):
+def half(replicas, shape, first, dtype, offset):
     norm = prepared(BatchNorm(3, eps=1e-3, momentum=0.25), dtype)
     span_replicas(norm)
     x, pull = (cut(tensor, replicas.rank, first) for tensor in whole_batch(shape, dtype, offset))
-    return trained(norm, x.contiguous(memory_format=memory_format), pull)
+    return trained(norm, x.contiguous(memory_format=torch.channels_last), pull)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def half(replicas, shape, first, dtype, offset, memory_format):
 def test_two_replicas_are_the_whole_batch(shape, first, dtype, offset, tolerance, tmp_path):
     x, pull = whole_batch(shape, dtype, offset)
     expected = trained(prepared(torch.nn.BatchNorm2d(3, eps=1e-3, momentum=0.25), torch.float64), x.double(), pull)
-    found = in_replicas(half, tmp_path, shape, first, dtype, offset, torch.channels_last)
+    found = in_replicas(half, tmp_path, shape, first, dtype, offset)
     assert [part["y"].dtype for part in found] == [dtype] * 2
     ours = {name: torch.cat([part[name] for part in found]) for name in ("y", "x")}
     ours |= {name: found[0][name].double() + found[1][name] for name in ("weight", "bias")}  # each of its own loss
@@ -75,7 +75,7 @@ def test_frozen_norms_and_evaluation_need_no_other_replica():
     """There is none here: an exchange would raise."""
     norm, alone = (prepared(BatchNorm(3), torch.float64) for _ in range(2))
     span_replicas(norm)
-    x = values(2, 3, 4, 4, seed=0, dtype=torch.float64)
+    x = values(2, 3, 4, 4, seed=0)
     for mode in (False, True):
         for each in (norm, alone):
             each.train(mode)

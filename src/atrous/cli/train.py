@@ -78,7 +78,8 @@ def main(arguments: Sequence[str]) -> int:
     if options.tensorboard:
         require_tensorboard()
     first, *later = stages
-    ready, state = _prepared(first, device=device, replicas=replicas)  # before the lock: a start that fails leaves no folder behind
+    # Before the lock: a start that fails leaves no folder behind.
+    ready, state = _prepared(first, device=device, replicas=replicas)
     with replicas.joined(device), stages[-1].run.locked() if replicas.leads else nullcontext():
         _train(ready, state, device=device, replicas=replicas, tensorboard=options.tensorboard)
         for stage in later:
@@ -133,8 +134,8 @@ def _stages(options: Options, data: DataSet, validation: DataSet, *, replicas: R
     """One stage, or two; their run folders are looked at before anything starts."""
     if options.config.replicas not in (1, replicas.size):
         raise InputError(
-            f"--replicas {options.config.replicas}, but {replicas.size} were started; leave it out, and start with "
-            f"torchrun --nproc-per-node {options.config.replicas} -m atrous train ..."
+            f"--replicas {options.config.replicas}, but {replicas.size} started; leave it out, and start with "
+            f"torchrun --nproc-per-node {options.config.replicas} -m atrous train"
         )
     model = replace(options.config.model, classes=len(data.labels))
     config = replace(options.config, model=model, replicas=replicas.size)
@@ -162,9 +163,7 @@ def _prepared(
         return stage, stage.fresh_state(device=device, before=before)
 
 
-def _train(
-    stage: Stage, state: TrainingState, *, device: torch.device, replicas: Replicas, tensorboard: bool
-) -> None:
+def _train(stage: Stage, state: TrainingState, *, device: torch.device, replicas: Replicas, tensorboard: bool) -> None:
     """Train from where the run folder stands; tells what differs from the papers when a stage starts."""
     config, data = stage.config, stage.data
     if not stage.resume(state, replicas=replicas):

@@ -35,7 +35,7 @@ class Statistics(NamedTuple):
 def replica_statistics(x: Float[Tensor, "b c h w"]) -> Statistics:
     """Mean, then the squares around it: two exchanges, and no difference of large numbers."""
     x = _at_least_single(x)
-    sums = torch.cat([x.sum(_ALL_BUT_CHANNELS), x.new_tensor([x[:, 0].numel()])])
+    sums = torch.cat([x.sum(_ALL_BUT_CHANNELS), x.new_full((1,), x[:, 0].numel())])
     dist.all_reduce(sums)
     mean, count = sums[:-1] / sums[-1], sums[-1]
     squares = (x - _per_channel(mean)).square().sum(_ALL_BUT_CHANNELS)
