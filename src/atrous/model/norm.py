@@ -43,7 +43,7 @@ class BatchNorm(nn.BatchNorm2d):
 
     def _over_replicas(self, input: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:  # noqa: A002
         statistics = replica_statistics(input)
-        self._follow(statistics.mean, statistics.variance * statistics.count / (statistics.count - 1))
+        self._follow(statistics.mean, statistics.variance * statistics.number / (statistics.number - 1))
         return replica_norm(input, self.weight, self.bias, statistics=statistics, eps=self.eps)
 
     @torch.no_grad()

@@ -23,12 +23,12 @@ class Statistics(NamedTuple):
     Attributes:
         mean: Of the values.
         variance: Mean of the squared distances from it.
-        count: Number of values per channel; replicas may have different ones.
+        number: Of values per channel; replicas may have different ones.
     """
 
     mean: Float[Tensor, " c"]
     variance: Float[Tensor, " c"]
-    count: Float[Tensor, ""]
+    number: Float[Tensor, ""]
 
 
 @torch.no_grad()
@@ -37,10 +37,10 @@ def replica_statistics(x: Float[Tensor, "b c h w"]) -> Statistics:
     x = _at_least_single(x)
     sums = torch.cat([x.sum(_ALL_BUT_CHANNELS), x.new_full((1,), x[:, 0].numel())])
     dist.all_reduce(sums)
-    mean, count = sums[:-1] / sums[-1], sums[-1]
+    mean, number = sums[:-1] / sums[-1], sums[-1]
     squares = (x - _per_channel(mean)).square().sum(_ALL_BUT_CHANNELS)
     dist.all_reduce(squares)
-    return Statistics(mean, squares / count, count)
+    return Statistics(mean, squares / number, number)
 
 
 def replica_norm(
@@ -63,19 +63,19 @@ def replica_norm(
 class _ReplicaNorm(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, count: Tensor, eps: float
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, number: Tensor, eps: float
     ) -> Tensor:
-        ctx.save_for_backward(x, weight, mean, (variance + eps).rsqrt(), count)
+        ctx.save_for_backward(x, weight, mean, (variance + eps).rsqrt(), number)
         return F.batch_norm(x, mean, variance, weight, bias, training=False, eps=eps)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        x, weight, mean, scale, count = ctx.saved_tensors
+        x, weight, mean, scale, number = ctx.saved_tensors
         normal = (_at_least_single(x) - _per_channel(mean)) * _per_channel(scale)
         g = _at_least_single(gradient)
         own = torch.stack([(g * normal).sum(_ALL_BUT_CHANNELS), g.sum(_ALL_BUT_CHANNELS)])
-        means = own / count
+        means = own / number
         dist.all_reduce(means)
         along, level = (_per_channel(values) for values in means)
         to_x = (g - level - normal * along) * _per_channel(scale * weight)
