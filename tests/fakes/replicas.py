@@ -36,7 +36,7 @@ def exit_codes(work: Work, folder: Path, *arguments: object, size: int = 2) -> l
     for process in processes:
         process.start()
     for process in processes:
-        process.join(timeout=120)
+        process.join(timeout=300)
         process.kill()
         process.join()
     return [process.exitcode for process in processes]

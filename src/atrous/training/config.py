@@ -109,7 +109,7 @@ class TrainConfig:
         if self.replicas < 1 or self.batch_size % (self.accumulate * self.replicas):
             raise InputError(
                 f"{self.replicas} replicas, accumulate {self.accumulate} do not divide the batch size "
-                f"{self.batch_size} into equal parts; choose a multiple of {self.replicas * self.accumulate}"
+                f"{self.batch_size} into equal parts; choose a multiple of {max(self.replicas, 1) * self.accumulate}"
             )
         if self.jitter and self.model.in_channels != 3:
             raise InputError(f"jitter is for RGB, not for {self.model.in_channels} channels; set --jitter 0")
