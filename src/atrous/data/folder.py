@@ -153,7 +153,9 @@ def _all_pairs(folder: Path, *, images: dict[str, Path], masks: dict[str, Path])
         for key, path in ours.items():
             if key not in theirs:
                 alone = _told(path.relative_to(folder), key=key)
-                line = f"no {kind} for {alone} in {folder}; files pair by name without suffix: add it or move {alone} away"
+                line = (
+                    f"no {kind} for {alone} in {folder}; files pair by name without suffix: add it or move {alone} away"
+                )
                 complain(line, kind=f"no {kind}")
     return tuple(Pair(key, images[key], masks[key]) for key in images if key in masks)
 

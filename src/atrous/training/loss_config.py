@@ -1,6 +1,7 @@
 """What a run makes small, as data."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from atrous.errors import InputError
@@ -15,6 +16,7 @@ class LossConfig:
 
     Attributes:
         class_balance: Exponent on median frequency / class frequency as a class's weight; 0 is none.
+        class_weights: A file with a weight per class, as `atrous doctor --fix` writes it, in place of `class_balance`.
         label_smoothing: Share of every label that goes to all classes alike.
         hard_pixels: Share of a batch's pixels, those that lose most, that the loss is the mean of; 1 is all.
         hard_pixel_steps: Steps in which that share falls from 1, linearly (official code: `hard_example_mining_step`).
@@ -25,6 +27,7 @@ class LossConfig:
     """
 
     class_balance: float = 0.0
+    class_weights: Path | None = None
     label_smoothing: float = 0.0
     hard_pixels: float = 1.0
     hard_pixel_steps: int = 0
@@ -33,7 +36,9 @@ class LossConfig:
     labels: Literal["full", "coarse"] = "full"
 
     def __post_init__(self) -> None:
-        """Refuse numbers out of range."""
+        """Refuse numbers out of range, and settings that contradict each other."""
+        if self.class_balance and self.class_weights:
+            raise InputError("class-balance and class-weights both weigh the classes; give one of them")
         for name, highest in _HIGHEST.items():
             if not 0 <= getattr(self, name) <= highest:
                 words = name.replace("_", " ")

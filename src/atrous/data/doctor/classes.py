@@ -5,14 +5,13 @@ from pathlib import Path
 
 from atrous.data.doctor.examine import OTHER, Examined
 from atrous.data.doctor.finding import Finding, error, note, warning
-from atrous.data.doctor.totals import Totals
+from atrous.data.doctor.totals import Totals, scored_counts, training_counts
 from atrous.data.schema import SCHEMA_FILE, Schema, hex_color
 
 RARE = 1000
 """A class with so many times fewer pixels than the most frequent one is told."""
 _MOSTLY = 0.5
 _VOIDS = frozenset({"void", "ignore", "ignored", "unlabeled", "unlabelled", "unknown", "undefined", "none"})
-_TRAINING = "train"
 
 
 def check_classes(path: Path, schema: Schema, totals: Mapping[str, Totals]) -> Iterator[Finding]:
@@ -21,14 +20,11 @@ def check_classes(path: Path, schema: Schema, totals: Mapping[str, Totals]) -> I
     Args:
         path: The data.
         schema: What its masks mean.
-        totals: By split; the splits whose names start with `train` are trained on, others are scored.
+        totals: By split.
     """
-    names = schema.labels.names
-    seen = sum(total.counts for split, total in totals.items() if split.startswith(_TRAINING))
-    scored = sum(total.counts for split, total in totals.items() if not split.startswith(_TRAINING))
-    if not any(split.startswith(_TRAINING) and total.pixels for split, total in totals.items()):
-        return  # no mask of it was understood, which is told elsewhere
-    assert not isinstance(seen, int)
+    names, seen, scored = schema.labels.names, training_counts(totals), scored_counts(totals)
+    if seen is None:
+        return  # no mask was understood, which is told elsewhere
     if not seen.any():
         yield error("nothing labelled", f"{path}: no pixel to train on has a class; correct the masks or {SCHEMA_FILE}")
         return
@@ -36,7 +32,7 @@ def check_classes(path: Path, schema: Schema, totals: Mapping[str, Totals]) -> I
         only = names[int(seen.argmax())]
         yield warning("one class", f"{path}: {only!r} is the only class to train on; add pictures of the other classes")
     for label, name in enumerate(names):
-        tested = 0 if isinstance(scored, int) else int(scored[label])
+        tested = 0 if scored is None else int(scored[label])
         if not seen[label] and tested:
             yield warning(
                 "unseen class",
@@ -49,7 +45,7 @@ def check_classes(path: Path, schema: Schema, totals: Mapping[str, Totals]) -> I
                 f"{path}: class {label} {name!r} never occurs; add pictures that show it, "
                 f"or take it out of classes in {SCHEMA_FILE}",
             )
-        elif not isinstance(scored, int) and scored.any() and not tested:
+        elif scored is not None and not tested:
             yield note(
                 "unscored class",
                 f"{path}: class {label} {name!r} is in train alone ({seen[label]} pixels), so no score tells of it; "

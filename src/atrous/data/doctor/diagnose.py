@@ -16,8 +16,9 @@ from atrous.data.doctor.examine import Examined, attempt, examine
 from atrous.data.doctor.finding import Finding, Grade, error, note
 from atrous.data.doctor.meaning import Meaning, content_of, meaning_of
 from atrous.data.doctor.storage import check_bands, check_storage
-from atrous.data.doctor.survey import Survey, survey
+from atrous.data.doctor.survey import Split, Survey, survey
 from atrous.data.doctor.totals import Totals, by_split
+from atrous.data.pairs import Pair
 from atrous.data.schema import Schema
 from atrous.data.tiff import read_picture
 
@@ -73,16 +74,18 @@ def diagnose(
     tell = progress or (lambda _what, _done, _whole: None)
     files = survey(path, names=splits, schema=schema)
     meaning = _meaning(files, tell)
-    pairs = [(name, split, pair) for name, split in files.splits.items() for pair in split.pairs]
+    # Splits may overlap (`trainval`, `val`); a pair is examined in the first that has it.
+    pairs: dict[Pair, tuple[str, Split]] = {}
+    for name, split in files.splits.items():
+        for pair in split.pairs:
+            pairs.setdefault(pair, (name, split))
     work = _parallel(
-        lambda item: examine(item[2], split=item[0], read=item[1].read, schema=meaning.schema),
-        pairs,
+        lambda item: examine(item[0], split=item[1][0], read=item[1][1].read, schema=meaning.schema),
+        [*pairs.items()],
         tell=lambda done, whole: tell("reading pictures and masks", done, whole),
     )
     examined = tuple(work)
-    faults = chain(
-        files.complaints, _unpaired_faults(files), meaning.faults, *(one.faults for one in examined)
-    )
+    faults = chain(files.complaints, _unpaired_faults(files), meaning.faults, *(one.faults for one in examined))
     findings = [error(fault.kind, fault.line) for fault in dict.fromkeys(faults)]
     totals = by_split(examined, space=meaning.schema.labels) if meaning.schema else {}
     twins = tuple(find_twins(examined))

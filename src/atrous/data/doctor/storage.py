@@ -18,7 +18,9 @@ def check_storage(path: Path, examined: Sequence[Examined]) -> Iterator[Finding]
             kinds[one.mask.storage].append(one.pair.mask)
     if len(kinds) > 1:
         told = ", ".join(f"{len(files)} {kind} (such as {files[0].name})" for kind, files in kinds.items())
-        yield note("several kinds of masks", f"{path}: masks are stored in several ways: {told}; check that all were meant")
+        yield note(
+            "several kinds of masks", f"{path}: masks are stored in several ways: {told}; check that all were meant"
+        )
     if files := kinds.get(RGB_GREY):
         yield note(
             "greys stored as RGB",

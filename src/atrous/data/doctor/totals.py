@@ -48,6 +48,25 @@ def by_split(examined: Sequence[Examined], *, space: LabelSpace) -> Mapping[str,
     return {split: totals_of((one for one in examined if one.split == split), space=space) for split in splits}
 
 
+def is_training(split: str) -> bool:
+    """Whether a split is trained on, by its name: `train`, `trainval`, `train-0006R0` ..."""
+    return split.startswith("train")
+
+
+def training_counts(totals: Mapping[str, Totals]) -> Int64[np.ndarray, " k"] | None:
+    """Pixels of each class to train on; None where no split for it was understood."""
+    return _summed([total.counts for split, total in totals.items() if is_training(split) and total.pixels])
+
+
+def scored_counts(totals: Mapping[str, Totals]) -> Int64[np.ndarray, " k"] | None:
+    """Pixels of each class in the other splits; None where there are none."""
+    return _summed([total.counts for split, total in totals.items() if not is_training(split) and total.counts.any()])
+
+
+def _summed(counts: Sequence[Int64[np.ndarray, " k"]]) -> Int64[np.ndarray, " k"] | None:
+    return np.sum(counts, axis=0) if counts else None
+
+
 def value_histogram(examined: Iterable[Examined]) -> Mapping[str, int]:
     """Pixels by what lies in the files: numbers in their order, colours by their frequency."""
     numbers, colors = Counter[int](), Counter[int]()
