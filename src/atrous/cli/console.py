@@ -53,7 +53,7 @@ def progress_callback(description: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def progress_callbacks(*, after: float) -> Iterator[Callable[[str, int, int], None]]:
-    """A function to be told (what, done, in all) by work of several parts; displays what takes longer than `after` s."""
+    """A function to be told (what, done, in all); nothing is displayed of work that takes less than `after` seconds."""
     progress, started = progress_bar(), time.monotonic()
     tasks: dict[str, TaskID] = {}
 

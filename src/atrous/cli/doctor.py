@@ -23,9 +23,10 @@ FOUND_ERRORS = 1
 
 @dataclass(frozen=True)
 class Options:
-    """Check a data set: pairs, sizes, readable files, values, classes, duplicates. Exit status 1 where errors are found.
+    """Check a data set: pairs, sizes, readable files, values, classes, duplicates.
 
-    Errors are what `atrous train` refuses, in the same words; warnings cost quality; notes are worth knowing.
+    Errors are what `atrous train` refuses, in the same words: with one, the exit status is 1. Warnings cost quality,
+    notes are worth knowing.
 
     Example: atrous doctor street/ --html street.html
     """

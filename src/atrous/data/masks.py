@@ -25,7 +25,6 @@ from atrous.data.labelme import labelme_names, read_labelme
 from atrous.data.matlab import read_mat
 from atrous.data.pairs import Pair, mask_ids
 from atrous.data.schema import Schema, apply_schema
-from atrous.errors import InputError
 
 ANNOTATIONS = "annotations.json"
 _OTHER_SUFFIXES = frozenset({".mat", ".json"})

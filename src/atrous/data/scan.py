@@ -17,7 +17,7 @@ from atrous.labels import LabelSpace
 
 _IGNORE = 255
 _PROPOSED = 32
-"""More values than this in a mask are not class ids that somebody forgot to number."""
+"""More values than this in a mask are not class ids that somebody forgot to number; nor are all 256 of a byte."""
 
 
 def scan(folder: Path, pairs: Sequence[tuple[Pair, NamingReader]]) -> Schema:
@@ -44,7 +44,7 @@ def numbered_schema(folder: Path, masks: Mapping[Path, Integer[np.ndarray, " n"]
     """What the values of every mask show together; raises InputError as `scan`."""
     values = [int(value) for value in np.unique(np.concatenate([*masks.values()]))]
     ids = [value for value in values if value != _IGNORE]
-    if len(ids) > 1 and ids == list(range(len(ids))):
+    if len(ids) > 1 and ids == list(range(len(ids))) and values != list(range(256)):
         return Schema(LabelSpace.unnamed(len(ids)))
     suspects = range(len(ids)) if len(ids) > 1 else range(1)
     path = next((path for path, found in masks.items() if not np.isin(found, suspects).all()), next(iter(masks)))

@@ -97,7 +97,11 @@ def check_ignore(
         yield warning(
             "much ignored", f"{path}: {labels.ignore} is ignored, {share}; if that is a class, list it in [remap]"
         )
-    elif not ignored and any(one.mask and one.mask.storage != OTHER for one in examined):
+    elif (
+        not ignored
+        and schema.meaning[labels.ignore] == labels.ignore
+        and any(one.mask and one.mask.storage != OTHER for one in examined)
+    ):
         yield note(
             "ignore unused",
             f"{path}: the ignore value {labels.ignore} never occurs; nothing to do if every pixel has a class, "

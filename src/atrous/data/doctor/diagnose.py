@@ -136,8 +136,8 @@ def _check_sizes(files: Survey) -> Iterator[Finding]:
     if val is not None and 0 < len(val.pairs) < SMALL_VAL:
         yield note(
             "small val",
-            f"{files.path}: val has {len(val.pairs)} pictures ({val.rule}); a score from fewer than {SMALL_VAL} "
-            "says little, put more into val",
+            f"{files.path}: val has {len(val.pairs)} picture{'s' * (len(val.pairs) > 1)} ({val.rule}); "
+            f"a score from fewer than {SMALL_VAL} says little, put more into val",
         )
 
 

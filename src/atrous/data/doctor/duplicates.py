@@ -50,10 +50,8 @@ def check_twins(twins: Sequence[Twins]) -> Iterator[Finding]:
     for pair in twins:
         kind, words = ("same picture", "is") if pair.equal else ("alike", "looks like")
         remedy = "remove one of them" if pair.equal else "if they show the same scene, put both into one split"
-        yield warning(
-            f"{kind} in two splits",
-            f"{pair.second.pair.image} ({pair.second.split}) {words} {pair.first.pair.image} ({pair.first.split}); {remedy}",
-        )
+        first, second = (f"{one.pair.image} ({one.split})" for one in (pair.first, pair.second))
+        yield warning(f"{kind} in two splits", f"{second} {words} {first}; {remedy}")
 
 
 def check_repeats(examined: Sequence[Examined]) -> Iterator[Finding]:

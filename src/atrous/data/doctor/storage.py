@@ -24,7 +24,7 @@ def check_storage(path: Path, examined: Sequence[Examined]) -> Iterator[Finding]
     if files := kinds.get(RGB_GREY):
         yield note(
             "greys stored as RGB",
-            f"{files[0]}{_others(files)}: RGB with R = G = B counts by number; saved as 8-bit grey it is a third in size",
+            f"{files[0]}{_others(files)}: RGB with R = G = B counts by number; 8-bit grey would be smaller",
         )
     if files := kinds.get(PALETTE):
         yield note(
