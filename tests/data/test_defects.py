@@ -1,4 +1,4 @@
-"""Generated defects of data sets: each is named with file, value and remedy, and errors stop training in the same words."""
+"""Generated defects of data sets: file, value and remedy are named, and errors stop training in the same words."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from atrous.cli.main import main
 from fakes.defects import ERRORS, OTHERS, sound_folder
 
 
-class Started(Exception):
+class StartedError(Exception):
     """Training has passed all checks."""
 
 
@@ -16,7 +16,7 @@ def train(tmp_path, monkeypatch):
     """Exit status of `atrous train`, which is stopped before its first step."""
 
     def stopped(*_, **__):
-        raise Started
+        raise StartedError
 
     monkeypatch.setattr(train_verb, "_prepared", stopped)
     return lambda data: main(["train", str(data), "--out", str(tmp_path / "run"), "--recipe", "scenes"])
@@ -60,7 +60,7 @@ def test_what_training_starts_with_all_the_same(tmp_path, name, capsys, train):
     assert status == 0
     assert named(found[OTHERS[name].grade], OTHERS[name].parts), found
     assert found["error"] == []
-    with pytest.raises(Started):
+    with pytest.raises(StartedError):
         train(data)
     assert ("about the data: atrous doctor" in capsys.readouterr().err) == bool(found["warning"])
 

@@ -492,9 +492,13 @@ ERRORS = {
     "mask of inks": Defect(inked_mask, "error", ("masks/photo5.tif", "mode CMYK", "save masks as 8-bit grey PNG")),
     "mask of floats": Defect(float_mask, "error", ("masks/photo5.tif", "integers 0..65535", "save class ids as 8-")),
     "transparent mask": Defect(transparent_mask, "error", ("masks/photo5.png", "transparent", "without alpha")),
-    "two matrices": Defect(matlab_mask, "error", ("masks/photo5.mat", "a, b", "")),
+    "two matrices": Defect(
+        matlab_mask, "error", ("masks/photo5.mat", "holds a (double), b (double)", "as the only matrix")
+    ),
     "broken JSON": Defect(
-        lambda folder: labelme(folder, '{"shapes": ['), "error", ("masks/photo5.json", "not valid JSON", "export it again")
+        lambda folder: labelme(folder, '{"shapes": ['),
+        "error",
+        ("masks/photo5.json", "not valid JSON", "export it again"),
     ),
     "label that is no class": Defect(unknown_label, "error", ("masks/photo5.json", "'boat'", "add it to classes")),
     "annotation of no picture": Defect(
@@ -510,7 +514,7 @@ ERRORS = {
         zero_and_255, "error", ("masks/photo1.png", "value 255 (", 'classes = ["value 0", "value 255"]')
     ),
     "a gap in the numbers": Defect(gap_in_numbers, "error", ("masks/photo1.png", "value 9 (", "write ", "9 = 2")),
-    "smoothed masks": Defect(smoothed_masks, "error", ("masks/photo1.png", "256 different values", "correct the masks")),
+    "smoothed masks": Defect(smoothed_masks, "error", ("masks/photo1", "256 different values", "correct the masks")),
     "nothing but 0": Defect(only_zero, "error", ("masks/photo1.png", "nothing but 0", "correct the masks")),
     "foreground is the ignore value": Defect(
         foreground_ignored, "error", ("masks/photo1.png", "255 counts as ignore", "remap = { 0 = 0, 255 = 1 }")
@@ -525,7 +529,7 @@ ERRORS = {
     ),
     "nothing labelled": Defect(nothing_labelled, "error", ("data", "no pixel to train on", "correct the masks")),
     "schema that is no TOML": Defect(
-        lambda folder: schema(folder, "classes = [\n"), "error", ("schema.toml", "not valid TOML", "")
+        lambda folder: schema(folder, "classes = [\n"), "error", ("schema.toml", "not valid TOML", "line 1", "correct it")
     ),
     "unknown key": Defect(
         lambda folder: schema(folder, 'classes = ["a", "b"]\ncolours = []\n'),

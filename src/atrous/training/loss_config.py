@@ -16,7 +16,6 @@ class LossConfig:
 
     Attributes:
         class_balance: Exponent on median frequency / class frequency as a class's weight; 0 is none.
-        class_weights: A file with a weight per class, as `atrous doctor --fix` writes it, in place of `class_balance`.
         label_smoothing: Share of every label that goes to all classes alike.
         hard_pixels: Share of a batch's pixels, those that lose most, that the loss is the mean of; 1 is all.
         hard_pixel_steps: Steps in which that share falls from 1, linearly (official code: `hard_example_mining_step`).
@@ -24,16 +23,17 @@ class LossConfig:
         lovasz: Weight of the Lovasz-softmax loss beside cross entropy.
         labels: At `full` resolution, the logits upsampled; or shrunk to the `coarse` logits (DeepLabv3, Table 8: 1.2
             points worse).
+        class_weights: A file with a weight per class, as `atrous doctor --fix` writes it, in place of `class_balance`.
     """
 
     class_balance: float = 0.0
-    class_weights: Path | None = None
     label_smoothing: float = 0.0
     hard_pixels: float = 1.0
     hard_pixel_steps: int = 0
     dice: float = 0.0
     lovasz: float = 0.0
     labels: Literal["full", "coarse"] = "full"
+    class_weights: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers out of range, and settings that contradict each other."""
