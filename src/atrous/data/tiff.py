@@ -124,7 +124,10 @@ def _tags(path: Path) -> Mapping[int, Any]:
             header = file.read(8)
             if header[:4] not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
                 return {}
-            directory = ImageFileDirectory_v2(header if header[2:4] in (b"*\0", b"\0*") else header + file.read(8))
+            if b"+" in header[2:4]:  # BigTIFF; Pillow knows it by the third byte, whatever the byte order
+                directory = ImageFileDirectory_v2(b"II+\0" + header[4:] + file.read(8), prefix=header[:2])
+            else:
+                directory = ImageFileDirectory_v2(header)
             file.seek(directory.next)
             directory.load(file)
             return dict(directory)
