@@ -4,7 +4,8 @@ import pytest
 
 from atrous.cli import train as train_verb
 from atrous.cli.main import main
-from fakes.defects import ERRORS, OTHERS, sound_folder
+from fakes.broken import sound_folder
+from fakes.defects import ERRORS, OTHERS
 
 
 class StartedError(Exception):

@@ -17,7 +17,7 @@ from atrous.labels import LabelSpace
 from atrous.report.page import Page
 from atrous.report.pictures import overlay, visible
 from atrous.report.plots import bar_plot
-from atrous.report.tables import Table
+from atrous.report.tables import Cell, Table
 
 SAMPLES, TWINS, BARS = 9, 12, 64
 """How many are shown at most: pictures under their labels, pairs that look alike, bars of values."""
@@ -78,14 +78,14 @@ def _add_balance(page: Page, diagnosis: Diagnosis, space: LabelSpace) -> None:
         return
     page.heading("Class balance", "Shares of the labelled pixels, and in how many pictures a class occurs.")
     columns = ["class"]
-    rows: list[list[str | int | float]] = [[name] for name in space.names] + [["ignored (of all)"]]
+    rows: list[list[Cell]] = [[name] for name in space.names] + [["ignored (of all)"]]
     for split, total in totals.items():
         columns += [f"{split}: pixels", "share", "pictures"]
         labelled = max(int(total.counts.sum()), 1)
         numbers = zip(total.counts.tolist(), total.shown.tolist(), strict=True)
         for row, (count, shown) in zip(rows, numbers, strict=False):
             row += [count, count / labelled, shown]
-        rows[-1] += [total.ignored, total.ignored / total.pixels, ""]
+        rows[-1] += [total.ignored, total.ignored / total.pixels, None]
         shares = {name: count / labelled for name, count in zip(space.names, total.counts.tolist(), strict=True)}
         page.svg(bar_plot(shares, title=f"Class balance of {split}", x_label="share of labelled pixels", spec=".2%"))
     formats = ("", *(",", ".3%", ",") * len(totals))
