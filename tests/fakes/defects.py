@@ -170,7 +170,7 @@ ERRORS = {
     "schema that is no TOML": Defect(
         lambda folder: broken.schema(folder, "classes = [\n"),
         "error",
-        ("schema.toml", "not valid TOML", "line 1", "correct it"),
+        ("schema.toml", "not valid TOML: Invalid", "correct it"),
     ),
     "unknown key": Defect(
         lambda folder: broken.schema(folder, 'classes = ["a", "b"]\ncolours = []\n'),

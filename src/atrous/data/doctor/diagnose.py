@@ -22,7 +22,8 @@ from atrous.data.pairs import Pair
 from atrous.data.schema import Schema
 from atrous.data.tiff import read_picture
 
-T, R = TypeVar("T"), TypeVar("R")
+T = TypeVar("T")
+R = TypeVar("R")
 
 Progress = Callable[[str, int, int], None]
 """Is told what is being done, how much of it is done, and how much there is in all."""
@@ -88,7 +89,7 @@ def diagnose(
     faults = chain(files.complaints, _unpaired_faults(files), meaning.faults, *(one.faults for one in examined))
     findings = [error(fault.kind, fault.line) for fault in dict.fromkeys(faults)]
     totals = by_split(examined, space=meaning.schema.labels) if meaning.schema else {}
-    twins = tuple(find_twins(examined))
+    twins = tuple(find_twins(examined, tell=lambda done, whole: tell("comparing splits", done, whole)))
     findings += chain(
         check_bands(examined),
         _check_meaning(files, meaning, totals, examined),
@@ -150,4 +151,8 @@ def _parallel(work: Callable[[T], R], items: Sequence[T], *, tell: Callable[[int
             tell(done, len(items))
 
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        return list(told(pool.map(work, items)))
+        try:
+            return list(told(pool.map(work, items)))
+        except BaseException:  # an interrupt, which must not wait for all files
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

@@ -1,8 +1,9 @@
 """Pictures that occur twice: in two splits they make a score too good, in one they count double."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -23,18 +24,26 @@ class Twins:
     equal: bool
 
 
-def find_twins(examined: Sequence[Examined]) -> list[Twins]:
-    """For each picture of a split the one most like it in a larger split, if they look alike."""
+def find_twins(examined: Sequence[Examined], *, tell: Callable[[int, int], None]) -> list[Twins]:
+    """For each picture of a split the one most like it in a larger split, if they look alike.
+
+    Args:
+        examined: Of all splits.
+        tell: Is told how many pictures of smaller splits are done, and how many there are in all.
+    """
     splits: dict[str, list[tuple[Examined, Look]]] = defaultdict(list)
     for one in examined:
         if one.look is not None:
             splits[one.split].append((one, one.look))
     found, ordered = [], sorted(splits.values(), key=len, reverse=True)
+    work, done = sum(place * len(split) for place, split in enumerate(ordered)), 0
     for place, larger in enumerate(ordered):
         bits = np.stack([look.bits for _, look in larger])
         colors = np.stack([look.colors for _, look in larger]).astype(np.int16)
         equal = {look.digest: one for one, look in larger}
-        for one, look in (item for smaller in ordered[place + 1 :] for item in smaller):
+        for one, look in chain.from_iterable(ordered[place + 1 :]):
+            done += 1
+            tell(done, work)
             if look.digest in equal:
                 found.append(Twins(equal[look.digest], one, equal=True))
                 continue

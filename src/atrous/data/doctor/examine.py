@@ -22,6 +22,9 @@ T = TypeVar("T")
 GREY, PALETTE, RGB_GREY, RGB, OTHER = "grey", "palette", "greys stored as RGB", "RGB colours", "shapes or a matrix"
 """How a mask may be stored."""
 
+_KEPT = 256
+"""Values of a mask that are kept, the most frequent ones: a photo in place of a mask has a million."""
+
 
 @dataclass(frozen=True)
 class Mask:
@@ -30,7 +33,8 @@ class Mask:
     Attributes:
         storage: One of the words above.
         size: Height and width.
-        values: Number, or packed colour where it is stored in RGB -> pixels; empty for `OTHER`.
+        values: Number, or packed colour where it is stored in RGB -> pixels, the 256 most frequent ones; empty for
+            `OTHER`.
         palette: Number -> colour, of those that occur in a file with a palette.
         counts: Pixels of each class; None where the file cannot be understood.
         ignored: Pixels without a class.
@@ -112,9 +116,10 @@ def is_grey(colors: Integer[np.ndarray, "h w 3"]) -> bool:
 
 
 def value_counts(values: Integer[np.ndarray, "..."]) -> dict[int, int]:
-    """How many pixels have each value, in the order of the values."""
+    """How many pixels have each of the most frequent values, in the order of the values."""
     found, counts = np.unique(values, return_counts=True) if values.itemsize > 2 else _binned(values)
-    return dict(zip(found.tolist(), counts.tolist(), strict=True))
+    kept = np.sort(np.argsort(-counts, kind="stable")[:_KEPT])
+    return dict(zip(found[kept].tolist(), counts[kept].tolist(), strict=True))
 
 
 def _mask(path: Path, *, raw: np.ndarray | None, ids: np.ndarray | None, schema: Schema | None) -> Mask | None:

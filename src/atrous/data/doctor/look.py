@@ -35,7 +35,9 @@ def look_of(image: UInt8[np.ndarray, "h w c"]) -> Look:
     greys = np.array(picture.resize((9, 9), Image.Resampling.BOX).convert("L"))
     lighter = np.stack([greys[:8, 1:] > greys[:8, :8], greys[1:, :8] > greys[:8, :8]])
     return Look(
-        digest=hashlib.blake2b(np.ascontiguousarray(image), digest_size=16, key=str(image.shape).encode()).digest(),
+        digest=hashlib.blake2b(
+            np.ascontiguousarray(image).data, digest_size=16, key=str(image.shape).encode()
+        ).digest(),
         bits=np.packbits(lighter.reshape(2, 64), axis=1).view(np.uint64)[:, 0],
         colors=np.array(picture.resize((8, 8), Image.Resampling.BOX)),
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Integer
 
 from atrous.data.ade20k import ADE20K
 from atrous.data.camvid import CAMVID
@@ -21,6 +22,7 @@ from atrous.labels import Color, LabelSpace
 
 _MOST_COLORS = 64
 """More colours than this are a picture, or smoothed edges."""
+_MOST_VALUES = 4096
 _PALETTES = (CITYSCAPES, CAMVID, ADE20K)
 """Published palettes that give classes their names. VOC's is not among them: tools paint anybody's classes in it."""
 _BLACK = (0, 0, 0)
@@ -66,9 +68,9 @@ def content_of(pair: Pair, read: LabelReader) -> Content:
         if raw.ndim == 3 and not is_grey(raw):
             attempt(lambda: read_values(pair.mask), "colours without a schema", faults)
             return Content(pair, colors=tuple(value_counts(packed(raw))), faults=tuple(faults))
-        return Content(pair, values=tuple(value_counts(raw if raw.ndim == 2 else raw[..., 0])))
+        return Content(pair, values=_distinct(raw if raw.ndim == 2 else raw[..., 0]))
     values = attempt(lambda: read_values(pair.mask), "unreadable mask", faults)
-    return Content(pair, values=() if values is None else tuple(value_counts(values)), faults=tuple(faults))
+    return Content(pair, values=() if values is None else _distinct(values), faults=tuple(faults))
 
 
 def meaning_of(folder: Path, contents: Sequence[Content]) -> Meaning:
@@ -115,6 +117,11 @@ def colored_schema(colors: Iterable[int], *, values: Iterable[int] = ()) -> Sche
         return None
     space = LabelSpace(tuple("#" + bytes(color).hex() for color in classes), palette=tuple(classes))
     return Schema(space, recolor={VOID: space.ignore} if VOID in found else {})
+
+
+def _distinct(values: Integer[np.ndarray, "h w"]) -> tuple[int, ...]:
+    """The values that occur; of a photo in place of a mask, the first of its thousands."""
+    return tuple(np.flatnonzero(np.bincount(values.ravel()))[:_MOST_VALUES].tolist())
 
 
 def _unpacked(color: int) -> Color:

@@ -78,7 +78,7 @@ def _add_balance(page: Page, diagnosis: Diagnosis, space: LabelSpace) -> None:
         return
     page.heading("Class balance", "Shares of the labelled pixels, and in how many pictures a class occurs.")
     columns = ["class"]
-    rows: list[list[Cell]] = [[name] for name in space.names] + [["ignored (of all)"]]
+    rows = [list[Cell]([name]) for name in (*space.names, "ignored (of all)")]
     for split, total in totals.items():
         columns += [f"{split}: pixels", "share", "pictures"]
         labelled = max(int(total.counts.sum()), 1)
