@@ -299,3 +299,22 @@ def test_a_run_that_goes_on_is_not_examined_again(tmp_path, monkeypatch):
     (tmp_path / "run").mkdir()
     (tmp_path / "run/state.safetensors").touch()
     assert main(["train", str(folder), "--out", str(tmp_path / "run"), "--recipe", "scenes"]) == 2  # state is no state
+
+
+def test_a_folder_that_cannot_be_listed_is_one_line(tmp_path, monkeypatch):
+    def forbidden(*_, **__):
+        raise PermissionError(13, "Permission denied", str(tmp_path / "images"))
+
+    monkeypatch.setattr("atrous.data.doctor.survey.folder_splits", forbidden)
+    folder = broken.sound_folder(tmp_path)
+    told = [finding.line for finding in diagnose(folder).errors]
+    assert told == [f"cannot read {tmp_path / 'images'}: Permission denied; check the access rights"]
+
+
+def test_a_name_that_steers_terminals_is_told_without_doing_so(tmp_path, capsys):
+    folder = broken.sound_folder(tmp_path / "data")
+    (folder / "images/\x1b[2Jnotes.txt").touch()
+    assert main(["doctor", str(folder)]) == 1
+    told = capsys.readouterr().out
+    assert "[2Jnotes.txt is not a picture" in told
+    assert "\x1b" not in told

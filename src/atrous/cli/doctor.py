@@ -13,6 +13,7 @@ from atrous.cli.options import parse
 from atrous.data.doctor import Diagnosis, Finding, Grade, diagnose
 from atrous.data.doctor.fix import write_schema_fix, write_split_fix, write_weights_fix
 from atrous.data.doctor.page import write_page
+from atrous.report.wording import one_line
 
 SHOWN = 3
 """Findings of one kind that the terminal shows."""
@@ -87,7 +88,7 @@ def _told(diagnosis: Diagnosis, *, page: Path | None) -> list[str]:
 
 def _lines(findings: Sequence[Finding], *, where: str) -> list[str]:
     first = findings[0]
-    lines = [f"{finding.grade:<8} {' '.join(finding.line.split())}" for finding in findings[:SHOWN]]
+    lines = [f"{finding.grade:<8} {one_line(finding.line)}" for finding in findings[:SHOWN]]
     if len(findings) > SHOWN:
         lines.append(f"{'':<8} and {len(findings) - SHOWN} more about {first.kind!r}; {where}")
     return lines

@@ -1,11 +1,13 @@
 """Faults of data that need not end the search for more: refused one by one, or collected by who wants to know all."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from atrous.errors import InputError
+
+T = TypeVar("T")
 
 
 class Complaint(NamedTuple):
@@ -39,3 +41,15 @@ def collecting() -> Iterator[list[Complaint]]:
         yield complaints
     finally:
         _collected.reset(token)
+
+
+def attempt(work: Callable[[], T], kind: str, complaints: list[Complaint]) -> T | None:
+    """What `work` gives; None, and one complaint more, where its input is refused or cannot be read."""
+    try:
+        return work()
+    except InputError as error:
+        complaints.append(Complaint(kind, str(error)))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        complaints.append(Complaint(kind, f"cannot read {error.filename}: {reason}; check the access rights"))
+    return None

@@ -83,7 +83,9 @@ def find_layout(path: Path) -> str:
     """
     if not path.is_dir():
         raise InputError(
-            f"no data folder {path}; check the name" if not path.exists() else f"{path} is not a folder of data"
+            f"no data folder {path}; check the name"
+            if not path.exists()
+            else f"{path} is not a folder of data; name one"
         )
     fitting = [name for name, (fits, _) in LAYOUTS.items() if fits(path)]
     if len(fitting) > 1:

@@ -8,11 +8,11 @@ from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
-from atrous.data.complaints import Complaint
+from atrous.data.complaints import Complaint, attempt
 from atrous.data.dataset import PLAIN
 from atrous.data.doctor.classes import check_classes, check_colors, check_ignore
 from atrous.data.doctor.duplicates import Twins, check_repeats, check_twins, find_twins
-from atrous.data.doctor.examine import Examined, attempt, examine
+from atrous.data.doctor.examine import VALUES, Examined, examine
 from atrous.data.doctor.finding import Finding, Grade, error, note
 from atrous.data.doctor.meaning import Meaning, content_of, meaning_of
 from atrous.data.doctor.storage import check_bands, check_storage
@@ -86,7 +86,9 @@ def diagnose(
         tell=lambda done, whole: tell("reading pictures and masks", done, whole),
     )
     examined = tuple(work)
-    faults = chain(files.complaints, _unpaired_faults(files), meaning.faults, *(one.faults for one in examined))
+    # By a schema that is only proposed, a value without meaning is no fault of the mask.
+    own = (fault for one in examined for fault in one.faults if meaning.found or fault.kind != VALUES)
+    faults = chain(files.complaints, _unpaired_faults(files), meaning.faults, own)
     findings = [error(fault.kind, fault.line) for fault in dict.fromkeys(faults)]
     totals = by_split(examined, space=meaning.schema.labels) if meaning.schema else {}
     twins = tuple(find_twins(examined, tell=lambda done, whole: tell("comparing splits", done, whole)))

@@ -1,26 +1,25 @@
 """One picture and its mask, read once: what is wrong with them, and what the checks need to know of them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Int64, Integer
 
-from atrous.data.complaints import Complaint
+from atrous.data.complaints import Complaint, attempt
 from atrous.data.doctor.look import Look, look_of
 from atrous.data.images import IMAGE_SUFFIXES, read_mask, read_palette
 from atrous.data.pairs import LabelReader, Pair, check_size, value_ids
 from atrous.data.schema import Schema
 from atrous.data.tiff import read_picture
-from atrous.errors import InputError
 from atrous.labels import Color
-
-T = TypeVar("T")
 
 GREY, PALETTE, RGB_GREY, RGB, OTHER = "grey", "palette", "greys stored as RGB", "RGB colours", "shapes or a matrix"
 """How a mask may be stored."""
+
+VALUES = "mask values"
+"""The kind of a fault: a value that has no meaning."""
 
 _KEPT = 256
 """Values of a mask that are kept, the most frequent ones: a photo in place of a mask has a million."""
@@ -85,7 +84,7 @@ def examine(pair: Pair, *, split: str, read: LabelReader, schema: Schema | None)
     if _is_picture(pair.mask):
         raw = attempt(lambda: read_mask(pair.mask), "unreadable mask", faults)
         if raw is not None and schema:
-            ids = attempt(lambda: value_ids(raw, schema=schema, path=pair.mask), "mask values", faults)
+            ids = attempt(lambda: value_ids(raw, schema=schema, path=pair.mask), VALUES, faults)
     elif schema:
         ids = attempt(lambda: read(pair, schema), "unreadable mask", faults)
     shown = raw if raw is not None else ids
@@ -94,15 +93,6 @@ def examine(pair: Pair, *, split: str, read: LabelReader, schema: Schema | None)
     size = None if image is None else (image.shape[0], image.shape[1], image.shape[2])
     look = None if image is None else look_of(image)
     return Examined(pair, split, tuple(faults), size, look, _mask(pair.mask, raw=raw, ids=ids, schema=schema))
-
-
-def attempt(work: Callable[[], T], kind: str, faults: list[Complaint]) -> T | None:
-    """What `work` gives; None, and one fault more, where it refuses its input."""
-    try:
-        return work()
-    except InputError as error:
-        faults.append(Complaint(kind, str(error)))
-        return None
 
 
 def packed(colors: Integer[np.ndarray, "h w 3"]) -> Int64[np.ndarray, "h w"]:

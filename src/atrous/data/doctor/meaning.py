@@ -10,8 +10,8 @@ from jaxtyping import Integer
 from atrous.data.ade20k import ADE20K
 from atrous.data.camvid import CAMVID
 from atrous.data.cityscapes import CITYSCAPES
-from atrous.data.complaints import Complaint
-from atrous.data.doctor.examine import attempt, is_grey, packed, value_counts
+from atrous.data.complaints import Complaint, attempt
+from atrous.data.doctor.examine import is_grey, packed, value_counts
 from atrous.data.images import read_mask
 from atrous.data.masks import NamingReader, read_values
 from atrous.data.pairs import LabelReader, Pair
@@ -23,6 +23,7 @@ from atrous.labels import Color, LabelSpace
 _MOST_COLORS = 64
 """More colours than this are a picture, or smoothed edges."""
 _MOST_VALUES = 4096
+"""Numbers of a mask that are looked at."""
 _PALETTES = (CITYSCAPES, CAMVID, ADE20K)
 """Published palettes that give classes their names. VOC's is not among them: tools paint anybody's classes in it."""
 _BLACK = (0, 0, 0)

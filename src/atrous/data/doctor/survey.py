@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from atrous.data.complaints import Complaint, collecting
+from atrous.data.complaints import Complaint, attempt, collecting
 from atrous.data.dataset import LAYOUTS, PLAIN, declared_schema, find_layout
 from atrous.data.folder import chosen_part, folder_splits
 from atrous.data.masks import find_images, has_masks
 from atrous.data.pairs import LabelReader, Pair
 from atrous.data.schema import SCHEMA_FILE, Schema
-from atrous.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -53,29 +52,19 @@ def survey(path: Path, *, names: Sequence[str] = (), schema: Path | None = None)
         names: Splits to look at; none: every split of a plain folder, `train` and `val` of published data.
         schema: A `schema.toml` elsewhere.
     """
-    layout, meaning, published, splits = "", None, None, {}
+    splits: dict[str, Split] = {}
+    published = None
     with collecting() as complaints:
-        try:
-            layout = find_layout(path)
-        except InputError as fault:
-            complaints.append(Complaint("layout", str(fault)))
-        try:
-            meaning = declared_schema(path, elsewhere=schema)
-        except InputError as fault:
-            complaints.append(Complaint("schema", str(fault)))
+        layout = attempt(lambda: find_layout(path), "layout", complaints) or ""
+        meaning = attempt(lambda: declared_schema(path, elsewhere=schema), "schema", complaints)
         declared = meaning is not None or any(complaint.kind == "schema" for complaint in complaints)
-        try:
-            if layout == PLAIN:
-                splits = _plain_splits(path, names=names)
-        except InputError as fault:
-            complaints.append(Complaint("layout", str(fault)))
+        if layout == PLAIN:
+            splits = attempt(lambda: _plain_splits(path, names=names), "layout", complaints) or {}
         for name in () if layout in ("", PLAIN) else names or ("train", "val"):
-            try:
-                data = LAYOUTS[layout][1](path, split=name, schema=meaning)
+            data = attempt(lambda name=name: LAYOUTS[layout][1](path, split=name, schema=meaning), "layout", complaints)
+            if data is not None:
                 splits[name] = Split(data.pairs, data.read, data.rule)
                 published = data.schema
-            except InputError as fault:
-                complaints.append(Complaint("layout", str(fault)))
         found = tuple(dict.fromkeys(complaints))
         unpaired = _unpaired(path, splits) if layout == PLAIN and found else ()
     # A bad schema is not replaced by the published one: it may say something else.
