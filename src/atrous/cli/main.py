@@ -15,6 +15,7 @@ from atrous.errors import InputError
 
 VERBS = {
     "demo": "the whole life of a model on generated scenes, in two minutes",
+    "doctor": "what is wrong with a data set, and what to do about it",
     "train": "train on a data set by a recipe",
     "evaluate": "mIoU and per-class table of weights on a data set",
     "predict": "label maps and overlays of pictures",

@@ -11,10 +11,12 @@ import tyro
 
 from atrous.cli.console import console
 from atrous.cli.device import Device, choose_device
+from atrous.cli.doctor import examined
 from atrous.cli.follow import follow
 from atrous.cli.options import parse
 from atrous.data.cache import CachedDataSet
 from atrous.data.dataset import DataSet, open_data
+from atrous.data.doctor import Grade
 from atrous.data.selection import first_of
 from atrous.errors import InputError
 from atrous.model.presets import preset
@@ -24,7 +26,7 @@ from atrous.training.fitting import facts_of
 from atrous.training.preflight import deviations
 from atrous.training.recipes import Recipe, recipe
 from atrous.training.replicas import Replicas, started_replicas
-from atrous.training.run import Run
+from atrous.training.run import STATE_FILE, Run
 from atrous.training.stages import SecondStage, Stage
 from atrous.training.tensorboard import Board, require_tensorboard
 
@@ -70,9 +72,9 @@ class Options:
 
 def main(arguments: Sequence[str]) -> int:
     """Train, or go on training; returns the exit status."""
-    options, data, validation = _options(arguments)
     replicas = started_replicas()
     console.quiet = not replicas.leads
+    options, data, validation = _options(arguments)
     device = replicas.own(choose_device(options.device))
     stages = _stages(options, data, validation, replicas=replicas)
     if options.tensorboard:
@@ -108,12 +110,34 @@ def _options(arguments: Sequence[str]) -> tuple[Options, DataSet, DataSet]:
     if start.model:
         chosen = replace(chosen, config=replace(chosen.config, model=preset(start.model)))
     options = _parsed(arguments, chosen)
+    _check_data(options)
     data = _opened(options, split=options.split)
     validation = data if options.overfit else _opened(options, split=options.val_split)
     if chosen.fit:
         fitting = replace(chosen, config=chosen.fit(chosen.config, facts_of(data, validation)))
         options = _parsed(arguments, fitting)
     return options, data, validation
+
+
+def _check_data(options: Options) -> None:
+    """Refuse what the doctor calls an error, in its words. A run that goes on was checked when it began."""
+    folders = (options.out, options.out / "stage1")
+    if options.overfit or any((folder / STATE_FILE).exists() for folder in folders):
+        return
+    later = [options.second.second_split] if options.second.second_iterations else []
+    splits = dict.fromkeys([options.split, options.val_split, *later])
+    diagnosis = examined(options.data, splits=[*splits], schema=options.schema)
+    if diagnosis.errors:
+        others = len(diagnosis.errors) - 1
+        more = (
+            f"; and {others} more error{'s' * (others > 1)}: atrous doctor {options.data} tells all" if others else ""
+        )
+        raise InputError(f"{diagnosis.errors[0].line}{more}")
+    if warnings := [finding for finding in diagnosis.findings if finding.grade == Grade.WARNING]:
+        told = (
+            f"{len(warnings)} warning{'s' * (len(warnings) > 1)} about the data: atrous doctor {options.data} tells all"
+        )
+        console.print(told, soft_wrap=True, markup=False)
 
 
 def _parsed(arguments: Sequence[str], start: Recipe) -> Options:
