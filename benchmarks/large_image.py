@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 WORK = """
-import resource, sys, time
+import sys, time
 from pathlib import Path
 import numpy as np, torch
 import atrous
@@ -37,7 +37,10 @@ config = replace(config, backbone=backbone, classes=int(classes), output_stride=
 predictor = atrous.Predictor(atrous.build(config))
 predictor(np.zeros((65, 65, 3), np.uint8))
 pixels = open_pixels(Path(source))
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def memory(field):
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field))
+    return int(line.split()[1])
+before = memory("VmRSS")
 begin = time.perf_counter()
 outputs = Outputs(Path(out), None, Path(out + ".tif"))
 tiling = Tiling(size=int(tile), overlap=int(overlap), means=means)
@@ -48,7 +51,7 @@ def told(done, whole):
         print(f"{done} of {whole} tiles, {time.perf_counter() - begin:.0f} s", file=sys.stderr, flush=True)
 predict_large(predictor, pixels, Path(source), outputs, tiling=tiling, told=told)
 seconds = time.perf_counter() - begin
-print(before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, seconds)
+print(before, memory("VmHWM"), seconds)
 """
 
 
