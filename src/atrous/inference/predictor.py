@@ -15,13 +15,14 @@ from atrous.data.images import MAX_PIXELS, rgb_array
 from atrous.data.tiff import read_picture
 from atrous.data.windows import Pixels, check_channels
 from atrous.errors import InputError
-from atrous.inference.multiscale import probability_bands
+from atrous.inference.multiscale import probability_bands, views
 from atrous.inference.result import Result
 from atrous.inference.tiled import Told, Window, windows
 from atrous.inference.tiles import Tiling
 from atrous.labels import LabelSpace
 from atrous.model.deeplab import DeepLab, Images
-from atrous.ops.upsample_argmax import label_dtype, upsample_argmax
+from atrous.ops.mean_argmax import mean_argmax
+from atrous.ops.upsample_argmax import upsample_argmax
 from atrous.sizes import Size, size_text
 from atrous.weights.archive import Archive
 
@@ -149,11 +150,7 @@ class Predictor:
         if self.scales == (1.0,) and not self.flip:
             upsampling = self._model.upsampling((height, width))
             return upsample_argmax(self._model(images), **upsampling._asdict())[0]
-        dtype = label_dtype(len(self.labels))
-        labels = torch.empty(height, width, dtype=dtype, device=self.device)
-        for rows, band in probability_bands(self._model, images, scales=self.scales, flip=self.flip):
-            labels[rows] = band[0].argmax(dim=0).to(dtype)
-        return labels
+        return mean_argmax(views(self._model, images, scales=self.scales, flip=self.flip))[0]
 
     def _image(self, picture: Picture) -> UInt8[np.ndarray, "h w c"]:
         match picture:
