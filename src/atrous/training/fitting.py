@@ -1,7 +1,7 @@
 """Settings that follow from the data: the rule of the recipe `finetune`.
 
-* **Steps**: 65 * sqrt(images), from 300 to 15000: 500 steps for 60 images, 1200 for 367, 14500 for 50000. More images
-  hold more to learn, but each of them has to be seen less often: 67 times where there are 60, twice where there are
+* **Steps**: 55 * sqrt(images), from 300 to 15000: 430 steps for 60 images, 1050 for 367, 12300 for 50000. More images
+  hold more to learn, but each of them has to be seen less often: 57 times where there are 60, twice where there are
   50000.
 * **Crop**: nine tenths of the median shorter side, but 321 to 513 pixels, and not more than the image; multiples of 16
   plus 1: 321x321 for images of 360x480 (height x width), all of it, 193x257, for 192x256. A network that has only
@@ -64,7 +64,7 @@ def facts_of(data: DataSet, validation: DataSet) -> Facts:
 
 def fitted(config: TrainConfig, facts: Facts) -> TrainConfig:
     """The settings with steps, crop, validations, warm-up and channels that fit the data."""
-    iterations = _within(round(65 * math.sqrt(facts.images), -1), 300, 15000)
+    iterations = _within(round(55 * math.sqrt(facts.images), -1), 300, 15000)
     side = _within((9 * min(facts.size) // 10 - 1) // 16 * 16 + 1, 321, 513)
     height, width = (min(side, -(-(length - 1) // 16) * 16 + 1) for length in facts.size)
     pixels_trained = iterations * config.batch_size * height * width
