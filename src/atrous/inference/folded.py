@@ -1,147 +1,100 @@
-"""A model for inference alone: batch norms folded into the convolutions, each layer the quickest of its kind on a CPU.
-
-    activation(norm(conv(x))) = activation(conv'(x) + bias')
-
-A folded convolution knows three ways, all equal up to rounding: Winograd's for 3x3 with many channels, at any rate
-(`ops/winograd.py`); oneDNN's own with packed weights and the activation built in; and torch's plain one.
-"""
+"""A model for inference alone: batch norms folded, sums and activations inside the convolutions before them."""
 
 import copy
-import logging
-from functools import cache
 from itertools import chain
-from typing import NamedTuple, TypeVar
+from typing import TypeVar, cast
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from atrous.inference.folded_conv import FoldedConv
+from atrous.model.aspp import ASPP, ImagePooling
 from atrous.model.atrous import AtrousConv
+from atrous.model.backbones.resnet import Bottleneck
 from atrous.model.deeplab import DeepLab
-from atrous.ops.winograd import cheapest, saving, widened, winograd_conv2d
 
 Model = TypeVar("Model", bound=DeepLab)
 
-FEWEST_CHANNELS = 128
-"""In and out, from which transforming tiles costs less than Winograd saves."""
-
-SAVING = 2.0
-"""Products of the plain way per product of Winograd's, at least."""
-
-KEPT = 2
-"""Sizes of maps for which a layer keeps its transformed filters, each up to four times as large as the filters."""
-
-_log = logging.getLogger(__name__)
-
-
-class Clamp(NamedTuple):
-    """An activation that bounds its values: how oneDNN calls it, and the bounds."""
-
-    name: str
-    scalars: list[float]
-    bounds: tuple[float, float]
-
-
-CLAMPS = {
-    nn.Identity: Clamp("none", [], (-np.inf, np.inf)),
-    nn.ReLU: Clamp("relu", [], (0.0, np.inf)),
-    nn.ReLU6: Clamp("hardtanh", [0.0, 6.0], (0.0, 6.0)),
-}
+IMAGE_POOLING = "image_pooling"
 
 
 def folded(model: Model) -> Model:
-    """A twin for inference with the weights as they are now; what is not a convolution is shared with the model.
+    """A twin in eval mode with the weights as they are now, for inference at the output stride that the model has.
 
-    Its output stride is settled. In other precisions than float32 and on other devices than a CPU, batch norms are
-    folded and nothing else changes.
+    On a CPU in float32 and without gradients its layers take the quickest way there; elsewhere they are plain
+    convolutions with bias. What is not a convolution is shared with the model. It is no model to train or to save.
     """
     tensors = {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())}
     twin = copy.deepcopy(model, tensors).eval()
-    for parent in list(twin.modules()):
-        for name, layer in list(parent.named_children()):
-            if isinstance(layer, AtrousConv):
-                setattr(parent, name, FoldedConv(layer))
+    _fold_parts(twin)
     return twin
 
 
-class FoldedConv(nn.Module):
-    """`AtrousConv` in eval mode as one convolution with bias and activation, at its stride and rate."""
+def _fold_parts(parent: nn.Module) -> None:
+    for name, part in list(parent.named_children()):
+        match part:
+            case AtrousConv():
+                setattr(parent, name, FoldedConv(part))
+            case Bottleneck():
+                setattr(parent, name, FoldedBottleneck(part))
+            case ASPP() if _pools_into_pointwise(part):
+                setattr(parent, name, FoldedASPP(part))
+            case _:
+                _fold_parts(part)
 
-    weight: Tensor
-    bias: Tensor
 
-    def __init__(self, layer: AtrousConv) -> None:
+class FoldedBottleneck(nn.Module):
+    """`Bottleneck` whose sum and last ReLU are part of its last convolution."""
+
+    def __init__(self, unit: Bottleneck) -> None:
         super().__init__()
-        norm = layer.norm
-        assert norm.running_mean is not None and norm.running_var is not None  # ours always have them
-        with torch.no_grad():
-            scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
-            weight = (layer.conv.weight.double() * scale[:, None, None, None]).to(layer.conv.weight.dtype)
-            bias = (norm.bias.double() - norm.running_mean.double() * scale).to(weight.dtype)
-        self.geometry = copy.copy(layer.conv)
-        self.geometry._parameters = {"weight": None, "bias": None}
-        self.register_buffer("weight", weight.contiguous(memory_format=torch.channels_last), persistent=False)
-        self.register_buffer("bias", bias, persistent=False)
-        self.stride, self.rate, self.groups = layer.stride, layer.rate, layer.conv.groups
-        self.clamp = CLAMPS.get(type(layer.activation))
-        self.activation = layer.activation
-        shape = self.weight.shape
-        self._tiles = shape[2:] == (3, 3) and self.stride == 1 and min(shape[:2]) >= FEWEST_CHANNELS
-        self._wide: dict[tuple[int, int], Tensor] = {}
-        self._packed: Tensor | None = None
+        self.reduce, self.atrous, self.restore = map(FoldedConv, (unit.reduce, unit.atrous, unit.restore))
+        self.shortcut = FoldedConv(unit.shortcut) if isinstance(unit.shortcut, AtrousConv) else unit.shortcut
+
+    def filtered(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
+        """The residual: what is added to the shortcut."""
+        return self.restore(self.atrous(self.reduce(x)))
+
+    def merged(self, x: Float[Tensor, "b c h w"], filtered: Float[Tensor, "b k H W"]) -> Float[Tensor, "b k H W"]:
+        """The unit's output from its input and its residual."""
+        return F.relu_(filtered + self.shortcut(x))
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
-        """One layer."""
-        height, width = x.shape[-2:]
-        fast = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_grad_enabled() and x.numel() > 0
-        if fast and self.clamp and self._tiles and saving(height, width, rate=self.rate) >= SAVING and _compiled():
-            wide = self._widened(cheapest(height, self.rate).scheme, cheapest(width, self.rate).scheme)
-            return winograd_conv2d(x, wide, self.bias, rate=self.rate, bounds=self.clamp.bounds)
-        padded, margin = self.geometry.padded(x)
-        if fast and self.clamp and _one_dnn():
-            return self._pointwise(padded.contiguous(memory_format=torch.channels_last), margin, self.clamp)
-        return self.activation(
-            F.conv2d(padded, self.weight, self.bias, self.stride, margin, self.rate, groups=self.groups)
-        )
-
-    def _pointwise(self, x: Tensor, margin: int, clamp: Clamp) -> Tensor:
-        margins, strides, rates = [margin] * 2, [self.stride] * 2, [self.rate] * 2
-        if self._packed is None:
-            pack = torch.ops.mkldnn._reorder_convolution_weight
-            self._packed = pack(self.weight, margins, strides, rates, self.groups, list(x.shape))
-        convolve = torch.ops.mkldnn._convolution_pointwise
-        name, scalars, _ = clamp
-        return convolve(x, self._packed, self.bias, margins, strides, rates, self.groups, name, scalars, "")
-
-    def _widened(self, rows: int, columns: int) -> Tensor:
-        if (rows, columns) not in self._wide:
-            if len(self._wide) == KEPT:
-                del self._wide[next(iter(self._wide))]
-            self._wide[rows, columns] = widened(self.weight, rows=rows, columns=columns)
-        return self._wide[rows, columns]
+        """One unit."""
+        return self.restore.relu_of_sum(self.atrous(self.reduce(x)), self.shortcut(x))
 
 
-@cache
-def _compiled() -> bool:
-    """Whether Winograd's way works here."""
-    ones = torch.ones(1, 1, 1, 1)
-    try:
-        winograd_conv2d(ones, ones[0], ones[0, 0, 0], rate=1)
-    except Exception as problem:  # compilers refuse a processor or a version in any way they like
-        _log.warning("3x3 convolutions take longer without compiled code: %s", problem)
-        return False
-    return True
+class FoldedASPP(nn.Module):
+    """`ASPP` whose image-level feature, the same everywhere, is projected once instead of at every position.
+
+    A 1x1 convolution over concatenated maps is the sum of one over each.
+    """
+
+    pooled_weight: Tensor
+
+    def __init__(self, aspp: ASPP) -> None:
+        super().__init__()
+        pooling = cast(ImagePooling, aspp.branches[IMAGE_POOLING])
+        self.pooled = FoldedConv(pooling.project)
+        self.views = nn.ModuleList(part for name, part in aspp.branches.items() if name != IMAGE_POOLING)
+        _fold_parts(self.views)
+        self.project = FoldedConv(cast(AtrousConv, aspp.projection[0]))
+        pooled, views = self.project.weight.tensor_split([pooling.project.out_channels], dim=1)
+        self.register_buffer("pooled_weight", pooled, persistent=False)
+        self.project.weight = views.contiguous(memory_format=torch.channels_last)
+        self.rest = aspp.projection[1:]
+        _fold_parts(self.rest)
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k h w"]:
+        """The encoder's output."""
+        pooled = F.conv2d(self.pooled(x.mean(dim=(2, 3), keepdim=True)), self.pooled_weight)
+        views = torch.cat([view(x) for view in self.views], dim=1)
+        return self.rest(self.project.relu_of_sum(views, pooled.expand(-1, -1, *x.shape[-2:])))
 
 
-@cache
-def _one_dnn() -> bool:
-    """Whether torch has oneDNN, with convolutions that clamp."""
-    ones = torch.ones(1, 1, 1, 1)
-    try:
-        packed = torch.ops.mkldnn._reorder_convolution_weight(ones, [0, 0], [1, 1], [1, 1], 1, [1, 1, 1, 1])
-        torch.ops.mkldnn._convolution_pointwise(ones, packed, None, [0, 0], [1, 1], [1, 1], 1, "relu", [], "")
-    except (AttributeError, RuntimeError, TypeError):
-        return False
-    return True
+def _pools_into_pointwise(aspp: ASPP) -> bool:
+    """Whether there is image pooling whose vector only a 1x1 layer takes."""
+    first = next(iter(aspp.projection), None)
+    return IMAGE_POOLING in aspp.branches and isinstance(first, AtrousConv) and first.conv.kernel_size == (1, 1)

@@ -32,7 +32,8 @@ def filter_image(
     down, right = SCHEMES[rows.scheme], SCHEMES[columns.scheme]
     count = len(rows.starts) * len(columns.starts)
     chunk = min(count, max(FEWEST, CHUNK // (products * channels)))
-    gathered, multiplied = wide.new_empty(products, chunk, channels), wide.new_empty(products, chunk, filters)
+    # A tile's inputs lie together: they are written at once. Its products do not, which suits the matrix product.
+    gathered, multiplied = wide.new_empty(chunk, products, channels), wide.new_empty(products, chunk, filters)
     dtype = image.numpy().dtype
     places = rows.starts, columns.starts, rate
     before = image.numpy(), *places, _factors(down.gather, dtype), _factors(right.gather, dtype), gathered.numpy()
@@ -49,7 +50,7 @@ def filter_image(
             _scatter(*after, *finish, start, first, stop)
 
         _in_parts(gather, tiles)
-        torch.bmm(gathered[:, :tiles], wide, out=multiplied[:, :tiles])
+        torch.bmm(gathered[:tiles].transpose(0, 1), wide, out=multiplied[:, :tiles])
         _in_parts(scatter, tiles)
 
 
@@ -110,7 +111,7 @@ def _gather(image, rows, columns, rate, down, right, tiles, start, first, stop):
             for a in range(down.shape[0]):
                 _combine(down[a], inputs, half.reshape(-1))
                 for b in range(right.shape[0]):
-                    _combine(right[b], half, tiles[a * right.shape[0] + b, tile, begin : begin + count])
+                    _combine(right[b], half, tiles[tile, a * right.shape[0] + b, begin : begin + count])
 
 
 @no_type_check
