@@ -14,6 +14,7 @@ from torch import Tensor
 from atrous.data.images import MAX_PIXELS, rgb_array
 from atrous.data.tiff import read_picture
 from atrous.errors import InputError
+from atrous.inference.folded import folded
 from atrous.inference.multiscale import probability_bands
 from atrous.inference.result import Result
 from atrous.labels import LabelSpace
@@ -31,8 +32,8 @@ LARGEST_SCALE = 8
 class Predictor:
     """A model ready to be asked: its strides, scales, mirroring and device are settled.
 
-    The model is run in eval mode and without gradients; the caller's own stays in the mode it is in. The weights are
-    shared with it, unless they have to be copied to another device.
+    The model is run in eval mode and without gradients; the caller's own stays in the mode it is in. On a CPU the weights
+    are those of this moment (`inference/folded.py`); elsewhere they are shared, unless copied to another device.
 
     Args:
         weights: What `atrous.load` gives, or a model.
@@ -88,6 +89,8 @@ class Predictor:
         self._model = model.replanned(output_stride=self.output_stride).eval()
         if self.device.type != here.device.type or self.device.index not in (None, here.device.index):
             self._model = copy.deepcopy(self._model).to(self.device)  # `to` alone would move the shared weights
+        if self.device.type == "cpu":
+            self._model = folded(self._model)
 
     def __call__(self, picture: Picture) -> Result:
         """The label map of a picture, at its own size.

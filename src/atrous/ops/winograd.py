@@ -66,9 +66,9 @@ SCHEMES = (
         np.array([[1.0, 1, 0], [1, 0, 1]]),
         longest=2,
     ),
-    toom_cook(0, 1, -1),
-    toom_cook(0, 1, -1, 0.5),
-    toom_cook(0, 1, -1, 0.5, -2),
+    toom_cook(0.0, 1.0, -1.0),
+    toom_cook(0.0, 1.0, -1.0, 0.5),
+    toom_cook(0.0, 1.0, -1.0, 0.5, -2.0),
 )
 """1, 2, 2, 3 and 4 outputs by 1, 3, 4, 5 and 6 products. The points are those of little rounding."""
 
