@@ -67,7 +67,7 @@ def test_a_model_of_wide_layers_takes_the_tiles(monkeypatch):
     images = torch.cat((blocks(33, 65), blocks(33, 65, seed=1)))
     with torch.inference_mode():
         close(folded(model)(images), copy.deepcopy(model).double()(images), within=2e-5)
-    assert {2, 4} <= {*calls}  # of block3 and block4
+    assert 2 in calls  # the rate of block3
 
 
 @settings(max_examples=30, deadline=None)

@@ -49,6 +49,7 @@ class Predictor:
         labels, output_stride, scales, flip, pad, device: As settled.
         sha256: Of the archive that the weights came from; None where they came as a model.
         precision: Number type of the weights, such as `float32`.
+        model: What is asked, on its device; nothing to train or save.
 
     Raises:
         InputError: If labels and classes differ in number, the network cannot run at the output stride, a scale is not
@@ -86,11 +87,11 @@ class Predictor:
         here = model.classifier.weight
         self.precision = str(here.dtype).removeprefix("torch.")
         self.device = torch.device(device) if device is not None else here.device
-        self._model = model.replanned(output_stride=self.output_stride).eval()
+        self.model = model.replanned(output_stride=self.output_stride).eval()
         if self.device.type != here.device.type or self.device.index not in (None, here.device.index):
-            self._model = copy.deepcopy(self._model).to(self.device)  # `to` alone would move the shared weights
+            self.model = copy.deepcopy(self.model).to(self.device)  # `to` alone would move the shared weights
         if self.device.type == "cpu":
-            self._model = folded(self._model)
+            self.model = folded(self.model)
 
     def __call__(self, picture: Picture) -> Result:
         """The label map of a picture, at its own size.
@@ -104,7 +105,7 @@ class Predictor:
         image = self._image(picture)
         height, width = image.shape[:2]
         with torch.inference_mode():
-            labels = self._labels(self._batch(image))[:height, :width].cpu().numpy()
+            labels = self._labels(self.batch(image))[:height, :width].cpu().numpy()
         return Result(labels=labels, image=image, space=self.labels)
 
     def probabilities(self, picture: Picture) -> Float32[np.ndarray, "k h w"]:
@@ -117,7 +118,7 @@ class Predictor:
         height, width = image.shape[:2]
         probabilities = np.empty((len(self.labels), *(self.pad or (height, width))), np.float32)
         with torch.inference_mode():
-            bands = probability_bands(self._model, self._batch(image), scales=self.scales, flip=self.flip)
+            bands = probability_bands(self.model, self.batch(image), scales=self.scales, flip=self.flip)
             for rows, band in bands:
                 probabilities[:, rows] = band[0].cpu().numpy()
         return probabilities[:, :height, :width]
@@ -125,11 +126,11 @@ class Predictor:
     def _labels(self, images: Images) -> Integer[Tensor, "h w"]:
         height, width = images.shape[-2:]
         if self.scales == (1.0,) and not self.flip:
-            upsampling = self._model.upsampling((height, width))
-            return upsample_argmax(self._model(images), **upsampling._asdict())[0]
+            upsampling = self.model.upsampling((height, width))
+            return upsample_argmax(self.model(images), **upsampling._asdict())[0]
         dtype = label_dtype(len(self.labels))
         labels = torch.empty(height, width, dtype=dtype, device=self.device)
-        for rows, band in probability_bands(self._model, images, scales=self.scales, flip=self.flip):
+        for rows, band in probability_bands(self.model, images, scales=self.scales, flip=self.flip):
             labels[rows] = band[0].argmax(dim=0).to(dtype)
         return labels
 
@@ -141,7 +142,7 @@ class Predictor:
                 image = rgb_array(picture)
             case _:
                 image = read_picture(Path(picture))
-        channels = self._model.config.in_channels
+        channels = self.model.config.in_channels
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != channels or not image.size:
             raise InputError(
                 f"a picture of {image.dtype} {list(image.shape)}; the model takes uint8 [height, width, {channels}]"
@@ -153,7 +154,10 @@ class Predictor:
             )
         return image
 
-    def _batch(self, image: UInt8[np.ndarray, "h w c"]) -> UInt8[Tensor, "1 c h w"] | Float[Tensor, "1 c H W"]:
-        """Channels-last, as pictures lie in memory: on a CPU MobileNetV2 is 1.2 times as fast so, ResNet alike."""
+    def batch(self, image: UInt8[np.ndarray, "h w c"]) -> UInt8[Tensor, "1 c h w"] | Float[Tensor, "1 c H W"]:
+        """A picture as the model takes it, padded if it is to be.
+
+        Channels-last, as pictures lie in memory: on a CPU MobileNetV2 is 1.2 times as fast so, ResNet alike.
+        """
         batch = torch.from_numpy(np.array(image, order="C")).permute(2, 0, 1)[None].to(self.device)
-        return batch if self.pad is None else self._model.preprocess.on_mean_pixel(batch, size=self.pad)
+        return batch if self.pad is None else self.model.preprocess.on_mean_pixel(batch, size=self.pad)
