@@ -95,7 +95,7 @@ def main() -> None:
 
 def latency(name: str, stride: int, options: argparse.Namespace) -> None:
     """Rows of a network at an output stride."""
-    model, peer = networks(name, stride, options)
+    model, peer = networks(name, stride)
     image = np.random.default_rng(0).integers(0, 256, (options.size, options.size, 3), dtype=np.uint8)
     batch = torch.from_numpy(image).permute(2, 0, 1)[None]
     x = model.preprocess(batch, output_stride=stride)
@@ -116,7 +116,7 @@ def latency(name: str, stride: int, options: argparse.Namespace) -> None:
         compare(f"{name}, stride {stride}, {options.size}", calls, options)
 
 
-def networks(name: str, stride: int, options: argparse.Namespace) -> tuple[nn.Module, nn.Module | None]:
+def networks(name: str, stride: int) -> tuple[nn.Module, nn.Module | None]:
     """Ours and the peer's, in eval mode."""
     config = replace(preset(PRESETS[name]), classes=CLASSES, output_stride=stride)
     if not name.startswith("resnet"):

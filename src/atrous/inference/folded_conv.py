@@ -110,7 +110,8 @@ class FoldedConv(nn.Module):
 def folded_tensors(layer: AtrousConv) -> tuple[Float[Tensor, "k c n n"], Float[Tensor, " k"]]:
     """Weight and bias of the one convolution, computed in double precision."""
     norm, weight = layer.norm, layer.conv.weight.detach()
-    assert norm.running_mean is not None and norm.running_var is not None  # ours always have them
+    assert norm.running_mean is not None  # ours always have both
+    assert norm.running_var is not None
     scale = norm.weight.detach().double() / (norm.running_var.double() + norm.eps).sqrt()
     bias = norm.bias.detach().double() - norm.running_mean.double() * scale
     return (weight.double() * scale[:, None, None, None]).to(weight.dtype), bias.to(weight.dtype)

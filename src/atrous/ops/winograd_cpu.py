@@ -12,6 +12,10 @@ from torch import Tensor
 
 from atrous.ops.winograd import CHUNK, FEWEST, SCHEMES, Axis
 
+Array = np.ndarray
+
+_compiled: Callable[[Callable], Callable] = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+
 CHANNELS = 256
 """Channels of a tile that are worked on together, at most: they stay in the fast caches."""
 
@@ -57,7 +61,8 @@ def filter_image(
 def _in_parts(work: Callable[[int, int], None], count: int) -> None:
     threads = min(torch.get_num_threads(), count)
     if threads == 1:
-        return work(0, count)
+        work(0, count)
+        return
     edges = [count * part // threads for part in range(threads + 1)]
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(work, edges[:-1], edges[1:]))
@@ -69,10 +74,10 @@ def _factors(matrix: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return np.pad(matrix, ((0, 0), (0, -terms % 3))).astype(dtype)
 
 
+@_compiled
 @no_type_check
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
-def _combine(factors, values, out):
-    """out = factors . values, of 3 or 6 terms, in one pass."""
+def _combine(factors: Array, values: Array, out: Array) -> None:
+    """Write the 3 or 6 values, times their factors and summed, in one pass."""
     f, g, h = factors[0], factors[1], factors[2]
     if len(factors) == 3:
         for c in range(len(out)):
@@ -84,9 +89,20 @@ def _combine(factors, values, out):
             out[c] = first + k * values[3, c] + m * values[4, c] + n * values[5, c]
 
 
+@_compiled
 @no_type_check
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
-def _gather(image, rows, columns, rate, down, right, tiles, start, first, stop):
+def _gather(
+    image: Array,
+    rows: Array,
+    columns: Array,
+    rate: int,
+    down: Array,
+    right: Array,
+    tiles: Array,
+    start: int,
+    first: int,
+    stop: int,
+) -> None:
     """Inputs of the tiles `first` to `stop` of the chunk that begins with tile `start`, transformed."""
     height, width, channels = image.shape
     most = min(CHANNELS, channels)
@@ -114,9 +130,24 @@ def _gather(image, rows, columns, rate, down, right, tiles, start, first, stop):
                     _combine(right[b], half, tiles[tile, a * right.shape[0] + b, begin : begin + count])
 
 
+@_compiled
 @no_type_check
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
-def _scatter(products, rows, columns, rate, down, right, across, bias, low, high, image, start, first, stop):
+def _scatter(
+    products: Array,
+    rows: Array,
+    columns: Array,
+    rate: int,
+    down: Array,
+    right: Array,
+    across: int,
+    bias: Array,
+    low: float,
+    high: float,
+    image: Array,
+    start: int,
+    first: int,
+    stop: int,
+) -> None:
     """Outputs of the tiles `first` to `stop` of the chunk that begins with tile `start`; `across` products per row."""
     height, width, channels = image.shape
     most = min(CHANNELS, channels)
