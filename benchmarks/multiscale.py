@@ -75,7 +75,7 @@ def row(weights: Archive | DeepLab, picture: np.ndarray, *, flip: bool, rounds: 
 
     images = torch.from_numpy(picture).permute(2, 0, 1)[None]
     with torch.inference_mode():
-        seen = views(single._model, images, scales=SCALES, flip=flip)
+        seen = views(single.model, images, scales=SCALES, flip=flip)
         contenders = (lambda: whole(picture), in_parts, lambda: mean_argmax(seen), lambda: by_torch(seen))
         for contender in contenders:
             contender()

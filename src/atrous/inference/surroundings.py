@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from atrous.inference.folded import folded
 from atrous.inference.tiles import Span
 from atrous.model.deeplab import DeepLab, Images
 from atrous.model.image_mean import ImageMean
@@ -35,7 +36,8 @@ class Surroundings:
     """
 
     def __init__(self, model: DeepLab, *, size: Size) -> None:
-        self._model = model.replanned(output_stride=model.output_stride)
+        twin = model.replanned(output_stride=model.output_stride)
+        self._model = folded(twin) if model.classifier.weight.device.type == "cpu" else twin
         self._size = size
         self._tile: Tile | None = None
         for module in self._model.modules():
