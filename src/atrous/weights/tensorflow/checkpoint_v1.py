@@ -1,0 +1,56 @@
+"""Checkpoints of TensorFlow's first format: one table with shapes under the empty key and then the tensors."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from atrous.errors import InputError
+from atrous.weights.tensorflow.mapped_file import mapped
+from atrous.weights.tensorflow.protobuf import Message
+from atrous.weights.tensorflow.sstable import Block, blocks, entries
+from atrous.weights.tensorflow.tensor_proto import values
+from atrous.weights.tensorflow.variable import DTYPES, Variable, shape_of
+
+_META, _DATA = 1, 2
+
+
+def read_checkpoint_v1(path: Path) -> Mapping[str, Variable]:
+    """The tensors of a checkpoint by their names.
+
+    Raises:
+        InputError: If the file is damaged.
+    """
+    table = mapped(path)
+    places: dict[str, tuple[Block, bytes]] = {}
+    listed: list[Message] = []
+    for block in blocks(table):
+        for key, value in entries(table, block):
+            saved = Message.parse(value)
+            if not key:
+                listed = list(saved.message(_META).messages(1))
+            else:
+                places[saved.message(_DATA).text(1)] = (block, key)
+    if not listed:
+        raise InputError("it lists no tensors")
+    return {entry.text(1): _variable(entry, places, table) for entry in listed}
+
+
+def _variable(entry: Message, places: Mapping[str, tuple[Block, bytes]], table: memoryview) -> Variable:
+    name, shape, dtype = entry.text(1), shape_of(entry.message(2)), DTYPES.get(entry.integer(3))
+    slices = list(entry.messages(4))
+    whole = len(slices) == 1 and not any(2 in extent.values for extent in slices[0].messages(1))
+    if not whole:
+        raise InputError(f"{name:.80} is cut into slices; save the checkpoint without partitioned variables")
+    if name not in places:
+        raise InputError(f"{name:.80} is listed but not there")
+    block, key = places[name]
+    if dtype is not None and math.prod(shape) > len(table):
+        raise InputError(f"{name:.80} of shape {shape} does not fit into a file of {len(table)} bytes")
+
+    def read() -> np.ndarray:
+        saved = next(value for found, value in entries(table, block) if found == key)
+        return values(Message.parse(saved).message(_DATA).message(3), shape=shape, dtype=dtype)
+
+    return Variable(shape, dtype, read)
