@@ -1,7 +1,7 @@
 """What the official TensorFlow code gives, stored for tests that have no TensorFlow.
 
     pip install "tensorflow-cpu==2.15.*" tf_slim          # Python 3.11, an environment of its own
-    python scripts/tensorflow_reference.py MODELS/research
+    python scripts/tensorflow_reference.py MODELS/research [CASE...]
 
 MODELS is a checkout of github.com/tensorflow/models that still has research/deeplab and research/slim (2020). Its code
 is written for TensorFlow 1; `as_tensorflow_1` puts the names that it imports where it looks for them. All variables and
@@ -13,7 +13,7 @@ import json
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +26,7 @@ import tf_slim
 import tf_slim.layers.layers
 import tf_slim.layers.utils
 import tf_slim.nets.resnet_utils
+from safetensors import safe_open
 from safetensors.numpy import save_file
 
 TESTS = Path(__file__).parents[1] / "tests"
@@ -34,6 +35,7 @@ sys.path.insert(0, str(TESTS))
 from reference.tensorflow_variables import drawn_image, drawn_variable  # noqa: E402
 
 REFERENCE = TESTS / "reference"
+LOGITS = REFERENCE / "tensorflow_deeplab.safetensors"
 TF = tensorflow.compat.v1
 
 SIZES = ((65, 81), (64, 72))
@@ -117,7 +119,9 @@ def network(case: Case, size: tuple[int, int], *, classes: int = 5) -> Iterator[
     """(session, coarse logits) of the drawn image, with drawn variables."""
     from absl import flags
     from deeplab import common, model
+    from deeplab.core import conv2d_ws
 
+    conv2d_ws.Conv2D._convolution_op = TF.keras.layers.Conv2D.convolution_op  # as Keras called it until 2.6
     if not flags.FLAGS.is_parsed():
         flags.FLAGS(["reference"])
     options = common.ModelOptions({"semantic": classes}, crop_size=list(size), output_stride=case.output_stride)
@@ -132,16 +136,21 @@ def network(case: Case, size: tuple[int, int], *, classes: int = 5) -> Iterator[
         yield session, scaled["semantic"]["merged_logits"]
 
 
-def write_logits() -> None:
+def write_logits(names: Sequence[str]) -> None:
+    """Of these cases; what is stored of the others stays."""
     tensors, shapes = {}, {}
-    for name, case in CASES.items():
+    if LOGITS.exists():
+        with safe_open(LOGITS, "np") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            shapes = json.loads(file.metadata()["shapes"])
+    for name in names:
         for size in SIZES:
-            with network(case, size) as (session, logits):
+            with network(CASES[name], size) as (session, logits):
                 shapes[name] = {v.op.name: v.shape.as_list() for v in TF.global_variables() if v.shape.as_list()}
                 value = session.run(logits, {"ImageTensor:0": drawn_image(*size)})
             tensors[f"{name}/{size[0]}x{size[1]}"] = np.ascontiguousarray(value.transpose(0, 3, 1, 2))
             print(name, size, value.shape, "standard deviation", value.std(), flush=True)
-        save_file(tensors, REFERENCE / "tensorflow_deeplab.safetensors", {"shapes": json.dumps(shapes)})
+        save_file(tensors, LOGITS, {"shapes": json.dumps(shapes)})
 
 
 def write_files() -> None:
@@ -175,9 +184,6 @@ def pack(path: Path, scratch: Path) -> None:
 
 if __name__ == "__main__":
     as_tensorflow_1(Path(sys.argv[1]).resolve())
-    if len(sys.argv) > 2:
-        CASES = {name: CASES[name] for name in sys.argv[2:]}
-        write_logits()
-    else:
+    if not sys.argv[2:]:
         write_files()
-        write_logits()
+    write_logits(sys.argv[2:] or list(CASES))

@@ -1,7 +1,7 @@
 """Checkpoints of TensorFlow's first format: one table with shapes under the empty key and then the tensors."""
 
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -34,10 +34,18 @@ def read_checkpoint_v1(path: Path) -> Mapping[str, Variable]:
                 places[saved.message(_DATA).text(1)] = (block, key)
     if not listed:
         raise InputError("it lists no tensors")
-    return {entry.text(1): _variable(entry, places, table) for entry in listed}
+    @lru_cache(maxsize=4)  # small tensors share blocks, and are not asked for in the order in which they lie
+    def block_entries(block: Block) -> dict[bytes, memoryview]:
+        return dict(entries(table, block))
+
+    return {entry.text(1): _variable(entry, places, block_entries) for entry in listed}
 
 
-def _variable(entry: Message, places: Mapping[str, tuple[Block, bytes]], table: memoryview) -> Variable:
+def _variable(
+    entry: Message,
+    places: Mapping[str, tuple[Block, bytes]],
+    block_entries: Callable[[Block], Mapping[bytes, memoryview]],
+) -> Variable:
     name, shape, dtype = entry.text(1), shape_of(entry.message(2)), DTYPES.get(entry.integer(3))
     slices = list(entry.messages(4))
     whole = len(slices) == 1 and not any(2 in extent.values for extent in slices[0].messages(1))
@@ -46,11 +54,9 @@ def _variable(entry: Message, places: Mapping[str, tuple[Block, bytes]], table: 
     if name not in places:
         raise InputError(f"{name:.80} is listed but not there")
     block, key = places[name]
-    if dtype is not None and math.prod(shape) > len(table):
-        raise InputError(f"{name:.80} of shape {shape} does not fit into a file of {len(table)} bytes")
 
     def read() -> np.ndarray:
-        saved = next(value for found, value in entries(table, block) if found == key)
-        return values(Message.parse(saved).message(_DATA).message(3), shape=shape, dtype=dtype)
+        tensor = Message.parse(block_entries(block)[key]).message(_DATA).message(3)
+        return values(tensor, shape=shape, dtype=dtype)
 
     return Variable(shape, dtype, read)

@@ -5,6 +5,8 @@ found together, and neighbours are joined: the checksum of `a` followed by `b` i
 added (xor) to that of `b`. Leading zeros change nothing, which fills the first lane.
 """
 
+from functools import cache
+
 import numpy as np
 from jaxtyping import UInt32
 
@@ -20,27 +22,24 @@ def _table() -> UInt32[np.ndarray, "256"]:
 
 
 _TABLE = _table()
+_BITS = np.arange(32, dtype=np.uint32)
 
 
 def crc32c(content: memoryview | bytes) -> int:
     """The checksum of some bytes."""
     data = np.frombuffer(content, np.uint8)
-    lengths = max(len(data), 4)
-    doublings = (lengths - 1).bit_length() // 2
-    steps = 1 << doublings
-    lanes = 1 << (-(-lengths // steps) - 1).bit_length()
-    padded = np.zeros(lanes * steps, np.uint8)
-    padded[len(padded) - len(data) :] = data
-    # It starts from all ones, which is the same as inverting the first four bytes.
-    start = len(padded) - lengths
     if len(data) < 4:
         return _short(data)
-    padded[start : start + 4] ^= 0xFF
-    columns = np.ascontiguousarray(padded.reshape(lanes, steps).T)
+    doublings = len(data).bit_length() // 2
+    lanes = 1 << (-(-len(data) >> doublings) - 1).bit_length()
+    padded = np.zeros(lanes << doublings, np.uint8)
+    first = len(padded) - len(data)
+    padded[first:] = data
+    padded[first : first + 4] ^= 0xFF  # it starts from all ones, which is the same as inverting the first four bytes
     sums = np.zeros(lanes, np.uint32)
-    for column in columns:
+    for column in np.ascontiguousarray(padded.reshape(lanes, -1).T):
         sums = _TABLE[(sums ^ column) & 0xFF] ^ (sums >> 8)
-    return int(_joined(sums, doublings)) ^ 0xFFFF_FFFF
+    return _joined(sums, doublings) ^ 0xFFFF_FFFF
 
 
 def masked(checksum: int) -> int:
@@ -56,21 +55,24 @@ def _short(data: np.ndarray) -> int:
     return checksum ^ 0xFFFF_FFFF
 
 
-def _joined(sums: UInt32[np.ndarray, " lanes"], doublings: int) -> np.uint32:
+def _joined(sums: UInt32[np.ndarray, " lanes"], doublings: int) -> int:
     """The sum over all lanes, each of 2**doublings bytes: pairs are joined until one is left."""
-    bits = np.uint32(1) << np.arange(32, dtype=np.uint32)
-    zeros = _TABLE[bits & 0xFF] ^ (bits >> 8)  # what a zero byte makes of each bit
-    for _ in range(doublings):
-        zeros = _followed(zeros, zeros)
     while len(sums) > 1:
-        sums = _followed(zeros, sums[0::2]) ^ sums[1::2]
-        zeros = _followed(zeros, zeros)
-    return sums[0]
+        sums = _followed(sums[0::2], doublings) ^ sums[1::2]
+        doublings += 1
+    return int(sums[0])
 
 
-def _followed(zeros: UInt32[np.ndarray, "32"], sums: UInt32[np.ndarray, " lanes"]) -> UInt32[np.ndarray, " lanes"]:
-    """Checksums after as many zero bytes as `zeros` stands for."""
-    found = np.zeros_like(sums)
-    for bit, image in enumerate(zeros):
-        found ^= np.where(sums >> np.uint32(bit) & np.uint32(1), image, np.uint32(0))
-    return found
+def _followed(sums: UInt32[np.ndarray, " lanes"], doublings: int) -> UInt32[np.ndarray, " lanes"]:
+    """Checksums after 2**doublings zero bytes more: the sum of what these make of each bit that is set."""
+    is_set = sums[:, None] >> _BITS & np.uint32(1)
+    return np.bitwise_xor.reduce(is_set * _zeros(doublings), axis=1)
+
+
+@cache
+def _zeros(doublings: int) -> UInt32[np.ndarray, "32"]:
+    """What 2**doublings zero bytes make of each bit."""
+    if doublings == 0:
+        bits = np.uint32(1) << _BITS
+        return _TABLE[bits & 0xFF] ^ (bits >> 8)
+    return _followed(_zeros(doublings - 1), doublings - 1)
