@@ -6,9 +6,11 @@
 MODELS is a checkout of github.com/tensorflow/models that still has research/deeplab and research/slim (2020). Its code
 is written for TensorFlow 1; `as_tensorflow_1` puts the names that it imports where it looks for them. All variables and
 the image are drawn from names (`drawn_variable`); a test draws the same. Stored in tests/reference/: coarse logits
-(tensorflow_deeplab.safetensors), and one tiny network in every form in which TensorFlow writes it (tensorflow_files/).
+(tensorflow_deeplab.safetensors), the shapes of all variables by case (tensorflow_deeplab_shapes.json.gz), and one tiny
+network in every form in which TensorFlow writes it (tensorflow_tiny.tar.gz).
 """
 
+import gzip
 import json
 import sys
 import tarfile
@@ -26,8 +28,7 @@ import tf_slim
 import tf_slim.layers.layers
 import tf_slim.layers.utils
 import tf_slim.nets.resnet_utils
-from safetensors import safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 TESTS = Path(__file__).parents[1] / "tests"
 sys.path.insert(0, str(TESTS))
@@ -35,7 +36,7 @@ sys.path.insert(0, str(TESTS))
 from reference.tensorflow_variables import drawn_image, drawn_variable  # noqa: E402
 
 REFERENCE = TESTS / "reference"
-LOGITS = REFERENCE / "tensorflow_deeplab.safetensors"
+LOGITS, SHAPES = REFERENCE / "tensorflow_deeplab.safetensors", REFERENCE / "tensorflow_deeplab_shapes.json.gz"
 TF = tensorflow.compat.v1
 
 SIZES = ((65, 81), (64, 72))
@@ -140,9 +141,7 @@ def write_logits(names: Sequence[str]) -> None:
     """Of these cases; what is stored of the others stays."""
     tensors, shapes = {}, {}
     if LOGITS.exists():
-        with safe_open(LOGITS, "np") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            shapes = json.loads(file.metadata()["shapes"])
+        tensors, shapes = load_file(LOGITS), json.loads(gzip.decompress(SHAPES.read_bytes()))
     for name in names:
         for size in SIZES:
             with network(CASES[name], size) as (session, logits):
@@ -150,13 +149,12 @@ def write_logits(names: Sequence[str]) -> None:
                 value = session.run(logits, {"ImageTensor:0": drawn_image(*size)})
             tensors[f"{name}/{size[0]}x{size[1]}"] = np.ascontiguousarray(value.transpose(0, 3, 1, 2))
             print(name, size, value.shape, "standard deviation", value.std(), flush=True)
-        save_file(tensors, LOGITS, {"shapes": json.dumps(shapes)})
+        save_file(tensors, LOGITS)
+        SHAPES.write_bytes(gzip.compress(json.dumps(shapes, sort_keys=True).encode(), mtime=0))
 
 
 def write_files() -> None:
     """A V2 and a V1 checkpoint with momentum, a frozen graph, and an archive as the official ones."""
-    folder = REFERENCE / "tensorflow_files"
-    folder.mkdir(exist_ok=True)
     with network(TINY, SIZES[0]) as (session, logits):
         TF.identity(logits, name="logits_out")
         names = [v.op.name for v in TF.trainable_variables()][:2]
@@ -173,13 +171,16 @@ def write_files() -> None:
             )
             TF.train.Saver().save(session, f"{scratch}/model.ckpt", write_meta_graph=False, write_state=False)
             Path(scratch, "frozen_inference_graph.pb").write_bytes(frozen.SerializeToString())
-            pack(folder / "deeplabv3_tiny.tar.gz", Path(scratch))
+            pack(REFERENCE / "tensorflow_tiny.tar.gz", Path(scratch))
 
 
 def pack(path: Path, scratch: Path) -> None:
-    with tarfile.open(path, "w:gz", compresslevel=9) as tar:
-        for file in sorted(scratch.iterdir()):
-            tar.add(file, arcname=f"deeplabv3_tiny/{file.name}")
+    def anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
+        return member.replace(mtime=0, uid=0, gid=0, uname="", gname="", deep=False)
+
+    with gzip.GzipFile(path, "wb", mtime=0) as file, tarfile.open(fileobj=file, mode="w") as tar:
+        for part in sorted(scratch.iterdir()):
+            tar.add(part, arcname=f"deeplabv3_tiny/{part.name}", filter=anonymous)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ import numpy as np
 def drawn_variable(name: str, shape: Sequence[int]) -> np.ndarray:
     """Kernels have variance 1 / fan-in, scales and variances of norms are in 0.5..1.5, all else is in -0.5..0.5.
 
+    The scales at the end of a ResNet's units are a quarter of that, as many units are added up.
+
     All are one of 33 steps of their range, so that files of them can be compressed. What a RandomState draws is the same
     in every version of NumPy.
     """
@@ -16,10 +18,13 @@ def drawn_variable(name: str, shape: Sequence[int]) -> np.ndarray:
     values = state.randint(-16, 17, tuple(shape)).astype(np.float32) / 32
     leaf = name.rpartition("/")[2]
     if leaf == "weights":
-        return values * np.float32((12 / np.prod(shape[:-1])) ** 0.5)
+        spread = (12 / np.prod(shape[:-1])) ** 0.5
+        return values * np.float32(spread / 64 if shape[0] == 7 else spread)  # the 7x7 kernels see pixels 0..255
     if leaf == "depthwise_weights":
         return values * np.float32((12 / np.prod(shape[:2])) ** 0.5)
-    return values + 1 if leaf in ("gamma", "moving_variance") else values
+    if leaf in ("gamma", "moving_variance"):
+        return (values + 1) * np.float32(0.25 if "bottleneck_v1/conv3" in name and leaf == "gamma" else 1)
+    return values
 
 
 def drawn_image(height: int, width: int) -> np.ndarray:

@@ -34,6 +34,7 @@ def read_checkpoint_v1(path: Path) -> Mapping[str, Variable]:
                 places[saved.message(_DATA).text(1)] = (block, key)
     if not listed:
         raise InputError("it lists no tensors")
+
     @lru_cache(maxsize=4)  # small tensors share blocks, and are not asked for in the order in which they lie
     def block_entries(block: Block) -> dict[bytes, memoryview]:
         return dict(entries(table, block))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from atrous.errors import InputError
 from atrous.model.build import build
-from atrous.model.config import BackboneConfig, ModelConfig
+from atrous.model.config import BackboneConfig, LRASPPConfig, ModelConfig
 from atrous.weights.tensorflow.slim_names import TENSORS, Kind, SlimLayer, backbone_layers, backbone_scope, layers
 from atrous.weights.tensorflow.variable import Variable
 
@@ -19,6 +19,9 @@ _SLOTS = ("Momentum", "Adam", "Adam_1", "RMSProp", "RMSProp_1", "Adagrad", "Ftrl
 _COUNTERS = ("global_step", "beta1_power", "beta2_power")
 _AVERAGING = ("biased", "local_step")
 _CLASSIFIERS = ("Conv_1", "Conv_2", "Logits", "logits")
+_GATE_SURPLUS = 6 * 0.16667
+"""The official code writes the sixth in its hard sigmoids with five digits; the kernel after a gate takes the rest."""
+
 _HEAD = ("aspp", "image_pooling", "concat_projection", "decoder", "logits")
 
 
@@ -78,6 +81,8 @@ def state_of(
         more = f"; and {len(differences) - 3} more" if len(differences) > 3 else ""
         raise InputError(f"its variables are not those of its network: {'; '.join(differences[:3])}{more}")
     state = {ours: _tensor(name, variables[name], kind) for name, (ours, kind) in places.items()}
+    for name in _gated(config, state):
+        state[name] *= _GATE_SURPLUS
     counters = {name: torch.zeros((), dtype=torch.int64) for name in outline if name.endswith(".num_batches_tracked")}
     return {name: (state | counters)[name] for name in outline}, skipped
 
@@ -97,6 +102,15 @@ def _beyond(names: set[str], backbone: BackboneConfig, *, segments: bool) -> Ite
             yield name, "classifies whole images, which DeepLab does not"
         elif not segments and name.startswith(_HEAD):
             yield name, "part of a head without logits"
+
+
+def _gated(config: ModelConfig, state: Mapping[str, Tensor]) -> Iterator[str]:
+    """The kernels that see what a hard sigmoid has let through."""
+    for name in state:
+        if name.endswith(".gate.excite.weight"):
+            yield name.replace(".gate.excite.weight", ".project.conv.weight")
+    if isinstance(config.aspp, LRASPPConfig):
+        yield "classifier.weight"
 
 
 def _our_shape(shape: tuple[int, ...], kind: Kind) -> tuple[int, ...]:

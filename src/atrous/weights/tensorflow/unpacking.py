@@ -27,9 +27,7 @@ _V1 = re.compile(r"[^.].*\.ckpt(-\d+)?(-\d{5}-of-\d{5})?")
 
 def is_weights(name: str) -> bool:
     """Whether a file of this name can hold weights: a graph, a checkpoint, or the note which checkpoint is newest."""
-    return (
-        name.endswith((".pb", INDEX)) or name == "checkpoint" or bool(SHARD.fullmatch(name) or _V1.fullmatch(name))
-    )
+    return name.endswith((".pb", INDEX)) or name == "checkpoint" or bool(SHARD.fullmatch(name) or _V1.fullmatch(name))
 
 
 def unpack(path: Path, folder: Path) -> None:
