@@ -71,7 +71,6 @@ CASES = {
     "xception_65_stride_8": Case("xception_65", 8, {"atrous_rates": [12, 24, 36], **DECODER}),
     "xception_41": Case("xception_41", 16, {**ASPP, **DECODER}),
     "xception_71": Case("xception_71", 16, {**ASPP, **DECODER}),
-    "xception_65_plain": Case("xception_65", 16, {**ASPP, **DECODER, **PLAIN}),
     "mobilenet_v2": Case("mobilenet_v2", 16, {}),
     "mobilenet_v2_stride_8": Case("mobilenet_v2", 8, {}),
     "mobilenet_v2_half": Case("mobilenet_v2", 16, {"depth_multiplier": 0.5}),
@@ -79,7 +78,7 @@ CASES = {
     "mobilenet_v2_decoder_without_rates": Case("mobilenet_v2", 16, DECODER),
     "resnet_v1_50_beta": Case("resnet_v1_50_beta", 16, {**ASPP, **DECODER, "multi_grid": [1, 2, 4]}),
     "resnet_v1_101_beta": Case("resnet_v1_101_beta", 16, {**ASPP, **PLAIN, "multi_grid": [1, 2, 4]}),
-    "resnet_v1_50": Case("resnet_v1_50", 8, {"atrous_rates": [12, 24, 36], **PLAIN, **DECODER}),
+    "resnet_v1_50": Case("resnet_v1_50", 16, {**ASPP, **DECODER, **PLAIN}),
     "mobilenet_v3_large": Case("mobilenet_v3_large_seg", 32, LITE),
     "mobilenet_v3_small": Case("mobilenet_v3_small_seg", 32, LITE),
 }
@@ -111,7 +110,7 @@ def as_tensorflow_1(research: Path) -> None:
         parent, _, child = name.rpartition(".")
         if parent:
             setattr(modules[parent], child, module)
-    np.int = int  # as NumPy had it until 1.24
+    np.int = int  # noqa: NPY001  (as NumPy had it until 1.24)
     sys.path[:0] = [str(research), str(research / "slim")]
 
 

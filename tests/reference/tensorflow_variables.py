@@ -11,8 +11,8 @@ def drawn_variable(name: str, shape: Sequence[int]) -> np.ndarray:
 
     The scales at the end of a ResNet's units are a quarter of that, as many units are added up.
 
-    All are one of 33 steps of their range, so that files of them can be compressed. What a RandomState draws is the same
-    in every version of NumPy.
+    All are one of 33 steps of their range, so that files of them can be compressed. What a RandomState draws is the
+    same in every version of NumPy.
     """
     state = np.random.RandomState(zlib.crc32(name.encode()))
     values = state.randint(-16, 17, tuple(shape)).astype(np.float32) / 32

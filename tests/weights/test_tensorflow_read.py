@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from reference.tensorflow_variables import drawn_variable
 from tensorflow_writer import constant, graph, write_bundle
 
 from atrous.errors import InputError
@@ -19,6 +18,7 @@ from atrous.model.config import ASPPConfig, MobileNetV2Config, ResNetConfig, Xce
 from atrous.weights.tensorflow.bundle import read_bundle
 from atrous.weights.tensorflow.network import config_of
 from atrous.weights.tensorflow.read import is_tensorflow, read_tensorflow
+from reference.tensorflow_variables import drawn_variable
 
 ARCHIVE = Path(__file__).parents[1] / "reference" / "tensorflow_tiny.tar.gz"
 DATA = "model.ckpt.data-00000-of-00001"
@@ -129,8 +129,9 @@ def archive(path, *members):
 
 def test_members_are_never_written_outside(tmp_path, written):
     content = (written / GRAPH).read_bytes()
+    (tmp_path / "in").mkdir()
     path = archive(
-        tmp_path / "in" / "a.tar.gz" if (tmp_path / "in").mkdir() else tmp_path / "in" / "a.tar.gz",
+        tmp_path / "in" / "a.tar.gz",
         (f"../../{GRAPH}", tarfile.REGTYPE, content),
         ("/tmp/../x/notes.txt", tarfile.REGTYPE, b"x"),
     )
@@ -165,7 +166,7 @@ def test_sizes_that_an_archive_claims_are_not_believed(tmp_path):
         member.type, member.size = kind, size
         content = member.tobuf(tarfile.GNU_FORMAT) + bytes(2048)
         (tmp_path / "a.tar.gz").write_bytes(gzip.compress(content))
-        with pytest.raises(InputError, match="more than any official|damaged archive|found none"):
+        with pytest.raises(InputError, match=r"more than any official|damaged archive|found none"):
             read_tensorflow(tmp_path / "a.tar.gz")
 
 
@@ -230,7 +231,7 @@ def test_twenty_one_classes_are_pascal_vocs(arrays, stored):
     [
         ("image_pooling/BatchNorm/beta", None, "image_pooling/BatchNorm/beta is missing"),
         ("aspp0/extra", np.zeros(3, np.float32), "aspp0/extra is unknown"),
-        ("aspp0/BatchNorm/beta", np.zeros(9, np.float32), r"aspp0/BatchNorm/beta is \(9,\) where the network has \(8,\)"),
+        ("aspp0/BatchNorm/beta", np.zeros(9, np.float32), r"aspp0/BatchNorm/beta is \(9,\) where .* \(8,\)"),
         ("aspp0/BatchNorm/beta", np.full(8, np.nan, np.float32), "not finite"),
         ("aspp0/BatchNorm/beta", np.zeros(8, np.int32), "not finite numbers"),
         ("MobilenetV2/Conv/weights", np.zeros((3, 3, 3, 4), np.float32), "no MobileNetV2 at any depth multiplier"),
@@ -275,7 +276,8 @@ def test_conventions_are_those_of_the_backbone():
 
 
 def test_what_is_read_stays_when_the_archive_is_gone(tmp_path):
-    path = shutil.copy(ARCHIVE, tmp_path / "a.tar.gz")
+    path = tmp_path / "a.tar.gz"
+    shutil.copy(ARCHIVE, path)
     source = read_tensorflow(path)
     path.unlink()
     model = build(source.config)

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import product
+from typing import Literal
 
 import torch
 
 from atrous.errors import InputError
 from atrous.model.backbones.mobilenet_v2 import STAGES
 from atrous.model.backbones.mobilenet_v3 import VARIANTS, MobileNetV3, Variant
-from atrous.model.backbones.xception import DEPTHS
 from atrous.model.build import build_backbone
 from atrous.model.config import (
     ASPPConfig,
@@ -87,7 +87,8 @@ def _backbone(shapes: Shapes, scopes: set[str]) -> tuple[BackboneConfig, Convent
                 return ResNetConfig(depth=depth, multi_grid=(1, 2, 4), stem="beta"), conventions
             mean, std = _MEAN_SUBTRACTED
             return ResNetConfig(depth=depth), replace(conventions, input_mean=mean, input_std=std)
-    for depth in DEPTHS:
+    depths: tuple[Literal[41, 65, 71], ...] = (41, 65, 71)
+    for depth in depths:
         if f"xception_{depth}" in scopes:
             return XceptionConfig(depth=depth), preset("deeplabv3plus_xception65").conventions
     found = ", ".join(sorted(scopes)[:5]) or "nothing"

@@ -1,6 +1,6 @@
 """Protocol buffers, as far as reading someone else's needs it: fields by their numbers, in a view of the bytes.
 
-A message is a sequence of fields, each a number and a wire type and then a varint, 4 or 8 bytes, or a length and as many
+A message is a sequence of fields: a number and a wire type, and then a varint, 4 or 8 bytes, or a length and as many
 bytes. Nothing is copied and nothing is believed: whatever leads beyond the message is an `InputError`.
 """
 

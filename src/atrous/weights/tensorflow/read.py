@@ -24,8 +24,9 @@ _NEWEST = re.compile(r'^model_checkpoint_path: "([^"]+)"', re.MULTILINE)
 
 
 def is_tensorflow(path: Path) -> bool:
-    """Whether this is a checkpoint (either format, any of its files, or its name without ending), a frozen graph, or a
-    folder or `.tar.gz` of these.
+    """Whether this is a checkpoint, a frozen graph, or a folder or `.tar.gz` of these.
+
+    A checkpoint of either format; of the second any of its files, or its name without an ending.
 
     Raises:
         InputError: If it cannot be read.

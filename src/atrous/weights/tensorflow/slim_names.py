@@ -15,7 +15,6 @@ from atrous.model.config import (
     ASPPConfig,
     BackboneConfig,
     DecoderConfig,
-    Layer,
     LRASPPConfig,
     MobileNetV2Config,
     MobileNetV3Config,

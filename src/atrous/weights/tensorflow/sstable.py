@@ -6,6 +6,7 @@ key drops what it has in common with the one before.
 
 import struct
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 from atrous.errors import InputError
@@ -41,7 +42,7 @@ def blocks(content: memoryview) -> list[Block]:
     _, position = _block(footer, 0)  # of what nobody uses
     index, _ = _block(footer, position)
     found = [_block(value, 0)[0] for _, value in entries(content, index)]
-    if any(later.offset < block.offset + block.size for block, later in zip(found, found[1:], strict=False)):
+    if any(later.offset < block.offset + block.size for block, later in pairwise(found)):
         raise InputError("its blocks overlap")
     return found
 
