@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tensorflow_writer import constant, graph, write_bundle
+from tensorflow_writer import constant, graph, message, write_bundle
 
 from atrous.errors import InputError
 from atrous.labels import PASCAL_VOC
@@ -114,6 +114,16 @@ def test_the_checkpoint_that_is_noted_as_newest_is_read(tmp_path, arrays):
     assert read_tensorflow(tmp_path).state["classifier.bias"].tolist() == [2000] * 5
 
 
+def test_a_graph_beside_a_checkpoint_says_the_output_stride(tmp_path, arrays):
+    write_bundle(tmp_path / "model.ckpt", arrays)
+    assert read_tensorflow(tmp_path).config.output_stride == 16
+    strides = message((1, b"strides"), (2, message((1, message((3, bytes([1, 8, 8, 1])))))))
+    (tmp_path / "a.pb").write_bytes(graph(message((1, b"conv"), (2, b"Conv2D"), (5, strides))))
+    (tmp_path / "._a.pb").write_bytes(b"left by macOS")
+    source = read_tensorflow(tmp_path)
+    assert (source.format, source.config.output_stride) == ("TensorFlow checkpoint, format 2", 8)
+
+
 # Archives
 
 
@@ -152,7 +162,7 @@ def test_two_files_of_a_name_are_refused(tmp_path):
 
 
 def test_an_archive_of_other_things_is_refused(tmp_path):
-    with pytest.raises(InputError, match="one graph or checkpoint is expected, found none"):
+    with pytest.raises(InputError, match="one checkpoint or graph is expected, found none"):
         read_tensorflow(archive(tmp_path / "a.tar.gz", ("readme.txt", tarfile.REGTYPE, b"a")))
 
 

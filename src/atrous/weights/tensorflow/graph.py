@@ -19,6 +19,7 @@ _READS = ("/read", "/Read/ReadVariableOp")
 
 _STRIDING = ("Conv2D", "DepthwiseConv2dNative", "MaxPool")
 _LARGEST_STRIDE = 1 << 16
+_OUTPUT_STRIDES = (4, 8, 16, 32)
 _NODE, _BYTES_1, _BYTES_2 = 1, 0x0A, b"\x12"  # the last two: fields 1 and 2, of bytes
 
 
@@ -29,12 +30,13 @@ class Graph:
     Attributes:
         variables: Constants that were variables, by their names.
         constants: Names of all others.
-        output_stride: Input size / size of the network's last map.
+        output_stride: Input size / size of the network's last map; None where that is impossible, as in a graph that
+            runs the network at several scales.
     """
 
     variables: Mapping[str, Variable]
     constants: tuple[str, ...]
-    output_stride: int
+    output_stride: int | None
 
 
 def read_graph(path: Path) -> Graph:
@@ -45,7 +47,7 @@ def read_graph(path: Path) -> Graph:
     """
     constants: dict[str, Message] = {}
     names: set[str] = set()
-    output_stride = 1
+    strides = 1
     for number, content in fields(mapped(path)):
         if number != _NODE or isinstance(content, int):
             continue  # the version, a library of functions
@@ -55,7 +57,7 @@ def read_graph(path: Path) -> Graph:
         if operation == "Const":
             constants[name] = _attribute(node, "value").message(8)
         elif operation in _STRIDING and "shortcut" not in name:
-            output_stride = min(output_stride * _stride(node), _LARGEST_STRIDE)
+            strides = min(strides * _stride(node), _LARGEST_STRIDE)
     if not names:
         raise InputError("a graph without operations")
     variables = {
@@ -63,7 +65,8 @@ def read_graph(path: Path) -> Graph:
         for name, constant in constants.items()
         if name.rpartition("/")[2] in LEAVES or any(name + reading in names for reading in _READS)
     }
-    return Graph(variables, tuple(name for name in constants if name not in variables), output_stride)
+    others = tuple(name for name in constants if name not in variables)
+    return Graph(variables, others, strides if strides in _OUTPUT_STRIDES else None)
 
 
 def is_graph(start: bytes) -> bool:

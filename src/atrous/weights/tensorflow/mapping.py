@@ -43,7 +43,7 @@ def _reason(name: str, variable: Variable, variables: Mapping[str, Variable]) ->
         return "its average over training is taken instead"
     if leaf in _SLOTS and parent in variables:
         return "state of the optimizer"
-    if name in _COUNTERS:
+    if name.removesuffix(AVERAGE) in _COUNTERS:
         return "counts the steps of the training"
     if leaf in _AVERAGING or "_quant/" in name:
         return "range of 8-bit training, or a helper of its averages"

@@ -15,7 +15,7 @@ from atrous.weights.tensorflow.graph import is_graph, read_graph
 from atrous.weights.tensorflow.mapping import averaged, state_of
 from atrous.weights.tensorflow.network import config_of, segments
 from atrous.weights.tensorflow.sstable import MAGIC
-from atrous.weights.tensorflow.unpacking import GZIP, is_tar_gz, is_weights, unpack
+from atrous.weights.tensorflow.unpacking import GZIP, NOTE, is_tar_gz, is_weights, unpack
 from atrous.weights.tensorflow.variable import Variable
 
 _START = 4096
@@ -33,7 +33,7 @@ def is_tensorflow(path: Path) -> bool:
     """
     try:
         if path.is_dir():
-            return any(is_weights(file.name) for file in path.iterdir())
+            return any(is_weights(file.name) and file.is_file() and is_tensorflow(file) for file in path.iterdir())
         if _index_of(path) is not None:
             return True
         if not path.is_file():
@@ -50,9 +50,9 @@ def is_tensorflow(path: Path) -> bool:
 
 
 def read_tensorflow(path: Path) -> Source:
-    """What a TensorFlow file of weights holds; of a folder or archive, its frozen graph or else its newest checkpoint.
+    """What a TensorFlow file of weights holds; of a folder or archive, its newest checkpoint or else its frozen graph.
 
-    A checkpoint does not say its output stride: it gets that of the official training, 16 (32 with the lite head).
+    Only a graph says its output stride; a checkpoint alone gets that of the official training, 16 (lite head: 32).
 
     Raises:
         InputError: If it cannot be read, is damaged, or holds another network than those of the DeepLab model zoo that
@@ -79,10 +79,13 @@ def _unpacked(path: Path) -> Iterator[Path]:
 
 
 def _read(path: Path, *, name: str) -> Source:
+    output_stride = None
     if path.is_dir():
+        graphs = [file for file in path.iterdir() if is_weights(file.name) and file.suffix == ".pb"]
+        if len(graphs) == 1:
+            output_stride = read_graph(graphs[0]).output_stride
         path = _chosen(path)
     constants: Mapping[str, str] = {}
-    output_stride = None
     if (index := _index_of(path)) is not None:
         kind, variables = "TensorFlow checkpoint, format 2", read_bundle(index)
     elif is_graph(_start(path)):
@@ -114,25 +117,31 @@ def _source(
 
 
 def _chosen(folder: Path) -> Path:
-    """The one file of weights in a folder: the only graph, the checkpoint that is noted as newest, or the only one."""
-    files = sorted(file for file in folder.iterdir() if is_weights(file.name))
+    """The checkpoint that is noted as newest, the only one, or the only graph."""
+    files = sorted(
+        file for file in folder.iterdir() if is_weights(file.name) and file.is_file() and is_tensorflow(file)
+    )
     graphs = [file for file in files if file.suffix == ".pb"]
     indices = [file for file in files if file.name.endswith(INDEX)]
-    notes = [file for file in files if file.name == "checkpoint"]
-    older = [file for file in files if file not in (*graphs, *indices, *notes) and not SHARD.fullmatch(file.name)]
-    if len(graphs) == 1:
-        return graphs[0]
-    newest = _NEWEST.search(notes[0].read_bytes()[:_LONGEST_NOTE].decode("utf-8", "replace")) if notes else None
-    if newest is not None:
-        name = Path(newest[1]).name
-        for file in (*indices, *older):
-            if file.name in (name, name + INDEX):
-                return file
-    choices = graphs or indices or older
+    older = [file for file in files if file not in graphs + indices and not SHARD.fullmatch(file.name)]
+    newest = _newest(folder / NOTE)
+    for file in indices + older:
+        if newest is not None and file.name in (newest, newest + INDEX):
+            return file
+    choices = indices or older or graphs
     if len(choices) != 1:
         listed = ", ".join(file.name for file in choices[:5]) or "none"
-        raise InputError(f"one graph or checkpoint is expected, found {listed}; name the file itself")
+        raise InputError(f"one checkpoint or graph is expected, found {listed}; name the file itself")
     return choices[0]
+
+
+def _newest(note: Path) -> str | None:
+    """The name of the checkpoint that a training wrote last; its folder may have been moved since."""
+    if not note.is_file():
+        return None
+    with note.open("rb") as file:
+        found = _NEWEST.search(file.read(_LONGEST_NOTE).decode("utf-8", "replace"))
+    return None if found is None else Path(found[1]).name
 
 
 def _index_of(path: Path) -> Path | None:

@@ -19,15 +19,20 @@ from atrous.weights.tensorflow.mapped_file import LARGEST_FILE
 
 GZIP = b"\x1f\x8b"
 
+NOTE = "checkpoint"
+"""The file beside checkpoints that says which is the newest."""
+
 _LARGEST_CONTENTS = 2 * LARGEST_FILE
 _LARGEST_READ = 16 << 20  # bytes; tarfile reads long names at once, file contents in parts
 _MOST_MEMBERS = 1000
-_V1 = re.compile(r"[^.].*\.ckpt(-\d+)?(-\d{5}-of-\d{5})?")
+_V1 = re.compile(r".+\.ckpt(-\d+)?(-\d{5}-of-\d{5})?")
 
 
 def is_weights(name: str) -> bool:
     """Whether a file of this name can hold weights: a graph, a checkpoint, or the note which checkpoint is newest."""
-    return name.endswith((".pb", INDEX)) or name == "checkpoint" or bool(SHARD.fullmatch(name) or _V1.fullmatch(name))
+    if name.startswith("."):
+        return False  # what macOS adds to archives is called ._frozen_inference_graph.pb
+    return name.endswith((".pb", INDEX)) or name == NOTE or bool(SHARD.fullmatch(name) or _V1.fullmatch(name))
 
 
 def unpack(path: Path, folder: Path) -> None:
