@@ -17,7 +17,8 @@ from atrous.model.build import build
 from atrous.model.config import ASPPConfig, MobileNetV2Config, ResNetConfig, XceptionConfig
 from atrous.weights.tensorflow.bundle import read_bundle
 from atrous.weights.tensorflow.network import config_of
-from atrous.weights.tensorflow.read import is_tensorflow, read_tensorflow
+from atrous.weights.tensorflow.read import read_tensorflow
+from atrous.weights.tensorflow.recognition import is_tensorflow
 from reference.tensorflow_variables import drawn_variable
 
 ARCHIVE = Path(__file__).parents[1] / "reference" / "tensorflow_tiny.tar.gz"

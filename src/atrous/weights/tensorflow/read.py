@@ -1,6 +1,5 @@
 """A TensorFlow file of weights, whichever it is, as a `Source`."""
 
-import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,44 +8,14 @@ from pathlib import Path
 from atrous.errors import InputError
 from atrous.labels import PASCAL_VOC
 from atrous.weights.source import Source
-from atrous.weights.tensorflow.bundle import INDEX, SHARD, read_bundle
+from atrous.weights.tensorflow.bundle import read_bundle
 from atrous.weights.tensorflow.checkpoint_v1 import read_checkpoint_v1
-from atrous.weights.tensorflow.graph import is_graph, read_graph
+from atrous.weights.tensorflow.graph import Graph, read_graph
 from atrous.weights.tensorflow.mapping import averaged, state_of
 from atrous.weights.tensorflow.network import config_of, segments
-from atrous.weights.tensorflow.sstable import MAGIC
-from atrous.weights.tensorflow.unpacking import GZIP, NOTE, is_tar_gz, is_weights, unpack
+from atrous.weights.tensorflow.recognition import chosen, graphs_in, index_of, starts_as_archive, starts_as_graph
+from atrous.weights.tensorflow.unpacking import unpack
 from atrous.weights.tensorflow.variable import Variable
-
-_START = 4096
-_LONGEST_NOTE = 1 << 20
-_NEWEST = re.compile(r'^model_checkpoint_path: "([^"]+)"', re.MULTILINE)
-
-
-def is_tensorflow(path: Path) -> bool:
-    """Whether this is a checkpoint, a frozen graph, or a folder or `.tar.gz` of these.
-
-    A checkpoint of either format; of the second any of its files, or its name without an ending.
-
-    Raises:
-        InputError: If it cannot be read.
-    """
-    try:
-        if path.is_dir():
-            return any(is_weights(file.name) and file.is_file() and is_tensorflow(file) for file in path.iterdir())
-        if _index_of(path) is not None:
-            return True
-        if not path.is_file():
-            return False
-        with path.open("rb") as file:
-            start = file.read(_START)
-            file.seek(0)
-            if start.startswith(GZIP):
-                return is_tar_gz(file)
-            file.seek(-min(len(MAGIC), file.seek(0, 2)), 2)
-            return file.read() == MAGIC or is_graph(start)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def read_tensorflow(path: Path) -> Source:
@@ -70,7 +39,7 @@ def read_tensorflow(path: Path) -> Source:
 @contextmanager
 def _unpacked(path: Path) -> Iterator[Path]:
     """The path itself, or the folder that an archive was unpacked into."""
-    if not path.is_file() or not _start(path).startswith(GZIP):
+    if not path.is_file() or not starts_as_archive(path):
         yield path
         return
     with tempfile.TemporaryDirectory(prefix="atrous-") as folder:
@@ -79,87 +48,32 @@ def _unpacked(path: Path) -> Iterator[Path]:
 
 
 def _read(path: Path, *, name: str) -> Source:
-    output_stride = None
+    graph = None
     if path.is_dir():
-        graphs = [file for file in path.iterdir() if is_weights(file.name) and file.suffix == ".pb"]
-        if len(graphs) == 1:
-            output_stride = read_graph(graphs[0]).output_stride
-        path = _chosen(path)
-    constants: Mapping[str, str] = {}
-    if (index := _index_of(path)) is not None:
-        kind, variables = "TensorFlow checkpoint, format 2", read_bundle(index)
-    elif is_graph(_start(path)):
-        graph = read_graph(path)
-        kind, variables, output_stride = "TensorFlow frozen graph", graph.variables, graph.output_stride
-        constants = dict.fromkeys(graph.constants, "a constant of the graph, no weight")
-    else:
-        kind, variables = "TensorFlow checkpoint, format 1", read_checkpoint_v1(path)
-    return _source(variables, kind=kind, name=name, output_stride=output_stride, constants=constants)
+        graphs = graphs_in(path)
+        graph = read_graph(graphs[0]) if len(graphs) == 1 else None
+        path = chosen(path)
+    if (index := index_of(path)) is not None:
+        return _source(read_bundle(index), kind="TensorFlow checkpoint, format 2", name=name, graph=graph)
+    if not starts_as_graph(path):
+        return _source(read_checkpoint_v1(path), kind="TensorFlow checkpoint, format 1", name=name, graph=graph)
+    graph = read_graph(path)
+    return _source(graph.variables, kind="TensorFlow frozen graph", name=name, graph=graph)
 
 
-def _source(
-    variables: Mapping[str, Variable], *, kind: str, name: str, output_stride: int | None, constants: Mapping[str, str]
-) -> Source:
+def _source(variables: Mapping[str, Variable], *, kind: str, name: str, graph: Graph | None) -> Source:
     kept, training = averaged(variables)
-    shapes = {name: variable.shape for name, variable in kept.items()}
-    config = config_of(shapes, output_stride=output_stride)
+    shapes = {theirs: variable.shape for theirs, variable in kept.items()}
+    config = config_of(shapes, output_stride=None if graph is None else graph.output_stride)
     has_head = segments(shapes)
     state, beyond = state_of(kept, config, segments=has_head)
+    constants = () if graph is None else graph.constants
     return Source(
         format=kind,
         config=config,
         state=state,
-        skipped={**training, **beyond, **constants},
+        skipped={**training, **beyond, **dict.fromkeys(constants, "a constant of the graph, no weight")},
         labels=PASCAL_VOC if has_head and config.classes == len(PASCAL_VOC) else None,
         segments=has_head,
         provenance={"source": name, "format": kind},
     )
-
-
-def _chosen(folder: Path) -> Path:
-    """The checkpoint that is noted as newest, the only one, or the only graph."""
-    files = sorted(
-        file for file in folder.iterdir() if is_weights(file.name) and file.is_file() and is_tensorflow(file)
-    )
-    graphs = [file for file in files if file.suffix == ".pb"]
-    indices = [file for file in files if file.name.endswith(INDEX)]
-    older = [file for file in files if file not in graphs + indices and not SHARD.fullmatch(file.name)]
-    newest = _newest(folder / NOTE)
-    for file in indices + older:
-        if newest is not None and file.name in (newest, newest + INDEX):
-            return file
-    choices = indices or older or graphs
-    if len(choices) != 1:
-        listed = ", ".join(file.name for file in choices[:5]) or "none"
-        raise InputError(f"one checkpoint or graph is expected, found {listed}; name the file itself")
-    return choices[0]
-
-
-def _newest(note: Path) -> str | None:
-    """The name of the checkpoint that a training wrote last; its folder may have been moved since."""
-    if not note.is_file():
-        return None
-    with note.open("rb") as file:
-        found = _NEWEST.search(file.read(_LONGEST_NOTE).decode("utf-8", "replace"))
-    return None if found is None else Path(found[1]).name
-
-
-def _index_of(path: Path) -> Path | None:
-    """The index of a checkpoint of format 2 from any of its files, or from its name without ending."""
-    shard = SHARD.fullmatch(path.name)
-    if path.name.endswith(INDEX):
-        return path if path.is_file() and _ends_as_table(path) else None
-    prefix = shard[1] if shard else path.name
-    index = path.with_name(f"{prefix}{INDEX}") if prefix else path
-    return index if (shard or not path.exists()) and index.is_file() else None
-
-
-def _ends_as_table(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(-min(len(MAGIC), file.seek(0, 2)), 2)
-        return file.read() == MAGIC
-
-
-def _start(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(_START)
