@@ -37,13 +37,13 @@ def shape_message(shape: Sequence[int]) -> bytes:
 
 def block(entries: Mapping[bytes, bytes], *, compression: int = 0) -> bytes:
     """With every key cut to what differs from the one before, and the trailer after it."""
-    content, before = b"", b""
+    content, before = bytearray(), b""
     for key, value in entries.items():
         shared = next((i for i, pair in enumerate(zip(key, before, strict=False)) if pair[0] != pair[1]), None)
         shared = min(len(key), len(before)) if shared is None else shared
         content += varint(shared) + varint(len(key) - shared) + varint(len(value)) + key[shared:] + value
         before = key
-    return sealed(content + bytes(4) + (1).to_bytes(4, "little"), compression=compression)
+    return sealed(bytes(content) + bytes(4) + (1).to_bytes(4, "little"), compression=compression)
 
 
 def sealed(content: bytes, *, compression: int = 0) -> bytes:

@@ -302,3 +302,20 @@ def test_blocks_that_overlap_are_refused(tmp_path):
     (tmp_path / "m").write_bytes(each + index + footer.ljust(40, b"\0") + table(each)[-8:])
     with pytest.raises(InputError, match="overlap"):
         read_checkpoint_v1(tmp_path / "m")
+
+
+def test_absurd_numbers_of_things_are_refused(tmp_path, monkeypatch):
+    """Each costs memory long before a file is too large."""
+    monkeypatch.setattr("atrous.weights.tensorflow.graph._MOST_NODES", 5)
+    monkeypatch.setattr("atrous.weights.tensorflow.protobuf._MOST_FIELDS", 50)
+    monkeypatch.setattr("atrous.weights.tensorflow.sstable._MOST_ENTRIES", 100)
+    (tmp_path / "a.pb").write_bytes(graph(*(message((1, b"%d" % number)) for number in range(6))))
+    with pytest.raises(InputError, match="more than 5 operations"):
+        read_graph(tmp_path / "a.pb")
+    (tmp_path / "b.pb").write_bytes(graph(message(*[(10, 1)] * 51)))
+    with pytest.raises(InputError, match="more than 50 fields"):
+        read_graph(tmp_path / "b.pb")
+    entries = {b"%06d" % number: message((2, message((1, b"%d" % number)))) for number in range(60)}
+    (tmp_path / "c").write_bytes(table(block(entries), block({b"x" + key: value for key, value in entries.items()})))
+    with pytest.raises(InputError, match="more than 100 entries"):
+        read_checkpoint_v1(tmp_path / "c")

@@ -11,7 +11,7 @@ from atrous.errors import InputError
 from atrous.weights.tensorflow.checksum import crc32c, masked
 from atrous.weights.tensorflow.mapped_file import mapped
 from atrous.weights.tensorflow.protobuf import Message
-from atrous.weights.tensorflow.sstable import blocks, entries
+from atrous.weights.tensorflow.sstable import all_entries
 from atrous.weights.tensorflow.variable import DTYPES, Variable, shape_of
 
 INDEX = ".index"
@@ -33,7 +33,7 @@ def read_bundle(index: Path) -> Mapping[str, Variable]:
         InputError: If a file is missing or damaged.
     """
     table = mapped(index, largest=_LARGEST_INDEX)
-    found = dict(entry for block in blocks(table) for entry in entries(table, block))
+    found = {key: value for _, key, value in all_entries(table)}
     header = Message.parse(found.pop(b"", memoryview(b"")))
     count = header.integer(1)
     if header.integer(2) != _LITTLE_ENDIAN or not 1 <= count <= _MOST_SHARDS:

@@ -9,7 +9,7 @@ import numpy as np
 from atrous.errors import InputError
 from atrous.weights.tensorflow.mapped_file import mapped
 from atrous.weights.tensorflow.protobuf import Message
-from atrous.weights.tensorflow.sstable import Block, blocks, entries
+from atrous.weights.tensorflow.sstable import Block, all_entries, entries
 from atrous.weights.tensorflow.tensor_proto import values
 from atrous.weights.tensorflow.variable import DTYPES, Variable, shape_of
 
@@ -25,13 +25,12 @@ def read_checkpoint_v1(path: Path) -> Mapping[str, Variable]:
     table = mapped(path)
     places: dict[str, tuple[Block, bytes]] = {}
     listed: list[Message] = []
-    for block in blocks(table):
-        for key, value in entries(table, block):
-            saved = Message.parse(value)
-            if not key:
-                listed = list(saved.message(_META).messages(1))
-            else:
-                places[saved.message(_DATA).text(1)] = (block, key)
+    for block, key, value in all_entries(table):
+        saved = Message.parse(value)
+        if key:
+            places[saved.message(_DATA).text(1)] = (block, key)
+        else:
+            listed = list(saved.message(_META).messages(1))
     if not listed:
         raise InputError("it lists no tensors")
 

@@ -19,6 +19,7 @@ _READS = ("/read", "/Read/ReadVariableOp")
 
 _STRIDING = ("Conv2D", "DepthwiseConv2dNative", "MaxPool")
 _LARGEST_STRIDE = 1 << 16
+_MOST_NODES = 100_000
 _OUTPUT_STRIDES = (4, 8, 16, 32)
 _NODE, _BYTES_1, _BYTES_2 = 1, 0x0A, b"\x12"  # the last two: fields 1 and 2, of bytes
 
@@ -54,6 +55,8 @@ def read_graph(path: Path) -> Graph:
         node = Message.parse(content)
         name, operation = node.text(1), node.text(2)
         names.add(name)
+        if len(names) > _MOST_NODES:
+            raise InputError(f"more than {_MOST_NODES} operations; official graphs have some thousands")
         if operation == "Const":
             constants[name] = _attribute(node, "value").message(8)
         elif operation in _STRIDING and "shortcut" not in name:

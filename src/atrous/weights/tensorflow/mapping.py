@@ -122,8 +122,10 @@ def _our_shape(shape: tuple[int, ...], kind: Kind) -> tuple[int, ...]:
 
 
 def _tensor(name: str, variable: Variable, kind: Kind) -> Tensor:
+    if variable.dtype is None or variable.dtype.kind != "f":
+        raise InputError(f"{name} holds {variable.dtype}, a network of ours has floating-point numbers")
     values = variable.read()
-    if values.dtype.kind != "f" or not np.isfinite(values).all():
+    if not np.isfinite(values).all():
         raise InputError(f"{name} holds values that are not finite numbers; the file is damaged")
     if values.ndim == 4:
         values = values.transpose((2, 3, 0, 1) if kind == "depthwise" else (3, 2, 0, 1))

@@ -13,6 +13,8 @@ from atrous.errors import InputError
 
 _VARINT, _EIGHT_BYTES, _BYTES, _FOUR_BYTES = 0, 1, 2, 5
 _LONGEST_VARINT = 10
+_MOST_FIELDS = 1 << 17
+"""In a message that is parsed as a whole; lists of numbers are packed into one."""
 
 
 def read_varint(content: memoryview, position: int) -> tuple[int, int]:
@@ -71,10 +73,12 @@ class Message:
         """All fields at once.
 
         Raises:
-            InputError: If the message is cut off or none.
+            InputError: If the message is cut off, none, or of absurdly many fields.
         """
         values: dict[int, list[int | memoryview]] = {}
-        for number, value in fields(content):
+        for count, (number, value) in enumerate(fields(content)):
+            if count >= _MOST_FIELDS:
+                raise InputError(f"a message of more than {_MOST_FIELDS} fields")
             values.setdefault(number, []).append(value)
         return cls(values)
 

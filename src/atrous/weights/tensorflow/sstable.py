@@ -20,6 +20,7 @@ MAGIC = struct.pack("<Q", 0xDB4775248B80FB57)
 _FOOTER, _TRAILER = 48, 5
 _PLAIN, _SNAPPY = 0, 1
 _LONGEST_KEY = 4096
+_MOST_ENTRIES = 100_000  # of a table; a large network has some thousands
 _LARGEST_BLOCK = 256 << 20  # bytes; a block holds one kernel, and those of networks are below 100 MiB
 
 
@@ -30,12 +31,22 @@ class Block(NamedTuple):
     size: int
 
 
-def blocks(content: memoryview) -> list[Block]:
-    """All blocks of entries, in the order of their keys.
+def all_entries(content: memoryview) -> Iterator[tuple[Block, bytes, memoryview]]:
+    """(block, key, value) of each entry of a file, in the order of the keys.
 
     Raises:
-        InputError: If this is no table, or it is damaged.
+        InputError: If this is no table, or it is damaged or absurdly long.
     """
+    count = 0
+    for block in _blocks(content):
+        for key, value in entries(content, block):
+            count += 1
+            if count > _MOST_ENTRIES:
+                raise InputError(f"more than {_MOST_ENTRIES} entries")
+            yield block, key, value
+
+
+def _blocks(content: memoryview) -> list[Block]:
     if len(content) < _FOOTER or content[-len(MAGIC) :] != MAGIC:
         raise InputError("no table of TensorFlow's: its last bytes are others")
     footer = content[-_FOOTER:]
@@ -60,7 +71,7 @@ def entries(content: memoryview, block: Block) -> Iterator[tuple[bytes, memoryvi
     end = len(plain) - 4 * (restarts + 1)
     if end < 0:
         raise InputError(f"a block of {len(plain)} bytes with {restarts} restarts")
-    position, key = 0, b""
+    position, key, count = 0, b"", 0
     while position < end:
         shared, position = read_varint(plain, position)
         own, position = read_varint(plain, position)
@@ -69,6 +80,9 @@ def entries(content: memoryview, block: Block) -> Iterator[tuple[bytes, memoryvi
             raise InputError("an entry leads out of its block")
         key = key[:shared] + bytes(plain[position : position + own])
         position += own + length
+        count += 1
+        if count > _MOST_ENTRIES:
+            raise InputError(f"more than {_MOST_ENTRIES} entries in a block")
         yield key, plain[position - length : position]
 
 
