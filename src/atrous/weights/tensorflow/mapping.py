@@ -124,9 +124,10 @@ def _our_shape(shape: tuple[int, ...], kind: Kind) -> tuple[int, ...]:
 def _tensor(name: str, variable: Variable, kind: Kind) -> Tensor:
     if variable.dtype is None or variable.dtype.kind != "f":
         raise InputError(f"{name} holds {variable.dtype}, a network of ours has floating-point numbers")
-    values = variable.read()
+    with np.errstate(over="ignore"):  # a double beyond float32 becomes infinite
+        values = variable.read().astype(np.float32)
     if not np.isfinite(values).all():
         raise InputError(f"{name} holds values that are not finite numbers; the file is damaged")
     if values.ndim == 4:
         values = values.transpose((2, 3, 0, 1) if kind == "depthwise" else (3, 2, 0, 1))
-    return torch.from_numpy(np.array(values, np.float32, order="C").reshape(_our_shape(variable.shape, kind)))
+    return torch.from_numpy(np.ascontiguousarray(values).reshape(_our_shape(variable.shape, kind)))

@@ -31,7 +31,8 @@ def read_tensorflow(path: Path) -> Source:
         with _unpacked(path) as place:
             return _read(place, name=path.name)
     except InputError as error:
-        raise InputError(f"{path}: {error!s:.600}") from error
+        line = "".join(letter if letter.isprintable() else "?" for letter in f"{error!s:.600}")  # names may be anything
+        raise InputError(f"{path}: {line}") from error
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
 

@@ -57,8 +57,6 @@ def is_tar_gz(file: BinaryIO) -> bool:
     try:
         with gzip.open(file) as plain:
             tarfile.TarInfo.frombuf(plain.read(tarfile.BLOCKSIZE), "utf-8", "surrogateescape")
-    except InputError:
-        raise
     except (tarfile.TarError, EOFError, zlib.error, OSError, ValueError):
         return False
     return True
