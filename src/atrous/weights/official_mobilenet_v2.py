@@ -4,7 +4,7 @@ The map is total: a convolution that is neither mapped nor named as skipped, a l
 shape, stride, rate, activation or place in the graph differs from the file is an error that says which.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import prod
@@ -199,13 +199,23 @@ def _conventions(network: TFLiteNetwork) -> Conventions:
 
 
 def _backbone_config(network: TFLiteNetwork) -> MobileNetV2Config:
-    """Multiplier and rounding rule that give the file's widths: DeepLab's rule, or ImageNet's multiples of 8."""
-    file_widths = [_width(network, STEM), *(_width(network, f"{scope}/project") for scope in UNITS)]
+    return config_of_widths([_width(network, STEM), *(_width(network, f"{scope}/project") for scope in UNITS)])
+
+
+def config_of_widths(file_widths: Sequence[int]) -> MobileNetV2Config:
+    """Multiplier and rounding rule that give a file's widths: DeepLab's rule, or ImageNet's multiples of 8.
+
+    Args:
+        file_widths: Channels after the stem and after each unit.
+
+    Raises:
+        InputError: If there is no such network.
+    """
     widths = [STEM_CHANNELS, *(channels for _, channels, repeats, _ in STAGES for _ in range(repeats))]
     multiplier = file_widths[-1] / widths[-1]
     for divisor in (None, 8):
         scaled = [scaled_channels(width, depth_multiplier=multiplier, divisor=divisor) for width in widths]
-        if scaled == file_widths:
+        if scaled == list(file_widths):
             return MobileNetV2Config(depth_multiplier=multiplier, channel_divisor=divisor)
     raise InputError(f"layers of {file_widths} channels are no MobileNetV2 at any depth multiplier")
 

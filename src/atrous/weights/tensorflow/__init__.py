@@ -1,0 +1,1 @@
+"""TensorFlow's files of weights, read without TensorFlow."""

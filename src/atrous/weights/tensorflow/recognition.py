@@ -1,0 +1,102 @@
+"""Which files are TensorFlow's, told by their contents, and which of several is meant."""
+
+import re
+from pathlib import Path
+
+from atrous.errors import InputError
+from atrous.weights.tensorflow.bundle import INDEX, SHARD
+from atrous.weights.tensorflow.graph import is_graph
+from atrous.weights.tensorflow.sstable import MAGIC
+from atrous.weights.tensorflow.unpacking import GZIP, NOTE, is_tar_gz, is_weights
+
+_START = 4096
+_LONGEST_NOTE = 1 << 20
+_NEWEST = re.compile(r'^model_checkpoint_path: "([^"]+)"', re.MULTILINE)
+
+
+def is_tensorflow(path: Path) -> bool:
+    """Whether this is a checkpoint, a frozen graph, or a folder or `.tar.gz` of these.
+
+    A checkpoint of either format; of the second any of its files, or its name without an ending.
+
+    Raises:
+        InputError: If it cannot be read.
+    """
+    try:
+        if path.is_dir():
+            return bool(_recognised(path))
+        if index_of(path) is not None:
+            return True
+        return path.is_file() and (_ends_as_table(path) or starts_as_graph(path) or starts_as_archive(path))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def index_of(path: Path) -> Path | None:
+    """The index of a checkpoint of the second format from any of its files, or from its name without an ending."""
+    if path.name.endswith(INDEX):
+        return path if path.is_file() and _ends_as_table(path) else None
+    shard = SHARD.fullmatch(path.name)
+    if not path.name or (path.exists() and shard is None):
+        return None
+    index = path.with_name((shard[1] if shard else path.name) + INDEX)
+    return index if index.is_file() else None
+
+
+def starts_as_graph(path: Path) -> bool:
+    """Whether a file is a graph."""
+    with path.open("rb") as file:
+        return is_graph(file.read(_START))
+
+
+def starts_as_archive(path: Path) -> bool:
+    """Whether a file is a compressed archive."""
+    with path.open("rb") as file:
+        compressed = file.read(len(GZIP)) == GZIP
+        file.seek(0)
+        return compressed and is_tar_gz(file)
+
+
+def graphs_in(folder: Path) -> list[Path]:
+    """All frozen graphs in a folder."""
+    return [file for file in _recognised(folder) if starts_as_graph(file)]
+
+
+def chosen(folder: Path) -> Path:
+    """The checkpoint of a folder that is noted as newest, the only one, or the only graph.
+
+    Raises:
+        InputError: If there are several or none.
+    """
+    graphs = graphs_in(folder)
+    indices = [file for file in _recognised(folder) if file.name.endswith(INDEX)]
+    older = [file for file in _recognised(folder) if file not in graphs + indices and not SHARD.fullmatch(file.name)]
+    newest = _newest(folder / NOTE)
+    for file in indices + older:
+        if newest is not None and file.name in (newest, newest + INDEX):
+            return file
+    choices = indices or older or graphs
+    if len(choices) != 1:
+        listed = ", ".join(file.name for file in choices[:5]) or "none"
+        raise InputError(f"one checkpoint or graph is expected, found {listed:.200}; name the file itself")
+    return choices[0]
+
+
+def _recognised(folder: Path) -> list[Path]:
+    """The files of weights in a folder, but not in those within it."""
+    return sorted(file for file in folder.iterdir() if is_weights(file.name) and file.is_file() and is_tensorflow(file))
+
+
+def _newest(note: Path) -> str | None:
+    """The name of the checkpoint that a training wrote last; its folder may have been moved since."""
+    if not note.is_file():
+        return None
+    with note.open("rb") as file:
+        found = _NEWEST.search(file.read(_LONGEST_NOTE).decode("utf-8", "replace"))
+    return None if found is None else Path(found[1]).name
+
+
+def _ends_as_table(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-min(len(MAGIC), file.seek(0, 2)), 2)
+        return file.read() == MAGIC
