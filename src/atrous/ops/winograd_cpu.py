@@ -7,14 +7,12 @@ from typing import no_type_check
 import numpy as np
 import torch
 from jaxtyping import Float
-from numba import njit
 from torch import Tensor
 
+from atrous.ops.machine_code import compiled
 from atrous.ops.winograd import CHUNK, FEWEST, SCHEMES, Axis
 
 Array = np.ndarray
-
-_compiled: Callable[[Callable], Callable] = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
 
 CHANNELS = 256
 """Channels of a tile that are worked on together, at most: they stay in the fast caches."""
@@ -74,7 +72,7 @@ def _factors(matrix: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return np.pad(matrix, ((0, 0), (0, -terms % 3))).astype(dtype)
 
 
-@_compiled
+@compiled
 @no_type_check
 def _combine(factors: Array, values: Array, out: Array) -> None:
     """Write the 3 or 6 values, times their factors and summed, in one pass."""
@@ -89,7 +87,7 @@ def _combine(factors: Array, values: Array, out: Array) -> None:
             out[c] = first + k * values[3, c] + m * values[4, c] + n * values[5, c]
 
 
-@_compiled
+@compiled
 @no_type_check
 def _gather(
     image: Array,
@@ -130,7 +128,7 @@ def _gather(
                     _combine(right[b], half, tiles[tile, a * right.shape[0] + b, begin : begin + count])
 
 
-@_compiled
+@compiled
 @no_type_check
 def _scatter(
     products: Array,
