@@ -17,8 +17,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: install ## The whole life of a model on generated scenes; prints where the report is.
 	$(BIN)/atrous demo --out demo
 
-test: install
-	$(BIN)/pytest
+test: install ## As many tests at a time as there are processors, each on one of them.
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 8 --dist worksteal
 
 lint: install
 	$(BIN)/ruff check .

@@ -1,14 +1,18 @@
-"""Every layout and every format of labels trains, stops, goes on, evaluates and predicts through the command line."""
+"""Every layout and every format of labels trains, stops, goes on, evaluates, predicts through the command line."""
 
 import json
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 import tifffile
+import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from atrous.cli.main import main
 from atrous.data.dataset import open_data
+from atrous.training import loop
 from fakes.camvid import fake_camvid
 from fakes.folder import fake_folder
 from fakes.geotiff import GEO, write_tiff
@@ -34,19 +38,42 @@ LAYOUTS = PUBLISHED | {f"own {name}": (fake, "train", "val") for name, fake in F
 SETTINGS = [
     "--recipe", "scenes", "--device", "cpu", "--validate-every", "2", "--norm-momentum", "1", "--warmup", "0",
     "--batch-size", "2", "--crop", "17", "17", "--depth-multiplier", "0.1", "--aspp-channels", "8", "--workers", "0",
-    "--iterations", "2",
+    "--iterations", "4",
 ]  # fmt: skip
+
+
+@pytest.fixture
+def stopped_after_a_step(monkeypatch):
+    """A context in which `atrous train` is interrupted as by Ctrl-C, when it begins its third step."""
+    step = loop.step
+
+    def interrupted(state, *args, **options):
+        if state.iteration == 2:
+            raise KeyboardInterrupt
+        return step(state, *args, **options)
+
+    @contextmanager
+    def patched():
+        with monkeypatch.context() as context:
+            context.setattr(loop, "step", interrupted)
+            yield
+
+    return patched
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_a_layout_lives_its_whole_life(tmp_path, name):
+def test_a_layout_lives_its_whole_life(tmp_path, name, stopped_after_a_step):
     fake, split, val = LAYOUTS[name]
-    data, out = tmp_path / "data", tmp_path / "run"
+    data, out, whole = tmp_path / "data", tmp_path / "run", tmp_path / "whole"
     fake(data)
-    command = ["train", str(data), "--out", str(out), "--split", split, "--val-split", val, *SETTINGS]
-    assert main(command) == 0
-    assert main(command) == 0  # finds itself done
+    command = ["train", str(data), "--split", split, "--val-split", val, *SETTINGS]
+    with stopped_after_a_step():
+        assert main([*command, "--out", str(out)]) == 130
+    assert main([*command, "--out", str(out)]) == 0
+    assert main([*command, "--out", str(whole)]) == 0
+    gone_on, undisturbed = (load_file(run / "last.safetensors") for run in (out, whole))
+    assert all(torch.equal(gone_on[key], undisturbed[key]) for key in gone_on.keys() | undisturbed.keys())
     weights, report = str(out / "last.safetensors"), tmp_path / "report.json"
     options = ["--data", str(data), "--split", val, "--json", str(report), "--device", "cpu"]
     assert main(["evaluate", weights, *options]) == 0

@@ -26,6 +26,12 @@ def test_an_image_keeps_its_overlap_and_the_classes_that_occur():
     np.testing.assert_array_equal(block_overlaps([one], classes=3), [[[0, 5, 0], [0, 7, 0], [0, 5, 2]]])
 
 
+def test_a_long_video_is_cut_into_blocks_of_ten_frames():
+    """1 + 2 + .. + 10, then the rest; frames of another video in between do not count."""
+    ones = [image([[number]], str(number), video) for number in range(1, 13) for video in ("v", "w")]
+    assert block_overlaps(ones, classes=1)[:, 0, 0].tolist() == [55, 55, 23, 23]
+
+
 def test_frames_of_a_video_are_one_block_and_other_images_their_own():
     """An image that is called like a video is no frame of it."""
     ones = [image([[n, 0], [0, 0]], name, video) for n, name, video in ((1, "v", ""), (2, "b", "v"), (4, "c", "v"))]

@@ -220,18 +220,6 @@ def test_without_a_compiler_it_works_and_says_so_once(monkeypatch, caplog):
     assert "several times longer without compiled code" in record.getMessage()
 
 
-def test_machine_code_is_kept_on_disk_only_where_there_is_a_place(monkeypatch):
-    njit = machine_code.njit
-
-    def without_a_place(*, cache=False, **options):
-        if cache:
-            raise RuntimeError("cannot cache function: no locator available")
-        return njit(**options)
-
-    monkeypatch.setattr(machine_code, "njit", without_a_place)
-    assert machine_code.compiled(lambda x: x + 1)(1) == 2
-
-
 @pytest.mark.shared
 @pytest.mark.parametrize("photo", ["segmentation_input_rotation0.jpg", "bird_segmentation.bmp"])
 def test_logits_of_the_official_weights_on_real_photos(label, shared, photo):

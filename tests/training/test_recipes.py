@@ -51,7 +51,7 @@ def test_the_second_stage_is_the_printed_one(name, rate):
 
 def test_camvid_is_what_was_measured():
     config = recipe("camvid").config
-    assert (config.iterations, config.batch_size, config.crop, config.learning_rate) == (2500, 8, (321, 321), 0.07)
+    assert (config.iterations, config.batch_size, config.crop, config.learning_rate) == (6000, 8, (321, 321), 0.07)
     assert (config.norm_momentum, config.loss.class_balance, config.ema_decay, config.warmup) == (0.02, 0.4, 0.998, 100)
 
 

@@ -118,14 +118,21 @@ def test_an_interrupt_leaves_whole_files_and_resumes(polite, tmp_path):
         "--out", str(tmp_path / "run"), "--iterations", "4000", "--validate-every", "5", "--crop", "17", "17",
         "--batch-size", "2", "--device", "cpu",
     ]  # fmt: skip
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120
-    while not (tmp_path / "run" / "state.safetensors").exists():
-        assert time.monotonic() < deadline
-        assert process.poll() is None
-        time.sleep(0.1)
-    process.send_signal(polite)
-    _, complaint = process.communicate(timeout=60)
+
+    def as_from_a_terminal() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs, these tests too, inherit SIG_IGN
+
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=as_from_a_terminal) as process:
+        try:
+            deadline = time.monotonic() + 120
+            while not (tmp_path / "run" / "state.safetensors").exists():
+                assert time.monotonic() < deadline
+                assert process.poll() is None
+                time.sleep(0.1)
+            process.send_signal(polite)
+            _, complaint = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert complaint.splitlines()[-1].startswith("atrous train: interrupted")
     assert not [path for path in (tmp_path / "run").iterdir() if ".part" in path.name]

@@ -38,6 +38,6 @@ def main(arguments: Sequence[str]) -> int:
     print(
         f"intervals: {drawn.confidence:.0%} of {drawn.resamples} draws of {drawn.blocks} images or sequences, paired"
         if drawn
-        else "no intervals: they take counts of two images or more that are not of one video"
+        else "no intervals: they take counts of two images, or of more than ten frames of a video"
     )
     return 0

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, Integer
 
-Size = tuple[int, int]
+from atrous.sizes import Size
 
 _FARTHEST = 1e7
 """Coordinates beyond this are not a place in a picture."""

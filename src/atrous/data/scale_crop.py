@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, Integer, Real, UInt8
+from jaxtyping import Float32, Integer, UInt8
 
+from atrous.data.kernels import Between, blend
 from atrous.data.sample import Sample
 from atrous.errors import InputError
 
@@ -66,6 +67,12 @@ class _Axis:
     weight: Float32[np.ndarray, " n"]
     nearest: Integer[np.ndarray, " n"]
     inside: int
+
+    def between(self, *, channels: int = 1, start: int = 0) -> Between:
+        """For every value of pixels of so many channels: where it comes from in a source that begins at `start`."""
+        channel = np.arange(channels)
+        low, high = (((index - start)[:, None] * channels + channel).ravel() for index in (self.low, self.high))
+        return low.astype(np.uint32), high.astype(np.uint32), self.weight.repeat(channels)
 
 
 @dataclass(frozen=True)
@@ -144,7 +151,7 @@ class ScaleCrop:
         )
         image = np.empty((*self.size, sample.image.shape[2]), np.uint8)
         image[:] = self.fill
-        image[: rows.inside, : columns.inside] = _bilinear(sample.image, rows=rows, columns=columns)
+        _bilinear(sample.image, rows=rows, columns=columns, into=image)
         if sample.labels is None:
             return Sample(sample.name, image, None)
         labels = np.full(self.size, self.ignore, sample.labels.dtype)
@@ -166,25 +173,11 @@ class ScaleCrop:
         return (None, None) if found is None else (int(rows[found[0]]), int(columns[found[1]]))
 
 
-def _bilinear(image: UInt8[np.ndarray, "h w c"], *, rows: _Axis, columns: _Axis) -> UInt8[np.ndarray, "m n c"]:
-    """Rows first, then columns, only where the crop looks."""
-    left, right = int(columns.low[0]), int(columns.high[-1]) + 1
-    strip = image[:, left:right]
-    tall = _blend(strip[rows.low], strip[rows.high], weight=rows.weight[:, None])
-    low, high = (tall.take(index - left, axis=1) for index in (columns.low, columns.high))
-    wide = _blend(low, high, weight=columns.weight.repeat(image.shape[2]))
-    wide += np.float32(0.5)
-    return wide.astype(np.uint8)
-
-
-def _blend(
-    low: Real[np.ndarray, "m n c"], high: Real[np.ndarray, "m n c"], *, weight: Float32[np.ndarray, "..."]
-) -> Float32[np.ndarray, "m n c"]:
-    """`low` + (`high` - `low`) * weight, the weight per row, or per column and channel; may overwrite `high`."""
-    # Columns and channels as one axis: numpy is several times slower on a last axis of length 3.
-    start = low.reshape(len(low), -1).astype(np.float32, copy=False)
-    blended = high.reshape(len(high), -1).astype(np.float32, copy=False)
-    blended -= start
-    blended *= weight
-    blended += start
-    return blended.reshape(low.shape)
+def _bilinear(
+    image: UInt8[np.ndarray, "h w c"], *, rows: _Axis, columns: _Axis, into: UInt8[np.ndarray, "m n c"]
+) -> None:
+    """Fill `into`, which is contiguous, up to what lies inside; only where the crop looks is the image read."""
+    left, right, channels = int(columns.low[0]), int(columns.high[-1]) + 1, image.shape[2]
+    strip = np.ascontiguousarray(image).reshape(len(image), -1)[:, left * channels : right * channels]
+    inside = into.reshape(len(into), -1)[: rows.inside, : columns.inside * channels]
+    blend(strip, rows.between(), columns.between(channels=channels, start=left), inside)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import UInt8
 
+from atrous.data.kernels import change_colors, color_sums
 from atrous.data.sample import Sample
 
 Transform = Callable[[Sample, np.random.Generator], Sample]
@@ -66,9 +66,12 @@ class PhotometricJitter:
         )
         turn = generator.uniform(-self.hue, self.hue)
         image = sample.image
-        grey = float(image.mean(axis=(0, 1)) @ _LUMA) * brightness
+        colors = np.ascontiguousarray(image).reshape(-1, 3)
+        grey = float(color_sums(colors) / len(colors) @ _LUMA) * brightness
         matrix = _hue_matrix(turn) @ _saturation_matrix(saturation) * (contrast * brightness)
-        return Sample(sample.name, _affine(image, matrix=matrix, offset=(1 - contrast) * grey), sample.labels)
+        changed = np.empty_like(colors)
+        change_colors(colors, matrix.astype(np.float32), (1 - contrast) * grey, changed)
+        return Sample(sample.name, changed.reshape(image.shape), sample.labels)
 
 
 def _saturation_matrix(factor: float) -> np.ndarray:
@@ -80,9 +83,3 @@ def _hue_matrix(turn: float) -> np.ndarray:
     cos, sin = np.cos(2 * np.pi * turn), np.sin(2 * np.pi * turn)
     rotation = np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]])
     return np.linalg.inv(_TO_YIQ) @ rotation @ _TO_YIQ
-
-
-def _affine(image: UInt8[np.ndarray, "h w 3"], *, matrix: np.ndarray, offset: float) -> UInt8[np.ndarray, "h w 3"]:
-    changed = image.reshape(-1, 3).astype(np.float32) @ matrix.T.astype(np.float32)
-    changed += np.float32(offset + 0.5)
-    return np.clip(changed, 0, 255, out=changed).astype(np.uint8).reshape(image.shape)

@@ -1,8 +1,8 @@
 """How far a mean IoU would move with other images of the same kind: the percentile bootstrap (Efron, 1979).
 
 As many images as there are, drawn with replacement, are a data set that might have been. Frames of one video resemble
-each other, so videos are drawn whole. Only overlaps are summed, never pixels: a thousand data sets take one product of
-matrices.
+each other, so they are drawn in blocks of neighbours (Kuensch, 1989). Only overlaps are summed, never pixels: a
+thousand data sets take one product of matrices.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ class Interval:
 
     Attributes:
         low, high: Ends of the interval.
-        blocks: Images, or sequences of them, that were drawn from.
+        blocks: How many images, or blocks of frames, were drawn from.
         confidence: Share of the resamples inside.
         resamples: How many data sets were drawn.
         seed: Of the draws.

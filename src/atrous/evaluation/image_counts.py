@@ -1,5 +1,6 @@
 """What was counted on every image: small enough to keep for all of them, enough to ask how far the mean IoU varies."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,6 +8,9 @@ import numpy as np
 from jaxtyping import Int64
 
 from atrous.evaluation.overlap import matrix_overlap
+
+FRAMES = 10
+"""Of a video that are one block: neighbours resemble each other, the tenth from here hardly (CamVid: ten seconds)."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +43,13 @@ class ImageCounts:
 
 
 def block_overlaps(images: Sequence[ImageCounts], *, classes: int) -> Int64[np.ndarray, "blocks 3 k"]:
-    """Overlaps of the independent parts of a data set: frames of a video count as one, any other image by itself."""
-    blocks = dict[tuple[str, str], int]()
-    places = [blocks.setdefault((one.sequence, "" if one.sequence else one.name), len(blocks)) for one in images]
+    """Overlaps of the parts of a data set: `FRAMES` frames of a video in a row, any other image by itself."""
+    blocks, frames = dict[tuple[str, str], int](), Counter[str]()
+    places = []
+    for one in images:
+        part = str(frames[one.sequence] // FRAMES) if one.sequence else one.name
+        places.append(blocks.setdefault((one.sequence, part), len(blocks)))
+        frames[one.sequence] += 1
     overlaps = np.zeros((len(blocks), 3, classes), np.int64)
     for place, one in zip(places, images, strict=True):
         overlaps[place][:, list(one.classes)] += np.array([one.both, one.truth, one.predicted], np.int64)

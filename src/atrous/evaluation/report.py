@@ -15,7 +15,7 @@ from atrous.evaluation import metrics
 from atrous.evaluation.bootstrap import Interval, miou_interval
 from atrous.evaluation.counts import Counts
 from atrous.evaluation.example import Example
-from atrous.evaluation.image_counts import ImageCounts
+from atrous.evaluation.image_counts import FRAMES, ImageCounts
 from atrous.evaluation.protocol import Protocol
 from atrous.evaluation.trimap import WIDTHS
 from atrous.files import atomic_path
@@ -168,8 +168,8 @@ class Report:
     def _interval_text(self) -> str:
         found = self.miou_interval
         if found is None:
-            return "takes two images that are not of one video"
-        kind = "sequences" if any(one.sequence for one in self.images) else "images"
+            return f"takes two images, or more than {FRAMES} frames of a video"
+        kind = f"blocks of up to {FRAMES} frames" if any(one.sequence for one in self.images) else "images"
         return f"{found.low:.4f} to {found.high:.4f} ({found.blocks} {kind})"
 
     def _summary(self) -> dict[str, Any]:

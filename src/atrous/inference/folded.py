@@ -77,7 +77,7 @@ class FoldedASPP(nn.Module):
     def __init__(self, aspp: ASPP) -> None:
         super().__init__()
         pooling = cast(ImagePooling, aspp.branches[IMAGE_POOLING])
-        self.pooled = FoldedConv(pooling.project)
+        self.mean, self.pooled = pooling.mean, FoldedConv(pooling.project)
         self.views = nn.ModuleList(part for name, part in aspp.branches.items() if name != IMAGE_POOLING)
         _fold_parts(self.views)
         self.project = FoldedConv(cast(AtrousConv, aspp.projection[0]))
@@ -89,7 +89,7 @@ class FoldedASPP(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k h w"]:
         """The encoder's output."""
-        pooled = F.conv2d(self.pooled(x.mean(dim=(2, 3), keepdim=True)), self.pooled_weight)
+        pooled = F.conv2d(self.pooled(self.mean(x)), self.pooled_weight)
         views = torch.cat([view(x) for view in self.views], dim=1)
         return self.rest(self.project.relu_of_sum(views, pooled.expand(-1, -1, *x.shape[-2:])))
 

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +13,17 @@ from torch import Tensor
 
 from atrous.data.images import MAX_PIXELS, rgb_array
 from atrous.data.tiff import read_picture
+from atrous.data.windows import Pixels, check_channels
 from atrous.errors import InputError
 from atrous.inference.folded import folded
-from atrous.inference.multiscale import probability_bands
+from atrous.inference.multiscale import probability_bands, views
 from atrous.inference.result import Result
+from atrous.inference.tiled import Told, Window, windows
+from atrous.inference.tiles import Tiling
 from atrous.labels import LabelSpace
 from atrous.model.deeplab import DeepLab, Images
-from atrous.ops.upsample_argmax import label_dtype, upsample_argmax
+from atrous.ops.mean_argmax import mean_argmax
+from atrous.ops.upsample_argmax import upsample_argmax
 from atrous.sizes import Size, size_text
 from atrous.weights.archive import Archive
 
@@ -50,7 +54,7 @@ class Predictor:
         labels, output_stride, scales, flip, pad, device: As settled.
         sha256: Of the archive that the weights came from; None where they came as a model.
         precision: Number type of the weights, such as `float32`.
-        model: What is asked, on its device; nothing to train or save.
+        model: What is asked about whole pictures, on its device; nothing to train or save.
 
     Raises:
         InputError: If labels and classes differ in number, the network cannot run at the output stride, a scale is not
@@ -88,11 +92,10 @@ class Predictor:
         here = model.classifier.weight
         self.precision = str(here.dtype).removeprefix("torch.")
         self.device = torch.device(device) if device is not None else here.device
-        self.model = model.replanned(output_stride=self.output_stride).eval()
+        self._model = model.replanned(output_stride=self.output_stride).eval()
         if self.device.type != here.device.type or self.device.index not in (None, here.device.index):
-            self.model = copy.deepcopy(self.model).to(self.device)  # `to` alone would move the shared weights
-        if self.device.type == "cpu":
-            self.model = folded(self.model)
+            self._model = copy.deepcopy(self._model).to(self.device)  # `to` alone would move the shared weights
+        self.model = folded(self._model) if self.device.type == "cpu" else self._model
 
     def __call__(self, picture: Picture) -> Result:
         """The label map of a picture, at its own size.
@@ -124,16 +127,34 @@ class Predictor:
                 probabilities[:, rows] = band[0].cpu().numpy()
         return probabilities[:, :height, :width]
 
+    def windows(self, pixels: Pixels, *, tiling: Tiling, told: Told | None = None) -> Iterator[Window]:
+        """The answer to a picture of any size, window by window, tile after tile.
+
+        Args:
+            pixels: A picture that is read part by part, as `open_pixels` gives it.
+            tiling: How it is cut.
+            told: Progress: told (tiles done, tiles in all).
+
+        Raises:
+            InputError: If there are scales, flip or pad, the picture has other channels than the model takes, tiles are
+                too small for their overlap, or the picture cannot be read.
+        """
+        if not self.sees_tiles:
+            raise InputError("tiles are seen at scale 1, neither mirrored nor padded; leave out scales, flip and pad")
+        check_channels(pixels, channels=self.model.config.in_channels)
+        yield from windows(self._model, pixels, tiling=tiling, told=told)
+
+    @property
+    def sees_tiles(self) -> bool:
+        """Whether pictures can be cut: at a single scale, without flip and pad."""
+        return self.scales == (1.0,) and not self.flip and self.pad is None
+
     def _labels(self, images: Images) -> Integer[Tensor, "h w"]:
         height, width = images.shape[-2:]
         if self.scales == (1.0,) and not self.flip:
             upsampling = self.model.upsampling((height, width))
             return upsample_argmax(self.model(images), **upsampling._asdict())[0]
-        dtype = label_dtype(len(self.labels))
-        labels = torch.empty(height, width, dtype=dtype, device=self.device)
-        for rows, band in probability_bands(self.model, images, scales=self.scales, flip=self.flip):
-            labels[rows] = band[0].argmax(dim=0).to(dtype)
-        return labels
+        return mean_argmax(views(self.model, images, scales=self.scales, flip=self.flip))[0]
 
     def _image(self, picture: Picture) -> UInt8[np.ndarray, "h w c"]:
         match picture:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from atrous.model.atrous import AtrousConv, SeparableAtrousConv
 from atrous.model.config import Layer
+from atrous.model.image_mean import ImageMean
 from atrous.model.layers import conv_layer, conv_layers
 from atrous.model.stride_plan import aspp_rates
 
@@ -18,12 +19,12 @@ class ImagePooling(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, *, epsilon: float) -> None:
         super().__init__()
+        self.mean = ImageMean()
         self.project = AtrousConv(in_channels, out_channels, epsilon=epsilon, activation=nn.ReLU())
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k h w"]:
         """Bilinear upsampling of a single position is a constant, hence `expand`."""
-        pooled = x.mean(dim=(2, 3), keepdim=True)
-        return self.project(pooled).expand(-1, -1, *x.shape[-2:])
+        return self.project(self.mean(x)).expand(-1, -1, *x.shape[-2:])
 
 
 class ASPP(nn.Module):

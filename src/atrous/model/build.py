@@ -30,7 +30,8 @@ from atrous.model.deeplab import (
     DeepLabV3Plus,
     DeepLabV3PlusTwoTaps,
 )
-from atrous.model.lraspp import LRASPP, ImageMean, WindowMeans
+from atrous.model.image_mean import ImageMean
+from atrous.model.lraspp import LRASPP, WindowMeans
 from atrous.model.preprocess import Preprocess
 
 

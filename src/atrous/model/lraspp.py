@@ -5,18 +5,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from atrous.model.atrous import AtrousConv
+from atrous.model.image_mean import ImageMean
+from atrous.model.resize import Resize
 from atrous.model.stride_plan import Size
-
-
-class ImageMean(nn.Module):
-    """The mean of the whole map."""
-
-    def plan(self, *, output_stride: int) -> None:
-        """Nothing depends on the output stride."""
-
-    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c 1 1"]:
-        """One position."""
-        return x.mean(dim=(2, 3), keepdim=True)
 
 
 class WindowMeans(nn.Module):
@@ -69,7 +60,7 @@ class LRASPP(nn.Module):
         epsilon: float = 1e-5,
     ) -> None:
         super().__init__()
-        self.align_corners = align_corners
+        self.resize = Resize(align_corners=align_corners)
         self.features = AtrousConv(in_channels, channels, epsilon=epsilon, activation=nn.ReLU())
         self.pool = pool
         self.gate = nn.Conv2d(in_channels, channels, 1)
@@ -84,7 +75,4 @@ class LRASPP(nn.Module):
         """The encoder's output, 128 channels in the paper, upsampled to a size (height, width)."""
         height, width = x.shape[-2:]
         gates = self.activation(self.gate(self.pool(x)))
-        return self._resized(self.features(x) * self._resized(gates, (height, width)), size)
-
-    def _resized(self, x: Float[Tensor, "b c h w"], size: Size) -> Float[Tensor, "b c H W"]:
-        return F.interpolate(x, size=size, mode="bilinear", align_corners=self.align_corners)
+        return self.resize(self.features(x) * self.resize(gates, (height, width)), size)

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from atrous.errors import InputError
+from atrous.sizes import Size
 
 OUTPUT_STRIDES = (4, 8, 16, 32, 64, 128, 256)
 """Those beyond 32 exist only with one, two or three blocks added after block4 (section 3.2)."""
 
 MOST_ADDED_BLOCKS = 3
 """block5, block6 and block7."""
-
-Size = tuple[int, int]
 
 UnstridedRate = Literal["before", "after"]
 """The rate of a unit that gives up its stride: that of the units before it (the official code), or already that of

@@ -65,11 +65,12 @@ def _dice(probability: Float[Tensor, " n"], there: Bool[Tensor, " n"]) -> tuple[
 
 def _lovasz(probability: Float[Tensor, " n"], there: Bool[Tensor, " n"]) -> tuple[Tensor, Tensor]:
     errors, order = (there.to(probability.dtype) - probability).abs().sort(descending=True, stable=True)
-    hits = there[order].cumsum(0)  # integers: sums of millions of ones are exact
+    hit = there[order]
+    hits = hit.cumsum(0)  # integers: sums of millions of ones are exact
     missed, union = hits[-1] - hits, torch.arange(1, len(hits) + 1, device=hits.device) - hits + hits[-1]
-    jaccard = 1 - missed / union
-    slope = jaccard.diff(prepend=jaccard.new_zeros(1)).to(errors.dtype)
-    sign = torch.where(there[order], -slope, slope)
+    # What one more wrong pixel takes from missed / union, the IoU that is left: exact, where a difference is not.
+    slope = torch.where(hit, 1, missed / (union - 1).to(errors.dtype)) / union
+    sign = torch.where(hit, -slope, slope)
     return errors @ slope, torch.empty_like(slope).scatter_(0, order, sign)
 
 

@@ -1,6 +1,6 @@
 """Bilinear upsampling of coarse logits: whole, or in bands of rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -9,8 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from atrous.ops.bilinear import Neighbours, axis
-
-Size = tuple[int, int]
+from atrous.sizes import Size
 
 BAND_FLOATS = 1 << 20
 """A band holds about this many logits: small enough for a cache, large enough to hide the call."""
@@ -29,7 +28,7 @@ class Upsampling(NamedTuple):
     align_corners: bool
     crop: Size
 
-    def places(self, coarse: Size, *, like: Tensor) -> tuple[Neighbours, Neighbours]:
+    def places(self, coarse: Sequence[int], *, like: Tensor) -> tuple[Neighbours, Neighbours]:
         """Between which rows and columns of a coarse map those of the image lie; weights are `like` a tensor."""
         rows, columns = (
             axis(crop, length=length, source=source, align_corners=self.align_corners, like=like)

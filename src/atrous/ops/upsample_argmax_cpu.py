@@ -77,8 +77,14 @@ class Row(NamedTuple):
 
 def label_map(logits: Float[Tensor, "b k h w"], labels: Labels, upsampling: Upsampling) -> None:
     """Fill `labels`, which are contiguous and not empty, with as many threads as torch uses."""
+    like = logits.new_empty(0, dtype=exact_dtype(logits.dtype))
+    label_map_at(logits, labels, *upsampling.places(logits.shape[-2:], like=like))
+
+
+def label_map_at(logits: Float[Tensor, "b k h w"], labels: Labels, down: Neighbours, across: Neighbours) -> None:
+    """The same for pixels at chosen places, in order; weights are of the type that logits are interpolated in."""
     dtype = exact_dtype(logits.dtype)
-    rows, columns = map(_axis, upsampling.places(logits.shape[-2:], like=logits.new_empty(0, dtype=dtype)))
+    rows, columns = _axis(down), _axis(across)
     strips, threads = len(rows.edges) - 1, torch.get_num_threads()
     piece = min(STRIPS, -(-strips * len(logits) // threads))
 
