@@ -3,7 +3,8 @@ import pytest
 import torch
 from torch import nn
 
-from atrous.model.lraspp import LRASPP, ImageMean, WindowMeans
+from atrous.model.lraspp import LRASPP
+from atrous.model.pooling import ImageMean, WindowMeans
 from reference.networks import Reference
 from reference.weights import arrays, randomize, uniform
 

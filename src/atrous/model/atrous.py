@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from atrous.model.conventions import Padding
+from atrous.model.conventions import BetweenSeparable, Padding
 from atrous.model.norm import BatchNorm
 from atrous.ops.depthwise import depthwise_conv2d
 
@@ -66,7 +66,7 @@ class AtrousConv(nn.Module):
         """`activation` None is the identity (linear bottlenecks); `kernel` is odd; `groups` is 1 or `in_channels`."""
         super().__init__()
         self.conv = Conv2d(in_channels, out_channels, kernel, groups=groups, padding=padding)
-        self.norm = BatchNorm(out_channels, eps=epsilon)
+        self.norm: BatchNorm | nn.Identity = BatchNorm(out_channels, eps=epsilon)
         self.activation = nn.Identity() if activation is None else activation
         self.plan(stride=stride, rate=rate)
 
@@ -100,7 +100,8 @@ class AtrousConv(nn.Module):
 class SeparableAtrousConv(nn.Module):
     """Depthwise 3x3 at an atrous rate, then pointwise 1x1, each with norm and activation (DeepLabv3+, Figure 3).
 
-    Both use the one activation, which has no parameters; None is the identity (most of Xception).
+    Both use the one activation, which has no parameters; None is the identity (most of Xception). `between` "nothing"
+    leaves out norm and activation of the depthwise convolution.
     """
 
     def __init__(
@@ -113,6 +114,7 @@ class SeparableAtrousConv(nn.Module):
         padding: Padding = "symmetric",
         epsilon: float = 1e-5,
         activation: nn.Module | None = None,
+        between: BetweenSeparable = "norm and relu",
     ) -> None:
         super().__init__()
         self.depthwise = AtrousConv(
@@ -125,6 +127,8 @@ class SeparableAtrousConv(nn.Module):
             epsilon=epsilon,
             activation=activation,
         )
+        if between == "nothing":
+            self.depthwise.norm, self.depthwise.activation = nn.Identity(), nn.Identity()
         self.pointwise = AtrousConv(in_channels, out_channels, epsilon=epsilon, activation=activation)
 
     @property
