@@ -19,6 +19,9 @@ LARGEST_JSON = 4 << 20
 MOST_TENSORS = 100_000
 MOST_NESTED = 64
 
+WEIGHTS_FILES = ("model.safetensors", "pytorch_model.bin")
+"""As Hugging Face names them, in the order of preference; beside them lies `config.json`."""
+
 STATE_NAMES = ("state_dict", "model_state", "model_state_dict", "model", "net", "network", "weights")
 """Where training loops put the state dict among their other things, in the order of preference."""
 
@@ -58,9 +61,7 @@ def read_state_dict(path: Path) -> StateDict:
     Raises:
         InputError: If there is none, or the file is damaged.
     """
-    file = _weights_in(path) if path.is_dir() else path
-    if file is None:
-        raise InputError("a folder without model.safetensors or pytorch_model.bin")
+    file = weights_file(path)
     settings = _settings(file.parent / "config.json") if _belongs_to_json(file) else {}
     with file.open("rb") as opened:
         is_safetensors = opened.read(9)[8:] == b"{"
@@ -75,13 +76,24 @@ def read_state_dict(path: Path) -> StateDict:
         return StateDict(_unwrapped(tensors), settings, _class_names(value), rest)
 
 
+def weights_file(path: Path) -> Path:
+    """The file itself, or the one in a folder as Hugging Face's.
+
+    Raises:
+        InputError: If a folder has none.
+    """
+    file = _weights_in(path) if path.is_dir() else path
+    if file is None:
+        raise InputError(f"{path} is a folder without {' or '.join(WEIGHTS_FILES)}")
+    return file
+
+
 def _weights_in(folder: Path) -> Path | None:
-    names = ("model.safetensors", "pytorch_model.bin")
-    return next((folder / name for name in names if (folder / name).is_file()), None)
+    return next((folder / name for name in WEIGHTS_FILES if (folder / name).is_file()), None)
 
 
 def _belongs_to_json(file: Path) -> bool:
-    return file.name in ("model.safetensors", "pytorch_model.bin") and (file.parent / "config.json").is_file()
+    return file.name in WEIGHTS_FILES and (file.parent / "config.json").is_file()
 
 
 def _settings(path: Path) -> dict[str, Any]:
