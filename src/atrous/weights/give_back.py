@@ -145,7 +145,9 @@ def _renamed(state: Mapping[str, Tensor], table: Mapping[str, str]) -> dict[str,
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    content = serialize({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, {"format": "pt"})
+    content = serialize(
+        {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, {"format": "pt"}
+    )
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
 

@@ -56,7 +56,9 @@ def read(found: StateDict) -> Source:
     tensors, settings = found.tensors, found.settings
     skips = {"mobilenet_v2.conv_1x1.": LAST_REASON, "classifier.": CLASSIFIER_REASON}
     state, skipped = translated(tensors, layers(), skipped=skips, project=PROJECT)
-    multiplier = settings.get("depth_multiplier", width(tensors, "mobilenet_v2.layer.15.reduce_1x1.convolution.weight") / 320)
+    multiplier = settings.get(
+        "depth_multiplier", width(tensors, "mobilenet_v2.layer.15.reduce_1x1.convolution.weight") / 320
+    )
     backbone = MobileNetV2Config(depth_multiplier=_number(multiplier, "depth_multiplier"), channel_divisor=8)
     conventions = replace(
         CONVENTIONS,

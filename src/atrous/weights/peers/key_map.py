@@ -109,7 +109,9 @@ def resnet_depth(tensors: Mapping[str, Tensor], pattern: str) -> int:
     numbers = {int(match[1]) for name in tensors if (match := re.match(pattern, name))}
     depth = {6: 50, 23: 101}.get(len(numbers))
     if depth is None:
-        raise InputError(f"a ResNet with {len(numbers)} units in its third block; only ResNet-50 and -101 are built here")
+        raise InputError(
+            f"a ResNet with {len(numbers)} units in its third block; only ResNet-50 and -101 are built here"
+        )
     return depth
 
 

@@ -1,7 +1,6 @@
 """Layers as many projects name them, because they started from torchvision: ResNet, MobileNetV2, ASPP."""
 
 from collections.abc import Callable
-from itertools import chain
 
 from atrous.model.backbones.resnet import BLOCK_UNITS
 from atrous.weights.torchvision_keys import UNIT_LAYERS
@@ -49,27 +48,29 @@ def mobilenet_v2(place: Callable[[int], str]) -> dict[str, str]:
     return layers
 
 
-def aspp(prefix: str) -> dict[str, str]:
-    """Branches and 1x1 projection."""
-    plain = {
-        f"{prefix}convs.{number}.{index}": f"aspp.branches.aspp{number}.{kind}"
-        for number in range(4)
-        for index, kind in enumerate(("conv", "norm"))
-    }
+def aspp(prefix: str, *, separable: tuple[str, str] | None = None) -> dict[str, str]:
+    """Branches and 1x1 projection; `separable` are their names of depthwise and pointwise in the 3x3 branches."""
+    branches = layer(f"{prefix}convs.0.0", f"{prefix}convs.0.1", "aspp.branches.aspp0")
+    for number in (1, 2, 3):
+        theirs, ours = f"{prefix}convs.{number}", f"aspp.branches.aspp{number}"
+        branches |= (
+            bare_separable(f"{theirs}.0", f"{theirs}.1", ours, names=separable)
+            if separable
+            else (layer(f"{theirs}.0", f"{theirs}.1", ours))
+        )
     return {
-        **plain,
-        f"{prefix}convs.4.1": "aspp.branches.image_pooling.project.conv",
-        f"{prefix}convs.4.2": "aspp.branches.image_pooling.project.norm",
-        f"{prefix}project.0": "aspp.projection.0.conv",
-        f"{prefix}project.1": "aspp.projection.0.norm",
+        **branches,
+        **layer(f"{prefix}convs.4.1", f"{prefix}convs.4.2", "aspp.branches.image_pooling.project"),
+        **layer(f"{prefix}project.0", f"{prefix}project.1", "aspp.projection.0"),
     }
+
+
+def bare_separable(convolution: str, norm: str, ours: str, *, names: tuple[str, str]) -> dict[str, str]:
+    """A separable layer with nothing between its two convolutions."""
+    depthwise, pointwise = (f"{convolution}.{name}" for name in names)
+    return {f"{depthwise}": f"{ours}.depthwise.conv", **layer(pointwise, norm, f"{ours}.pointwise")}
 
 
 def layer(convolution: str, norm: str, ours: str) -> dict[str, str]:
     """One layer of ours from two names of theirs."""
     return {convolution: f"{ours}.conv", norm: f"{ours}.norm"}
-
-
-def merged(*tables: dict[str, str]) -> dict[str, str]:
-    """All of them in one."""
-    return dict(chain.from_iterable(table.items() for table in tables))

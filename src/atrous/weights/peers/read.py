@@ -3,11 +3,20 @@
 from pathlib import Path
 
 from atrous.errors import InputError
-from atrous.weights.peers import hugging_face, torchvision
+from atrous.weights.peers import (
+    detectron2,
+    hugging_face,
+    jfzhang95,
+    mmsegmentation,
+    smp,
+    timm,
+    torchvision,
+    vainf,
+)
 from atrous.weights.source import Source
 from atrous.weights.torch_files.state_dict import StateDict, read_state_dict
 
-PEERS = (hugging_face, torchvision)
+PEERS = (hugging_face, mmsegmentation, detectron2, jfzhang95, smp, vainf, timm, torchvision)
 """Asked in this order; each has `recognises(tensors)` and `read(found)`."""
 
 

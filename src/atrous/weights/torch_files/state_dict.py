@@ -173,7 +173,7 @@ def _tensors(found: Mapping[Any, Any], *, storage: StorageBytes, most: int) -> I
 def _unwrapped(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The names without a beginning that a wrapper gave to all of them."""
     names = list(tensors)
-    while (prefix := next((p for p in WRAPPERS if names and all(name.startswith(p) for name in names)), None)):
+    while prefix := next((p for p in WRAPPERS if names and all(name.startswith(p) for name in names)), None):
         names = [name.removeprefix(prefix) for name in names]
     return dict(zip(names, tensors.values(), strict=True))
 

@@ -62,7 +62,9 @@ def _stored(kept: Any, *, storage: StorageBytes) -> Tensor:
     match kept:
         case Persistent(("storage", Global(_, name), str() as key, _, int() as count, *view)) if name in STORAGES:
             if view and view[0] is not None:
-                raise InputError("it has views of storages, as PyTorch wrote before 0.4; save it again with a newer one")
+                raise InputError(
+                    "it has views of storages, as PyTorch wrote before 0.4; save it again with a newer one"
+                )
             dtype = STORAGES[name]
             content, size = storage(key), count * dtype.itemsize
             if not 0 <= size <= len(content):
