@@ -73,15 +73,11 @@ def read(found: StateDict) -> Source:
 
 def _backbone(tensors: Mapping[str, Tensor]) -> tuple[BackboneConfig, dict[str, str]]:
     if "backbone.low_level_features.0.0.weight" in tensors:
-        multiplier = (
-            width(tensors, "backbone.high_level_features.17.conv.6.weight") / 320
-            if ("backbone.high_level_features.17.conv.6.weight" in tensors)
-            else 1.0
-        )
         table = layers.mobilenet_v2(
-            lambda number: f"backbone.{'low' if number < 4 else 'high'}_level_features.{number - 4 * (number >= 4)}"
+            lambda number: f"backbone.{'low' if number < 4 else 'high'}_level_features.{number}"
         )
-        return MobileNetV2Config(multiplier, channel_divisor=8, low_level="output", padded="units"), table
+        table = {theirs: ours for theirs, ours in table.items() if "_features.18." not in theirs}  # it has no last one
+        return MobileNetV2Config(channel_divisor=8, low_level="output", padded="units"), table
     if "backbone.conv1.weight" in tensors and "backbone.layer3.0.conv3.weight" in tensors:
         depth = resnet_depth(tensors, r"backbone\.layer3\.(\d+)\.conv1\.weight$")
         return ResNetConfig(depth, low_level="output"), layers.resnet("backbone.", depth=depth)
