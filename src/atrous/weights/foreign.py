@@ -17,7 +17,7 @@ def is_foreign(path: Path) -> bool:
         InputError: If it cannot be read.
     """
     try:
-        return is_torch_file(path) and not archive.is_archive(path)
+        return is_torch_file(path) and not archive.is_archive(weights_file(path))
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
 

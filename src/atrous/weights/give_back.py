@@ -36,7 +36,9 @@ def to_torchvision(path: Path, model: DeepLab) -> None:
         case ResNetConfig(depth=depth):
             table = {**torchvision_keys.LAYERS, **layers.resnet_units("backbone.", depth=depth)}
         case MobileNetV3Config(variant=variant):
-            table = torchvision_mobilenet_v3.LAYERS[variant]
+            other = torchvision_mobilenet_v3.LITE_HEAD if isinstance(config.aspp, ASPPConfig) else torchvision_keys.HEAD
+            layers_of_both = torchvision_mobilenet_v3.LAYERS[variant]
+            table = {theirs: ours for theirs, ours in layers_of_both.items() if theirs not in other}
         case _:
             raise InputError("torchvision has no DeepLab with this backbone; it has ResNet and MobileNetV3")
     like = _torchvision_config(config)

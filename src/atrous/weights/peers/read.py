@@ -13,6 +13,7 @@ from atrous.weights.peers import (
     torchvision,
     vainf,
 )
+from atrous.weights.peers.refused import refusal
 from atrous.weights.source import Source
 from atrous.weights.torch_files.state_dict import StateDict, read_state_dict
 
@@ -42,6 +43,8 @@ def from_state_dict(found: StateDict) -> Source:
     Raises:
         InputError: As `read_torch`.
     """
+    if reason := refusal(found.tensors):
+        raise InputError(reason)
     for peer in PEERS:
         if peer.recognises(found.tensors):
             source = peer.read(found)

@@ -18,22 +18,23 @@ from atrous.weights.torch_files.tensors import STORAGES, StorageBytes
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 """What the first of the five pickles of a file from before PyTorch 1.6 holds."""
 
+LONGEST_LINE = 1 << 16
+
 LARGEST_PICKLE = 256 << 20
 ZIP_START, PICKLE_STARTS = b"PK\x03\x04", tuple(bytes((0x80, protocol)) for protocol in range(2, 6))
 
 
-class _WithinFile(io.RawIOBase):
+class _WithinFile:
     """A file whose reads never ask for more than it has: asking is what allocates."""
 
     def __init__(self, file: BinaryIO, *, size: int) -> None:
         self.file, self.size = file, size
 
-    def read(self, size: int = -1, /) -> bytes:
-        rest = max(self.size - self.file.tell(), 0)
-        return self.file.read(rest if size < 0 else min(size, rest))
+    def read(self, size: int, /) -> bytes:
+        return self.file.read(min(size, max(self.size - self.file.tell(), 0)))
 
-    def readline(self, size: int | None = -1, /) -> bytes:
-        return self.file.readline(1 << 16)
+    def readline(self) -> bytes:
+        return self.file.readline(LONGEST_LINE)
 
     def tell(self) -> int:
         return self.file.tell()

@@ -9,7 +9,7 @@ notes mean something to him; there is nothing else in it.
 import pickletools
 import warnings
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any, Protocol, runtime_checkable
 
 from atrous.errors import InputError
 
@@ -63,13 +63,30 @@ class Opaque:
     parts: tuple[Any, ...] = field(default=(), repr=False)
 
 
-def read_pickle(stream: BinaryIO) -> Any:
+@runtime_checkable
+class Stream(Protocol):
+    """Bytes in their order. Reading must not allocate more than there is."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most so many."""
+        ...
+
+    def readline(self) -> bytes:
+        """Up to the next end of a line."""
+        ...
+
+    def tell(self) -> int:
+        """Where it stands."""
+        ...
+
+
+def read_pickle(stream: Stream) -> Any:
     """The value of the pickle that starts where the stream stands; the stream then stands behind it.
 
     Memory is bounded by a multiple of the bytes that are read: no opcode makes anything larger than itself.
 
     Args:
-        stream: Its `read` must not allocate more than there is.
+        stream: A file, or bytes.
 
     Raises:
         InputError: If it is damaged, or longer than any real one.

@@ -76,7 +76,7 @@ def _stored(kept: Any, *, storage: StorageBytes) -> Tensor:
 
 
 def _strided(vector: Tensor, *, offset: Any, size: Any, stride: Any) -> Tensor:
-    """A view of a vector in which no element occurs twice and none lies outside."""
+    """A view of a vector that has no element outside and no more elements than the vector."""
     whole = isinstance(size, tuple) and isinstance(stride, tuple) and len(size) == len(stride) <= MOST_DIMENSIONS
     if not whole or not all(type(number) is int and number >= 0 for number in (offset, *size, *stride)):
         raise InputError("a tensor whose offset, size and stride are no numbers, or negative")
