@@ -37,7 +37,18 @@ LONG, EVEN_ONLY, LONGER_EVEN = ((17, 305), (18, 306)), ((16, 304), (32, 160)), (
 
 CLASSES = 5
 
-EMPTY = ("cv2", "ftfy", "prettytable", "yapf", "termcolor", "tabulate", "cloudpickle", "portalocker", "mmcv.ops", "mmcv._ext")
+EMPTY = (
+    "cv2",
+    "ftfy",
+    "prettytable",
+    "yapf",
+    "termcolor",
+    "tabulate",
+    "cloudpickle",
+    "portalocker",
+    "mmcv.ops",
+    "mmcv._ext",
+)
 EMPTY_OF_DETECTRON2 = ("detectron2._C", "pycocotools", "hydra", "black", "panopticapi", "tensorboard", "shapely")
 
 Results = Iterator[tuple[str, nn.Module, dict[str, Tensor]]]
@@ -50,7 +61,7 @@ class Empty(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def __init__(self, names: tuple[str, ...]) -> None:
         self.names = names
 
-    def find_spec(self, name: str, path: Any, target: Any = None) -> importlib.machinery.ModuleSpec | None:
+    def find_spec(self, name: str, _path: Any, _target: Any = None) -> importlib.machinery.ModuleSpec | None:
         known = any(name == empty or name.startswith(f"{empty}.") for empty in self.names)
         return importlib.machinery.ModuleSpec(name, self, is_package=True) if known else None
 
@@ -82,7 +93,7 @@ def ran(model: nn.Module, classifier: nn.Module, forward: Callable[[Tensor], Ten
     """For every size the output of the classifier, and every so many of those at full size."""
     with_drawn_weights(model)
     kept = []
-    hook = classifier.register_forward_hook(lambda _, inputs, output: kept.append(output))
+    hook = classifier.register_forward_hook(lambda *called: kept.append(called[-1]))
     for size in sizes:
         image = standardized(size)
         full = forward(image)
@@ -108,7 +119,11 @@ def vainf(folder: Path) -> Results:
             if separable:
                 _deeplab.convert_to_separable_conv(model.classifier)
             for size, results in ran(model, model.classifier.classifier[-1], model, LONG):
-                yield f"vainf_{name}{'_separable' if separable else ''}/{output_stride}/{size[0]}x{size[1]}", model, results
+                yield (
+                    f"vainf_{name}{'_separable' if separable else ''}/{output_stride}/{size[0]}x{size[1]}",
+                    model,
+                    results,
+                )
 
 
 def jfzhang95(folder: Path) -> Results:
@@ -116,7 +131,7 @@ def jfzhang95(folder: Path) -> Results:
         from modeling import deeplab
         from modeling.backbone import resnet
 
-        resnet.ResNet._load_pretrained_model = lambda self: None
+        resnet.ResNet._load_pretrained_model = lambda _: None
         model = deeplab.DeepLab(backbone="resnet", output_stride=16, num_classes=CLASSES, sync_bn=False)
         for size, results in ran(model, model.decoder.last_conv[8], model, LONG):
             yield f"jfzhang95_resnet101/16/{size[0]}x{size[1]}", model, results
@@ -199,7 +214,13 @@ def timm() -> Results:
     """Mixtures of the last map's channels."""
     from timm import create_model
 
-    for name in ("mobilenetv2_050", "mobilenetv3_large_100", "mobilenetv3_small_075", "tf_mobilenetv3_large_100", "resnet50c"):
+    for name in (
+        "mobilenetv2_050",
+        "mobilenetv3_large_100",
+        "mobilenetv3_small_075",
+        "tf_mobilenetv3_large_100",
+        "resnet50c",
+    ):
         model = with_drawn_weights(create_model(name))
         for size in ((49, 33), (34, 50)):
             maps = model.forward_intermediates(standardized(size), intermediates_only=True)

@@ -147,8 +147,13 @@ def test_a_missing_an_unknown_and_a_bent_tensor_are_named():
     with pytest.raises(InputError, match=r"not a network of VainF.*: classifier\.extra\.weight$"):
         from_state_dict(StateDict({**state, "classifier.extra.weight": torch.zeros(1)}))
     bent = {**state, "classifier.aspp.convs.1.0.weight": torch.zeros(256, 320, 1, 1)}
-    with pytest.raises(InputError, match=r"aspp1\.conv\.weight has the shape \(256, 320, 1, 1\) where .*\(256, 320, 3, 3\)"):
+    with pytest.raises(
+        InputError, match=r"aspp1\.conv\.weight has the shape \(256, 320, 1, 1\) where .*\(256, 320, 3, 3\)"
+    ):
         from_state_dict(StateDict(bent))
+
+
+JFZHANG95 = ("aspp.aspp1.atrous_conv.weight", "decoder.last_conv.0.weight")
 
 
 @pytest.mark.parametrize(
@@ -156,8 +161,9 @@ def test_a_missing_an_unknown_and_a_bent_tensor_are_named():
     [
         (["aspp.c0.weight", "layer1.conv1.conv.weight"], "DeepLabv2 of kazuto1011"),
         (["aspp.stages.c0.conv.weight"], "stride in their 1x1 convolutions and its pooling rounds sizes up"),
-        (["aspp.aspp1.atrous_conv.weight", "decoder.last_conv.0.weight", "backbone.block1.rep.0.weight"], "behind the ReLU"),
-        (["aspp.aspp1.atrous_conv.weight", "decoder.last_conv.0.weight", "backbone.features.0.0.weight"], "rates grow only"),
+        ([*JFZHANG95, "backbone.block1.rep.0.weight"], "behind the ReLU"),
+        ([*JFZHANG95, "backbone.features.0.0.weight"], "rates grow only"),
+        ([*JFZHANG95, "backbone.layer0.0.weight"], "with DRN"),
         (["decode_head.conv_seg.weight"], "MMSegmentation with another head than DeepLab's"),
         (["a.weight", "b.weight"], r"no project that is known here; its tensors are a\.weight, b\.weight"),
         ([], "its tensors are none"),
@@ -246,7 +252,9 @@ def test_imagenet_weights_bring_their_conventions(tmp_path):
     assert (adopted.align_corners, adopted.fit, adopted.head_epsilon) == (True, "os*k+1", 1e-5)
     model = build(
         replace(
-            PRESETS["deeplabv3plus_mobilenet_v2"], conventions=adopted, backbone=MobileNetV2Config(0.5, channel_divisor=8)
+            PRESETS["deeplabv3plus_mobilenet_v2"],
+            conventions=adopted,
+            backbone=MobileNetV2Config(0.5, channel_divisor=8),
         )
     )
     load_backbone(model, found)

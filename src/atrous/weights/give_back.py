@@ -25,7 +25,9 @@ _FREE = ("align_corners", "fit")
 
 
 def to_torchvision(path: Path, model: DeepLab) -> None:
-    """Write a state dict (safetensors) for torchvision's `deeplabv3_resnet50/101`, `deeplabv3_mobilenet_v3_large` or
+    """Write a state dict (safetensors) for torchvision.
+
+    It fits its `deeplabv3_resnet50`, `deeplabv3_resnet101`, `deeplabv3_mobilenet_v3_large` and
     `lraspp_mobilenet_v3_large`, built without auxiliary head and with as many classes.
 
     Raises:

@@ -16,8 +16,8 @@ def load(source: str | Path, *, progress: Progress | None = None) -> Archive:
     """A segmentation model with its labels and provenance.
 
     Args:
-        source: An archive of ours, an official `.tflite`, a checkpoint of a project that docs/weights.md lists (file, or
-            folder of Hugging Face's), or a name in the manifest.
+        source: An archive of ours, an official `.tflite`, a checkpoint of a project that docs/weights.md lists
+            (file, or folder of Hugging Face's), or a name in the manifest.
         progress: Sees a download grow.
 
     Raises:

@@ -6,7 +6,6 @@ from torch import Tensor, nn
 from atrous.model.atrous import AtrousConv
 from atrous.model.conventions import Conventions
 
-
 BETA, V1C = (64, 64, 128), (32, 32, 64)
 """Channels of the three convolutions in the official code and in MMSegmentation's ResNetV1c."""
 

@@ -1,1 +1,1 @@
-"""One file for each project whose networks are known: its names of layers beside ours, its ways as our configuration."""
+"""One file for each known project: its names of layers beside ours, its ways as our configuration."""

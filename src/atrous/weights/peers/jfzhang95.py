@@ -31,7 +31,7 @@ def read(found: StateDict) -> Source:
     tensors = found.tensors
     if any(name.startswith("backbone.block1.") for name in tensors):
         raise InputError(
-            f"{PROJECT} with Xception: its shortcuts start behind the ReLU, in the official code before it; not built here"
+            f"{PROJECT} with Xception: its shortcuts start behind the ReLU, the official ones before it; not built here"
         )
     if any(name.startswith("backbone.features.") for name in tensors):
         raise InputError(
