@@ -66,7 +66,7 @@ class AtrousConv(nn.Module):
         """`activation` None is the identity (linear bottlenecks); `kernel` is odd; `groups` is 1 or `in_channels`."""
         super().__init__()
         self.conv = Conv2d(in_channels, out_channels, kernel, groups=groups, padding=padding)
-        self.norm: BatchNorm | nn.Identity = BatchNorm(out_channels, eps=epsilon)
+        self.norm = BatchNorm(out_channels, eps=epsilon)
         self.activation = nn.Identity() if activation is None else activation
         self.plan(stride=stride, rate=rate)
 
@@ -128,7 +128,8 @@ class SeparableAtrousConv(nn.Module):
             activation=activation,
         )
         if between == "nothing":
-            self.depthwise.norm, self.depthwise.activation = nn.Identity(), nn.Identity()
+            for part in ("norm", "activation"):
+                self.depthwise.add_module(part, nn.Identity())
         self.pointwise = AtrousConv(in_channels, out_channels, epsilon=epsilon, activation=activation)
 
     @property

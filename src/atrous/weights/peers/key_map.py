@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -100,14 +101,15 @@ def width(tensors: Mapping[str, Tensor], name: str) -> int:
     return len(tensors[name])
 
 
-def resnet_depth(tensors: Mapping[str, Tensor], pattern: str) -> int:
+def resnet_depth(tensors: Mapping[str, Tensor], pattern: str) -> Literal[50, 101]:
     """50 or 101, by the units of the third block; `pattern` has a group for their number.
 
     Raises:
         InputError: If it is another ResNet.
     """
     numbers = {int(match[1]) for name in tensors if (match := re.match(pattern, name))}
-    depth = {6: 50, 23: 101}.get(len(numbers))
+    depths: dict[int, Literal[50, 101]] = {6: 50, 23: 101}
+    depth = depths.get(len(numbers))
     if depth is None:
         raise InputError(
             f"a ResNet with {len(numbers)} units in its third block; only ResNet-50 and -101 are built here"

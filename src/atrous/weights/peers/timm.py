@@ -6,7 +6,7 @@ Its ResNets have torchvision's names and are read as those.
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -98,7 +98,8 @@ def _mobile(tensors: Mapping[str, Tensor], *, units: int) -> BackboneConfig:
 
 def _xception(found: StateDict) -> Source:
     count = len({name.split(".")[1] for name in found.tensors if name.startswith("blocks.")})
-    depth = {13: 41, 21: 65, 23: 71}.get(count)
+    depths: dict[int, Literal[41, 65, 71]] = {13: 41, 21: 65, 23: 71}
+    depth = depths.get(count)
     if depth is None:
         raise InputError(f"an Xception of {PROJECT} with {count} units; aligned Xception-41, -65 and -71 are known")
     table = {}
@@ -124,9 +125,12 @@ def _scaled(conventions: Conventions, settings: Mapping[str, Any]) -> Convention
     pretrained = settings.get("pretrained_cfg")
     if not isinstance(pretrained, dict):
         return conventions
-    scaling = [pretrained.get(name) for name in ("mean", "std")]
-    for values in scaling:
-        if not isinstance(values, list) or len(values) != 3 or not all(isinstance(v, int | float) for v in values):
-            return conventions
-    mean, std = (tuple(255.0 * value for value in values) for values in scaling)
-    return replace(conventions, input_mean=mean, input_std=std)
+    mean, std = (_triple(pretrained.get(name)) for name in ("mean", "std"))
+    return conventions if mean is None or std is None else replace(conventions, input_mean=mean, input_std=std)
+
+
+def _triple(values: Any) -> tuple[float, ...] | None:
+    """Three numbers of 0..1 as numbers of 0..255."""
+    if not isinstance(values, list) or len(values) != 3 or not all(type(v) in (int, float) for v in values):
+        return None
+    return tuple(255.0 * value for value in values)

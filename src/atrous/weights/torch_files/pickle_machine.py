@@ -9,7 +9,7 @@ notes mean something to him; there is nothing else in it.
 import pickletools
 import warnings
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import IO, Any, Protocol, cast, runtime_checkable
 
 from atrous.errors import InputError
 
@@ -94,7 +94,7 @@ def read_pickle(stream: Stream) -> Any:
     machine = _Machine()
     try:
         with warnings.catch_warnings(action="ignore"):  # of escapes in strings
-            for number, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
+            for number, (opcode, argument, _) in enumerate(pickletools.genops(cast(IO[bytes], stream))):
                 if number >= MOST_OPCODES:
                     raise InputError(f"a pickle of more than {MOST_OPCODES} instructions, which no weights need")
                 machine.step(opcode.name, argument)

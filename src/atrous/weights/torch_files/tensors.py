@@ -91,8 +91,10 @@ def _strided(vector: Tensor, *, offset: Any, size: Any, stride: Any) -> Tensor:
 def _from_numpy(data: Any, kind: Any, shape: Any, *, order: Literal["C", "F"]) -> Tensor:
     """An array from its bytes, type and shape."""
     content, dtype = _bytes(data), _dtype(kind)
-    lengths = shape if isinstance(shape, tuple) and len(shape) <= MOST_DIMENSIONS else (None,)
-    if not all(type(length) is int and length >= 0 for length in lengths):
+    if not isinstance(shape, tuple) or len(shape) > MOST_DIMENSIONS:
+        raise InputError("an array of NumPy without a shape")
+    lengths = [length for length in shape if type(length) is int and length >= 0]
+    if len(lengths) != len(shape):
         raise InputError("an array of NumPy whose shape is no shape")
     if prod(lengths) * dtype.itemsize != len(content):
         raise InputError(f"an array of NumPy of shape {lengths} has {len(content)} bytes")
