@@ -26,7 +26,6 @@ Logits of trained networks on photos:
 """
 
 import argparse
-import ctypes
 import os
 import subprocess
 import sys
@@ -35,13 +34,13 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from timing import in_turns, peak_growth
 
 import atrous
 from atrous.data.images import read_image
@@ -164,39 +163,11 @@ def upsampled(logits: torch.Tensor, upsampling: Upsampling) -> torch.Tensor:
     return F.interpolate(logits, size, mode="bilinear", align_corners=align_corners)[..., :height, :width]
 
 
-def in_turns(calls: dict[str, Callable], *, rounds: int, clock: Callable[[], float]) -> dict[str, float]:
-    """Median seconds of each, after a call to get warm."""
-    seconds = {name: [] for name in calls}
-    for call in calls.values():
-        call()
-    for _ in range(rounds):
-        for name, call in calls.items():
-            begin = clock()
-            call()
-            seconds[name].append(clock() - begin)
-    return {name: median(times) for name, times in seconds.items()}
-
-
 def undecided(logits: torch.Tensor) -> float:
     """Share of cells whose corners disagree."""
     won = logits.argmax(1)
     corners = torch.stack((won[:, :-1, :-1], won[:, :-1, 1:], won[:, 1:, :-1], won[:, 1:, 1:]))
     return (corners != corners[0]).any(dim=0).float().mean().item()
-
-
-def peak_growth(call: Callable) -> int:
-    """Bytes by which the process grows at its peak during a call (Linux)."""
-    ctypes.CDLL(None).malloc_trim(0)  # what earlier calls left must not serve this one
-    Path("/proc/self/clear_refs").write_text("5")  # forget earlier peaks
-    before = memory("VmRSS")
-    call()
-    return memory("VmHWM") - before
-
-
-def memory(field: str) -> int:
-    """Bytes, as the kernel counts."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field))
-    return 1024 * int(line.split()[1])
 
 
 if __name__ == "__main__":

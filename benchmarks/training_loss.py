@@ -17,19 +17,18 @@ Logits are noise, labels random and uint8, a tenth of them ignored: the time doe
 """
 
 import argparse
-import ctypes
 import multiprocessing
 import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from pathlib import Path
-from statistics import median
 from typing import NamedTuple
 
+import timing
 import torch
 import torch.nn.functional as F
+from timing import in_turns
 
 from atrous.ops import upsample_cross_entropy
 
@@ -121,19 +120,6 @@ def clock(*, threads: int, device: str) -> Callable[[], float]:
     return after_all
 
 
-def in_turns(calls: dict[str, Callable], *, rounds: int, clock: Callable[[], float]) -> dict[str, float]:
-    """Median seconds of each, after a call to get warm."""
-    seconds = {name: [] for name in calls}
-    for call in calls.values():
-        call()
-    for _ in range(rounds):
-        for name, call in calls.items():
-            begin = clock()
-            call()
-            seconds[name].append(clock() - begin)
-    return {name: median(times) for name, times in seconds.items()}
-
-
 def gradient_error(case: Case, name: str, *, device: str) -> float:
     """Largest difference from float64, for one image, relative to the largest value."""
     case = case._replace(batch=1)
@@ -159,17 +145,7 @@ def peak_growth(case: Case, name: str, threads: int, device: str) -> int:
         before = torch.cuda.memory_allocated()
         call()
         return torch.cuda.max_memory_allocated() - before
-    ctypes.CDLL(None).malloc_trim(0)  # what was freed before must not serve this call
-    Path("/proc/self/clear_refs").write_text("5")  # forget earlier peaks
-    before = memory("VmRSS")
-    call()
-    return memory("VmHWM") - before
-
-
-def memory(field: str) -> int:
-    """Bytes, as the kernel counts."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field))
-    return 1024 * int(line.split()[1])
+    return timing.peak_growth(call)
 
 
 if __name__ == "__main__":

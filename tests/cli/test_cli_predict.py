@@ -9,6 +9,9 @@ from PIL import Image
 
 import atrous
 from atrous.cli.main import main
+from atrous.data.windows import ArrayPixels
+from atrous.inference.tiled import label_strips
+from atrous.inference.tiles import Tiling
 from atrous.labels import PASCAL_VOC
 from fakes.lively_model import LABELS, blocks, lively_model
 
@@ -52,6 +55,19 @@ def test_options_reach_the_predictor(weights, photos, tmp_path):
     with Image.open(tmp_path / "out/a.png") as labels:
         np.testing.assert_array_equal(np.array(labels), expected)
     assert (expected != atrous.Predictor(lively_model())(photos / "a.png").labels).any()
+
+
+def test_tiles_and_limits_reach_the_work(weights, photos, tmp_path, capsys):
+    image = blocks(150, 90, seed=3)[0].permute(1, 2, 0).contiguous().numpy()
+    Image.fromarray(image).save(photos / "large.png")
+    options = ["--out", str(tmp_path / "out"), "--no-overlay", "--tile", "96", "--overlap", "16"]
+    assert main(["predict", weights, str(photos), *options, "--max-pixels", "13500"]) == 0
+    predictor, tiling = atrous.Predictor(lively_model()), Tiling(size=96, overlap=16)
+    expected = list(label_strips(predictor.windows(ArrayPixels(image), tiling=tiling), width=90))
+    with Image.open(tmp_path / "out/large.png") as labels:
+        np.testing.assert_array_equal(np.array(labels), np.concatenate(expected))
+    assert main(["predict", weights, str(photos), *options, "--max-pixels", "13499"]) == 1
+    assert "90 x 150 pixels, more than the limit of 13499" in " ".join(capsys.readouterr().err.split())
 
 
 def test_patterns_reach_folders_inside_and_equal_names_keep_them(weights, photos, tmp_path):
@@ -119,6 +135,10 @@ def test_bad_weights_are_one_line(content, photos, tmp_path, capsys):
         (["--pad", "999999999"], "padding to 999999999x999999999 is out of reach"),
         (["--server", "coco"], "coco"),
         (["--only", "gone.txt"], "cannot read gone.txt"),
+        (["--tile", "0"], "tiles of 0 pixels"),
+        (["--tile", "64", "--overlap", "64"], "give a size up to 65536, and less overlap"),
+        (["--tile", "64", "--overlap", "0", "--flip"], "leave out --tile, or the other options"),
+        (["--max-pixels", "0"], "--max-pixels 0 leaves no picture"),
     ],
 )
 def test_bad_options_are_one_line(options, message, weights, photos, tmp_path, capsys):
@@ -182,6 +202,8 @@ def test_bad_submissions_are_one_line(weights, voc_weights, voc, photos, capsys)
     out = ["--out", str(voc / "out")]
     assert "is not named as the server's" in bad_input([voc_weights, str(photos), "--server", "voc", *out], capsys)
     assert "these weights have other classes" in bad_input([weights, str(voc / "voc"), "--server", "voc", *out], capsys)
+    line = bad_input([voc_weights, str(voc / "voc"), "--server", "voc", "--tile", "512", *out], capsys)
+    assert "--tile and --server do not go together" in line
     (voc / "test.txt").write_text("2008_000006\n2009_000001\n")
     line = bad_input([voc_weights, str(voc / "voc"), "--only", str(voc / "test.txt"), *out], capsys)
     assert "test.txt lists '2009_000001', which is not among the 3 pictures given" in line

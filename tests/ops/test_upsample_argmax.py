@@ -14,7 +14,6 @@ from PIL import Image
 
 from atrous.errors import InputError
 from atrous.ops import upsample_argmax
-from atrous.ops.upsample_argmax_cpu import _compiled
 from atrous.weights.load import load
 from reference.operations import axis_weights, bilinear
 from reference.weights import uniform
@@ -219,18 +218,6 @@ def test_without_a_compiler_it_works_and_says_so_once(monkeypatch, caplog):
         assert torch.equal(upsample_argmax(logits, size=(20, 30), align_corners=False), expected)
     (record,) = caplog.records
     assert "several times longer without compiled code" in record.getMessage()
-
-
-def test_machine_code_is_kept_on_disk_only_where_there_is_a_place(monkeypatch):
-    njit = COMPILED.njit
-
-    def without_a_place(*, cache=False, **options):
-        if cache:
-            raise RuntimeError("cannot cache function: no locator available")
-        return njit(**options)
-
-    monkeypatch.setattr(COMPILED, "njit", without_a_place)
-    assert _compiled(lambda x: x + 1)(1) == 2
 
 
 @pytest.mark.shared

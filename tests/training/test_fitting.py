@@ -16,26 +16,30 @@ START = recipe("finetune").config
 
 
 @pytest.mark.parametrize(
-    ("facts", "iterations", "side", "validate_every", "warmup"),
+    ("facts", "iterations", "crop", "validate_every", "warmup"),
     [
-        # 65 * sqrt(60) = 503; 0.9 * 360 = 324 -> 321 = 20 * 16 + 1; five validations cost far less than a fifth.
-        (Facts(60, 101, (360, 480)), 500, 321, 100, 50),
-        (Facts(50, 10, (360, 480)), 460, 321, 92, 46),
-        # 65 * sqrt(367) = 1245.2, the nearest ten is 1250 (halves to even: 1240 and 1250 lie at 5.2 and 4.8).
-        (Facts(367, 101, (360, 480)), 1250, 321, 250, 100),
-        (Facts(5, 1, (64, 64)), 300, 49, 60, 30),
-        (Facts(50000, 500, (1024, 2048)), 14530, 513, 2906, 100),
-        (Facts(10**6, 1, (20, 9)), 15000, 33, 3000, 100),
-        # Steps: 460 * 8 * 321^2 = 379 million pixels, of which 0.4 may be predicted; 1000 images are 173 million: 0.9.
-        (Facts(50, 1000, (360, 480)), 460, 321, 460, 46),
-        # 400 images are 69 million: 2.2.
-        (Facts(50, 400, (360, 480)), 460, 321, 230, 46),
+        # 55 * sqrt(60) = 426; 0.9 * 360 = 324 -> 321 = 20 * 16 + 1; five validations cost far less than a fifth.
+        (Facts(60, 101, (360, 480)), 430, (321, 321), 86, 43),
+        (Facts(50, 10, (360, 480)), 390, (321, 321), 78, 39),
+        # 55 * sqrt(367) = 1053.7, the nearest ten is 1050.
+        (Facts(367, 101, (360, 480)), 1050, (321, 321), 210, 100),
+        (Facts(5, 1, (64, 64)), 300, (65, 65), 60, 30),  # 65 = 4 * 16 + 1 is the least that holds 64
+        (Facts(5, 1, (65, 66)), 300, (65, 81), 60, 30),
+        (Facts(60, 40, (300, 1000)), 430, (305, 321), 86, 43),
+        # 0.9 * 375 = 337.5 -> 337 = 21 * 16 + 1.
+        (Facts(1464, 100, (375, 500)), 2100, (337, 337), 420, 100),
+        (Facts(50000, 500, (1024, 2048)), 12300, (513, 513), 2460, 100),
+        (Facts(10**6, 1, (20, 9)), 15000, (33, 17), 3000, 100),
+        # Steps: 390 * 8 * 321^2 = 321 million pixels, of which 0.4 may be predicted; 1000 images are 173 million: 0.7.
+        (Facts(50, 1000, (360, 480)), 390, (321, 321), 390, 39),
+        # 300 images are 52 million: 2.5.
+        (Facts(50, 300, (360, 480)), 390, (321, 321), 195, 39),
     ],
 )
-def test_steps_crop_and_validations_follow_from_the_data(facts, iterations, side, validate_every, warmup):
+def test_steps_crop_and_validations_follow_from_the_data(facts, iterations, crop, validate_every, warmup):
     config = fitted(START, facts)
     found = (config.iterations, config.crop, config.validate_every, config.warmup)
-    assert found == (iterations, (side, side), validate_every, warmup)
+    assert found == (iterations, crop, validate_every, warmup)
 
 
 @given(
@@ -46,7 +50,8 @@ def test_steps_crop_and_validations_follow_from_the_data(facts, iterations, side
 )
 def test_any_data_has_settings(images, validation, size, channels):
     config = fitted(START, Facts(images, validation, size, channels))
-    assert config.crop[0] % 16 == 1
+    assert all(side % 16 == 1 and side <= 513 for side in config.crop)
+    assert all(side >= min(length, 321) for side, length in zip(config.crop, size, strict=True))
     assert config.model.in_channels == channels
     assert (config.jitter > 0) == (channels == 3)
     assert config.warmup < config.iterations

@@ -1,6 +1,5 @@
 """Killed twenty times without warning, the same command again each time: the same bits as undisturbed."""
 
-import multiprocessing
 import os
 import resource
 import signal
@@ -17,6 +16,7 @@ from atrous.cli.main import main
 from atrous.files import atomic_path
 from atrous.training import loop, run
 from fakes.camvid import fake_camvid
+from fakes.forkserver import forkserver
 
 KILLS = 20
 SETTINGS = (
@@ -43,8 +43,7 @@ def command(log: Path, largest_file: int, *arguments: str) -> None:
 @pytest.fixture
 def launch(tmp_path):
     """Starts the command on a tiny CamVid in a folder of `tmp_path`; processes share one import of torch."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["atrous.cli.train", "atrous.cli.demo"])
+    context = forkserver()
     data = fake_camvid(tmp_path / "data")
 
     def start(folder: str, *options: str, largest_file: int = 0):

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -117,3 +119,13 @@ def test_classes_without_balance_are_not_counted():
 def test_balance_over_nothing_labelled_is_refused():
     with pytest.raises(InputError, match="no pixel of data set memory has a class"):
         SegmentationLoss(data_of(np.full((3, 3), 200, np.uint8)), LossConfig(class_balance=0.5), device=CPU)
+
+
+def test_class_weights_of_a_file_are_those_of_the_loss(tmp_path):
+    data, path = data_of(np.zeros((4, 4), np.uint8)), tmp_path / "weights.json"
+    path.write_text(json.dumps({name: 0.5 + label for label, name in enumerate(SPACE.names)}))
+    loss = SegmentationLoss(data, LossConfig(class_weights=path), device=CPU)
+    assert loss.class_weights is not None
+    assert loss.class_weights.tolist() == [0.5 + label for label in range(11)]
+    with pytest.raises(InputError, match="give one of them"):
+        LossConfig(class_balance=0.5, class_weights=path)

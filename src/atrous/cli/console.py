@@ -1,11 +1,20 @@
 """Progress with an estimate of the time left, on standard error, so that standard output stays clean for results."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 T = TypeVar("T")
 
@@ -34,6 +43,26 @@ def progress_callback(description: str) -> Iterator[Callable[[int, int], None]]:
     def show(done: int, whole: int) -> None:
         progress.start()
         progress.update(task, completed=done, total=whole)
+
+    try:
+        yield show
+    finally:
+        if progress.live.is_started:
+            progress.stop()
+
+
+@contextmanager
+def progress_callbacks(*, after: float) -> Iterator[Callable[[str, int, int], None]]:
+    """A function to be told (what, done, in all); nothing is displayed of work that takes less than `after` seconds."""
+    progress, started = progress_bar(), time.monotonic()
+    tasks: dict[str, TaskID] = {}
+
+    def show(what: str, done: int, whole: int) -> None:
+        if what not in tasks:
+            tasks[what] = progress.add_task(what, total=whole)
+        progress.update(tasks[what], completed=done)
+        if time.monotonic() - started > after:
+            progress.start()
 
     try:
         yield show

@@ -63,7 +63,7 @@ def main(arguments: Sequence[str]) -> int:
     stage = Stage(config, data, validation, run)
     state = stage.fresh_state(device=device)
     with run.locked():
-        run.resume(state)
+        stage.resume(state)
         follow(state, stage, device=device)
     reports = _evaluations(state.result, validation)
     baseline = _color_baseline(data, validation)

@@ -7,11 +7,19 @@ from atrous.errors import InputError
 from atrous.training.checkpoint import TrainingState
 from atrous.training.config import TrainConfig
 from atrous.training.progress import Progress
+from atrous.training.replicas import ALONE, Replicas
 from atrous.training.stages import Stage
 from atrous.training.tensorboard import Board
 
 
-def follow(state: TrainingState, stage: Stage, *, device: torch.device, board: Board | None = None) -> None:
+def follow(
+    state: TrainingState,
+    stage: Stage,
+    *,
+    device: torch.device,
+    replicas: Replicas = ALONE,
+    board: Board | None = None,
+) -> None:
     """Run the loop with progress, time left, and a line per validation; `board` is told everything, too.
 
     Raises:
@@ -26,7 +34,7 @@ def follow(state: TrainingState, stage: Stage, *, device: torch.device, board: B
             progress.update(pictures, completed=done, total=whole, visible=done < whole)
 
         try:
-            for event in stage.events(state, device=device, validating=show):
+            for event in stage.events(state, device=device, replicas=replicas, validating=show):
                 if board:
                     board.add(event)
                 if isinstance(event, Progress):

@@ -15,10 +15,12 @@ from atrous.errors import InputError
 
 VERBS = {
     "demo": "the whole life of a model on generated scenes, in two minutes",
+    "doctor": "what is wrong with a data set, and what to do about it",
     "train": "train on a data set by a recipe",
     "evaluate": "mIoU and per-class table of weights on a data set",
     "predict": "label maps and overlays of pictures",
     "convert": "weights of other projects to an archive, or an archive to theirs",
+    "bench": "the stages of a prediction, timed on this machine",
     "download": "a published data set, unpacked",
     "info": "strides, rates, parameters and multiply-adds of a model",
 }
@@ -52,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with _terminable():
             return importlib.import_module(f"atrous.cli.{verb}").main(rest)
     except InputError as error:
-        print(f"atrous {verb}: {' '.join(str(error).split())}", file=sys.stderr)
+        # In one piece, newline and all: replicas may speak at the same time.
+        print(f"atrous {verb}: {' '.join(str(error).split())}\n", end="", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         print(f"atrous {verb}: interrupted; finished files are whole, nothing is half-written", file=sys.stderr)

@@ -7,13 +7,15 @@ from typing import Annotated, Literal
 
 import tyro
 
-from atrous.cli.console import console, tracked
+from atrous.cli.console import console, progress_bar
 from atrous.cli.inference import Inference
 from atrous.cli.options import parse
-from atrous.data.images import image_files
-from atrous.inference.files import listed, plan_jobs, predict_files
+from atrous.data.images import MAX_PIXELS, image_files
+from atrous.errors import InputError
+from atrous.inference.files import Cut, listed, plan_jobs, predict_files
 from atrous.inference.result import Result
 from atrous.inference.submission import CITYSCAPES_SERVER, VOC_SERVER
+from atrous.inference.tiles import Tiling
 from atrous.report.wording import one_line
 
 SERVERS = {"voc": VOC_SERVER, "cityscapes": CITYSCAPES_SERVER}
@@ -44,6 +46,15 @@ class Options:
     """A list of names, one per line without suffix: other pictures are left out."""
     server: Literal["voc", "cityscapes"] | None = None
     """Write label maps alone, as the evaluation server of PASCAL VOC (comp6) or Cityscapes takes them."""
+    tile: Annotated[int | None, tyro.conf.arg(metavar="SIZE")] = None
+    """Side in pixels of tiles that larger pictures are cut into. None: 1024, and only pictures of more than 4096 x 4096
+    pixels, unless they are also seen at other scales, mirrored or padded."""
+    overlap: int = Tiling.overlap
+    """Pixels that neighbouring tiles share; from the receptive field on (`atrous info`) they leave no seam."""
+    tile_means: Literal["picture", "tile"] = Tiling.means
+    """What image pooling sees: all of the picture, by a pass of its own, or the tile."""
+    max_pixels: int = MAX_PIXELS
+    """Pictures of more are refused, unless they are read part by part (.npy, TIFF)."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -59,14 +70,45 @@ def main(arguments: Sequence[str]) -> int:
     predictor = options.inference.predictor(options.weights)
     if server:
         server.require(predictor.labels)
+    cut = _cut(options, sees_tiles=predictor.sees_tiles)
     failed = 0
-    outcomes = predict_files(predictor, jobs, save=server.save if server else Result.save)
-    for outcome in tracked(outcomes, description="predicting", total=len(jobs)):
-        if outcome.problem is not None:
-            failed += 1
-            console.print(f"atrous predict: {one_line(outcome.problem)}", markup=False, soft_wrap=True)
+    with progress_bar() as progress:
+        pictures_task = progress.add_task("predicting", total=len(jobs))
+        tiles_task = progress.add_task("tiles", total=None, visible=False)
+
+        def told(done: int, whole: int) -> None:
+            if done == 1:
+                progress.reset(tiles_task)
+            progress.update(tiles_task, completed=done, total=whole, visible=done < whole)
+
+        save = server.save if server else Result.save
+        for outcome in predict_files(predictor, jobs, save=save, cut=cut, max_pixels=options.max_pixels, told=told):
+            progress.advance(pictures_task)
+            if outcome.problem is not None:
+                failed += 1
+                console.print(f"atrous predict: {one_line(outcome.problem)}", markup=False, soft_wrap=True)
     what = "label map and overlay" if overlays else "label map"
     print(f"{what} of {len(jobs) - failed} of {len(jobs)} pictures written to {options.out}")
     if failed:
         print(f"{failed} of {len(jobs)} pictures failed, each named above")
     return SOME_FAILED if failed else 0
+
+
+def _cut(options: Options, *, sees_tiles: bool) -> Cut | None:
+    """Which pictures are cut: those that are asked to be, else what would not fit into memory."""
+    if options.max_pixels < 1:
+        raise InputError(f"--max-pixels {options.max_pixels} leaves no picture; give 1 or more")
+    if options.tile is None:
+        return (
+            Cut(Tiling(overlap=options.overlap, means=options.tile_means))
+            if sees_tiles and not options.server
+            else None
+        )
+    if options.server:
+        raise InputError("--tile and --server do not go together; servers take pictures that are predicted whole")
+    if not sees_tiles:
+        raise InputError(
+            "tiles are seen at scale 1, neither mirrored nor padded; leave out --tile, or the other options"
+        )
+    tiling = Tiling(size=options.tile, overlap=options.overlap, means=options.tile_means)
+    return Cut(tiling, beyond=0)

@@ -11,10 +11,12 @@ import tyro
 
 from atrous.cli.console import console
 from atrous.cli.device import Device, choose_device
+from atrous.cli.doctor import examined
 from atrous.cli.follow import follow
 from atrous.cli.options import parse
 from atrous.data.cache import CachedDataSet
 from atrous.data.dataset import DataSet, open_data
+from atrous.data.doctor import Grade
 from atrous.data.selection import first_of
 from atrous.errors import InputError
 from atrous.model.presets import preset
@@ -23,7 +25,8 @@ from atrous.training.config import TrainConfig
 from atrous.training.fitting import facts_of
 from atrous.training.preflight import deviations
 from atrous.training.recipes import Recipe, recipe
-from atrous.training.run import Run
+from atrous.training.replicas import Replicas, started_replicas
+from atrous.training.run import STATE_FILE, Run
 from atrous.training.stages import SecondStage, Stage
 from atrous.training.tensorboard import Board, require_tensorboard
 
@@ -36,6 +39,9 @@ class Options:
     last.safetensors and best.safetensors. The same command again goes on where it was interrupted.
 
     Where a recipe has two stages, the run folder is that of the second, and its `stage1/` that of the first.
+
+    Several GPUs share every batch where torchrun starts a process for each: torchrun --nproc-per-node 4 -m atrous train
+    with the same options.
 
     Example: atrous train street/ --recipe finetune --out runs/street --iterations 3000
     """
@@ -66,24 +72,32 @@ class Options:
 
 def main(arguments: Sequence[str]) -> int:
     """Train, or go on training; returns the exit status."""
+    replicas = started_replicas()
+    console.quiet = not replicas.leads
     options, data, validation = _options(arguments)
-    device = choose_device(options.device)
-    stages = _stages(options, data, validation)
+    device = replicas.own(choose_device(options.device))
+    stages = _stages(options, data, validation, replicas=replicas)
     if options.tensorboard:
         require_tensorboard()
     first, *later = stages
-    ready, state = _prepared(first, device=device)  # before the lock: a start that fails leaves no folder behind
-    with stages[-1].run.locked():
-        _train(ready, state, device=device, tensorboard=options.tensorboard)
+    # Before the lock: a start that fails leaves no folder behind.
+    ready, state = _prepared(first, device=device, replicas=replicas)
+    with replicas.joined(device), stages[-1].run.locked() if replicas.leads else nullcontext():
+        _train(ready, state, device=device, replicas=replicas, tensorboard=options.tensorboard)
         for stage in later:
-            ready, state = _prepared(stage, device=device, before=ready)
-            _train(ready, state, device=device, tensorboard=options.tensorboard)
-    run, (miou, iteration) = ready.run, state.best
+            ready, state = _prepared(stage, device=device, replicas=replicas, before=ready)
+            _train(ready, state, device=device, replicas=replicas, tensorboard=options.tensorboard)
+    if replicas.leads:
+        _say_where(ready.run, best=state.best, split=options.val_split)
+    return 0
+
+
+def _say_where(run: Run, *, best: tuple[float, int], split: str) -> None:
+    miou, iteration = best
     print(f"last  {run.last}")
     if iteration:
-        print(f"best  {run.best} (mIoU {miou:.4f} on {options.val_split} at iteration {iteration})")
+        print(f"best  {run.best} (mIoU {miou:.4f} on {split} at iteration {iteration})")
     print(f"page  {run.page}")
-    return 0
 
 
 def _options(arguments: Sequence[str]) -> tuple[Options, DataSet, DataSet]:
@@ -96,12 +110,34 @@ def _options(arguments: Sequence[str]) -> tuple[Options, DataSet, DataSet]:
     if start.model:
         chosen = replace(chosen, config=replace(chosen.config, model=preset(start.model)))
     options = _parsed(arguments, chosen)
+    _check_data(options)
     data = _opened(options, split=options.split)
     validation = data if options.overfit else _opened(options, split=options.val_split)
     if chosen.fit:
         fitting = replace(chosen, config=chosen.fit(chosen.config, facts_of(data, validation)))
         options = _parsed(arguments, fitting)
     return options, data, validation
+
+
+def _check_data(options: Options) -> None:
+    """Refuse what the doctor calls an error, in its words. A run that goes on was checked when it began."""
+    folders = (options.out, options.out / "stage1")
+    if options.overfit or any((folder / STATE_FILE).exists() for folder in folders):
+        return
+    later = [options.second.second_split] if options.second.second_iterations else []
+    splits = dict.fromkeys([options.split, options.val_split, *later])
+    diagnosis = examined(options.data, splits=[*splits], schema=options.schema)
+    if diagnosis.errors:
+        others = len(diagnosis.errors) - 1
+        more = (
+            f"; and {others} more error{'s' * (others > 1)}: atrous doctor {options.data} tells all" if others else ""
+        )
+        raise InputError(f"{diagnosis.errors[0].line}{more}")
+    if warnings := [finding for finding in diagnosis.findings if finding.grade == Grade.WARNING]:
+        told = (
+            f"{len(warnings)} warning{'s' * (len(warnings) > 1)} about the data: atrous doctor {options.data} tells all"
+        )
+        console.print(told, soft_wrap=True, markup=False)
 
 
 def _parsed(arguments: Sequence[str], start: Recipe) -> Options:
@@ -118,9 +154,15 @@ def _opened(options: Options, *, split: str) -> DataSet:
     return first_of(data, options.overfit) if options.overfit else data
 
 
-def _stages(options: Options, data: DataSet, validation: DataSet) -> list[Stage]:
+def _stages(options: Options, data: DataSet, validation: DataSet, *, replicas: Replicas) -> list[Stage]:
     """One stage, or two; their run folders are looked at before anything starts."""
-    config = replace(options.config, model=replace(options.config.model, classes=len(data.labels)))
+    if options.config.replicas not in (1, replicas.size):
+        raise InputError(
+            f"--replicas {options.config.replicas}, but {replicas.size} started; leave it out, and start with "
+            f"torchrun --nproc-per-node {options.config.replicas} -m atrous train"
+        )
+    model = replace(options.config.model, classes=len(data.labels))
+    config = replace(options.config, model=model, replicas=replicas.size)
     parts = [(config, data, False)]
     if options.second.second_iterations:
         later = _opened(options, split=options.second.second_split)
@@ -133,28 +175,34 @@ def _stages(options: Options, data: DataSet, validation: DataSet) -> list[Stage]
     return stages
 
 
-def _prepared(stage: Stage, *, device: torch.device, before: Stage | None = None) -> tuple[Stage, TrainingState]:
+def _prepared(
+    stage: Stage, *, device: torch.device, replicas: Replicas, before: Stage | None = None
+) -> tuple[Stage, TrainingState]:
     """The stage with its images in memory, and the state that it starts from."""
     with console.status(f"reading {len(stage.data)} images to train on, {len(stage.validation)} to validate on"):
-        stage = replace(stage, data=CachedDataSet(stage.data), validation=CachedDataSet(stage.validation))
+        stage = replace(stage, data=CachedDataSet(stage.data))
+        if replicas.leads:  # the others do not validate
+            stage = replace(stage, validation=CachedDataSet(stage.validation))
     with console.status("preparing the model"):
         return stage, stage.fresh_state(device=device, before=before)
 
 
-def _train(stage: Stage, state: TrainingState, *, device: torch.device, tensorboard: bool) -> None:
+def _train(stage: Stage, state: TrainingState, *, device: torch.device, replicas: Replicas, tensorboard: bool) -> None:
     """Train from where the run folder stands; tells what differs from the papers when a stage starts."""
     config, data = stage.config, stage.data
-    if not stage.run.resume(state):
+    if not stage.resume(state, replicas=replicas):
         found = deviations(config, data, second=stage.second)
         console.print(f"{len(found)} points differ from the papers' protocol" + ":" * bool(found))
         for deviation in found:
             console.print(f"  {deviation}", soft_wrap=True, markup=False)
     console.print(
         f"{len(data)} images to train on, {len(stage.validation)} to validate on, {len(data.labels)} classes; "
-        f"{state.iteration} of {config.iterations} iterations are done",
+        + f"{replicas.size} replicas; " * (replicas.size > 1)
+        + f"{state.iteration} of {config.iterations} iterations are done",
         soft_wrap=True,
     )
-    with Board(stage.run.folder, done=state.iteration) if tensorboard else nullcontext() as board:
-        follow(state, stage, device=device, board=board)
+    boarded = tensorboard and replicas.leads
+    with Board(stage.run.folder, done=state.iteration) if boarded else nullcontext() as board:
+        follow(state, stage, device=device, replicas=replicas, board=board)
     if state.iteration < config.iterations:
         console.print(f"{config.patience} validations without a better one: ended after {state.iteration} iterations")

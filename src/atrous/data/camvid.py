@@ -14,6 +14,7 @@ Splits:
 
 from pathlib import Path, PurePosixPath
 
+from atrous.data.complaints import complain
 from atrous.data.lists import read_lines
 from atrous.data.pairs import Pair, PairedFiles
 from atrous.data.schema import Schema
@@ -95,12 +96,14 @@ def _listed(folder: Path, *, name: str) -> tuple[Pair, ...]:
     for number, line in read_lines(source):
         tokens = line.split()
         if len(tokens) != 2:
-            raise InputError(f"{source} line {number}: expected an image and a mask, found {line!r}")
+            complain(f"{source} line {number}: expected an image and a mask, found {line!r}; correct it", kind="list")
+            continue
         image, mask = (_beside(folder, listed=token) for token in tokens)
-        for path in (image, mask):
-            if not path.is_file():
-                raise InputError(f"{source} line {number}: {path} does not exist")
-        pairs.append(Pair(name=image.stem, image=image, mask=mask, sequence=sequence(image.stem)))
+        missing = [path for path in (image, mask) if not path.is_file()]
+        for path in missing:
+            complain(f"{source} line {number}: {path} does not exist; add it or delete the line", kind="missing file")
+        if not missing:
+            pairs.append(Pair(name=image.stem, image=image, mask=mask, sequence=sequence(image.stem)))
     return tuple(pairs)
 
 

@@ -1,6 +1,6 @@
 """What a data set is, and opening one by looking at its folder."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -9,19 +9,23 @@ from atrous.data.camvid import is_camvid, open_camvid
 from atrous.data.cityscapes import is_cityscapes, open_cityscapes
 from atrous.data.coco_voc import is_coco, open_coco
 from atrous.data.folder import is_plain_folder, open_folder
+from atrous.data.pairs import PairedFiles
 from atrous.data.sample import Sample
-from atrous.data.schema import SCHEMA_FILE, read_schema
+from atrous.data.schema import SCHEMA_FILE, Schema, read_schema
 from atrous.data.voc import is_voc, open_voc
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
 
-LAYOUTS = {
+PLAIN = "images/ and masks/"
+"""The layout of a user's own folder."""
+
+LAYOUTS: dict[str, tuple[Callable[[Path], bool], Callable[..., PairedFiles]]] = {
     "CamVid": (is_camvid, open_camvid),
     "Cityscapes": (is_cityscapes, open_cityscapes),
     "PASCAL VOC": (is_voc, open_voc),
     "COCO 2017": (is_coco, open_coco),
     "ADE20K": (is_ade20k, open_ade20k),
-    "images/ and masks/": (is_plain_folder, open_folder),
+    PLAIN: (is_plain_folder, open_folder),
 }
 """Every layout: does a folder have it, and opening a split."""
 
@@ -67,8 +71,22 @@ def open_data(path: Path, *, split: str, schema: Path | None = None) -> DataSet:
     Raises:
         InputError: If the folder is missing, of no known layout or of several, or anything in it contradicts itself.
     """
+    _, open_split = LAYOUTS[find_layout(path)]
+    return open_split(path, split=split, schema=declared_schema(path, elsewhere=schema))
+
+
+def find_layout(path: Path) -> str:
+    """Which of the `LAYOUTS` a folder has.
+
+    Raises:
+        InputError: If the folder is missing, of no known layout or of several.
+    """
     if not path.is_dir():
-        raise InputError(f"no data folder {path}" if not path.exists() else f"{path} is not a folder of data")
+        raise InputError(
+            f"no data folder {path}; check the name"
+            if not path.exists()
+            else f"{path} is not a folder of data; name one"
+        )
     fitting = [name for name, (fits, _) in LAYOUTS.items() if fits(path)]
     if len(fitting) > 1:
         raise InputError(f"{path} looks like {' and '.join(fitting)} at once; name the folder that holds only one")
@@ -77,7 +95,14 @@ def open_data(path: Path, *, split: str, schema: Path | None = None) -> DataSet:
             f"{path} is of no known layout; expected are {path / 'images'} and {path / 'masks'}, "
             f"or the same two folders inside {path / 'train'}, or a data set as it was extracted ({', '.join(LAYOUTS)})"
         )
+    return fitting[0]
+
+
+def declared_schema(path: Path, *, elsewhere: Path | None) -> Schema | None:
+    """The schema at `elsewhere`, or else the one in the folder; None where there is none.
+
+    Raises:
+        InputError: If it is missing, or says something that makes no sense.
+    """
     beside = path / SCHEMA_FILE
-    meaning = read_schema(schema) if schema else read_schema(beside) if beside.exists() else None
-    _, open_split = LAYOUTS[fitting[0]]
-    return open_split(path, split=split, schema=meaning)
+    return read_schema(elsewhere) if elsewhere else read_schema(beside) if beside.exists() else None

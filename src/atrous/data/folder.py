@@ -23,6 +23,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from atrous.data.complaints import complain
 from atrous.data.lists import read_lines
 from atrous.data.masks import ANNOTATIONS, NamingReader, find_images, find_masks, has_masks
 from atrous.data.pairs import Pair, PairedFiles
@@ -60,11 +61,8 @@ def open_folder(folder: Path, *, split: str, schema: Schema | None = None) -> Pa
         InputError: If the split is unknown, pictures and masks do not pair up, a list names what is not there, a
             picture is in two splits, or masks without a schema hold anything but 0..n-1 and 255.
     """
-    splits = _listed_splits(folder) if has_masks(folder) else _folder_splits(folder)
-    if split not in splits:
-        raise InputError(f"{folder} has no split {split!r}; choose from {', '.join(sorted(splits))}")
-    _check_disjoint(splits)
-    part = splits[split]
+    splits = folder_splits(folder)
+    part = chosen_part(splits, split=split, folder=folder)
     return PairedFiles(
         name=folder.resolve().name,
         split=split,
@@ -76,10 +74,25 @@ def open_folder(folder: Path, *, split: str, schema: Schema | None = None) -> Pa
     )
 
 
+def folder_splits(folder: Path) -> Splits:
+    """Every split of a plain folder; raises InputError as `open_folder` does, but for what masks hold."""
+    splits = _listed_splits(folder) if has_masks(folder) else _folder_splits(folder)
+    return _disjoint(splits)
+
+
+def chosen_part(splits: Splits, *, split: str, folder: Path) -> Part:
+    """A split by its name; raises InputError where the folder has none of that name."""
+    if split not in splits:
+        raise InputError(f"{folder} has no split {split!r}; choose from {', '.join(sorted(splits))}")
+    return splits[split]
+
+
 def hold_out(pairs: tuple[Pair, ...], *, folder: Path) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
     """The rest and a tenth, at least one, chosen by the SHA-256 of the names; both keep the order given."""
     if len(pairs) < 2:
-        raise InputError(f"{folder} has {len(pairs)} labelled picture; at least two are needed, for train and val")
+        line = f"{folder} has {len(pairs)} labelled picture; at least two are needed, for train and val"
+        complain(line, kind="too few pictures")
+        return pairs, ()
     ranked = sorted(pairs, key=lambda pair: hashlib.sha256(pair.name.encode()).digest())
     held = {pair.name for pair in ranked[: max(1, len(pairs) // 10)]}
     return tuple(pair for pair in pairs if pair.name not in held), tuple(pair for pair in pairs if pair.name in held)
@@ -92,9 +105,12 @@ def _listed_splits(folder: Path) -> Splits:
     splits: Splits = {}
     for name, path in lists.items():
         chosen = _chosen(path, images=images)
-        if missing := [key for key in chosen if key not in masks]:
-            raise InputError(f"no mask in {folder / 'masks'} for {_some(missing)}, listed in {path}")
-        splits[name] = Part(tuple(Pair(key, images[key], masks[key]) for key in chosen), read, path.name)
+        for key in chosen:
+            if key not in masks:
+                line = f"no mask in {folder / 'masks'} for {key}, listed in {path}; add it or delete the line"
+                complain(line, kind="no mask")
+        paired = tuple(Pair(key, images[key], masks[key]) for key in chosen if key in masks)
+        splits[name] = Part(paired, read, path.name)
     if "train" not in splits:
         listed = {pair.name for part in splits.values() for pair in part.pairs}
         rest = tuple(pair for pair in _all_pairs(folder, images=images, masks=masks) if pair.name not in listed)
@@ -106,7 +122,8 @@ def _listed_splits(folder: Path) -> Splits:
 def _folder_splits(folder: Path) -> Splits:
     for part in (folder / "val", folder / "test"):
         if part.is_dir() and not has_masks(part):
-            raise InputError(f"{part} lacks the folders images and masks; add them, or rename {part} to leave it out")
+            line = f"{part} lacks the folders images and masks; add them, or rename {part} to leave it out"
+            complain(line, kind="missing folder")
     splits: Splits = {}
     for part in sorted(path for path in folder.iterdir() if has_masks(path)):
         images = find_images(part)
@@ -118,7 +135,8 @@ def _folder_splits(folder: Path) -> Splits:
 def _with_validation(folder: Path, splits: Splits) -> Splits:
     part = splits["train"]
     if not part.pairs:
-        raise InputError(f"{folder} leaves no pictures for training; shorten the lists or add pictures")
+        complain(f"{folder} leaves no pictures for training; shorten the lists or add pictures", kind="empty split")
+        return splits
     if "val" in splits:
         return splits
     train, val = hold_out(part.pairs, folder=folder)
@@ -132,12 +150,14 @@ def _with_validation(folder: Path, splits: Splits) -> Splits:
 
 def _all_pairs(folder: Path, *, images: dict[str, Path], masks: dict[str, Path]) -> tuple[Pair, ...]:
     for ours, theirs, kind in ((images, masks, "mask"), (masks, images, "image")):
-        if alone := [_told(path.relative_to(folder), key=key) for key, path in ours.items() if key not in theirs]:
-            raise InputError(
-                f"no {kind} for {_some(alone)} in {folder}; files pair by name without suffix: "
-                f"add the {kind}{'s' * (len(alone) > 1)} or move these away"
-            )
-    return tuple(Pair(key, images[key], masks[key]) for key in images)
+        for key, path in ours.items():
+            if key not in theirs:
+                alone = _told(path.relative_to(folder), key=key)
+                line = (
+                    f"no {kind} for {alone} in {folder}; files pair by name without suffix: add it or move {alone} away"
+                )
+                complain(line, kind=f"no {kind}")
+    return tuple(Pair(key, images[key], masks[key]) for key in images if key in masks)
 
 
 def _chosen(path: Path, *, images: dict[str, Path]) -> list[str]:
@@ -147,27 +167,30 @@ def _chosen(path: Path, *, images: dict[str, Path]) -> list[str]:
     for number, line in read_lines(path):
         key = line if line in images else by_file.get(line)
         if key is None:
-            raise InputError(f"{path} line {number}: no picture {line!r} in {path.parent / 'images'}")
-        if key in chosen:
-            raise InputError(f"{path} line {number}: {line!r} was listed before, in line {chosen[key]}; delete one")
-        chosen[key] = number
+            wrong = f"no picture {line!r} in {path.parent / 'images'}; add it or delete the line"
+        elif key in chosen:
+            wrong = f"{line!r} was listed before, in line {chosen[key]}; delete one"
+        else:
+            chosen[key] = number
+            continue
+        complain(f"{path} line {number}: {wrong}", kind="list")
     return list(chosen)
 
 
-def _check_disjoint(splits: Splits) -> None:
+def _disjoint(splits: Splits) -> Splits:
+    """The splits, with every picture in the first of those that name it; complains of the others."""
     seen: dict[Path, str] = {}
     for name, part in splits.items():
         for pair in part.pairs:
-            if other := seen.get(pair.image):
-                raise InputError(f"{pair.image} is in both {other} and {name}; take it out of one of them")
-            seen[pair.image] = name
+            if seen.setdefault(pair.image, name) != name:
+                line = f"{pair.image} is in both {seen[pair.image]} and {name}; take it out of one of them"
+                complain(line, kind="split overlap")
+    return {
+        name: replace(part, pairs=tuple(pair for pair in part.pairs if seen[pair.image] == name))
+        for name, part in splits.items()
+    }
 
 
 def _told(path: Path, *, key: str) -> str:
     """A file, or the entry of a file about all pictures."""
     return f"{path} ({key})" if path == Path(ANNOTATIONS) else str(path)
-
-
-def _some(items: list[str]) -> str:
-    shown = ", ".join(items[:3])
-    return shown + (f" and {len(items) - 3} more" if len(items) > 3 else "")

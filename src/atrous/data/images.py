@@ -14,6 +14,7 @@ from jaxtyping import Integer, UInt8
 from PIL import Image, ImageCms, ImageFile, ImageOps
 
 from atrous.errors import InputError
+from atrous.sizes import Size
 
 IMAGE_SUFFIXES = frozenset(
     {".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff",
@@ -53,6 +54,12 @@ def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray,
     """
     with _opened(path, max_pixels=max_pixels) as picture:
         return rgb_array(picture, name=str(path))
+
+
+def image_size(path: Path) -> Size:
+    """(height, width) of a picture as it lies in the file, without decoding it; raises InputError as `read_image`."""
+    with _opened(path, max_pixels=sys.maxsize) as picture:
+        return picture.height, picture.width
 
 
 def rgb_array(picture: Image.Image, *, name: str = "the picture") -> UInt8[np.ndarray, "h w 3"]:
@@ -115,6 +122,13 @@ def read_mask(path: Path, *, max_pixels: int = MAX_PIXELS) -> Integer[np.ndarray
     return values.astype(np.uint16) if values.dtype.itemsize > 1 else values.astype(np.uint8) // stretch
 
 
+def read_palette(path: Path) -> UInt8[np.ndarray, "n 3"] | None:
+    """The RGB colours of a picture in palette mode; None for other pictures. Raises InputError as `read_image`."""
+    with _opened(path, max_pixels=MAX_PIXELS) as picture:
+        colors = picture.getpalette("RGB") if picture.mode == "P" else None
+    return None if colors is None else np.array(colors, np.uint8).reshape(-1, 3)
+
+
 def image_files(patterns: Sequence[str | Path]) -> list[Path]:
     """Expand files, folders and patterns to pictures, in natural order (`frame9` before `frame10`), each once.
 
@@ -175,9 +189,13 @@ def _opened(path: Path, *, max_pixels: int) -> Iterator[Image.Image]:
     """The decoded picture; whatever goes wrong inside becomes one line about this file."""
     try:
         if not path.exists():
+            if path.is_symlink():
+                raise InputError(f"{path} is a link that leads nowhere; repair or remove it")
             raise InputError(f"no such file: {path}")
         if path.is_dir():
             raise InputError(f"{path} is a folder, not a picture")
+        if path.is_file() and not path.stat().st_size:
+            raise InputError(f"{path} is empty (0 bytes), not a picture of a known format; replace it")
         # Pillow's own limit warns before it refuses, and is global; ours refuses at once, and is the caller's.
         with _pillow_limit:
             limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
@@ -195,7 +213,8 @@ def _opened(path: Path, *, max_pixels: int) -> Iterator[Image.Image]:
     except InputError:
         raise
     except Image.UnidentifiedImageError as error:
-        raise InputError(f"{path} is not a picture of a known format ({', '.join(_FORMATS)})") from error
+        formats = ", ".join(_FORMATS)
+        raise InputError(f"{path} is not a picture of a known format ({formats}); replace or convert it") from error
     except Exception as error:  # damaged files make decoders raise nearly anything
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"cannot read {path}: {reason}; the file may be damaged, replace it") from error

@@ -8,7 +8,8 @@ from typing import no_type_check
 
 import numpy as np
 from jaxtyping import Float32, Integer, UInt8, UInt32
-from numba import njit
+
+from atrous.ops.machine_code import compiled_in_order
 
 Between = tuple[UInt32[np.ndarray, " n"], UInt32[np.ndarray, " n"], Float32[np.ndarray, " n"]]
 """For every value of the result: source before, source after, and the weight of the latter, 0..1.
@@ -18,7 +19,7 @@ Unsigned, because numba minds negative indices.
 
 
 @no_type_check
-@njit(cache=True, nogil=True)
+@compiled_in_order
 def blend(image: UInt8[np.ndarray, "h w"], rows: Between, values: Between, into: UInt8[np.ndarray, "m n"]) -> None:
     """Bilinear interpolation of rows of values, first between rows, then within them; rounded half up.
 
@@ -44,7 +45,7 @@ def blend(image: UInt8[np.ndarray, "h w"], rows: Between, values: Between, into:
 
 
 @no_type_check
-@njit(cache=True, nogil=True)
+@compiled_in_order
 def change_colors(
     image: UInt8[np.ndarray, "n 3"], matrix: Float32[np.ndarray, "3 3"], offset: float, into: UInt8[np.ndarray, "n 3"]
 ) -> None:
@@ -58,7 +59,7 @@ def change_colors(
 
 
 @no_type_check
-@njit(cache=True, nogil=True)
+@compiled_in_order
 def color_sums(image: UInt8[np.ndarray, "n 3"]) -> Integer[np.ndarray, "3"]:
     """The exact sum of every channel."""
     red = green = blue = 0

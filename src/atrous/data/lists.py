@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from atrous.errors import InputError
+from atrous.data.complaints import complain
 
 
 def read_lines(path: Path) -> list[tuple[int, str]]:
@@ -14,12 +14,14 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 text; save the list as UTF-8") from error
+        complain(f"cannot read {path}: {error.strerror or error}; replace the list", kind="list")
+        return []
+    except UnicodeDecodeError:
+        complain(f"{path} is not UTF-8 text; save the list as UTF-8", kind="list")
+        return []
     lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
     if not lines:
-        raise InputError(f"{path} is empty; list at least one entry or delete the file")
+        complain(f"{path} is empty; list at least one entry or delete the file", kind="list")
     return lines
 
 
@@ -32,8 +34,11 @@ def read_names(path: Path) -> list[str]:
     names: dict[str, int] = {}
     for number, line in read_lines(path):
         if line.split() != [line] or "/" in line or "\\" in line or line.startswith("."):
-            raise InputError(f"{path} line {number}: {line!r} is not a name; the list is not the one of this data set")
-        if line in names:
-            raise InputError(f"{path} line {number}: {line!r} was listed before, in line {names[line]}; delete one")
-        names[line] = number
+            wrong = f"{line!r} is not a name; the list is not the one of this data set"
+        elif line in names:
+            wrong = f"{line!r} was listed before, in line {names[line]}; delete one"
+        else:
+            names[line] = number
+            continue
+        complain(f"{path} line {number}: {wrong}", kind="list")
     return list(names)

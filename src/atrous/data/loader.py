@@ -30,11 +30,13 @@ _ORDER, _DRAW = 0, 1  # first words of the seeds of permutations and of draws, w
 class Batch:
     """Transformed samples, stacked.
 
+    Where replicas share a batch, images and labels are those of one of them.
+
     Attributes:
         images: RGB, 0..255, channels last in memory.
         labels: Class ids and ignore value; uint8 where they fit (the loss wants int64: `labels.long()` on the
             device), otherwise int32.
-        names: The samples' names.
+        names: Of all samples of the batch.
     """
 
     images: UInt8[Tensor, "b c h w"]
@@ -56,6 +58,7 @@ def training_batches(
     stop: int,
     workers: int,
     cache: bool = True,
+    rows: slice = slice(None),
 ) -> Iterator[Batch]:
     """The batches `start` .. `stop - 1` of the stream.
 
@@ -68,6 +71,7 @@ def training_batches(
         stop: One past the last batch.
         workers: Processes that decode and transform; 0 does it here.
         cache: Keep decoded samples in memory, up to `CACHE_BYTES`.
+        rows: Samples of each batch that are decoded and given; all of them, unless replicas share a batch.
 
     Raises:
         InputError: If the data set is empty, or a sample is unreadable, has stray labels, or none, or a worker
@@ -76,7 +80,11 @@ def training_batches(
     if not len(dataset):
         raise InputError(f"data set {dataset.name} has no images to train on")
     stream = _Stream(
-        CachedDataSet(dataset) if cache else dataset, transforms=tuple(transforms), batch_size=batch_size, seed=seed
+        CachedDataSet(dataset) if cache else dataset,
+        transforms=tuple(transforms),
+        batch_size=batch_size,
+        seed=seed,
+        rows=rows,
     )
     with warnings.catch_warnings():
         # How many processors to use is the caller's business.
@@ -119,28 +127,37 @@ def draw_index(*, seed: int, draw: int, size: int) -> int:
 class _Stream(Dataset[Batch | InputError]):
     """Batches by number. Bad input is returned, not raised: torch would bury its line in a worker's traceback."""
 
-    def __init__(self, dataset: DataSet, *, transforms: tuple[Transform, ...], batch_size: int, seed: int) -> None:
+    def __init__(
+        self, dataset: DataSet, *, transforms: tuple[Transform, ...], batch_size: int, seed: int, rows: slice
+    ) -> None:
         self._dataset = dataset
+        self._names = dataset.names
         self._transforms = transforms
         self._batch_size = batch_size
         self._seed = seed
+        self._rows = rows
 
     def __getitem__(self, index: int) -> Batch | InputError:
         first = index * self._batch_size
+        draws = range(first, first + self._batch_size)
+        names = tuple(self._names[self._index(draw)] for draw in draws)
         try:
-            return _stacked([self._sample(draw) for draw in range(first, first + self._batch_size)])
+            return _stacked([self._sample(draw) for draw in draws[self._rows]], names=names)
         except InputError as error:
             return error
 
+    def _index(self, draw: int) -> int:
+        return draw_index(seed=self._seed, draw=draw, size=len(self._dataset))
+
     def _sample(self, draw: int) -> Sample:
-        sample = self._dataset[draw_index(seed=self._seed, draw=draw, size=len(self._dataset))]
+        sample = self._dataset[self._index(draw)]
         generator = draw_generator(seed=self._seed, draw=draw)
         for transform in self._transforms:
             sample = transform(sample, generator)
         return sample
 
 
-def _stacked(samples: list[Sample]) -> Batch:
+def _stacked(samples: list[Sample], *, names: tuple[str, ...]) -> Batch:
     labels = []
     for sample in samples:
         if sample.labels is None:
@@ -150,7 +167,7 @@ def _stacked(samples: list[Sample]) -> Batch:
     return Batch(
         images=images.permute(0, 3, 1, 2),
         labels=torch.from_numpy(np.stack(labels)),
-        names=tuple(sample.name for sample in samples),
+        names=names,
     )
 
 

@@ -18,13 +18,13 @@ import numpy as np
 from jaxtyping import Integer
 
 from atrous.data.coco import CocoLabels, read_coco
+from atrous.data.complaints import complain
 from atrous.data.images import IMAGE_SUFFIXES, natural_key, read_labels
 from atrous.data.instance_masks import instance_names, read_instances
 from atrous.data.labelme import labelme_names, read_labelme
 from atrous.data.matlab import read_mat
 from atrous.data.pairs import Pair, mask_ids
 from atrous.data.schema import Schema, apply_schema
-from atrous.errors import InputError
 
 ANNOTATIONS = "annotations.json"
 _OTHER_SUFFIXES = frozenset({".mat", ".json"})
@@ -87,16 +87,16 @@ def find_masks(folder: Path, *, images: Mapping[str, Path]) -> tuple[dict[str, P
     """
     masks, annotations = folder / "masks", folder / ANNOTATIONS
     if masks.is_dir() and annotations.is_file():
-        raise InputError(f"{folder} has both masks and {ANNOTATIONS}; move one of them away")
-    if annotations.is_file():
+        complain(f"{folder} has both masks and {ANNOTATIONS}; move one of them away", kind="two kinds of masks")
+    elif annotations.is_file():
         pictures = read_coco(annotations).pictures
         return dict.fromkeys(pictures, annotations), CocoLabels(pictures)
     if not masks.is_dir():
         return _files(folder / "images", suffixes=frozenset({".json"}), besides=IMAGE_SUFFIXES), MaskFiles()
     instances = {key: masks / key for key in images if (masks / key).is_dir()}
     files = _files(masks, suffixes=IMAGE_SUFFIXES | _OTHER_SUFFIXES, without=frozenset(instances.values()))
-    if twice := sorted(files.keys() & instances.keys()):
-        raise InputError(f"{files[twice[0]]} and the folder {instances[twice[0]]} are both masks; remove one")
+    for key in sorted(files.keys() & instances.keys()):
+        complain(f"{files[key]} and the folder {instances[key]} are both masks; remove one", kind="same name")
     return files | instances, MaskFiles()
 
 
@@ -116,17 +116,24 @@ def _files(
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*"), key=natural_key):
         relative = path.relative_to(folder)
-        if path.is_dir() or any(part.startswith(".") for part in relative.parts) or without & set(path.parents):
+        if any(part.startswith(".") for part in relative.parts) or without & {path, *path.parents}:
+            continue
+        if path.is_dir():
+            if path.is_symlink():
+                complain(f"{path} is a link to a folder, which is not searched; put the files there", kind="link")
             continue
         if path.suffix.lower() in besides:
             continue
         if path.suffix.lower() not in suffixes:
             known = ", ".join(sorted(suffixes))
-            raise InputError(f"{path} is not a picture ({known}); move it out of {folder}")
+            complain(f"{path} is not a picture ({known}); move it out of {folder}", kind="not a picture")
+            continue
         key = relative.with_suffix("").as_posix()
         if key in found:
-            raise InputError(f"{found[key]} and {path} have the same name without suffix; rename or remove one")
+            line = f"{found[key]} and {path} have the same name without suffix; rename or remove one"
+            complain(line, kind="same name")
+            continue
         found[key] = path
     if not found and not without:
-        raise InputError(f"{folder} is empty; put the {folder.name} there")
+        complain(f"{folder} is empty; put the {folder.name} there", kind="no pictures")
     return found

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Integer
 
 from atrous.data.color_masks import color_ids
+from atrous.data.complaints import complain
 from atrous.data.images import read_mask
 from atrous.data.sample import Sample
 from atrous.data.schema import Schema, apply_schema
@@ -44,9 +45,13 @@ def mask_ids(pair: Pair, schema: Schema) -> Integer[np.ndarray, "h w"]:
     Raises:
         InputError: If the file cannot be read, or a value or colour has no meaning.
     """
-    values = read_mask(pair.mask)
+    return value_ids(read_mask(pair.mask), schema=schema, path=pair.mask)
+
+
+def value_ids(values: Integer[np.ndarray, "h w *c"], *, schema: Schema, path: Path) -> Integer[np.ndarray, "h w"]:
+    """Class ids of what `read_mask` gave: colours or numbers; raises InputError where one has no meaning."""
     read = color_ids if values.ndim == 3 else apply_schema
-    return read(values, schema=schema, path=pair.mask)
+    return read(values, schema=schema, path=path)
 
 
 def checked_pairs(pairs: Iterable[Pair]) -> tuple[Pair, ...]:
@@ -55,12 +60,31 @@ def checked_pairs(pairs: Iterable[Pair]) -> tuple[Pair, ...]:
     Raises:
         InputError: If one is missing.
     """
-    kept = tuple(pairs)
-    for pair in kept:
-        for path, kind in ((pair.image, "image"), (pair.mask, "mask")):
-            if not path.exists():
-                raise InputError(f"the {kind} {path} is missing; the data set is not whole, extract its archive again")
-    return kept
+    kept = []
+    for pair in pairs:
+        missing = [(path, kind) for path, kind in ((pair.image, "image"), (pair.mask, "mask")) if not path.exists()]
+        for path, kind in missing:
+            line = f"the {kind} {path} is missing; the data set is not whole, extract its archive again"
+            complain(line, kind="missing file")
+        if not missing:
+            kept.append(pair)
+    return tuple(kept)
+
+
+def check_size(pair: Pair, *, image: tuple[int, ...], labels: tuple[int, ...]) -> None:
+    """Refuse a mask whose (height, width) is not that of its picture.
+
+    Raises:
+        InputError: With both sizes.
+    """
+    if labels == image[:2]:
+        return
+    turned = labels == image[1::-1]
+    remedy = "turn the mask, or remove the tag from the picture" if turned else "export it again at that size"
+    raise InputError(
+        f"{pair.mask} is {_size(labels)} but {pair.image} is {_size(image)} "
+        f"(width x height, EXIF orientation applied); a mask must have the size of its picture: {remedy}"
+    )
 
 
 @dataclass(frozen=True)
@@ -102,11 +126,7 @@ class PairedFiles:
         """Read one sample; raises InputError where a file is unreadable, a value stray, or the sizes differ."""
         pair = self.pairs[index]
         image, labels = read_picture(pair.image), self.read(pair, self.schema)
-        if labels.shape != image.shape[:2]:
-            raise InputError(
-                f"{pair.mask} is {_size(labels.shape)} but {pair.image} is {_size(image.shape)} "
-                "(width x height, EXIF orientation applied); a mask must have the size of its picture"
-            )
+        check_size(pair, image=image.shape, labels=labels.shape)
         return Sample(name=pair.name, image=image, labels=labels, sequence=pair.sequence)
 
     def describe(self) -> dict[str, Any]:

@@ -128,7 +128,7 @@ def read_schema(path: Path) -> Schema:
     except OSError as error:
         raise InputError(f"cannot read schema {path}: {error.strerror or error}") from error
     except ValueError as error:  # not UTF-8, or not TOML
-        raise InputError(f"{path} is not valid TOML: {' '.join(str(error).split())}") from error
+        raise InputError(f"{path} is not valid TOML: {' '.join(str(error).split())}; correct it") from error
     except RecursionError as error:
         raise InputError(f"{path} is not a schema: nested too deeply") from error
     if unknown := sorted(data.keys() - set(_KEYS)):

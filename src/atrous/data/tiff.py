@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Integer, UInt8
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from atrous.data.images import MAX_PIXELS, read_image
+from atrous.data.images import MAX_PIXELS, image_size, read_image
 from atrous.errors import InputError
 from atrous.extras import require
 from atrous.files import atomic_path
+from atrous.sizes import Size
 
-_WIDTH, _HEIGHT, _PHOTOMETRIC, _ORIENTATION, _SAMPLES, _EXTRA = 256, 257, 262, 274, 277, 338
-_GREYS, _RGB = (0, 1), 2
+_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION, _SAMPLES = 256, 257, 258, 259, 262, 274, 277
+_EXTRA = 338
+_GREYS, _RGB, _YCBCR, _JPEG = (0, 1), 2, 6, 7
 _ALPHA = (1, 2)
 _GEO_TAGS = {33550: 12, 33922: 12, 34264: 12, 34735: 3, 34736: 12, 34737: 2}
 """ModelPixelScale, ModelTiepoint, ModelTransformation, GeoKeyDirectory, GeoDoubleParams, GeoAsciiParams: types."""
@@ -57,9 +59,32 @@ def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarra
         raise InputError(f"cannot read {path}: {reason}; the file may be damaged, replace it") from error
     if values.ndim != 3 or values.dtype not in (np.uint8, np.uint16):
         raise InputError(f"{path} holds bands of {values.dtype}; save them with 8 or 16 bits (uint8, uint16)")
+    return eight_bits(values)
+
+
+def eight_bits(values: Integer[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "h w c"]:
+    """Bands of 8 or 16 bits as 8: those of 16 are divided by 257, so that 65535 becomes 255."""
     if values.dtype == np.uint16:
         values = (values.astype(np.uint32) + 128) // 257
     return np.ascontiguousarray(values, np.uint8)
+
+
+def picture_size(path: Path) -> Size:
+    """(height, width) of a picture as it lies in the file, without decoding it; raises InputError as `read_picture`."""
+    tags = _tags(path)
+    if {_WIDTH, _HEIGHT} <= tags.keys():
+        return _whole(tags, _HEIGHT), _whole(tags, _WIDTH)
+    return image_size(path)
+
+
+def is_stored_plainly(path: Path) -> bool:
+    """Whether a TIFF's decoded tiles or strips are what `read_picture` gives: 8-bit RGB, or many bands."""
+    tags = _tags(path)
+    if not tags or _whole(tags, _ORIENTATION) != 1:
+        return False
+    bits = tags.get(_BITS)
+    rgb = tags.get(_PHOTOMETRIC) == _RGB or (tags.get(_PHOTOMETRIC) == _YCBCR and tags.get(_COMPRESSION) == _JPEG)
+    return _is_multiband(tags) or (rgb and _whole(tags, _SAMPLES) == 3 and bits in ((8, 8, 8), 8))
 
 
 def geo_reference(path: Path) -> Mapping[int, Any]:
@@ -101,6 +126,30 @@ def write_geo_labels(path: Path, labels: np.ndarray, *, palette: bytes | None, r
         picture.putpalette(palette)
     with atomic_path(path) as temporary:
         picture.save(temporary, format="TIFF", tiffinfo=tags, compression="tiff_adobe_deflate")
+
+
+def write_geo_labels_in_tiles(
+    path: Path, labels: np.ndarray, *, palette: bytes | None, reference: Mapping[int, Any]
+) -> None:
+    """The same by tifffile, in tiles, for maps that lie in a mapped file."""
+    writer = require("tifffile", extra="geo", purpose=f"writing {path}")
+    tags = [
+        (tag, _GEO_TAGS[tag], 0 if isinstance(value, str) else len(value), value) for tag, value in reference.items()
+    ]
+    colors = {"photometric": "minisblack"}
+    if palette is not None:
+        table = np.frombuffer(palette, np.uint8).reshape(256, 3).T.astype(np.uint16) * 257
+        colors = {"photometric": "palette", "colormap": table}
+    with atomic_path(path) as temporary:
+        writer.imwrite(
+            temporary,
+            labels.view(np.uint16) if labels.dtype == np.int16 else labels,
+            tile=(256, 256),
+            compression="zlib",
+            metadata=None,
+            extratags=[(*tag, True) for tag in tags],
+            **colors,
+        )
 
 
 def _is_multiband(tags: Mapping[int, Any]) -> bool:

@@ -1,5 +1,6 @@
 """Pictures in, label maps and overlays out: which file goes where, and doing it."""
 
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
@@ -11,13 +12,18 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
+from atrous.data.images import MAX_PIXELS
 from atrous.data.lists import read_names
-from atrous.data.tiff import geo_reference, read_picture, write_geo_labels
+from atrous.data.tiff import geo_reference, write_geo_labels
+from atrous.data.windows import Pixels, open_pixels, read_whole, stored_size
 from atrous.errors import InputError
 from atrous.files import atomic_path
 from atrous.inference.ahead import ahead
+from atrous.inference.large import WHOLE_PIXELS, Outputs, predict_large
 from atrous.inference.predictor import Predictor
 from atrous.inference.result import Result
+from atrous.inference.tiled import Told
+from atrous.inference.tiles import Tiling
 from atrous.report.label_png import label_palette
 
 
@@ -39,6 +45,22 @@ class Job:
     def geo_labels(self) -> Path:
         """Where its label map goes once more, as GeoTIFF, if the picture has a geo-reference."""
         return self.labels.with_name(f"{self.labels.stem}_labels.tif")
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Pictures of more pixels than `beyond` are cut into tiles."""
+
+    tiling: Tiling
+    beyond: int = WHOLE_PIXELS
+
+
+@dataclass(frozen=True)
+class Large:
+    """A picture that is to be cut."""
+
+    pixels: Pixels
+    tiling: Tiling
 
 
 @dataclass(frozen=True)
@@ -93,14 +115,23 @@ def listed(pictures: Sequence[Path], *, names: Path) -> list[Path]:
 
 
 def predict_files(
-    predictor: Predictor, jobs: Iterable[Job], *, save: Callable[[Result, Path], None] = Result.save
+    predictor: Predictor,
+    jobs: Iterable[Job],
+    *,
+    save: Callable[[Result, Path], None] = Result.save,
+    cut: Cut | None = None,
+    max_pixels: int = MAX_PIXELS,
+    told: Told | None = None,
 ) -> Iterator[Outcome]:
     """Do the jobs in order; files are read and written in threads meanwhile, and what exists is replaced.
 
     Args:
         predictor: Asked about every picture.
         jobs: Which picture goes where.
-        save: Writes a label map.
+        save: Writes a label map of a picture that is not cut.
+        cut: Which pictures are cut into tiles, and how; None for none.
+        max_pixels: Larger pictures are not decoded as a whole.
+        told: Told (tiles done, tiles in all) of a picture that is cut.
 
     Yields:
         An outcome per job as soon as its files are written. A picture that cannot be read is a problem of its own; the
@@ -109,20 +140,32 @@ def predict_files(
     Raises:
         InputError: If an output cannot be written: then no other can either.
     """
-    pictures = ahead(lambda job: read_picture(job.source), jobs)
-    answers = ((job, _answer(predictor, job, picture)) for job, picture in pictures)
+    pictures = ahead(partial(_read, cut=cut, max_pixels=max_pixels), jobs)
+    answers = ((job, _answer(predictor, job, picture, told)) for job, picture in pictures)
     for (job, answer), written in ahead(partial(_write, save=save), answers):
         written.result()
         yield Outcome(job, problem=str(answer) if isinstance(answer, InputError) else None)
 
 
-def _answer(predictor: Predictor, job: Job, picture: Future[UInt8[np.ndarray, "h w c"]]) -> Result | InputError:
+def _read(job: Job, *, cut: Cut | None, max_pixels: int) -> UInt8[np.ndarray, "h w c"] | Large:
+    if cut is not None and math.prod(stored_size(job.source)) > cut.beyond:
+        return Large(open_pixels(job.source, max_pixels=max_pixels), cut.tiling)
+    return read_whole(job.source, max_pixels=max_pixels)
+
+
+def _answer(
+    predictor: Predictor, job: Job, picture: Future[UInt8[np.ndarray, "h w c"] | Large], told: Told | None
+) -> Result | InputError | None:
+    """The result, what is wrong, or None where the files of a large picture are already written."""
     try:
         geo_reference(job.source)  # one that cannot be kept is a problem of this picture, not of the output folder
         image = picture.result()
     except InputError as error:
         return error
     try:
+        if isinstance(image, Large):
+            outputs = Outputs(job.labels, job.overlay, job.geo_labels)
+            return predict_large(predictor, image.pixels, job.source, outputs, tiling=image.tiling, told=told)
         return predictor(image)
     except InputError as error:
         return InputError(f"{job.source}: {error}")
@@ -130,9 +173,9 @@ def _answer(predictor: Predictor, job: Job, picture: Future[UInt8[np.ndarray, "h
         return InputError(f"{job.source} does not fit into the memory of {predictor.device}; try --device cpu")
 
 
-def _write(item: tuple[Job, Result | InputError], *, save: Callable[[Result, Path], None]) -> None:
+def _write(item: tuple[Job, Result | InputError | None], *, save: Callable[[Result, Path], None]) -> None:
     job, answer = item
-    if isinstance(answer, InputError):
+    if answer is None or isinstance(answer, InputError):
         return
     save(answer, job.labels)
     if reference := geo_reference(job.source):

@@ -8,7 +8,6 @@ too), and both steps follow the model's corner convention. Nothing but bands of 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import product
 
 import torch
@@ -17,8 +16,9 @@ from jaxtyping import Float, Float64, UInt8
 from torch import Tensor
 
 from atrous.model.deeplab import DeepLab, Images
-from atrous.ops.bilinear import Neighbours, between_columns, between_rows, neighbours, pixels, source_positions
-from atrous.ops.upsample import Size, row_bands
+from atrous.ops.bilinear import Neighbours, neighbours, pixels, source_positions
+from atrous.ops.mean_argmax import View, mean_bands, mean_probabilities
+from atrous.sizes import Size
 
 
 def scaled_size(size: Size, scale: float) -> Size:
@@ -42,47 +42,33 @@ def rescaled(
     return F.interpolate(exact, size=size, mode="bilinear", align_corners=align_corners)
 
 
-def probability_bands(
-    model: DeepLab, images: Images, *, scales: Sequence[float], flip: bool
-) -> Iterator[tuple[slice, Float[Tensor, "b k n w"]]]:
-    """Mean probabilities over all views, some rows at a time.
-
-    The coarse logits of all views are held until the end.
+def views(model: DeepLab, images: Images, *, scales: Sequence[float], flip: bool) -> list[View]:
+    """What the network says of the images at every scale, and mirrored: only coarse logits are held.
 
     Args:
         model: In eval mode.
         images: Values 0..255, on the model's device.
         scales: One or more positive factors.
         flip: Whether every scale is also seen mirrored left to right.
+    """
+    kinds = product(scales, (False, True) if flip else (False,))
+    return [_view(model, images, scale=scale, mirrored=mirrored) for scale, mirrored in kinds]
+
+
+def probability_bands(
+    model: DeepLab, images: Images, *, scales: Sequence[float], flip: bool
+) -> Iterator[tuple[slice, Float[Tensor, "b k n w"]]]:
+    """Mean probabilities over all `views`, which has the same arguments, some rows at a time.
 
     Yields:
         Rows of the image, and the probability of every class at their pixels.
     """
-    kinds = product(scales, (False, True) if flip else (False,))
-    views = [_view(model, images, scale=scale, mirrored=mirrored) for scale, mirrored in kinds]
-    batch, classes = views[0].logits.shape[:2]
-    height, width = images.shape[-2:]
-    for band in row_bands(height, row_floats=batch * classes * width):
-        total = views[0].probabilities(band)
-        for view in views[1:]:
-            total += view.probabilities(band)
-        yield band, total / len(views)
+    seen = views(model, images, scales=scales, flip=flip)
+    for band in mean_bands(seen):
+        yield band, mean_probabilities(seen, band)
 
 
-@dataclass(frozen=True)
-class _View:
-    """Coarse logits, and where the rows and columns of the original image lie in them."""
-
-    logits: Float[Tensor, "b k hc wc"]
-    rows: Neighbours
-    columns: Neighbours
-
-    def probabilities(self, band: slice) -> Float[Tensor, "b k n w"]:
-        """Softmax of the logits at some rows of the original image."""
-        return between_columns(between_rows(self.logits, self.rows.part(band)), self.columns).softmax(dim=1)
-
-
-def _view(model: DeepLab, images: Images, *, scale: float, mirrored: bool) -> _View:
+def _view(model: DeepLab, images: Images, *, scale: float, mirrored: bool) -> View:
     """The network's answer to the images at a scale, as they are or mirrored left to right."""
     scaled = rescaled(images, scale, align_corners=model.config.conventions.align_corners)
     logits = model(scaled.flip(-1) if mirrored else scaled)
@@ -96,4 +82,4 @@ def _view(model: DeepLab, images: Images, *, scale: float, mirrored: bool) -> _V
         return neighbours(in_coarse, source=source, like=logits)
 
     rows, columns = pixels(images.shape[-2]), pixels(images.shape[-1])
-    return _View(logits, rows=places(rows, -2), columns=places(columns.flip(0) if mirrored else columns, -1))
+    return View(logits, rows=places(rows, -2), columns=places(columns.flip(0) if mirrored else columns, -1))

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +13,17 @@ from torch import Tensor
 
 from atrous.data.images import MAX_PIXELS, rgb_array
 from atrous.data.tiff import read_picture
+from atrous.data.windows import Pixels, check_channels
 from atrous.errors import InputError
-from atrous.inference.multiscale import probability_bands
+from atrous.inference.folded import folded
+from atrous.inference.multiscale import probability_bands, views
 from atrous.inference.result import Result
+from atrous.inference.tiled import Told, Window, windows
+from atrous.inference.tiles import Tiling
 from atrous.labels import LabelSpace
 from atrous.model.deeplab import DeepLab, Images
-from atrous.ops.upsample_argmax import label_dtype, upsample_argmax
+from atrous.ops.mean_argmax import mean_argmax
+from atrous.ops.upsample_argmax import upsample_argmax
 from atrous.sizes import Size, size_text
 from atrous.weights.archive import Archive
 
@@ -31,8 +36,9 @@ LARGEST_SCALE = 8
 class Predictor:
     """A model ready to be asked: its strides, scales, mirroring and device are settled.
 
-    The model is run in eval mode and without gradients; the caller's own stays in the mode it is in. The weights are
-    shared with it, unless they have to be copied to another device.
+    The model is run in eval mode and without gradients; the caller's own stays in the mode it is in. On a CPU the
+    weights are those of this moment (`inference/folded.py`); elsewhere they are shared with it, unless they have to be
+    copied to another device.
 
     Args:
         weights: What `atrous.load` gives, or a model.
@@ -48,6 +54,7 @@ class Predictor:
         labels, output_stride, scales, flip, pad, device: As settled.
         sha256: Of the archive that the weights came from; None where they came as a model.
         precision: Number type of the weights, such as `float32`.
+        model: What is asked, on its device; nothing to train or save.
 
     Raises:
         InputError: If labels and classes differ in number, the network cannot run at the output stride, a scale is not
@@ -85,9 +92,10 @@ class Predictor:
         here = model.classifier.weight
         self.precision = str(here.dtype).removeprefix("torch.")
         self.device = torch.device(device) if device is not None else here.device
-        self._model = model.replanned(output_stride=self.output_stride).eval()
+        self._plain = model.replanned(output_stride=self.output_stride).eval()
         if self.device.type != here.device.type or self.device.index not in (None, here.device.index):
-            self._model = copy.deepcopy(self._model).to(self.device)  # `to` alone would move the shared weights
+            self._plain = copy.deepcopy(self._plain).to(self.device)  # `to` alone would move the shared weights
+        self.model = folded(self._plain) if self.device.type == "cpu" else self._plain
 
     def __call__(self, picture: Picture) -> Result:
         """The label map of a picture, at its own size.
@@ -101,7 +109,7 @@ class Predictor:
         image = self._image(picture)
         height, width = image.shape[:2]
         with torch.inference_mode():
-            labels = self._labels(self._batch(image))[:height, :width].cpu().numpy()
+            labels = self._labels(self.batch(image))[:height, :width].cpu().numpy()
         return Result(labels=labels, image=image, space=self.labels)
 
     def probabilities(self, picture: Picture) -> Float32[np.ndarray, "k h w"]:
@@ -114,21 +122,39 @@ class Predictor:
         height, width = image.shape[:2]
         probabilities = np.empty((len(self.labels), *(self.pad or (height, width))), np.float32)
         with torch.inference_mode():
-            bands = probability_bands(self._model, self._batch(image), scales=self.scales, flip=self.flip)
+            bands = probability_bands(self.model, self.batch(image), scales=self.scales, flip=self.flip)
             for rows, band in bands:
                 probabilities[:, rows] = band[0].cpu().numpy()
         return probabilities[:, :height, :width]
 
+    def windows(self, pixels: Pixels, *, tiling: Tiling, told: Told | None = None) -> Iterator[Window]:
+        """The answer to a picture of any size, window by window, tile after tile.
+
+        Args:
+            pixels: A picture that is read part by part, as `open_pixels` gives it.
+            tiling: How it is cut.
+            told: Progress: told (tiles done, tiles in all).
+
+        Raises:
+            InputError: If there are scales, flip or pad, the picture has other channels than the model takes, tiles are
+                too small for their overlap, or the picture cannot be read.
+        """
+        if not self.sees_tiles:
+            raise InputError("tiles are seen at scale 1, neither mirrored nor padded; leave out scales, flip and pad")
+        check_channels(pixels, channels=self._plain.config.in_channels)
+        yield from windows(self._plain, pixels, tiling=tiling, told=told)
+
+    @property
+    def sees_tiles(self) -> bool:
+        """Whether pictures can be cut: at a single scale, without flip and pad."""
+        return self.scales == (1.0,) and not self.flip and self.pad is None
+
     def _labels(self, images: Images) -> Integer[Tensor, "h w"]:
         height, width = images.shape[-2:]
         if self.scales == (1.0,) and not self.flip:
-            upsampling = self._model.upsampling((height, width))
-            return upsample_argmax(self._model(images), **upsampling._asdict())[0]
-        dtype = label_dtype(len(self.labels))
-        labels = torch.empty(height, width, dtype=dtype, device=self.device)
-        for rows, band in probability_bands(self._model, images, scales=self.scales, flip=self.flip):
-            labels[rows] = band[0].argmax(dim=0).to(dtype)
-        return labels
+            upsampling = self.model.upsampling((height, width))
+            return upsample_argmax(self.model(images), **upsampling._asdict())[0]
+        return mean_argmax(views(self.model, images, scales=self.scales, flip=self.flip))[0]
 
     def _image(self, picture: Picture) -> UInt8[np.ndarray, "h w c"]:
         match picture:
@@ -138,7 +164,7 @@ class Predictor:
                 image = rgb_array(picture)
             case _:
                 image = read_picture(Path(picture))
-        channels = self._model.config.in_channels
+        channels = self.model.config.in_channels
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != channels or not image.size:
             raise InputError(
                 f"a picture of {image.dtype} {list(image.shape)}; the model takes uint8 [height, width, {channels}]"
@@ -150,7 +176,10 @@ class Predictor:
             )
         return image
 
-    def _batch(self, image: UInt8[np.ndarray, "h w c"]) -> UInt8[Tensor, "1 c h w"] | Float[Tensor, "1 c H W"]:
-        """Channels-last, as pictures lie in memory: on a CPU MobileNetV2 is 1.2 times as fast so, ResNet alike."""
+    def batch(self, image: UInt8[np.ndarray, "h w c"]) -> UInt8[Tensor, "1 c h w"] | Float[Tensor, "1 c H W"]:
+        """A picture as the model takes it, padded if it is to be.
+
+        Channels-last, as pictures lie in memory: on a CPU MobileNetV2 is 1.2 times as fast so, ResNet alike.
+        """
         batch = torch.from_numpy(np.array(image, order="C")).permute(2, 0, 1)[None].to(self.device)
-        return batch if self.pad is None else self._model.preprocess.on_mean_pixel(batch, size=self.pad)
+        return batch if self.pad is None else self.model.preprocess.on_mean_pixel(batch, size=self.pad)

@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from typing import cast
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from atrous.model.atrous import AtrousConv, SeparableAtrousConv
 from atrous.model.config import Layer
 from atrous.model.conventions import BetweenSeparable
+from atrous.model.image_mean import ImageMean
 from atrous.model.layers import conv_layer, conv_layers
-from atrous.model.pooling import ImageMean, WindowMeans
+from atrous.model.pooling import WindowMeans
+from atrous.model.resize import Resize
 from atrous.model.stride_plan import aspp_rates
 
 
@@ -33,15 +34,15 @@ class ImagePooling(nn.Module):
     ) -> None:
         super().__init__()
         self.pool = ImageMean() if pool is None else pool
-        self.align_corners = align_corners
+        self.resize = None if isinstance(self.pool, ImageMean) else Resize(align_corners=align_corners)
         self.project = AtrousConv(in_channels, out_channels, epsilon=epsilon, activation=nn.ReLU())
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k h w"]:
         """Bilinear upsampling of a single position is a constant, hence `expand`."""
-        projected, size = self.project(self.pool(x)), x.shape[-2:]
-        if isinstance(self.pool, ImageMean):
-            return projected.expand(-1, -1, *size)
-        return F.interpolate(projected, size=size, mode="bilinear", align_corners=self.align_corners)
+        projected, (height, width) = self.project(self.pool(x)), x.shape[-2:]
+        if self.resize is None:
+            return projected.expand(-1, -1, height, width)
+        return self.resize(projected, (height, width))
 
 
 class ASPP(nn.Module):

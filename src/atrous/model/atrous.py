@@ -34,14 +34,20 @@ class Conv2d(nn.Conv2d):
         self.same = padding == "same"
 
     def forward(self, input: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:  # noqa: A002
-        """Convolve; where SAME is symmetric, the convolution's own padding does it."""
-        stride, rate, margin = self.stride[0], self.dilation[0], self.padding[0]
-        if self.same and stride > 1 and not (stride == 2 and input.shape[-2] % 2 and input.shape[-1] % 2):
-            kernel = (self.kernel_size[0] - 1) * rate + 1
-            input, margin = pad_same(input, kernel=kernel, stride=stride), 0  # noqa: A001
+        """Convolve."""
+        stride, rate = self.stride[0], self.dilation[0]
+        padded, margin = self.padded(input)
         if self.groups > 1:
-            return depthwise_conv2d(input, self.weight, stride=stride, padding=int(margin), rate=rate)
-        return F.conv2d(input, self.weight, None, stride, margin, rate)
+            return depthwise_conv2d(padded, self.weight, stride=stride, padding=margin, rate=rate)
+        return F.conv2d(padded, self.weight, None, stride, margin, rate)
+
+    def padded(self, x: Float[Tensor, "b c h w"]) -> tuple[Float[Tensor, "b c H W"], int]:
+        """The map, and the zeros that the convolution itself is to add on all sides: all, where SAME is symmetric."""
+        stride, height, width = self.stride[0], x.shape[-2], x.shape[-1]
+        if self.same and stride > 1 and not (stride == 2 and height % 2 and width % 2):
+            kernel = (self.kernel_size[0] - 1) * self.dilation[0] + 1
+            return pad_same(x, kernel=kernel, stride=stride), 0
+        return x, int(self.padding[0])
 
 
 class AtrousConv(nn.Module):

@@ -32,8 +32,9 @@ from atrous.model.deeplab import (
     DeepLabV3Plus,
     DeepLabV3PlusTwoTaps,
 )
+from atrous.model.image_mean import ImageMean
 from atrous.model.lraspp import LRASPP
-from atrous.model.pooling import ImageMean, WindowMeans
+from atrous.model.pooling import WindowMeans
 from atrous.model.preprocess import Preprocess
 from atrous.sizes import Size
 

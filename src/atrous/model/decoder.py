@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from atrous.model.config import Layer
 from atrous.model.conventions import BetweenSeparable
 from atrous.model.layers import conv_layer, conv_layers
+from atrous.model.resize import Resize
 
 
 class Decoder(nn.Module):
@@ -37,7 +37,7 @@ class Decoder(nn.Module):
         between: BetweenSeparable = "norm and relu",
     ) -> None:
         super().__init__()
-        self.align_corners = align_corners
+        self.resize = Resize(align_corners=align_corners)
         self.low_level = conv_layer(low_channels, (1, low_level_channels, False), epsilon=epsilon)
         joined = encoder_channels + low_level_channels
         self.refine = conv_layers(joined, refinement, epsilon=epsilon, between=between)
@@ -45,6 +45,6 @@ class Decoder(nn.Module):
 
     def forward(self, low: Float[Tensor, "b l h4 w4"], encoded: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k h4 w4"]:
         """Refined features at output stride 4."""
-        size = low.shape[-2:]
-        encoded = F.interpolate(encoded, size=size, mode="bilinear", align_corners=self.align_corners)
+        height, width = low.shape[-2:]
+        encoded = self.resize(encoded, (height, width))
         return self.refine(torch.cat([encoded, self.low_level(low)], dim=1))

@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from atrous.model.aspp import ASPP
-from atrous.model.backbones.features import Backbone
+from atrous.model.backbones.features import LOW_STRIDE, MIDDLE_STRIDE, Backbone
 from atrous.model.config import ModelConfig
 from atrous.model.decoder import Decoder
 from atrous.model.lraspp import LRASPP
@@ -58,6 +58,11 @@ class DeepLab(nn.Module, ABC):
         for part in self.planned_parts:
             part.plan(output_stride=output_stride)
         self.config = config
+
+    @property
+    def logits_stride(self) -> int:
+        """Input size / size of the coarse logits."""
+        return self.output_stride
 
     @property
     @abstractmethod
@@ -135,6 +140,11 @@ class DeepLabV3Plus(DeepLab):
         self.decoder = decoder  # last: the states of optimizers go by the order of the parameters
 
     @property
+    def logits_stride(self) -> int:
+        """Input size / size of the coarse logits."""
+        return LOW_STRIDE
+
+    @property
     def planned_parts(self) -> tuple[Planned, ...]:
         """The parts whose strides and rates follow the output stride."""
         return self.backbone, self.aspp
@@ -165,6 +175,11 @@ class DeepLabV3PlusTwoTaps(DeepLab):
         self.decoder = decoder
 
     @property
+    def logits_stride(self) -> int:
+        """Input size / size of the coarse logits."""
+        return LOW_STRIDE
+
+    @property
     def planned_parts(self) -> tuple[Planned, ...]:
         """The parts whose strides and rates follow the output stride."""
         return self.backbone, self.aspp
@@ -190,6 +205,11 @@ class DeepLabLRASPP(DeepLab):
     def classifiers(self) -> tuple[nn.Conv2d, ...]:
         """What gives logits."""
         return self.classifier, self.middle_classifier
+
+    @property
+    def logits_stride(self) -> int:
+        """Input size / size of the coarse logits."""
+        return min(MIDDLE_STRIDE, self.output_stride)
 
     @property
     def planned_parts(self) -> tuple[Planned, ...]:

@@ -1,11 +1,12 @@
 """Lite R-ASPP, the head of MobileNetV3 (arXiv 1905.02244, section 6.4 and Figure 10)."""
 
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from atrous.model.atrous import AtrousConv
-from atrous.model.pooling import ImageMean, WindowMeans
+from atrous.model.image_mean import ImageMean
+from atrous.model.pooling import WindowMeans
+from atrous.model.resize import Resize
 from atrous.model.stride_plan import Size
 
 
@@ -32,7 +33,7 @@ class LRASPP(nn.Module):
         epsilon: float = 1e-5,
     ) -> None:
         super().__init__()
-        self.align_corners = align_corners
+        self.resize = Resize(align_corners=align_corners)
         self.features = AtrousConv(in_channels, channels, epsilon=epsilon, activation=nn.ReLU())
         self.pool = pool
         self.gate = nn.Conv2d(in_channels, channels, 1)
@@ -47,7 +48,4 @@ class LRASPP(nn.Module):
         """The encoder's output, 128 channels in the paper, upsampled to a size (height, width)."""
         height, width = x.shape[-2:]
         gates = self.activation(self.gate(self.pool(x)))
-        return self._resized(self.features(x) * self._resized(gates, (height, width)), size)
-
-    def _resized(self, x: Float[Tensor, "b c h w"], size: Size) -> Float[Tensor, "b c H W"]:
-        return F.interpolate(x, size=size, mode="bilinear", align_corners=self.align_corners)
+        return self.resize(self.features(x) * self.resize(gates, (height, width)), size)

@@ -1,30 +1,38 @@
-"""Batch norm that survives a single value per channel and can be frozen (DeepLabv3, section 4.1)."""
+"""Batch norm that survives a single value per channel, can be frozen (DeepLabv3, section 4.1), can span replicas."""
 
 import logging
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from atrous.ops.replica_norm import replica_norm, replica_statistics
 
 _log = logging.getLogger(__name__)
 _told = False
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """`nn.BatchNorm2d`, except where it cannot or must not use the statistics of the batch.
+    """`nn.BatchNorm2d`, except where it cannot or must not use the statistics of its input.
 
     * One value per channel (b * h * w == 1, as in image pooling on a batch of one) has no variance: in training it is
       normalised with the running statistics, which stay as they are; said once in the log.
     * `frozen` (stage 2 of the papers' protocol): the running statistics are used and never move. Scale and shift stay
       trainable, as in the official code; to fix them too, switch off their `requires_grad`.
+    * `spans_replicas`: in training the batch is that of all replicas together; they have two values per channel at
+      least.
     """
 
     frozen = False
+    spans_replicas = False
 
     def forward(self, input: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:  # noqa: A002
         """Normalise each channel."""
         if not self.training:
             return super().forward(input)
+        if self.spans_replicas and not self.frozen:
+            return self._over_replicas(input)
         single = input.shape[0] * input.shape[2] * input.shape[3] == 1
         if not (self.frozen or single):
             return super().forward(input)
@@ -32,6 +40,20 @@ class BatchNorm(nn.BatchNorm2d):
             _tell_once()
         mean, variance = self.running_mean, self.running_var
         return F.batch_norm(input, mean, variance, self.weight, self.bias, training=False, eps=self.eps)
+
+    def _over_replicas(self, input: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:  # noqa: A002
+        statistics = replica_statistics(input)
+        self._follow(statistics.mean, statistics.variance * statistics.number / (statistics.number - 1))
+        return replica_norm(input, self.weight, self.bias, statistics=statistics, eps=self.eps)
+
+    @torch.no_grad()
+    def _follow(self, mean: Float[Tensor, " c"], unbiased: Float[Tensor, " c"]) -> None:
+        """Move the running statistics as `nn.BatchNorm2d` does."""
+        for running, value in ((self.running_mean, mean), (self.running_var, unbiased)):
+            if running is not None and self.momentum is not None:
+                running.lerp_(value.to(running.dtype), self.momentum)
+        if self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)
 
 
 def _tell_once() -> None:
@@ -58,3 +80,9 @@ def freeze_norms(model: nn.Module, *, affine: bool = False) -> None:
         norm.frozen = True
         if affine:
             norm.requires_grad_(requires_grad=False)
+
+
+def span_replicas(model: nn.Module) -> None:
+    """From now on train with the statistics of all replicas' batches together; they must all call the model alike."""
+    for norm in norms(model):
+        norm.spans_replicas = True

@@ -1,21 +1,10 @@
-"""What image-level branches see: the mean of the whole map, or of windows the size of a training crop."""
+"""Means over windows the size of a training crop, in the place of that of the whole map."""
 
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from atrous.model.stride_plan import Size
-
-
-class ImageMean(nn.Module):
-    """The mean of the whole map."""
-
-    def plan(self, *, output_stride: int) -> None:
-        """Nothing depends on the output stride."""
-
-    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c 1 1"]:
-        """One position."""
-        return x.mean(dim=(2, 3), keepdim=True)
 
 
 class WindowMeans(nn.Module):

@@ -89,7 +89,7 @@ def receptive_fields(model: DeepLab) -> Mapping[str, int]:
     if isinstance(model, DeepLabLRASPP):
         fields["features"] = extent(steps)
         factor = max(model.output_stride // MIDDLE_STRIDE, 1)
-        steps += (Interpolation(factor, align_corners=model.aspp.align_corners),)
+        steps += (Interpolation(factor, align_corners=model.aspp.resize.align_corners),)
     elif not isinstance(model, DeepLabV3Cascade):
         branches = {name: steps + windows(branch) for name, branch in _local_branches(model.aspp)}
         fields |= {name: extent(branch) for name, branch in branches.items()}
@@ -97,7 +97,7 @@ def receptive_fields(model: DeepLab) -> Mapping[str, int]:
         steps = _extend(fields, steps, model.aspp.projection, name="projection")
     stride = model.output_stride
     for name, finer, decoder in _decoders(model):
-        steps += (Interpolation(stride // finer, align_corners=decoder.align_corners),)
+        steps += (Interpolation(stride // finer, align_corners=decoder.resize.align_corners),)
         steps = _extend(fields, steps, decoder.refine, name=name)
         stride = finer
     return fields | {"classifier": extent(steps + windows(model.classifier))}

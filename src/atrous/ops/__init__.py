@@ -1,5 +1,6 @@
 """From coarse logits to losses and labels."""
 
+from atrous.ops.argmax_at import argmax_at
 from atrous.ops.upsample import Upsampling, upsample, upsample_bands
 from atrous.ops.upsample_argmax import label_dtype, upsample_argmax
 from atrous.ops.upsample_confidence import Confidence, upsample_confidence
@@ -8,6 +9,7 @@ from atrous.ops.upsample_cross_entropy import upsample_cross_entropy
 __all__ = [
     "Confidence",
     "Upsampling",
+    "argmax_at",
     "label_dtype",
     "upsample",
     "upsample_argmax",

@@ -12,7 +12,6 @@ size of a cell, and the classes that can win in any of them are interpolated. Ce
 corner are left over, too, and are then labelled once more with care.
 """
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from typing import NamedTuple, no_type_check
@@ -20,10 +19,10 @@ from typing import NamedTuple, no_type_check
 import numpy as np
 import torch
 from jaxtyping import Float
-from numba import njit
 from torch import Tensor
 
 from atrous.ops.bilinear import Neighbours
+from atrous.ops.machine_code import compiled
 from atrous.ops.upsample import Upsampling
 from atrous.ops.upsample_argmax import Labels, exact_dtype
 
@@ -78,8 +77,14 @@ class Row(NamedTuple):
 
 def label_map(logits: Float[Tensor, "b k h w"], labels: Labels, upsampling: Upsampling) -> None:
     """Fill `labels`, which are contiguous and not empty, with as many threads as torch uses."""
+    like = logits.new_empty(0, dtype=exact_dtype(logits.dtype))
+    label_map_at(logits, labels, *upsampling.places(logits.shape[-2:], like=like))
+
+
+def label_map_at(logits: Float[Tensor, "b k h w"], labels: Labels, down: Neighbours, across: Neighbours) -> None:
+    """The same for pixels at chosen places, in order; weights are of the type that logits are interpolated in."""
     dtype = exact_dtype(logits.dtype)
-    rows, columns = map(_axis, upsampling.places(logits.shape[-2:], like=logits.new_empty(0, dtype=dtype)))
+    rows, columns = _axis(down), _axis(across)
     strips, threads = len(rows.edges) - 1, torch.get_num_threads()
     piece = min(STRIPS, -(-strips * len(logits) // threads))
 
@@ -115,16 +120,7 @@ def _memory(tensor: Tensor) -> Array:
     return tensor.as_strided((last + 1,), (1,)).numpy()
 
 
-def _compiled(function: Callable) -> Callable:
-    """Machine code that lets other threads run; kept on disk where numba finds a folder to write to."""
-    options = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
-    try:
-        return njit(cache=True, **options)(function)
-    except RuntimeError:
-        return njit(**options)(function)
-
-
-@_compiled
+@compiled
 @no_type_check
 def _label_strips(
     memory: Array, strides: tuple[int, int, int], classes: int, width: int, rows: Axis, columns: Axis, labels: Array
@@ -148,7 +144,7 @@ def _label_strips(
         _mind_the_infinite(above, below, near, far, cells, columns, lines)
 
 
-@_compiled
+@compiled
 @no_type_check
 def _read_row(memory: Array, strides: tuple[int, int, int], number: int, row: Row) -> None:
     """Fill a row, in the order in which its numbers lie in memory."""
@@ -177,7 +173,7 @@ def _read_row(memory: Array, strides: tuple[int, int, int], number: int, row: Ro
         won[x] = won[x] if odd[x] == 0 else -1
 
 
-@_compiled
+@compiled
 @no_type_check
 def _settle(above: Row, below: Row, columns: Axis, labels: Array) -> Array:
     """Label the cells of a strip whose corners agree. The others are returned; what is written there has no meaning."""
@@ -198,7 +194,7 @@ def _settle(above: Row, below: Row, columns: Axis, labels: Array) -> Array:
     return cells[:count]
 
 
-@_compiled
+@compiled
 @no_type_check
 def _pixels(cells: Array, columns: Axis) -> Array:
     """The columns of the pixels of some cells, side by side."""
@@ -211,7 +207,7 @@ def _pixels(cells: Array, columns: Axis) -> Array:
     return pixels[:count]
 
 
-@_compiled
+@compiled
 @no_type_check
 def _contenders(above: Row, below: Row, cells: Array, columns: Axis) -> Array:
     """The classes that can win in some cell: whose largest corner reaches the largest of all smallest corners."""
@@ -237,7 +233,7 @@ def _contenders(above: Row, below: Row, cells: Array, columns: Axis) -> Array:
     return contenders[:count]
 
 
-@_compiled
+@compiled
 @no_type_check
 def _interpolate(
     above: Row, below: Row, contenders: Array, near: Array, far: Array, pixels: Array, columns: Axis, labels: Array
@@ -262,7 +258,7 @@ def _interpolate(
             labels[y, pixels[i]] = won[y, i]
 
 
-@_compiled
+@compiled
 @no_type_check
 def _along(plane: Array, first: Array, second: Array, near: Array, far: Array, values: Array) -> None:
     """Interpolate along a row."""
@@ -270,7 +266,7 @@ def _along(plane: Array, first: Array, second: Array, near: Array, far: Array, v
         values[i] = plane[first[i]] * near[i] + plane[second[i]] * far[i]
 
 
-@_compiled
+@compiled
 @no_type_check
 def _challenge(k: int, upper: Array, lower: Array, near: float, far: float, best: Array, won: Array) -> None:
     """Interpolate between two rows; what is better than the best so far takes its place."""
@@ -282,7 +278,7 @@ def _challenge(k: int, upper: Array, lower: Array, near: float, far: float, best
         won[i] = label if better else won[i]
 
 
-@_compiled
+@compiled
 @no_type_check
 def _mind_the_infinite(
     above: Row, below: Row, near: Array, far: Array, cells: Array, columns: Axis, labels: Array
@@ -306,7 +302,7 @@ def _mind_the_infinite(
                         labels[y, x] = k
 
 
-@_compiled
+@compiled
 @no_type_check
 def _mean(first: float, second: float, near: float, far: float) -> float:
     """What has weight 0 has no say, not even if it is infinite or NaN."""

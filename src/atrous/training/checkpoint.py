@@ -15,6 +15,7 @@ from atrous.files import atomic_path
 from atrous.inference.predictor import Model
 from atrous.plain import from_plain, to_plain
 from atrous.training.average import MovingAverage
+from atrous.training.replicas import Replicas
 
 _KEY = "atrous_state"
 _AGE = "_growth_tracker"  # torch's name
@@ -61,9 +62,7 @@ class _Header:
 def save_state(path: Path, state: TrainingState) -> None:
     """Write the state atomically: a run that dies meanwhile still has the previous one."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _named_tensors(state).items()}
-    scaling = state.scaler.state_dict()
-    header = _Header(state.iteration, state.best, state.scaler.get_scale(), scaling.get(_AGE, 0))
-    content = serialize(tensors, metadata={_KEY: json.dumps(to_plain(header))})
+    content = serialize(tensors, metadata={_KEY: json.dumps(to_plain(_header(state)))})
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
 
@@ -86,6 +85,30 @@ def load_state(path: Path, state: TrainingState) -> None:
                     target.copy_(file.get_tensor(name))
     except (SafetensorError, OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} is no training state of this run: {error}; delete it to start again") from error
+    _enter(header, state)
+
+
+def share_state(state: TrainingState, *, replicas: Replicas) -> None:
+    """Give every replica the state of the first one, bit for bit."""
+    if replicas.size == 1:
+        return
+    header, tensors = _header(state), list(_named_tensors(state).values())
+    numbers = torch.tensor(
+        [header.iteration, *header.best, header.loss_scale, header.scale_age],
+        dtype=torch.float64,  # exact for all of them
+        device=tensors[0].device,
+    )
+    replicas.copy_first([numbers, *tensors])
+    iteration, miou, best_iteration, loss_scale, age = numbers.tolist()
+    _enter(_Header(int(iteration), (miou, int(best_iteration)), loss_scale, int(age)), state)
+
+
+def _header(state: TrainingState) -> _Header:
+    age = state.scaler.state_dict().get(_AGE, 0)
+    return _Header(state.iteration, state.best, state.scaler.get_scale(), age)
+
+
+def _enter(header: _Header, state: TrainingState) -> None:
     state.iteration, state.best = header.iteration, header.best
     if state.scaler.is_enabled():
         scaling = {"scale": header.loss_scale, _AGE: header.scale_age}

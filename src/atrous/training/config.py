@@ -37,6 +37,8 @@ class TrainConfig:
         batch_size: Crops per step.
         accumulate: Parts in which a step is computed, one after the other, to save memory; must divide the batch size.
             Batch norm, and losses that are no sum over pixels, see one part at a time; all else stays the same.
+        replicas: Processes that compute a step together, each its equal share of the batch; as many as `torchrun` has
+            started. Batch norm sees all of them at once, losses that are no sum over pixels one share at a time.
         crop: Height and width of a crop in pixels; multiples of the output stride, plus 1, waste nothing.
         learning_rate: At the start of the poly schedule (DeepLabv3, section 4.1: 0.007).
         head_rate: Factor on the learning rate of everything but the backbone (official code: 1).
@@ -69,6 +71,7 @@ class TrainConfig:
     iterations: int = 30000
     batch_size: int = 16
     accumulate: int = 1
+    replicas: int = 1
     crop: tuple[int, int] = (513, 513)
     learning_rate: float = 0.007
     head_rate: float = 1.0
@@ -102,6 +105,11 @@ class TrainConfig:
         if self.accumulate < 1 or self.batch_size % self.accumulate:
             raise InputError(
                 f"accumulate {self.accumulate} does not divide the batch size {self.batch_size} into equal parts"
+            )
+        if self.replicas < 1 or self.batch_size % (self.accumulate * self.replicas):
+            raise InputError(
+                f"{self.replicas} replicas, accumulate {self.accumulate} do not divide the batch size "
+                f"{self.batch_size} into equal parts; choose a multiple of {max(self.replicas, 1) * self.accumulate}"
             )
         if self.jitter and self.model.in_channels != 3:
             raise InputError(f"jitter is for RGB, not for {self.model.in_channels} channels; set --jitter 0")

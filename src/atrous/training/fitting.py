@@ -1,10 +1,12 @@
 """Settings that follow from the data: the rule of the recipe `finetune`.
 
-* **Steps**: 65 * sqrt(images), from 300 to 15000: 500 steps for 60 images, 1200 for 367, 14500 for 50000. More images
-  hold more to learn, but each of them has to be seen less often: 67 times where there are 60, twice where there are
+* **Steps**: 55 * sqrt(images), from 300 to 15000: 430 steps for 60 images, 1050 for 367, 12300 for 50000. More images
+  hold more to learn, but each of them has to be seen less often: 57 times where there are 60, twice where there are
   50000.
-* **Crop**: a square of nine tenths of the median shorter side, cut to a multiple of 16 plus 1, from 33 to 513 pixels:
-  321 for 480x360.
+* **Crop**: nine tenths of the median shorter side, but 321 to 513 pixels, and not more than the image; multiples of 16
+  plus 1: 321x321 for images of 360x480 (height x width), all of it, 193x257, for 192x256. A network that has only
+  seen crops much smaller than the images has atrous taps that never read anything but padding; on whole images they
+  are noise.
 * **Validations**: five, or fewer where they would take more than a fifth of the time that the steps take, if a pixel
   costs half as much to predict as to train on.
 * **Warm-up**: a tenth of the steps, 100 at most.
@@ -62,16 +64,17 @@ def facts_of(data: DataSet, validation: DataSet) -> Facts:
 
 def fitted(config: TrainConfig, facts: Facts) -> TrainConfig:
     """The settings with steps, crop, validations, warm-up and channels that fit the data."""
-    iterations = _within(round(65 * math.sqrt(facts.images), -1), 300, 15000)
-    side = _within((9 * min(facts.size) // 10 - 1) // 16 * 16 + 1, 33, 513)
-    pixels_trained = iterations * config.batch_size * side**2
+    iterations = _within(round(55 * math.sqrt(facts.images), -1), 300, 15000)
+    side = _within((9 * min(facts.size) // 10 - 1) // 16 * 16 + 1, 321, 513)
+    height, width = (min(side, -(-(length - 1) // 16) * 16 + 1) for length in facts.size)
+    pixels_trained = iterations * config.batch_size * height * width
     pixels_validated = max(facts.validation_images, 1) * facts.size[0] * facts.size[1]
     validations = _within(VALIDATION_SHARE * pixels_trained / (PREDICTED_PIXEL * pixels_validated), 1, 5)
     return replace(
         config,
         model=replace(config.model, in_channels=facts.channels),
         iterations=iterations,
-        crop=(side, side),
+        crop=(height, width),
         validate_every=-(-iterations // validations),
         warmup=min(100, iterations // 10),
         jitter=config.jitter if facts.channels == 3 else 0.0,

@@ -14,10 +14,11 @@ from atrous.evaluation.evaluate import evaluate
 from atrous.evaluation.report import Report
 from atrous.inference.predictor import Predictor
 from atrous.training.augment import training_transforms
-from atrous.training.checkpoint import TrainingState
+from atrous.training.checkpoint import TrainingState, share_state
 from atrous.training.config import TrainConfig
 from atrous.training.loss import SegmentationLoss
 from atrous.training.progress import Progress, Window
+from atrous.training.replicas import ALONE, Replicas
 from atrous.training.run import Run
 from atrous.training.sampling import bootstrapped
 from atrous.training.step import rate_at, step
@@ -45,9 +46,12 @@ def train(
     validation: DataSet,
     run: Run,
     device: torch.device,
+    replicas: Replicas = ALONE,
     validating: ValidationProgress | None = None,
 ) -> Iterator[Progress | Validated]:
     """Train from `state`, which `run.resume` has seen, until it is `finished`; yields what is worth telling.
+
+    Of several replicas, which have joined and start from one state, the first one alone validates and uses `run`.
 
     `validating` is called after every image of a validation with (images done, images in all).
 
@@ -66,6 +70,7 @@ def train(
         start=state.iteration,
         stop=config.iterations,
         workers=config.workers,
+        rows=replicas.rows(config.batch_size),
     )
     window, saved = Window(), time.monotonic()
     while not finished(state, config):
@@ -73,25 +78,28 @@ def train(
         batch = next(batches)
         waited = time.perf_counter() - asked
         rate = rate_at(state.iteration, config)
-        loss = step(state, config, batch=batch, rate=rate, loss_of=loss_of, device=device)
+        loss = step(state, config, batch=batch, rate=rate, loss_of=loss_of, device=device, replicas=replicas)
         window.add(loss, names=batch.names, waited=waited)
         due = config.validates(state.iteration)
         saving = time.monotonic() - saved > SAVE_SECONDS
         if not (due or saving or state.iteration % LOG_EVERY == 0):
             continue
         progress = window.progress(iteration=state.iteration, rate=rate)
-        run.log(progress)
+        if replicas.leads:
+            run.log(progress)
         yield progress
         if due or saving:
             _require_finite(state)
-            if due:
+            if replicas.leads and due:
                 predictor = Predictor(state.result, labels=data.labels, device=device)
                 report = evaluate(predictor, validation, progress=validating)
                 run.keep(state, config, report=report, data=data)
                 yield Validated(state.iteration, report)
-            else:
+            elif replicas.leads:
                 run.save(state)
                 run.refresh(config)
+            if due:
+                share_state(state, replicas=replicas)  # the best so far is in it: patience ends on all alike
             saved = time.monotonic()
         window = Window()
 

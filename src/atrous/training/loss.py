@@ -1,9 +1,11 @@
 """The loss of a run: coarse logits against full labels, as its configuration says."""
 
+import numpy as np
 import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
 
+from atrous.data.class_weights import balanced_weights, class_counts, read_class_weights
 from atrous.data.dataset import DataSet
 from atrous.errors import InputError
 from atrous.model.deeplab import DeepLab
@@ -11,7 +13,6 @@ from atrous.ops.coarse_labels import coarse_labels
 from atrous.ops.overlap_losses import upsample_dice, upsample_lovasz
 from atrous.ops.upsample import Upsampling
 from atrous.ops.upsample_cross_entropy import upsample_cross_entropy
-from atrous.training.class_weights import balanced_weights, class_counts
 from atrous.training.loss_config import LossConfig
 
 
@@ -24,19 +25,14 @@ class SegmentationLoss:
         device: Where the logits will be.
 
     Raises:
-        InputError: If classes are to be balanced and no pixel has one.
+        InputError: If classes are to be balanced and no pixel has one, or the file of class weights does not fit.
     """
 
     def __init__(self, data: DataSet, config: LossConfig | None = None, *, device: torch.device) -> None:
         self.ignore = data.labels.ignore
         self.config = config or LossConfig()
-        self.class_weights: Tensor | None = None
-        if self.config.class_balance:
-            counts = class_counts(data)
-            if not counts.any():
-                raise InputError(f"no pixel of data set {data.name} has a class; there is nothing to balance or learn")
-            weights = balanced_weights(counts, exponent=self.config.class_balance)
-            self.class_weights = torch.tensor(weights, dtype=torch.float32, device=device)
+        weights = _class_weights(data, self.config)
+        self.class_weights = None if weights is None else torch.tensor(weights, dtype=torch.float32, device=device)
 
     def __call__(
         self, model: DeepLab, logits: Float[Tensor, "b k h w"], labels: Integer[Tensor, "b H W"], *, iteration: int
@@ -66,3 +62,14 @@ class SegmentationLoss:
             if weight:
                 loss = loss + weight * overlap(logits, labels, **lies._asdict(), ignore=self.ignore)
         return loss
+
+
+def _class_weights(data: DataSet, config: LossConfig) -> Float[np.ndarray, " k"] | None:
+    if config.class_weights is not None:
+        return read_class_weights(config.class_weights, space=data.labels)
+    if not config.class_balance:
+        return None
+    counts = class_counts(data)
+    if not counts.any():
+        raise InputError(f"no pixel of data set {data.name} has a class; there is nothing to balance or learn")
+    return balanced_weights(counts, exponent=config.class_balance)

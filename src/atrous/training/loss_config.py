@@ -1,6 +1,7 @@
 """What a run makes small, as data."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from atrous.errors import InputError
@@ -22,6 +23,7 @@ class LossConfig:
         lovasz: Weight of the Lovasz-softmax loss beside cross entropy.
         labels: At `full` resolution, the logits upsampled; or shrunk to the `coarse` logits (DeepLabv3, Table 8: 1.2
             points worse).
+        class_weights: A file with a weight per class, as `atrous doctor --fix` writes it, in place of `class_balance`.
     """
 
     class_balance: float = 0.0
@@ -31,9 +33,12 @@ class LossConfig:
     dice: float = 0.0
     lovasz: float = 0.0
     labels: Literal["full", "coarse"] = "full"
+    class_weights: Path | None = None
 
     def __post_init__(self) -> None:
-        """Refuse numbers out of range."""
+        """Refuse numbers out of range, and settings that contradict each other."""
+        if self.class_balance and self.class_weights:
+            raise InputError("class-balance and class-weights both weigh the classes; give one of them")
         for name, highest in _HIGHEST.items():
             if not 0 <= getattr(self, name) <= highest:
                 words = name.replace("_", " ")

@@ -138,7 +138,7 @@ def finetune() -> Recipe:
     How steps, crop and validations follow from the data stands in `training/fitting.py`. Cost: under 15 minutes on two
     cores for a few dozen images of 480x360, at 1.3 seconds a step.
     """
-    config = replace(camvid().config, iterations=1200, scales=PAPER_SCALES, workers=_workers())
+    config = replace(camvid().config, iterations=1050, scales=PAPER_SCALES, workers=_workers())
     return Recipe(config, fit=fitted)
 
 

@@ -21,6 +21,9 @@ from atrous.training.progress import Progress
 from atrous.training.report import write_picture, write_report
 from atrous.weights.archive import save
 
+STATE_FILE = "state.safetensors"
+"""What resuming needs; where it is, a run has begun."""
+
 _FREE = ("workers",)
 """Settings that may change when a run goes on: they do not change what comes out."""
 
@@ -46,7 +49,7 @@ class Run:
         self.folder = folder
         self.config = folder / "config.json"
         self.metrics = folder / "metrics.jsonl"
-        self.state = folder / "state.safetensors"
+        self.state = folder / STATE_FILE
         self.last = folder / "last.safetensors"
         self.best = folder / "best.safetensors"
         self.page = folder / "report.html"

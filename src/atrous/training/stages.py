@@ -8,10 +8,11 @@ import torch
 from atrous.data.dataset import DataSet
 from atrous.errors import InputError
 from atrous.evaluation.evaluate import Progress as ValidationProgress
-from atrous.training.checkpoint import TrainingState
+from atrous.training.checkpoint import TrainingState, share_state
 from atrous.training.config import TrainConfig
 from atrous.training.loop import Validated, train
 from atrous.training.progress import Progress
+from atrous.training.replicas import ALONE, Replicas
 from atrous.training.run import Run
 from atrous.training.start import fresh_state
 
@@ -45,10 +46,21 @@ class Stage:
         start, unfold = before.run.last if before else None, not self.run.state.exists()
         return fresh_state(self.config, data=self.data, device=device, unfold=unfold, before=start)
 
+    def resume(self, state: TrainingState, *, replicas: Replicas = ALONE) -> bool:
+        """Go on from the run folder, which the first replica reads and all get; whether there was anything in it."""
+        resumed = replicas.leads and self.run.resume(state)
+        share_state(state, replicas=replicas)
+        return resumed
+
     def events(
-        self, state: TrainingState, *, device: torch.device, validating: ValidationProgress | None = None
+        self,
+        state: TrainingState,
+        *,
+        device: torch.device,
+        replicas: Replicas = ALONE,
+        validating: ValidationProgress | None = None,
     ) -> Iterator[Progress | Validated]:
-        """Train from `state`, which `run.resume` has seen; see `training.loop.train`."""
+        """Train from `state`, which `resume` has seen; see `training.loop.train`."""
         return train(
             state,
             self.config,
@@ -56,6 +68,7 @@ class Stage:
             validation=self.validation,
             run=self.run,
             device=device,
+            replicas=replicas,
             validating=validating,
         )
 

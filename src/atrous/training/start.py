@@ -16,7 +16,7 @@ from atrous.labels import LabelSpace
 from atrous.model.build import build
 from atrous.model.config import ModelConfig
 from atrous.model.conventions import Conventions
-from atrous.model.norm import freeze_norms, norms, set_norm_momentum
+from atrous.model.norm import freeze_norms, norms, set_norm_momentum, span_replicas
 from atrous.training.augment import training_transforms
 from atrous.training.average import MovingAverage
 from atrous.training.checkpoint import TrainingState
@@ -65,6 +65,8 @@ def fresh_state(
     set_norm_momentum(model, config.norm_momentum)
     if config.norms != "trained":
         freeze_norms(model, affine=config.norms == "fixed")
+    if config.replicas > 1:
+        span_replicas(model)
     model = model.to(device).to(memory_format=torch.channels_last).train()  # pyright: ignore[reportCallIssue]
     average = MovingAverage(model, decay=config.ema_decay) if config.ema_decay else None
     scaler = GradScaler(device.type, enabled=config.precision == "float16")

@@ -8,7 +8,11 @@ from atrous.data.loader import Batch
 from atrous.training.checkpoint import TrainingState
 from atrous.training.config import TrainConfig
 from atrous.training.loss import SegmentationLoss
+from atrous.training.replicas import ALONE, Replicas
 from atrous.training.schedule import poly_rate, set_rate
+
+_SEED_STEP = 0x9E3779B1
+"""From a replica's seed to the next one's; odd, so that they all differ, and large, so that no other run has them."""
 
 HALF = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -32,26 +36,32 @@ def step(
     rate: float,
     loss_of: SegmentationLoss,
     device: torch.device,
+    replicas: Replicas = ALONE,
 ) -> Tensor:
     """One update; returns the loss, still on the device.
 
-    Every part of the batch counts by its share of the labelled pixels: the sum is the mean over the whole batch.
+    Every part of the batch counts by its share of the labelled pixels: the sum is the mean over the whole batch, of
+    which every replica has its rows.
     """
-    # Dropout is a function of seed and iteration, like the data: a resumed run repeats an undisturbed one.
-    torch.manual_seed((config.seed << 32) + state.iteration)
+    # Dropout is a function of seed, iteration and replica, like the data: a resumed run repeats an undisturbed one.
+    torch.manual_seed(((config.seed + replicas.rank * _SEED_STEP) % 2**32 << 32) + state.iteration)
     set_rate(state.optimizer, rate)
     images = batch.images.to(device, non_blocking=True, memory_format=torch.channels_last)
     labels = batch.labels.to(device, non_blocking=True)
     state.optimizer.zero_grad(set_to_none=True)
-    labelled = _labelled(labels, loss_of)
+    labelled = (labels != loss_of.ignore).sum()
+    replicas.add_up([labelled])
     parts = zip(images.chunk(config.accumulate), labels.chunk(config.accumulate), strict=True)
-    losses = [_backward(state, config, *part, loss_of=loss_of, labelled=labelled) for part in parts]
+    losses = [_backward(state, config, *part, loss_of=loss_of, labelled=labelled.clamp(min=1)) for part in parts]
+    loss = torch.stack(losses).sum()
+    gradients = [parameter.grad for parameter in state.model.parameters() if parameter.grad is not None]
+    replicas.add_up([loss, *gradients])  # before the loss scale looks for infinities: all find the same
     state.scaler.step(state.optimizer)
     state.scaler.update()
     if state.average:
         state.average.update(state.model, step=state.iteration)
     state.iteration += 1
-    return torch.stack(losses).sum()
+    return loss
 
 
 def _backward(
@@ -66,10 +76,7 @@ def _backward(
     """Add the gradients of a part of a batch that has so many `labelled` pixels; returns its share of the loss."""
     with torch.autocast(images.device.type, HALF.get(config.precision), enabled=config.precision in HALF):
         logits = state.model(images)
-    loss = loss_of(state.model, logits, labels, iteration=state.iteration) * (_labelled(labels, loss_of) / labelled)
+    share = (labels != loss_of.ignore).sum() / labelled
+    loss = loss_of(state.model, logits, labels, iteration=state.iteration) * share
     state.scaler.scale(loss).backward()
     return loss.detach()
-
-
-def _labelled(labels: Integer[Tensor, "b h w"], loss_of: SegmentationLoss) -> Integer[Tensor, ""]:
-    return (labels != loss_of.ignore).sum().clamp(min=1)

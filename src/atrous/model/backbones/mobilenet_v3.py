@@ -14,6 +14,7 @@ from atrous.model.backbones.inverted_residual import InvertedResidual
 from atrous.model.backbones.mobilenet_v2 import rounded_channels
 from atrous.model.backbones.taps import run_units
 from atrous.model.conventions import Conventions
+from atrous.model.image_mean import ImageMean
 from atrous.model.stride_plan import PlannedUnit, Unit, UnstridedRate, plan_units
 
 STEM_CHANNELS = 16
@@ -96,12 +97,13 @@ class SqueezeExcite(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         squeezed = rounded_channels(channels / 4, divisor=8)
+        self.mean = ImageMean()
         self.squeeze = nn.Conv2d(channels, squeezed, 1)
         self.excite = nn.Conv2d(squeezed, channels, 1)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """The weighted map."""
-        squeezed = F.relu(self.squeeze(x.mean(dim=(2, 3), keepdim=True)))
+        squeezed = F.relu(self.squeeze(self.mean(x)))
         return x * F.hardsigmoid(self.excite(squeezed))
 
 

@@ -74,7 +74,7 @@ def read(found: StateDict) -> Source:
     if places and isinstance(backbone, MobileNetV3Config):
         last = f"blocks.{places[-1][0] + 1}.0"
         table |= {f"{last}.conv": "backbone.last.conv", f"{last}.bn1": "backbone.last.norm"}
-    skips = dict.fromkeys(("conv_head.", "bn2.", "norm_head.", "classifier."), CLASSIFIER_REASON)
+    skips: dict[str, str] = dict.fromkeys(("conv_head.", "bn2.", "norm_head.", "classifier."), CLASSIFIER_REASON)
     state, skipped = translated(found.tensors, table, skipped=skips, project=PROJECT)
     architecture = str(found.settings.get("architecture", ""))
     conventions = replace(PYTORCH, pool_padding="symmetric")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from atrous.training.class_weights import balanced_weights, class_counts
+from atrous.data.class_weights import balanced_weights, class_counts
 from fakes.run import small_data
 
 

@@ -1,0 +1,94 @@
+"""`atrous bench MODEL`: the stages from picture file to label map, timed on this machine."""
+
+import platform
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import tyro
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from atrous.cli.console import progress_callback
+from atrous.cli.device import Device, choose_device
+from atrous.cli.options import parse
+from atrous.cli.weights import load_weights
+from atrous.data.images import MAX_PIXELS
+from atrous.errors import InputError
+from atrous.inference.predictor import Predictor
+from atrous.inference.stages import Stage, stages
+from atrous.model.build import build
+from atrous.model.presets import PRESETS, preset
+from atrous.sizes import Size, parse_size, size_text
+
+LARGEST_JPEG = 65500
+"""Pixels per side that the format holds."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Where the time goes from a picture file to the PNG of its label map, on this machine.
+
+    Stages: decode, resize, network, upsample + argmax, encode. The first picture, which compiles and prepares, stands
+    apart; the others count by their median. Speed does not depend on what a network has learnt, so a preset will do.
+
+    Example: atrous bench deeplabv3_resnet50 --output-stride 8 --size 513
+    """
+
+    model: tyro.conf.Positional[str] = "deeplabv3plus_mobilenet_v2"
+    """A preset, with random weights, or weights by file or name."""
+    picture: Path | None = None
+    """A picture to decode; by default a JPEG of the size, made for it."""
+    size: str = "513"
+    """What the picture is resized to: one number, or height x width as 1025x2049."""
+    output_stride: Annotated[int | None, tyro.conf.arg(metavar="STRIDE")] = None
+    """4, 8, 16 or 32; smaller is finer and slower, None is the model's own."""
+    rounds: int = 10
+    """How often after the first time."""
+    device: Device = "auto"
+    """Where to compute."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the stages; returns the exit status."""
+    options = parse(Options, arguments, verb="bench")
+    size = parse_size(options.size)
+    if min(size) < 1 or max(size) > LARGEST_JPEG or size[0] * size[1] > MAX_PIXELS:
+        raise InputError(f"--size {size_text(size)} is out of reach; give one such as 513 or 1025x2049")
+    weights = build(preset(options.model)) if options.model in PRESETS else load_weights(options.model)
+    predictor = Predictor(weights, output_stride=options.output_stride, device=choose_device(options.device))
+    with tempfile.TemporaryDirectory() as folder, progress_callback("timing") as progress:
+        picture, labels = options.picture or _photo(Path(folder) / "photo.jpg", size), Path(folder) / "labels.png"
+        timed = stages(predictor, picture, labels, size=size, rounds=options.rounds, progress=progress)
+    threads = f"{torch.get_num_threads()} thread(s) of {platform.processor() or platform.machine()}"
+    print(f"{options.model} at output stride {predictor.output_stride}, {size_text(size)}, {predictor.precision}")
+    print(f"torch {torch.__version__}, {predictor.device}, {threads}, median of {options.rounds}")
+    Console(highlight=False).print(_table(timed))
+    return 0
+
+
+def _table(timed: Sequence[Stage]) -> Table:
+    whole = Stage("all", sum(stage.first for stage in timed), sum(stage.usual for stage in timed))
+    table = Table("stage")
+    for title in ("ms", "share", "first time, ms"):
+        table.add_column(title, justify="right")
+    for stage in (*timed, whole):
+        share = f"{stage.usual / whole.usual:.1%}"
+        table.add_row(stage.name, f"{1000 * stage.usual:.1f}", share, f"{1000 * stage.first:.1f}")
+    return table
+
+
+def _photo(path: Path, size: Size) -> Path:
+    """Blocks of random colour, smoothed and grainy: about as hard to decode as a photo."""
+    generator = np.random.default_rng(0)
+    height, width = size
+    blocks = generator.integers(0, 256, (height // 32 + 2, width // 32 + 2, 3), dtype=np.uint8)
+    smooth = np.asarray(Image.fromarray(blocks).resize((width, height), Image.Resampling.BICUBIC), np.int16)
+    grainy = smooth + generator.integers(-8, 9, (height, width, 1), dtype=np.int16)
+    Image.fromarray(grainy.clip(0, 255).astype(np.uint8)).save(path, quality=90)
+    return path

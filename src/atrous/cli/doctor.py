@@ -1,0 +1,94 @@
+"""`atrous doctor DATA`: what is wrong with a data set, and what to do about it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain, groupby
+from pathlib import Path
+
+import tyro
+
+from atrous.cli.console import progress_callbacks
+from atrous.cli.options import parse
+from atrous.data.doctor import Diagnosis, Finding, Grade, diagnose
+from atrous.data.doctor.fix import write_schema_fix, write_split_fix, write_weights_fix
+from atrous.data.doctor.page import write_page
+from atrous.report.wording import one_line
+
+SHOWN = 3
+"""Findings of one kind that the terminal shows."""
+
+FOUND_ERRORS = 1
+"""Exit status where training would refuse to start."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Check a data set: pairs, sizes, readable files, values, classes, duplicates.
+
+    Errors are what `atrous train` refuses, in the same words: with one, the exit status is 1. Warnings cost quality,
+    notes are worth knowing.
+
+    Example: atrous doctor street/ --html street.html
+    """
+
+    data: tyro.conf.Positional[Path]
+    """Folder of images/ and masks/, a published data set, or what was meant to be one."""
+    splits: tuple[str, ...] = ()
+    """Parts of the data to look at; by default all of a folder, train and val of a published data set."""
+    schema: Path | None = None
+    """schema.toml, where it is not in the data folder."""
+    html: Path | None = None
+    """Write a page with all findings, class balance, samples and pictures that look alike to this file."""
+    fix: bool = False
+    """Write what is missing into the data folder: schema.toml, train.txt and val.txt, class_weights.json. Files that
+    are there stay as they are; images and masks are never touched."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Examine and tell; returns the exit status."""
+    options = parse(Options, arguments, verb="doctor")
+    diagnosis = examined(options.data, splits=options.splits, schema=options.schema)
+    if options.fix:
+        diagnosis = _fixed(diagnosis, options)
+    for line in _told(diagnosis, page=options.html):
+        print(line)
+    if options.html is not None:
+        write_page(options.html, diagnosis)
+        print(f"page     {options.html}")
+    return FOUND_ERRORS if diagnosis.errors else 0
+
+
+def examined(data: Path, *, splits: Sequence[str], schema: Path | None) -> Diagnosis:
+    """The diagnosis, with a progress display where it takes long."""
+    with progress_callbacks(after=2.0) as progress:
+        return diagnose(data, splits=splits, schema=schema, progress=progress)
+
+
+def _fixed(diagnosis: Diagnosis, options: Options) -> Diagnosis:
+    """Write what is missing, and examine again where masks have got a meaning by that."""
+    written = [*write_schema_fix(diagnosis), *write_split_fix(diagnosis), *write_weights_fix(diagnosis)]
+    for path in written:
+        print(f"wrote    {path}")
+    if not written:
+        print("wrote    nothing: all files are there already, or the errors must go first")
+    return examined(options.data, splits=options.splits, schema=options.schema) if written else diagnosis
+
+
+def _told(diagnosis: Diagnosis, *, page: Path | None) -> list[str]:
+    """Some findings of each kind, and how many there are."""
+    order = list(dict.fromkeys((finding.grade, finding.kind) for finding in diagnosis.findings))
+    ranked = sorted(diagnosis.findings, key=lambda finding: order.index((finding.grade, finding.kind)))
+    groups = [[*group] for _, group in groupby(ranked, key=lambda finding: (finding.grade, finding.kind))]
+    where = f"{page} shows all" if page else "--html PAGE shows all"
+    counts = Counter(finding.grade for finding in diagnosis.findings)
+    total = ", ".join(f"{counts[grade]} {grade}{'s' * (counts[grade] != 1)}" for grade in Grade)
+    return [*chain.from_iterable(_lines(group, where=where) for group in groups), total]
+
+
+def _lines(findings: Sequence[Finding], *, where: str) -> list[str]:
+    first = findings[0]
+    lines = [f"{finding.grade:<8} {one_line(finding.line)}" for finding in findings[:SHOWN]]
+    if len(findings) > SHOWN:
+        lines.append(f"{'':<8} and {len(findings) - SHOWN} more about {first.kind!r}; {where}")
+    return lines

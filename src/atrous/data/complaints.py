@@ -1,0 +1,55 @@
+"""Faults of data that need not end the search for more: refused one by one, or collected by who wants to know all."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import NamedTuple, TypeVar
+
+from atrous.errors import InputError
+
+T = TypeVar("T")
+
+
+class Complaint(NamedTuple):
+    """A fault: its kind in a word or two, and the line that names file, value and remedy."""
+
+    kind: str
+    line: str
+
+
+_collected: ContextVar[list[Complaint] | None] = ContextVar("collected", default=None)
+
+
+def complain(line: str, *, kind: str) -> None:
+    """Refuse what is wrong; inside `collecting` note it and return: the caller then goes on without it.
+
+    Raises:
+        InputError: With the line, where nobody collects.
+    """
+    collected = _collected.get()
+    if collected is None:
+        raise InputError(line)
+    collected.append(Complaint(kind, line))
+
+
+@contextmanager
+def collecting() -> Iterator[list[Complaint]]:
+    """The list of what is complained of in the block, by this thread."""
+    complaints: list[Complaint] = []
+    token = _collected.set(complaints)
+    try:
+        yield complaints
+    finally:
+        _collected.reset(token)
+
+
+def attempt(work: Callable[[], T], kind: str, complaints: list[Complaint]) -> T | None:
+    """What `work` gives; None, and one complaint more, where its input is refused or cannot be read."""
+    try:
+        return work()
+    except InputError as error:
+        complaints.append(Complaint(kind, str(error)))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        complaints.append(Complaint(kind, f"cannot read {error.filename}: {reason}; check the access rights"))
+    return None

@@ -1,0 +1,160 @@
+"""The whole examination: from a folder to findings."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import TypeVar
+
+from atrous.data.complaints import Complaint, attempt
+from atrous.data.dataset import PLAIN
+from atrous.data.doctor.classes import check_classes, check_colors, check_ignore
+from atrous.data.doctor.duplicates import Twins, check_repeats, check_twins, find_twins
+from atrous.data.doctor.examine import VALUES, Examined, examine
+from atrous.data.doctor.finding import Finding, Grade, error, note
+from atrous.data.doctor.meaning import Meaning, content_of, meaning_of
+from atrous.data.doctor.storage import check_bands, check_storage
+from atrous.data.doctor.survey import Split, Survey, survey
+from atrous.data.doctor.totals import Totals, by_split
+from atrous.data.pairs import Pair
+from atrous.data.schema import Schema
+from atrous.data.tiff import read_picture
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+Progress = Callable[[str, int, int], None]
+"""Is told what is being done, how much of it is done, and how much there is in all."""
+
+SMALL_VAL = 10
+"""Fewer pictures than this do not say how good a network is."""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was found.
+
+    Attributes:
+        survey: The files.
+        schema: What masks were read by; a proposal where none is declared that works.
+        examined: Every pair that could be told.
+        findings: Errors first, then warnings, then notes.
+        totals: Pixels by split; empty where masks have no meaning.
+        twins: Pictures that are in two splits.
+    """
+
+    survey: Survey
+    schema: Schema | None
+    examined: tuple[Examined, ...]
+    findings: tuple[Finding, ...]
+    totals: Mapping[str, Totals] = field(default_factory=dict)
+    twins: tuple[Twins, ...] = ()
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """What training refuses."""
+        return tuple(finding for finding in self.findings if finding.grade == Grade.ERROR)
+
+
+def diagnose(
+    path: Path, *, splits: Sequence[str] = (), schema: Path | None = None, progress: Progress | None = None
+) -> Diagnosis:
+    """Examine a data set: every list, every picture and every mask, each once (masks twice without a schema).
+
+    Args:
+        path: The folder, of any layout or of none.
+        splits: Which ones; none: all of a plain folder, `train` and `val` of published data.
+        schema: A `schema.toml` elsewhere.
+        progress: Sees files being read.
+
+    Returns:
+        Everything that is wrong; nothing of that is raised.
+    """
+    tell = progress or (lambda _what, _done, _whole: None)
+    files = survey(path, names=splits, schema=schema)
+    meaning = _meaning(files, tell)
+    # Splits may overlap (`trainval`, `val`); a pair is examined in the first that has it.
+    pairs: dict[Pair, tuple[str, Split]] = {}
+    for name, split in files.splits.items():
+        for pair in split.pairs:
+            pairs.setdefault(pair, (name, split))
+    work = _parallel(
+        lambda item: examine(item[0], split=item[1][0], read=item[1][1].read, schema=meaning.schema),
+        [*pairs.items()],
+        tell=lambda done, whole: tell("reading pictures and masks", done, whole),
+    )
+    examined = tuple(work)
+    # By a schema that is only proposed, a value without meaning is no fault of the mask.
+    own = (fault for one in examined for fault in one.faults if meaning.found or fault.kind != VALUES)
+    faults = chain(files.complaints, _unpaired_faults(files), meaning.faults, own)
+    findings = [error(fault.kind, fault.line) for fault in dict.fromkeys(faults)]
+    totals = by_split(examined, space=meaning.schema.labels) if meaning.schema else {}
+    twins = tuple(find_twins(examined, tell=lambda done, whole: tell("comparing splits", done, whole)))
+    findings += chain(
+        check_bands(examined),
+        _check_meaning(files, meaning, totals, examined),
+        check_twins(twins),
+        check_repeats(examined),
+        check_storage(path, examined),
+        _check_sizes(files),
+    )
+    ranked = sorted(findings, key=lambda finding: list(Grade).index(finding.grade))
+    return Diagnosis(files, meaning.schema, examined, tuple(ranked), totals, twins)
+
+
+def _meaning(files: Survey, tell: Progress) -> Meaning:
+    """The declared schema, or what the masks of a plain folder show by themselves."""
+    if files.schema or files.layout != PLAIN:
+        return Meaning(files.schema, True, ())
+    pairs = [(pair, split.read) for split in files.splits.values() for pair in split.pairs]
+    contents = _parallel(
+        lambda item: content_of(*item), pairs, tell=lambda done, whole: tell("scanning masks", done, whole)
+    )
+    meaning = meaning_of(files.path, contents)
+    # Where the schema is bad, what masks show without one is only good for going on.
+    return Meaning(meaning.schema, False, ()) if files.schema_file else meaning
+
+
+def _unpaired_faults(files: Survey) -> list[Complaint]:
+    faults: list[Complaint] = []
+    for path in files.unpaired:
+        attempt(lambda path=path: read_picture(path), "unreadable picture", faults)
+    return faults
+
+
+def _check_meaning(
+    files: Survey, meaning: Meaning, totals: Mapping[str, Totals], examined: Sequence[Examined]
+) -> Iterator[Finding]:
+    if meaning.schema is not None:
+        yield from check_classes(files.path, meaning.schema, totals)
+        yield from check_ignore(files.path, meaning.schema, totals, examined)
+        if files.schema_file is not None:
+            yield from check_colors(files.schema_file, meaning.schema)
+
+
+def _check_sizes(files: Survey) -> Iterator[Finding]:
+    val = files.splits.get("val")
+    if val is not None and 0 < len(val.pairs) < SMALL_VAL:
+        yield note(
+            "small val",
+            f"{files.path}: val has {len(val.pairs)} picture{'s' * (len(val.pairs) > 1)} ({val.rule}); "
+            f"a score from fewer than {SMALL_VAL} says little, put more into val",
+        )
+
+
+def _parallel(work: Callable[[T], R], items: Sequence[T], *, tell: Callable[[int, int], None]) -> list[R]:
+    """Work on all items in threads, in order; decoders work outside Python's lock."""
+
+    def told(results: Iterable[R]) -> Iterator[R]:
+        for done, result in enumerate(results, start=1):
+            yield result
+            tell(done, len(items))
+
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        try:
+            return list(told(pool.map(work, items)))
+        except BaseException:  # an interrupt, which must not wait for all files
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

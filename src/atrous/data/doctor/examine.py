@@ -1,0 +1,148 @@
+"""One picture and its mask, read once: what is wrong with them, and what the checks need to know of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int64, Integer
+
+from atrous.data.complaints import Complaint, attempt
+from atrous.data.doctor.look import Look, look_of
+from atrous.data.images import IMAGE_SUFFIXES, read_mask, read_palette
+from atrous.data.pairs import LabelReader, Pair, check_size, value_ids
+from atrous.data.schema import Schema
+from atrous.data.tiff import read_picture
+from atrous.labels import Color
+
+GREY, PALETTE, RGB_GREY, RGB, OTHER = "grey", "palette", "greys stored as RGB", "RGB colours", "shapes or a matrix"
+"""How a mask may be stored."""
+
+VALUES = "mask values"
+"""The kind of a fault: a value that has no meaning."""
+
+_KEPT = 256
+"""Values of a mask that are kept, the most frequent ones: a photo in place of a mask has a million."""
+
+
+@dataclass(frozen=True)
+class Mask:
+    """What lies in a mask's file.
+
+    Attributes:
+        storage: One of the words above.
+        size: Height and width.
+        values: Number, or packed colour where it is stored in RGB -> pixels, the 256 most frequent ones; empty for
+            `OTHER`.
+        palette: Number -> colour, of those that occur in a file with a palette.
+        counts: Pixels of each class; None where the file cannot be understood.
+        ignored: Pixels without a class.
+    """
+
+    storage: str
+    size: tuple[int, int]
+    values: Mapping[int, int] = field(default_factory=dict)
+    palette: Mapping[int, Color] = field(default_factory=dict)
+    counts: Int64[np.ndarray, " k"] | None = None
+    ignored: int = 0
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A pair after examination.
+
+    Attributes:
+        pair: Its files.
+        split: Which part of the data it is in.
+        faults: What is wrong; each would stop training.
+        size: Height, width and channels of the picture; None where it is unreadable.
+        look: Its fingerprint.
+        mask: None where it is unreadable.
+    """
+
+    pair: Pair
+    split: str
+    faults: tuple[Complaint, ...]
+    size: tuple[int, int, int] | None
+    look: Look | None
+    mask: Mask | None
+
+
+def examine(pair: Pair, *, split: str, read: LabelReader, schema: Schema | None) -> Examined:
+    """Read a pair as training will.
+
+    Args:
+        pair: The files.
+        split: Which part of the data it is in.
+        read: Reads masks that are no pictures.
+        schema: What masks mean; without it, those that are pictures are looked at as they lie in the file.
+    """
+    faults: list[Complaint] = []
+    image = attempt(lambda: read_picture(pair.image), "unreadable picture", faults)
+    raw = ids = None
+    # A mask that is a picture is the same for all readers; read here once, it gives its numbers and its classes.
+    if _is_picture(pair.mask):
+        raw = attempt(lambda: read_mask(pair.mask), "unreadable mask", faults)
+        if raw is not None and schema:
+            ids = attempt(lambda: value_ids(raw, schema=schema, path=pair.mask), VALUES, faults)
+    elif schema:
+        ids = attempt(lambda: read(pair, schema), "unreadable mask", faults)
+    shown = raw if raw is not None else ids
+    if image is not None and shown is not None:
+        attempt(lambda: check_size(pair, image=image.shape, labels=shown.shape[:2]), "size", faults)
+    size = None if image is None else (image.shape[0], image.shape[1], image.shape[2])
+    look = None if image is None else look_of(image)
+    return Examined(pair, split, tuple(faults), size, look, _mask(pair.mask, raw=raw, ids=ids, schema=schema))
+
+
+def packed(colors: Integer[np.ndarray, "h w 3"]) -> Int64[np.ndarray, "h w"]:
+    """RGB as one number, 0xRRGGBB."""
+    return colors.astype(np.int64) @ np.array([1 << 16, 1 << 8, 1])
+
+
+def is_grey(colors: Integer[np.ndarray, "h w 3"]) -> bool:
+    """Whether R = G = B everywhere."""
+    return not (colors != colors[..., :1]).any()
+
+
+def value_counts(values: Integer[np.ndarray, "..."]) -> dict[int, int]:
+    """How many pixels have each of the most frequent values, in the order of the values."""
+    found, counts = np.unique(values, return_counts=True) if values.itemsize > 2 else _binned(values)
+    kept = np.sort(np.argsort(-counts, kind="stable")[:_KEPT])
+    return dict(zip(found[kept].tolist(), counts[kept].tolist(), strict=True))
+
+
+def _mask(path: Path, *, raw: np.ndarray | None, ids: np.ndarray | None, schema: Schema | None) -> Mask | None:
+    shown = raw if raw is not None else ids
+    if shown is None:
+        return None
+    storage, values, palette = OTHER, {}, {}
+    if raw is not None and raw.ndim == 3:
+        storage = RGB_GREY if is_grey(raw) else RGB
+        values = value_counts(raw[..., 0] if storage == RGB_GREY else packed(raw))
+    elif raw is not None:
+        colors, values = read_palette(path), value_counts(raw)
+        storage = GREY if colors is None else PALETTE
+        if colors is not None:
+            palette = {value: _color(colors[value]) for value in values if value < len(colors)}
+    mask = Mask(storage, (shown.shape[0], shown.shape[1]), values, palette)
+    if ids is None or schema is None:
+        return mask
+    counts = np.bincount(ids.ravel(), minlength=schema.labels.ignore + 1)
+    kept = counts[: len(schema.labels)].astype(np.int64)
+    return Mask(storage, mask.size, values, palette, counts=kept, ignored=int(counts[schema.labels.ignore]))
+
+
+def _is_picture(mask: Path) -> bool:
+    return mask.suffix.lower() in IMAGE_SUFFIXES and not mask.is_dir()
+
+
+def _binned(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    counts = np.bincount(values.ravel())
+    found = np.flatnonzero(counts)
+    return found, counts[found]
+
+
+def _color(color: np.ndarray) -> Color:
+    red, green, blue = color.tolist()
+    return red, green, blue

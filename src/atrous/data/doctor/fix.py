@@ -1,0 +1,81 @@
+"""What the doctor can write: a schema, a split, class weights. Pictures, masks and files that are there stay."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from atrous.data.class_weights import balanced_weights, write_class_weights
+from atrous.data.dataset import PLAIN
+from atrous.data.doctor.diagnose import Diagnosis
+from atrous.data.doctor.totals import training_counts
+from atrous.data.masks import has_masks
+from atrous.data.schema import SCHEMA_FILE, Schema, write_schema
+from atrous.files import atomic_path
+
+WEIGHTS_FILE = "class_weights.json"
+EXPONENT = 0.5
+"""On median frequency / class frequency; see `data/class_weights.py`."""
+
+
+def write_schema_fix(diagnosis: Diagnosis) -> Iterator[Path]:
+    """Write the schema that masks were read by, in the colours of their palettes, where none is declared.
+
+    Yields:
+        The file.
+
+    Raises:
+        InputError: If it cannot be written.
+    """
+    files, schema = diagnosis.survey, diagnosis.schema
+    if files.layout == PLAIN and files.schema_file is None and schema is not None:
+        write_schema(files.path / SCHEMA_FILE, painted(schema, diagnosis))
+        yield files.path / SCHEMA_FILE
+
+
+def write_split_fix(diagnosis: Diagnosis) -> Iterator[Path]:
+    """Write the split that training would choose as `train.txt` and `val.txt`, to be edited.
+
+    Only for one folder of pictures that has no list yet and whose pairs are in order: a list would hide what is not.
+
+    Yields:
+        The files.
+
+    Raises:
+        InputError: If one cannot be written.
+    """
+    files = diagnosis.survey
+    listed = any((files.path / f"{name}.txt").exists() for name in ("train", "val", "test"))
+    if files.layout != PLAIN or files.complaints or listed or not has_masks(files.path):
+        return
+    for name in ("train", "val"):
+        with atomic_path(files.path / f"{name}.txt") as temporary:
+            temporary.write_text("".join(f"{pair.name}\n" for pair in files.splits[name].pairs), encoding="utf-8")
+        yield files.path / f"{name}.txt"
+
+
+def write_weights_fix(diagnosis: Diagnosis) -> Iterator[Path]:
+    """Write weights for `atrous train --class-weights`, where some pixel to train on has a class.
+
+    Yields:
+        The file.
+
+    Raises:
+        InputError: If it cannot be written.
+    """
+    path, schema = diagnosis.survey.path / WEIGHTS_FILE, diagnosis.schema
+    counts = training_counts(diagnosis.totals)
+    if schema is not None and counts is not None and counts.any() and not path.exists():
+        write_class_weights(path, balanced_weights(counts, exponent=EXPONENT), space=schema.labels)
+        yield path
+
+
+def painted(schema: Schema, diagnosis: Diagnosis) -> Schema:
+    """The schema in the colours of the masks, where their palettes agree and give each class one of its own."""
+    colors: dict[int, set[tuple[int, int, int]]] = {}
+    for one in diagnosis.examined:
+        for value, color in one.mask.palette.items() if one.mask else ():
+            colors.setdefault(schema.meaning.get(value, schema.labels.ignore), set()).add(color)
+    palette = [color for label in range(len(schema.labels)) for color in colors.get(label, ())]
+    if any(len(colors.get(label, ())) != 1 for label in range(len(schema.labels))) or len(set(palette)) < len(palette):
+        return schema
+    return replace(schema, labels=replace(schema.labels, palette=tuple(palette)))

@@ -1,0 +1,100 @@
+"""A model for inference alone: batch norms folded, sums and activations inside the convolutions before them."""
+
+import copy
+from itertools import chain
+from typing import TypeVar, cast
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from atrous.inference.folded_conv import FoldedConv
+from atrous.model.aspp import ASPP, ImagePooling
+from atrous.model.atrous import AtrousConv
+from atrous.model.backbones.resnet import Bottleneck
+from atrous.model.deeplab import DeepLab
+
+Model = TypeVar("Model", bound=DeepLab)
+
+IMAGE_POOLING = "image_pooling"
+
+
+def folded(model: Model) -> Model:
+    """A twin in eval mode with the weights as they are now, for inference at the output stride that the model has.
+
+    On a CPU in float32 and without gradients its layers take the quickest way there; elsewhere they are plain
+    convolutions with bias. What is not a convolution is shared with the model. It is no model to train or to save.
+    """
+    tensors = {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())}
+    twin = copy.deepcopy(model, tensors).eval()
+    _fold_parts(twin)
+    return twin
+
+
+def _fold_parts(parent: nn.Module) -> None:
+    for name, part in list(parent.named_children()):
+        match part:
+            case AtrousConv():
+                setattr(parent, name, FoldedConv(part))
+            case Bottleneck():
+                setattr(parent, name, FoldedBottleneck(part))
+            case ASPP() if _pools_into_pointwise(part):
+                setattr(parent, name, FoldedASPP(part))
+            case _:
+                _fold_parts(part)
+
+
+class FoldedBottleneck(nn.Module):
+    """`Bottleneck` whose sum and last ReLU are part of its last convolution."""
+
+    def __init__(self, unit: Bottleneck) -> None:
+        super().__init__()
+        self.reduce, self.atrous, self.restore = map(FoldedConv, (unit.reduce, unit.atrous, unit.restore))
+        self.shortcut = FoldedConv(unit.shortcut) if isinstance(unit.shortcut, AtrousConv) else unit.shortcut
+
+    def filtered(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
+        """The residual: what is added to the shortcut."""
+        return self.restore(self.atrous(self.reduce(x)))
+
+    def merged(self, x: Float[Tensor, "b c h w"], filtered: Float[Tensor, "b k H W"]) -> Float[Tensor, "b k H W"]:
+        """The unit's output from its input and its residual."""
+        return F.relu_(filtered + self.shortcut(x))
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
+        """One unit."""
+        return self.restore.relu_of_sum(self.atrous(self.reduce(x)), self.shortcut(x))
+
+
+class FoldedASPP(nn.Module):
+    """`ASPP` whose image-level feature, the same everywhere, is projected once instead of at every position.
+
+    A 1x1 convolution over concatenated maps is the sum of one over each.
+    """
+
+    pooled_weight: Tensor
+
+    def __init__(self, aspp: ASPP) -> None:
+        super().__init__()
+        pooling = cast(ImagePooling, aspp.branches[IMAGE_POOLING])
+        self.mean, self.pooled = pooling.mean, FoldedConv(pooling.project)
+        self.views = nn.ModuleList(part for name, part in aspp.branches.items() if name != IMAGE_POOLING)
+        _fold_parts(self.views)
+        self.project = FoldedConv(cast(AtrousConv, aspp.projection[0]))
+        pooled, views = self.project.weight.tensor_split([pooling.project.out_channels], dim=1)
+        self.register_buffer("pooled_weight", pooled, persistent=False)
+        self.project.weight = views.contiguous(memory_format=torch.channels_last)
+        self.rest = aspp.projection[1:]
+        _fold_parts(self.rest)
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k h w"]:
+        """The encoder's output."""
+        pooled = F.conv2d(self.pooled(self.mean(x)), self.pooled_weight)
+        views = torch.cat([view(x) for view in self.views], dim=1)
+        return self.rest(self.project.relu_of_sum(views, pooled.expand(-1, -1, *x.shape[-2:])))
+
+
+def _pools_into_pointwise(aspp: ASPP) -> bool:
+    """Whether there is image pooling whose vector only a 1x1 layer takes."""
+    first = next(iter(aspp.projection), None)
+    return IMAGE_POOLING in aspp.branches and isinstance(first, AtrousConv) and first.conv.kernel_size == (1, 1)

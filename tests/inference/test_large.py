@@ -1,0 +1,148 @@
+"""Large pictures from file to file: the labels of their tiles, and what is held meanwhile."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+import atrous.inference.large
+from atrous.data.images import read_labels
+from atrous.data.tiff import geo_reference
+from atrous.data.windows import ArrayPixels, open_pixels
+from atrous.errors import InputError
+from atrous.inference.files import Cut, plan_jobs, predict_files
+from atrous.inference.large import save_probabilities
+from atrous.inference.predictor import Predictor
+from atrous.inference.tiled import label_strips
+from atrous.inference.tiles import Tiling
+from fakes.geotiff import write_tiff
+from fakes.lively_model import LABELS, blocks, lively_archive
+
+TILING = Tiling(size=160, overlap=32)
+IMAGE = np.ascontiguousarray(blocks(300, 210)[0].permute(1, 2, 0).numpy())
+
+
+@pytest.fixture(scope="module")
+def predictor():
+    return Predictor(lively_archive())
+
+
+def expected_labels(predictor, image=IMAGE):
+    pixels = ArrayPixels(image)
+    return np.concatenate(list(label_strips(predictor.windows(pixels, tiling=TILING), width=image.shape[1])))
+
+
+def predict(predictor, source, out, **options):
+    jobs = plan_jobs([source], out=out)
+    return next(predict_files(predictor, jobs, **({"cut": Cut(TILING, beyond=0)} | options))).problem
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.png", "a.tif"])
+def test_whatever_the_source_the_labels_are_those_of_the_tiles(predictor, tmp_path, name):
+    source, told = tmp_path / name, []
+    np.save(source, IMAGE) if name == "a.npy" else Image.fromarray(IMAGE).save(source)
+    assert predict(predictor, source, tmp_path / "out", told=lambda *numbers: told.append(numbers)) is None
+    labels = expected_labels(predictor)
+    np.testing.assert_array_equal(read_labels(tmp_path / "out/a.png"), labels)
+    assert len(np.unique(labels)) > 1
+    with Image.open(tmp_path / "out/a_overlay.jpg") as overlay:
+        assert overlay.width == 210
+    assert told[-1][0] == told[-1][1] == len(told) > 2
+
+
+def test_only_large_pictures_are_cut(predictor, tmp_path):
+    for name in ("a.npy", "b.png"):
+        source = tmp_path / name
+        np.save(source, IMAGE) if name == "a.npy" else Image.fromarray(IMAGE).save(source)
+        assert predict(predictor, source, tmp_path / "out", cut=Cut(TILING, beyond=300 * 210)) is None
+        whole = read_labels(tmp_path / f"out/{source.stem}.png")
+        np.testing.assert_array_equal(whole, predictor(IMAGE).labels)
+    assert (whole != expected_labels(predictor)).any()
+
+
+def test_a_geotiff_keeps_its_place_and_its_palette(predictor, tmp_path):
+    source = write_tiff(tmp_path / "a.tif", IMAGE, photometric="rgb", geo=True, tile=(64, 64))
+    assert predict(predictor, source, tmp_path / "out") is None
+    labels = tmp_path / "out/a_labels.tif"
+    np.testing.assert_array_equal(tifffile.imread(labels), expected_labels(predictor))
+    assert geo_reference(labels) == geo_reference(source)
+    with Image.open(labels) as shown:
+        assert shown.getpalette()[:12] == [value for color in LABELS.palette for value in color]
+
+
+def test_overlays_of_large_pictures_are_shrunk(predictor, tmp_path, monkeypatch):
+    monkeypatch.setattr(atrous.inference.large, "OVERLAY_SIDE", 100)
+    np.save(tmp_path / "a.npy", IMAGE)
+    assert predict(predictor, tmp_path / "a.npy", tmp_path / "out") is None
+    small = atrous.Result(expected_labels(predictor)[::3, ::3], IMAGE[::3, ::3], LABELS).overlay()
+    with Image.open(tmp_path / "out/a_overlay.jpg") as overlay:
+        assert overlay.size == small.size
+        assert np.abs(np.array(overlay).astype(int) - np.array(small)).mean() < 8  # JPEG
+
+
+def test_probabilities_are_written_by_windows(predictor, tmp_path):
+    save_probabilities(tmp_path / "p.npy", predictor, ArrayPixels(IMAGE), tiling=TILING)
+    found = np.load(tmp_path / "p.npy")
+    assert found.shape == (4, 300, 210)
+    np.testing.assert_allclose(found.sum(axis=0), 1, atol=1e-5)
+    assert (found.argmax(axis=0) == expected_labels(predictor)).mean() > 0.9999  # the rest: rounding
+
+
+def test_a_picture_that_ends_too_early_leaves_nothing(predictor, tmp_path):
+    source = write_tiff(tmp_path / "a.tif", IMAGE, photometric="rgb", tile=(64, 64))
+    source.write_bytes(source.read_bytes()[:-40000])
+    problem = predict(predictor, source, tmp_path / "out")
+    assert "a.tif" in problem
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_limits_are_told(predictor, tmp_path):
+    Image.fromarray(IMAGE).save(tmp_path / "a.png")
+    problem = predict(predictor, tmp_path / "a.png", tmp_path / "out", max_pixels=62999)
+    assert "210 x 300 pixels, more than the limit of 62999" in problem
+    with pytest.raises(InputError, match="cannot overlap by 60"):
+        next(predictor.windows(open_pixels(tmp_path / "a.png"), tiling=Tiling(size=64, overlap=60)))
+
+
+PEAK = """
+import sys
+from pathlib import Path
+import numpy as np, torch
+import atrous
+from atrous.data.windows import open_pixels
+from atrous.inference.large import Outputs, predict_large
+from atrous.inference.tiles import Tiling
+from fakes.small_models import small_config
+torch.set_num_threads(1)
+folder, height, classes = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+array = np.lib.format.open_memmap(folder / "a.npy", mode="w+", dtype=np.uint8, shape=(height, 1500, 3))
+for top in range(0, height, 500):
+    array[top : top + 500] = top % 251
+del array
+config = small_config("deeplabv3_mobilenet_v2", classes=classes, output_stride=16)
+predictor = atrous.Predictor(atrous.build(config))
+outputs = Outputs(folder / "a.png", None, folder / "a.tif")
+predict_large(predictor, open_pixels(folder / "a.npy"), folder / "a.npy", outputs, tiling=Tiling(512, 64, "tile"))
+# Unlike `ru_maxrss` it knows nothing of the process that started this one.
+status = Path("/proc/self/status").read_text()
+print(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel as Linux answers")
+def test_memory_grows_with_neither_height_nor_classes(tmp_path):
+    """MiB at the peak; the taller picture is 17 MiB larger, its labels 6; its logits of 500 classes are 56."""
+
+    def peak(height, classes):
+        command = [sys.executable, "-c", PEAK, str(tmp_path), str(height), str(classes)]
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+        return int(subprocess.check_output(command, env=environment)) / 1024
+
+    low = peak(1000, 21)
+    assert abs(peak(5000, 21) - low) < 10
+    assert abs(peak(5000, 500) - low) < 30

@@ -1,0 +1,94 @@
+"""The geometry of tiles by properties: every position is told once, by a tile that knows enough."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from atrous.errors import InputError
+from atrous.inference.shares import shares
+from atrous.inference.tiles import Tiling, spans
+from atrous.ops.bilinear import axis
+
+STRIDES = st.sampled_from([(4, 4), (8, 4), (16, 4), (16, 8), (16, 16), (32, 32), (32, 4)])
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    length=st.integers(1, 3000),
+    strides=STRIDES,
+    room=st.integers(4, 40),
+    overlap=st.integers(0, 300),
+    fade=st.integers(0, 300),
+    beyond=st.integers(0, 31),
+    align_corners=st.booleans(),
+)
+def test_every_position_is_told_once(length, strides, room, overlap, fade, beyond, align_corners):
+    multiple, stride = strides
+    tiling = Tiling(size=overlap + room * multiple, overlap=overlap)
+    cut = spans(length, tiling=tiling, multiple=multiple, stride=stride, fade=fade)
+    positions, pixels = -(-length // stride), max(length - beyond, 1)
+    along = axis(pixels, length=length, source=positions, align_corners=align_corners, like=torch.zeros(0))
+    found = shares(cut, along, stride=stride)
+
+    assert (cut[0].begin, cut[-1].end) == (0, length)
+    assert all(span.begin % multiple == 0 and span.end - span.begin <= tiling.size for span in cut)
+    assert all((span.end - length) % multiple == 0 for span in cut)  # parity on every level
+    told, settled = torch.zeros(positions), 0
+    for number, (span, share) in enumerate(zip(cut, found, strict=True)):
+        own = -(-(span.end - span.begin) // stride)
+        assert 0 <= share.mine.start < share.mine.stop <= own
+        assert share.mine.start + span.begin // stride == share.first
+        told[share.first : share.first + len(share.weights)] += share.weights
+        # What is settled here begins with the last position that was settled before.
+        assert share.whole.start == max(settled - 1, 0)
+        settled = share.whole.stop
+        part = slice(share.pixels.start, share.pixels.stop)
+        assert torch.equal(share.places.first + share.first, along.first[part])
+        assert torch.equal(share.places.second + share.first, along.second[part])
+        if len(share.places.first):
+            assert share.places.first.min() >= 0
+            assert share.places.second.max() < share.settled
+        if number:
+            before = cut[number - 1]
+            assert before.end - span.begin >= overlap
+            # Both know half of the overlap beyond what they have to say.
+            assert span.own - span.begin >= overlap / 2
+            assert before.end - span.own + stride >= overlap / 2
+    torch.testing.assert_close(told, torch.ones(positions), rtol=0, atol=1e-6)
+    assert [share.pixels.start for share in found[1:]] == [share.pixels.stop for share in found[:-1]]
+    assert (found[0].pixels.start, found[-1].pixels.stop) == (0, pixels)
+
+
+def test_by_hand():
+    """33 + 16k pixels: tiles of 65 every 16 at most, since 16 pixels overlap and 32 more."""
+    cut = spans(113, tiling=Tiling(size=65, overlap=16), multiple=16, stride=16, fade=0)
+    assert [(span.begin, span.end, span.start) for span in cut] == [
+        (0, 65, 0),
+        (16, 81, 48),
+        (32, 97, 64),
+        (48, 113, 80),
+    ]
+
+
+def test_a_share_grows_evenly():
+    """The tiles at 0 and 96 share 161 pixels; over 64 of them, around 192, four positions have 1 to 4 fifths."""
+    cut = spans(801, tiling=Tiling(size=257, overlap=96), multiple=16, stride=16, fade=64)
+    along = axis(801, length=801, source=51, align_corners=True, like=torch.zeros(0))
+    first, second = shares(cut, along, stride=16)[:2]
+    assert (cut[1].begin, cut[1].start, cut[1].full) == (96, 160, 224)
+    fifths = torch.tensor([0.2, 0.4, 0.6, 0.8])
+    torch.testing.assert_close(second.weights[:6], torch.tensor([0, *fifths, 1]))
+    torch.testing.assert_close(first.weights[-5:], torch.tensor([1, *(1 - fifths)]))
+
+
+@pytest.mark.parametrize("values", [{"size": 0}, {"size": 70000}, {"overlap": -1}, {"size": 64, "overlap": 64}])
+def test_tiles_that_cover_nothing_are_refused(values):
+    with pytest.raises(InputError, match="give a size up to 65536"):
+        Tiling(**values)
+
+
+def test_too_much_overlap_names_the_remedy():
+    with pytest.raises(InputError, match="tiles of 512 pixels cannot overlap by 480; give them a size of at least 544"):
+        spans(4000, tiling=Tiling(size=512, overlap=480), multiple=16, stride=4, fade=0)
+    assert len(spans(4000, tiling=Tiling(size=544, overlap=480), multiple=16, stride=4, fade=0)) > 1
