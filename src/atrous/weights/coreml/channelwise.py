@@ -44,9 +44,8 @@ def applied(layer: Layer, function: Function, *, channels: int, numbers: Numbers
         return _normed(params, function, channels=channels, numbers=numbers)
     if layer.kind == Kind.SCALE:
         scaled = function.line(_constant(params, 1, channels=channels, numbers=numbers), 0.0)
-        return (
-            scaled.line(1.0, _constant(params, 4, channels=channels, numbers=numbers)) if params.integer(3) else scaled
-        )
+        shifts = bool(params.integer(3))
+        return scaled.line(1.0, _constant(params, 4, channels=channels, numbers=numbers)) if shifts else scaled
     if layer.kind == Kind.BIAS:
         return function.line(1.0, _constant(params, 1, channels=channels, numbers=numbers))
     raise InputError(f"{layer.kind.name} there is in no official DeepLab file")

@@ -20,7 +20,7 @@ from atrous.weights.coreml.padding import explicit, is_as_tensorflow
 Tensor = Flow | np.ndarray
 """What runs through, or a constant."""
 
-_GLOBAL, _AVERAGE, _OVER_IMAGE = 60, 1, 1
+_GLOBAL, _VALID, _AVERAGE, _OVER_IMAGE = 60, 30, 1, 1
 _ARG_MAX, _OVER_CHANNELS = 9, 2
 _STRICT_ENDPOINTS, _ENDPOINTS = 0, 1
 _BILINEAR, _CORNERS_ALIGNED, _CORNERS_NOT_ALIGNED = 1, 1, 2
@@ -194,10 +194,8 @@ class Follower:
 
     def _pooling(self, layer: Layer, flow: Flow) -> Flow:
         params = layer.params
-        covers = (
-            pair(params, 10, default=3) == flow.size and 30 in params.values and not any(explicit(params.message(30)))
-        )
-        whole = params.integer(_GLOBAL) or covers
+        unpadded = _VALID in params.values and not any(explicit(params.message(_VALID)))
+        whole = params.integer(_GLOBAL) or (unpadded and pair(params, 10, default=3) == flow.size)
         if params.integer(1) != _AVERAGE or not whole:
             raise InputError("pooling of parts; only the average of the whole map is supported")
         return self._mixed(flow, size=(1, 1))
