@@ -3,11 +3,11 @@
     pip install "coremltools==7.2" "numpy<2" "scikit-learn==1.5.1" safetensors    # Python 3.11, an own environment
     python scripts/coreml_reference.py
 
-A Mac is not needed; later releases of coremltools fold batch norms wrongly. The layers are those into which the official
-frozen graph is converted: batch norms of their own, ReLU6 in four layers, zeros around atrous convolutions in a layer of
-their own, biases as constants. Written by coremltools' own builder, quantised by its own tools, which fold the batch
-norms (tests/reference/coreml_tiny.tar.gz). What each file gives is computed here, layer by layer in float64, from the
-weights as coremltools dequantises them (tests/reference/coreml_tiny.safetensors).
+A Mac is not needed; later releases of coremltools fold batch norms wrongly. The layers are those into which the
+official frozen graph is converted: batch norms of their own, ReLU6 in four layers, zeros around atrous convolutions in
+a layer of their own, biases as constants. Written by coremltools' own builder, quantised by its own tools, which fold
+the batch norms (tests/reference/coreml_tiny.tar.gz). What each file gives is computed here, layer by layer in float64,
+from the weights as coremltools dequantises them (tests/reference/coreml_tiny.safetensors).
 """
 
 import io
@@ -226,7 +226,7 @@ def main() -> None:
             for size in SIZES:
                 found = coarse_logits(form, drawn_image(*size).astype(np.float64).transpose(0, 3, 1, 2))
                 print(f"{name} {size}: {len(content)} bytes, {found.shape}, deviation {found.std():.3f}")
-                logits[f"{name}/{size[0]}x{size[1]}"] = found.astype(np.float32)
+                logits[f"{name}/{size[0]}x{size[1]}"] = np.a.ascontiguousarray(found, np.float32)
     save_file(logits, REFERENCE / "coreml_tiny.safetensors")
 
 
