@@ -226,7 +226,7 @@ def main() -> None:
             for size in SIZES:
                 found = coarse_logits(form, drawn_image(*size).astype(np.float64).transpose(0, 3, 1, 2))
                 print(f"{name} {size}: {len(content)} bytes, {found.shape}, deviation {found.std():.3f}")
-                logits[f"{name}/{size[0]}x{size[1]}"] = np.a.ascontiguousarray(found, np.float32)
+                logits[f"{name}/{size[0]}x{size[1]}"] = np.ascontiguousarray(found, np.float32)
     save_file(logits, REFERENCE / "coreml_tiny.safetensors")
 
 
