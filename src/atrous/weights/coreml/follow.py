@@ -135,7 +135,7 @@ class Follower:
         constants = [tensor for tensor in inputs if not isinstance(tensor, Flow)]
         flows = [tensor for tensor in inputs if isinstance(tensor, Flow)]
         if len(inputs) == 1:
-            constants.append(np.float32(finite(layer.params, 1)))
+            constants.append(np.array([finite(layer.params, 1)]))
         if len(flows) == 1 and len(constants) == 1:
             value = by_channel(constants[0], flows[0].channels)
             return self._after(flows[0], lambda y: y.line(1.0, value) if adds else y.line(value, 0.0))

@@ -1,6 +1,7 @@
 """A Core ML file as plain convolutions."""
 
 import hashlib
+import math
 from pathlib import Path
 
 import numpy as np
@@ -96,9 +97,14 @@ def _scaling(function: Function) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 
 def _shortest(values: np.ndarray) -> tuple[float, ...]:
-    """As short as single precision, in which they are stored, tells them apart: 1 / 127.5 comes back as 127.5."""
-    exact = tuple(float(str(value)) for value in values.astype(np.float32))
-    return exact[:1] if len(set(exact)) == 1 else exact
+    """As people wrote them: 1 / 127.5 is stored in single precision and comes back as 127.49999."""
+    written = tuple(_written(float(value)) for value in values)
+    return written[:1] if len(set(written)) == 1 else written
+
+
+def _written(value: float) -> float:
+    shorter = (float(f"{value:.{digits}g}") for digits in range(1, 17))
+    return next((short for short in shorter if math.isclose(short, value, rel_tol=3e-7)), value)
 
 
 def _corners_aligned(found: set[bool]) -> bool | None:
