@@ -1,10 +1,12 @@
 """What runs through the tensors of a Core ML network."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from atrous.weights.coreml.function import Function
 
 Size = tuple[int, int]
+Resized = Literal["no", "spread", "enlarged"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,6 +20,7 @@ class Flow:
         function: What happened to them since the convolution (the image: since it was read); None once they were
             mixed, pooled or resized, after which nothing may happen channel by channel.
         padding: Zeros on each side that were added for the next convolution.
+        resized: Whether one position was spread over a map, as after image pooling, or a map was enlarged, as logits are.
         is_answer: Whether they are probabilities or labels, which nothing reads.
     """
 
@@ -26,4 +29,5 @@ class Flow:
     size: Size
     function: Function | None = None
     padding: int = 0
+    resized: Resized = "no"
     is_answer: bool = False

@@ -10,7 +10,7 @@ import numpy as np
 
 from atrous.errors import InputError
 from atrous.weights.coreml.channelwise import MOST_NUMBERS, applied, by_channel, finite, pair, slope_and_offset
-from atrous.weights.coreml.flow import Flow, Size
+from atrous.weights.coreml.flow import Flow, Resized, Size
 from atrous.weights.coreml.function import Function
 from atrous.weights.coreml.layers import Kind, Layer
 from atrous.weights.coreml.numbers import Numbers
@@ -47,7 +47,6 @@ class Follower:
         self.convolutions: dict[str, Convolution] = {}
         self.numbers = Numbers()
         self.corners_aligned: set[bool] = set()
-        self._image = start
         self._tensors: dict[str, Tensor] = {image: start}
         self._whole: dict[Kind, Callable[[Layer, Flow], Flow]] = {
             Kind.CONVOLUTION: self._convolution, Kind.POOLING: self._pooling, Kind.REDUCE: self._reduce,
@@ -115,8 +114,10 @@ class Follower:
             convolution.function = function
         return replace(flow, function=function)
 
-    def _read(self, flow: Flow) -> Flow:
+    def _read(self, flow: Flow, *, resized: tuple[Resized, ...] = ("no",)) -> Flow:
         """What reads several channels sees all that happened to each of them; nothing may happen later."""
+        if flow.resized not in resized:
+            raise InputError("resized maps there are in no official DeepLab file")
         if flow.function is not None and flow.sources:
             convolution = self.convolutions[flow.sources[0]]
             if convolution.function is not flow.function:
@@ -124,11 +125,11 @@ class Follower:
             convolution.is_read = True
         return flow
 
-    def _mixed(self, flow: Flow, *, size: Size) -> Flow:
-        self._read(flow)
+    def _mixed(self, flow: Flow, *, size: Size, resized: Resized = "no") -> Flow:
+        self._read(flow, resized=("no",) if resized == "no" else ("no", "enlarged"))
         if flow.padding or not flow.sources:
             raise InputError("the image, or padded maps, are pooled or resized")
-        return replace(flow, size=size, function=None)
+        return replace(flow, size=size, function=None, resized=resized)
 
     def _combined(self, layer: Layer, inputs: list[Tensor]) -> Tensor:
         adds = layer.kind in (Kind.ADD, Kind.ADD_BROADCASTABLE)
@@ -145,12 +146,14 @@ class Follower:
         alike = (first.channels, first.size) == (second.channels, second.size)
         if not alike or not first.sources or not second.sources or first.padding or second.padding:
             raise InputError("a sum of maps of different sizes")
-        return replace(first, sources=tuple(sorted({*first.sources, *second.sources})), function=None)
+        if {*first.sources} & {*second.sources}:
+            raise InputError("maps are added to themselves")
+        return replace(first, sources=tuple(sorted(first.sources + second.sources)), function=None)
 
     def _concatenated(self, layer: Layer, flows: list[Flow]) -> Flow:
-        first = self._read(flows[0])
+        first = flows[0]
         for flow in flows:
-            self._read(flow)
+            self._read(flow, resized=("no", "spread"))
             if flow.size != first.size or flow.padding or not flow.sources:
                 raise InputError("maps of different sizes are joined")
         if layer.params.integer(100):
@@ -225,15 +228,16 @@ class Follower:
             raise InputError(f"resizing to {size}")
         if size == flow.size:
             return flow
-        if flow.size != (1, 1):  # one value becomes the same everywhere, however it is resized
-            if aligned is None:
-                raise InputError("its resizing aligns neither the corners' centres nor their edges")
-            self.corners_aligned.add(aligned)
-        return self._mixed(flow, size=size)
+        if flow.size == (1, 1):  # one value becomes the same everywhere, however it is resized
+            return self._mixed(flow, size=size, resized="spread")
+        if aligned is None:
+            raise InputError("its resizing aligns neither the corners' centres nor their edges")
+        self.corners_aligned.add(aligned)
+        return self._mixed(flow, size=size, resized="enlarged")
 
     def _answer(self, layer: Layer, flow: Flow) -> Flow:
         del layer
-        return replace(self._mixed(flow, size=flow.size), is_answer=True)
+        return replace(self._mixed(flow, size=flow.size, resized="enlarged"), is_answer=True)
 
 
 def _aligned(method: int) -> bool | None:
