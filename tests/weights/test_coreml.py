@@ -322,7 +322,7 @@ def sides(*amounts):
         ([A, layer(CONCAT, ["a", "image"], "b")], "different sizes"),
         ([A, layer(CONCAT, ["a", "a"], "b", (100, 1))], "as a sequence"),
         ([A, layer(ADD, ["a", "a"], "b")], "maps are added to themselves"),
-        ([A, layer(RESIZE, "a", "b", (1, [17, 17]), (2, b"")), convolution("b", "c", np.ones((2, 2, 1, 1)))], "resized maps"),
+        ([A, layer(RESIZE, "a", "b", (1, [17, 17]), (2, b"")), convolution("b", "c", np.ones((2, 2, 1, 1)))], "resized m"),
         ([A, layer(POOLING, "a", "b", (1, 1), (60, 1)), layer(RESIZE, "b", "c", (1, [9, 9]), (2, b"")),
           convolution("c", "d", np.ones((2, 2, 1, 1)))], "resized maps"),
         ([], "no convolution reads the image"),

@@ -20,7 +20,7 @@ class Flow:
         function: What happened to them since the convolution (the image: since it was read); None once they were
             mixed, pooled or resized, after which nothing may happen channel by channel.
         padding: Zeros on each side that were added for the next convolution.
-        resized: Whether one position was spread over a map, as after image pooling, or a map was enlarged, as logits are.
+        resized: Whether one position was spread over a map, as after image pooling, or a map enlarged, as logits are.
         is_answer: Whether they are probabilities or labels, which nothing reads.
     """
 

@@ -86,10 +86,10 @@ class Follower:
             return self._concatenated(layer, flows)
         if len(inputs) != 1:
             raise InputError(f"{len(inputs)} inputs, or constants among them")
-        if not flows:
+        (flow,) = inputs
+        if not isinstance(flow, Flow):
             slope, offset = slope_and_offset(layer)
-            return np.asarray(inputs[0] * slope + offset)
-        (flow,) = flows
+            return np.asarray(flow * slope + offset)
         if layer.kind in self._whole:
             return self._whole[layer.kind](layer, flow)
         return self._after(flow, lambda y: applied(layer, y, channels=flow.channels, numbers=self.numbers))

@@ -13,7 +13,7 @@ _FLOAT32, _FLOAT16, _RAW, _QUANTIZATION = 1, 2, 30, 40
 _BITS, _LINEAR, _TABLE = 1, 101, 102
 _SCALE, _BIAS, _ENTRIES = 1, 2, 1
 
-_MOST_NUMBERS = 1 << 26
+_MOST_NUMBERS = 1 << 24
 """In one file: DeepLab on MobileNetV2 has 2 million; one that has 1-bit weights could grow 32 times."""
 
 
