@@ -38,9 +38,9 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
 from atrous.errors import InputError
-from atrous.model.build import build
 from atrous.model.config import MobileNetV2Config
 from atrous.model.conventions import TENSORFLOW
+from atrous.weights.convert import convert
 from atrous.weights.coreml.network import network_of
 from atrous.weights.coreml.numbers import Numbers
 from atrous.weights.coreml.read import is_coreml, read_coreml
@@ -74,10 +74,10 @@ def test_logits_are_those_of_the_layers_in_double_precision(tiny, form):
     expected = load_file(REFERENCE / "coreml_tiny.safetensors")
     source = read_coreml(tiny / f"{form}.mlmodel")
     for size, fit in (((65, 81), "os*k+1"), ((64, 72), "none")):  # their maps are not padded to such sizes
-        network = build(replace(source.config, conventions=replace(source.config.conventions, fit=fit)))
-        network.load_state_dict(dict(source.state))
+        config = replace(source.config, conventions=replace(source.config.conventions, fit=fit))
+        network = convert(replace(source, config=config)).model.eval()
         with torch.inference_mode():
-            logits = network.eval()(torch.from_numpy(drawn_image(*size)).permute(0, 3, 1, 2)).numpy()
+            logits = network(torch.from_numpy(drawn_image(*size)).permute(0, 3, 1, 2)).numpy()
         theirs = expected[f"{form}/{size[0]}x{size[1]}"]
         assert theirs.std() > 1
         np.testing.assert_allclose(logits, theirs, rtol=0, atol=1e-4)
@@ -91,7 +91,7 @@ def test_the_source_says_what_it_is(tiny):
         assert (source.config.classes, source.config.output_stride) == (5, 16)
         assert source.config.conventions == TENSORFLOW
         assert (source.segments, source.labels, source.skipped) == (True, None, {})
-    assert float32.provenance["source"] == "float32.mlmodel"
+    assert float32.provenance == {"source": "float32.mlmodel", "format": "Core ML"}
 
 
 def test_statistics_of_batch_norms_that_are_layers_are_kept(tiny):
@@ -322,7 +322,8 @@ def sides(*amounts):
         ([A, layer(CONCAT, ["a", "image"], "b")], "different sizes"),
         ([A, layer(CONCAT, ["a", "a"], "b", (100, 1))], "as a sequence"),
         ([A, layer(ADD, ["a", "a"], "b")], "maps are added to themselves"),
-        ([A, layer(RESIZE, "a", "b", (1, [17, 17]), (2, b"")), convolution("b", "c", np.ones((2, 2, 1, 1)))], "resized m"),
+        ([A, layer(RESIZE, "a", "b", (1, [17, 17]), (2, b"")),
+          convolution("b", "c", np.ones((2, 2, 1, 1)))], "resized maps"),
         ([A, layer(POOLING, "a", "b", (1, 1), (60, 1)), layer(RESIZE, "b", "c", (1, [9, 9]), (2, b"")),
           convolution("c", "d", np.ones((2, 2, 1, 1)))], "resized maps"),
         ([], "no convolution reads the image"),

@@ -57,5 +57,5 @@ def read_coreml(path: Path) -> Source:
         config=model.config,
         state=model.state_dict(),
         labels=PASCAL_VOC if model.config.classes == len(PASCAL_VOC) else None,
-        provenance={"source": path.name, "format": kind, "sha256": network.sha256},
+        provenance={"source": path.name, "format": kind},
     )
