@@ -24,7 +24,7 @@ _OTHERS = {
     200: "a pipeline of classifiers", 201: "a pipeline of regressors", 202: "a pipeline of several models",
     303: "a network that predicts numbers", 403: "a network that classifies whole images, which segments nothing",
     502: "an ML Program (MIL), whose operations and weights are stored in another way",
-    3000: "an encrypted model",
+    3000: "a serialized model, whose form is not published",
 }  # fmt: skip
 
 
