@@ -307,7 +307,7 @@ def test_blocks_that_overlap_are_refused(tmp_path):
 def test_absurd_numbers_of_things_are_refused(tmp_path, monkeypatch):
     """Each costs memory long before a file is too large."""
     monkeypatch.setattr("atrous.weights.tensorflow.graph._MOST_NODES", 5)
-    monkeypatch.setattr("atrous.weights.tensorflow.protobuf._MOST_FIELDS", 50)
+    monkeypatch.setattr("atrous.weights.protobuf._MOST_FIELDS", 50)
     monkeypatch.setattr("atrous.weights.tensorflow.sstable._MOST_ENTRIES", 100)
     (tmp_path / "a.pb").write_bytes(graph(*(message((1, b"%d" % number)) for number in range(6))))
     with pytest.raises(InputError, match="more than 5 operations"):

@@ -1,7 +1,7 @@
-"""A convolution whose batch norm was folded into kernel and bias: what inference files of other systems hold."""
+"""Convolutions whose batch norms were folded into kernel and bias: what inference files of other systems hold."""
 
-import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -28,6 +28,8 @@ class FoldedConvolution:
         activation: Applied to the output.
         inputs: Names of the convolutions whose outputs reach this one (through sums, concatenations, pooling and
             resizing): in the order of concatenation; sorted where they were added; empty where the image comes in.
+        mean: Running mean of what the kernel gives, where the file still knows it.
+        variance: Its running variance.
     """
 
     name: str
@@ -38,14 +40,39 @@ class FoldedConvolution:
     rate: int
     activation: Activation
     inputs: tuple[str, ...]
+    mean: Float32[np.ndarray, " k"] | None = None
+    variance: Float32[np.ndarray, " k"] | None = None
+
+
+@dataclass(frozen=True)
+class FoldedNetwork:
+    """What an inference file says.
+
+    Attributes:
+        path: The file.
+        sha256: Of the file.
+        input_mean: Subtracted from pixel values 0..255 before the first convolution; one number or one per channel.
+        input_std: What is left is divided by this.
+        quantized: Whether its numbers are stored in 8 bits or fewer; kernels and biases are dequantised all the same.
+        corners_aligned: Whether its bilinear resizing aligns corner pixels; None where it resizes nothing.
+        convolutions: All of them, in the order in which they run; their names differ.
+    """
+
+    path: Path
+    sha256: str
+    input_mean: tuple[float, ...]
+    input_std: tuple[float, ...]
+    quantized: bool
+    corners_aligned: bool | None
+    convolutions: tuple[FoldedConvolution, ...]
 
 
 def fill_layer(convolution: FoldedConvolution, layer: AtrousConv | nn.Conv2d) -> None:
     """Copy a folded convolution into a layer of the same shape.
 
-    Where the layer has a batch norm, that becomes the identity plus the bias: mean 0, variance 1, scale
-    sqrt(1 + epsilon). In eval mode the layer computes what the file says; for training, give the batch norms real
-    statistics (`unfold_batch_norms`).
+    Where the layer has a batch norm, that becomes the identity plus the bias, with the statistics that the file knows,
+    otherwise mean 0 and variance 1: scale sqrt(variance + epsilon), shift bias + mean. In eval mode the layer computes
+    what the file says; for training without known statistics, measure them (`unfold_batch_norms`).
     """
     kernel, bias = torch.from_numpy(convolution.kernel), torch.from_numpy(convolution.bias)
     with torch.no_grad():
@@ -55,6 +82,12 @@ def fill_layer(convolution: FoldedConvolution, layer: AtrousConv | nn.Conv2d) ->
             layer.bias.copy_(bias)
             return
         layer.conv.weight.copy_(kernel)
-        layer.norm.reset_running_stats()  # mean 0, variance 1
-        layer.norm.weight.fill_(math.sqrt(1 + layer.norm.eps))
-        layer.norm.bias.copy_(bias)
+        norm = layer.norm
+        norm.reset_running_stats()  # mean 0, variance 1
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        if convolution.mean is not None and convolution.variance is not None:
+            norm.running_mean.copy_(torch.from_numpy(convolution.mean))
+            norm.running_var.copy_(torch.from_numpy(convolution.variance))
+        norm.weight.copy_((norm.running_var.double() + norm.eps).sqrt())
+        norm.bias.copy_(bias + norm.running_mean)

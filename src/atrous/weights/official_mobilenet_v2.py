@@ -23,8 +23,7 @@ from atrous.model.build import build, build_backbone
 from atrous.model.config import ASPPConfig, MobileNetV2Config, ModelConfig
 from atrous.model.conventions import TENSORFLOW, Conventions
 from atrous.model.deeplab import DeepLab, DeepLabV3
-from atrous.weights.folded_convolution import Activation, FoldedConvolution, fill_layer
-from atrous.weights.tflite import TFLiteNetwork
+from atrous.weights.folded_convolution import Activation, FoldedConvolution, FoldedNetwork, fill_layer
 
 STEM = "MobilenetV2/Conv"
 UNITS = ("MobilenetV2/expanded_conv", *(f"MobilenetV2/expanded_conv_{number}" for number in range(1, 17)))
@@ -58,7 +57,7 @@ class ImportedBackbone:
     skipped: tuple[str, ...]
 
 
-def import_backbone(network: TFLiteNetwork) -> ImportedBackbone:
+def import_backbone(network: FoldedNetwork) -> ImportedBackbone:
     """The MobileNetV2 of an ImageNet classifier or a DeepLabv3 file.
 
     Raises:
@@ -80,7 +79,7 @@ def import_backbone(network: TFLiteNetwork) -> ImportedBackbone:
     return ImportedBackbone(backbone.eval(), config, skipped)
 
 
-def import_deeplab(network: TFLiteNetwork) -> DeepLabV3:
+def import_deeplab(network: FoldedNetwork) -> DeepLabV3:
     """The DeepLabv3 mobile model of a file, in eval mode, with the configuration that the file implies.
 
     Raises:
@@ -152,7 +151,7 @@ def _head_places(aspp: ASPP, classifier: nn.Conv2d) -> dict[str, Place]:
     }
 
 
-def _compare(places: Mapping[str, Place], network: TFLiteNetwork, *, skipped: Collection[str]) -> None:
+def _compare(places: Mapping[str, Place], network: FoldedNetwork, *, skipped: Collection[str]) -> None:
     """Raise InputError unless file and model have the same layers."""
     found = {layer.name: layer for layer in network.convolutions}
     differences = [f"{name} is missing" for name in places if name not in found]
@@ -169,7 +168,7 @@ def _compare(places: Mapping[str, Place], network: TFLiteNetwork, *, skipped: Co
         raise InputError(f"not an official MobileNetV2: {'; '.join(differences[:3])}{more}")
 
 
-def _fill(places: Mapping[str, Place], network: TFLiteNetwork) -> None:
+def _fill(places: Mapping[str, Place], network: FoldedNetwork) -> None:
     for layer in network.convolutions:
         if layer.name in places:
             fill_layer(layer, places[layer.name].layer)
@@ -189,7 +188,7 @@ def _compared(place: Place, convolution: FoldedConvolution) -> list[tuple[str, o
     ]
 
 
-def _conventions(network: TFLiteNetwork) -> Conventions:
+def _conventions(network: FoldedNetwork) -> Conventions:
     return replace(
         TENSORFLOW,
         align_corners=network.corners_aligned is not False,
@@ -198,7 +197,7 @@ def _conventions(network: TFLiteNetwork) -> Conventions:
     )
 
 
-def _backbone_config(network: TFLiteNetwork) -> MobileNetV2Config:
+def _backbone_config(network: FoldedNetwork) -> MobileNetV2Config:
     return config_of_widths([_width(network, STEM), *(_width(network, f"{scope}/project") for scope in UNITS)])
 
 
@@ -220,11 +219,11 @@ def config_of_widths(file_widths: Sequence[int]) -> MobileNetV2Config:
     raise InputError(f"layers of {file_widths} channels are no MobileNetV2 at any depth multiplier")
 
 
-def _output_stride(network: TFLiteNetwork) -> int:
+def _output_stride(network: FoldedNetwork) -> int:
     return prod(layer.stride for layer in network.convolutions)
 
 
-def _width(network: TFLiteNetwork, name: str) -> int:
+def _width(network: FoldedNetwork, name: str) -> int:
     """Output channels of a convolution."""
     for layer in network.convolutions:
         if layer.name == name:

@@ -8,7 +8,6 @@ is done here. What the file holds is trusted nowhere: anything that does not fit
 import hashlib
 import math
 import struct
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import numpy as np
 import tflite
 
 from atrous.errors import InputError
-from atrous.weights.folded_convolution import Activation, FoldedConvolution
+from atrous.weights.folded_convolution import Activation, FoldedConvolution, FoldedNetwork
 from atrous.weights.tflite_metadata import Scaling, stated_scaling
 from atrous.weights.tflite_tensors import Generated, TFLiteTensors
 
@@ -45,32 +44,11 @@ _ACTIVATIONS: dict[int, Activation] = {_Action.NONE: "none", _Action.RELU: "relu
 _PLUS_MINUS_ONE: Scaling = ((127.5,), (127.5,))
 
 
-@dataclass(frozen=True)
-class TFLiteNetwork:
-    """What a TFLite file says.
-
-    Attributes:
-        path: The file.
-        sha256: Of the file.
-        input_mean: Subtracted from pixel values 0..255 before the first convolution; one number or one per channel.
-        input_std: What is left is divided by this. An 8-bit file states both as its input's zero point and 1 / scale; a
-            float file in its metadata, and where it has none, the [-1, 1] of all official float files is assumed.
-        quantized: Whether the file computes in 8 bits; kernels and biases are dequantised all the same.
-        corners_aligned: Whether its bilinear resizing aligns corner pixels; None where it resizes nothing.
-        convolutions: All of them, in the order in which they run; their names differ.
-    """
-
-    path: Path
-    sha256: str
-    input_mean: tuple[float, ...]
-    input_std: tuple[float, ...]
-    quantized: bool
-    corners_aligned: bool | None
-    convolutions: tuple[FoldedConvolution, ...]
-
-
-def read(path: Path) -> TFLiteNetwork:
+def read(path: Path) -> FoldedNetwork:
     """Read a `.tflite` file.
+
+    An 8-bit file states its input scaling as its input's zero point and 1 / scale; a float file in its metadata, and
+    where it has none, the [-1, 1] of all official float files is assumed.
 
     Raises:
         InputError: If the file cannot be read, is no TFLite file, is damaged, or holds an operator, number type or
@@ -113,7 +91,7 @@ class _Reader:
         self._blocks: dict[int, int] = {}
         self._corners_aligned: set[bool] = set()
 
-    def network(self) -> TFLiteNetwork:
+    def network(self) -> FoldedNetwork:
         inputs, operators = self._graph.InputsLength(), self._graph.OperatorsLength()
         if inputs != 1 or not 0 < operators <= _MOST_OPERATORS:
             raise InputError(f"{inputs} inputs and {operators} operators; this is no DeepLab file")
@@ -124,7 +102,7 @@ class _Reader:
         if len(self._corners_aligned) > 1:
             raise InputError("some of its resizing aligns corners and some does not; such a network is not supported")
         mean, std = self._scaling(image)
-        return TFLiteNetwork(
+        return FoldedNetwork(
             path=self._path,
             sha256=self._sha256,
             input_mean=mean,

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from atrous.errors import InputError
+from atrous.weights.protobuf import Message
 from atrous.weights.tensorflow.checksum import crc32c, masked
 from atrous.weights.tensorflow.mapped_file import mapped
-from atrous.weights.tensorflow.protobuf import Message
 from atrous.weights.tensorflow.sstable import all_entries
 from atrous.weights.tensorflow.variable import DTYPES, Variable, shape_of
 

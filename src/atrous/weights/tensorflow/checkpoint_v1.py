@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from atrous.errors import InputError
+from atrous.weights.protobuf import Message
 from atrous.weights.tensorflow.mapped_file import mapped
-from atrous.weights.tensorflow.protobuf import Message
 from atrous.weights.tensorflow.sstable import Block, all_entries, entries
 from atrous.weights.tensorflow.tensor_proto import values
 from atrous.weights.tensorflow.variable import DTYPES, Variable, shape_of

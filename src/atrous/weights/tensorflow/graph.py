@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 
 from atrous.errors import InputError
+from atrous.weights.protobuf import Message, fields, read_varint
 from atrous.weights.tensorflow.mapped_file import mapped
-from atrous.weights.tensorflow.protobuf import Message, fields, read_varint
 from atrous.weights.tensorflow.tensor_proto import values
 from atrous.weights.tensorflow.variable import DTYPES, Variable, shape_of
 

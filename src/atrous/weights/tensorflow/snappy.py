@@ -5,7 +5,7 @@ written, up to 64 from a distance that may be shorter than the run.
 """
 
 from atrous.errors import InputError
-from atrous.weights.tensorflow.protobuf import read_varint
+from atrous.weights.protobuf import read_varint
 
 _MOST_EXPANSION = 32
 """No element writes more than 64 bytes from 3."""

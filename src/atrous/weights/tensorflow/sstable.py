@@ -10,8 +10,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from atrous.errors import InputError
+from atrous.weights.protobuf import read_varint
 from atrous.weights.tensorflow.checksum import crc32c, masked
-from atrous.weights.tensorflow.protobuf import read_varint
 from atrous.weights.tensorflow.snappy import decompress
 
 MAGIC = struct.pack("<Q", 0xDB4775248B80FB57)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from atrous.errors import InputError
-from atrous.weights.tensorflow.protobuf import Message
+from atrous.weights.protobuf import Message
 
 _MOST_REPEATED = 1 << 16
 """Elements that a single value may stand for; a message can say that one number is a tensor of any size."""

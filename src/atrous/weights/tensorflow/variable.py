@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from atrous.errors import InputError
-from atrous.weights.tensorflow.protobuf import Message
+from atrous.weights.protobuf import Message
 
 _MOST_DIMENSIONS = 8
 _LARGEST_TENSOR = 1 << 30

@@ -122,6 +122,11 @@ class Message:
         """A repeated field of 32-bit floats, packed or not."""
         return self._numbers(number, np.dtype("<f4"))
 
+    def real(self, number: int, *, default: float = 0.0) -> float:
+        """A 32-bit float; of several the last counts."""
+        values = self.floats(number)
+        return float(values[-1]) if len(values) else default
+
     def doubles(self, number: int) -> np.ndarray:
         """A repeated field of 64-bit floats, packed or not."""
         return self._numbers(number, np.dtype("<f8"))

@@ -1,0 +1,1 @@
+"""Core ML: files of Apple's NeuralNetwork format, read without coremltools."""
