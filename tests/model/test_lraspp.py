@@ -4,7 +4,8 @@ import torch
 from torch import nn
 
 from atrous.model.image_mean import ImageMean
-from atrous.model.lraspp import LRASPP, WindowMeans
+from atrous.model.lraspp import LRASPP
+from atrous.model.pooling import WindowMeans
 from reference.networks import Reference
 from reference.weights import arrays, randomize, uniform
 

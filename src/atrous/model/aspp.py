@@ -9,22 +9,40 @@ from torch import Tensor, nn
 
 from atrous.model.atrous import AtrousConv, SeparableAtrousConv
 from atrous.model.config import Layer
+from atrous.model.conventions import BetweenSeparable
 from atrous.model.image_mean import ImageMean
 from atrous.model.layers import conv_layer, conv_layers
+from atrous.model.pooling import WindowMeans
+from atrous.model.resize import Resize
 from atrous.model.stride_plan import aspp_rates
 
 
 class ImagePooling(nn.Module):
-    """The image-level feature: global mean -> 1x1 convolution -> the same vector everywhere."""
+    """The image-level feature: global mean -> 1x1 convolution -> the same vector everywhere.
 
-    def __init__(self, in_channels: int, out_channels: int, *, epsilon: float) -> None:
+    With means over windows it is one vector for each of them, upsampled.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        pool: ImageMean | WindowMeans | None = None,
+        align_corners: bool = True,
+        epsilon: float,
+    ) -> None:
         super().__init__()
-        self.mean = ImageMean()
+        self.pool = ImageMean() if pool is None else pool
+        self.resize = None if isinstance(self.pool, ImageMean) else Resize(align_corners=align_corners)
         self.project = AtrousConv(in_channels, out_channels, epsilon=epsilon, activation=nn.ReLU())
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k h w"]:
         """Bilinear upsampling of a single position is a constant, hence `expand`."""
-        return self.project(self.mean(x)).expand(-1, -1, *x.shape[-2:])
+        projected, (height, width) = self.project(self.pool(x)), x.shape[-2:]
+        if self.resize is None:
+            return projected.expand(-1, -1, height, width)
+        return self.resize(projected, (height, width))
 
 
 class ASPP(nn.Module):
@@ -40,6 +58,9 @@ class ASPP(nn.Module):
         dropout: Probability after the projection, 0.1 in the official code.
         output_stride: The backbone's; the rates scale with it.
         epsilon: Of the batch norms.
+        pool: Of the image-level branch; None is the mean of the whole map.
+        align_corners: Of the upsampling of its means, where there are several.
+        between: What stands between the convolutions of separable ones.
     """
 
     def __init__(
@@ -54,23 +75,31 @@ class ASPP(nn.Module):
         dropout: float = 0.1,
         output_stride: int = 16,
         epsilon: float = 1e-5,
+        pool: ImageMean | WindowMeans | None = None,
+        align_corners: bool = True,
+        between: BetweenSeparable = "norm and relu",
     ) -> None:
         super().__init__()
+        self.pool = ImageMean() if pool is None else pool
         self.rates_at_16 = tuple(rates)
         # The order is the official code's: imported projection weights depend on it.
         self.branches = nn.ModuleDict()
         if image_pooling:
-            self.branches["image_pooling"] = ImagePooling(in_channels, channels, epsilon=epsilon)
+            self.branches["image_pooling"] = ImagePooling(
+                in_channels, channels, pool=self.pool, align_corners=align_corners, epsilon=epsilon
+            )
         self.branches["aspp0"] = conv_layer(in_channels, (1, channels, False), epsilon=epsilon)
         for number in range(1, len(self.rates_at_16) + 1):
-            self.branches[f"aspp{number}"] = conv_layer(in_channels, (3, channels, separable), epsilon=epsilon)
-        self.projection = conv_layers(channels * len(self.branches), projection, epsilon=epsilon)
+            layer = (3, channels, separable)
+            self.branches[f"aspp{number}"] = conv_layer(in_channels, layer, epsilon=epsilon, between=between)
+        self.projection = conv_layers(channels * len(self.branches), projection, epsilon=epsilon, between=between)
         self.dropout = nn.Dropout(dropout)
         self.out_channels = projection[-1][1] if projection else channels * len(self.branches)
         self.plan(output_stride=output_stride)
 
     def plan(self, *, output_stride: int) -> None:
-        """Set the rates of the 3x3 branches for an output stride."""
+        """Set the rates of the 3x3 branches, and windows of the pooling, for an output stride."""
+        self.pool.plan(output_stride=output_stride)
         self.rates = aspp_rates(self.rates_at_16, output_stride=output_stride)
         for number, rate in enumerate(self.rates, start=1):
             branch = cast(AtrousConv | SeparableAtrousConv, self.branches[f"aspp{number}"])

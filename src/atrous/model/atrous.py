@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from atrous.model.conventions import Padding
+from atrous.model.conventions import BetweenSeparable, Padding
 from atrous.model.norm import BatchNorm
 from atrous.ops.depthwise import depthwise_conv2d
 
@@ -106,7 +106,8 @@ class AtrousConv(nn.Module):
 class SeparableAtrousConv(nn.Module):
     """Depthwise 3x3 at an atrous rate, then pointwise 1x1, each with norm and activation (DeepLabv3+, Figure 3).
 
-    Both use the one activation, which has no parameters; None is the identity (most of Xception).
+    Both use the one activation, which has no parameters; None is the identity (most of Xception). `between` "nothing"
+    leaves out norm and activation of the depthwise convolution.
     """
 
     def __init__(
@@ -119,6 +120,7 @@ class SeparableAtrousConv(nn.Module):
         padding: Padding = "symmetric",
         epsilon: float = 1e-5,
         activation: nn.Module | None = None,
+        between: BetweenSeparable = "norm and relu",
     ) -> None:
         super().__init__()
         self.depthwise = AtrousConv(
@@ -131,6 +133,9 @@ class SeparableAtrousConv(nn.Module):
             epsilon=epsilon,
             activation=activation,
         )
+        if between == "nothing":
+            for part in ("norm", "activation"):
+                self.depthwise.add_module(part, nn.Identity())
         self.pointwise = AtrousConv(in_channels, out_channels, epsilon=epsilon, activation=activation)
 
     @property

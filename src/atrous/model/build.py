@@ -5,11 +5,12 @@ from functools import partial
 from torch import nn
 
 from atrous.model.aspp import ASPP
+from atrous.model.atrous import AtrousConv
 from atrous.model.backbones.features import Backbone
 from atrous.model.backbones.mobilenet_v2 import MobileNetV2
 from atrous.model.backbones.mobilenet_v3 import MobileNetV3
 from atrous.model.backbones.resnet import ResNet
-from atrous.model.backbones.resnet_stem import BetaStem, plain_stem
+from atrous.model.backbones.resnet_stem import BETA, V1C, BetaStem, plain_stem
 from atrous.model.backbones.xception import Xception
 from atrous.model.config import (
     ASPPConfig,
@@ -21,6 +22,7 @@ from atrous.model.config import (
     ResNetConfig,
     XceptionConfig,
 )
+from atrous.model.conventions import Conventions
 from atrous.model.decoder import Decoder
 from atrous.model.deeplab import (
     DeepLab,
@@ -31,19 +33,25 @@ from atrous.model.deeplab import (
     DeepLabV3PlusTwoTaps,
 )
 from atrous.model.image_mean import ImageMean
-from atrous.model.lraspp import LRASPP, WindowMeans
+from atrous.model.lraspp import LRASPP
+from atrous.model.pooling import WindowMeans
 from atrous.model.preprocess import Preprocess
+from atrous.sizes import Size
 
 
 def build_backbone(config: ModelConfig) -> Backbone:
     """The backbone alone."""
     conventions, output_stride, in_channels = config.conventions, config.output_stride, config.in_channels
     match config.backbone:
-        case MobileNetV2Config(depth_multiplier=depth_multiplier, channel_divisor=divisor):
+        case MobileNetV2Config() as v2:
             return MobileNetV2(
                 in_channels=in_channels,
-                depth_multiplier=depth_multiplier,
-                channel_divisor=divisor,
+                depth_multiplier=v2.depth_multiplier,
+                channel_divisor=v2.channel_divisor,
+                last_channels=v2.last_channels,
+                low_level=v2.low_level,
+                unstrided_rate=v2.unstrided_rate,
+                padded=v2.padded,
                 output_stride=output_stride,
                 conventions=conventions,
             )
@@ -58,18 +66,25 @@ def build_backbone(config: ModelConfig) -> Backbone:
                 output_stride=output_stride,
                 conventions=conventions,
             )
-        case ResNetConfig(depth=depth, multi_grid=multi_grid, stem=kind, added_blocks=added_blocks):
-            stem = (BetaStem if kind == "beta" else plain_stem)(in_channels, conventions=conventions)
+        case ResNetConfig() as resnet:
             return ResNet(
-                stem,
-                depth=depth,
-                multi_grid=multi_grid,
-                added_blocks=added_blocks,
+                _resnet_stem(resnet, in_channels=in_channels, conventions=conventions),
+                depth=resnet.depth,
+                multi_grid=resnet.multi_grid,
+                added_blocks=resnet.added_blocks,
+                low_level=resnet.low_level,
+                unstrided_rate=resnet.unstrided_rate,
                 output_stride=output_stride,
                 conventions=conventions,
             )
         case XceptionConfig(depth=depth):
             return Xception(in_channels=in_channels, depth=depth, output_stride=output_stride, conventions=conventions)
+
+
+def _resnet_stem(config: ResNetConfig, *, in_channels: int, conventions: Conventions) -> AtrousConv | BetaStem:
+    if config.stem == "7x7":
+        return plain_stem(in_channels, conventions=conventions)
+    return BetaStem(in_channels, widths={"beta": BETA, "v1c": V1C}[config.stem], conventions=conventions)
 
 
 def build(config: ModelConfig) -> DeepLab:
@@ -108,16 +123,22 @@ def _build_aspp(config: ModelConfig, head: ASPPConfig, backbone: Backbone) -> AS
         dropout=head.dropout,
         output_stride=config.output_stride,
         epsilon=config.conventions.head_epsilon,
+        pool=_pool(head.pool_window, stride=(1, 1), config=config),
+        align_corners=config.conventions.align_corners,
+        between=config.conventions.between_separable,
     )
 
 
+def _pool(window: Size | None, *, stride: Size, config: ModelConfig) -> ImageMean | WindowMeans:
+    if window is None:
+        return ImageMean()
+    return WindowMeans(window=window, stride=stride, output_stride=config.output_stride)
+
+
 def _build_lraspp(config: ModelConfig, head: LRASPPConfig, backbone: Backbone) -> LRASPP:
-    pool = ImageMean()
-    if head.pool_window is not None:
-        pool = WindowMeans(window=head.pool_window, stride=head.pool_stride, output_stride=config.output_stride)
     return LRASPP(
         backbone.high_channels,
-        pool,
+        _pool(head.pool_window, stride=head.pool_stride, config=config),
         nn.Sigmoid() if head.gate == "sigmoid" else nn.Hardsigmoid(),
         channels=head.aspp_channels,
         align_corners=config.conventions.align_corners,
@@ -129,7 +150,12 @@ def _with_decoder(
     config: ModelConfig, head: DecoderConfig, preprocess: Preprocess, backbone: Backbone, aspp: ASPP
 ) -> DeepLabV3Plus | DeepLabV3PlusTwoTaps:
     conventions = config.conventions
-    stage = partial(Decoder, align_corners=conventions.align_corners, epsilon=conventions.head_epsilon)
+    stage = partial(
+        Decoder,
+        align_corners=conventions.align_corners,
+        epsilon=conventions.head_epsilon,
+        between=conventions.between_separable,
+    )
     low = partial(stage, backbone.low_channels, low_level_channels=head.low_level_channels, refinement=head.refinement)
     if head.middle_level_channels is None:
         return DeepLabV3Plus(config, preprocess, backbone, aspp, low(aspp.out_channels))

@@ -24,15 +24,31 @@ class MobileNetV2Config:
         depth_multiplier: Scales the width of all layers.
         channel_divisor: Widths are rounded to multiples of this: ImageNet's weights use 8. None is DeepLab's rule, 8 at
             multiplier 1 and no rounding at any other.
+        last_channels: Of a last 1x1 convolution, ImageNet's 1280 at most multipliers, or None: DeepLab leaves it out.
+        low_level: What the decoder takes of the last unit before the network strides: its depthwise output (official
+            code), or its output.
+        unstrided_rate: Rate of a unit that gives up its stride: that of the units before it (the official code), or
+            already that of those after it (segmentation_models.pytorch).
+        padded: Where the zeros stand: around what a convolution sees, or around the input of a unit, whose expansion
+            makes other numbers of them, and then nowhere in the stem (VainF).
     """
 
     kind: ClassVar = "mobilenet_v2"
     depth_multiplier: float = 1.0
     channel_divisor: int | None = None
+    last_channels: int | None = None
+    low_level: Literal["depthwise", "output"] = "depthwise"
+    unstrided_rate: UnstridedRate = "before"
+    padded: Literal["convolutions", "units"] = "convolutions"
 
     def __post_init__(self) -> None:
-        """Reject widths that no layer can have."""
+        """Reject widths that no layer can have and choices that do not exist."""
         _check_multiplier(self.depth_multiplier, "depth")
+        _check_choice(self.low_level, ("depthwise", "output"), name="low level")
+        _check_choice(self.unstrided_rate, ("before", "after"), name="unstrided rate")
+        _check_choice(self.padded, ("convolutions", "units"), name="padding of")
+        if self.last_channels is not None and not 1 <= self.last_channels <= 65536:
+            raise InputError(f"{self.last_channels} last channels are out of range; choose 1 to 65536")
         if self.channel_divisor is not None and not 1 <= self.channel_divisor <= 256:
             raise InputError(f"channel divisor {self.channel_divisor} is out of range; choose 1 to 256")
 
@@ -68,8 +84,7 @@ class MobileNetV3Config:
         """Reject networks that do not exist and widths that no layer can have."""
         if self.variant not in MIDDLE_LAYERS:
             raise InputError(f"MobileNetV3 {self.variant!r:.80} is unknown; choose large or small")
-        if self.unstrided_rate not in ("before", "after"):
-            raise InputError(f"unstrided rate {self.unstrided_rate!r:.80} is unknown; choose before or after")
+        _check_choice(self.unstrided_rate, ("before", "after"), name="unstrided rate")
         _check_multiplier(self.depth_multiplier, "depth")
         _check_multiplier(self.tail_multiplier, "tail")
         layers = MIDDLE_LAYERS[self.variant]
@@ -89,22 +104,30 @@ class ResNetConfig:
     Attributes:
         depth: 50 or 101.
         multi_grid: Unit rates of block4 and of every added block (DeepLabv3, section 3.2.1).
-        stem: One 7x7 convolution, or the three 3x3 of the official code's "beta" variant.
+        stem: One 7x7 convolution, or three 3x3: 64, 64 and 128 channels ("beta", the official code), or 32, 32 and 64
+            ("v1c", MMSegmentation).
         added_blocks: Copies of block4 after it, 0 to 3: the cascade of section 3.2.
+        low_level: What the decoder takes of the last unit before the network strides: the residual alone (official
+            code), or the unit's output, shortcut and ReLU included (everybody else).
+        unstrided_rate: Rate of a unit that gives up its stride: that of the units before it (the official code,
+            torchvision), or already that of those after it (jfzhang95, detectron2, segmentation_models.pytorch).
     """
 
     kind: ClassVar = "resnet"
     depth: Literal[50, 101] = 50
     multi_grid: tuple[int, int, int] = (1, 1, 1)
-    stem: Literal["7x7", "beta"] = "7x7"
+    stem: Literal["7x7", "beta", "v1c"] = "7x7"
     added_blocks: int = 0
+    low_level: Literal["residual", "output"] = "residual"
+    unstrided_rate: UnstridedRate = "before"
 
     def __post_init__(self) -> None:
         """Reject depths, stems and blocks that do not exist and rates that no layer can have."""
         if self.depth not in (50, 101):
             raise InputError(f"ResNet depth {self.depth} is unknown; choose 50 or 101")
-        if self.stem not in ("7x7", "beta"):
-            raise InputError(f"ResNet stem {self.stem!r:.80} is unknown; choose 7x7 or beta")
+        _check_choice(self.stem, ("7x7", "beta", "v1c"), name="ResNet stem")
+        _check_choice(self.low_level, ("residual", "output"), name="low level")
+        _check_choice(self.unstrided_rate, ("before", "after"), name="unstrided rate")
         if not 0 <= self.added_blocks <= MOST_ADDED_BLOCKS:
             raise InputError(f"{self.added_blocks} added blocks are out of range; choose 0 to {MOST_ADDED_BLOCKS}")
         if len(self.multi_grid) != 3 or not all(1 <= rate <= LARGEST_RATE for rate in self.multi_grid):
@@ -131,9 +154,19 @@ class XceptionConfig:
 BackboneConfig = MobileNetV2Config | MobileNetV3Config | ResNetConfig | XceptionConfig
 
 
+def _check_choice(value: str, choices: tuple[str, ...], *, name: str) -> None:
+    if value not in choices:
+        raise InputError(f"{name} {value!r:.80} is unknown; choose {' or '.join(choices)}")
+
+
 def _check_multiplier(multiplier: float, name: str) -> None:
     if not 0.01 <= multiplier <= 8:
         raise InputError(f"{name} multiplier {multiplier} is out of range; choose 0.01 to 8")
+
+
+def _check_pool(name: str, size: tuple[int, int]) -> None:
+    if len(size) != 2 or not all(1 <= pixels <= 65536 for pixels in size):
+        raise InputError(f"pool {name} {size} needs two numbers of pixels, 1 to 65536")
 
 
 def _check_layers(layers: tuple[Layer, ...], name: str) -> None:
@@ -157,6 +190,8 @@ class ASPPConfig:
         separable: Whether the 3x3 branches are depthwise separable.
         projection: (kernel, channels, separable) of each layer after the concatenation.
         dropout: Probability after the projection (official code: 0.1; not in the papers).
+        pool_window: (height, width) in pixels of windows whose means the image-level branch gives, one at every
+            position (detectron2: the size of a training crop); None is the whole image.
     """
 
     rates: tuple[int, ...] = (6, 12, 18)
@@ -165,6 +200,7 @@ class ASPPConfig:
     separable: bool = False
     projection: tuple[Layer, ...] = ((1, 256, False),)
     dropout: float = 0.1
+    pool_window: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         """Reject heads that cannot be built."""
@@ -175,6 +211,7 @@ class ASPPConfig:
         if len(self.rates) > MOST_LAYERS or not all(1 <= rate <= LARGEST_RATE for rate in self.rates):
             raise InputError(f"ASPP rates {self.rates} need to be up to {MOST_LAYERS} numbers from 1 to {LARGEST_RATE}")
         _check_layers(self.projection, "projection")
+        _check_pool("window", self.pool_window or (1, 1))
 
 
 @dataclass(frozen=True)
@@ -200,9 +237,8 @@ class LRASPPConfig:
             raise InputError(f"gate {self.gate!r:.80} is unknown; choose sigmoid or hard_sigmoid")
         if not 1 <= self.aspp_channels <= 65536:
             raise InputError(f"{self.aspp_channels} channels are out of range; choose 1 to 65536")
-        for name, size in (("window", self.pool_window or (1, 1)), ("stride", self.pool_stride)):
-            if len(size) != 2 or not all(1 <= pixels <= 65536 for pixels in size):
-                raise InputError(f"pool {name} {size} needs two numbers of pixels, 1 to 65536")
+        _check_pool("window", self.pool_window or (1, 1))
+        _check_pool("stride", self.pool_stride)
 
 
 @dataclass(frozen=True)

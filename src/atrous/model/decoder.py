@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from atrous.model.config import Layer
+from atrous.model.conventions import BetweenSeparable
 from atrous.model.layers import conv_layer, conv_layers
 from atrous.model.resize import Resize
 
@@ -21,6 +22,7 @@ class Decoder(nn.Module):
         refinement: Layers after the concatenation (two 3x3 with 256 channels are the best of Table 2).
         align_corners: Of the upsampling.
         epsilon: Of the batch norms.
+        between: What stands between the convolutions of separable ones.
     """
 
     def __init__(
@@ -32,12 +34,13 @@ class Decoder(nn.Module):
         refinement: Sequence[Layer] = ((3, 256, False), (3, 256, False)),
         align_corners: bool = True,
         epsilon: float = 1e-5,
+        between: BetweenSeparable = "norm and relu",
     ) -> None:
         super().__init__()
         self.resize = Resize(align_corners=align_corners)
         self.low_level = conv_layer(low_channels, (1, low_level_channels, False), epsilon=epsilon)
         joined = encoder_channels + low_level_channels
-        self.refine = conv_layers(joined, refinement, epsilon=epsilon)
+        self.refine = conv_layers(joined, refinement, epsilon=epsilon, between=between)
         self.out_channels = refinement[-1][1] if refinement else joined
 
     def forward(self, low: Float[Tensor, "b l h4 w4"], encoded: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k h4 w4"]:

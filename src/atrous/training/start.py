@@ -23,8 +23,9 @@ from atrous.training.checkpoint import TrainingState
 from atrous.training.config import TrainConfig
 from atrous.training.optimizer import build_optimizer
 from atrous.training.sampling import SamplingConfig, class_ids, hard_ids
-from atrous.weights.archive import Archive, load
-from atrous.weights.backbone import load_backbone
+from atrous.weights.archive import Archive
+from atrous.weights.backbone import load_backbone, read_backbone
+from atrous.weights.load import load
 from atrous.weights.unfolding import unfold_batch_norms
 
 
@@ -51,9 +52,14 @@ def fresh_state(
     _check_names(config.sampling, space=data.labels)
     torch.manual_seed(config.seed)
     archive = _archive(before or config.weights, config, data=data)
-    model = archive.model if archive else build(config.model)
-    if config.backbone_weights:
-        load_backbone(model, config.backbone_weights)
+    backbone = read_backbone(config.backbone_weights) if config.backbone_weights else None
+    if archive:
+        model = archive.model
+    else:  # nothing is trained yet, so the network can be built as the backbone's weights need it
+        conventions = config.model.conventions
+        model = build(replace(config.model, conventions=backbone.adopted(conventions) if backbone else conventions))
+    if backbone:
+        load_backbone(model, backbone)
         if unfold and config.unfold_images and _is_folded(model):
             unfold_batch_norms(model, _images(config, data, conventions=model.config.conventions))
     set_norm_momentum(model, config.norm_momentum)

@@ -112,6 +112,18 @@ def load(path: Path) -> Archive:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
 
 
+def is_archive(path: Path) -> bool:
+    """Whether a file is to be read as an archive: it is one of ours, or too damaged to tell."""
+    try:
+        _check_start(path)
+        with safe_open(path, framework="np") as file:
+            return _KEY in (file.metadata() or {})
+    except SafetensorError:
+        return True
+    except InputError:
+        return False
+
+
 def _load(path: Path) -> Archive:
     _check_start(path)
     try:
@@ -177,7 +189,7 @@ def _check_start(path: Path) -> None:
     if start[8:] == b"{" and int.from_bytes(start[:8], "little") <= _LARGEST_HEADER:
         return
     if start.startswith((b"PK\x03\x04", *(bytes((0x80, protocol)) for protocol in range(2, 6)))):
-        raise InputError("a pickle as torch.save writes it; it could run any code, so it is never opened here")
+        raise InputError("a pickle as torch.save writes it, not an archive; turn it into one by atrous convert")
     if start.lstrip().startswith(b"<"):
         raise InputError("a web page, not weights; download the file itself")
     raise InputError("damaged or no safetensors file; give an archive written by atrous")

@@ -17,8 +17,12 @@ from atrous.model.deeplab import DeepLab
 from atrous.model.preprocess import Preprocess
 from atrous.weights import archive, tflite
 from atrous.weights.download import Progress, resolve
+from atrous.weights.foreign import is_foreign, read_foreign
 from atrous.weights.load import is_tflite
 from atrous.weights.official_mobilenet_v2 import import_backbone
+
+_BUILT_IN = ("conv_padding", "pool_padding", "stride_unit", "backbone_epsilon")
+"""The conventions that are built into a backbone's layers."""
 
 
 @dataclass(frozen=True)
@@ -37,14 +41,49 @@ class Transfer:
 
 
 @dataclass(frozen=True)
-class _Source:
+class TrainedBackbone:
+    """A backbone from a file.
+
+    Attributes:
+        path: Where it was found.
+        config: Which one.
+        conventions: How its weights expect to be run.
+        state: Its tensors, by our names without `backbone.`.
+        skipped: Names in the file that belong to no backbone.
+    """
+
+    path: Path
     config: BackboneConfig
     conventions: Conventions
     state: Mapping[str, Tensor]
     skipped: tuple[str, ...]
 
+    def adopted(self, ours: Conventions) -> Conventions:
+        """Our conventions, with those of these weights for all that concerns a backbone."""
+        theirs = {name: getattr(self.conventions, name) for name in (*_BUILT_IN, "input_mean", "input_std")}
+        return replace(ours, **theirs)
 
-def load_backbone(model: DeepLab, source: str | Path, *, progress: Progress | None = None) -> Transfer:
+
+def read_backbone(source: str | Path, *, progress: Progress | None = None) -> TrainedBackbone:
+    """The backbone of a file.
+
+    Args:
+        source: An official MobileNetV2 or DeepLabv3 `.tflite`, an archive of ours, a checkpoint of a project that
+            docs/weights.md lists, or a name in the manifest.
+        progress: Sees a download grow.
+
+    Raises:
+        InputError: If the source is none of these, or damaged.
+    """
+    path = resolve(source, progress=progress)
+    if is_foreign(path):
+        return _from_foreign(path)
+    return _from_tflite(path) if is_tflite(path) else _from_archive(path)
+
+
+def load_backbone(
+    model: DeepLab, source: str | Path | TrainedBackbone, *, progress: Progress | None = None
+) -> Transfer:
     """Fill the backbone of a model; its image scaling becomes what these weights were trained with.
 
     Blocks that a cascade adds are taken as far as both have them: a plain ResNet fills block1 to block4, and block5 to
@@ -53,15 +92,15 @@ def load_backbone(model: DeepLab, source: str | Path, *, progress: Progress | No
 
     Args:
         model: Changed in place.
-        source: An official MobileNetV2 or DeepLabv3 `.tflite`, an archive of ours, or a name in the manifest.
+        source: What `read_backbone` gave, or takes.
         progress: Sees a download grow.
 
     Raises:
-        InputError: If the source is none of these, its backbone is of another kind or width than the model's, or its
-            weights need other conventions (padding, epsilon, striding units).
+        InputError: If the source is none of what can be read, its backbone is of another kind or width than the
+            model's, or its weights need other conventions (padding, epsilon, striding units).
     """
-    path = resolve(source, progress=progress)
-    found = _from_tflite(path) if is_tflite(path) else _from_archive(path)
+    found = source if isinstance(source, TrainedBackbone) else read_backbone(source, progress=progress)
+    path = found.path
     backbone = model.backbone
     assert isinstance(backbone, nn.Module)
     ours = model.config.backbone
@@ -96,18 +135,28 @@ def spread_over_channels(kernel: Tensor, channels: int) -> Tensor:
     return spread * (kernel.shape[1] / channels)
 
 
-def _from_tflite(path: Path) -> _Source:
+def _from_foreign(path: Path) -> TrainedBackbone:
+    source = read_foreign(path)
+    mine, rest = _parted(source.state)
+    return TrainedBackbone(path, source.config.backbone, source.config.conventions, mine, (*source.skipped, *rest))
+
+
+def _from_tflite(path: Path) -> TrainedBackbone:
     imported = import_backbone(tflite.read(path))
     config = imported.config
-    return _Source(config.backbone, config.conventions, imported.backbone.state_dict(), imported.skipped)
+    return TrainedBackbone(path, config.backbone, config.conventions, imported.backbone.state_dict(), imported.skipped)
 
 
-def _from_archive(path: Path) -> _Source:
+def _from_archive(path: Path) -> TrainedBackbone:
     model = archive.load(path).model
-    state = model.state_dict()
+    mine, skipped = _parted(model.state_dict())
+    return TrainedBackbone(path, model.config.backbone, model.config.conventions, mine, skipped)
+
+
+def _parted(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """The tensors of the backbone by its own names, and the names of the rest."""
     mine = {key.removeprefix("backbone."): value for key, value in state.items() if key.startswith("backbone.")}
-    skipped = tuple(key for key in state if not key.startswith("backbone."))
-    return _Source(model.config.backbone, model.config.conventions, mine, skipped)
+    return mine, tuple(key for key in state if not key.startswith("backbone."))
 
 
 def _units_in_common(ours: BackboneConfig, theirs: BackboneConfig) -> int:
@@ -130,7 +179,7 @@ def _shapes(state: Mapping[str, Tensor]) -> dict[str, torch.Size]:
 
 def _merged(path: Path, *, ours: Conventions, theirs: Conventions) -> Conventions:
     """Our conventions with their image scaling; what is built into the layers must agree."""
-    for name in ("conv_padding", "pool_padding", "stride_unit", "backbone_epsilon"):
+    for name in _BUILT_IN:
         if getattr(ours, name) != getattr(theirs, name):
             raise InputError(
                 f"{path}: its weights need {name} {getattr(theirs, name)!r}, the model was built with "

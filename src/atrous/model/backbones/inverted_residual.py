@@ -1,10 +1,21 @@
 """The unit of MobileNetV2 and MobileNetV3: narrow, wide, filtered, narrow (arXiv 1801.04381, section 3.3)."""
 
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from atrous.model.atrous import AtrousConv
 from atrous.model.conventions import Conventions
+
+
+class Border(nn.Module):
+    """Zeros on all sides, `margin` positions wide."""
+
+    margin = 1
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c H W"]:
+        """The larger map."""
+        return F.pad(x, (self.margin,) * 4)
 
 
 class InvertedResidual(nn.Module):
@@ -16,6 +27,7 @@ class InvertedResidual(nn.Module):
         kernel: Of the depthwise convolution.
         activation: After expansion and depthwise.
         gate: What the depthwise output passes on its way to the projection; MobileNetV2 has none.
+        border: What puts zeros around the input of the expansion; then the depthwise convolution itself does not pad.
         conventions: Padding and epsilon.
     """
 
@@ -29,10 +41,12 @@ class InvertedResidual(nn.Module):
         kernel: int = 3,
         activation: nn.Module,
         gate: nn.Module | None = None,
+        border: Border | None = None,
         conventions: Conventions,
     ) -> None:
         super().__init__()
         epsilon, padding = conventions.backbone_epsilon, conventions.conv_padding
+        self.border = border
         self.expand = nn.Identity()
         if wide != in_channels:
             self.expand = AtrousConv(in_channels, wide, epsilon=epsilon, activation=activation)
@@ -51,9 +65,15 @@ class InvertedResidual(nn.Module):
         # Decided by the classification network: a unit that gives up its stride still has no shortcut.
         self.has_shortcut = stride == 1 and in_channels == out_channels
 
+    def plan(self, *, stride: int, rate: int) -> None:
+        """Set stride and rate of the depthwise convolution."""
+        self.depthwise.plan(stride=stride, rate=rate)
+        if self.border is not None:
+            self.border.margin, self.depthwise.conv.padding = rate, (0, 0)
+
     def filtered(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b e H W"]:
         """The depthwise output, after batch norm and activation."""
-        return self.depthwise(self.expand(x))
+        return self.depthwise(self.expand(x if self.border is None else self.border(x)))
 
     def merged(self, x: Float[Tensor, "b c h w"], filtered: Float[Tensor, "b e H W"]) -> Float[Tensor, "b k H W"]:
         """The unit's output from its input and its depthwise output."""

@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import cast
+from typing import Literal, cast
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from atrous.model.atrous import AtrousConv
 from atrous.model.backbones.features import Features
-from atrous.model.backbones.inverted_residual import InvertedResidual
+from atrous.model.backbones.inverted_residual import Border, InvertedResidual
 from atrous.model.backbones.taps import run_units
 from atrous.model.conventions import Conventions
-from atrous.model.stride_plan import PlannedUnit, Unit, plan_units
+from atrous.model.stride_plan import PlannedUnit, Unit, UnstridedRate, plan_units
 
 STEM_CHANNELS = 32
 ENTRY = (PlannedUnit("stem", stride=2, rate=1, output_stride=2),)
@@ -43,6 +43,10 @@ class MobileNetV2(nn.Module):
         output_stride: 4, 8, 16 or 32.
         depth_multiplier: Scales all widths.
         channel_divisor: Widths are rounded to multiples of this; None is DeepLab's rule.
+        last_channels: Of a last 1x1 convolution, or None without it.
+        low_level: Whether the decoder takes the depthwise output of a unit, or its output.
+        unstrided_rate: Rate of a unit that gives up its stride.
+        padded: Whether zeros stand around what a convolution sees, or around the input of every unit.
         in_channels: Channels of the image.
         conventions: Padding and epsilon.
     """
@@ -54,6 +58,10 @@ class MobileNetV2(nn.Module):
         output_stride: int = 16,
         depth_multiplier: float = 1.0,
         channel_divisor: int | None = None,
+        last_channels: int | None = None,
+        low_level: Literal["depthwise", "output"] = "depthwise",
+        unstrided_rate: UnstridedRate = "before",
+        padded: Literal["convolutions", "units"] = "convolutions",
         in_channels: int = 3,
     ) -> None:
         super().__init__()
@@ -75,6 +83,8 @@ class MobileNetV2(nn.Module):
             epsilon=conventions.backbone_epsilon,
             activation=nn.ReLU6(),
         )
+        if padded == "units":
+            self.stem.conv.padding = (0, 0)
         units = nn.ModuleList(
             InvertedResidual(
                 before,
@@ -82,25 +92,39 @@ class MobileNetV2(nn.Module):
                 wide=before if expansion == 1 else rounded_channels(before * expansion, divisor=8),
                 stride=stride,
                 activation=nn.ReLU6(),
+                border=Border() if padded == "units" else None,
                 conventions=conventions,
             )
             for (before, after), (expansion, _, stride) in zip(pairwise(widths), repeats, strict=True)
         )
         self.units = cast(Sequence[InvertedResidual], units)
         self._units = tuple(Unit(f"layer_{number}", stride) for number, (*_, stride) in enumerate(repeats, start=2))
-        self.low_channels = self.units[LOW_UNIT].depthwise.conv.out_channels
-        self.middle_channels = self.units[MIDDLE_UNIT].depthwise.conv.out_channels
-        self.high_channels = widths[-1]
+        self.last, self.high_channels = None, last_channels or widths[-1]
+        if last_channels is not None:
+            epsilon = conventions.backbone_epsilon
+            self.last = AtrousConv(widths[-1], last_channels, epsilon=epsilon, activation=nn.ReLU6())
+        low, middle = self.units[LOW_UNIT], self.units[MIDDLE_UNIT]
+        tapped = [unit.depthwise if low_level == "depthwise" else unit.project for unit in (low, middle)]
+        self.low_channels, self.middle_channels = (layer.out_channels for layer in tapped)
+        self._taps, self._outputs = ((LOW_UNIT, MIDDLE_UNIT), ())[:: 1 if low_level == "depthwise" else -1]
+        self._unstrided_rate: UnstridedRate = unstrided_rate
         self.entry = ENTRY
         self.plan(output_stride=output_stride)
 
     def plan(self, *, output_stride: int) -> None:
         """Set stride and rate of every unit (the stem always strides)."""
-        self.planned = plan_units(self._units, entry_stride=self.entry[-1].output_stride, output_stride=output_stride)
+        self.planned = plan_units(
+            self._units,
+            entry_stride=self.entry[-1].output_stride,
+            output_stride=output_stride,
+            unstrided_rate=self._unstrided_rate,
+        )
         for unit, planned in zip(self.units, self.planned, strict=True):
-            unit.depthwise.plan(stride=planned.stride, rate=planned.rate)
+            unit.plan(stride=planned.stride, rate=planned.rate)
+        if self.last is not None:
+            self.planned += (PlannedUnit("last", stride=1, rate=1, output_stride=output_stride),)
 
     def forward(self, image: Float[Tensor, "b c h w"]) -> Features:
         """Normalised image to features: low 144 channels at output stride 4, middle 192, high 320 (at multiplier 1)."""
-        low, middle, high = run_units(self.units, self.stem(image), taps=(LOW_UNIT, MIDDLE_UNIT))
-        return Features(low=low, middle=middle, high=high)
+        low, middle, high = run_units(self.units, self.stem(image), taps=self._taps, outputs=self._outputs)
+        return Features(low=low, middle=middle, high=high if self.last is None else self.last(high))

@@ -172,7 +172,7 @@ class MobileNetV3(nn.Module):
             unstrided_rate=self._unstrided_rate,
         )
         for unit, plan in zip(self.units, planned, strict=True):
-            unit.depthwise.plan(stride=plan.stride, rate=plan.rate)
+            unit.plan(stride=plan.stride, rate=plan.rate)
         last = PlannedUnit(f"layer_{len(planned) + FIRST_LAYER}", stride=1, rate=1, output_stride=output_stride)
         self.planned = (*planned, last)
 

@@ -1,7 +1,7 @@
 """ResNet-50 and -101 (arXiv 1512.03385) with atrous rates, Multi_Grid and the cascade (DeepLabv3, section 3.2)."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Literal, cast
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from atrous.model.backbones.resnet_stem import BetaStem
 from atrous.model.backbones.subsample import Subsample
 from atrous.model.backbones.taps import run_units
 from atrous.model.conventions import Conventions, Padding
-from atrous.model.stride_plan import PlannedUnit, Unit, plan_units
+from atrous.model.stride_plan import PlannedUnit, Unit, UnstridedRate, plan_units
 
 BLOCK_UNITS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 WIDTHS = (64, 128, 256, 512)
@@ -91,6 +91,8 @@ class ResNet(nn.Module):
             planned rate.
         added_blocks: Copies of block4 after it (block5 to block7), with weights of their own; since 2048 channels enter
             and leave, all their shortcuts are the identity.
+        low_level: Whether the decoder takes the residual of a unit, or its output.
+        unstrided_rate: Rate of a unit that gives up its stride.
         conventions: Padding, epsilon, and which unit of a block strides.
     """
 
@@ -103,6 +105,8 @@ class ResNet(nn.Module):
         depth: int = 101,
         multi_grid: tuple[int, int, int] = (1, 1, 1),
         added_blocks: int = 0,
+        low_level: Literal["residual", "output"] = "residual",
+        unstrided_rate: UnstridedRate = "before",
     ) -> None:
         super().__init__()
         self.stem = stem
@@ -118,6 +122,10 @@ class ResNet(nn.Module):
                 units.append(Bottleneck(channels, width, stride=stride, conventions=conventions))
                 channels = width * EXPANSION
         self.units = cast(Sequence[Bottleneck], units)
+        striding = [number for number, unit in enumerate(self._units) if unit.stride > 1]
+        last_before = (striding[0] - 1, striding[1] - 1)
+        self._taps, self._outputs = ((LOW_UNIT, MIDDLE_UNIT), ()) if low_level == "residual" else ((), last_before)
+        self._unstrided_rate: UnstridedRate = unstrided_rate
         self.low_channels = WIDTHS[0] * EXPANSION
         self.middle_channels = WIDTHS[1] * EXPANSION
         self.high_channels = channels
@@ -126,14 +134,19 @@ class ResNet(nn.Module):
 
     def plan(self, *, output_stride: int) -> None:
         """Set stride and rate of every unit (stem and pooling always stride)."""
-        self.planned = plan_units(self._units, entry_stride=self.entry[-1].output_stride, output_stride=output_stride)
+        self.planned = plan_units(
+            self._units,
+            entry_stride=self.entry[-1].output_stride,
+            output_stride=output_stride,
+            unstrided_rate=self._unstrided_rate,
+        )
         for unit, planned in zip(self.units, self.planned, strict=True):
             unit.plan(stride=planned.stride, rate=planned.rate)
 
     def forward(self, image: Float[Tensor, "b c h w"]) -> Features:
         """Normalised image to features: low 256 channels at output stride 4, middle 512, high 2048."""
         pooled = self.pool(self.stem(image))
-        low, middle, high = run_units(self.units, pooled, taps=(LOW_UNIT, MIDDLE_UNIT))
+        low, middle, high = run_units(self.units, pooled, taps=self._taps, outputs=self._outputs)
         return Features(low=low, middle=middle, high=high)
 
 

@@ -6,6 +6,9 @@ from torch import Tensor, nn
 from atrous.model.atrous import AtrousConv
 from atrous.model.conventions import Conventions
 
+BETA, V1C = (64, 64, 128), (32, 32, 64)
+"""Channels of the three convolutions in the official code and in MMSegmentation's ResNetV1c."""
+
 
 def plain_stem(in_channels: int, *, conventions: Conventions) -> AtrousConv:
     """A 7x7 convolution of stride 2 with 64 channels (arXiv 1512.03385, Table 1)."""
@@ -13,18 +16,17 @@ def plain_stem(in_channels: int, *, conventions: Conventions) -> AtrousConv:
 
 
 class BetaStem(nn.Module):
-    """Three 3x3 convolutions with 64, 64 and 128 channels, the first of stride 2 (official code, `resnet_v1_beta`).
+    """Three 3x3 convolutions, the first of stride 2 (official code, `resnet_v1_beta`; 64, 64 and 128 channels there).
 
     The parameters and multiply-adds that both papers report for ResNet-101 are those of this stem.
     """
 
-    out_channels = 128
-
-    def __init__(self, in_channels: int, *, conventions: Conventions) -> None:
+    def __init__(self, in_channels: int, *, widths: tuple[int, int, int] = BETA, conventions: Conventions) -> None:
         super().__init__()
-        self.conv1_1 = _layer(in_channels, 64, kernel=3, stride=2, conventions=conventions)
-        self.conv1_2 = _layer(64, 64, kernel=3, stride=1, conventions=conventions)
-        self.conv1_3 = _layer(64, self.out_channels, kernel=3, stride=1, conventions=conventions)
+        first, second, self.out_channels = widths
+        self.conv1_1 = _layer(in_channels, first, kernel=3, stride=2, conventions=conventions)
+        self.conv1_2 = _layer(first, second, kernel=3, stride=1, conventions=conventions)
+        self.conv1_3 = _layer(second, self.out_channels, kernel=3, stride=1, conventions=conventions)
 
     def forward(self, image: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
         """Normalised image to a map at output stride 2."""

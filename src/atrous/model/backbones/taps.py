@@ -24,8 +24,10 @@ class TappedUnit(Protocol):
         ...
 
 
-def run_units(units: Iterable[TappedUnit], x: Float[Tensor, "b c h w"], *, taps: Collection[int]) -> list[Tensor]:
-    """What lies inside the units whose numbers are in `taps`, in order, then the output of the last unit."""
+def run_units(
+    units: Iterable[TappedUnit], x: Float[Tensor, "b c h w"], *, taps: Collection[int], outputs: Collection[int] = ()
+) -> list[Tensor]:
+    """What lies inside the units whose numbers are in `taps` and what those in `outputs` give, then the last output."""
     tapped = []
     for number, unit in enumerate(units):
         if number in taps:
@@ -33,4 +35,6 @@ def run_units(units: Iterable[TappedUnit], x: Float[Tensor, "b c h w"], *, taps:
             x = unit.merged(x, tapped[-1])
         else:
             x = unit(x)
+        if number in outputs:
+            tapped.append(x)
     return [*tapped, x]

@@ -1,0 +1,135 @@
+"""`atrous convert SOURCE OUT`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Literal
+
+import tyro
+from rich.console import Console
+
+from atrous.cli.load import load_weights
+from atrous.cli.options import parse
+from atrous.data.schema import read_schema
+from atrous.errors import InputError
+from atrous.labels import LabelSpace
+from atrous.model.config import ASPPConfig, ModelConfig, ResNetConfig
+from atrous.weights.archive import save
+from atrous.weights.convert import Conversion, convert
+from atrous.weights.download import resolve
+from atrous.weights.foreign import file_sha256, is_foreign, read_foreign
+from atrous.weights.give_back import to_hugging_face, to_torchvision
+from atrous.weights.source import Source
+
+LARGEST_LIST = 1 << 20
+
+
+@dataclass(frozen=True)
+class Options:
+    """Weights of another project become an archive; every tensor is mapped, named as left out, or named as fresh.
+
+    Which project it is, the tensors tell: torchvision, timm, Hugging Face, segmentation_models.pytorch, MMSegmentation,
+    detectron2, VainF, jfzhang95. No pickle is ever executed. What no tensor tells (output stride, rates) is what the
+    project builds by default, and can be said here.
+
+    Example: atrous convert deeplabv3_resnet101_coco.pth voc.safetensors
+    """
+
+    source: tyro.conf.Positional[str]
+    """A checkpoint (.pth, .pt, .bin, .pkl, .safetensors), a folder of Hugging Face's, or an archive with --to."""
+    out: tyro.conf.Positional[Path]
+    """The archive to write; with --to huggingface a folder."""
+    classes: tuple[str, ...] = ()
+    """Other classes: names, a text file with a name per line, or a schema.toml. Rows are copied by name."""
+    head: Literal["copied", "fresh"] = "copied"
+    """fresh keeps the backbone alone, as a classifier of ImageNet needs."""
+    output_stride: int | None = None
+    """What the network was trained at, where the tensors do not tell."""
+    rates: tuple[int, ...] | None = None
+    """Of the ASPP at output stride 16 (half of those at 8), likewise."""
+    multi_grid: tuple[int, int, int] | None = None
+    """Of a ResNet's last block, likewise."""
+    half: bool = False
+    """Store parameters in 16 bits."""
+    to: Literal["atrous", "torchvision", "huggingface"] = "atrous"
+    """Whose layout to write; the others' state dicts are safetensors, too."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Convert, and report what became of every tensor; returns the exit status."""
+    options = parse(Options, arguments, verb="convert")
+    path = resolve(options.source)
+    if options.to != "atrous" or not is_foreign(path):
+        return _give_back(options)
+    source = read_foreign(path)
+    source = replace(source, config=_told(source.config, options))
+    try:
+        converted = convert(source, labels=_labels(options.classes), head=options.head)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    provenance = {"source": path.name, "sha256": file_sha256(path), "format": source.format, **source.provenance}
+    save(options.out, converted.model, labels=converted.labels, provenance=provenance, half=options.half)
+    _report(source, converted, out=options.out)
+    return 0
+
+
+def _give_back(options: Options) -> int:
+    if options.to == "atrous":
+        raise InputError(f"{options.source} is no file of another project; give its layout by --to torchvision")
+    archive = load_weights(options.source)
+    if options.to == "torchvision":
+        to_torchvision(options.out, archive.model)
+    else:
+        to_hugging_face(options.out, archive.model, labels=archive.labels)
+    print(f"weights  {options.out}")
+    return 0
+
+
+def _told(config: ModelConfig, options: Options) -> ModelConfig:
+    """The configuration with what the user knows better."""
+    if options.output_stride is not None:
+        config = replace(config, output_stride=options.output_stride)
+    if options.rates is not None:
+        if not isinstance(config.aspp, ASPPConfig) or len(options.rates) != len(config.aspp.rates):
+            raise InputError(f"--rates: this network's head has {config.aspp}")
+        config = replace(config, aspp=replace(config.aspp, rates=options.rates))
+    if options.multi_grid is not None:
+        if not isinstance(config.backbone, ResNetConfig):
+            raise InputError("--multi-grid: only a ResNet has it")
+        config = replace(config, backbone=replace(config.backbone, multi_grid=options.multi_grid))
+    return config
+
+
+def _labels(classes: tuple[str, ...]) -> LabelSpace | None:
+    """The classes that are wanted: listed, or in a file."""
+    if not classes:
+        return None
+    path = Path(classes[0])
+    if len(classes) > 1 or not path.is_file():
+        return LabelSpace(classes)
+    if path.suffix == ".toml":
+        return read_schema(path).labels
+    if path.stat().st_size > LARGEST_LIST:
+        raise InputError(f"{path} is no list of classes; write one name per line")
+    try:
+        return LabelSpace(tuple(filter(None, map(str.strip, path.read_text().splitlines()))))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is no list of classes ({error}); write one name per line") from error
+
+
+def _report(source: Source, converted: Conversion, *, out: Path) -> None:
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    config = converted.model.config
+    console.print(f"format   {source.format}")
+    console.print(f"network  {config.backbone.kind}, output stride {config.output_stride}, {config.classes} classes")
+    console.print(f"mapped   {len(converted.mapped)} tensors")
+    for title, reasons in (("skipped", converted.skipped), ("fresh", converted.fresh)):
+        for reason, names in _by_reason(reasons):
+            console.print(f"{title:<9}{reason}: {', '.join(names)}")
+    console.print(f"weights  {out}")
+
+
+def _by_reason(reasons: Mapping[str, str]) -> list[tuple[str, list[str]]]:
+    ordered = sorted(reasons, key=lambda name: reasons[name])
+    return [(reason, list(names)) for reason, names in groupby(ordered, key=lambda name: reasons[name])]

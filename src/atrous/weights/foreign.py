@@ -1,0 +1,46 @@
+"""Files of other projects: which they are, told by their contents, and what they hold."""
+
+import hashlib
+from pathlib import Path
+
+from atrous.errors import InputError
+from atrous.weights import archive
+from atrous.weights.peers.read import read_torch
+from atrous.weights.source import Source
+from atrous.weights.tensorflow.read import read_tensorflow
+from atrous.weights.tensorflow.recognition import files_of, is_tensorflow
+from atrous.weights.torch_files.state_dict import is_torch_file, weights_file
+
+
+def is_foreign(path: Path) -> bool:
+    """Whether `read_foreign` is to be asked: the file looks like another project's, not like an archive or a `.tflite`.
+
+    Raises:
+        InputError: If it cannot be read.
+    """
+    if is_tensorflow(path):
+        return True
+    try:
+        return is_torch_file(path) and not archive.is_archive(weights_file(path))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def read_foreign(path: Path) -> Source:
+    """What another project's file holds.
+
+    Raises:
+        InputError: If it is damaged, or holds a network that is not built here; the message says which and why.
+    """
+    return read_tensorflow(path) if is_tensorflow(path) else read_torch(path)
+
+
+def file_sha256(path: Path) -> str:
+    """Of a file of weights, or of the one in a folder; of a TensorFlow checkpoint of several files, of all in order."""
+    files = files_of(path) if is_tensorflow(path) else (weights_file(path),)
+    digest = hashlib.sha256()
+    for part in files:
+        with part.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+    return digest.hexdigest()

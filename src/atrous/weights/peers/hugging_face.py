@@ -1,0 +1,101 @@
+"""Hugging Face Transformers: MobileNetV2 with DeepLabv3's head, and MobileNetV2 as a classifier."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor
+
+from atrous.errors import InputError
+from atrous.labels import LabelSpace
+from atrous.model.config import ASPPConfig, MobileNetV2Config, ModelConfig
+from atrous.model.conventions import TENSORFLOW
+from atrous.weights.peers.key_map import CLASSIFIER_REASON, checked, imagenet, named_classes, translated, width
+from atrous.weights.source import Source
+from atrous.weights.torch_files.state_dict import StateDict
+
+PROJECT = "Hugging Face"
+CONVENTIONS = replace(TENSORFLOW, fit="none", align_corners=False)
+"""The official code's weights, but run as Transformers runs them: no fitting of sizes, corners not aligned."""
+
+LAST_REASON = "ImageNet's last convolution, which DeepLab leaves out"
+
+_UNIT = {"expand_1x1": "expand", "conv_3x3": "depthwise", "reduce_1x1": "project"}
+_HEAD = {
+    "conv_pool": "aspp.branches.image_pooling.project",
+    "conv_aspp": "aspp.branches.aspp0",
+    "conv_projection": "aspp.projection.0",
+}
+_KINDS = {"convolution": "conv", "normalization": "norm"}
+
+
+def layers() -> dict[str, str]:
+    """Their name of every layer to ours; they count the first unit to the stem."""
+    parts = {"mobilenet_v2.conv_stem.first_conv": "backbone.stem"}
+    for unit in range(17):
+        place = "conv_stem" if unit == 0 else f"layer.{unit - 1}"
+        for theirs, ours in _UNIT.items():
+            parts[f"mobilenet_v2.{place}.{theirs}"] = f"backbone.units.{unit}.{ours}"
+    parts |= {f"segmentation_head.{theirs}": ours for theirs, ours in _HEAD.items()}
+    table = {f"{theirs}.{kind}": f"{ours}.{our}" for theirs, ours in parts.items() for kind, our in _KINDS.items()}
+    return {**table, "segmentation_head.classifier.convolution": "classifier"}
+
+
+def recognises(tensors: Mapping[str, Tensor]) -> bool:
+    """By the first layer."""
+    return "mobilenet_v2.conv_stem.first_conv.convolution.weight" in tensors
+
+
+def read(found: StateDict) -> Source:
+    """The network of a state dict that `recognises` knows; what no tensor tells is in `config.json` beside it.
+
+    Raises:
+        InputError: If a tensor is unknown, missing, or of another shape, or a setting has no counterpart here.
+    """
+    tensors, settings = found.tensors, found.settings
+    skips = {"mobilenet_v2.conv_1x1.": LAST_REASON, "classifier.": CLASSIFIER_REASON}
+    state, skipped = translated(tensors, layers(), skipped=skips, project=PROJECT)
+    multiplier = settings.get(
+        "depth_multiplier", width(tensors, "mobilenet_v2.layer.15.reduce_1x1.convolution.weight") / 320
+    )
+    backbone = MobileNetV2Config(depth_multiplier=_number(multiplier, "depth_multiplier"), channel_divisor=8)
+    conventions = replace(
+        CONVENTIONS,
+        conv_padding="same" if settings.get("tf_padding", True) is True else "symmetric",
+        backbone_epsilon=_number(settings.get("layer_norm_eps", 1e-3), "layer_norm_eps"),
+    )
+    if settings.get("hidden_act", "relu6") != "relu6":
+        raise InputError(f"its activation is {settings['hidden_act']!r:.40}; MobileNetV2 has relu6 here")
+    config = ModelConfig(backbone, conventions=conventions, output_stride=_output_stride(settings))
+    if "segmentation_head.classifier.convolution.weight" not in tensors:
+        return imagenet(config, state, skipped, name="ImageNet MobileNetV2 (Hugging Face)")
+    classes = width(tensors, "segmentation_head.classifier.convolution.weight")
+    head = ASPPConfig(
+        rates=(),
+        aspp_channels=width(state, "aspp.branches.aspp0.conv.weight"),
+        projection=((1, width(state, "aspp.projection.0.conv.weight"), False),),
+    )
+    config = replace(config, aspp=head, classes=classes)
+    return checked(Source("Hugging Face MobileNetV2 DeepLabv3", config, state, skipped, _labels(settings, classes)))
+
+
+def _number(value: Any, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise InputError(f"{name} {value!r:.40} in config.json is no number")
+    return float(value)
+
+
+def _output_stride(settings: Mapping[str, Any]) -> int:
+    stride = settings.get("output_stride", 16)
+    if type(stride) is not int:
+        raise InputError(f"output_stride {stride!r:.40} in config.json is no number")
+    return stride
+
+
+def _labels(settings: Mapping[str, Any], classes: int) -> LabelSpace | None:
+    names = settings.get("id2label")
+    if not isinstance(names, dict):
+        return None
+    listed = [names.get(str(label)) for label in range(classes)]
+    return named_classes(classes, names=[name for name in listed if isinstance(name, str)])
