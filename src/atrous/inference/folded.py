@@ -14,6 +14,7 @@ from atrous.model.aspp import ASPP, ImagePooling
 from atrous.model.atrous import AtrousConv
 from atrous.model.backbones.resnet import Bottleneck
 from atrous.model.deeplab import DeepLab
+from atrous.model.image_mean import ImageMean
 
 Model = TypeVar("Model", bound=DeepLab)
 
@@ -77,7 +78,7 @@ class FoldedASPP(nn.Module):
     def __init__(self, aspp: ASPP) -> None:
         super().__init__()
         pooling = cast(ImagePooling, aspp.branches[IMAGE_POOLING])
-        self.mean, self.pooled = pooling.mean, FoldedConv(pooling.project)
+        self.mean, self.pooled = pooling.pool, FoldedConv(pooling.project)
         self.views = nn.ModuleList(part for name, part in aspp.branches.items() if name != IMAGE_POOLING)
         _fold_parts(self.views)
         self.project = FoldedConv(cast(AtrousConv, aspp.projection[0]))
@@ -95,6 +96,7 @@ class FoldedASPP(nn.Module):
 
 
 def _pools_into_pointwise(aspp: ASPP) -> bool:
-    """Whether there is image pooling whose vector only a 1x1 layer takes."""
-    first = next(iter(aspp.projection), None)
-    return IMAGE_POOLING in aspp.branches and isinstance(first, AtrousConv) and first.conv.kernel_size == (1, 1)
+    """Whether there is image pooling whose one vector only a 1x1 layer takes."""
+    first, pooling = next(iter(aspp.projection), None), dict(aspp.branches.items()).get(IMAGE_POOLING)
+    pointwise = isinstance(first, AtrousConv) and first.conv.kernel_size == (1, 1)
+    return pointwise and isinstance(pooling, ImagePooling) and isinstance(pooling.pool, ImageMean)

@@ -18,6 +18,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from atrous.model.atrous import AtrousConv
+from atrous.model.norm import BatchNorm
 from atrous.ops.winograd import cheapest, saving, widened, winograd_conv2d
 
 FEWEST_CHANNELS = 128
@@ -108,8 +109,10 @@ class FoldedConv(nn.Module):
 
 
 def folded_tensors(layer: AtrousConv) -> tuple[Float[Tensor, "k c n n"], Float[Tensor, " k"]]:
-    """Weight and bias of the one convolution, computed in double precision."""
+    """Weight and bias of the one convolution, computed in double precision; a layer may have no norm."""
     norm, weight = layer.norm, layer.conv.weight.detach()
+    if not isinstance(norm, BatchNorm):
+        return weight, weight.new_zeros(len(weight))
     assert norm.running_mean is not None  # ours always have both
     assert norm.running_var is not None
     scale = norm.weight.detach().double() / (norm.running_var.double() + norm.eps).sqrt()

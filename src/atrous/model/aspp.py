@@ -37,6 +37,10 @@ class ImagePooling(nn.Module):
         self.resize = None if isinstance(self.pool, ImageMean) else Resize(align_corners=align_corners)
         self.project = AtrousConv(in_channels, out_channels, epsilon=epsilon, activation=nn.ReLU())
 
+    def plan(self, *, output_stride: int) -> None:
+        """Set the windows for an output stride, where there are any."""
+        self.pool.plan(output_stride=output_stride)
+
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k h w"]:
         """Bilinear upsampling of a single position is a constant, hence `expand`."""
         projected, (height, width) = self.project(self.pool(x)), x.shape[-2:]
@@ -80,13 +84,12 @@ class ASPP(nn.Module):
         between: BetweenSeparable = "norm and relu",
     ) -> None:
         super().__init__()
-        self.pool = ImageMean() if pool is None else pool
         self.rates_at_16 = tuple(rates)
         # The order is the official code's: imported projection weights depend on it.
         self.branches = nn.ModuleDict()
         if image_pooling:
             self.branches["image_pooling"] = ImagePooling(
-                in_channels, channels, pool=self.pool, align_corners=align_corners, epsilon=epsilon
+                in_channels, channels, pool=pool, align_corners=align_corners, epsilon=epsilon
             )
         self.branches["aspp0"] = conv_layer(in_channels, (1, channels, False), epsilon=epsilon)
         for number in range(1, len(self.rates_at_16) + 1):
@@ -99,11 +102,12 @@ class ASPP(nn.Module):
 
     def plan(self, *, output_stride: int) -> None:
         """Set the rates of the 3x3 branches, and windows of the pooling, for an output stride."""
-        self.pool.plan(output_stride=output_stride)
         self.rates = aspp_rates(self.rates_at_16, output_stride=output_stride)
         for number, rate in enumerate(self.rates, start=1):
             branch = cast(AtrousConv | SeparableAtrousConv, self.branches[f"aspp{number}"])
             branch.plan(stride=1, rate=rate)
+        if "image_pooling" in self.branches:
+            cast(ImagePooling, self.branches["image_pooling"]).plan(output_stride=output_stride)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k h w"]:
         """The encoder's output, 256 channels in the papers."""
