@@ -82,7 +82,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             wish = json.loads(content)
             name = f"{wish['organization']}/{wish['name']}" if wish.get("organization") else wish["name"]
             hub.files.setdefault(name, {})
-            hub.private[name] = bool(wish.get("private"))
+            hub.private[name] = wish.get("visibility") == "private" or wish.get("private") is True
             self.answer_json({"url": f"{hub.address}/{name}"})
         elif path.endswith("/info/lfs/objects/batch"):
             actions = {"upload": {"href": f"{hub.address}/upload"}}

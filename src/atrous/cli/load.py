@@ -6,7 +6,7 @@ from atrous.weights.load import load
 
 
 def load_weights(source: str) -> Archive:
-    """An archive, an official `.tflite`, a checkpoint of another project, or a name in the manifest.
+    """An archive, an official `.tflite`, a checkpoint of another project, `hf://user/name`, or a name in the manifest.
 
     Raises:
         InputError: If it is none of these.
