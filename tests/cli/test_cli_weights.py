@@ -11,6 +11,7 @@ from PIL import Image
 from atrous.cli.main import main
 from atrous.labels import LabelSpace
 from atrous.weights.entry import Entry
+from atrous.weights.load import load
 from atrous.weights.manifest import MANIFEST
 from fakes.server import serving
 
@@ -67,6 +68,8 @@ def test_a_file_of_ones_own_predicts_by_name(known, tmp_path, capsys):
     known("http://127.0.0.1:9/tiny.tar.gz")
     assert main(["weights", "add", str(ARCHIVE), "--name", "tiny-scenes"]) == 0
     assert f"sha256   {SHA256}\n" in capsys.readouterr().out
+    assert main(["info", "tiny-scenes", "--size", "65"]) == 0
+    assert "output stride 16, 5 classes\n" in capsys.readouterr().out
     assert main(["weights", "--cached"]) == 0
     out = capsys.readouterr().out
     assert "tiny-scenes, here: file and converted\n" in out
@@ -86,6 +89,15 @@ def test_a_name_is_downloaded_when_it_is_used(known, tmp_path, home):
             assert main(verb) == 0
         assert server.asked == [None]
     assert (home / "tiny.tar.gz.sha256").read_text().startswith(SHA256)
+
+
+def test_tensorflows_files_are_converted(tmp_path, capsys):
+    out = tmp_path / "tiny.safetensors"
+    assert main(["convert", str(ARCHIVE), str(out)]) == 0
+    told = capsys.readouterr().out
+    assert "format   TensorFlow checkpoint, format 2\n" in told
+    assert "state of the optimizer: MobilenetV2/Conv/BatchNorm/gamma/Momentum" in told
+    assert load(out).provenance["sha256"] == SHA256
 
 
 @pytest.mark.parametrize(
