@@ -129,8 +129,19 @@ def test_rows_that_are_no_classes_are_left_out(entry, whole, monkeypatch):
 
 def test_a_network_of_other_classes_is_another_file(entry, monkeypatch):
     monkeypatch.setitem(MANIFEST, "tiny", replace(entry, rows=PASCAL_VOC))
-    with pytest.raises(InputError, match=r"tiny_2018.tar.gz has 5 classes, which tiny has not; it is another file"):
+    with pytest.raises(InputError, match=r"tiny_2018.tar.gz has 5 classes, not 21; it is another file"):
         load.load("tiny")
+
+
+@pytest.mark.usefixtures("entry")
+@pytest.mark.parametrize("content", [b"<html>Log in</html>", CONTENT[: len(CONTENT) // 2], CONTENT[:-9] + b"123456789"])
+def test_what_was_downloaded_but_cannot_be_read_is_not_trusted(server, home, content):
+    server.files = {"/tiny_2018.tar.gz": content}
+    with pytest.raises(InputError, match=r"tiny_2018.tar.gz"):
+        load.load("tiny")
+    assert {path.name for path in home.iterdir()} == {"tiny_2018.tar.gz.lock"}
+    server.files = {"/tiny_2018.tar.gz": CONTENT}
+    assert load.load("tiny").labels == ROWS
 
 
 def test_a_classifier_is_good_for_training_from_only(entry, server, whole, monkeypatch):

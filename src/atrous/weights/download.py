@@ -108,6 +108,12 @@ def record_sha256(entry: Entry, sha256: str) -> None:
             temporary.write_text(f"{sha256}  {entry.file}\n")
 
 
+def forget(entry: Entry) -> None:
+    """Delete its file and what was recorded of it."""
+    for path in (cached_file(entry), _record(entry)):
+        path.unlink(missing_ok=True)
+
+
 def file_sha256(path: Path) -> str:
     """Of one file."""
     with path.open("rb") as file:

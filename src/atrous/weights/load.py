@@ -11,7 +11,7 @@ from atrous.weights import archive, tflite
 from atrous.weights.archive import Archive
 from atrous.weights.cache import find_converted, keep_converted
 from atrous.weights.convert import convert
-from atrous.weights.download import fetch, find_entry, recorded_sha256, resolve
+from atrous.weights.download import fetch, find_entry, forget, recorded_sha256, resolve
 from atrous.weights.entry import Entry
 from atrous.weights.foreign import file_sha256, is_foreign, read_foreign
 from atrous.weights.official_mobilenet_v2 import import_deeplab
@@ -48,7 +48,13 @@ def load_entry(entry: Entry, *, progress: Progress | None = None) -> Archive:
     sha256 = recorded_sha256(entry)
     if sha256 and (found := find_converted(sha256)):
         return found
-    model = read_entry(entry, fetch(entry, progress=progress))
+    path = fetch(entry, progress=progress)
+    try:
+        model = read_entry(entry, path)
+    except InputError:
+        if sha256 is None:  # what cannot be read is not to be trusted
+            forget(entry)
+        raise
     keep_converted(model)
     return model
 
@@ -60,8 +66,7 @@ def read_entry(entry: Entry, path: Path) -> Archive:
         InputError: If it is damaged, or holds a network of other classes.
     """
     model = load_foreign(path, rows=entry.rows, labels=entry.labels) if is_foreign(path) else load_tflite(path)
-    labels = entry.labels or entry.rows
-    if labels is None or len(model.labels) != len(labels):
+    if model.labels != (entry.labels or entry.rows):
         raise InputError(f"{path} has {len(model.labels)} classes, which {entry.name} has not; it is another file")
     known = {
         "name": entry.name,
@@ -83,10 +88,13 @@ def load_foreign(path: Path, *, rows: LabelSpace | None = None, labels: LabelSpa
         labels: Those of them that are wanted; None is all.
 
     Raises:
-        InputError: If the file is damaged, or holds a network that is not built here or segments nothing.
+        InputError: If the file is damaged, has other rows, or holds a network that is not built here or segments
+            nothing.
     """
     source = read_foreign(path)
-    if rows is not None and len(rows) == source.config.classes:
+    if rows is not None and source.segments:
+        if len(rows) != source.config.classes:
+            raise InputError(f"{path} has {source.config.classes} classes, not {len(rows)}; it is another file")
         source = replace(source, labels=rows)
     try:
         converted = convert(source, labels=labels)
