@@ -58,6 +58,19 @@ def test_every_model_gives_the_same_logits(name):
         close(twin(image.contiguous(memory_format=torch.channels_last)), expected, within=1e-4)
 
 
+def test_what_other_projects_do_otherwise():
+    """Means over windows (detectron2), and nothing between the convolutions of separable layers (SMP, VainF)."""
+    config = small_config("deeplabv3plus_xception41", output_stride=16)
+    config = replace(
+        config,
+        aspp=replace(config.aspp, pool_window=(33, 33)),
+        conventions=replace(config.conventions, between_separable="nothing"),
+    )
+    model = settled(atrous.build(config)).double()
+    with torch.inference_mode():
+        close(folded(model)(blocks(65, 97)), model(blocks(65, 97)), within=1e-11)
+
+
 def test_a_model_of_wide_layers_takes_the_tiles(monkeypatch):
     """ResNet-50 has layers of 128 and more channels: they must be asked, and be right for several images."""
     calls = []

@@ -13,11 +13,11 @@ from atrous.model.config import ModelConfig
 from atrous.model.deeplab import DeepLab
 from atrous.model.effective_field import affordable_size, effective_field, fresh_model, random_images
 from atrous.model.presets import PRESETS
-from atrous.model.stride_plan import Size
 from atrous.model.valid_taps import valid_shares
 from atrous.report.field_plot import HELD, MeasuredField
 from atrous.report.network_sheet import SUFFIXES, NetworkSheet
 from atrous.report.tap_plot import TapCurves
+from atrous.sizes import Size
 from atrous.weights.load import load
 
 DRAWS = 3

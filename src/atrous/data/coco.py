@@ -17,9 +17,10 @@ from jaxtyping import Integer
 from atrous.data.json_files import objects, picture_size, points, read_object, text, whole
 from atrous.data.named_shapes import class_of, uncovered
 from atrous.data.pairs import Pair
-from atrous.data.regions import Region, Size, decode_runs, polygon_region, runs_region
+from atrous.data.regions import Region, decode_runs, polygon_region, runs_region
 from atrous.data.schema import Schema, label_dtype
 from atrous.errors import InputError
+from atrous.sizes import Size
 
 
 @dataclass(frozen=True)

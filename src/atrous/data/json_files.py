@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float64
 
 from atrous.data.images import MAX_PIXELS
-from atrous.data.regions import Size
 from atrous.errors import InputError
+from atrous.sizes import Size
 
 
 def read_object(path: Path) -> dict[str, Any]:

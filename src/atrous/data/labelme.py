@@ -13,9 +13,10 @@ from jaxtyping import Integer
 
 from atrous.data.json_files import objects, picture_size, points, read_object, text
 from atrous.data.named_shapes import Shape, paint
-from atrous.data.regions import Region, Size, circle_region, polygon_region
+from atrous.data.regions import Region, circle_region, polygon_region
 from atrous.data.schema import Schema
 from atrous.errors import InputError
+from atrous.sizes import Size
 
 
 def read_labelme(path: Path, *, schema: Schema) -> Integer[np.ndarray, "h w"]:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Integer
 
-from atrous.data.regions import Region, Size
+from atrous.data.regions import Region
 from atrous.data.schema import SCHEMA_FILE, Schema, label_dtype
 from atrous.labels import LabelSpace
+from atrous.sizes import Size
 
 BACKGROUND = "background"
 _BACKGROUNDS, _IGNORED = (BACKGROUND, "_background_"), "__ignore__"

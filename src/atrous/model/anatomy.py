@@ -15,8 +15,9 @@ from atrous.model.config import ModelConfig
 from atrous.model.decoder import Decoder
 from atrous.model.deeplab import DeepLab, DeepLabLRASPP, DeepLabV3Plus, DeepLabV3PlusTwoTaps
 from atrous.model.receptive_field import receptive_fields
-from atrous.model.stride_plan import PlannedUnit, Size
+from atrous.model.stride_plan import PlannedUnit
 from atrous.model.valid_taps import mean_valid_share, valid_shares
+from atrous.sizes import Size
 
 LARGEST_SIDE = 1 << 16
 

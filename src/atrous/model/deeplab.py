@@ -15,8 +15,8 @@ from atrous.model.config import ModelConfig
 from atrous.model.decoder import Decoder
 from atrous.model.lraspp import LRASPP
 from atrous.model.preprocess import Preprocess
-from atrous.model.stride_plan import Size
 from atrous.ops.upsample import Upsampling, upsample
+from atrous.sizes import Size
 
 Images = UInt8[Tensor, "b c h w"] | Float[Tensor, "b c h w"]
 """RGB (or other channels), values 0..255, any size from 1x1."""

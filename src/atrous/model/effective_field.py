@@ -18,8 +18,8 @@ from atrous.model.build import build
 from atrous.model.config import ModelConfig
 from atrous.model.deeplab import DeepLab
 from atrous.model.norm import norms, set_norm_momentum
-from atrous.model.stride_plan import Size
 from atrous.ops.upsample import Upsampling
+from atrous.sizes import Size
 
 SETTLING_SIDE = 129
 """Pixels; enough for every batch norm of the backbone to see hundreds of values at output stride 16."""

@@ -7,7 +7,7 @@ from atrous.model.atrous import AtrousConv
 from atrous.model.image_mean import ImageMean
 from atrous.model.pooling import WindowMeans
 from atrous.model.resize import Resize
-from atrous.model.stride_plan import Size
+from atrous.sizes import Size
 
 
 class LRASPP(nn.Module):

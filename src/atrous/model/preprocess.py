@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from atrous.errors import InputError
 from atrous.model.conventions import Conventions
-from atrous.model.stride_plan import Size, fitted_size
+from atrous.model.stride_plan import fitted_size
+from atrous.sizes import Size
 
 
 class Preprocess(nn.Module):

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from atrous.model.stride_plan import Size
+from atrous.sizes import Size
 
 
 class Resize(nn.Module):

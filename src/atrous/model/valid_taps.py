@@ -1,6 +1,6 @@
 """How much of a 3x3 atrous filter sees the map rather than its padding (DeepLabv3, Figure 4)."""
 
-from atrous.model.stride_plan import Size
+from atrous.sizes import Size
 
 
 def _valid_positions(length: int, rate: int) -> dict[int, int]:

@@ -4,7 +4,8 @@ import torch
 from jaxtyping import Integer
 from torch import Tensor
 
-from atrous.ops.upsample import Size, Upsampling
+from atrous.ops.upsample import Upsampling
+from atrous.sizes import Size
 
 
 def coarse_labels(

@@ -16,7 +16,8 @@ import torch
 from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
-from atrous.ops.upsample import Size, upsample
+from atrous.ops.upsample import upsample
+from atrous.sizes import Size
 
 ClassLoss = Callable[[Float[Tensor, " n"], Bool[Tensor, " n"]], tuple[Float[Tensor, ""], Float[Tensor, " n"]]]
 """Probabilities of a class, and where it is; gives its loss and the derivative by each probability."""

@@ -17,7 +17,8 @@ from jaxtyping import Float, Int16, UInt8
 from torch import Tensor
 
 from atrous.errors import InputError
-from atrous.ops.upsample import Size, Upsampling, upsample_bands
+from atrous.ops.upsample import Upsampling, upsample_bands
+from atrous.sizes import Size
 
 Labels = UInt8[Tensor, "b H W"] | Int16[Tensor, "b H W"]
 

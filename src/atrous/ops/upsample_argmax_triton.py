@@ -14,8 +14,9 @@ import triton.language as tl  # pyright: ignore[reportMissingImports]
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from atrous.ops.upsample import Size, Upsampling
+from atrous.ops.upsample import Upsampling
 from atrous.ops.upsample_argmax import Labels, exact_dtype
+from atrous.sizes import Size
 
 COLUMNS = tl.constexpr(256)
 """Pixels of a row that a program labels."""

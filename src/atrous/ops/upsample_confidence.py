@@ -6,8 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from atrous.ops.upsample import Size, Upsampling, upsample_bands
+from atrous.ops.upsample import Upsampling, upsample_bands
 from atrous.ops.upsample_argmax import Labels, compiled, exact_dtype, upsample_argmax
+from atrous.sizes import Size
 
 
 class Confidence(NamedTuple):

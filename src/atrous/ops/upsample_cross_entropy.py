@@ -13,7 +13,8 @@ from torch.autograd.function import once_differentiable
 from atrous.errors import InputError
 from atrous.ops.hard_pixels import hardest_shares
 from atrous.ops.pixel_loss import PixelLoss
-from atrous.ops.upsample import Size, Upsampling
+from atrous.ops.upsample import Upsampling
+from atrous.sizes import Size
 
 
 def upsample_cross_entropy(
