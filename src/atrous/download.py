@@ -2,9 +2,11 @@
 
 import hashlib
 import http.client
+import re
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from email.message import Message
 from http import HTTPStatus
 from pathlib import Path
 from urllib.error import HTTPError, URLError
@@ -18,6 +20,7 @@ Progress = Callable[[int, int], None]
 """Called with bytes there and bytes in all."""
 
 _CHUNK = 1 << 16
+_STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]{1,200}"')
 _ATTEMPTS_PER_URL = 2
 _LOCK_SECONDS = 3600
 
@@ -28,13 +31,31 @@ class Remote:
 
     Attributes:
         urls: Public addresses of the same bytes, tried in order.
-        digest: Algorithm and hexadecimal digest, such as `sha256:7aad...`.
+        digest: Algorithm and hexadecimal digest, or what was published of its beginning, such as `sha256:7aad0c74`.
+            None where nobody published one: then nothing but sizes is compared.
         size: In bytes; None where nobody published it, then the server's word counts.
+        about: The same, where only a rounded one was published: what is less than half or more than twice as large is
+            another file.
     """
 
     urls: tuple[str, ...]
-    digest: str
+    digest: str | None
     size: int | None
+    about: int | None = None
+
+    def fits(self, path: Path) -> bool:
+        """Whether a file is this one, as far as is known."""
+        if self.digest is None:
+            return self.is_plausible(path.stat().st_size)
+        algorithm, _, digest = self.digest.partition(":")
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, algorithm).hexdigest().startswith(digest)
+
+    def is_plausible(self, size: int) -> bool:
+        """Whether it can have so many bytes."""
+        if self.size is not None:
+            return size == self.size
+        return self.about is None or self.about <= 2 * size <= 4 * self.about
 
 
 def download(
@@ -57,7 +78,7 @@ def download(
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(f"{path}.lock", timeout=_LOCK_SECONDS):
-            if not (path.is_file() and _fits(path, remote)):
+            if not (path.is_file() and remote.fits(path)):
                 _download(remote, path, name=name, remedy=remedy, progress=progress, timeout=timeout)
     except Timeout as error:
         raise InputError(f"another process has held {path}.lock for an hour; stop it and try again") from error
@@ -70,16 +91,19 @@ def _download(remote: Remote, path: Path, *, name: str, remedy: str, progress: P
     for url in remote.urls:
         for _ in range(_ATTEMPTS_PER_URL):
             try:
-                _receive(url, partial, size=remote.size, progress=progress, timeout=timeout)
+                _receive(url, partial, remote=remote, progress=progress, timeout=timeout)
             except _NotServed as error:
                 problem = f"{url}: {error}"
                 continue
-            if _fits(partial, remote):
+            _version(partial).unlink(missing_ok=True)
+            if remote.fits(partial):
                 partial.replace(path)
                 return
             partial.unlink()  # wrong bytes from this server, or from an earlier one that was resumed
-            algorithm, _, digest = remote.digest.partition(":")
-            problem = f"{url}: the file there is another one (its {algorithm} is not {digest[:12]}...)"
+            problem = f"{url}: the file there is another one"
+            if remote.digest is not None:
+                algorithm, _, digest = remote.digest.partition(":")
+                problem += f" (its {algorithm} is not {digest[:12]}...)"
     raise InputError(f"cannot download {name} ({problem}); {remedy}")
 
 
@@ -87,21 +111,25 @@ class _NotServed(Exception):  # noqa: N818
     """A server did not give the rest of the file."""
 
 
-def _receive(url: str, partial: Path, *, size: int | None, progress: Progress | None, timeout: float) -> None:
+def _receive(url: str, partial: Path, *, remote: Remote, progress: Progress | None, timeout: float) -> None:
     """Append to the partial file what it still lacks."""
     there = partial.stat().st_size if partial.exists() else 0
-    if size is not None and there >= size:
+    if remote.size is not None and there >= remote.size:
         return
-    request = Request(url, headers={"Range": f"bytes={there}-"} if there else {})
+    request = Request(url, headers=_rest(partial, there, remote=remote))
     try:
         with urlopen(request, timeout=timeout) as response, partial.open("ab") as file:
-            if there and response.status == HTTPStatus.OK:  # it sends everything again
+            if response.status == HTTPStatus.OK:  # it sends everything, perhaps again
                 file.truncate(0)
                 there = 0
+                if remote.digest is None:
+                    _version(partial).write_text(response.headers.get("ETag", ""), encoding="latin-1", errors="replace")
             elif there and not response.headers.get("Content-Range", "").startswith(f"bytes {there}-"):
                 file.truncate(0)
                 raise _NotServed("another range than asked for")
-            whole = size or there + int(response.headers.get("Content-Length", 0))
+            whole = remote.size or there + _length(response.headers)
+            if not remote.is_plausible(whole):
+                raise _NotServed(f"announces {whole} bytes where about {remote.about} are expected")
             while there < whole and (chunk := response.read1(min(_CHUNK, whole - there))):
                 file.write(chunk)
                 there += len(chunk)
@@ -109,7 +137,7 @@ def _receive(url: str, partial: Path, *, size: int | None, progress: Progress | 
                     progress(there, whole)
     except HTTPError as error:
         if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:  # the file there is not longer than ours
-            if size is None:
+            if remote.size is None:
                 return
             partial.unlink(missing_ok=True)
         raise _NotServed(f"HTTP {error.code}") from error
@@ -123,7 +151,24 @@ def _receive(url: str, partial: Path, *, size: int | None, progress: Progress | 
         raise _NotServed(f"ended after {there} of {whole} bytes")
 
 
-def _fits(path: Path, remote: Remote) -> bool:
-    algorithm, _, digest = remote.digest.partition(":")
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, algorithm).hexdigest() == digest
+def _rest(partial: Path, there: int, *, remote: Remote) -> dict[str, str]:
+    """The request's headers for what is still lacking: all of it, where the server's file may be another one by now."""
+    if not there:
+        return {}
+    wanted = {"Range": f"bytes={there}-"}
+    if remote.digest is not None:  # which will tell
+        return wanted
+    version = _version(partial).read_text(encoding="latin-1") if _version(partial).exists() else ""
+    return wanted | {"If-Range": version} if _STRONG_ETAG.fullmatch(version) else {}
+
+
+def _version(partial: Path) -> Path:
+    """Where the server's name for the version of a partial file is kept."""
+    return partial.with_name(f"{partial.name}.etag")
+
+
+def _length(headers: Message) -> int:
+    length = headers.get("Content-Length", "")
+    if not (length.isascii() and length.isdecimal()):
+        raise _NotServed("does not say how long the file is")
+    return int(length)

@@ -7,8 +7,7 @@ import pytest
 
 import atrous
 from atrous.cli.main import main
-from atrous.data.cityscapes import CITYSCAPES
-from atrous.labels import PASCAL_VOC
+from atrous.labels import CITYSCAPES, PASCAL_VOC
 from fakes.lively_model import lively_model
 from fakes.published import VOC_LISTS, fake_cityscapes, fake_voc
 

@@ -9,13 +9,11 @@ import pytest
 import scipy.io
 from PIL import Image
 
-from atrous.data.ade20k import ADE20K
-from atrous.data.cityscapes import CITYSCAPES
 from atrous.data.coco_voc import CLASSES
 from atrous.data.dataset import open_data
 from atrous.data.schema import Schema, write_schema
 from atrous.errors import InputError
-from atrous.labels import PASCAL_VOC, LabelSpace
+from atrous.labels import ADE20K, CITYSCAPES, PASCAL_VOC, LabelSpace
 from fakes.folder import fake_folder
 from fakes.published import (
     CITYSCAPES_IDS,

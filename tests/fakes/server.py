@@ -15,6 +15,7 @@ class Server(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.files = files
         self.manners = "fine"
+        self.etag = ""
         self.asked: list[str | None] = []
         self.stalling = threading.Event()
 
@@ -35,6 +36,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if manners == "missing" or not content:
             self.send_error(404)
             return
+        if self.headers.get("If-Range", self.server.etag) != self.server.etag:
+            wish = None  # another version than the client has the beginning of
         start = int(wish.removeprefix("bytes=").removesuffix("-")) if wish and manners != "ignores range" else 0
         if start >= len(content):
             self.send_error(416)
@@ -43,7 +46,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if start:
             wrong = 7 if manners == "wrong range" else 0
             self.send_header("Content-Range", f"bytes {start + wrong}-{len(content) - 1}/{len(content)}")
-        self.send_header("Content-Length", str(len(content) - start))
+        if manners != "no length":
+            length = 1 << 50 if manners == "endless" else len(content) - start
+            self.send_header("Content-Length", str(length))
+        if self.server.etag:
+            self.send_header("ETag", self.server.etag)
         self.end_headers()
         body = content[start:]
         if manners == "lies":

@@ -41,5 +41,5 @@ def test_anything_else_is_one_clear_line(tmp_path, content):
 def test_a_folder_and_an_unknown_name_are_named(tmp_path):
     with pytest.raises(InputError, match=f"cannot read {tmp_path}"):
         load(tmp_path)
-    with pytest.raises(InputError, match=r"no such file: deeplab; .*mobilenet_v2_imagenet"):
+    with pytest.raises(InputError, match=r"no such file: deeplab; .*`atrous weights`"):
         load("deeplab")

@@ -16,8 +16,8 @@ from rich.table import Table
 
 from atrous.cli.console import progress_callback
 from atrous.cli.device import Device, choose_device
+from atrous.cli.load import load_weights
 from atrous.cli.options import parse
-from atrous.cli.weights import load_weights
 from atrous.data.images import MAX_PIXELS
 from atrous.errors import InputError
 from atrous.inference.predictor import Predictor

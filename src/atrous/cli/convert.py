@@ -9,8 +9,8 @@ from typing import Literal
 import tyro
 from rich.console import Console
 
+from atrous.cli.load import load_weights
 from atrous.cli.options import parse
-from atrous.cli.weights import load_weights
 from atrous.data.schema import read_schema
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
@@ -30,14 +30,15 @@ class Options:
     """Weights of another project become an archive; every tensor is mapped, named as left out, or named as fresh.
 
     Which project it is, the tensors tell: torchvision, timm, Hugging Face, segmentation_models.pytorch, MMSegmentation,
-    detectron2, VainF, jfzhang95. No pickle is ever executed. What no tensor tells (output stride, rates) is what the
-    project builds by default, and can be said here.
+    detectron2, VainF, jfzhang95, TensorFlow DeepLab. No pickle is ever executed. What no tensor tells (output stride,
+    rates) is what the project builds by default, and can be said here.
 
     Example: atrous convert deeplabv3_resnet101_coco.pth voc.safetensors
     """
 
     source: tyro.conf.Positional[str]
-    """A checkpoint (.pth, .pt, .bin, .pkl, .safetensors), a folder of Hugging Face's, or an archive with --to."""
+    """A checkpoint (.pth, .pt, .bin, .pkl, .safetensors, TensorFlow's, .pb, .tar.gz), a folder of Hugging Face's, or an
+    archive with --to."""
     out: tyro.conf.Positional[Path]
     """The archive to write; with --to huggingface a folder."""
     classes: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ from typing import Annotated
 import tyro
 
 from atrous.cli.device import Device, choose_device
-from atrous.cli.weights import load_weights
+from atrous.cli.load import load_weights
 from atrous.inference.predictor import Predictor
 from atrous.sizes import parse_size
 

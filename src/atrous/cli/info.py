@@ -20,7 +20,9 @@ from atrous.model.presets import PRESETS, preset
 from atrous.plain import to_plain
 from atrous.report.tables import ABSENT
 from atrous.sizes import Size, parse_size, size_text
+from atrous.weights import hub
 from atrous.weights.load import load
+from atrous.weights.manifest import MANIFEST
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Options:
     """
 
     model: tyro.conf.Positional[str]
-    """A preset, or a file of weights; the defaults below are its own."""
+    """A preset, or weights (a file, or a name that `atrous weights` lists); the defaults below are its own."""
     config: ModelConfig
     decoder: bool
     """Whether there is the decoder of DeepLabv3+."""
@@ -81,7 +83,7 @@ def _options(arguments: Sequence[str]) -> Options:
 
 def _model_name(arguments: Sequence[str]) -> str:
     """The model among the arguments: a name or file that exists, else the first one if it is no option."""
-    known = [argument for argument in arguments if argument in PRESETS or os.path.isfile(argument)]
+    known = [argument for argument in arguments if argument in PRESETS or _is_weights(argument)]
     first = [argument for argument in arguments[:1] if not argument.startswith("-")]
     if known or first:
         return (known or first)[0]
@@ -91,7 +93,11 @@ def _model_name(arguments: Sequence[str]) -> str:
 
 
 def _config(model: str) -> ModelConfig:
-    return load(model).model.config if model not in PRESETS and os.path.isfile(model) else preset(model)
+    return load(model).model.config if model not in PRESETS and _is_weights(model) else preset(model)
+
+
+def _is_weights(argument: str) -> bool:
+    return os.path.isfile(argument) or argument in MANIFEST or argument.startswith(hub.SCHEME)
 
 
 def _print_tables(model: str, config: ModelConfig, found: Anatomy, *, size: Size) -> None:

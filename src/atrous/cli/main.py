@@ -20,6 +20,7 @@ VERBS = {
     "evaluate": "mIoU and per-class table of weights on a data set",
     "predict": "label maps and overlays of pictures",
     "convert": "weights of other projects to an archive, or an archive to theirs",
+    "weights": "what can be given by name; files of your own, and archives to a hub",
     "bench": "the stages of a prediction, timed on this machine",
     "download": "a published data set, unpacked",
     "info": "strides, rates, parameters and multiply-adds of a model",

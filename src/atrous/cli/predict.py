@@ -34,7 +34,7 @@ class Options:
     """
 
     weights: tyro.conf.Positional[str]
-    """An archive (.safetensors), an official .tflite, or a name."""
+    """An archive, a file of another project, hf://user/name, or a name that `atrous weights` lists."""
     inputs: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="INPUT...")]
     """Pictures, folders of pictures, or patterns in quotes."""
     out: Path

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from atrous.data.cityscapes import CITYSCAPES, TRAINED_IDS
+from atrous.data.cityscapes import TRAINED_IDS
 from atrous.errors import InputError
 from atrous.files import atomic_path
 from atrous.inference.files import Job, check_not_replaced
 from atrous.inference.result import Result
-from atrous.labels import PASCAL_VOC, Color, LabelSpace, bit_palette
+from atrous.labels import CITYSCAPES, PASCAL_VOC, Color, LabelSpace, bit_palette
 
 
 @dataclass(frozen=True)

@@ -1,40 +1,51 @@
 """Fetches files of the manifest into a cache: whole and verified, or not at all."""
 
+import hashlib
 import os
+import re
 from pathlib import Path
 
 from atrous.download import Progress, Remote, download
 from atrous.errors import InputError
-from atrous.weights.manifest import MANIFEST, Entry
+from atrous.files import atomic_path
+from atrous.weights import hub
+from atrous.weights.cache import cache_folder
+from atrous.weights.entry import Entry
+from atrous.weights.manifest import MANIFEST
+from atrous.weights.tensorflow.recognition import is_tensorflow
 
 
 def resolve(source: str | Path, *, progress: Progress | None = None) -> Path:
-    """The file that a user means: a path, or a name in the manifest, fetched where the cache lacks it.
+    """The file that a user means: a path, or a name in the manifest or on a hub, fetched where the cache lacks it.
+
+    A path may be a folder, or the common beginning of a TensorFlow checkpoint's files.
 
     Raises:
-        InputError: If it is neither, or fetching fails.
+        InputError: If it is none of these, or fetching fails.
     """
+    if str(source).startswith(hub.SCHEME):
+        return hub.fetch(str(source))
     path = Path(source)
     try:
-        if path.exists():
+        if path.exists() or is_tensorflow(path):
             return path
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    if str(source) in MANIFEST:
-        return fetch(MANIFEST[str(source)], progress=progress)
-    raise InputError(f"no such file: {source}; give a file of weights, or a name: {', '.join(MANIFEST)}")
+    if entry := find_entry(source):
+        return fetch(entry, progress=progress)
+    raise InputError(f"no such file: {source}; give a file of weights, or a name that `atrous weights` lists")
 
 
-def cache_folder() -> Path:
-    """`ATROUS_HOME`, or `atrous` in the user's cache folder (`XDG_CACHE_HOME`, by default `~/.cache`)."""
-    home = os.environ.get("ATROUS_HOME")
-    if home:
-        return Path(home).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "atrous"
+def find_entry(source: str | Path) -> Entry | None:
+    """The entry of the manifest that a user names; a file of that name comes first."""
+    return None if os.path.exists(source) else MANIFEST.get(str(source))
 
 
 def fetch(entry: Entry, *, progress: Progress | None = None, timeout: float = 30.0) -> Path:
     """The cached file, downloaded if it is not there; an interrupted download goes on where it stopped.
+
+    Where the manifest does not have the whole sha256, that of the first download is recorded beside it, and nothing
+    else is taken from then on.
 
     Args:
         entry: What to fetch.
@@ -42,14 +53,72 @@ def fetch(entry: Entry, *, progress: Progress | None = None, timeout: float = 30
         timeout: Seconds without a byte after which a server counts as stalled.
 
     Raises:
-        InputError: If no address gives the right bytes or the cache cannot be written. One process downloads at a
-            time; the others wait for it.
+        InputError: If it is a network that is not built here, no address gives the right bytes, or the cache cannot be
+            written. One process downloads at a time; the others wait for it.
     """
-    path = cache_folder() / entry.file
-    remote = Remote(entry.urls, digest=f"sha256:{entry.sha256}", size=entry.size)
-    remedy = "get it elsewhere and pass --backbone-weights FILE"
+    if entry.refused:
+        raise InputError(f"{entry.name}: {entry.refused}; use another model of the manifest")
+    path = cached_file(entry)
+    remedy = f"get {entry.file} elsewhere and make it known by `atrous weights add FILE`"
     try:
-        download(remote, path, name=entry.name, remedy=remedy, progress=progress, timeout=timeout)
+        recorded = recorded_sha256(entry)
+        if recorded and not entry.sha256:
+            remedy += f", or delete {_record(entry)} if its publisher has replaced it"
+        download(remote(entry), path, name=entry.name, remedy=remedy, progress=progress, timeout=timeout)
+        if recorded is None:
+            record_sha256(entry, file_sha256(path))
     except OSError as error:
         raise InputError(f"cannot use the cache {path.parent}: {error.strerror or error}; set ATROUS_HOME") from error
     return path
+
+
+def remote(entry: Entry) -> Remote:
+    """Where an entry is, a mirror of the user's own (`ATROUS_MIRROR`) first, and what it must be."""
+    mirror = os.environ.get("ATROUS_MIRROR")
+    urls = (f"{mirror.rstrip('/')}/{entry.file}", *entry.urls) if mirror else entry.urls
+    sha256 = recorded_sha256(entry)
+    return Remote(urls, digest=f"sha256:{sha256}" if sha256 else entry.digest, size=entry.size, about=entry.about)
+
+
+def cached_file(entry: Entry) -> Path:
+    """Where its file is, once it has been fetched."""
+    return cache_folder() / entry.file
+
+
+def recorded_sha256(entry: Entry) -> str | None:
+    """The sha256 that its file must have: of the manifest, or of what came first.
+
+    Raises:
+        InputError: If the record is damaged.
+    """
+    record = _record(entry)
+    if entry.sha256 or not record.exists():
+        return entry.sha256
+    with record.open("rb") as file:
+        found = re.match(rb"[0-9a-f]{64}(?= )", file.read(80))
+    if found is None:
+        raise InputError(f"{record} does not hold a sha256; delete it, then what is downloaded next is trusted")
+    return found[0].decode()
+
+
+def record_sha256(entry: Entry, sha256: str) -> None:
+    """Trust this sha256 from now on, as `sha256sum --check` reads it."""
+    if not entry.sha256:
+        with atomic_path(_record(entry)) as temporary:
+            temporary.write_text(f"{sha256}  {entry.file}\n")
+
+
+def forget(entry: Entry) -> None:
+    """Delete its file and what was recorded of it."""
+    for path in (cached_file(entry), _record(entry)):
+        path.unlink(missing_ok=True)
+
+
+def file_sha256(path: Path) -> str:
+    """Of one file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _record(entry: Entry) -> Path:
+    return cache_folder() / f"{entry.file}.sha256"

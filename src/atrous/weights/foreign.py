@@ -7,6 +7,8 @@ from atrous.errors import InputError
 from atrous.weights import archive
 from atrous.weights.peers.read import read_torch
 from atrous.weights.source import Source
+from atrous.weights.tensorflow.read import read_tensorflow
+from atrous.weights.tensorflow.recognition import files_of, is_tensorflow
 from atrous.weights.torch_files.state_dict import is_torch_file, weights_file
 
 
@@ -16,6 +18,8 @@ def is_foreign(path: Path) -> bool:
     Raises:
         InputError: If it cannot be read.
     """
+    if is_tensorflow(path):
+        return True
     try:
         return is_torch_file(path) and not archive.is_archive(weights_file(path))
     except OSError as error:
@@ -28,10 +32,15 @@ def read_foreign(path: Path) -> Source:
     Raises:
         InputError: If it is damaged, or holds a network that is not built here; the message says which and why.
     """
-    return read_torch(path)
+    return read_tensorflow(path) if is_tensorflow(path) else read_torch(path)
 
 
 def file_sha256(path: Path) -> str:
-    """Of a file of weights, or of the one in a folder."""
-    with weights_file(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """Of a file of weights, or of the one in a folder; of a TensorFlow checkpoint of several files, of all in order."""
+    files = files_of(path) if is_tensorflow(path) else (weights_file(path),)
+    digest = hashlib.sha256()
+    for part in files:
+        with part.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+    return digest.hexdigest()

@@ -1,13 +1,18 @@
 """Any file of weights to a model, recognised by its contents."""
 
+from dataclasses import replace
 from pathlib import Path
 
+from atrous.download import Progress
 from atrous.errors import InputError
 from atrous.labels import PASCAL_VOC, LabelSpace
+from atrous.plain import to_plain
 from atrous.weights import archive, tflite
 from atrous.weights.archive import Archive
+from atrous.weights.cache import find_converted, keep_converted
 from atrous.weights.convert import convert
-from atrous.weights.download import Progress, resolve
+from atrous.weights.download import fetch, find_entry, forget, recorded_sha256, resolve
+from atrous.weights.entry import Entry
 from atrous.weights.foreign import file_sha256, is_foreign, read_foreign
 from atrous.weights.official_mobilenet_v2 import import_deeplab
 
@@ -16,28 +21,83 @@ def load(source: str | Path, *, progress: Progress | None = None) -> Archive:
     """A segmentation model with its labels and provenance.
 
     Args:
-        source: An archive of ours, an official `.tflite`, a checkpoint of a project that docs/weights.md lists
-            (file, or folder of Hugging Face's), or a name in the manifest.
+        source: An archive of ours, an official `.tflite`, a checkpoint of a project that docs/weights.md lists (file,
+            folder, or the common beginning of a TensorFlow checkpoint's files), a name in the manifest, or an archive
+            on a Hugging Face hub (`hf://user/name`).
         progress: Sees a download grow.
 
     Raises:
-        InputError: If the file is none of these or damaged.
+        InputError: If it is none of these or damaged.
     """
+    if entry := find_entry(source):
+        return load_entry(entry, progress=progress)
     path = resolve(source, progress=progress)
     if is_foreign(path):
         return load_foreign(path)
     return load_tflite(path) if is_tflite(path) else archive.load(path)
 
 
-def load_foreign(path: Path) -> Archive:
-    """The network of another project's file, with its classes.
+def load_entry(entry: Entry, *, progress: Progress | None = None) -> Archive:
+    """The model of an entry of the manifest: downloaded once, converted once.
 
     Raises:
-        InputError: If the file is damaged, or holds a network that is not built here or segments nothing.
+        InputError: If it cannot be fetched or read, or segments nothing.
+    """
+    if entry.rows is None:
+        raise InputError(f"{entry.name} classifies whole images; train from it: --backbone-weights {entry.name}")
+    sha256 = recorded_sha256(entry)
+    if sha256 and (found := find_converted(sha256)):
+        return found
+    path = fetch(entry, progress=progress)
+    try:
+        model = read_entry(entry, path)
+    except InputError:
+        if sha256 is None:  # what cannot be read is not to be trusted
+            forget(entry)
+        raise
+    keep_converted(model)
+    return model
+
+
+def read_entry(entry: Entry, path: Path) -> Archive:
+    """A file that is said to be an entry of the manifest, with what is known about it.
+
+    Raises:
+        InputError: If it is damaged, or holds a network of other classes.
+    """
+    model = load_foreign(path, rows=entry.rows, labels=entry.labels) if is_foreign(path) else load_tflite(path)
+    if model.labels != (entry.labels or entry.rows):
+        raise InputError(f"{path} has {len(model.labels)} classes, which {entry.name} has not; it is another file")
+    known = {
+        "name": entry.name,
+        "publisher": entry.source,
+        "trained_on": entry.data,
+        "licence": entry.licence,
+        "published": to_plain(entry.published),
+        "address": entry.urls[0],
+    }
+    return replace(model, provenance={**known, **model.provenance, "sha256": model.sha256})
+
+
+def load_foreign(path: Path, *, rows: LabelSpace | None = None, labels: LabelSpace | None = None) -> Archive:
+    """The network of another project's file, with its classes.
+
+    Args:
+        path: The file.
+        rows: What its classes mean, where that is known better than from the file.
+        labels: Those of them that are wanted; None is all.
+
+    Raises:
+        InputError: If the file is damaged, has other rows, or holds a network that is not built here or segments
+            nothing.
     """
     source = read_foreign(path)
+    if rows is not None and source.segments:
+        if len(rows) != source.config.classes:
+            raise InputError(f"{path} has {source.config.classes} classes, not {len(rows)}; it is another file")
+        source = replace(source, labels=rows)
     try:
-        converted = convert(source)
+        converted = convert(source, labels=labels)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     provenance = {"source": path.name, "format": source.format, **source.provenance}

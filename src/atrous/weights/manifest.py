@@ -1,33 +1,14 @@
-"""Weights that can be fetched by name: where they lie, what they must be, whose they are."""
+"""Weights that can be fetched by name: where they lie, what they must be, whose they are, what was measured."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class Entry:
-    """One file on the net.
-
-    Attributes:
-        name: What the user types.
-        file: Its name in the cache.
-        urls: Public addresses of the same bytes, tried in order.
-        sha256: Of the file.
-        size: In bytes.
-        licence: SPDX name.
-        source: Who published it and what it is.
-    """
-
-    name: str
-    file: str
-    urls: tuple[str, ...]
-    sha256: str
-    size: int
-    licence: str
-    source: str
-
+from atrous.labels import PASCAL_VOC
+from atrous.weights.entry import Entry
+from atrous.weights.zoo import MODEL_ZOO
+from atrous.weights.zoo_torchvision import TORCHVISION
 
 _CORAL = "https://raw.githubusercontent.com/google-coral/test_data"
+_SUPPORT = "https://raw.githubusercontent.com/tensorflow/tflite-support/master/tensorflow_lite_support"
 
 MOBILENET_V2_IMAGENET = Entry(
     name="mobilenet_v2_imagenet",
@@ -36,10 +17,41 @@ MOBILENET_V2_IMAGENET = Entry(
         f"{_CORAL}/master/mobilenet_v2_1.0_224_quant.tflite",
         f"{_CORAL}/release-frogfish/mobilenet_v2_1.0_224_quant.tflite",
     ),
-    sha256="7aad0c74c5e3c06e5eb3c827e13304fdd68a83da6087d92ee169c24ff9fd4776",
+    digest="sha256:7aad0c74c5e3c06e5eb3c827e13304fdd68a83da6087d92ee169c24ff9fd4776",
     size=3610798,
     licence="Apache-2.0",
-    source="Coral test data (Google): MobileNetV2 1.0, 224x224, 8 bits, trained on ImageNet-1000",
+    source="Coral test data (Google): MobileNetV2 1.0, 224x224, 8 bits",
+    data="ImageNet-1000",
 )
 
-MANIFEST: Mapping[str, Entry] = {entry.name: entry for entry in (MOBILENET_V2_IMAGENET,)}
+_TFLITE = (
+    MOBILENET_V2_IMAGENET,
+    Entry(
+        name="mobilenetv2-voc-tflite-8bit",
+        file="deeplabv3_mnv2_pascal_quant.tflite",
+        urls=(
+            f"{_CORAL}/master/deeplabv3_mnv2_pascal_quant.tflite",
+            f"{_CORAL}/release-frogfish/deeplabv3_mnv2_pascal_quant.tflite",
+        ),
+        digest="sha256:350af47fd346ea6d74b58833a351f583ba860e9806ec5bd292ff8d8f1f249398",
+        size=2193224,
+        licence="Apache-2.0",
+        source="Coral test data (Google): DeepLabv3, MobileNetV2, 513x513, 8 bits",
+        data="PASCAL VOC 2012",
+        rows=PASCAL_VOC,
+    ),
+    Entry(
+        name="mobilenetv2-dm05-voc-tflite",
+        file="deeplabv3_mnv2_dm05_voc_257_float.tflite",
+        urls=(f"{_SUPPORT}/cc/test/testdata/task/vision/deeplabv3.tflite",),
+        digest="sha256:9711334db2b01d5894feb8ed0f5cb3e97d125b8d229f8d8692f625801818f5ef",
+        size=2780051,
+        licence="Apache-2.0",
+        source="TFLite Support test data (Google): DeepLabv3, MobileNetV2 x0.5, 257x257, float",
+        data="PASCAL VOC 2012",
+        rows=PASCAL_VOC,
+    ),
+)
+
+MANIFEST: Mapping[str, Entry] = {entry.name: entry for entry in (*MODEL_ZOO, *TORCHVISION, *_TFLITE)}
+"""Every entry by its name."""

@@ -7,9 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Integer
 
-from atrous.data.ade20k import ADE20K
 from atrous.data.camvid import CAMVID
-from atrous.data.cityscapes import CITYSCAPES
 from atrous.data.complaints import Complaint, attempt
 from atrous.data.doctor.examine import is_grey, packed, value_counts
 from atrous.data.images import read_mask
@@ -18,7 +16,7 @@ from atrous.data.pairs import LabelReader, Pair
 from atrous.data.scan import named_schema, numbered_schema, proposed_schema
 from atrous.data.schema import Schema
 from atrous.data.voc import VOID
-from atrous.labels import Color, LabelSpace
+from atrous.labels import ADE20K, CITYSCAPES, Color, LabelSpace
 
 _MOST_COLORS = 64
 """More colours than this are a picture, or smoothed edges."""

@@ -43,6 +43,21 @@ def index_of(path: Path) -> Path | None:
     return index if index.is_file() else None
 
 
+def files_of(path: Path) -> tuple[Path, ...]:
+    """The files that hold the weights: of a checkpoint of the second format its index and its shards.
+
+    Raises:
+        InputError: If a folder holds several checkpoints or none.
+    """
+    file = chosen(path) if path.is_dir() else path
+    index = index_of(file)
+    if index is None:
+        return (file,)
+    name = index.name.removesuffix(INDEX)
+    shards = (SHARD.fullmatch(beside.name) for beside in index.parent.iterdir())
+    return (index, *sorted(index.with_name(shard[0]) for shard in shards if shard and shard[1] == name))
+
+
 def starts_as_graph(path: Path) -> bool:
     """Whether a file is a graph."""
     with path.open("rb") as file:

@@ -44,6 +44,8 @@ def unpack(path: Path, folder: Path) -> None:
     try:
         with path.open("rb") as file, _Bounded(fileobj=file) as plain, tarfile.open(fileobj=plain, mode="r:") as tar:
             _extract(tar, folder)
+            while plain.read(_LARGEST_READ):  # to the end, where the checksum of the whole stands
+                pass
     except InputError:
         raise
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, ValueError, OverflowError) as error:

@@ -85,12 +85,3 @@ class LabelSpace:
     def from_json(cls, data: Mapping[str, Any]) -> "LabelSpace":
         """The inverse of `to_json`; raises InputError on anything else."""
         return from_plain(cls, data, where="label space")
-
-
-PASCAL_VOC = LabelSpace(
-    names=(
-        "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
-        "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
-    )
-)  # fmt: skip
-"""The 21 classes of PASCAL VOC 2012 with the colours of its devkit; 255 is void."""

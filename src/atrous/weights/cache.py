@@ -1,0 +1,46 @@
+"""Where fetched files lie, and what was converted from them."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from atrous.errors import InputError
+from atrous.weights import archive
+from atrous.weights.archive import Archive
+
+IMPORTER = 1
+"""To be raised whenever a foreign file gives another network than before: what was converted then is left behind."""
+
+
+def cache_folder() -> Path:
+    """`ATROUS_HOME`, or `atrous` in the user's cache folder (`XDG_CACHE_HOME`, by default `~/.cache`)."""
+    home = os.environ.get("ATROUS_HOME")
+    if home:
+        return Path(home).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "atrous"
+
+
+def converted_file(sha256: str) -> Path:
+    """Where the archive lies that this importer makes of a source."""
+    return cache_folder() / "converted" / f"{sha256[:32]}-{archive.FORMAT}.{IMPORTER}.safetensors"
+
+
+def find_converted(sha256: str) -> Archive | None:
+    """The archive that was made of a source, named by the source's sha256; None where there is none, or a broken one.
+
+    Archives are verified when they are read, so a damaged one is made again.
+    """
+    path = converted_file(sha256)
+    try:
+        return replace(archive.load(path), sha256=sha256) if path.is_file() else None
+    except InputError:
+        return None
+
+
+def keep_converted(model: Archive) -> None:
+    """Write what was made of a source, named by the source's sha256.
+
+    Raises:
+        InputError: If the cache cannot be written.
+    """
+    archive.save(converted_file(model.sha256), model.model, labels=model.labels, provenance=model.provenance)

@@ -1,0 +1,96 @@
+"""Archives on a Hugging Face hub: `hf://user/name`, or another file or revision as `hf://user/name/FILE@REVISION`.
+
+Only archives of ours are taken from there. The hub is the one that `HF_ENDPOINT` names, else huggingface.co; access
+tokens are the business of its library.
+"""
+
+import os
+import re
+from pathlib import Path
+from types import ModuleType
+
+from atrous.errors import InputError
+from atrous.extras import require
+from atrous.weights import archive
+from atrous.weights.cache import cache_folder
+from atrous.weights.card import model_card
+
+SCHEME = "hf://"
+FILE = "model.safetensors"
+CARD = "README.md"
+LARGEST_FILE = 4 << 30
+"""Bytes; the largest network here has a tenth of it."""
+
+_ADDRESS = re.compile(r"hf://(?P<repository>[\w.-]+/[\w.-]+)(?:/(?P<file>[\w./-]+))?(?:@(?P<revision>[\w./-]+))?")
+
+
+def fetch(address: str) -> Path:
+    """The archive at an address, kept in the cache; one that was fetched before is found without a network.
+
+    Raises:
+        InputError: If it is no address, cannot be fetched, or is no archive of ours.
+    """
+    parts = _ADDRESS.fullmatch(address)
+    file = (parts and parts["file"]) or FILE
+    if parts is None or not file.endswith(".safetensors"):
+        raise InputError(f"{address} is no archive on a hub; give hf://user/name or hf://user/name/FILE.safetensors")
+    hub = _library(f"reading {address}")
+    where = {"revision": parts["revision"], "cache_dir": cache_folder() / "hub", "endpoint": _endpoint()}
+    try:
+        size = hub.hf_hub_download(parts["repository"], file, dry_run=True, **where).file_size
+        if size > LARGEST_FILE:
+            raise InputError(f"{address} has {size} bytes, more than any archive")
+        path = Path(hub.hf_hub_download(parts["repository"], file, **where))
+    except InputError:
+        raise
+    except Exception as error:  # the library's errors and those of its HTTP client have no base in common
+        raise InputError(f"cannot fetch {address}: {_first_line(error)}") from error
+    if not archive.is_archive(path):
+        raise InputError(f"{address} is no archive of atrous; download it yourself and see atrous convert")
+    return path
+
+
+def push(path: Path, repository: str, *, private: bool = False) -> str:
+    """Upload an archive with a model card, as one commit; returns its address.
+
+    Args:
+        path: The archive; it is verified before it leaves.
+        repository: `user/name`; created where missing.
+        private: Whether a repository that is created is to be seen by its owner alone.
+
+    Raises:
+        InputError: If the archive is damaged, or the hub refuses.
+    """
+    address = f"{SCHEME}{repository}"
+    parts = _ADDRESS.fullmatch(address)
+    if parts is None or parts["repository"] != repository:
+        raise InputError(f"{repository} is no repository; give user/name")
+    card = model_card(archive.load(path), address=address)
+    hub = _library(f"pushing to {address}")
+    try:
+        api = hub.HfApi(endpoint=_endpoint())
+        api.create_repo(repository, private=private, exist_ok=True)
+        api.create_commit(
+            repository,
+            operations=[
+                hub.CommitOperationAdd(FILE, str(path)),
+                hub.CommitOperationAdd(CARD, card.encode()),
+            ],
+            commit_message="Weights and model card",
+        )
+    except Exception as error:  # as above
+        raise InputError(f"cannot push to {address}: {_first_line(error)}") from error
+    return address
+
+
+def _library(purpose: str) -> ModuleType:
+    return require("huggingface_hub", extra="hub", purpose=purpose)
+
+
+def _endpoint() -> str | None:
+    return os.environ.get("HF_ENDPOINT") or None
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return f"{lines[0]:.300}"

@@ -1,0 +1,136 @@
+"""A stand-in of a Hugging Face hub on the loopback: repositories, commits, large files, downloads."""
+
+import base64
+import hashlib
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+class Hub(http.server.ThreadingHTTPServer):
+    """Keeps files in memory: `files[repository][name]`; large ones arrive apart from the commit that names them."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.files: dict[str, dict[str, bytes]] = {}
+        self.large: dict[str, bytes] = {}
+        self.private: dict[str, bool] = {}
+        self.refuses = False
+        self.said_size: int | None = None
+        self.asked: list[str] = []
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    server: Hub
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        """Keep quiet."""
+
+    def answer(self, content=b"", *, status=200, head=False, **headers):
+        self.send_response(status)
+        self.send_header("Content-Length", str(headers.pop("size", None) or len(content)))
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        if not head:
+            self.wfile.write(content)
+
+    def answer_json(self, value, *, status=200):
+        self.answer(json.dumps(value).encode(), status=status, Content_Type="application/json")
+
+    def body(self):
+        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        content = b""
+        while size := int(self.rfile.readline(), 16):
+            content += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return content
+
+    def do_HEAD(self):
+        self.send_file(head=True)
+
+    def do_GET(self):
+        self.send_file(head=False)
+
+    def do_PUT(self):
+        content = self.body()
+        self.server.large[hashlib.sha256(content).hexdigest()] = content
+        self.answer()
+
+    def do_POST(self):
+        hub, path, content = self.server, urlsplit(self.path).path, self.body()
+        hub.asked.append(f"POST {path}")
+        if self.server.refuses:
+            self.answer_json({"error": "not yours"}, status=403)
+        elif path == "/api/validate-yaml":
+            self.answer_json({"errors": [], "warnings": []})
+        elif path == "/api/repos/create":
+            wish = json.loads(content)
+            name = f"{wish['organization']}/{wish['name']}" if wish.get("organization") else wish["name"]
+            hub.files.setdefault(name, {})
+            hub.private[name] = wish.get("visibility") == "private" or wish.get("private") is True
+            self.answer_json({"url": f"{hub.address}/{name}"})
+        elif path.endswith("/info/lfs/objects/batch"):
+            actions = {"upload": {"href": f"{hub.address}/upload"}}
+            objects = [{**thing, "actions": actions} for thing in json.loads(content)["objects"]]
+            self.answer_json({"transfer": "basic", "objects": objects})
+        elif "/preupload/" in path:
+            modes = [
+                {"path": file["path"], "uploadMode": "lfs" if file["path"].endswith(".safetensors") else "regular"}
+                for file in json.loads(content)["files"]
+            ]
+            self.answer_json({"files": [{**mode, "shouldIgnore": False} for mode in modes]})
+        elif "/commit/" in path:
+            self.commit(path.removeprefix("/api/models/").partition("/commit/")[0], content)
+        else:
+            self.answer_json({"error": "no such thing"}, status=404)
+
+    def commit(self, repository, content):
+        hub = self.server
+        for line in map(json.loads, content.splitlines()):
+            value = line["value"]
+            if line["key"] == "file":
+                hub.files[repository][value["path"]] = base64.b64decode(value["content"])
+            elif line["key"] == "lfsFile":
+                hub.files[repository][value["path"]] = hub.large[value["oid"]]
+        self.answer_json({"commitUrl": f"{hub.address}/{repository}/commit/{COMMIT}", "commitOid": COMMIT})
+
+    def send_file(self, *, head):
+        hub, path = self.server, urlsplit(self.path).path
+        hub.asked.append(f"{self.command} {path}")
+        repository, _, rest = path.strip("/").partition("/resolve/")
+        content = hub.files.get(repository, {}).get(rest.partition("/")[2])
+        if content is None:
+            code = "EntryNotFound" if repository in hub.files else "RepoNotFound"
+            self.answer(b"", status=404, head=head, X_Error_Code=code, X_Error_Message="not there")
+            return
+        etag = f'"{hashlib.sha256(content).hexdigest()}"'
+        size = hub.said_size if head else None
+        self.answer(content, head=head, size=size, ETag=etag, X_Repo_Commit=COMMIT)
+
+
+@contextmanager
+def serving_hub() -> Iterator[Hub]:
+    """An empty hub."""
+    with Hub() as hub:
+        thread = threading.Thread(target=hub.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield hub
+        finally:
+            hub.shutdown()
+            thread.join()
