@@ -1,3 +1,4 @@
+import hashlib
 import tarfile
 from contextlib import suppress
 from dataclasses import replace
@@ -37,6 +38,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
+from atrous.cli.main import main
 from atrous.errors import InputError
 from atrous.model.config import MobileNetV2Config
 from atrous.model.conventions import TENSORFLOW
@@ -44,6 +46,7 @@ from atrous.weights.convert import convert
 from atrous.weights.coreml.network import network_of
 from atrous.weights.coreml.numbers import Numbers
 from atrous.weights.coreml.read import is_coreml, read_coreml
+from atrous.weights.load import load
 from atrous.weights.protobuf import Message
 from reference.tensorflow_variables import drawn_image
 
@@ -81,6 +84,16 @@ def test_logits_are_those_of_the_layers_in_double_precision(tiny, form):
         theirs = expected[f"{form}/{size[0]}x{size[1]}"]
         assert theirs.std() > 1
         np.testing.assert_allclose(logits, theirs, rtol=0, atol=1e-4)
+
+
+def test_it_is_loaded_and_converted_like_any_other(tiny, tmp_path):
+    source, out = tiny / "table.mlmodel", tmp_path / "a.safetensors"
+    loaded = load(source)
+    assert loaded.provenance["format"] == "Core ML, dequantised"
+    assert loaded.sha256 == hashlib.sha256(source.read_bytes()).hexdigest()
+    assert main(["convert", str(source), str(out)]) == 0
+    ours, theirs = load(out).model.state_dict(), read_coreml(source).state
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
 def test_the_source_says_what_it_is(tiny):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from atrous.errors import InputError
 from atrous.weights import archive
+from atrous.weights.coreml.read import is_coreml, read_coreml
 from atrous.weights.peers.read import read_torch
 from atrous.weights.source import Source
 from atrous.weights.tensorflow.read import read_tensorflow
@@ -18,7 +19,7 @@ def is_foreign(path: Path) -> bool:
     Raises:
         InputError: If it cannot be read.
     """
-    if is_tensorflow(path):
+    if is_tensorflow(path) or is_coreml(path):
         return True
     try:
         return is_torch_file(path) and not archive.is_archive(weights_file(path))
@@ -32,7 +33,9 @@ def read_foreign(path: Path) -> Source:
     Raises:
         InputError: If it is damaged, or holds a network that is not built here; the message says which and why.
     """
-    return read_tensorflow(path) if is_tensorflow(path) else read_torch(path)
+    if is_tensorflow(path):
+        return read_tensorflow(path)
+    return read_coreml(path) if is_coreml(path) else read_torch(path)
 
 
 def file_sha256(path: Path) -> str:
