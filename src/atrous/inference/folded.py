@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from atrous.inference.folded_conv import FoldedConv
 from atrous.model.aspp import ASPP, ImagePooling
 from atrous.model.atrous import AtrousConv
-from atrous.model.backbones.resnet import Bottleneck
+from atrous.model.backbones.resnet import Bottleneck, ResNet
 from atrous.model.deeplab import DeepLab
 from atrous.model.image_mean import ImageMean
 
@@ -38,21 +38,38 @@ def _fold_parts(parent: nn.Module) -> None:
         match part:
             case AtrousConv():
                 setattr(parent, name, FoldedConv(part))
+            case ResNet():
+                _fold_parts(part)
+                _fold_units(part)
             case Bottleneck():
-                setattr(parent, name, FoldedBottleneck(part))
+                pass  # with the whole of its backbone, which knows what else becomes of its input
             case ASPP() if _pools_into_pointwise(part):
                 setattr(parent, name, FoldedASPP(part))
             case _:
                 _fold_parts(part)
 
 
-class FoldedBottleneck(nn.Module):
-    """`Bottleneck` whose sum and last ReLU are part of its last convolution."""
+def _fold_units(backbone: ResNet) -> None:
+    """Units whose input nobody else wants give their output in its memory."""
+    for number, unit in enumerate(backbone.units):
+        wanted = number == 0 or number - 1 in backbone.given_out
+        cast(nn.ModuleList, backbone.units)[number] = FoldedBottleneck(unit, input_wanted=wanted)
 
-    def __init__(self, unit: Bottleneck) -> None:
+
+class FoldedBottleneck(nn.Module):
+    """`Bottleneck` whose sum and last ReLU are part of its last convolution.
+
+    Args:
+        unit: What is folded.
+        input_wanted: By somebody else, afterwards: it must not be overwritten.
+    """
+
+    def __init__(self, unit: Bottleneck, *, input_wanted: bool) -> None:
         super().__init__()
         self.reduce, self.atrous, self.restore = map(FoldedConv, (unit.reduce, unit.atrous, unit.restore))
-        self.shortcut = FoldedConv(unit.shortcut) if isinstance(unit.shortcut, AtrousConv) else unit.shortcut
+        has_own = isinstance(unit.shortcut, AtrousConv)
+        self.shortcut = FoldedConv(unit.shortcut) if has_own else unit.shortcut
+        self._overwrites = has_own or not input_wanted
 
     def filtered(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
         """The residual: what is added to the shortcut."""
@@ -64,7 +81,10 @@ class FoldedBottleneck(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
         """One unit."""
-        return self.restore.relu_of_sum(self.atrous(self.reduce(x)), self.shortcut(x))
+        filtered, shortcut = self.atrous(self.reduce(x)), self.shortcut(x)
+        if self._overwrites:
+            return self.restore.relu_into(shortcut, filtered)
+        return self.restore.relu_of_sum(filtered, shortcut)
 
 
 class FoldedASPP(nn.Module):

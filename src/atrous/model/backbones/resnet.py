@@ -143,6 +143,11 @@ class ResNet(nn.Module):
         for unit, planned in zip(self.units, self.planned, strict=True):
             unit.plan(stride=planned.stride, rate=planned.rate)
 
+    @property
+    def given_out(self) -> tuple[int, ...]:
+        """The units whose whole output is a feature for the decoder."""
+        return self._outputs
+
     def forward(self, image: Float[Tensor, "b c h w"]) -> Features:
         """Normalised image to features: low 256 channels at output stride 4, middle 512, high 2048."""
         pooled = self.pool(self.stem(image))
