@@ -71,6 +71,18 @@ def test_what_other_projects_do_otherwise():
         close(folded(model)(blocks(65, 97)), model(blocks(65, 97)), within=1e-11)
 
 
+@pytest.mark.parametrize("low_level", ["residual", "output"])
+def test_sums_overwrite_nothing_that_the_decoder_takes(low_level):
+    """Units write into their shortcut; what an earlier unit gave out, and the image, must still be there."""
+    config = small_config("deeplabv3plus_resnet50", output_stride=16)
+    model = settled(atrous.build(replace(config, backbone=replace(config.backbone, low_level=low_level))))
+    image = blocks(65, 49).float()
+    before = image.clone()
+    with torch.inference_mode():
+        close(folded(model)(image), copy.deepcopy(model).double()(image), within=1e-4)
+    assert torch.equal(image, before)
+
+
 def test_a_model_of_wide_layers_takes_the_tiles(monkeypatch):
     """ResNet-50 has layers of 128 and more channels: they must be asked, and be right for several images."""
     calls = []

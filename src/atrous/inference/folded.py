@@ -67,9 +67,8 @@ class FoldedBottleneck(nn.Module):
     def __init__(self, unit: Bottleneck, *, input_wanted: bool) -> None:
         super().__init__()
         self.reduce, self.atrous, self.restore = map(FoldedConv, (unit.reduce, unit.atrous, unit.restore))
-        has_own = isinstance(unit.shortcut, AtrousConv)
-        self.shortcut = FoldedConv(unit.shortcut) if has_own else unit.shortcut
-        self._overwrites = has_own or not input_wanted
+        self.shortcut = FoldedConv(unit.shortcut) if isinstance(unit.shortcut, AtrousConv) else unit.shortcut
+        self._overwrites = isinstance(self.shortcut, FoldedConv) or not input_wanted
 
     def filtered(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
         """The residual: what is added to the shortcut."""
