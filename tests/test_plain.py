@@ -102,10 +102,12 @@ def test_plain_form_by_hand():
         "multi_grid": [1, 1, 1],
         "stem": "7x7",
         "added_blocks": 0,
+        "low_level": "residual",
+        "unstrided_rate": "before",
     }
     assert plain["aspp"] == {
         "rates": [6], "aspp_channels": 256, "image_pooling": True, "separable": False,
-        "projection": [[1, 256, False]], "dropout": 0.1,
+        "projection": [[1, 256, False]], "dropout": 0.1, "pool_window": None,
     }  # fmt: skip
     assert plain["decoder"] is None
     assert plain["classes"] == 21

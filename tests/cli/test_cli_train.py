@@ -112,7 +112,7 @@ def test_another_model_with_a_head_of_its_own(camvid, out, capsys):
         ("--second-iterations 2", "has no split 'trainval'; choose from train, val"),
         ("--second-iterations 2 --second-split train --second-learning-rate 0", "learning rate 0.0 is out of range"),
         ("--second-iterations 2 --second-split train --second-output-stride 5", "output stride 5 is impossible"),
-        ("--weights nowhere.safetensors", "cannot read nowhere.safetensors"),
+        ("--weights nowhere.safetensors", "no such file: nowhere.safetensors"),
         ("--in-channels 4", "has 3 channels, the model takes 4; train with --in-channels 3"),
         ("--split vla", "has no split 'vla'; choose from train, val"),
         ("--val-split vla", "has no split 'vla'; choose from train, val"),
