@@ -6,3 +6,8 @@ class InputError(ValueError):
 
     The command line prints it as it is and exits with status 2.
     """
+
+
+def reason(error: Exception) -> str:
+    """What another library's exception says, in one line; its kind where it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__

@@ -7,6 +7,7 @@ import zipfile
 from contextlib import contextmanager
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from atrous.cli.main import main
@@ -245,6 +246,42 @@ def test_damaged_archives(tmp_path, kind):
     for damaged in (b"", b"nothing", content[: len(content) // 2]):
         path.write_bytes(damaged)
         bad(path, tmp_path / "to", "damaged")
+
+
+@pytest.mark.parametrize("kind", ["gz", "bz2", "xz", "zip"])
+def test_a_damaged_byte_is_never_unpacked(tmp_path, kind):
+    """Whatever byte is wrong: one line, or the very content."""
+    generator = np.random.default_rng(0)
+    content, path = bytes(generator.integers(97, 105, 20000, dtype=np.uint8)), tmp_path / "a"
+    if kind == "zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("top/a", content)
+    else:
+        with tarfile.open(path, f"w:{kind}") as archive:
+            info = tarfile.TarInfo("top/a")
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    whole, refused = path.read_bytes(), 0
+    for number in range(60):
+        damaged = bytearray(whole)
+        damaged[generator.integers(len(whole))] ^= int(generator.integers(1, 256))
+        path.write_bytes(damaged)
+        try:
+            unpacked = extract(path, tmp_path / f"to{number}", top="top")
+        except InputError as error:
+            assert "\n" not in str(error)  # noqa: PT017
+            refused += 1
+        else:
+            assert (unpacked / "a").read_bytes() == content
+    assert refused >= 50
+
+
+def test_a_damaged_header_is_not_the_end(tmp_path):
+    path = tarred(tmp_path / "a.tar", ("top/a", {}), ("top/b", {}))
+    content = bytearray(path.read_bytes())
+    content[1024 + 150] ^= 1  # the second file's header begins after the first one's and its content; its checksum
+    path.write_bytes(content)
+    bad(path, tmp_path / "to", "damaged", "something follows its last file")
 
 
 def test_what_is_there_is_not_replaced(tmp_path):

@@ -128,13 +128,19 @@ def test_any_layer_is_convolution_norm_and_activation(batch, widths, kernel, hei
         torch.testing.assert_close(total.double(), F.relu(bare(x.double()) + other), rtol=0, atol=3e-5)
 
 
-@pytest.mark.parametrize("missing", ["_compiled", "_one_dnn"])
+@pytest.mark.parametrize("missing", [("_compiled",), ("_one_dnn",), ("_compiled", "_one_dnn")])
 def test_without_a_quick_way_it_is_the_next(missing, monkeypatch):
-    monkeypatch.setattr(folded_conv, missing, lambda: False)
+    for name in missing:
+        monkeypatch.setattr(folded_conv, name, lambda: False)
     layer = settled(AtrousConv(128, 128, kernel=3, rate=2, activation=nn.ReLU()))
-    x = torch.randn(1, 128, 16, 16)
+    x, other = torch.randn(2, 1, 128, 16, 16)
+    bare = copy.deepcopy(layer)
+    bare.activation = nn.Identity()
     with torch.inference_mode():
-        torch.testing.assert_close(FoldedConv(layer)(x), layer(x), rtol=0, atol=3e-5)
+        twin, total = FoldedConv(layer), F.relu(bare(x) + other)
+        torch.testing.assert_close(twin(x), layer(x), rtol=0, atol=3e-5)
+        torch.testing.assert_close(twin.relu_of_sum(x, other), total, rtol=0, atol=3e-5)
+        torch.testing.assert_close(twin.relu_into(other.clone(), x), total, rtol=0, atol=3e-5)
 
 
 def test_gradients_take_the_plain_way():

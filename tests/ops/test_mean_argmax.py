@@ -85,7 +85,7 @@ def test_of_equal_classes_the_lowest_wins():
     assert mean_argmax([view(logits, (7, 7)), view(logits, (7, 7), mirrored=True)]).unique().tolist() == [1]
 
 
-def test_agreeing_views_cost_no_probability(monkeypatch):
+def test_views_agree_where_one_class_wins_every_one(monkeypatch):
     """A cell is decided early only where the same class wins it at every view: everywhere here, nowhere below."""
     asked = []
     label_rows = COMPILED._label_rows

@@ -212,6 +212,7 @@ def test_what_is_not_finite_never_reaches_the_run_folder(tmp_path, data, poisone
             state.model.classifier.bias.fill_(float("nan"))
         return loss * float("nan") if poisoned == "loss" else loss
 
+    assert loop.SAVE_SECONDS <= 120  # what the README promises
     monkeypatch.setattr(loop, "step", diverging)
     monkeypatch.setattr(loop, "SAVE_SECONDS", 0.0)  # saves after every step
     run = Run(tmp_path, settings={"training": config})

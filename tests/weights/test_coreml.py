@@ -78,12 +78,12 @@ def test_logits_are_those_of_the_layers_in_double_precision(tiny, form):
     source = read_coreml(tiny / f"{form}.mlmodel")
     for size, fit in (((65, 81), "os*k+1"), ((64, 72), "none")):  # their maps are not padded to such sizes
         config = replace(source.config, conventions=replace(source.config.conventions, fit=fit))
-        network = convert(replace(source, config=config)).model.eval()
+        network = convert(replace(source, config=config)).model.double().eval()
         with torch.inference_mode():
-            logits = network(torch.from_numpy(drawn_image(*size)).permute(0, 3, 1, 2)).numpy()
+            logits = network(torch.from_numpy(drawn_image(*size)).permute(0, 3, 1, 2).double()).numpy()
         theirs = expected[f"{form}/{size[0]}x{size[1]}"]
         assert theirs.std() > 1
-        np.testing.assert_allclose(logits, theirs, rtol=0, atol=1e-4)
+        np.testing.assert_allclose(logits, theirs, rtol=0, atol=1e-5)
 
 
 def test_it_is_loaded_and_converted_like_any_other(tiny, tmp_path):

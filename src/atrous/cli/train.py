@@ -74,7 +74,7 @@ def main(arguments: Sequence[str]) -> int:
     """Train, or go on training; returns the exit status."""
     replicas = started_replicas()
     console.quiet = not replicas.leads
-    options, data, validation = _options(arguments)
+    options, data, validation = _options(arguments, leads=replicas.leads)
     device = replicas.own(choose_device(options.device))
     stages = _stages(options, data, validation, replicas=replicas)
     if options.tensorboard:
@@ -100,8 +100,11 @@ def _say_where(run: Run, *, best: tuple[float, int], split: str) -> None:
     print(f"page  {run.page}")
 
 
-def _options(arguments: Sequence[str]) -> tuple[Options, DataSet, DataSet]:
-    """The options, and the data; recipe, model, then data come first, because the other settings start from them."""
+def _options(arguments: Sequence[str], *, leads: bool) -> tuple[Options, DataSet, DataSet]:
+    """The options, and the data; recipe, model, then data come first, because the other settings start from them.
+
+    Of several replicas the one that leads looks at every file; where it finds an error, all of them end.
+    """
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--recipe", nargs="?", default=Options.recipe)
     first.add_argument("--model", nargs="?", default=Options.model)
@@ -110,7 +113,8 @@ def _options(arguments: Sequence[str]) -> tuple[Options, DataSet, DataSet]:
     if start.model:
         chosen = replace(chosen, config=replace(chosen.config, model=preset(start.model)))
     options = _parsed(arguments, chosen)
-    _check_data(options)
+    if leads:
+        _check_data(options)
     data = _opened(options, split=options.split)
     validation = data if options.overfit else _opened(options, split=options.val_split)
     if chosen.fit:

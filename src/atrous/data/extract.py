@@ -1,8 +1,10 @@
 """Archives of data sets, unpacked whole or not at all, and never outside of their folder."""
 
+import lzma
 import shutil
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -10,7 +12,7 @@ from typing import BinaryIO, Protocol, runtime_checkable
 from uuid import uuid4
 
 from atrous.download import Progress
-from atrous.errors import InputError
+from atrous.errors import InputError, reason
 
 _LARGEST_RATIO = 50
 """An archive that grows more than this is made to fill a disk; photographs do not shrink, annotations to a fifth."""
@@ -26,6 +28,18 @@ class Content(Protocol):
         """The next bytes."""
         ...
 
+
+_DAMAGES = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+)
+"""What the readers raise on damaged archives; gzip and bz2 also raise an OSError without a number."""
 
 Member = tuple[PurePosixPath, int, Content | None]
 """Name, size and content of a file in an archive; no content: a folder."""
@@ -105,6 +119,22 @@ def _tarred(archive: tarfile.TarFile) -> Iterator[Member]:
             yield name, member.size, archive.extractfile(member)
         else:
             raise InputError(f"{name} is a link or a device")
+    _check_end(archive)
+
+
+def _check_end(archive: tarfile.TarFile) -> None:
+    """Read what follows the last file: there stands the checksum of a compressed archive; otherwise only zeros may.
+
+    A header that is damaged looks like the end to `tarfile`.
+    """
+    assert archive.fileobj is not None
+    for _ in range(_SMALL >> 20):
+        rest = archive.fileobj.read(1 << 20)
+        if not rest:
+            return
+        if rest.strip(b"\0"):
+            raise tarfile.ReadError("something follows its last file")
+    raise InputError("it goes on after its last file; it is not trusted")
 
 
 def _checked(name: PurePosixPath, *, top: str, archive: Path) -> PurePosixPath:
@@ -128,5 +158,7 @@ def _named(archive: Path) -> Iterator[None]:
         yield
     except InputError as error:
         raise InputError(f"{archive}: {error}") from error
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise InputError(f"{archive} is damaged: {' '.join(str(error).split())}; delete it and try again") from error
+    except (*_DAMAGES, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # of the file system
+        raise InputError(f"{archive} is damaged: {reason(error)}; delete it and try again") from error

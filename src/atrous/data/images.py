@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Integer, UInt8
 from PIL import Image, ImageCms, ImageFile, ImageOps
 
-from atrous.errors import InputError
+from atrous.errors import InputError, reason
 from atrous.sizes import Size
 
 IMAGE_SUFFIXES = frozenset(
@@ -216,8 +216,7 @@ def _opened(path: Path, *, max_pixels: int) -> Iterator[Image.Image]:
         formats = ", ".join(_FORMATS)
         raise InputError(f"{path} is not a picture of a known format ({formats}); replace or convert it") from error
     except Exception as error:  # damaged files make decoders raise nearly anything
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"cannot read {path}: {reason}; the file may be damaged, replace it") from error
+        raise InputError(f"cannot read {path}: {reason(error)}; the file may be damaged, replace it") from error
 
 
 def _to_rgb(picture: Image.Image, *, name: str) -> Image.Image:

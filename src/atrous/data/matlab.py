@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Integer
 
 from atrous.data.images import MAX_PIXELS
-from atrous.errors import InputError
+from atrous.errors import InputError, reason
 from atrous.extras import require
 
 _NUMERIC = frozenset(
@@ -85,5 +85,4 @@ def _named(path: Path) -> Iterator[None]:
     except NotImplementedError as error:
         raise InputError(f"{path} is a MATLAB 7.3 file (HDF5); save it in MATLAB with save(..., '-v7')") from error
     except Exception as error:  # damaged files make the reader raise nearly anything
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"cannot read {path}: {reason}; the file may be damaged, replace it") from error
+        raise InputError(f"cannot read {path}: {reason(error)}; the file may be damaged, replace it") from error

@@ -14,7 +14,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from atrous.data.images import MAX_PIXELS, image_size, read_image
-from atrous.errors import InputError
+from atrous.errors import InputError, reason
 from atrous.extras import require
 from atrous.files import atomic_path
 from atrous.sizes import Size
@@ -55,8 +55,7 @@ def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarra
             values = np.asarray(page.asarray())
             values = np.moveaxis(values, page.axes.index("S"), -1)
     except Exception as error:  # damaged files make decoders raise nearly anything
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"cannot read {path}: {reason}; the file may be damaged, replace it") from error
+        raise InputError(f"cannot read {path}: {reason(error)}; the file may be damaged, replace it") from error
     if values.ndim != 3 or values.dtype not in (np.uint8, np.uint16):
         raise InputError(f"{path} holds bands of {values.dtype}; save them with 8 or 16 bits (uint8, uint16)")
     return eight_bits(values)

@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 
 from atrous.data.images import MAX_PIXELS
 from atrous.data.tiff import eight_bits, is_stored_plainly, picture_size, read_picture
-from atrous.errors import InputError
+from atrous.errors import InputError, reason
 from atrous.extras import installed, require
 from atrous.sizes import Size, size_text
 
@@ -78,8 +78,9 @@ class NpyPixels:
         try:
             return np.lib.format.open_memmap(self._path, mode="r")
         except Exception as error:  # a header can be wrong in any way
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise InputError(f"cannot read {self._path}: {reason}; save it with numpy.save, without objects") from error
+            raise InputError(
+                f"cannot read {self._path}: {reason(error)}; save it with numpy.save, without objects"
+            ) from error
 
 
 class TiffPixels:
@@ -163,8 +164,7 @@ class TiffPixels:
         return self._kept[number]
 
     def _damaged(self, error: Exception) -> InputError:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        return InputError(f"cannot read {self._path}: {reason}; the file may be damaged, replace it")
+        return InputError(f"cannot read {self._path}: {reason(error)}; the file may be damaged, replace it")
 
 
 def open_pixels(path: Path, *, max_pixels: int = MAX_PIXELS) -> Pixels:

@@ -1,7 +1,8 @@
 """Names of the tensors in torchvision's DeepLabv3 with ResNet, translated to ours."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Literal
 
 import torch
@@ -81,9 +82,16 @@ def from_torchvision(
     Raises:
         InputError: If a name is none of theirs.
     """
+    return renamed(state, partial(our_key, depth=depth))
+
+
+def renamed(
+    state: Mapping[str, Tensor], our_name: Callable[[str], str | None]
+) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """A state dict by our names, the projection's kernels turned, and the keys that have none."""
     ours, skipped = {}, []
     for key, tensor in state.items():
-        name = our_key(key, depth=depth)
+        name = our_name(key)
         if name is None:
             skipped.append(key)
         elif name == PROJECTION and tensor.ndim == 4:

@@ -1,13 +1,13 @@
 """Names of the tensors in torchvision's DeepLabv3 and LR-ASPP with MobileNetV3, translated to ours."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 
-import torch
 from torch import Tensor
 
 from atrous.errors import InputError
 from atrous.model.backbones.mobilenet_v3 import VARIANTS, Variant
-from atrous.weights.torchvision_keys import AUXILIARY, BRANCHES, HEAD, PROJECTION
+from atrous.weights.torchvision_keys import AUXILIARY, HEAD, renamed
 
 LITE_HEAD = {
     "classifier.cbr.0": "aspp.features.conv",
@@ -63,15 +63,7 @@ def from_torchvision(
     Raises:
         InputError: If a name is none of theirs.
     """
-    ours, skipped = {}, []
-    for key, tensor in state.items():
-        name = our_key(key, variant=variant)
-        if name is None:
-            skipped.append(key)
-        elif name == PROJECTION and tensor.ndim == 4:
-            ours[name] = torch.roll(tensor, tensor.shape[1] // BRANCHES, dims=1)
-        else:
-            ours[name] = tensor
+    ours, skipped = renamed(state, partial(our_key, variant=variant))
     if f"{GATE}.weight" in ours:
         ours[f"{GATE}.bias"] = ours[f"{GATE}.weight"].new_zeros(len(ours[f"{GATE}.weight"]))
-    return ours, tuple(skipped)
+    return ours, skipped
