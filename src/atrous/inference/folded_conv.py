@@ -3,7 +3,7 @@
     activation(norm(conv(x))) = activation(conv'(x) + bias)
 
 There are three ways, equal up to rounding: Winograd's for 3x3 with many channels, at any rate (`ops/winograd.py`);
-oneDNN's own with packed weights and the activation built in; and torch's plain one, for any device and precision.
+oneDNN's own with the activation built in; and torch's plain one, for any device and precision.
 """
 
 import copy
@@ -63,7 +63,6 @@ class FoldedConv(nn.Module):
         shape = weight.shape
         self._tiles = shape[2:] == (3, 3) and self.stride == 1 and min(shape[:2]) >= FEWEST_CHANNELS
         self._wide: dict[Schemes, list[Tensor]] = {}
-        self._packed: Tensor | None = None
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
         """One layer."""
@@ -99,14 +98,10 @@ class FoldedConv(nn.Module):
         return F.conv2d(x, self.weight, self.bias, self.stride, margin, self.rate, self.groups)
 
     def _operands(self, x: Tensor) -> tuple:
-        """What oneDNN takes, up to the activation."""
+        """What oneDNN takes, up to the activation; packed weights would suit one size of map and slow down others."""
         x, margin = self.pads(x)
         x = x.contiguous(memory_format=torch.channels_last)
-        margins, strides, rates = [margin] * 2, [self.stride] * 2, [self.rate] * 2
-        if self._packed is None:
-            pack = torch.ops.mkldnn._reorder_convolution_weight
-            self._packed = pack(self.weight, margins, strides, rates, self.groups, list(x.shape))
-        return x, self._packed, self.bias, margins, strides, rates, self.groups
+        return x, self.weight, self.bias, [margin] * 2, [self.stride] * 2, [self.rate] * 2, self.groups
 
     def _widened(self, chosen: Schemes) -> list[Tensor]:
         if chosen not in self._wide:
@@ -150,12 +145,11 @@ def _one_dnn() -> bool:
     """Whether torch has oneDNN, with convolutions that add and clamp."""
     ones, once = torch.ones(1, 1, 1, 1), ([0, 0], [1, 1], [1, 1], 1)
     try:
-        packed = torch.ops.mkldnn._reorder_convolution_weight(ones, *once, [1, 1, 1, 1])
         convolve = torch.ops.mkldnn._convolution_pointwise
-        convolve.binary(ones, ones, packed, None, *once, "add", 1.0, "relu", [], "")
+        convolve.binary(ones, ones, ones, None, *once, "add", 1.0, "relu", [], "")
         again = torch.ops.mkldnn._convolution_pointwise_
-        again.binary(ones.clone(), ones, packed, None, *once, "add", 1.0, "relu", [], "")
-        convolve(ones, packed, None, *once, "hardtanh", [0.0, 6.0], "")
+        again.binary(ones.clone(), ones, ones, None, *once, "add", 1.0, "relu", [], "")
+        convolve(ones, ones, None, *once, "hardtanh", [0.0, 6.0], "")
     except (AttributeError, RuntimeError, TypeError):  # not part of torch's promises
         return False
     return True

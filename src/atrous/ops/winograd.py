@@ -133,13 +133,10 @@ def schemes(height: int, width: int, *, rate: int) -> Schemes:
 
 def widened(weight: Float[Tensor, "k c 3 3"], chosen: Schemes) -> list[Float[Tensor, "_ c k"]]:
     """Filters `[products, c, k]` as each pair of these schemes multiplies them; computed in double precision."""
-    return [_widened(weight, down=down, right=right) for down, right in product(*chosen)]
-
-
-def _widened(weight: Tensor, *, down: int, right: int) -> Tensor:
-    rows, columns = (torch.from_numpy(SCHEMES[number].widen).to(weight.device) for number in (down, right))
-    wide = torch.einsum("ai,kcij,bj->abck", rows, weight.double(), columns)
-    return wide.flatten(0, 1).to(weight.dtype)
+    k, c, *_ = weight.shape
+    taps = weight.permute(2, 3, 1, 0).reshape(9, c * k).double()
+    pairs = (np.kron(SCHEMES[down].widen, SCHEMES[right].widen) for down, right in product(*chosen))
+    return [(torch.from_numpy(pair).to(taps.device) @ taps).to(weight.dtype).view(-1, c, k) for pair in pairs]
 
 
 def winograd_conv2d(
