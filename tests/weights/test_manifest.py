@@ -1,5 +1,6 @@
 """Models by name: what the manifest says, what is downloaded, what is converted once."""
 
+import errno
 import hashlib
 import re
 import shutil
@@ -142,6 +143,43 @@ def test_what_was_downloaded_but_cannot_be_read_is_not_trusted(server, home, con
     assert {path.name for path in home.iterdir()} == {"tiny_2018.tar.gz.lock"}
     server.files = {"/tiny_2018.tar.gz": CONTENT}
     assert load.load("tiny").labels == ROWS
+
+
+@pytest.mark.usefixtures("entry")
+@pytest.mark.parametrize(
+    "full", ["tempfile.mkdtemp", "atrous.weights.tensorflow.unpacking.shutil.copyfileobj", "mmap.mmap"]
+)
+def test_a_full_disk_does_not_cost_a_good_download(server, home, full):
+    def refuse(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(full, refuse)
+        with pytest.raises(InputError, match=r"cannot read .*tiny_2018.tar.gz: .*No space left on device") as error:
+            load.load("tiny")
+    assert "\n" not in str(error.value)
+    assert (home / "tiny_2018.tar.gz").read_bytes() == CONTENT
+    server.manners = "missing"
+    assert load.load("tiny").labels == ROWS
+    assert len(server.asked) == 1
+
+
+def test_a_full_disk_says_which_folder_is_meant(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("atrous.weights.tensorflow.unpacking.shutil.copyfileobj", refuse)
+    with pytest.raises(InputError) as error:
+        load.load(ARCHIVE)
+    why = f"cannot unpack it below {tmp_path} (No space left on device); TMPDIR names another place"
+    assert str(error.value) == f"cannot read {ARCHIVE}: {why}"
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_sha256_of_what_cannot_be_read_is_one_line(tmp_path):
+    with pytest.raises(InputError, match=f"cannot read {tmp_path / 'gone.pth'}: No such file"):
+        file_sha256(tmp_path / "gone.pth")
 
 
 def test_a_classifier_is_good_for_training_from_only(entry, server, whole, monkeypatch):

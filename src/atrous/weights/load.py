@@ -51,12 +51,17 @@ def load_entry(entry: Entry, *, progress: Progress | None = None) -> Archive:
     path = fetch(entry, progress=progress)
     try:
         model = read_entry(entry, path)
-    except InputError:
-        if sha256 is None:  # what cannot be read is not to be trusted
+    except InputError as error:
+        if sha256 is None and not _is_of_the_system(error.__cause__):  # what cannot be read is not to be trusted
             forget(entry)
         raise
     keep_converted(model)
     return model
+
+
+def _is_of_the_system(cause: BaseException | None) -> bool:
+    """Whether a disk is full, or the like, which says nothing about the file; complaints of readers have no number."""
+    return isinstance(cause, OSError) and cause.errno is not None
 
 
 def read_entry(entry: Entry, path: Path) -> Archive:

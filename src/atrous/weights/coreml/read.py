@@ -50,6 +50,8 @@ def read_coreml(path: Path) -> Source:
     except InputError as error:
         line = "".join(letter if letter.isprintable() else "?" for letter in f"{error!s:.600}")  # names may be anything
         raise InputError(f"{path}: {line}") from error
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     model = import_deeplab(network)
     kind = "Core ML, dequantised" if network.quantized else "Core ML"
     return Source(
