@@ -197,6 +197,18 @@ def test_rows_are_copied_by_the_name_of_their_class():
     assert torch.equal(ours["aspp.gate.weight"], theirs["aspp.gate.weight"])
 
 
+def test_random_numbers_of_the_caller_go_on():
+    source = from_state_dict(StateDict(drawn_state("torchvision_mobilenet_v3", "lraspp_large")))
+    torch.manual_seed(7)
+    expected = torch.rand(8)
+    torch.manual_seed(7)
+    first, second = (convert(source, labels=LabelSpace(("sky", "sea"))).model.state_dict() for _ in range(2))
+    assert torch.equal(torch.rand(8), expected)
+    assert torch.equal(first["classifier.weight"], second["classifier.weight"])  # random, and yet the same
+    other = convert(source, labels=LabelSpace(("sky", "sea")), seed=1).model.state_dict()
+    assert not torch.equal(first["classifier.weight"], other["classifier.weight"])
+
+
 def test_names_for_classes_that_had_none_change_no_number():
     source = replace(from_state_dict(StateDict(drawn_state("torchvision_mobilenet_v3", "lraspp_large"))), labels=None)
     names = LabelSpace(tuple(f"kind {label}" for label in range(21)))
