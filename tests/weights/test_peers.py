@@ -243,6 +243,27 @@ def test_one_command_and_its_report(tmp_path, capsys):
     assert torch.equal(ours.model.classifier.bias[1], state["classifier.high_classifier.bias"][person])
 
 
+EVIL = "evil\n\x1b[2J\u202e"
+TOLD = "evil \ufffd[2J\ufffd"
+
+
+def test_names_from_files_cannot_steer_the_terminal(tmp_path, capsys):
+    state = drawn_state("torchvision_mobilenet_v3", "lraspp_large")
+    torch.save({"model": state, EVIL: 3}, tmp_path / "theirs.pth")
+    assert main(["convert", str(tmp_path / "theirs.pth"), str(tmp_path / "ours.safetensors")]) == 0
+    assert f"skipped  no tensors of the network: {TOLD}\n" in capsys.readouterr().out
+    torch.save({EVIL: torch.zeros(1)}, tmp_path / "theirs.pth")
+    with pytest.raises(InputError) as error:
+        read_torch(tmp_path / "theirs.pth")
+    assert str(error.value).endswith(f"its tensors are {TOLD} ...")
+    assert str(error.value).isprintable()
+
+
+def test_a_complaint_is_one_printable_line(capsys):
+    assert main(["convert", EVIL, "ours.safetensors"]) == 2
+    assert capsys.readouterr().err.startswith(f"atrous convert: no such file: {TOLD}; give")
+
+
 def test_the_command_refuses(tmp_path, capsys):
     torch.save({"a.weight": torch.zeros(2)}, tmp_path / "theirs.pth")
     assert main(["convert", str(tmp_path / "theirs.pth"), str(tmp_path / "ours.safetensors")]) == 2

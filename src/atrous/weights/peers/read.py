@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from atrous.errors import InputError
+from atrous.report.wording import shortened
 from atrous.weights.peers import (
     detectron2,
     hugging_face,
@@ -31,7 +32,7 @@ def read_torch(path: Path) -> Source:
         found = read_state_dict(path)
         source = from_state_dict(found)
     except InputError as error:
-        raise InputError(f"{path}: {error!s:.600}") from error
+        raise InputError(f"{path}: {shortened(str(error), limit=600)}") from error  # names may be anything
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     return source

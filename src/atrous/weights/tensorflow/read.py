@@ -7,6 +7,7 @@ from pathlib import Path
 
 from atrous.errors import InputError
 from atrous.labels import PASCAL_VOC
+from atrous.report.wording import shortened
 from atrous.weights.source import Source
 from atrous.weights.tensorflow.bundle import read_bundle
 from atrous.weights.tensorflow.checkpoint_v1 import read_checkpoint_v1
@@ -31,8 +32,7 @@ def read_tensorflow(path: Path) -> Source:
         with _unpacked(path) as place:
             return _read(place, name=path.name)
     except InputError as error:
-        line = "".join(letter if letter.isprintable() else "?" for letter in f"{error!s:.600}")  # names may be anything
-        raise InputError(f"{path}: {line}") from error
+        raise InputError(f"{path}: {shortened(str(error), limit=600)}") from error  # names may be anything
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
 
