@@ -233,6 +233,23 @@ def test_a_file_is_recognised_by_its_name_where_its_digest_is_not_known(tmp_path
     assert mine.exists()
 
 
+@pytest.mark.parametrize("digest", [None, f"sha256:{SHA256[:8]}"])
+def test_a_file_is_hashed_once(offline, tmp_path, monkeypatch, digest):
+    monkeypatch.setitem(MANIFEST, "tiny", replace(offline, digest=digest))
+    hashed = []
+    whole_digest = hashlib.file_digest
+
+    def counted(file, algorithm):
+        hashed.append(algorithm)
+        return whole_digest(file, algorithm)
+
+    monkeypatch.setattr(hashlib, "file_digest", counted)
+    monkeypatch.setattr(load, "file_sha256", lambda _: hashed.append("sha256 again"))
+    adopt(Path(shutil.copy(ARCHIVE, tmp_path / "tiny_2018.tar.gz")))
+    assert hashed == ["sha256"]
+    assert load.load("tiny").sha256 == SHA256
+
+
 def test_a_renamed_file_is_recognised_by_its_digest(offline, tmp_path, monkeypatch):
     monkeypatch.setitem(MANIFEST, "tiny", replace(offline, digest=f"sha256:{SHA256[:8]}"))
     adopt(Path(shutil.copy(ARCHIVE, tmp_path / "download (1)")))

@@ -70,7 +70,7 @@ def main(arguments: Sequence[str]) -> int:
         converted = convert(source, labels=_labels(options.classes), head=options.head)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    provenance = {"source": path.name, "sha256": file_sha256(path), "format": source.format, **source.provenance}
+    provenance = {"source": path.name, "sha256": file_sha256(path), "format": source.format}
     save(options.out, converted.model, labels=converted.labels, provenance=provenance, half=options.half)
     _report(source, converted, out=options.out)
     return 0

@@ -53,11 +53,9 @@ def read_coreml(path: Path) -> Source:
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     model = import_deeplab(network)
-    kind = "Core ML, dequantised" if network.quantized else "Core ML"
     return Source(
-        format=kind,
+        format="Core ML, dequantised" if network.quantized else "Core ML",
         config=model.config,
         state=model.state_dict(),
         labels=PASCAL_VOC if model.config.classes == len(PASCAL_VOC) else None,
-        provenance={"source": path.name, "format": kind},
     )
