@@ -265,3 +265,11 @@ def test_mappings_hold_what_their_type_says():
         from_plain(Numbers, {**data, "by_name": {"c": "high"}}, where="n")
     with pytest.raises(InputError, match="n: anything: expected an object, found 3"):
         from_plain(Numbers, {**data, "anything": 3}, where="n")
+
+
+def test_what_is_too_deep_to_be_shown_is_one_line():
+    nested = []
+    for _ in range(10_000):
+        nested = [nested]
+    with pytest.raises(InputError, match=r"^its header: nested deeper than any real one$"):
+        from_plain(int, nested, where="its header")

@@ -43,19 +43,29 @@ class Remote:
     size: int | None
     about: int | None = None
 
-    def fits(self, path: Path) -> bool:
-        """Whether a file is this one, as far as is known."""
+    def fits(self, path: Path, *, digest: Callable[[str], str] | None = None) -> bool:
+        """Whether a file is this one, as far as is known.
+
+        Args:
+            path: The file.
+            digest: Its digest by algorithm, where it may be known already.
+        """
         if self.digest is None:
             return self.is_plausible(path.stat().st_size)
-        algorithm, _, digest = self.digest.partition(":")
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, algorithm).hexdigest().startswith(digest)
+        algorithm, _, beginning = self.digest.partition(":")
+        return (digest(algorithm) if digest else file_digest(path, algorithm)).startswith(beginning)
 
     def is_plausible(self, size: int) -> bool:
         """Whether it can have so many bytes."""
         if self.size is not None:
             return size == self.size
         return self.about is None or self.about <= 2 * size <= 4 * self.about
+
+
+def file_digest(path: Path, algorithm: str) -> str:
+    """Of one file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest()
 
 
 def download(

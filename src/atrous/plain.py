@@ -36,7 +36,10 @@ def from_plain(kind: type[T], data: Any, *, where: str) -> T:
     Raises:
         InputError: On unknown or missing fields and on values of another type, naming the field.
     """
-    return _read(kind, data, where)
+    try:
+        return _read(kind, data, where)
+    except RecursionError as error:
+        raise InputError(f"{where}: nested deeper than any real one") from error
 
 
 def first_difference(

@@ -1,11 +1,16 @@
 import json
 import re
+import tarfile
+from pathlib import Path
 
 import pytest
+from transformers import MobileNetV2Config as TheirConfig
+from transformers import MobileNetV2ForSemanticSegmentation
 
 from atrous.cli.main import main
 from atrous.model.anatomy import anatomy
 from atrous.model.presets import PRESETS
+from atrous.weights.load import load
 
 
 def info(capsys, *arguments):
@@ -165,6 +170,43 @@ def test_official_weights(shared, capsys):
     found = info(capsys, str(shared / "weights" / "deeplabv3_mnv2_dm05_voc_257_float.tflite"), "--size", "257")
     assert (found["output_stride"], found["classes"], found["parameters"]) == (8, 21, 697013)
     assert unit(found, "layer_18")["rate"] == 4
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A small network of Hugging Face's, as they save it."""
+    config = TheirConfig(depth_multiplier=0.1, output_stride=8, num_labels=4)
+    MobileNetV2ForSemanticSegmentation(config).save_pretrained(tmp_path / "theirs")
+    return tmp_path / "theirs"
+
+
+def test_a_folder_of_another_project(folder, tmp_path, capsys):
+    plot = ("--plot", str(tmp_path / "sheet.svg"))
+    found = info(capsys, "--size", "65", str(folder), *plot)
+    assert (found["model"], found["output_stride"], found["classes"]) == (str(folder), 8, 4)
+    expected = load(folder).model
+    assert found["parameters"] == sum(parameter.numel() for parameter in expected.parameters())
+    assert "Effective receptive field, weights of the file" in (tmp_path / "sheet.svg").read_text()
+    assert info(capsys, str(folder), "--size", "65", "--output-stride", "16")["output_stride"] == 16
+
+
+@pytest.mark.parametrize("part", ["", "model.ckpt", "model.ckpt.index"])
+def test_a_checkpoint_of_several_files(part, tmp_path, capsys):
+    with tarfile.open(Path(__file__).parents[1] / "reference" / "tensorflow_tiny.tar.gz") as tar:
+        tar.extractall(tmp_path, filter="data")
+    found = info(capsys, str(tmp_path / "deeplabv3_tiny" / part), "--size", "65")
+    assert (found["output_stride"], found["classes"]) == (16, 5)
+
+
+def test_weights_are_loaded_once(folder, tmp_path, monkeypatch, capsys):
+    loaded = []
+    monkeypatch.setattr("atrous.cli.load.load", lambda *given, **more: loaded.append(given) or load(*given, **more))
+    info(capsys, str(folder), "--size", "65", "--plot", str(tmp_path / "sheet.svg"))
+    assert loaded == [(str(folder),)]
+
+
+def test_a_folder_without_weights_is_no_model(tmp_path, capsys):
+    assert f"unknown model '{tmp_path}'" in complaint(capsys, str(tmp_path))
 
 
 def test_readable_table(capsys):

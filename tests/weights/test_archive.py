@@ -250,6 +250,7 @@ def test_tensors_must_be_complete_and_of_the_right_shape_and_kind(path):
     for changed, complaint in (
         ({key: value for key, value in tensors.items() if key != name}, f"{name} is missing"),
         ({**tensors, "extra": np.zeros(1, "f4")}, "extra is unknown"),
+        ({**tensors, "\n\x1b[2J": np.zeros(1, "f4")}, ": \ufffd\\[2J is unknown"),
         ({**tensors, name: tensors[name][:2].copy()}, rf"{name} is float32 \(2, 8, 1, 1\) where the model has"),
         ({**tensors, name: tensors[name].astype("i8")}, f"{name} is int64"),
     ):

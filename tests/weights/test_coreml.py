@@ -104,7 +104,7 @@ def test_the_source_says_what_it_is(tiny):
         assert (source.config.classes, source.config.output_stride) == (5, 16)
         assert source.config.conventions == TENSORFLOW
         assert (source.segments, source.labels, source.skipped) == (True, None, {})
-    assert float32.provenance == {"source": "float32.mlmodel", "format": "Core ML"}
+    assert load(tiny / "float32.mlmodel").provenance == {"source": "float32.mlmodel", "format": "Core ML"}
 
 
 def test_statistics_of_batch_norms_that_are_layers_are_kept(tiny):

@@ -1,5 +1,6 @@
 """Models by name: what the manifest says, what is downloaded, what is converted once."""
 
+import errno
 import hashlib
 import re
 import shutil
@@ -144,6 +145,43 @@ def test_what_was_downloaded_but_cannot_be_read_is_not_trusted(server, home, con
     assert load.load("tiny").labels == ROWS
 
 
+@pytest.mark.usefixtures("entry")
+@pytest.mark.parametrize(
+    "full", ["tempfile.mkdtemp", "atrous.weights.tensorflow.unpacking.shutil.copyfileobj", "mmap.mmap"]
+)
+def test_a_full_disk_does_not_cost_a_good_download(server, home, full):
+    def refuse(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(full, refuse)
+        with pytest.raises(InputError, match=r"cannot read .*tiny_2018.tar.gz: .*No space left on device") as error:
+            load.load("tiny")
+    assert "\n" not in str(error.value)
+    assert (home / "tiny_2018.tar.gz").read_bytes() == CONTENT
+    server.manners = "missing"
+    assert load.load("tiny").labels == ROWS
+    assert len(server.asked) == 1
+
+
+def test_a_full_disk_says_which_folder_is_meant(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("atrous.weights.tensorflow.unpacking.shutil.copyfileobj", refuse)
+    with pytest.raises(InputError) as error:
+        load.load(ARCHIVE)
+    why = f"cannot unpack it below {tmp_path} (No space left on device); TMPDIR names another place"
+    assert str(error.value) == f"cannot read {ARCHIVE}: {why}"
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_sha256_of_what_cannot_be_read_is_one_line(tmp_path):
+    with pytest.raises(InputError, match=f"cannot read {tmp_path / 'gone.pth'}: No such file"):
+        file_sha256(tmp_path / "gone.pth")
+
+
 def test_a_classifier_is_good_for_training_from_only(entry, server, whole, monkeypatch):
     monkeypatch.setitem(MANIFEST, "tiny", replace(entry, rows=None))
     with pytest.raises(InputError, match="tiny classifies whole images; train from it: --backbone-weights tiny"):
@@ -193,6 +231,23 @@ def test_a_file_is_recognised_by_its_name_where_its_digest_is_not_known(tmp_path
     assert converted_file(SHA256).is_file()
     assert load.load("tiny").labels == ROWS
     assert mine.exists()
+
+
+@pytest.mark.parametrize("digest", [None, f"sha256:{SHA256[:8]}"])
+def test_a_file_is_hashed_once(offline, tmp_path, monkeypatch, digest):
+    monkeypatch.setitem(MANIFEST, "tiny", replace(offline, digest=digest))
+    hashed = []
+    whole_digest = hashlib.file_digest
+
+    def counted(file, algorithm):
+        hashed.append(algorithm)
+        return whole_digest(file, algorithm)
+
+    monkeypatch.setattr(hashlib, "file_digest", counted)
+    monkeypatch.setattr(load, "file_sha256", lambda _: hashed.append("sha256 again"))
+    adopt(Path(shutil.copy(ARCHIVE, tmp_path / "tiny_2018.tar.gz")))
+    assert hashed == ["sha256"]
+    assert load.load("tiny").sha256 == SHA256
 
 
 def test_a_renamed_file_is_recognised_by_its_digest(offline, tmp_path, monkeypatch):

@@ -197,6 +197,18 @@ def test_rows_are_copied_by_the_name_of_their_class():
     assert torch.equal(ours["aspp.gate.weight"], theirs["aspp.gate.weight"])
 
 
+def test_random_numbers_of_the_caller_go_on():
+    source = from_state_dict(StateDict(drawn_state("torchvision_mobilenet_v3", "lraspp_large")))
+    torch.manual_seed(7)
+    expected = torch.rand(8)
+    torch.manual_seed(7)
+    first, second = (convert(source, labels=LabelSpace(("sky", "sea"))).model.state_dict() for _ in range(2))
+    assert torch.equal(torch.rand(8), expected)
+    assert torch.equal(first["classifier.weight"], second["classifier.weight"])  # random, and yet the same
+    other = convert(source, labels=LabelSpace(("sky", "sea")), seed=1).model.state_dict()
+    assert not torch.equal(first["classifier.weight"], other["classifier.weight"])
+
+
 def test_names_for_classes_that_had_none_change_no_number():
     source = replace(from_state_dict(StateDict(drawn_state("torchvision_mobilenet_v3", "lraspp_large"))), labels=None)
     names = LabelSpace(tuple(f"kind {label}" for label in range(21)))
@@ -229,6 +241,27 @@ def test_one_command_and_its_report(tmp_path, capsys):
     assert ours.provenance["source"] == "theirs.pth"
     person = PASCAL_VOC.names.index("person")
     assert torch.equal(ours.model.classifier.bias[1], state["classifier.high_classifier.bias"][person])
+
+
+EVIL = "evil\n\x1b[2J\u202e"
+TOLD = "evil \ufffd[2J\ufffd"
+
+
+def test_names_from_files_cannot_steer_the_terminal(tmp_path, capsys):
+    state = drawn_state("torchvision_mobilenet_v3", "lraspp_large")
+    torch.save({"model": state, EVIL: 3}, tmp_path / "theirs.pth")
+    assert main(["convert", str(tmp_path / "theirs.pth"), str(tmp_path / "ours.safetensors")]) == 0
+    assert f"skipped  no tensors of the network: {TOLD}\n" in capsys.readouterr().out
+    torch.save({EVIL: torch.zeros(1)}, tmp_path / "theirs.pth")
+    with pytest.raises(InputError) as error:
+        read_torch(tmp_path / "theirs.pth")
+    assert str(error.value).endswith(f"its tensors are {TOLD} ...")
+    assert str(error.value).isprintable()
+
+
+def test_a_complaint_is_one_printable_line(capsys):
+    assert main(["convert", EVIL, "ours.safetensors"]) == 2
+    assert capsys.readouterr().err.startswith(f"atrous convert: no such file: {TOLD}; give")
 
 
 def test_the_command_refuses(tmp_path, capsys):

@@ -5,6 +5,7 @@ import contextlib
 import io
 import os
 import pickle
+import pickletools
 import zipfile
 from collections import OrderedDict, defaultdict
 from datetime import date
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from atrous.errors import InputError
-from atrous.weights.torch_files import pickle_machine
+from atrous.weights.torch_files import pickle_machine, state_dict
 from atrous.weights.torch_files.pickle_machine import Call, Global, read_pickle
 from atrous.weights.torch_files.state_dict import read_state_dict
 
@@ -154,6 +155,9 @@ def test_what_would_have_been_called_is_noted():
         b"L" + b"9" * 100_000 + b"L\n.",
         b"(((((" + b"t" * 9 + b".",
         b"ccollections\nOrderedDict\n(K\x01tR.",
+        b"\x8a\x11" + b"\xff" * 16 + b"\x01.",  # an integer of 129 bits, and in plain text
+        b"I%d\n." % (1 << 128),
+        b"L%dL\n." % -(1 << 128),
     ],
 )
 def test_damaged_pickles_are_one_clear_line(content):
@@ -217,6 +221,106 @@ def test_tensors_are_checked_against_their_storage(tmp_path, old, new, message):
     else:
         with pytest.raises(InputError, match=message):
             read_state_dict(tmp_path / "x.pth")
+
+
+HUGE = b"\x8a\x09" + (1 << 63).to_bytes(9, "little")
+LONGEST = b"\x8a\x08" + ((1 << 63) - 1).to_bytes(8, "little")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"K\x01K\x03\x86", b"K\x01" + HUGE + b"\x86"),  # a size
+        (b"K\x01K\x03\x86", b"\x88K\x03\x86"),  # True
+        (b"K\x03K\x01\x86", HUGE + b"K\x01\x86"),  # a stride that is never stepped
+        (b"K\x03K\x01\x86", b"\x88K\x01\x86"),
+        (b"QK\x00", b"Q" + HUGE),  # an offset
+        (b"QK\x00", b"Q\x89"),  # False
+        (b"K\x03t", HUGE + b"t"),  # the numbers of a storage
+        (b"K\x03t", b"\x88t"),
+    ],
+)  # fmt: skip
+def test_sizes_are_integers_that_any_machine_has(tmp_path, old, new):
+    content = rebuilt(saved({"a": torch.arange(3.0).reshape(1, 3)}), pickletools.optimize)
+    assert torch.load(io.BytesIO(content), weights_only=True)["a"].tolist() == [[0.0, 1.0, 2.0]]
+    assert rebuilt(content, lambda data: data.replace(old, new)) != content
+    (tmp_path / "x.pth").write_bytes(rebuilt(content, lambda data: data.replace(old, new)))
+    with pytest.raises(InputError, match=r"offset, size and stride are no numbers|numbers are announced"):
+        read_state_dict(tmp_path / "x.pth")
+
+
+def test_the_longest_stride_that_is_never_stepped_is_harmless(tmp_path):
+    content = rebuilt(saved({"a": torch.arange(3.0).reshape(1, 3)}), pickletools.optimize)
+    changed = rebuilt(content, lambda data: data.replace(b"K\x03K\x01\x86", LONGEST + b"K\x01\x86"))
+    (tmp_path / "x.pth").write_bytes(changed)
+    assert changed != content
+    assert read_state_dict(tmp_path / "x.pth").tensors["a"].tolist() == [[0.0, 1.0, 2.0]]
+
+
+@pytest.mark.parametrize("shape", [(0, 1 << 62, 1 << 62), (0, 1 << 70), (True, 3)])
+def test_arrays_of_impossible_shapes_are_one_clear_line(tmp_path, shape):
+    class Bent(np.ndarray):
+        def __reduce__(self):
+            function, arguments, (version, _, *rest) = super().__reduce__()
+            return function, (np.ndarray, *arguments[1:]), (version, shape, *rest)
+
+    array = np.zeros(0 if 0 in shape else 3, np.float32).view(Bent)
+    (tmp_path / "x.pkl").write_bytes(pickle.dumps({"model": {"a": array}}, protocol=4))
+    with pytest.raises(InputError, match=r"an array of NumPy (of shape .* is impossible|whose shape is no shape)"):
+        read_state_dict(tmp_path / "x.pkl")
+
+
+class Shared:
+    """Stands for a module of PyTorch: what its pickle keeps is what a real one keeps."""
+
+    def __init__(self, **state):
+        self.__dict__.update(state)
+
+
+def test_a_graph_that_shares_its_modules_is_not_walked_as_a_tree(tmp_path, monkeypatch):
+    """Twice the same child at each of 40 levels are 10^12 visits, told in 2 kB."""
+    monkeypatch.setattr(state_dict, "MOST_TENSORS", 1000)
+    module = Shared(_parameters={"weight": torch.zeros(1)})
+    for _ in range(40):
+        module = Shared(_modules={"a": module, "b": module})
+    torch.save(module, tmp_path / "x.pth")
+    with pytest.raises(InputError, match=r"a model of more than 1000 modules and tensors, as no real one has$"):
+        read_state_dict(tmp_path / "x.pth")
+
+
+def test_parts_that_are_none_are_visits_too(tmp_path):
+    nothing = dict.fromkeys(map(str, range(1000)))
+    module = Shared(_parameters=nothing)
+    torch.save(Shared(_modules={str(number): module for number in range(200)}), tmp_path / "x.pth")
+    with pytest.raises(InputError, match="more than 100000 modules and tensors"):
+        read_state_dict(tmp_path / "x.pth")
+
+
+@pytest.mark.parametrize("name", ["x" * 1001, ("x",), 1 << 100, None])
+def test_names_of_modules_are_names(tmp_path, name):
+    leaf = Shared(_parameters={"weight": torch.zeros(1)})
+    torch.save(Shared(_modules={name: leaf}), tmp_path / "x.pth")
+    with pytest.raises(InputError, match=r"names of more than 1000 characters, or none$"):
+        read_state_dict(tmp_path / "x.pth")
+
+
+def test_names_do_not_grow_with_the_depth(tmp_path):
+    module = Shared(_parameters={"weight": torch.zeros(1)})
+    for _ in range(20):
+        module = Shared(_modules={"x" * 60: module})
+    torch.save(module, tmp_path / "x.pth")
+    with pytest.raises(InputError, match="names of more than 1000 characters"):
+        read_state_dict(tmp_path / "x.pth")
+
+
+@pytest.mark.parametrize("key", [b"]", b"}", b"(K\x01]t", b"N", b"\x88"])
+def test_keys_of_storages_that_cannot_be_hashed(tmp_path, key):
+    content = saved({"a": torch.arange(3.0)}, _use_new_zipfile_serialization=False)
+    end = content.rindex(b"\x80\x02]")  # the list of keys is the last pickle
+    stop = content.index(b".", content.index(b"a", end + 3))
+    (tmp_path / "x.pth").write_bytes(content[:end] + b"\x80\x02](" + key + b"e." + content[stop + 1 :])
+    with pytest.raises(InputError, match="its storages do not fit its tensors"):
+        read_state_dict(tmp_path / "x.pth")
 
 
 def test_storages_that_are_shared_cannot_fill_the_memory(tmp_path):

@@ -246,7 +246,7 @@ def test_twenty_one_classes_are_pascal_vocs(arrays, stored):
         ("aspp0/BatchNorm/beta", np.full(8, np.nan, np.float32), "not finite"),
         ("aspp0/BatchNorm/beta", np.zeros(8, np.int32), "holds int32"),
         ("aspp0/BatchNorm/beta", np.full(8, 1e300), "not finite"),
-        ("aspp0/\n\x1b[2J", np.zeros(8, np.float32), r"aspp0/\?\?\[2J is unknown"),
+        ("aspp0/\n\x1b[2J", np.zeros(8, np.float32), "aspp0/ \ufffd\\[2J is unknown"),
         ("MobilenetV2/Conv/weights", np.zeros((3, 3, 3, 4), np.float32), "no MobileNetV2 at any depth multiplier"),
         ("MobilenetV2/Conv/weights", np.zeros((3,), np.float32), "missing or no kernel"),
         ("logits/semantic/weights", np.zeros((1, 1, 8, 0), np.float32), "missing or no kernel"),

@@ -15,6 +15,7 @@ from atrous.data.schema import read_schema
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
 from atrous.model.config import ASPPConfig, ModelConfig, ResNetConfig
+from atrous.report.wording import one_line
 from atrous.weights.archive import save
 from atrous.weights.convert import Conversion, convert
 from atrous.weights.download import resolve
@@ -69,7 +70,7 @@ def main(arguments: Sequence[str]) -> int:
         converted = convert(source, labels=_labels(options.classes), head=options.head)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    provenance = {"source": path.name, "sha256": file_sha256(path), "format": source.format, **source.provenance}
+    provenance = {"source": path.name, "sha256": file_sha256(path), "format": source.format}
     save(options.out, converted.model, labels=converted.labels, provenance=provenance, half=options.half)
     _report(source, converted, out=options.out)
     return 0
@@ -127,7 +128,7 @@ def _report(source: Source, converted: Conversion, *, out: Path) -> None:
     console.print(f"mapped   {len(converted.mapped)} tensors")
     for title, reasons in (("skipped", converted.skipped), ("fresh", converted.fresh)):
         for reason, names in _by_reason(reasons):
-            console.print(f"{title:<9}{reason}: {', '.join(names)}")
+            console.print(f"{title:<9}{one_line(reason)}: {one_line(', '.join(names))}")
     console.print(f"weights  {out}")
 
 

@@ -1,7 +1,6 @@
 """`atrous info MODEL`: strides, rates and sizes of every unit, parameters, multiply-adds, valid ASPP taps."""
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from atrous.cli.info_plot import draw
+from atrous.cli.load import load_weights
 from atrous.cli.options import parse
 from atrous.errors import InputError
 from atrous.model.anatomy import Anatomy, SizedUnit, anatomy
@@ -21,8 +21,9 @@ from atrous.plain import to_plain
 from atrous.report.tables import ABSENT
 from atrous.sizes import Size, parse_size, size_text
 from atrous.weights import hub
-from atrous.weights.load import load
+from atrous.weights.foreign import is_foreign
 from atrous.weights.manifest import MANIFEST
+from atrous.weights.tensorflow.recognition import is_tensorflow
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class Options:
     """
 
     model: tyro.conf.Positional[str]
-    """A preset, or weights (a file, or a name that `atrous weights` lists); the defaults below are its own."""
+    """A preset, or weights (a file or folder, hf://user/name, or a name that `atrous weights` lists); the defaults
+    below are its own."""
     config: ModelConfig
     decoder: bool
     """Whether there is the decoder of DeepLabv3+."""
@@ -51,12 +53,14 @@ class Options:
 
 def main(arguments: Sequence[str]) -> int:
     """Print what a model is made of; returns the exit status."""
-    options = _options(arguments)
+    model = _model_name(arguments)
+    weights = load_weights(model).model if model not in PRESETS and _is_weights(model) else None
+    options = _options(arguments, model=model, config=preset(model) if weights is None else weights.config)
     size = parse_size(options.size)
     decoder = (options.config.decoder or DecoderConfig()) if options.decoder else None
     config = replace(options.config, decoder=decoder)
     found = anatomy(config, size=size)
-    plots = () if options.plot is None else draw(options.plot, options.model, config, found, size=size)
+    plots = () if options.plot is None else draw(options.plot, options.model, config, found, size=size, weights=weights)
     if options.json:
         asked = {"model": options.model, "size": size, "output_stride": config.output_stride, "classes": config.classes}
         drawn = {"plots": list(map(str, plots))} if plots else {}
@@ -68,10 +72,8 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _options(arguments: Sequence[str]) -> Options:
-    """The options, which start from the configuration of the model named among them."""
-    model = _model_name(arguments)
-    config = _config(model)
+def _options(arguments: Sequence[str], *, model: str, config: ModelConfig) -> Options:
+    """The options, which start from the configuration of the model."""
     # The decoder's options are offered even where it is left out, unless there can be none.
     decoder = config.decoder or (DecoderConfig() if isinstance(config.aspp, ASPPConfig) else None)
     default = Options(model, config=replace(config, decoder=decoder), decoder=config.decoder is not None)
@@ -92,12 +94,11 @@ def _model_name(arguments: Sequence[str]) -> str:
     raise InputError(f"which model? give a file of weights, or one of {', '.join(PRESETS)}")
 
 
-def _config(model: str) -> ModelConfig:
-    return load(model).model.config if model not in PRESETS and _is_weights(model) else preset(model)
-
-
 def _is_weights(argument: str) -> bool:
-    return os.path.isfile(argument) or argument in MANIFEST or argument.startswith(hub.SCHEME)
+    if argument in MANIFEST or argument.startswith(hub.SCHEME):
+        return True
+    path = Path(argument)
+    return path.is_file() or is_tensorflow(path) or (path.is_dir() and is_foreign(path))
 
 
 def _print_tables(model: str, config: ModelConfig, found: Anatomy, *, size: Size) -> None:

@@ -1,6 +1,5 @@
 """The sheet that `atrous info --plot` draws."""
 
-import os
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,6 @@ from atrous.report.field_plot import HELD, MeasuredField
 from atrous.report.network_sheet import SUFFIXES, NetworkSheet
 from atrous.report.tap_plot import TapCurves
 from atrous.sizes import Size
-from atrous.weights.load import load
 
 DRAWS = 3
 """Random images: with more of them the field has the same shape and less grain."""
@@ -29,8 +27,18 @@ QUICK = 5_000_000_000
 MOST_POINTS = 400
 
 
-def draw(target: Path, model: str, config: ModelConfig, found: Anatomy, *, size: Size) -> tuple[Path, ...]:
+def draw(
+    target: Path, model: str, config: ModelConfig, found: Anatomy, *, size: Size, weights: DeepLab | None = None
+) -> tuple[Path, ...]:
     """Draw a model that was found to be so; returns the files that were written.
+
+    Args:
+        target: A file, or a folder.
+        model: What it is called.
+        config: What it is.
+        found: What it is made of.
+        size: Of the image, in pixels.
+        weights: The model that was loaded: measured itself where `config` leaves its weights a place.
 
     Raises:
         InputError: If the target is neither a folder nor an SVG or PNG file, or cannot be written.
@@ -46,7 +54,7 @@ def draw(target: Path, model: str, config: ModelConfig, found: Anatomy, *, size:
                 f"{found.parameters / 1e6:.3f} M parameters, {found.multiply_adds / 1e9:.3f} B multiply-adds"
             ),
             units=found.units,
-            field=_measured(model, config, found, size=size),
+            field=_measured(weights, config, found, size=size),
             taps=_tap_curves(found),
         )
         for temporary in temporaries:
@@ -62,9 +70,9 @@ def _paths(target: Path, *, name: str) -> tuple[Path, ...]:
     return (target,)
 
 
-def _measured(source: str, config: ModelConfig, found: Anatomy, *, size: Size) -> MeasuredField:
+def _measured(loaded: DeepLab | None, config: ModelConfig, found: Anatomy, *, size: Size) -> MeasuredField:
     part = affordable_size(size, multiply_adds=found.multiply_adds)
-    model, weights = _model(source, config)
+    model, weights = _model(loaded, config)
     images = random_images(DRAWS, channels=config.in_channels, size=part)
     if found.multiply_adds * part[0] * part[1] * DRAWS > QUICK * size[0] * size[1]:
         images = tracked(images, description="measuring the receptive field", total=DRAWS)
@@ -80,12 +88,11 @@ def _measured(source: str, config: ModelConfig, found: Anatomy, *, size: Size) -
     )
 
 
-def _model(source: str, config: ModelConfig) -> tuple[DeepLab, str]:
+def _model(loaded: DeepLab | None, config: ModelConfig) -> tuple[DeepLab, str]:
     """A model to measure, and of what weights: those of a file where the options leave them a place."""
-    if source not in PRESETS and os.path.isfile(source):
-        model = load(source).model.eval().requires_grad_(requires_grad=False)
-        if replace(model.config, output_stride=config.output_stride) == config:
-            return model.replanned(output_stride=config.output_stride), "weights of the file"
+    if loaded is not None and replace(loaded.config, output_stride=config.output_stride) == config:
+        model = loaded.eval().requires_grad_(requires_grad=False)
+        return model.replanned(output_stride=config.output_stride), "weights of the file"
     return fresh_model(config), "fresh weights"
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from atrous.errors import InputError
+from atrous.report.wording import one_line
 
 VERBS = {
     "demo": "the whole life of a model on generated scenes, in two minutes",
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return importlib.import_module(f"atrous.cli.{verb}").main(rest)
     except InputError as error:
         # In one piece, newline and all: replicas may speak at the same time.
-        print(f"atrous {verb}: {' '.join(str(error).split())}\n", end="", file=sys.stderr)
+        print(f"atrous {verb}: {one_line(str(error))}\n", end="", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         print(f"atrous {verb}: interrupted; finished files are whole, nothing is half-written", file=sys.stderr)

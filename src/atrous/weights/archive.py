@@ -25,6 +25,7 @@ from atrous.model.build import build
 from atrous.model.config import ModelConfig
 from atrous.model.deeplab import DeepLab
 from atrous.plain import from_plain, to_plain
+from atrous.report.wording import shortened
 
 FORMAT = 1
 
@@ -107,7 +108,7 @@ def load(path: Path) -> Archive:
     try:
         return _load(path)
     except InputError as error:
-        raise InputError(f"{path}: {error!s:.400}") from error  # a value in the message may be of any length
+        raise InputError(f"{path}: {shortened(str(error), limit=400)}") from error  # names and values may be anything
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
 

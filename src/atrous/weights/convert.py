@@ -59,8 +59,9 @@ def convert(
     wanted = labels or theirs
     if source.labels is None and len(wanted) == len(theirs):
         theirs = wanted
-    torch.manual_seed(seed)
-    model = build(replace(source.config, classes=len(wanted)))
+    with torch.random.fork_rng(devices=()):
+        torch.default_generator.manual_seed(seed)  # and no other device's: the caller's numbers stay as they were
+        model = build(replace(source.config, classes=len(wanted)))
     state = model.state_dict()
     mapped, fresh = [], {}
     for name, target in state.items():

@@ -1,11 +1,10 @@
 """Fetches files of the manifest into a cache: whole and verified, or not at all."""
 
-import hashlib
 import os
 import re
 from pathlib import Path
 
-from atrous.download import Progress, Remote, download
+from atrous.download import Progress, Remote, download, file_digest
 from atrous.errors import InputError
 from atrous.files import atomic_path
 from atrous.weights import hub
@@ -66,7 +65,7 @@ def fetch(entry: Entry, *, progress: Progress | None = None, timeout: float = 30
             remedy += f", or delete {_record(entry)} if its publisher has replaced it"
         download(remote(entry), path, name=entry.name, remedy=remedy, progress=progress, timeout=timeout)
         if recorded is None:
-            record_sha256(entry, file_sha256(path))
+            record_sha256(entry, file_digest(path, "sha256"))
     except OSError as error:
         raise InputError(f"cannot use the cache {path.parent}: {error.strerror or error}; set ATROUS_HOME") from error
     return path
@@ -112,12 +111,6 @@ def forget(entry: Entry) -> None:
     """Delete its file and what was recorded of it."""
     for path in (cached_file(entry), _record(entry)):
         path.unlink(missing_ok=True)
-
-
-def file_sha256(path: Path) -> str:
-    """Of one file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _record(entry: Entry) -> Path:

@@ -50,7 +50,6 @@ class FoldedNetwork:
 
     Attributes:
         path: The file.
-        sha256: Of the file.
         input_mean: Subtracted from pixel values 0..255 before the first convolution; one number or one per channel.
         input_std: What is left is divided by this.
         quantized: Whether its numbers are stored in 8 bits or fewer; kernels and biases are dequantised all the same.
@@ -59,7 +58,6 @@ class FoldedNetwork:
     """
 
     path: Path
-    sha256: str
     input_mean: tuple[float, ...]
     input_std: tuple[float, ...]
     quantized: bool

@@ -39,11 +39,17 @@ def read_foreign(path: Path) -> Source:
 
 
 def file_sha256(path: Path) -> str:
-    """Of a file of weights, or of the one in a folder; of a TensorFlow checkpoint of several files, of all in order."""
-    files = files_of(path) if is_tensorflow(path) else (weights_file(path),)
+    """Of a file of weights, or of the one in a folder; of a TensorFlow checkpoint of several files, of all in order.
+
+    Raises:
+        InputError: If it cannot be read.
+    """
     digest = hashlib.sha256()
-    for part in files:
-        with part.open("rb") as file:
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
+    try:
+        for part in files_of(path) if is_tensorflow(path) else (weights_file(path),):
+            with part.open("rb") as file:
+                while chunk := file.read(1 << 20):
+                    digest.update(chunk)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     return digest.hexdigest()

@@ -50,22 +50,35 @@ def load_entry(entry: Entry, *, progress: Progress | None = None) -> Archive:
         return found
     path = fetch(entry, progress=progress)
     try:
-        model = read_entry(entry, path)
-    except InputError:
-        if sha256 is None:  # what cannot be read is not to be trusted
+        model = read_entry(entry, path, sha256=recorded_sha256(entry))
+    except InputError as error:
+        if sha256 is None and not _is_of_the_system(error.__cause__):  # what cannot be read is not to be trusted
             forget(entry)
         raise
     keep_converted(model)
     return model
 
 
-def read_entry(entry: Entry, path: Path) -> Archive:
+def _is_of_the_system(cause: BaseException | None) -> bool:
+    """Whether a disk is full, or the like, which says nothing about the file; complaints of readers have no number."""
+    return isinstance(cause, OSError) and cause.errno is not None
+
+
+def read_entry(entry: Entry, path: Path, *, sha256: str | None = None) -> Archive:
     """A file that is said to be an entry of the manifest, with what is known about it.
+
+    Args:
+        entry: What it is said to be.
+        path: The file.
+        sha256: Of the file, where it is known.
 
     Raises:
         InputError: If it is damaged, or holds a network of other classes.
     """
-    model = load_foreign(path, rows=entry.rows, labels=entry.labels) if is_foreign(path) else load_tflite(path)
+    if is_foreign(path):
+        model = load_foreign(path, rows=entry.rows, labels=entry.labels, sha256=sha256)
+    else:
+        model = load_tflite(path, sha256=sha256)
     if model.labels != (entry.labels or entry.rows):
         raise InputError(f"{path} has {len(model.labels)} classes, which {entry.name} has not; it is another file")
     known = {
@@ -79,13 +92,16 @@ def read_entry(entry: Entry, path: Path) -> Archive:
     return replace(model, provenance={**known, **model.provenance, "sha256": model.sha256})
 
 
-def load_foreign(path: Path, *, rows: LabelSpace | None = None, labels: LabelSpace | None = None) -> Archive:
+def load_foreign(
+    path: Path, *, rows: LabelSpace | None = None, labels: LabelSpace | None = None, sha256: str | None = None
+) -> Archive:
     """The network of another project's file, with its classes.
 
     Args:
         path: The file.
         rows: What its classes mean, where that is known better than from the file.
         labels: Those of them that are wanted; None is all.
+        sha256: Of the file, where it is known.
 
     Raises:
         InputError: If the file is damaged, has other rows, or holds a network that is not built here or segments
@@ -100,11 +116,11 @@ def load_foreign(path: Path, *, rows: LabelSpace | None = None, labels: LabelSpa
         converted = convert(source, labels=labels)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    provenance = {"source": path.name, "format": source.format, **source.provenance}
-    return Archive(converted.model, converted.labels, provenance, file_sha256(path))
+    provenance = {"source": path.name, "format": source.format}
+    return Archive(converted.model, converted.labels, provenance, sha256 or file_sha256(path))
 
 
-def load_tflite(path: Path) -> Archive:
+def load_tflite(path: Path, *, sha256: str | None = None) -> Archive:
     """An official DeepLabv3 `.tflite`, 8-bit ones dequantised; with 21 classes its labels are PASCAL VOC's.
 
     Raises:
@@ -117,7 +133,7 @@ def load_tflite(path: Path) -> Archive:
         model,
         labels=PASCAL_VOC if classes == len(PASCAL_VOC) else LabelSpace.unnamed(classes),
         provenance={"source": path.name, "format": "TFLite, dequantised" if network.quantized else "TFLite"},
-        sha256=network.sha256,
+        sha256=sha256 or file_sha256(path),
     )
 
 

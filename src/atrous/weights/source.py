@@ -21,7 +21,6 @@ class Source:
         skipped: Their names of what has no place in the network, each with the reason.
         labels: What the classes mean, where it is known.
         segments: Whether there is a head; False is a classifier, good for a backbone only.
-        provenance: Facts about the file that are worth keeping, as a JSON object.
     """
 
     format: str
@@ -30,4 +29,3 @@ class Source:
     skipped: Mapping[str, str] = field(default_factory=dict)
     labels: LabelSpace | None = None
     segments: bool = True
-    provenance: Mapping[str, str] = field(default_factory=dict)

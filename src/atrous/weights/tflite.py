@@ -5,7 +5,6 @@ offset it follows against the bounds of the file, but not whether indices, shape
 is done here. What the file holds is trusted nowhere: anything that does not fit is an `InputError`.
 """
 
-import hashlib
 import math
 import struct
 from pathlib import Path
@@ -80,7 +79,7 @@ class _Reader:
     """One pass over the operators, in the order in which they run, noting whose outputs every tensor holds."""
 
     def __init__(self, path: Path, content: bytes) -> None:
-        self._path, self._sha256 = path, hashlib.sha256(content).hexdigest()
+        self._path = path
         self._model: Generated = tflite.Model.GetRootAs(content, 0)
         if self._model.SubgraphsLength() != 1:
             raise InputError(f"{self._model.SubgraphsLength()} subgraphs, expected one; this is no DeepLab file")
@@ -104,7 +103,6 @@ class _Reader:
         mean, std = self._scaling(image)
         return FoldedNetwork(
             path=self._path,
-            sha256=self._sha256,
             input_mean=mean,
             input_std=std,
             quantized=not self._tensors.is_float(image),

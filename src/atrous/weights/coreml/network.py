@@ -1,6 +1,5 @@
 """A Core ML file as plain convolutions."""
 
-import hashlib
 import math
 from pathlib import Path
 
@@ -44,7 +43,6 @@ def network_of(path: Path, content: memoryview) -> FoldedNetwork:
     mean, std = _scaling(follower.image_function)
     return FoldedNetwork(
         path=path,
-        sha256=hashlib.sha256(content).hexdigest(),
         input_mean=mean,
         input_std=std,
         quantized=follower.numbers.quantized,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from atrous.errors import InputError
 from atrous.labels import PASCAL_VOC
+from atrous.report.wording import shortened
 from atrous.weights.coreml.network import network_of
 from atrous.weights.official_mobilenet_v2 import import_deeplab
 from atrous.weights.source import Source
@@ -48,14 +49,13 @@ def read_coreml(path: Path) -> Source:
             raise InputError("no Core ML model, which starts with a version and a description")
         network = network_of(path, mapped(path, largest=_LARGEST_FILE))
     except InputError as error:
-        line = "".join(letter if letter.isprintable() else "?" for letter in f"{error!s:.600}")  # names may be anything
-        raise InputError(f"{path}: {line}") from error
+        raise InputError(f"{path}: {shortened(str(error), limit=600)}") from error  # names may be anything
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     model = import_deeplab(network)
-    kind = "Core ML, dequantised" if network.quantized else "Core ML"
     return Source(
-        format=kind,
+        format="Core ML, dequantised" if network.quantized else "Core ML",
         config=model.config,
         state=model.state_dict(),
         labels=PASCAL_VOC if model.config.classes == len(PASCAL_VOC) else None,
-        provenance={"source": path.name, "format": kind},
     )

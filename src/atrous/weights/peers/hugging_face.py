@@ -1,8 +1,7 @@
 """Hugging Face Transformers: MobileNetV2 with DeepLabv3's head, and MobileNetV2 as a classifier."""
 
-import math
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
@@ -12,6 +11,7 @@ from atrous.labels import LabelSpace
 from atrous.model.config import ASPPConfig, MobileNetV2Config, ModelConfig
 from atrous.model.conventions import TENSORFLOW
 from atrous.weights.peers.key_map import CLASSIFIER_REASON, checked, imagenet, named_classes, translated, width
+from atrous.weights.peers.settings import told
 from atrous.weights.source import Source
 from atrous.weights.torch_files.state_dict import StateDict
 
@@ -28,6 +28,15 @@ _HEAD = {
     "conv_projection": "aspp.projection.0",
 }
 _KINDS = {"convolution": "conv", "normalization": "norm"}
+
+
+@dataclass(frozen=True)
+class _Settings:
+    depth_multiplier: float
+    tf_padding: bool = True
+    layer_norm_eps: float = 1e-3
+    hidden_act: str = "relu6"
+    output_stride: int = 16
 
 
 def layers() -> dict[str, str]:
@@ -53,21 +62,20 @@ def read(found: StateDict) -> Source:
     Raises:
         InputError: If a tensor is unknown, missing, or of another shape, or a setting has no counterpart here.
     """
-    tensors, settings = found.tensors, found.settings
+    tensors = found.tensors
     skips = {"mobilenet_v2.conv_1x1.": LAST_REASON, "classifier.": CLASSIFIER_REASON}
     state, skipped = translated(tensors, layers(), skipped=skips, project=PROJECT)
-    multiplier = settings.get(
-        "depth_multiplier", width(tensors, "mobilenet_v2.layer.15.reduce_1x1.convolution.weight") / 320
-    )
-    backbone = MobileNetV2Config(depth_multiplier=_number(multiplier, "depth_multiplier"), channel_divisor=8)
+    multiplier = width(tensors, "mobilenet_v2.layer.15.reduce_1x1.convolution.weight") / 320
+    settings = told(_Settings, {"depth_multiplier": multiplier, **found.settings})
+    if settings.hidden_act != "relu6":
+        raise InputError(f"its activation is {settings.hidden_act!r:.40}; MobileNetV2 has relu6 here")
+    backbone = MobileNetV2Config(settings.depth_multiplier, channel_divisor=8)
     conventions = replace(
         CONVENTIONS,
-        conv_padding="same" if settings.get("tf_padding", True) is True else "symmetric",
-        backbone_epsilon=_number(settings.get("layer_norm_eps", 1e-3), "layer_norm_eps"),
+        conv_padding="same" if settings.tf_padding else "symmetric",
+        backbone_epsilon=settings.layer_norm_eps,
     )
-    if settings.get("hidden_act", "relu6") != "relu6":
-        raise InputError(f"its activation is {settings['hidden_act']!r:.40}; MobileNetV2 has relu6 here")
-    config = ModelConfig(backbone, conventions=conventions, output_stride=_output_stride(settings))
+    config = ModelConfig(backbone, conventions=conventions, output_stride=settings.output_stride)
     if "segmentation_head.classifier.convolution.weight" not in tensors:
         return imagenet(config, state, skipped, name="ImageNet MobileNetV2 (Hugging Face)")
     classes = width(tensors, "segmentation_head.classifier.convolution.weight")
@@ -77,20 +85,8 @@ def read(found: StateDict) -> Source:
         projection=((1, width(state, "aspp.projection.0.conv.weight"), False),),
     )
     config = replace(config, aspp=head, classes=classes)
-    return checked(Source("Hugging Face MobileNetV2 DeepLabv3", config, state, skipped, _labels(settings, classes)))
-
-
-def _number(value: Any, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise InputError(f"{name} {value!r:.40} in config.json is no number")
-    return float(value)
-
-
-def _output_stride(settings: Mapping[str, Any]) -> int:
-    stride = settings.get("output_stride", 16)
-    if type(stride) is not int:
-        raise InputError(f"output_stride {stride!r:.40} in config.json is no number")
-    return stride
+    labels = _labels(found.settings, classes)
+    return checked(Source("Hugging Face MobileNetV2 DeepLabv3", config, state, skipped, labels))
 
 
 def _labels(settings: Mapping[str, Any], classes: int) -> LabelSpace | None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -71,8 +72,7 @@ def checked(source: Source) -> Source:
     ]
     if differences:
         raise InputError(f"looks like {source.format}, but does not fit: {_some(differences)}")
-    ordered = {name: state[name] for name in outline}
-    return Source(**{**vars(source), "state": ordered})
+    return replace(source, state={name: state[name] for name in outline})
 
 
 def pooling_first(kernel: Tensor) -> Tensor:

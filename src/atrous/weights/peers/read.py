@@ -1,8 +1,10 @@
 """A checkpoint of any known project to a `Source`, recognised by the names of its tensors."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from atrous.errors import InputError
+from atrous.report.wording import shortened
 from atrous.weights.peers import (
     detectron2,
     hugging_face,
@@ -29,12 +31,11 @@ def read_torch(path: Path) -> Source:
     """
     try:
         found = read_state_dict(path)
-        source = from_state_dict(found)
+        return from_state_dict(found)
     except InputError as error:
-        raise InputError(f"{path}: {error!s:.600}") from error
+        raise InputError(f"{path}: {shortened(str(error), limit=600)}") from error  # names may be anything
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    return source
 
 
 def from_state_dict(found: StateDict) -> Source:
@@ -48,6 +49,6 @@ def from_state_dict(found: StateDict) -> Source:
     for peer in PEERS:
         if peer.recognises(found.tensors):
             source = peer.read(found)
-            return Source(**{**vars(source), "skipped": {**found.skipped, **source.skipped}})
+            return replace(source, skipped={**found.skipped, **source.skipped})
     some = ", ".join(f"{name:.60}" for name in list(found.tensors)[:3])
     raise InputError(f"a network of no project that is known here; its tensors are {some or 'none'} ...")

@@ -2,26 +2,32 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
 from atrous.errors import InputError
 from atrous.model.config import ASPPConfig, BackboneConfig, DecoderConfig, MobileNetV2Config, ModelConfig, ResNetConfig
 from atrous.model.conventions import PYTORCH
+from atrous.model.stride_plan import check_output_stride
 from atrous.weights.peers import layers
 from atrous.weights.peers.key_map import AUXILIARY_REASON, checked, pooling_first, resnet_depth, translated, width
+from atrous.weights.peers.settings import told
 from atrous.weights.source import Source
 from atrous.weights.torch_files.state_dict import StateDict
 
 PROJECT = "segmentation_models.pytorch"
 CONVENTIONS = replace(PYTORCH, align_corners=True, between_separable="nothing")
 PAIR = ("0", "1")
-DEFAULT_RATES = (12, 24, 36)
 
 _OLD_NAMES = {r"decoder\.0\.": "decoder.aspp.", r"decoder\.1\.": "decoder.conv.", r"decoder\.2\.": "decoder.bn."}
 """Of DeepLabV3's decoder before version 0.4."""
+
+
+@dataclass(frozen=True)
+class _Settings:
+    encoder_output_stride: int
+    decoder_atrous_rates: tuple[int, ...] = (12, 24, 36)
 
 
 def recognises(tensors: Mapping[str, Tensor]) -> bool:
@@ -53,11 +59,11 @@ def read(found: StateDict) -> Source:
     state, skipped = translated(tensors, table, skipped=skips, project=PROJECT)
     state["aspp.projection.0.conv.weight"] = pooling_first(state["aspp.projection.0.conv.weight"])
     channels = width(state, "aspp.branches.aspp0.conv.weight")
-    output_stride = _setting(found.settings, "encoder_output_stride", 16 if plus else 8)
+    settings = told(_Settings, {"encoder_output_stride": 16 if plus else 8, **found.settings})
     config = ModelConfig(
         backbone,
         ASPPConfig(
-            rates=_rates(found.settings, output_stride=output_stride),
+            rates=_rates(settings),
             aspp_channels=channels,
             separable=separable,
             projection=((1, channels, False), (3, channels, plus)),
@@ -66,7 +72,7 @@ def read(found: StateDict) -> Source:
         DecoderConfig(refinement=((3, channels, True),)) if plus else None,
         conventions=CONVENTIONS,
         classes=width(tensors, "segmentation_head.0.weight"),
-        output_stride=output_stride,
+        output_stride=settings.encoder_output_stride,
     )
     return checked(Source(f"{PROJECT} DeepLabV3{'Plus' if plus else ''}", config, state, skipped))
 
@@ -91,19 +97,10 @@ def _encoder(tensors: Mapping[str, Tensor]) -> tuple[BackboneConfig, dict[str, s
     )
 
 
-def _setting(settings: Mapping[str, Any], name: str, default: int) -> int:
-    value = settings.get(name, default)
-    if type(value) is not int:
-        raise InputError(f"{name} {value!r:.40} in config.json is no number")
-    return value
-
-
-def _rates(settings: Mapping[str, Any], *, output_stride: int) -> tuple[int, ...]:
+def _rates(settings: _Settings) -> tuple[int, ...]:
     """At output stride 16; theirs are said for their own."""
-    rates = settings.get("decoder_atrous_rates", DEFAULT_RATES)
-    if not isinstance(rates, list | tuple) or not all(type(rate) is int for rate in rates):
-        raise InputError("decoder_atrous_rates in config.json are no numbers")
-    scaled = [rate * output_stride / 16 for rate in rates]
-    if any(rate != int(rate) for rate in scaled):
-        raise InputError(f"rates {rates} at output stride {output_stride} have no counterpart at 16")
-    return tuple(map(int, scaled))
+    rates, stride = settings.decoder_atrous_rates, settings.encoder_output_stride
+    check_output_stride(stride)
+    if any(rate * stride % 16 for rate in rates):
+        raise InputError(f"rates {rates} at output stride {stride} have no counterpart at 16")
+    return tuple(rate * stride // 16 for rate in rates)

@@ -5,7 +5,7 @@ Its ResNets have torchvision's names and are read as those.
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from torch import Tensor
@@ -20,6 +20,7 @@ from atrous.model.config import (
 )
 from atrous.model.conventions import PYTORCH, TENSORFLOW, Conventions
 from atrous.weights.peers.key_map import CLASSIFIER_REASON, imagenet, translated, width
+from atrous.weights.peers.settings import told
 from atrous.weights.source import Source
 from atrous.weights.torch_files.state_dict import StateDict
 
@@ -44,6 +45,18 @@ _SEPARABLE = {
     "conv_pw": "pointwise.conv",
     "bn_pw": "pointwise.norm",
 }
+
+
+@dataclass(frozen=True)
+class _Settings:
+    architecture: str = ""
+    pretrained_cfg: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Scaling:
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
 
 
 def recognises(tensors: Mapping[str, Tensor]) -> bool:
@@ -76,11 +89,11 @@ def read(found: StateDict) -> Source:
         table |= {f"{last}.conv": "backbone.last.conv", f"{last}.bn1": "backbone.last.norm"}
     skips: dict[str, str] = dict.fromkeys(("conv_head.", "bn2.", "norm_head.", "classifier."), CLASSIFIER_REASON)
     state, skipped = translated(found.tensors, table, skipped=skips, project=PROJECT)
-    architecture = str(found.settings.get("architecture", ""))
+    settings = told(_Settings, found.settings)
     conventions = replace(PYTORCH, pool_padding="symmetric")
-    if architecture.startswith(PORTED):
+    if settings.architecture.startswith(PORTED):
         conventions = replace(conventions, conv_padding="same", backbone_epsilon=1e-3)
-    config = ModelConfig(backbone, conventions=_scaled(conventions, found.settings))
+    config = ModelConfig(backbone, conventions=_scaled(conventions, settings.pretrained_cfg))
     return imagenet(config, state, skipped, name=f"ImageNet {backbone.kind} ({PROJECT})")
 
 
@@ -116,21 +129,17 @@ def _xception(found: StateDict) -> Source:
             theirs = f"blocks.{block}.stack.conv{number}"
             table |= {f"{theirs}.{part}": f"{ours}.separable{number}.{our}" for part, our in _SEPARABLE.items()}
     state, skipped = translated(found.tensors, table, skipped={"head.": CLASSIFIER_REASON}, project=PROJECT)
-    config = ModelConfig(XceptionConfig(depth), conventions=_scaled(XCEPTION, found.settings))
+    settings = told(_Settings, found.settings)
+    config = ModelConfig(XceptionConfig(depth), conventions=_scaled(XCEPTION, settings.pretrained_cfg))
     return imagenet(config, state, skipped, name=f"ImageNet Xception-{depth} ({PROJECT})")
 
 
-def _scaled(conventions: Conventions, settings: Mapping[str, Any]) -> Conventions:
-    """The input scaling of `pretrained_cfg`, where there is one."""
-    pretrained = settings.get("pretrained_cfg")
-    if not isinstance(pretrained, dict):
+def _scaled(conventions: Conventions, pretrained: Mapping[str, Any]) -> Conventions:
+    """The input scaling of `pretrained_cfg`, where there is one: numbers of 0..1, ours are of 0..255."""
+    if not {"mean", "std"} & pretrained.keys():
         return conventions
-    mean, std = (_triple(pretrained.get(name)) for name in ("mean", "std"))
-    return conventions if mean is None or std is None else replace(conventions, input_mean=mean, input_std=std)
-
-
-def _triple(values: Any) -> tuple[float, ...] | None:
-    """Three numbers of 0..1 as numbers of 0..255."""
-    if not isinstance(values, list) or len(values) != 3 or not all(type(v) in (int, float) for v in values):
-        return None
-    return tuple(255.0 * value for value in values)
+    scaling = told(_Scaling, pretrained, where="pretrained_cfg of config.json")
+    if not all(0 <= value <= 1 for value in (*scaling.mean, *scaling.std)):
+        raise InputError("mean and std in pretrained_cfg of config.json are no numbers of 0 to 1")
+    mean, std = (tuple(255 * value for value in values) for values in (scaling.mean, scaling.std))
+    return replace(conventions, input_mean=mean, input_std=std)

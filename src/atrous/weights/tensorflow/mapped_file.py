@@ -14,14 +14,12 @@ def mapped(path: Path, *, largest: int = LARGEST_FILE) -> memoryview:
 
     Raises:
         InputError: If it is missing, no regular file, or larger than `largest` bytes.
+        OSError: If it cannot be read.
     """
-    try:
-        if not path.is_file():
-            raise InputError(f"{path.name} is missing")
-        with path.open("rb") as file:
-            size = file.seek(0, 2)
-            if size > largest:
-                raise InputError(f"{path.name} has {size} bytes, more than any official file")
-            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b"")
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    if not path.is_file():
+        raise InputError(f"{path.name} is missing")
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        if size > largest:
+            raise InputError(f"{path.name} has {size} bytes, more than any official file")
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b"")

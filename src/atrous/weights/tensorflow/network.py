@@ -8,7 +8,6 @@ from typing import Literal
 import torch
 
 from atrous.errors import InputError
-from atrous.model.backbones.mobilenet_v2 import STAGES
 from atrous.model.backbones.mobilenet_v3 import VARIANTS, MobileNetV3, Variant
 from atrous.model.build import build_backbone
 from atrous.model.config import (
@@ -24,7 +23,7 @@ from atrous.model.config import (
 )
 from atrous.model.conventions import TENSORFLOW, Conventions
 from atrous.model.presets import preset
-from atrous.weights.official_mobilenet_v2 import config_of_widths
+from atrous.weights.official_mobilenet_v2 import STEM, UNITS, config_of_widths
 from atrous.weights.tensorflow.slim_names import LOGITS, inverted_residuals
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -96,8 +95,7 @@ def _backbone(shapes: Shapes, scopes: set[str]) -> tuple[BackboneConfig, Convent
 
 
 def _mobilenet_v2(shapes: Shapes) -> MobileNetV2Config:
-    units = inverted_residuals("MobilenetV2", sum(repeats for _, _, repeats, _ in STAGES))
-    return config_of_widths([_width(shapes, scope) for scope in ("MobilenetV2/Conv", *(f"{u}/project" for u in units))])
+    return config_of_widths([_width(shapes, scope) for scope in (STEM, *(f"{unit}/project" for unit in UNITS))])
 
 
 def _mobilenet_v3(shapes: Shapes) -> MobileNetV3Config:

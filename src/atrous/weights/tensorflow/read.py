@@ -7,13 +7,14 @@ from pathlib import Path
 
 from atrous.errors import InputError
 from atrous.labels import PASCAL_VOC
+from atrous.report.wording import shortened
 from atrous.weights.source import Source
 from atrous.weights.tensorflow.bundle import read_bundle
 from atrous.weights.tensorflow.checkpoint_v1 import read_checkpoint_v1
 from atrous.weights.tensorflow.graph import Graph, read_graph
 from atrous.weights.tensorflow.mapping import averaged, state_of
 from atrous.weights.tensorflow.network import config_of, segments
-from atrous.weights.tensorflow.recognition import chosen, graphs_in, index_of, starts_as_archive, starts_as_graph
+from atrous.weights.tensorflow.recognition import chosen, index_of, starts_as_archive, starts_as_graph
 from atrous.weights.tensorflow.unpacking import unpack
 from atrous.weights.tensorflow.variable import Variable
 
@@ -29,10 +30,9 @@ def read_tensorflow(path: Path) -> Source:
     """
     try:
         with _unpacked(path) as place:
-            return _read(place, name=path.name)
+            return _read(place)
     except InputError as error:
-        line = "".join(letter if letter.isprintable() else "?" for letter in f"{error!s:.600}")  # names may be anything
-        raise InputError(f"{path}: {line}") from error
+        raise InputError(f"{path}: {shortened(str(error), limit=600)}") from error  # names may be anything
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
 
@@ -48,21 +48,20 @@ def _unpacked(path: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _read(path: Path, *, name: str) -> Source:
+def _read(path: Path) -> Source:
     graph = None
     if path.is_dir():
-        graphs = graphs_in(path)
-        graph = read_graph(graphs[0]) if len(graphs) == 1 else None
-        path = chosen(path)
+        path, beside = chosen(path)
+        graph = None if beside is None else read_graph(beside)
     if (index := index_of(path)) is not None:
-        return _source(read_bundle(index), kind="TensorFlow checkpoint, format 2", name=name, graph=graph)
+        return _source(read_bundle(index), kind="TensorFlow checkpoint, format 2", graph=graph)
     if not starts_as_graph(path):
-        return _source(read_checkpoint_v1(path), kind="TensorFlow checkpoint, format 1", name=name, graph=graph)
-    graph = read_graph(path)
-    return _source(graph.variables, kind="TensorFlow frozen graph", name=name, graph=graph)
+        return _source(read_checkpoint_v1(path), kind="TensorFlow checkpoint, format 1", graph=graph)
+    graph = graph or read_graph(path)
+    return _source(graph.variables, kind="TensorFlow frozen graph", graph=graph)
 
 
-def _source(variables: Mapping[str, Variable], *, kind: str, name: str, graph: Graph | None) -> Source:
+def _source(variables: Mapping[str, Variable], *, kind: str, graph: Graph | None) -> Source:
     kept, training = averaged(variables)
     shapes = {theirs: variable.shape for theirs, variable in kept.items()}
     config = config_of(shapes, output_stride=None if graph is None else graph.output_stride)
@@ -76,5 +75,4 @@ def _source(variables: Mapping[str, Variable], *, kind: str, name: str, graph: G
         skipped={**training, **beyond, **dict.fromkeys(constants, "a constant of the graph, no weight")},
         labels=PASCAL_VOC if has_head and config.classes == len(PASCAL_VOC) else None,
         segments=has_head,
-        provenance={"source": name, "format": kind},
     )

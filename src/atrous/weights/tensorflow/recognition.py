@@ -1,6 +1,7 @@
 """Which files are TensorFlow's, told by their contents, and which of several is meant."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from atrous.errors import InputError
@@ -23,11 +24,7 @@ def is_tensorflow(path: Path) -> bool:
         InputError: If it cannot be read.
     """
     try:
-        if path.is_dir():
-            return bool(_recognised(path))
-        if index_of(path) is not None:
-            return True
-        return path.is_file() and (_ends_as_table(path) or starts_as_graph(path) or starts_as_archive(path))
+        return any(_recognised(path)) if path.is_dir() else _is_weights_file(path)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
 
@@ -49,7 +46,7 @@ def files_of(path: Path) -> tuple[Path, ...]:
     Raises:
         InputError: If a folder holds several checkpoints or none.
     """
-    file = chosen(path) if path.is_dir() else path
+    file = chosen(path)[0] if path.is_dir() else path
     index = index_of(file)
     if index is None:
         return (file,)
@@ -72,34 +69,39 @@ def starts_as_archive(path: Path) -> bool:
         return compressed and is_tar_gz(file)
 
 
-def graphs_in(folder: Path) -> list[Path]:
-    """All frozen graphs in a folder."""
-    return [file for file in _recognised(folder) if starts_as_graph(file)]
-
-
-def chosen(folder: Path) -> Path:
-    """The checkpoint of a folder that is noted as newest, the only one, or the only graph.
+def chosen(folder: Path) -> tuple[Path, Path | None]:
+    """The checkpoint of a folder that is noted as newest, the only one, or the only graph; and the only graph, if any.
 
     Raises:
         InputError: If there are several or none.
+        OSError: If one cannot be read.
     """
-    graphs = graphs_in(folder)
-    indices = [file for file in _recognised(folder) if file.name.endswith(INDEX)]
-    older = [file for file in _recognised(folder) if file not in graphs + indices and not SHARD.fullmatch(file.name)]
+    files = list(_recognised(folder))
+    graphs = [file for file in files if starts_as_graph(file)]
+    indices = [file for file in files if file.name.endswith(INDEX)]
+    older = [file for file in files if file not in graphs + indices and not SHARD.fullmatch(file.name)]
+    graph = graphs[0] if len(graphs) == 1 else None
     newest = _newest(folder / NOTE)
     for file in indices + older:
         if newest is not None and file.name in (newest, newest + INDEX):
-            return file
+            return file, graph
     choices = indices or older or graphs
     if len(choices) != 1:
         listed = ", ".join(file.name for file in choices[:5]) or "none"
         raise InputError(f"one checkpoint or graph is expected, found {listed:.200}; name the file itself")
-    return choices[0]
+    return choices[0], graph
 
 
-def _recognised(folder: Path) -> list[Path]:
+def _recognised(folder: Path) -> Iterator[Path]:
     """The files of weights in a folder, but not in those within it."""
-    return sorted(file for file in folder.iterdir() if is_weights(file.name) and file.is_file() and is_tensorflow(file))
+    files = (file for file in sorted(folder.iterdir()) if is_weights(file.name) and file.is_file())
+    return filter(_is_weights_file, files)
+
+
+def _is_weights_file(path: Path) -> bool:
+    if index_of(path) is not None:
+        return True
+    return path.is_file() and (_ends_as_table(path) or starts_as_graph(path) or starts_as_archive(path))
 
 
 def _newest(note: Path) -> str | None:

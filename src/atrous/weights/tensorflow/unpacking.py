@@ -40,6 +40,7 @@ def unpack(path: Path, folder: Path) -> None:
 
     Raises:
         InputError: If it is damaged, too large, or has links or two files of a name among them.
+        OSError: If it cannot be read, or the folder cannot be written.
     """
     try:
         with path.open("rb") as file, _Bounded(fileobj=file) as plain, tarfile.open(fileobj=plain, mode="r:") as tar:
@@ -51,7 +52,8 @@ def unpack(path: Path, folder: Path) -> None:
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, ValueError, OverflowError) as error:
         raise InputError(f"damaged archive ({error!s:.100}); get it again from its source") from error
     except OSError as error:
-        raise InputError(f"cannot unpack it: {error.strerror or error}") from error
+        why = f"cannot unpack it below {folder.parent} ({error.strerror or error}); TMPDIR names another place"
+        raise OSError(error.errno, why) from error
 
 
 def is_tar_gz(file: BinaryIO) -> bool:

@@ -102,12 +102,12 @@ def _pickled(file: BinaryIO, *, size: int) -> tuple[Any, StorageBytes]:
     widths = dict(_storage_widths(value))
     places: dict[str, tuple[int, int]] = {}
     for key in keys if isinstance(keys, list) else []:
-        count = int.from_bytes(stream.read(8), "little")
-        place, length = file.tell(), count * widths.get(key, 1)
-        if key not in widths or length > size - place:
+        count, place = int.from_bytes(stream.read(8), "little"), file.tell()
+        width = widths.get(key) if isinstance(key, str) else None
+        if width is None or count * width > size - place:
             raise InputError("its storages do not fit its tensors: damaged; get it again from its source")
-        places[key] = (place, length)
-        file.seek(length, io.SEEK_CUR)
+        places[key] = (place, count * width)
+        file.seek(count * width, io.SEEK_CUR)
 
     def storage(key: str) -> bytes:
         if key not in places:

@@ -16,6 +16,9 @@ from atrous.errors import InputError
 MOST_OPCODES = 4_000_000
 """A checkpoint of ResNet-101 with its optimizer's state has 100,000."""
 
+LONGEST_INTEGER = 128
+"""Bits; the states of random generators, which checkpoints carry, have as many."""
+
 _NAMED_DICTS = {("collections", "OrderedDict"), ("builtins", "dict"), ("__builtin__", "dict")}
 _SCALARS = (str, bytes, int, float, type(None))
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
@@ -176,6 +179,8 @@ class _Machine:
                 return Global(str(module), str(attribute)) if isinstance(module, str) else Opaque((module, attribute))
             case "REDUCE" | "NEWOBJ" | "NEWOBJ_EX" | "INST" | "OBJ":
                 return self.called(name, argument)
+            case _ if isinstance(argument, int) and argument.bit_length() > LONGEST_INTEGER:
+                raise ValueError(f"an integer of {argument.bit_length()} bits")
             case _ if isinstance(argument, str | bytes | bytearray | int | float):
                 return argument
         raise ValueError(f"unknown instruction {name}")

@@ -18,6 +18,7 @@ LARGEST_HEADER = 16 << 20
 LARGEST_JSON = 4 << 20
 MOST_TENSORS = 100_000
 MOST_NESTED = 64
+LONGEST_NAME = 1000
 
 WEIGHTS_FILES = ("model.safetensors", "pytorch_model.bin")
 """As Hugging Face names them, in the order of preference; beside them lies `config.json`."""
@@ -135,26 +136,32 @@ def _state_dict(value: Any) -> tuple[Mapping[Any, Any], str | None]:
 
 
 def _state_dict_of(value: Any) -> Mapping[Any, Any]:
-    return dict(_parameters(value)) if isinstance(value, Call) else value
+    return dict(_parameters(value, visits=iter(range(MOST_TENSORS)))) if isinstance(value, Call) else value
 
 
 def _is_tensor(value: Call) -> bool:
     return str(getattr(value.callee, "name", "")).startswith(("_rebuild_", "_reconstruct"))
 
 
-def _parameters(module: Any, *, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+def _parameters(module: Any, *, visits: Iterator[int], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
     """Of a whole model that was pickled: its tensors, found in the state of its modules."""
     if depth > MOST_NESTED or not isinstance(module, Call) or not isinstance(module.state, dict):
         raise InputError("a pickled object that is no model; save model.state_dict()")
     for kind in ("_parameters", "_buffers"):
-        values = module.state.get(kind)
-        for name, value in values.items() if isinstance(values, dict) else ():
-            if value is not None:
-                yield f"{prefix}{name}", value
-    children = module.state.get("_modules")
-    for name, child in children.items() if isinstance(children, dict) else ():
-        if child is not None:
-            yield from _parameters(child, prefix=f"{prefix}{name}.", depth=depth + 1)
+        yield from _named(module.state.get(kind), prefix=prefix, visits=visits)
+    for name, child in _named(module.state.get("_modules"), prefix=prefix, visits=visits):
+        yield from _parameters(child, visits=visits, prefix=f"{name}.", depth=depth + 1)
+
+
+def _named(things: Any, *, prefix: str, visits: Iterator[int]) -> Iterator[tuple[str, Any]]:
+    """Tensors or modules by their whole names; as modules may be shared, few bytes can ask for any number of visits."""
+    for name, thing in things.items() if isinstance(things, dict) else ():
+        if next(visits, None) is None:
+            raise InputError(f"a model of more than {MOST_TENSORS} modules and tensors, as no real one has")
+        if not isinstance(name, str) or len(prefix) + len(name) > LONGEST_NAME:
+            raise InputError(f"a model whose parts have names of more than {LONGEST_NAME} characters, or none")
+        if thing is not None:
+            yield f"{prefix}{name}", thing
 
 
 def _tensors(found: Mapping[Any, Any], *, storage: StorageBytes, most: int) -> Iterator[tuple[str, Tensor]]:

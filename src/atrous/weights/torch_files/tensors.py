@@ -65,11 +65,10 @@ def _stored(kept: Any, *, storage: StorageBytes) -> Tensor:
                 raise InputError(
                     "it has views of storages, as PyTorch wrote before 0.4; save it again with a newer one"
                 )
-            dtype = STORAGES[name]
-            content, size = storage(key), count * dtype.itemsize
-            if not 0 <= size <= len(content):
+            dtype, content = STORAGES[name], storage(key)
+            if not _is_count(count) or count * dtype.itemsize > len(content):
                 raise InputError(f"storage {key:.40} has {len(content)} bytes where {count} numbers are announced")
-            return content[:size].view(dtype)
+            return content[: count * dtype.itemsize].view(dtype)
         case Persistent(("storage", Global(module, name), *_)):
             raise InputError(f"tensors of type {module:.40}.{name:.40} cannot be read")
     raise InputError("a tensor without a storage")
@@ -78,8 +77,8 @@ def _stored(kept: Any, *, storage: StorageBytes) -> Tensor:
 def _strided(vector: Tensor, *, offset: Any, size: Any, stride: Any) -> Tensor:
     """A view of a vector that has no element outside and no more elements than the vector."""
     whole = isinstance(size, tuple) and isinstance(stride, tuple) and len(size) == len(stride) <= MOST_DIMENSIONS
-    if not whole or not all(type(number) is int and number >= 0 for number in (offset, *size, *stride)):
-        raise InputError("a tensor whose offset, size and stride are no numbers, or negative")
+    if not whole or not all(map(_is_count, (offset, *size, *stride))):
+        raise InputError("a tensor whose offset, size and stride are no numbers, negative, or beyond any memory")
     last = offset + sum((length - 1) * step for length, step in zip(size, stride, strict=True))
     if 0 in size:
         return vector.new_empty(0)
@@ -88,17 +87,25 @@ def _strided(vector: Tensor, *, offset: Any, size: Any, stride: Any) -> Tensor:
     return vector.as_strided(size, stride, offset)
 
 
+def _is_count(number: Any) -> bool:
+    """Whether it can be a size, a stride or an offset: no truth value, and small enough for PyTorch and NumPy."""
+    return type(number) is int and 0 <= number < 1 << 63
+
+
 def _from_numpy(data: Any, kind: Any, shape: Any, *, order: Literal["C", "F"]) -> Tensor:
     """An array from its bytes, type and shape."""
     content, dtype = _bytes(data), _dtype(kind)
     if not isinstance(shape, tuple) or len(shape) > MOST_DIMENSIONS:
         raise InputError("an array of NumPy without a shape")
-    lengths = [length for length in shape if type(length) is int and length >= 0]
-    if len(lengths) != len(shape):
+    lengths = list(shape)
+    if not all(map(_is_count, lengths)):
         raise InputError("an array of NumPy whose shape is no shape")
     if prod(lengths) * dtype.itemsize != len(content):
         raise InputError(f"an array of NumPy of shape {lengths} has {len(content)} bytes")
-    array = np.frombuffer(bytearray(content), dtype=dtype).reshape(lengths, order=order)
+    try:
+        array = np.frombuffer(bytearray(content), dtype=dtype).reshape(lengths, order=order)
+    except ValueError as error:  # of no elements, and yet beyond any memory
+        raise InputError(f"an array of NumPy of shape {lengths} is impossible") from error
     return torch.from_numpy(np.ascontiguousarray(array)).reshape(lengths)
 
 
