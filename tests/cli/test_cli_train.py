@@ -10,7 +10,11 @@ from PIL import Image
 
 import atrous
 from atrous.cli.main import main
+from atrous.data.camvid import CAMVID
+from atrous.plain import from_plain, to_plain
 from atrous.training import stages
+from atrous.training.config import TrainConfig
+from atrous.training.loss_config import LossConfig
 from atrous.training.recipes import RECIPES
 from fakes.camvid import fake_camvid
 from fakes.folder import fake_folder
@@ -75,6 +79,22 @@ def test_a_run_says_where_everything_is_and_the_same_command_again_that_it_is_do
     assert again.out == told.out
     assert "2 of 2 iterations are done" in again.err
     assert {path: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
+
+
+def test_class_weights_of_a_file_are_a_setting_like_any_other(camvid, tmp_path, out, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "weights.json").write_text(json.dumps(dict.fromkeys(CAMVID.names, 0.5)))
+    assert train(camvid, out, "--class-weights", "weights.json") == 0
+    assert "  class weights of a file: weights.json; paper: none\n" in capsys.readouterr().err
+    written = json.loads((out / "config.json").read_text())["training"]
+    config = from_plain(TrainConfig, written, where="training")
+    assert config.loss == LossConfig(class_weights="weights.json")
+    assert to_plain(config) == written
+
+    assert train(camvid, out, "--class-weights", "weights.json") == 0
+    assert "2 of 2 iterations are done" in capsys.readouterr().err
+    assert train(camvid, out, "--class-weights", "other.json") == 2
+    assert "training loss class_weights: 'weights.json' there, 'other.json' now" in capsys.readouterr().err
 
 
 def test_another_model_with_a_head_of_its_own(camvid, out, capsys):

@@ -1,5 +1,7 @@
 """The loss of a run: coarse logits against full labels, as its configuration says."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from jaxtyping import Float, Integer
@@ -66,7 +68,7 @@ class SegmentationLoss:
 
 def _class_weights(data: DataSet, config: LossConfig) -> Float[np.ndarray, " k"] | None:
     if config.class_weights is not None:
-        return read_class_weights(config.class_weights, space=data.labels)
+        return read_class_weights(Path(config.class_weights), space=data.labels)
     if not config.class_balance:
         return None
     counts = class_counts(data)

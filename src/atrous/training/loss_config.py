@@ -1,7 +1,6 @@
 """What a run makes small, as data."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from atrous.errors import InputError
@@ -33,7 +32,7 @@ class LossConfig:
     dice: float = 0.0
     lovasz: float = 0.0
     labels: Literal["full", "coarse"] = "full"
-    class_weights: Path | None = None
+    class_weights: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers out of range, and settings that contradict each other."""
