@@ -210,6 +210,10 @@ def test_a_file_in_the_way_of_the_run_folder(camvid, tmp_path, complaint):
     assert (tmp_path / "file").read_text() == "keep me"
 
 
+def test_a_run_folder_that_no_file_system_can_have(camvid, complaint):
+    assert "File name too long" in complaint(camvid, "--out", "x" * 300)
+
+
 def test_backbone_weights_that_do_not_fit(camvid, tmp_path, complaint):
     garbage = tmp_path / "garbage.safetensors"
     garbage.write_bytes(b"no weights at all")

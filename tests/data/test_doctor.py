@@ -301,7 +301,7 @@ def test_a_folder_that_cannot_be_listed_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr("atrous.data.doctor.survey.folder_splits", forbidden)
     folder = broken.sound_folder(tmp_path)
     told = [finding.line for finding in diagnose(folder).errors]
-    assert told == [f"cannot read {tmp_path / 'images'}: Permission denied; check the access rights"]
+    assert told == [f"cannot read {tmp_path / 'images'}: Permission denied; check the name and the access rights"]
 
 
 def test_a_name_that_steers_terminals_is_told_without_doing_so(tmp_path, capsys):

@@ -1,6 +1,7 @@
 """`atrous train DATA --recipe R --out RUN`: train by a recipe, or go on where a run was interrupted."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, make_dataclass, replace
@@ -126,7 +127,7 @@ def _options(arguments: Sequence[str], *, leads: bool) -> tuple[Options, DataSet
 def _check_data(options: Options) -> None:
     """Refuse what the doctor calls an error, in its words. A run that goes on was checked when it began."""
     folders = (options.out, options.out / "stage1")
-    if options.overfit or any((folder / STATE_FILE).exists() for folder in folders):
+    if options.overfit or any(os.path.exists(folder / STATE_FILE) for folder in folders):
         return
     later = [options.second.second_split] if options.second.second_iterations else []
     splits = dict.fromkeys([options.split, options.val_split, *later])
