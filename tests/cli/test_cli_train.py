@@ -83,7 +83,8 @@ def test_a_run_says_where_everything_is_and_the_same_command_again_that_it_is_do
 
 def test_class_weights_of_a_file_are_a_setting_like_any_other(camvid, tmp_path, out, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "weights.json").write_text(json.dumps(dict.fromkeys(CAMVID.names, 0.5)))
+    for name in ("weights.json", "other.json"):
+        (tmp_path / name).write_text(json.dumps(dict.fromkeys(CAMVID.names, 0.5)))
     assert train(camvid, out, "--class-weights", "weights.json") == 0
     assert "  class weights of a file: weights.json; paper: none\n" in capsys.readouterr().err
     written = json.loads((out / "config.json").read_text())["training"]
@@ -132,6 +133,11 @@ def test_another_model_with_a_head_of_its_own(camvid, out, capsys):
         ("--second-iterations 2", "has no split 'trainval'; choose from train, val"),
         ("--second-iterations 2 --second-split train --second-learning-rate 0", "learning rate 0.0 is out of range"),
         ("--second-iterations 2 --second-split train --second-output-stride 5", "output stride 5 is impossible"),
+        (
+            "--second-iterations 2 --second-split train --second-copies 2 --hard-classes Bus",
+            "the data has no class 'Bus'; its classes: Sky, Building",
+        ),
+        ("--class-weights nowhere.json", "cannot read nowhere.json: No such file or directory"),
         ("--weights nowhere.safetensors", "no such file: nowhere.safetensors"),
         ("--in-channels 4", "has 3 channels, the model takes 4; train with --in-channels 3"),
         ("--split vla", "has no split 'vla'; choose from train, val"),

@@ -29,6 +29,7 @@ from atrous.training.recipes import Recipe, recipe
 from atrous.training.replicas import Replicas, started_replicas
 from atrous.training.run import STATE_FILE, Run
 from atrous.training.stages import SecondStage, Stage
+from atrous.training.start import check_classes
 from atrous.training.tensorboard import Board, require_tensorboard
 
 
@@ -160,7 +161,7 @@ def _opened(options: Options, *, split: str) -> DataSet:
 
 
 def _stages(options: Options, data: DataSet, validation: DataSet, *, replicas: Replicas) -> list[Stage]:
-    """One stage, or two; their run folders are looked at before anything starts."""
+    """One stage, or two; their run folders, and the classes that they name, are looked at before anything starts."""
     if options.config.replicas not in (1, replicas.size):
         raise InputError(
             f"--replicas {options.config.replicas}, but {replicas.size} started; leave it out, and start with "
@@ -174,6 +175,7 @@ def _stages(options: Options, data: DataSet, validation: DataSet, *, replicas: R
         parts.append((options.second.after(config), later, True))
     stages = []
     for number, (config, data, second) in enumerate(parts, start=1):
+        check_classes(config, space=data.labels)
         folder = options.out if number == len(parts) else options.out / f"stage{number}"
         about = {"training": config, "data": data.describe(), "validation": validation.describe()}
         stages.append(Stage(config, data, validation, Run(folder, settings=about), second=second))
