@@ -168,7 +168,9 @@ def test_weights_are_the_root_of_median_frequency_and_training_takes_them(tmp_pa
         ('{"a": true, "b": 2}', "the weight of 'a' is True"),
         ('{"a": 1e300, "b": 2}', "the weight of 'a' is 1e+300"),
         ('{"a": 0, "b": 0}', "all weights are 0"),
-        ("[1, 2]", "an object was expected"),
+        ("[1, 2]", "holds [1, 2] where an object was expected; correct it"),
+        ('{"a": 1,', "line 1 column 9 (char 8); correct it"),
+        ("[" * 100_000, "is nested too deeply; correct it"),
     ],
 )
 def test_weights_that_make_no_sense(tmp_path, text, told):

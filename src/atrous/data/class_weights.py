@@ -56,7 +56,7 @@ def read_class_weights(path: Path, *, space: LabelSpace) -> Float[np.ndarray, " 
     Raises:
         InputError: If the file is not such a table.
     """
-    content = read_object(path)
+    content = read_object(path, remedy="correct it")
     if content.keys() != set(space.names):
         name = sorted(content.keys() ^ set(space.names))[0]
         which = "is no class of the data" if name in content else "has no weight"
