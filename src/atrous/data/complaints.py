@@ -55,6 +55,6 @@ def attempt(work: Callable[[], T], kind: str, complaints: list[Complaint]) -> T 
 
 
 def unreadable(error: OSError) -> str:
-    """The line about a file or folder that the system does not let us look at; of a name beyond reason its beginning."""
+    """The line about a file or folder that the system does not let us look at; a name beyond reason is cut."""
     reason = error.strerror or str(error)
     return f"cannot read {error.filename or 'the data'!s:.500}: {reason}; check the name and the access rights"

@@ -67,10 +67,10 @@ def survey(path: Path, *, names: Sequence[str] = (), schema: Path | None = None)
                 published = data.schema
         found = tuple(dict.fromkeys(complaints))
         disorder = layout == PLAIN and found
-        unpaired = attempt(lambda: _unpaired(path, splits), "layout", complaints) if disorder else ()
+        unpaired = (attempt(lambda: _unpaired(path, splits), "layout", complaints) or ()) if disorder else ()
     # A bad schema is not replaced by the published one: it may say something else.
     kept = meaning if declared else published
-    return Survey(path, layout, splits, unpaired or (), kept, (schema or path / SCHEMA_FILE) if declared else None, found)
+    return Survey(path, layout, splits, unpaired, kept, (schema or path / SCHEMA_FILE) if declared else None, found)
 
 
 def _plain_splits(path: Path, *, names: Sequence[str]) -> dict[str, Split]:
