@@ -136,7 +136,6 @@ def _images(config: TrainConfig, data: DataSet, *, conventions: Conventions) -> 
         start=0,
         stop=-(-config.unfold_images // config.batch_size),
         workers=0,
-        cache=False,
     )
     for batch in batches:
         yield batch.images
