@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image
 import atrous
 from atrous.cli.main import main
 from atrous.data.camvid import CAMVID
+from atrous.data.masks import read_values
 from atrous.plain import from_plain, to_plain
 from atrous.training import stages
 from atrous.training.config import TrainConfig
@@ -157,6 +159,19 @@ def test_a_device_that_is_not_there(camvid, complaint):
     assert "--device cuda: this machine or this build of torch has none; use --device cpu" in complaint(
         camvid, "--device", "cuda"
     )
+
+
+def test_masks_without_a_schema_are_looked_through_once_for_all_splits(tmp_path, out, monkeypatch):
+    read = Counter()
+
+    def counted(path):
+        read[path.stem] += 1
+        return read_values(path)
+
+    monkeypatch.setattr("atrous.data.scan.read_values", counted)
+    street = fake_folder(tmp_path / "street")
+    assert train(street, out, "--second-iterations", "1", "--second-split", "train") == 0
+    assert read == Counter({path.stem: 1 for path in (street / "masks").iterdir()})
 
 
 def test_out_is_required(camvid, capsys):
