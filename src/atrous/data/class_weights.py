@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int64
 
-from atrous.data.dataset import DataSet
 from atrous.data.json_files import read_object
 from atrous.errors import InputError
 from atrous.files import atomic_path
@@ -14,16 +13,6 @@ from atrous.labels import LabelSpace
 
 HEAVIEST = 1e6
 """No class weighs more."""
-
-
-def class_counts(data: DataSet) -> Int64[np.ndarray, " k"]:
-    """Labelled pixels of each class over a whole data set; reads every mask."""
-    counts = np.zeros(len(data.labels), dtype=np.int64)
-    for index in range(len(data)):
-        labels = data[index].labels
-        if labels is not None:
-            counts += np.bincount(labels[labels != data.labels.ignore], minlength=len(counts))
-    return counts
 
 
 def balanced_weights(counts: Int64[np.ndarray, " k"], *, exponent: float) -> Float[np.ndarray, " k"]:

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
 
-from atrous.data.class_weights import balanced_weights, class_counts, read_class_weights
+from atrous.data.class_weights import balanced_weights, read_class_weights
 from atrous.data.dataset import DataSet
 from atrous.errors import InputError
 from atrous.model.deeplab import DeepLab
@@ -15,6 +15,7 @@ from atrous.ops.coarse_labels import coarse_labels
 from atrous.ops.overlap_losses import upsample_dice, upsample_lovasz
 from atrous.ops.upsample import Upsampling
 from atrous.ops.upsample_cross_entropy import upsample_cross_entropy
+from atrous.training.class_counts import class_counts
 from atrous.training.loss_config import LossConfig
 
 
@@ -71,7 +72,7 @@ def _class_weights(data: DataSet, config: LossConfig) -> Float[np.ndarray, " k"]
         return read_class_weights(Path(config.class_weights), space=data.labels)
     if not config.class_balance:
         return None
-    counts = class_counts(data)
+    counts = class_counts(data).sum(axis=0)
     if not counts.any():
         raise InputError(f"no pixel of data set {data.name} has a class; there is nothing to balance or learn")
     return balanced_weights(counts, exponent=config.class_balance)
