@@ -10,11 +10,12 @@ from atrous.data.selection import Selection
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
 from atrous.training.class_counts import class_counts
+from atrous.training.ranges import check_ranges
 
 HARD_CLASSES = ("bicycle", "chair", "diningtable", "pottedplant", "sofa")
 """The five of the paper, as PASCAL VOC spells them."""
 
-MOST_COPIES = 100
+_RANGES = {"hard_copies": (1, 100), "class_crops": (0, 1)}
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,7 @@ class SamplingConfig:
 
     def __post_init__(self) -> None:
         """Refuse numbers out of range; names are looked up when there is data."""
-        if not 1 <= self.hard_copies <= MOST_COPIES:
-            raise InputError(f"hard copies {self.hard_copies} is out of range; choose 1 to {MOST_COPIES}")
-        if not 0 <= self.class_crops <= 1:
-            raise InputError(f"class crops {self.class_crops} is out of range; choose 0 to 1")
+        check_ranges(self, _RANGES)
 
 
 def class_ids(names: Sequence[str], *, space: LabelSpace) -> tuple[int, ...]:
