@@ -7,8 +7,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atrous.ops import winograd
-from atrous.ops.winograd import SCHEMES, cheapest, saving, widened, winograd_conv2d
+from atrous.ops.winograd import SCHEMES, cheapest, saving, schemes, widened, winograd_conv2d
 
 
 def filters(channels, count, *, dtype, seed=0):
@@ -20,7 +19,7 @@ def filters(channels, count, *, dtype, seed=0):
 
 def convolved(x, weight, bias, *, rate, **bounds):
     height, width = x.shape[-2:]
-    wide = widened(weight, rows=cheapest(height, rate).scheme, columns=cheapest(width, rate).scheme)
+    wide = widened(weight, schemes(height, width, rate=rate))
     return winograd_conv2d(x, wide, bias, rate=rate, **bounds)
 
 
@@ -86,9 +85,13 @@ def test_an_infinity_stays_in_its_tile():
 
 def test_products_by_hand():
     """16 positions are four tiles of four: 24 products of 48; at rate 6, maps of 3, 3, 3, 3, 2 and 2 positions."""
-    assert cheapest(16, 1).products == 24
+    assert products(16, 1) == [24]
     assert saving(16, 16, rate=1) == 4
-    assert cheapest(16, 6).products == 6 * 5
-    assert cheapest(33, 18).products == 18 * 3
-    assert cheapest(33, 33).products == 33
-    assert winograd.SCHEMES[cheapest(33, 40).scheme].longest == 1
+    assert products(16, 6) == [2 * 3, 4 * 5]
+    assert products(33, 18) == [3 * 1, 15 * 3]
+    assert products(33, 33) == products(33, 40) == [33]
+    assert saving(33, 33, rate=40) == 9
+
+
+def products(length, rate):
+    return [run.products for run in cheapest(length, rate)]

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from atrous.model.atrous import AtrousConv
 from atrous.model.norm import BatchNorm
-from atrous.ops.winograd import cheapest, saving, widened, winograd_conv2d
+from atrous.ops.winograd import Schemes, saving, schemes, widened, winograd_conv2d
 
 FEWEST_CHANNELS = 128
 """In and out, from which transforming tiles costs less than Winograd saves."""
@@ -62,7 +62,7 @@ class FoldedConv(nn.Module):
         self.clamp = CLAMPS.get(type(layer.activation))
         shape = weight.shape
         self._tiles = shape[2:] == (3, 3) and self.stride == 1 and min(shape[:2]) >= FEWEST_CHANNELS
-        self._wide: dict[tuple[int, int], Tensor] = {}
+        self._wide: dict[Schemes, list[Tensor]] = {}
         self._packed: Tensor | None = None
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
@@ -71,7 +71,7 @@ class FoldedConv(nn.Module):
             return self.activation(self._plain(x))
         height, width = x.shape[-2:]
         if self._tiles and saving(height, width, rate=self.rate) >= SAVING and _compiled():
-            wide = self._widened(cheapest(height, self.rate).scheme, cheapest(width, self.rate).scheme)
+            wide = self._widened(schemes(height, width, rate=self.rate))
             return winograd_conv2d(x, wide, self.bias, rate=self.rate, bounds=self.clamp.bounds)
         if not _one_dnn():
             return self.activation(self._plain(x))
@@ -108,12 +108,12 @@ class FoldedConv(nn.Module):
             self._packed = pack(self.weight, margins, strides, rates, self.groups, list(x.shape))
         return x, self._packed, self.bias, margins, strides, rates, self.groups
 
-    def _widened(self, rows: int, columns: int) -> Tensor:
-        if (rows, columns) not in self._wide:
+    def _widened(self, chosen: Schemes) -> list[Tensor]:
+        if chosen not in self._wide:
             if len(self._wide) == KEPT:
                 del self._wide[next(iter(self._wide))]
-            self._wide[rows, columns] = widened(self.weight, rows=rows, columns=columns)
-        return self._wide[rows, columns]
+            self._wide[chosen] = widened(self.weight, chosen)
+        return self._wide[chosen]
 
 
 def folded_tensors(layer: AtrousConv) -> tuple[Float[Tensor, "k c n n"], Float[Tensor, " k"]]:
@@ -138,7 +138,7 @@ def _compiled() -> bool:
     """Whether Winograd's way works here."""
     ones = torch.ones(1, 1, 1, 1)
     try:
-        winograd_conv2d(ones, ones[0], ones[0, 0, 0], rate=1)
+        winograd_conv2d(ones, [ones[0]], ones[0, 0, 0], rate=1)
     except Exception as problem:  # compilers are absent, or refuse a processor or a version, in any way they like
         _log.warning("3x3 convolutions take longer without compiled code: %s", problem)
         return False

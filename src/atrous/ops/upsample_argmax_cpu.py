@@ -13,6 +13,7 @@ corner are left over, too, and are then labelled once more with care.
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from itertools import product
 from typing import NamedTuple, no_type_check
 
@@ -21,7 +22,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from atrous.ops.bilinear import Neighbours
+from atrous.ops.bilinear import Neighbours, axis
 from atrous.ops.machine_code import compiled
 from atrous.ops.upsample import Upsampling
 from atrous.ops.upsample_argmax import Labels, exact_dtype
@@ -77,14 +78,26 @@ class Row(NamedTuple):
 
 def label_map(logits: Float[Tensor, "b k h w"], labels: Labels, upsampling: Upsampling) -> None:
     """Fill `labels`, which are contiguous and not empty, with as many threads as torch uses."""
-    like = logits.new_empty(0, dtype=exact_dtype(logits.dtype))
-    label_map_at(logits, labels, *upsampling.places(logits.shape[-2:], like=like))
+    align_corners, dtype = upsampling.align_corners, exact_dtype(logits.dtype)
+    lengths = zip(upsampling.crop, upsampling.size, logits.shape[-2:], strict=True)
+    rows, columns = (_regular_axis(*along, align_corners=align_corners, dtype=dtype) for along in lengths)
+    _label_map(logits, labels, rows, columns)
 
 
 def label_map_at(logits: Float[Tensor, "b k h w"], labels: Labels, down: Neighbours, across: Neighbours) -> None:
     """The same for pixels at chosen places, in order; weights are of the type that logits are interpolated in."""
+    _label_map(logits, labels, _axis(down), _axis(across))
+
+
+@lru_cache(maxsize=16)
+def _regular_axis(pixels: int, length: int, source: int, *, align_corners: bool, dtype: torch.dtype) -> Axis:
+    """Kept: maps in a row often have one size, and a small one is labelled almost as fast as this is computed."""
+    like = torch.empty(0, dtype=dtype)
+    return _axis(axis(pixels, length=length, source=source, align_corners=align_corners, like=like))
+
+
+def _label_map(logits: Float[Tensor, "b k h w"], labels: Labels, rows: Axis, columns: Axis) -> None:
     dtype = exact_dtype(logits.dtype)
-    rows, columns = _axis(down), _axis(across)
     strips, threads = len(rows.edges) - 1, torch.get_num_threads()
     piece = min(STRIPS, -(-strips * len(logits) // threads))
 

@@ -7,13 +7,16 @@ filter take m + 2 products instead of 3 m (Winograd, "Arithmetic complexity of c
 arXiv 1509.09308). In two dimensions, over channels, every product is a matrix product.
 
 At rate r, rows r apart form r maps of their own, and so do columns; tiles are cut from those. Where such a map has one
-or two rows, the taps that would read padding are not computed at all: 1 product and 3, instead of 3 and 6.
+or two rows, the taps that would read padding are not computed at all: 1 product and 3, instead of 3 and 6. Maps of both
+lengths, or of two and three rows, lie in one image: there, each length has its own scheme.
 
 The result is that of the plain convolution up to rounding, which is about ten times that of summing in order: in single
 precision a few millionths of the outputs' standard deviation. An infinity or NaN spreads over the tile it is in.
 """
 
+from collections.abc import Sequence
 from functools import cache
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -21,11 +24,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-CHUNK = 1 << 22
+CHUNK = 1 << 20
 """Numbers of gathered tiles that are held at a time."""
 
 FEWEST = 64
 """Tiles that are multiplied at a time, at least."""
+
+
+Schemes = tuple[tuple[int, ...], tuple[int, ...]]
+"""Indices into `SCHEMES`: those of the rows, and those of the columns."""
 
 
 class Scheme(NamedTuple):
@@ -73,8 +80,8 @@ SCHEMES = (
 """1, 2, 2, 3 and 4 outputs by 1, 3, 4, 5 and 6 products. The points are those of little rounding."""
 
 
-class Axis(NamedTuple):
-    """The tiles of an axis.
+class Run(NamedTuple):
+    """Tiles along an axis that one scheme computes.
 
     Attributes:
         scheme: Index into `SCHEMES`.
@@ -91,41 +98,53 @@ class Axis(NamedTuple):
 
 
 @cache
-def cheapest(length: int, rate: int) -> Axis:
-    """The tiles with the fewest products for an axis of this length at this rate."""
-    longest = -(-length // rate)
-    return min(
-        (
-            Axis(number, _starts(length, rate, outputs=len(scheme.scatter)))
-            for number, scheme in enumerate(SCHEMES)
-            if longest <= scheme.longest
-        ),
-        key=lambda axis: axis.products,
-    )
+def cheapest(length: int, rate: int) -> tuple[Run, ...]:
+    """The tiles with the fewest products for an axis of this length at this rate: one run or, with short maps, two."""
+    firsts = np.arange(min(rate, length))
+    lengths = -(-(length - firsts) // rate)
+    if lengths[-1] > 2:
+        return (_cheapest_run(length, rate, firsts=firsts),)
+    return tuple(_cheapest_run(length, rate, firsts=firsts[lengths == own]) for own in np.unique(lengths))
 
 
-def _starts(length: int, rate: int, *, outputs: int) -> np.ndarray:
-    starts = [
-        np.arange(first - rate, length - rate, rate * outputs, dtype=np.int64) for first in range(min(rate, length))
-    ]
-    return np.concatenate(starts)
+def _cheapest_run(length: int, rate: int, *, firsts: np.ndarray) -> Run:
+    """For the maps that begin at some positions."""
+    longest = -(-(length - firsts[0]) // rate)
+    runs = []
+    for number, scheme in enumerate(SCHEMES):
+        if longest <= scheme.longest:
+            step = rate * len(scheme.scatter)
+            starts = [np.arange(first - rate, length - rate, step, dtype=np.int64) for first in firsts]
+            runs.append(Run(number, np.concatenate(starts)))
+    return min(runs, key=lambda run: run.products)
 
 
 def saving(height: int, width: int, *, rate: int) -> float:
     """Products of the plain convolution, padding included, per product of this one."""
-    return 9 * height * width / (cheapest(height, rate).products * cheapest(width, rate).products)
+    down, right = (sum(run.products for run in cheapest(length, rate)) for length in (height, width))
+    return 9 * height * width / (down * right)
 
 
-def widened(weight: Float[Tensor, "k c 3 3"], *, rows: int, columns: int) -> Float[Tensor, "p c k"]:
-    """Filters as the schemes of these numbers multiply them; computed in double precision."""
-    down, right = (torch.from_numpy(SCHEMES[number].widen).to(weight.device) for number in (rows, columns))
-    wide = torch.einsum("ai,kcij,bj->abck", down, weight.double(), right)
+def schemes(height: int, width: int, *, rate: int) -> Schemes:
+    """The schemes of the `cheapest` tiles, down and to the right: what transformed filters depend on."""
+    down, right = (tuple(run.scheme for run in cheapest(length, rate)) for length in (height, width))
+    return down, right
+
+
+def widened(weight: Float[Tensor, "k c 3 3"], chosen: Schemes) -> list[Float[Tensor, "_ c k"]]:
+    """Filters `[products, c, k]` as each pair of these schemes multiplies them; computed in double precision."""
+    return [_widened(weight, down=down, right=right) for down, right in product(*chosen)]
+
+
+def _widened(weight: Tensor, *, down: int, right: int) -> Tensor:
+    rows, columns = (torch.from_numpy(SCHEMES[number].widen).to(weight.device) for number in (down, right))
+    wide = torch.einsum("ai,kcij,bj->abck", rows, weight.double(), columns)
     return wide.flatten(0, 1).to(weight.dtype)
 
 
 def winograd_conv2d(
     x: Float[Tensor, "b c h w"],
-    wide: Float[Tensor, "p c k"],
+    wide: Sequence[Float[Tensor, "_ c k"]],
     bias: Float[Tensor, " k"],
     *,
     rate: int,
@@ -135,7 +154,7 @@ def winograd_conv2d(
 
     Args:
         x: Any memory layout; channels-last is not copied.
-        wide: `widened` for the `cheapest` schemes of both axes.
+        wide: `widened` for the `schemes` of this size and rate.
         bias: Added.
         rate: Distance between neighbouring taps.
         bounds: What is below or above is set to these; (0, inf) is a ReLU.
@@ -146,9 +165,10 @@ def winograd_conv2d(
     from atrous.ops.winograd_cpu import filter_image
 
     height, width = x.shape[-2:]
-    rows, columns = cheapest(height, rate), cheapest(width, rate)
+    runs = product(cheapest(height, rate), cheapest(width, rate))
     images = x.permute(0, 2, 3, 1).contiguous()
-    out = images.new_empty(len(x), height, width, wide.shape[2])
-    for image, result in zip(images, out, strict=True):
-        filter_image(image, result, wide, bias, rows=rows, columns=columns, rate=rate, bounds=bounds)
+    out = images.new_empty(len(x), height, width, len(bias))
+    for (rows, columns), filters in zip(runs, wide, strict=True):
+        for image, result in zip(images, out, strict=True):
+            filter_image(image, result, filters, bias, rows=rows, columns=columns, rate=rate, bounds=bounds)
     return out.permute(0, 3, 1, 2)

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from atrous.ops.machine_code import compiled
-from atrous.ops.winograd import CHUNK, FEWEST, SCHEMES, Axis
+from atrous.ops.winograd import CHUNK, FEWEST, SCHEMES, Run
 
 Array = np.ndarray
 
@@ -24,12 +24,12 @@ def filter_image(
     wide: Float[Tensor, "p c k"],
     bias: Float[Tensor, " k"],
     *,
-    rows: Axis,
-    columns: Axis,
+    rows: Run,
+    columns: Run,
     rate: int,
     bounds: tuple[float, float],
 ) -> None:
-    """Fill `out`, a chunk of tiles at a time, with as many threads as torch uses."""
+    """Fill the part of `out` that these tiles cover, a chunk at a time, with as many threads as torch uses."""
     products, channels, filters = wide.shape
     down, right = SCHEMES[rows.scheme], SCHEMES[columns.scheme]
     count = len(rows.starts) * len(columns.starts)
