@@ -87,7 +87,7 @@ def main() -> None:
             def ours() -> Iterator:
                 stop, workers = options.batches, options.workers
                 sizes = {"batch_size": BATCH, "start": 0, "stop": stop, "workers": workers}
-                return training_batches(data, transforms, seed=0, cache=False, **sizes)  # noqa: B023
+                return training_batches(data, transforms, seed=0, **sizes)  # noqa: B023
 
             def plain() -> Iterator:
                 draws = Plain(folder, names=names, draws=options.batches * BATCH, jitter=jitter > 0)  # noqa: B023

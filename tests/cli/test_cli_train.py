@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -10,7 +11,12 @@ from PIL import Image
 
 import atrous
 from atrous.cli.main import main
+from atrous.data.camvid import CAMVID
+from atrous.data.masks import read_values
+from atrous.plain import from_plain, to_plain
 from atrous.training import stages
+from atrous.training.config import TrainConfig
+from atrous.training.loss_config import LossConfig
 from atrous.training.recipes import RECIPES
 from fakes.camvid import fake_camvid
 from fakes.folder import fake_folder
@@ -77,6 +83,23 @@ def test_a_run_says_where_everything_is_and_the_same_command_again_that_it_is_do
     assert {path: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
 
 
+def test_class_weights_of_a_file_are_a_setting_like_any_other(camvid, tmp_path, out, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("weights.json", "other.json"):
+        (tmp_path / name).write_text(json.dumps(dict.fromkeys(CAMVID.names, 0.5)))
+    assert train(camvid, out, "--class-weights", "weights.json") == 0
+    assert "  class weights of a file: weights.json; paper: none\n" in capsys.readouterr().err
+    written = json.loads((out / "config.json").read_text())["training"]
+    config = from_plain(TrainConfig, written, where="training")
+    assert config.loss == LossConfig(class_weights="weights.json")
+    assert to_plain(config) == written
+
+    assert train(camvid, out, "--class-weights", "weights.json") == 0
+    assert "2 of 2 iterations are done" in capsys.readouterr().err
+    assert train(camvid, out, "--class-weights", "other.json") == 2
+    assert "training loss class_weights: 'weights.json' there, 'other.json' now" in capsys.readouterr().err
+
+
 def test_another_model_with_a_head_of_its_own(camvid, out, capsys):
     """The options that are left are those of Lite R-ASPP and MobileNetV3."""
     assert train(camvid, out, "--model", "lraspp_mobilenet_v3_small", "--pool-window", "33", "33") == 0
@@ -112,6 +135,11 @@ def test_another_model_with_a_head_of_its_own(camvid, out, capsys):
         ("--second-iterations 2", "has no split 'trainval'; choose from train, val"),
         ("--second-iterations 2 --second-split train --second-learning-rate 0", "learning rate 0.0 is out of range"),
         ("--second-iterations 2 --second-split train --second-output-stride 5", "output stride 5 is impossible"),
+        (
+            "--second-iterations 2 --second-split train --second-copies 2 --hard-classes Bus",
+            "the data has no class 'Bus'; its classes: Sky, Building",
+        ),
+        ("--class-weights nowhere.json", "cannot read nowhere.json: No such file or directory"),
         ("--weights nowhere.safetensors", "no such file: nowhere.safetensors"),
         ("--in-channels 4", "has 3 channels, the model takes 4; train with --in-channels 3"),
         ("--split vla", "has no split 'vla'; choose from train, val"),
@@ -131,6 +159,19 @@ def test_a_device_that_is_not_there(camvid, complaint):
     assert "--device cuda: this machine or this build of torch has none; use --device cpu" in complaint(
         camvid, "--device", "cuda"
     )
+
+
+def test_masks_without_a_schema_are_looked_through_once_for_all_splits(tmp_path, out, monkeypatch):
+    read = Counter()
+
+    def counted(path):
+        read[path.stem] += 1
+        return read_values(path)
+
+    monkeypatch.setattr("atrous.data.scan.read_values", counted)
+    street = fake_folder(tmp_path / "street")
+    assert train(street, out, "--second-iterations", "1", "--second-split", "train") == 0
+    assert read == Counter({path.stem: 1 for path in (street / "masks").iterdir()})
 
 
 def test_out_is_required(camvid, capsys):
@@ -188,6 +229,10 @@ def test_a_file_in_the_way_of_the_run_folder(camvid, tmp_path, complaint):
     line = complaint(camvid, "--out", tmp_path / "file" / "run")
     assert f"cannot write {tmp_path / 'file/run'}: {tmp_path / 'file'} is no folder; choose another --out" in line
     assert (tmp_path / "file").read_text() == "keep me"
+
+
+def test_a_run_folder_that_no_file_system_can_have(camvid, complaint):
+    assert "File name too long" in complaint(camvid, "--out", "x" * 300)
 
 
 def test_backbone_weights_that_do_not_fit(camvid, tmp_path, complaint):

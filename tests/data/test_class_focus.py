@@ -83,9 +83,7 @@ def test_draws_are_a_matter_of_seed_and_number():
     transforms = (crop(ClassFocus(0.5, (1, 2)), scales=(0.5, 1.0, 2.0)),)
 
     def batches(start: int, workers: int) -> list[np.ndarray]:
-        stream = training_batches(
-            data, transforms, batch_size=2, seed=5, start=start, stop=6, workers=workers, cache=False
-        )
+        stream = training_batches(data, transforms, batch_size=2, seed=5, start=start, stop=6, workers=workers)
         return [batch.labels.numpy() for batch in stream]
 
     whole, resumed = batches(0, 0), batches(4, 2)

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from atrous.data.class_weights import balanced_weights, class_counts
-from fakes.run import small_data
+from atrous.data.class_weights import balanced_weights
 
 
 def test_median_frequency_balancing_by_hand():
@@ -19,13 +18,3 @@ def test_exponent_zero_weighs_every_present_class_the_same():
 def test_the_mean_over_pixels_is_one(exponent):
     counts = np.array([1000, 3, 50, 0, 7])
     assert (balanced_weights(counts, exponent=exponent) * counts).sum() / counts.sum() == pytest.approx(1.0)
-
-
-def test_counts_leave_the_ignored_out(tmp_path):
-    data = small_data(tmp_path)
-    expected = np.zeros(11, dtype=int)
-    for index in range(len(data)):
-        for label in data[index].labels.ravel():
-            if label != 11:
-                expected[label] += 1
-    assert class_counts(data).tolist() == expected.tolist()

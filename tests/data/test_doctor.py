@@ -168,7 +168,9 @@ def test_weights_are_the_root_of_median_frequency_and_training_takes_them(tmp_pa
         ('{"a": true, "b": 2}', "the weight of 'a' is True"),
         ('{"a": 1e300, "b": 2}', "the weight of 'a' is 1e+300"),
         ('{"a": 0, "b": 0}', "all weights are 0"),
-        ("[1, 2]", "an object was expected"),
+        ("[1, 2]", "holds [1, 2] where an object was expected; correct it"),
+        ('{"a": 1,', "line 1 column 9 (char 8); correct it"),
+        ("[" * 100_000, "is nested too deeply; correct it"),
     ],
 )
 def test_weights_that_make_no_sense(tmp_path, text, told):
@@ -301,7 +303,7 @@ def test_a_folder_that_cannot_be_listed_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr("atrous.data.doctor.survey.folder_splits", forbidden)
     folder = broken.sound_folder(tmp_path)
     told = [finding.line for finding in diagnose(folder).errors]
-    assert told == [f"cannot read {tmp_path / 'images'}: Permission denied; check the access rights"]
+    assert told == [f"cannot read {tmp_path / 'images'}: Permission denied; check the name and the access rights"]
 
 
 def test_a_name_that_steers_terminals_is_told_without_doing_so(tmp_path, capsys):

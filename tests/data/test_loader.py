@@ -38,9 +38,9 @@ def equal(ours, theirs):
 
 def test_the_stream_is_the_same_for_any_workers_cache_and_resume(data):
     stream = batches(data)
-    assert equal(batches(data, cache=False), stream)
+    assert equal(batches(CachedDataSet(data)), stream)
     assert equal(batches(data, workers=2), stream)
-    assert equal(batches(data, workers=1, cache=False), stream)
+    assert equal(batches(CachedDataSet(data), workers=1), stream)
     assert equal(batches(data, stop=2) + batches(data, start=2, workers=1), stream)
     assert not equal(batches(data, seed=8), stream)
 
@@ -95,22 +95,25 @@ def test_bad_files_keep_their_one_line_through_workers(tmp_path, workers):
     data = open_data(folder, split="train")
     (folder / "images" / f"{data.names[0]}.jpg").write_text("broken")
     with pytest.raises(InputError) as error:
-        batches(data, workers=workers, cache=False)
+        batches(data, workers=workers)
     assert str(error.value).startswith(f"{folder}/images/{data.names[0]}.jpg is not a picture")
     assert "\n" not in str(error.value)
 
 
-def test_cache_reads_every_file_once(data):
+def test_a_cache_reads_every_file_once_and_without_one_every_draw_reads(data):
     reads = []
 
-    class Counting(CachedDataSet):
+    class Counting(MemoryData):
         def __getitem__(self, index):
             reads.append(index)
             return data[index]
 
-    counting = Counting(data)
-    assert len(batches(counting, stop=20)) == 20
+    counting = Counting(data.labels, tuple(data))
+    assert len(batches(CachedDataSet(counting), stop=20)) == 20
     assert sorted(reads) == list(range(len(data)))
+    reads.clear()
+    assert len(batches(counting, stop=20)) == 20
+    assert len(reads) == 20 * 3
 
 
 def test_cache_stops_at_its_limit_and_reads_the_rest(data):
@@ -144,4 +147,4 @@ class _Deadly(MemoryData):
 
 def test_a_killed_worker_is_one_line(data):
     with pytest.raises(InputError, match=r"a process that loads data was killed.*lower --workers \(1\)"):
-        batches(_Deadly(data.labels, (data[0],)), workers=1, cache=False)
+        batches(_Deadly(data.labels, (data[0],)), workers=1)

@@ -55,9 +55,7 @@ def test_ten_steps_and_back(name, precision, batch_size, channels, crop, tmp_pat
     state = fresh_state(config, data=data, device=CPU)
     loss_of = SegmentationLoss(data, device=CPU)
     transforms = training_transforms(config, state.model.config.conventions, space=SPACE)
-    batches = training_batches(
-        data, transforms, batch_size=batch_size, seed=0, start=0, stop=STEPS, workers=0, cache=False
-    )
+    batches = training_batches(data, transforms, batch_size=batch_size, seed=0, start=0, stop=STEPS, workers=0)
     losses = [
         float(step(state, config, batch=batch, rate=config.learning_rate, loss_of=loss_of, device=CPU))
         for batch in batches

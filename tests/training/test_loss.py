@@ -124,8 +124,8 @@ def test_balance_over_nothing_labelled_is_refused():
 def test_class_weights_of_a_file_are_those_of_the_loss(tmp_path):
     data, path = data_of(np.zeros((4, 4), np.uint8)), tmp_path / "weights.json"
     path.write_text(json.dumps({name: 0.5 + label for label, name in enumerate(SPACE.names)}))
-    loss = SegmentationLoss(data, LossConfig(class_weights=path), device=CPU)
+    loss = SegmentationLoss(data, LossConfig(class_weights=str(path)), device=CPU)
     assert loss.class_weights is not None
     assert loss.class_weights.tolist() == [0.5 + label for label in range(11)]
     with pytest.raises(InputError, match="give one of them"):
-        LossConfig(class_balance=0.5, class_weights=path)
+        LossConfig(class_balance=0.5, class_weights=str(path))

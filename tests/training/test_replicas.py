@@ -170,9 +170,7 @@ def test_each_replica_decodes_its_rows_and_knows_all_names():
     data, transforms = lopsided(), (ScaleCrop((9, 11), (1, 2, 3), 255),)
 
     def stream(rows: slice) -> list[Batch]:
-        batches = training_batches(
-            data, transforms, batch_size=6, seed=3, start=1, stop=4, workers=0, cache=False, rows=rows
-        )
+        batches = training_batches(data, transforms, batch_size=6, seed=3, start=1, stop=4, workers=0, rows=rows)
         return list(batches)
 
     parts = [stream(Replicas(rank, 3).rows(6)) for rank in range(3)]

@@ -131,7 +131,7 @@ def test_settings_may_change_until_there_is_something_to_lose(tmp_path, data):
         Run(tmp_path, settings={"training": SHORT})
 
 
-@pytest.mark.parametrize("content", ['{"model_type": "bert"}', "[]", "{", "\xff"])
+@pytest.mark.parametrize("content", ['{"model_type": "bert"}', "[]", "{", "\xff", "[" * 100_000])
 def test_a_folder_with_somebody_elses_configuration_is_left_alone(tmp_path, content):
     (tmp_path / "config.json").write_bytes(content.encode("latin-1"))
     with pytest.raises(InputError, match="choose another --out"):
@@ -151,7 +151,7 @@ def test_metrics_are_read_up_to_the_first_torn_line(tmp_path, data):
     run.resume(fresh(data))
     progress = Progress(10, loss=1.5, rate=0.1, seconds=1.0, data_seconds=0.5)
     run.log(progress)
-    for torn in (b'{"iteration": 2', b"3\n", b'{"loss": 1}\n', b"\xff\xfe\n", b"\0\0\0\0"):
+    for torn in (b'{"iteration": 2', b"3\n", b'{"loss": 1}\n', b"\xff\xfe\n", b"\0\0\0\0", b"[" * 100_000):
         run.metrics.write_bytes(run.metrics.read_bytes() + torn)
         assert run.records() == [vars(progress)]
         run.metrics.write_bytes(run.metrics.read_bytes()[: -len(torn)])

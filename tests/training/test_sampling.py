@@ -6,7 +6,7 @@ import pytest
 from atrous.data.sample import Sample
 from atrous.errors import InputError
 from atrous.labels import PASCAL_VOC, LabelSpace
-from atrous.training.sampling import HARD_CLASSES, SamplingConfig, bootstrapped, class_ids, class_presence
+from atrous.training.sampling import HARD_CLASSES, SamplingConfig, bootstrapped, class_ids
 from fakes.memory_data import MemoryData
 
 
@@ -58,11 +58,6 @@ def test_a_name_that_the_data_lacks_is_refused_with_those_it_has():
 def test_names_are_found_whatever_their_capitals_and_gaps():
     assert class_ids(("Dining table", "potted_plant"), space=PASCAL_VOC) == (11, 16)
     assert class_ids(HARD_CLASSES, space=PASCAL_VOC) == (2, 9, 11, 16, 18)
-
-
-def test_presence_leaves_out_what_is_ignored():
-    found = class_presence(images((0, 2, 255), (255,), (1, 1), space=LabelSpace.unnamed(3)))
-    assert found.tolist() == [[True, False, True], [False] * 3, [False, True, False]]
 
 
 @pytest.mark.parametrize(

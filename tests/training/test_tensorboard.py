@@ -59,9 +59,7 @@ def test_it_is_refused_where_it_is_not_installed(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     assert main(["train", str(data), "--out", str(tmp_path / "run"), "--tensorboard", "--recipe", "scenes"]) == 2
     told = capsys.readouterr().err
-    assert (
-        told == "atrous train: --tensorboard needs another package; install it by: pip install 'atrous[tensorboard]'\n"
-    )
+    assert told == "atrous train: --tensorboard needs tensorboard; install it with: pip install 'atrous[tensorboard]'\n"
     assert not (tmp_path / "run").exists()
-    with pytest.raises(InputError, match="needs another package"):
+    with pytest.raises(InputError, match="needs tensorboard; install it"):
         Board(tmp_path, done=0)

@@ -1,7 +1,8 @@
 """`atrous train DATA --recipe R --out RUN`: train by a recipe, or go on where a run was interrupted."""
 
 import argparse
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, make_dataclass, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from atrous.cli.doctor import examined
 from atrous.cli.follow import follow
 from atrous.cli.options import parse
 from atrous.data.cache import CachedDataSet
-from atrous.data.dataset import DataSet, open_data
+from atrous.data.dataset import DataSet, open_splits
 from atrous.data.doctor import Grade
 from atrous.data.selection import first_of
 from atrous.errors import InputError
@@ -28,6 +29,7 @@ from atrous.training.recipes import Recipe, recipe
 from atrous.training.replicas import Replicas, started_replicas
 from atrous.training.run import STATE_FILE, Run
 from atrous.training.stages import SecondStage, Stage
+from atrous.training.start import check_classes
 from atrous.training.tensorboard import Board, require_tensorboard
 
 
@@ -74,9 +76,9 @@ def main(arguments: Sequence[str]) -> int:
     """Train, or go on training; returns the exit status."""
     replicas = started_replicas()
     console.quiet = not replicas.leads
-    options, data, validation = _options(arguments, leads=replicas.leads)
+    options, splits = _options(arguments, leads=replicas.leads)
     device = replicas.own(choose_device(options.device))
-    stages = _stages(options, data, validation, replicas=replicas)
+    stages = _stages(options, splits, replicas=replicas)
     if options.tensorboard:
         require_tensorboard()
     first, *later = stages
@@ -100,8 +102,8 @@ def _say_where(run: Run, *, best: tuple[float, int], split: str) -> None:
     print(f"page  {run.page}")
 
 
-def _options(arguments: Sequence[str], *, leads: bool) -> tuple[Options, DataSet, DataSet]:
-    """The options, and the data; recipe, model, then data come first, because the other settings start from them.
+def _options(arguments: Sequence[str], *, leads: bool) -> tuple[Options, dict[str, DataSet]]:
+    """The options, and the data by split; recipe, model, then data come first: the other settings start from them.
 
     Of several replicas the one that leads looks at every file; where it finds an error, all of them end.
     """
@@ -115,22 +117,19 @@ def _options(arguments: Sequence[str], *, leads: bool) -> tuple[Options, DataSet
     options = _parsed(arguments, chosen)
     if leads:
         _check_data(options)
-    data = _opened(options, split=options.split)
-    validation = data if options.overfit else _opened(options, split=options.val_split)
+    splits = _opened(options)
     if chosen.fit:
-        fitting = replace(chosen, config=chosen.fit(chosen.config, facts_of(data, validation)))
-        options = _parsed(arguments, fitting)
-    return options, data, validation
+        facts = facts_of(splits[options.split], splits[_validated(options)])
+        options = _parsed(arguments, replace(chosen, config=chosen.fit(chosen.config, facts)))
+    return options, splits
 
 
 def _check_data(options: Options) -> None:
     """Refuse what the doctor calls an error, in its words. A run that goes on was checked when it began."""
     folders = (options.out, options.out / "stage1")
-    if options.overfit or any((folder / STATE_FILE).exists() for folder in folders):
+    if options.overfit or any(os.path.exists(folder / STATE_FILE) for folder in folders):
         return
-    later = [options.second.second_split] if options.second.second_iterations else []
-    splits = dict.fromkeys([options.split, options.val_split, *later])
-    diagnosis = examined(options.data, splits=[*splits], schema=options.schema)
+    diagnosis = examined(options.data, splits=_splits(options), schema=options.schema)
     if diagnosis.errors:
         others = len(diagnosis.errors) - 1
         more = (
@@ -153,26 +152,38 @@ def _parsed(arguments: Sequence[str], start: Recipe) -> Options:
     return options
 
 
-def _opened(options: Options, *, split: str) -> DataSet:
-    data = open_data(options.data, split=split, schema=options.schema)
-    return first_of(data, options.overfit) if options.overfit else data
+def _splits(options: Options) -> list[str]:
+    """The parts of the data that are used, each once."""
+    later = [options.second.second_split] if options.second.second_iterations else []
+    return [*dict.fromkeys([options.split, _validated(options), *later])]
 
 
-def _stages(options: Options, data: DataSet, validation: DataSet, *, replicas: Replicas) -> list[Stage]:
-    """One stage, or two; their run folders are looked at before anything starts."""
+def _validated(options: Options) -> str:
+    """The part of the data that is validated on."""
+    return options.split if options.overfit else options.val_split
+
+
+def _opened(options: Options) -> dict[str, DataSet]:
+    splits = open_splits(options.data, splits=_splits(options), schema=options.schema)
+    return {name: first_of(data, options.overfit) for name, data in splits.items()} if options.overfit else splits
+
+
+def _stages(options: Options, splits: Mapping[str, DataSet], *, replicas: Replicas) -> list[Stage]:
+    """One stage, or two; their run folders, and the classes that they name, are looked at before anything starts."""
     if options.config.replicas not in (1, replicas.size):
         raise InputError(
             f"--replicas {options.config.replicas}, but {replicas.size} started; leave it out, and start with "
             f"torchrun --nproc-per-node {options.config.replicas} -m atrous train"
         )
+    data, validation = splits[options.split], splits[_validated(options)]
     model = replace(options.config.model, classes=len(data.labels))
     config = replace(options.config, model=model, replicas=replicas.size)
     parts = [(config, data, False)]
     if options.second.second_iterations:
-        later = _opened(options, split=options.second.second_split)
-        parts.append((options.second.after(config), later, True))
+        parts.append((options.second.after(config), splits[options.second.second_split], True))
     stages = []
     for number, (config, data, second) in enumerate(parts, start=1):
+        check_classes(config, space=data.labels)
         folder = options.out if number == len(parts) else options.out / f"stage{number}"
         about = {"training": config, "data": data.describe(), "validation": validation.describe()}
         stages.append(Stage(config, data, validation, Run(folder, settings=about), second=second))

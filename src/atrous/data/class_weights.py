@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int64
 
-from atrous.data.dataset import DataSet
 from atrous.data.json_files import read_object
 from atrous.errors import InputError
 from atrous.files import atomic_path
@@ -14,16 +13,6 @@ from atrous.labels import LabelSpace
 
 HEAVIEST = 1e6
 """No class weighs more."""
-
-
-def class_counts(data: DataSet) -> Int64[np.ndarray, " k"]:
-    """Labelled pixels of each class over a whole data set; reads every mask."""
-    counts = np.zeros(len(data.labels), dtype=np.int64)
-    for index in range(len(data)):
-        labels = data[index].labels
-        if labels is not None:
-            counts += np.bincount(labels[labels != data.labels.ignore], minlength=len(counts))
-    return counts
 
 
 def balanced_weights(counts: Int64[np.ndarray, " k"], *, exponent: float) -> Float[np.ndarray, " k"]:
@@ -56,7 +45,7 @@ def read_class_weights(path: Path, *, space: LabelSpace) -> Float[np.ndarray, " 
     Raises:
         InputError: If the file is not such a table.
     """
-    content = read_object(path)
+    content = read_object(path, remedy="correct it")
     if content.keys() != set(space.names):
         name = sorted(content.keys() ^ set(space.names))[0]
         which = "is no class of the data" if name in content else "has no weight"

@@ -30,7 +30,7 @@ def color_ids(colors: UInt8[np.ndarray, "h w 3"], *, schema: Schema, path: Path)
     Raises:
         InputError: If a colour has no meaning, or two classes have the same; the line names colours and pixel counts.
     """
-    packed = _packed(colors)
+    packed = packed_colors(colors)
     found, inverse = np.unique(packed, return_inverse=True)
     meaning = _meaning(schema, path=path)
     by_color = np.array([meaning.get(color, -1) for color in found.tolist()], np.int32)
@@ -47,6 +47,11 @@ def color_ids(colors: UInt8[np.ndarray, "h w 3"], *, schema: Schema, path: Path)
             "save masks as 8-bit grey or palette PNG"
         )
     return by_color[inverse].reshape(packed.shape).astype(label_dtype(schema.labels))
+
+
+def packed_colors(colors: UInt8[np.ndarray, "h w 3"]) -> Int64[np.ndarray, "h w"]:
+    """RGB as one number, 0xRRGGBB."""
+    return colors.astype(np.int64) @ np.array([1 << 16, 1 << 8, 1])
 
 
 def _meaning(schema: Schema, *, path: Path) -> dict[int, int]:
@@ -74,10 +79,6 @@ def _check_known(packed: Int64[np.ndarray, "h w"], known: Bool[np.ndarray, "..."
         f"{path} has colours that no class has: {shown}{more}; list them in colors or [remap] of {SCHEMA_FILE}, "
         "or correct the mask (smoothed edges make such colours)"
     )
-
-
-def _packed(colors: UInt8[np.ndarray, "h w 3"]) -> Int64[np.ndarray, "h w"]:
-    return colors.astype(np.int64) @ np.array([1 << 16, 1 << 8, 1])
 
 
 def _pack(color: Color) -> int:

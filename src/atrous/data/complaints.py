@@ -50,6 +50,11 @@ def attempt(work: Callable[[], T], kind: str, complaints: list[Complaint]) -> T 
     except InputError as error:
         complaints.append(Complaint(kind, str(error)))
     except OSError as error:
-        reason = error.strerror or str(error)
-        complaints.append(Complaint(kind, f"cannot read {error.filename}: {reason}; check the access rights"))
+        complaints.append(Complaint(kind, unreadable(error)))
     return None
+
+
+def unreadable(error: OSError) -> str:
+    """The line about a file or folder that the system does not let us look at; a name beyond reason is cut."""
+    reason = error.strerror or str(error)
+    return f"cannot read {error.filename or 'the data'!s:.500}: {reason}; check the name and the access rights"

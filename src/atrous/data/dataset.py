@@ -1,6 +1,6 @@
 """What a data set is, and opening one by looking at its folder."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -8,6 +8,7 @@ from atrous.data.ade20k import is_ade20k, open_ade20k
 from atrous.data.camvid import is_camvid, open_camvid
 from atrous.data.cityscapes import is_cityscapes, open_cityscapes
 from atrous.data.coco_voc import is_coco, open_coco
+from atrous.data.complaints import unreadable
 from atrous.data.folder import is_plain_folder, open_folder
 from atrous.data.pairs import PairedFiles
 from atrous.data.sample import Sample
@@ -69,10 +70,28 @@ def open_data(path: Path, *, split: str, schema: Path | None = None) -> DataSet:
         schema: A `schema.toml` elsewhere, for data that cannot be written to; otherwise the one in the folder counts.
 
     Raises:
-        InputError: If the folder is missing, of no known layout or of several, or anything in it contradicts itself.
+        InputError: If the folder is missing, of no known layout or of several, or anything in it contradicts itself or
+            cannot be looked at.
     """
-    _, open_split = LAYOUTS[find_layout(path)]
-    return open_split(path, split=split, schema=declared_schema(path, elsewhere=schema))
+    return open_splits(path, splits=(split,), schema=schema)[split]
+
+
+def open_splits(path: Path, *, splits: Collection[str], schema: Path | None = None) -> dict[str, DataSet]:
+    """Open several splits as `open_data` does, and look through masks without a schema only once for all of them.
+
+    Raises:
+        InputError: As `open_data` does.
+    """
+    try:
+        layout, meaning = find_layout(path), declared_schema(path, elsewhere=schema)
+        opened: dict[str, DataSet] = {}
+        for split in splits:
+            data = opened[split] = LAYOUTS[layout][1](path, split=split, schema=meaning)
+            if layout == PLAIN:  # what all its masks show; published data would pass for a folder of other classes
+                meaning = data.schema
+        return opened
+    except OSError as error:  # of any layout: no access, a name too long
+        raise InputError(unreadable(error)) from error
 
 
 def find_layout(path: Path) -> str:

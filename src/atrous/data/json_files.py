@@ -1,4 +1,4 @@
-"""Annotation files in JSON, which anybody may have written."""
+"""Files in JSON, which anybody may have written: annotations above all."""
 
 import json
 import math
@@ -13,8 +13,12 @@ from atrous.errors import InputError
 from atrous.sizes import Size
 
 
-def read_object(path: Path) -> dict[str, Any]:
+def read_object(path: Path, *, remedy: str = "export it again") -> dict[str, Any]:
     """The object that a JSON file holds.
+
+    Args:
+        path: The file.
+        remedy: What to do about one that is damaged, as the message says it.
 
     Raises:
         InputError: If the file cannot be read, is not JSON (NaN and Infinity are not), or holds something else.
@@ -22,13 +26,14 @@ def read_object(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"), parse_constant=_refuse)
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+        reason = error.strerror or error
+        raise InputError(f"cannot read {path}: {reason}; check the name and the access rights") from error
     except RecursionError as error:
-        raise InputError(f"{path} is nested too deeply for an annotation file; export it again") from error
+        raise InputError(f"{path} is nested too deeply; {remedy}") from error
     except (ValueError, MemoryError) as error:  # not UTF-8, not JSON, a number of a million digits
-        raise InputError(f"{path} is not valid JSON: {' '.join(str(error).split())}; export it again") from error
+        raise InputError(f"{path} is not valid JSON: {' '.join(str(error).split())}; {remedy}") from error
     if not isinstance(content, dict):
-        raise InputError(f"{path} holds {_kind(content)} where an object was expected; is it an annotation file?")
+        raise InputError(f"{path} holds {_kind(content)} where an object was expected; {remedy}")
     return content
 
 

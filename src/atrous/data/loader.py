@@ -17,7 +17,6 @@ from jaxtyping import Integer, UInt8
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from atrous.data.cache import CachedDataSet
 from atrous.data.dataset import DataSet
 from atrous.data.sample import Sample
 from atrous.data.transforms import Transform
@@ -57,20 +56,18 @@ def training_batches(
     start: int,
     stop: int,
     workers: int,
-    cache: bool = True,
     rows: slice = slice(None),
 ) -> Iterator[Batch]:
     """The batches `start` .. `stop - 1` of the stream.
 
     Args:
-        dataset: Labelled samples.
+        dataset: Labelled samples; a `CachedDataSet` saves decoding them again and again.
         transforms: Applied in order; the last result must have one size for all samples.
         batch_size: Samples per batch.
         seed: Names the stream, 0 or more.
         start: First batch; where a resumed run left off.
         stop: One past the last batch.
         workers: Processes that decode and transform; 0 does it here.
-        cache: Keep decoded samples in memory, up to `CACHE_BYTES`.
         rows: Samples of each batch that are decoded and given; all of them, unless replicas share a batch.
 
     Raises:
@@ -80,7 +77,7 @@ def training_batches(
     if not len(dataset):
         raise InputError(f"data set {dataset.name} has no images to train on")
     stream = _Stream(
-        CachedDataSet(dataset) if cache else dataset,
+        dataset,
         transforms=tuple(transforms),
         batch_size=batch_size,
         seed=seed,

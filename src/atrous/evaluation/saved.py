@@ -1,6 +1,5 @@
 """A report that was written as JSON, read back to be compared: the file may come from anywhere."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Int64
 
+from atrous.data.json_files import read_object
 from atrous.errors import InputError
 from atrous.evaluation.image_counts import ImageCounts, block_overlaps
 from atrous.evaluation.overlap import matrix_overlap
@@ -84,14 +84,8 @@ def read_report(path: Path) -> SavedReport:
     Raises:
         InputError: If the file cannot be read, is no such report, or contradicts itself.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not JSON ({' '.join(str(error).split()):.120}); {_AGAIN}") from error
-    names = [field.name for field in fields(SavedReport)]
-    part = {name: content[name] for name in names if name in content} if isinstance(content, dict) else content
+    content = read_object(path, remedy=_AGAIN)
+    part = {field.name: content[field.name] for field in fields(SavedReport) if field.name in content}
     try:
         return from_plain(SavedReport, part, where="report")
     except InputError as error:

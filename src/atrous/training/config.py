@@ -8,23 +8,23 @@ from atrous.data.scale_crop import PAPER_SCALES
 from atrous.errors import InputError
 from atrous.model.config import ModelConfig
 from atrous.training.loss_config import LossConfig
+from atrous.training.ranges import check_ranges
 from atrous.training.sampling import SamplingConfig
 
 UNSETTLED = 0.02
 """The share of batch norm's running statistics that may be left of their start after a run."""
 
-
-_HIGHEST = {
-    "head_rate": 1000,
-    "power": 10,
-    "momentum": 1,
-    "weight_decay": 1,
-    "norm_momentum": 1,
-    "flip": 1,
-    "jitter": 1,
-    "ema_decay": 1,
+_RANGES = {
+    "head_rate": (0, 1000),
+    "power": (0, 10),
+    "momentum": (0, 1),
+    "weight_decay": (0, 1),
+    "norm_momentum": (0, 1),
+    "flip": (0, 1),
+    "jitter": (0, 1),
+    "ema_decay": (0, 1),
+    "seed": (0, 2**32 - 1),
 }
-"""What is possible from 0 to this; also keeps out what is not a number."""
 
 
 @dataclass(frozen=True)
@@ -115,18 +115,13 @@ class TrainConfig:
             raise InputError(f"jitter is for RGB, not for {self.model.in_channels} channels; set --jitter 0")
         if self.weights and self.backbone_weights:
             raise InputError("weights fill the backbone, too; leave out backbone-weights")
-        if not 0 <= self.seed < 2**32:
-            raise InputError(f"seed {self.seed} is out of range; choose 0 to {2**32 - 1}")
         if not 0 < self.learning_rate <= 100:
             raise InputError(
                 f"learning rate {self.learning_rate} is out of range; choose a value above 0, such as 0.007"
             )
         if not self.scales or not all(0 < scale <= 16 for scale in self.scales):
             raise InputError(f"scales {self.scales} must lie above 0 and not above 16")
-        for name, highest in _HIGHEST.items():
-            if not 0 <= getattr(self, name) <= highest:
-                words = name.replace("_", " ")
-                raise InputError(f"{words} {getattr(self, name)} is out of range; choose 0 to {highest}")
+        check_ranges(self, _RANGES)
         unsettled = (1 - self.norm_momentum) ** self.iterations
         if self.norms == "trained" and unsettled > UNSETTLED:
             raise InputError(

@@ -1,11 +1,13 @@
 """The loss of a run: coarse logits against full labels, as its configuration says."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
 
-from atrous.data.class_weights import balanced_weights, class_counts, read_class_weights
+from atrous.data.class_weights import balanced_weights, read_class_weights
 from atrous.data.dataset import DataSet
 from atrous.errors import InputError
 from atrous.model.deeplab import DeepLab
@@ -13,6 +15,7 @@ from atrous.ops.coarse_labels import coarse_labels
 from atrous.ops.overlap_losses import upsample_dice, upsample_lovasz
 from atrous.ops.upsample import Upsampling
 from atrous.ops.upsample_cross_entropy import upsample_cross_entropy
+from atrous.training.class_counts import class_counts
 from atrous.training.loss_config import LossConfig
 
 
@@ -66,10 +69,10 @@ class SegmentationLoss:
 
 def _class_weights(data: DataSet, config: LossConfig) -> Float[np.ndarray, " k"] | None:
     if config.class_weights is not None:
-        return read_class_weights(config.class_weights, space=data.labels)
+        return read_class_weights(Path(config.class_weights), space=data.labels)
     if not config.class_balance:
         return None
-    counts = class_counts(data)
+    counts = class_counts(data).sum(axis=0)
     if not counts.any():
         raise InputError(f"no pixel of data set {data.name} has a class; there is nothing to balance or learn")
     return balanced_weights(counts, exponent=config.class_balance)

@@ -1,13 +1,12 @@
 """What a run makes small, as data."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from atrous.errors import InputError
+from atrous.training.ranges import check_ranges
 
-_HIGHEST = {"class_balance": 2, "label_smoothing": 1, "dice": 100, "lovasz": 100}
-"""What is possible from 0 to this; also keeps out what is not a number."""
+_RANGES = {"class_balance": (0, 2), "label_smoothing": (0, 1), "dice": (0, 100), "lovasz": (0, 100)}
 
 
 @dataclass(frozen=True)
@@ -33,16 +32,13 @@ class LossConfig:
     dice: float = 0.0
     lovasz: float = 0.0
     labels: Literal["full", "coarse"] = "full"
-    class_weights: Path | None = None
+    class_weights: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers out of range, and settings that contradict each other."""
         if self.class_balance and self.class_weights:
             raise InputError("class-balance and class-weights both weigh the classes; give one of them")
-        for name, highest in _HIGHEST.items():
-            if not 0 <= getattr(self, name) <= highest:
-                words = name.replace("_", " ")
-                raise InputError(f"{words} {getattr(self, name)} is out of range; choose 0 to {highest}")
+        check_ranges(self, _RANGES)
         if not 0 < self.hard_pixels <= 1:
             raise InputError(f"hard pixels {self.hard_pixels} is out of range; choose a share above 0, up to 1")
         if self.hard_pixel_steps < 0:

@@ -69,7 +69,7 @@ class Run:
             there = json.loads(self.config.read_text(encoding="utf-8"))
         except FileNotFoundError:
             there = {}
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise InputError(f"{self.config} is not readable ({error}); choose another --out") from error
         trained = self.state.exists() or self.last.exists()
         if not trained and isinstance(there, dict) and there.keys() <= self._settings.keys():
@@ -118,7 +118,7 @@ class Run:
         for line in text.splitlines():
             try:
                 record = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 break
             if not isinstance(record, dict) or not isinstance(record.get("iteration"), int):
                 break

@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool
 
 from atrous.data.dataset import DataSet
 from atrous.data.selection import Selection
 from atrous.errors import InputError
-from atrous.inference.ahead import ahead
 from atrous.labels import LabelSpace
+from atrous.training.class_counts import class_counts
+from atrous.training.ranges import check_ranges
 
 HARD_CLASSES = ("bicycle", "chair", "diningtable", "pottedplant", "sofa")
 """The five of the paper, as PASCAL VOC spells them."""
 
-MOST_COPIES = 100
+_RANGES = {"hard_copies": (1, 100), "class_crops": (0, 1)}
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,7 @@ class SamplingConfig:
 
     def __post_init__(self) -> None:
         """Refuse numbers out of range; names are looked up when there is data."""
-        if not 1 <= self.hard_copies <= MOST_COPIES:
-            raise InputError(f"hard copies {self.hard_copies} is out of range; choose 1 to {MOST_COPIES}")
-        if not 0 <= self.class_crops <= 1:
-            raise InputError(f"class crops {self.class_crops} is out of range; choose 0 to 1")
+        check_ranges(self, _RANGES)
 
 
 def class_ids(names: Sequence[str], *, space: LabelSpace) -> tuple[int, ...]:
@@ -79,23 +76,13 @@ def bootstrapped(data: DataSet, config: SamplingConfig) -> DataSet:
     if config.hard_copies == 1:
         return data
     ids = hard_ids(config, space=data.labels)
-    hard = class_presence(data)[:, ids].any(axis=1)
+    hard = class_counts(data)[:, ids].any(axis=1)
     names = ", ".join(data.labels.names[label] for label in ids)
     if not hard.any():
         raise InputError(f"no image of {data.name} shows {names}; name other classes with --hard-classes")
     times = np.where(hard, config.hard_copies, 1)
     rule = f"{config.hard_copies} copies of the {hard.sum()} images with {names}"
     return Selection(data, tuple(np.repeat(np.arange(len(data)), times).tolist()), rule=rule)
-
-
-def class_presence(data: DataSet) -> Bool[np.ndarray, "n k"]:
-    """Which image shows which class; reads every mask."""
-    present = np.zeros((len(data), len(data.labels)), dtype=bool)
-    for index, sample in ahead(data.__getitem__, range(len(data))):
-        if (labels := sample.result().labels) is not None:
-            found = np.unique(labels)
-            present[index, found[found != data.labels.ignore]] = True
-    return present
 
 
 def _bare(name: str) -> str:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 
+from atrous.data.class_weights import read_class_weights
 from atrous.data.dataset import DataSet
 from atrous.data.loader import training_batches
 from atrous.errors import InputError
@@ -22,7 +23,7 @@ from atrous.training.average import MovingAverage
 from atrous.training.checkpoint import TrainingState
 from atrous.training.config import TrainConfig
 from atrous.training.optimizer import build_optimizer
-from atrous.training.sampling import SamplingConfig, class_ids, hard_ids
+from atrous.training.sampling import class_ids, hard_ids
 from atrous.weights.archive import Archive
 from atrous.weights.backbone import load_backbone, read_backbone
 from atrous.weights.load import load
@@ -43,13 +44,13 @@ def fresh_state(
         before: The archive of an earlier stage; it comes before the configuration's `weights`.
 
     Raises:
-        InputError: If the images have other channels than the model, weights cannot be had or do not fit, the data
-            lacks a class that is named, or the precision is not for the device.
+        InputError: If the images have other channels than the model, weights cannot be had or do not fit, what is said
+            of classes does not fit the data (`check_classes`), or the precision is not for the device.
     """
     if config.precision == "float16" and device.type != "cuda":
         raise InputError(f"float16 needs a CUDA device, this is {device}; choose --precision bfloat16 or float32")
     _check_channels(data, config.model.in_channels)
-    _check_names(config.sampling, space=data.labels)
+    check_classes(config, space=data.labels)
     torch.manual_seed(config.seed)
     archive = _archive(before or config.weights, config, data=data)
     backbone = read_backbone(config.backbone_weights) if config.backbone_weights else None
@@ -72,6 +73,20 @@ def fresh_state(
     scaler = GradScaler(device.type, enabled=config.precision == "float16")
     started_from = archive.sha256 if archive else None
     return TrainingState(model, build_optimizer(model, config), average, scaler, started_from)
+
+
+def check_classes(config: TrainConfig, *, space: LabelSpace) -> None:
+    """Refuse at the start what is said of classes that the data does not have.
+
+    Raises:
+        InputError: If a class that is named is none of `space`, or the file of class weights does not fit.
+    """
+    sampling, weights = config.sampling, config.loss.class_weights
+    class_ids(sampling.crop_classes, space=space)
+    if sampling.hard_copies > 1:
+        hard_ids(sampling, space=space)
+    if weights is not None:
+        read_class_weights(Path(weights), space=space)
 
 
 def _archive(path: Path | str | None, config: TrainConfig, *, data: DataSet) -> Archive | None:
@@ -106,13 +121,6 @@ def _check_channels(data: DataSet, in_channels: int) -> None:
         )
 
 
-def _check_names(config: SamplingConfig, *, space: LabelSpace) -> None:
-    """Refuse at the start classes that the data does not have."""
-    class_ids(config.crop_classes, space=space)
-    if config.hard_copies > 1:
-        hard_ids(config, space=space)
-
-
 def _is_folded(model: nn.Module) -> bool:
     """Whether no batch norm has statistics: inference files fold them away, and a fresh head has none yet."""
     return not any(norm.running_mean.any() for norm in norms(model) if norm.running_mean is not None)
@@ -128,7 +136,6 @@ def _images(config: TrainConfig, data: DataSet, *, conventions: Conventions) -> 
         start=0,
         stop=-(-config.unfold_images // config.batch_size),
         workers=0,
-        cache=False,
     )
     for batch in batches:
         yield batch.images

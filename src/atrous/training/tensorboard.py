@@ -1,18 +1,16 @@
 """Curves for TensorBoard, written beside the run's own files where somebody asks for them (extra `tensorboard`)."""
 
-from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 
-from atrous.errors import InputError
+from atrous.extras import require
 from atrous.training.loop import Validated
 from atrous.training.progress import Progress
 
 
 def require_tensorboard() -> None:
     """Raise InputError, with the remedy, where TensorBoard is not installed."""
-    if find_spec("tensorboard") is None:
-        raise InputError("--tensorboard needs another package; install it by: pip install 'atrous[tensorboard]'")
+    require("tensorboard", extra="tensorboard", purpose="--tensorboard")
 
 
 class Board:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64, Integer
 
+from atrous.data.color_masks import packed_colors
 from atrous.data.complaints import Complaint, attempt
 from atrous.data.doctor.look import Look, look_of
 from atrous.data.images import IMAGE_SUFFIXES, read_mask, read_palette
@@ -95,11 +96,6 @@ def examine(pair: Pair, *, split: str, read: LabelReader, schema: Schema | None)
     return Examined(pair, split, tuple(faults), size, look, _mask(pair.mask, raw=raw, ids=ids, schema=schema))
 
 
-def packed(colors: Integer[np.ndarray, "h w 3"]) -> Int64[np.ndarray, "h w"]:
-    """RGB as one number, 0xRRGGBB."""
-    return colors.astype(np.int64) @ np.array([1 << 16, 1 << 8, 1])
-
-
 def is_grey(colors: Integer[np.ndarray, "h w 3"]) -> bool:
     """Whether R = G = B everywhere."""
     return not (colors != colors[..., :1]).any()
@@ -119,7 +115,7 @@ def _mask(path: Path, *, raw: np.ndarray | None, ids: np.ndarray | None, schema:
     storage, values, palette = OTHER, {}, {}
     if raw is not None and raw.ndim == 3:
         storage = RGB_GREY if is_grey(raw) else RGB
-        values = value_counts(raw[..., 0] if storage == RGB_GREY else packed(raw))
+        values = value_counts(raw[..., 0] if storage == RGB_GREY else packed_colors(raw))
     elif raw is not None:
         colors, values = read_palette(path), value_counts(raw)
         storage = GREY if colors is None else PALETTE

@@ -8,8 +8,9 @@ import numpy as np
 from jaxtyping import Integer
 
 from atrous.data.camvid import CAMVID
+from atrous.data.color_masks import packed_colors
 from atrous.data.complaints import Complaint, attempt
-from atrous.data.doctor.examine import is_grey, packed, value_counts
+from atrous.data.doctor.examine import is_grey, value_counts
 from atrous.data.images import read_mask
 from atrous.data.masks import NamingReader, read_values
 from atrous.data.pairs import LabelReader, Pair
@@ -66,7 +67,7 @@ def content_of(pair: Pair, read: LabelReader) -> Content:
             return Content(pair, faults=tuple(faults))
         if raw.ndim == 3 and not is_grey(raw):
             attempt(lambda: read_values(pair.mask), "colours without a schema", faults)
-            return Content(pair, colors=tuple(value_counts(packed(raw))), faults=tuple(faults))
+            return Content(pair, colors=tuple(value_counts(packed_colors(raw))), faults=tuple(faults))
         return Content(pair, values=_distinct(raw if raw.ndim == 2 else raw[..., 0]))
     values = attempt(lambda: read_values(pair.mask), "unreadable mask", faults)
     return Content(pair, values=() if values is None else _distinct(values), faults=tuple(faults))

@@ -66,7 +66,8 @@ def survey(path: Path, *, names: Sequence[str] = (), schema: Path | None = None)
                 splits[name] = Split(data.pairs, data.read, data.rule)
                 published = data.schema
         found = tuple(dict.fromkeys(complaints))
-        unpaired = _unpaired(path, splits) if layout == PLAIN and found else ()
+        disorder = layout == PLAIN and found
+        unpaired = (attempt(lambda: _unpaired(path, splits), "layout", complaints) or ()) if disorder else ()
     # A bad schema is not replaced by the published one: it may say something else.
     kept = meaning if declared else published
     return Survey(path, layout, splits, unpaired, kept, (schema or path / SCHEMA_FILE) if declared else None, found)
