@@ -6,6 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
+
+settings.register_profile("untimed", settings.default, deadline=None)  # a machine may be busy
+settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)

@@ -204,7 +204,7 @@ def test_truncated_files_get_one_line(tmp_path, suffix):
     one_line(error, f"a.{suffix}")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data(), suffix=st.sampled_from(["png", "jpeg", "gif", "tiff", "bmp", "ppm"]))
 def test_damaged_files_never_raise_anything_else(tmp_path_factory, data, suffix):
     buffer = io.BytesIO()

@@ -51,7 +51,7 @@ coordinates = st.floats(-6, 18, allow_nan=False).map(lambda value: round(value, 
 corners = st.lists(st.tuples(coordinates, coordinates), min_size=3, max_size=8)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(corners)
 def test_pixels_whose_centre_is_inside(points):
     """Matplotlib's crossing test; pixels whose centre lies on an outline are left to the other tests."""
@@ -61,7 +61,7 @@ def test_pixels_whose_centre_is_inside(points):
     np.testing.assert_array_equal(found[~near], inside[~near])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.tuples(coordinates, coordinates), st.sampled_from([0.5, 1.0, 0.25]))
 def test_neighbours_share_no_pixel_and_leave_no_gap(middle, step):
     """A square cut at any point into four triangles: every pixel is in one of them."""
@@ -73,7 +73,7 @@ def test_neighbours_share_no_pixel_and_leave_no_gap(middle, step):
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of pycocotools, with NumPy 2
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(corners)
 def test_cocos_own_tool_differs_at_outlines_only(points):
     """pycocotools rounds corners to a grid of fifths, so it may decide otherwise within a pixel of the outline."""
@@ -94,7 +94,7 @@ def _near(points, distance):
     return near
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.tuples(coordinates, coordinates), st.floats(0, 12))
 def test_a_circle_is_the_centres_within_its_radius(centre, radius):
     expected = np.linalg.norm(CENTRES - np.array(centre), axis=-1) ** 2
@@ -110,7 +110,7 @@ def test_run_lengths_by_hand():
     assert filled(runs_region([0, 6], size=(2, 3)), (2, 3)).all()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1), st.floats(0, 1))
 def test_compressed_run_lengths_as_pycocotools_writes_them(height, width, seed, share):
     mask = np.random.default_rng(seed).random((height, width)) < share

@@ -68,7 +68,7 @@ def plainly(sample, *, scale, size, top, left):
     return canvas[window], mask[window]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     old=st.tuples(st.integers(1, 40), st.integers(1, 40)),
     size=st.tuples(st.integers(1, 48), st.integers(1, 48)),
@@ -102,7 +102,6 @@ def test_padding_is_below_and_to_the_right_and_says_so():
     assert (crop.labels[outside] == IGNORE).all()
 
 
-@settings(deadline=None)
 @given(
     old=st.tuples(st.integers(1, 60), st.integers(1, 60)),
     size=st.tuples(st.integers(1, 60), st.integers(1, 60)),
@@ -120,7 +119,6 @@ def test_no_transform_invents_a_label(old, size, seed):
     assert sample.labels.dtype == np.uint8
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_image_and_labels_stay_aligned(seed):
     generator = np.random.default_rng(seed)

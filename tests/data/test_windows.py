@@ -38,7 +38,7 @@ def files(tmp_path_factory):
     return sorted(folder.iterdir())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_any_window_is_a_part_of_the_whole(files, data):
     pixels = open_pixels(data.draw(st.sampled_from(files)))

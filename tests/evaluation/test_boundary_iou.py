@@ -49,13 +49,13 @@ def maps(size):
     return st.tuples(plain, arrays.arrays(np.uint8, size, elements=st.sampled_from([0, 1, 2, VOID])))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.tuples(st.integers(1, 8), st.integers(1, 8)).flatmap(maps))
 def test_noise_agrees_with_the_definition(pair):
     np.testing.assert_allclose(measured(*pair), definition(*pair), atol=1e-12)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(maps((2, 7)), st.integers(12, 18))
 def test_regions_agree_with_the_definition_at_a_distance_of_several_pixels(pair, scale):
     labels, truth = (values.repeat(3, axis=0).repeat(scale, axis=1) for values in pair)

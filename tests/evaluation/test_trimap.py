@@ -59,7 +59,7 @@ def maps(values):
     return st.tuples(plain, arrays.arrays(np.uint8, size, elements=st.sampled_from(values)))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(maps([0, 1, 2]), st.integers(1, 4))
 def test_bands_around_label_boundaries_agree_with_the_definition(pair, scale):
     labels, truth = pair[0].repeat(scale, axis=0), pair[1].repeat(scale, axis=0)
@@ -68,7 +68,7 @@ def test_bands_around_label_boundaries_agree_with_the_definition(pair, scale):
     np.testing.assert_allclose(overlap_miou(found.overlaps), definition(labels, truth), atol=1e-6)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(maps([0, 0, 1, 1, 2, VOID]).filter(lambda pair: (pair[1] == VOID).any()), st.integers(1, 4))
 def test_bands_around_void_agree_with_the_definition(pair, scale):
     labels, truth = pair[0].repeat(scale, axis=1), pair[1].repeat(scale, axis=1)

@@ -95,7 +95,7 @@ def test_a_model_of_wide_layers_takes_the_tiles(monkeypatch):
     assert 2 in calls  # the rate of block3
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.integers(0, 2),
     st.sampled_from([(3, 5, 1), (128, 130, 1), (6, 6, 6)]),

@@ -13,7 +13,7 @@ from atrous.ops.bilinear import axis
 STRIDES = st.sampled_from([(4, 4), (8, 4), (16, 4), (16, 8), (16, 16), (32, 32), (32, 4)])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     length=st.integers(1, 3000),
     strides=STRIDES,

@@ -39,7 +39,7 @@ def test_pad_same_puts_the_odd_row_below_and_right():
     assert padded.tolist() == [[[[-7, 1, 1, 1, -7], [-7, 1, 1, 1, -7], [-7, -7, -7, -7, -7]]]]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     size=st.tuples(st.integers(1, 12), st.integers(1, 12)),
     kernel=st.sampled_from([1, 3, 5, 7]),

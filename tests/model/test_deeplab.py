@@ -125,7 +125,7 @@ def small_model(request):
 
 
 @pytest.mark.slow
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(height=st.integers(1, 70), width=st.integers(1, 70), seed=st.integers(0, 99))
 def test_any_size_is_the_plain_definition(small_model, height, width, seed):
     """Pad with the mean pixel by hand, run, upsample to the padded size, crop."""

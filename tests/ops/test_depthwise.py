@@ -38,7 +38,7 @@ def convolutions(monkeypatch):
     return seen
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     size=st.tuples(st.integers(1, 20), st.integers(1, 20)),
     kernel=st.sampled_from([1, 3, 5]),

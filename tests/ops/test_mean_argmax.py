@@ -48,7 +48,7 @@ def smooth(generator, *shape):
     return full + 0.3 * torch.randn(*shape, generator=generator)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 10**6),
     classes=st.sampled_from([1, 2, 3, 19, 21, 150, 300]),

@@ -39,7 +39,7 @@ def plainly(definition, logits, target, *, size, align_corners, crop):
 
 @pytest.mark.parametrize(("ours", "definition"), [(upsample_dice, dice), (upsample_lovasz, lovasz)])
 @pytest.mark.parametrize("align_corners", [True, False])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 10**6), classes=st.integers(2, 5), labelled=st.sampled_from([0.0, 0.3, 1.0]))
 def test_loss_and_gradient_are_those_of_the_definition(ours, definition, align_corners, seed, classes, labelled):
     generator = torch.Generator().manual_seed(seed)

@@ -31,7 +31,7 @@ def test_two_by_two_by_hand():
     assert edges.tolist() == [[[[0, 1, 3, 4], [8, 9, 11, 12]]]]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     coarse=st.tuples(st.integers(1, 6), st.integers(1, 6)),
     more=st.tuples(st.integers(0, 20), st.integers(0, 20)),

@@ -70,7 +70,7 @@ def test_a_class_that_wins_no_corner_wins_midway(label):
     assert label(corners, size=(5, 5), align_corners=True)[0].tolist() == expected
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     way=st.sampled_from(sorted(WAYS)),
     shape=st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 9), st.integers(1, 9)),
@@ -95,7 +95,7 @@ def test_any_logits_are_labelled_as_in_float64(way, shape, size, cut, align_corn
     assert (values.max(axis=1) - chosen).max() <= rounding
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     way=st.sampled_from(sorted(WAYS)),
     shape=st.tuples(st.integers(1, 2), st.integers(1, 6), st.integers(2, 5), st.integers(2, 5)),

@@ -21,7 +21,7 @@ def in_float64(logits, lies):
     return probabilities.max(axis=1), -(probabilities * np.log(probabilities)).sum(axis=1)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     shape=st.tuples(st.integers(1, 2), st.integers(1, 9), st.integers(1, 6), st.integers(1, 6)),
     size=st.tuples(st.integers(1, 30), st.integers(1, 30)),

@@ -117,7 +117,7 @@ def with_gradient(loss_of, logits, target, **arguments):
 lengths = st.integers(1, 7)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     shape=st.tuples(st.integers(1, 2), st.integers(1, 4), lengths, lengths),
     size=st.tuples(st.integers(1, 20), st.integers(1, 20)),

@@ -33,7 +33,7 @@ def test_a_scheme_is_a_filter_in_exact_numbers(scheme):
         np.testing.assert_allclose(computed, expected, atol=1e-14)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.integers(0, 2),
     st.integers(1, 5),

@@ -137,7 +137,7 @@ def whole(model, tmp_path_factory):
     return path.read_bytes()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_no_flipped_bit_passes(model, whole, tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / "flipped.safetensors"

@@ -426,7 +426,7 @@ def test_any_byte_may_be_wrong():
         survives(SMALL[:position] + bytes([other]) + SMALL[position + 1 :])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(changes=st.lists(st.tuples(st.integers(0, len(SMALL) - 1), st.integers(0, 255)), min_size=2, max_size=40))
 def test_many_changes_at_once_are_survived(changes):
     content = bytearray(SMALL)
@@ -435,7 +435,7 @@ def test_many_changes_at_once_are_survived(changes):
     survives(bytes(content))
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(data=st.data())
 def test_a_whole_file_may_be_damaged(tiny, tmp_path_factory, data):
     content = bytearray((tiny / "linear.mlmodel").read_bytes())

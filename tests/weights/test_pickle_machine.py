@@ -339,7 +339,7 @@ def test_compressed_archives_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150, derandomize=True)
 @given(data=st.data())
 def test_flipped_and_cut_bytes_are_errors_or_harmless(tmp_path_factory, zipped, data):
     content = bytearray(saved(wrapped(nn.Conv2d(2, 2, 1).state_dict()), _use_new_zipfile_serialization=zipped))

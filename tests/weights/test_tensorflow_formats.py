@@ -116,7 +116,7 @@ def test_impossible_streams_are_refused(stream, words):
         decompress(memoryview(stream), most=100)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=60))
 def test_any_stream_is_survived(stream):
     with suppress(InputError):
@@ -231,7 +231,7 @@ def test_any_byte_may_be_wrong(tmp_path, write, read):
 
 
 @pytest.mark.parametrize("format_", ["bundle", "v1"])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_wrong_entries_under_right_checksums_are_survived(tmp_path_factory, format_, data):
     """What the checksums would otherwise keep from being read."""

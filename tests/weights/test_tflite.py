@@ -260,7 +260,7 @@ def test_any_byte_may_be_wrong(tmp_path):
 SMALL = small_file()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(changes=st.lists(st.tuples(st.integers(0, len(SMALL) - 1), st.integers(0, 255)), min_size=2, max_size=40))
 def test_many_changes_at_once_are_survived(tmp_path_factory, changes):
     content = bytearray(SMALL)

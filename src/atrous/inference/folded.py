@@ -18,8 +18,6 @@ from atrous.model.image_mean import ImageMean
 
 Model = TypeVar("Model", bound=DeepLab)
 
-IMAGE_POOLING = "image_pooling"
-
 
 def folded(model: Model) -> Model:
     """A twin in eval mode with the weights as they are now, for inference at the output stride that the model has.
@@ -43,8 +41,8 @@ def _fold_parts(parent: nn.Module) -> None:
                 _fold_units(part)
             case Bottleneck():
                 pass  # with the whole of its backbone, which knows what else becomes of its input
-            case ASPP() if _pools_into_pointwise(part):
-                setattr(parent, name, FoldedASPP(part))
+            case ASPP(pooling=ImagePooling(pool=ImageMean()) as pooling) if _begins_pointwise(part.projection):
+                setattr(parent, name, FoldedASPP(part, pooling))
             case _:
                 _fold_parts(part)
 
@@ -94,11 +92,10 @@ class FoldedASPP(nn.Module):
 
     pooled_weight: Tensor
 
-    def __init__(self, aspp: ASPP) -> None:
+    def __init__(self, aspp: ASPP, pooling: ImagePooling) -> None:
         super().__init__()
-        pooling = cast(ImagePooling, aspp.branches[IMAGE_POOLING])
         self.mean, self.pooled = pooling.pool, FoldedConv(pooling.project)
-        self.views = nn.ModuleList(part for name, part in aspp.branches.items() if name != IMAGE_POOLING)
+        self.views = nn.ModuleList(branch for branch in aspp.branches.values() if branch is not pooling)
         _fold_parts(self.views)
         self.project = FoldedConv(cast(AtrousConv, aspp.projection[0]))
         pooled, views = self.project.weight.tensor_split([pooling.project.out_channels], dim=1)
@@ -114,8 +111,7 @@ class FoldedASPP(nn.Module):
         return self.rest(self.project.relu_of_sum(views, pooled.expand(-1, -1, *x.shape[-2:])))
 
 
-def _pools_into_pointwise(aspp: ASPP) -> bool:
-    """Whether there is image pooling whose one vector only a 1x1 layer takes."""
-    first, pooling = next(iter(aspp.projection), None), dict(aspp.branches.items()).get(IMAGE_POOLING)
-    pointwise = isinstance(first, AtrousConv) and first.conv.kernel_size == (1, 1)
-    return pointwise and isinstance(pooling, ImagePooling) and isinstance(pooling.pool, ImageMean)
+def _begins_pointwise(projection: nn.Sequential) -> bool:
+    """Whether a 1x1 layer is all that takes the concatenated branches."""
+    first = next(iter(projection), None)
+    return isinstance(first, AtrousConv) and first.conv.kernel_size == (1, 1)

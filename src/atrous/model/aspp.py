@@ -106,8 +106,14 @@ class ASPP(nn.Module):
         for number, rate in enumerate(self.rates, start=1):
             branch = cast(AtrousConv | SeparableAtrousConv, self.branches[f"aspp{number}"])
             branch.plan(stride=1, rate=rate)
-        if "image_pooling" in self.branches:
-            cast(ImagePooling, self.branches["image_pooling"]).plan(output_stride=output_stride)
+        if self.pooling is not None:
+            self.pooling.plan(output_stride=output_stride)
+
+    @property
+    def pooling(self) -> ImagePooling | None:
+        """The image-level branch."""
+        first = next(iter(self.branches.values()))
+        return first if isinstance(first, ImagePooling) else None
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k h w"]:
         """The encoder's output, 256 channels in the papers."""
