@@ -24,13 +24,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-CHUNK = 1 << 20
-"""Numbers of gathered tiles that are held at a time."""
-
-FEWEST = 64
-"""Tiles that are multiplied at a time, at least."""
-
-
 Schemes = tuple[tuple[int, ...], tuple[int, ...]]
 """Indices into `SCHEMES`: those of the rows, and those of the columns."""
 

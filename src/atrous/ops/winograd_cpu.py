@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import no_type_check
 
 import numpy as np
@@ -10,12 +11,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from atrous.ops.machine_code import compiled
-from atrous.ops.winograd import CHUNK, FEWEST, SCHEMES, Run
+from atrous.ops.winograd import SCHEMES, Run
 
 Array = np.ndarray
 
+TILES = 144
+"""That are held at a time, at most: many enough for the matrix products, few enough for the caches."""
+
 CHANNELS = 256
-"""Channels of a tile that are worked on together, at most: they stay in the fast caches."""
+"""That are worked on together, at most, for the same reasons."""
 
 
 def filter_image(
@@ -32,28 +36,25 @@ def filter_image(
     """Fill the part of `out` that these tiles cover, a chunk at a time, with as many threads as torch uses."""
     products, channels, filters = wide.shape
     down, right = SCHEMES[rows.scheme], SCHEMES[columns.scheme]
-    count = len(rows.starts) * len(columns.starts)
-    chunk = min(count, max(FEWEST, CHUNK // (products * channels)))
+    count, block = len(rows.starts) * len(columns.starts), min(CHANNELS, channels)
+    chunk = min(count, TILES)
     # A tile's inputs lie together: they are written at once. Its products do not, which suits the matrix product.
-    gathered, multiplied = wide.new_empty(chunk, products, channels), wide.new_empty(products, chunk, filters)
+    gathered, multiplied = wide.new_empty(chunk * products * block), wide.new_empty(products, chunk, filters)
     dtype = image.numpy().dtype
     places = rows.starts, columns.starts, rate
-    before = image.numpy(), *places, _factors(down.gather, dtype), _factors(right.gather, dtype), gathered.numpy()
+    before = image.numpy(), *places, _factors(down.gather, dtype), _factors(right.gather, dtype)
     after = multiplied.numpy(), *places, _factors(down.scatter, dtype), _factors(right.scatter, dtype)
     low, high = (dtype.type(bound) for bound in bounds)
     finish = len(right.gather), bias.numpy(), low, high, out.numpy()
     for start in range(0, count, chunk):
         tiles = min(chunk, count - start)
-
-        def gather(first: int, stop: int, start: int = start) -> None:
-            _gather(*before, start, first, stop)
-
-        def scatter(first: int, stop: int, start: int = start) -> None:
-            _scatter(*after, *finish, start, first, stop)
-
-        _in_parts(gather, tiles)
-        torch.bmm(gathered[:tiles].transpose(0, 1), wide, out=multiplied[:, :tiles])
-        _in_parts(scatter, tiles)
+        sums = multiplied[:, :tiles]
+        for begin in range(0, channels, block):
+            some = wide[:, begin : begin + block]
+            inputs = gathered[: tiles * products * some.shape[1]].view(tiles, products, -1)
+            _in_parts(partial(_gather, *before, inputs.numpy(), begin, start), tiles)
+            torch.baddbmm(sums, inputs.transpose(0, 1), some, beta=0 if begin == 0 else 1, out=sums)
+        _in_parts(partial(_scatter, *after, *finish, start), tiles)
 
 
 def _in_parts(work: Callable[[int, int], None], count: int) -> None:
@@ -97,35 +98,36 @@ def _gather(
     down: Array,
     right: Array,
     tiles: Array,
+    begin: int,
     start: int,
     first: int,
     stop: int,
 ) -> None:
-    """Inputs of the tiles `first` to `stop` of the chunk that begins with tile `start`, transformed."""
-    height, width, channels = image.shape
-    most = min(CHANNELS, channels)
-    inputs = np.zeros((down.shape[1], right.shape[1] * most), image.dtype)
-    half = np.zeros((right.shape[1], most), image.dtype)
+    """Inputs of the tiles `first` to `stop` of the chunk that begins with tile `start`, transformed.
+
+    As many channels, from `begin` on, as there is room for in `tiles`.
+    """
+    height, width, count = image.shape[0], image.shape[1], tiles.shape[2]
+    inputs = np.zeros((down.shape[1], right.shape[1] * count), image.dtype)
+    half = np.zeros((right.shape[1], count), image.dtype)
     for tile in range(first, stop):
         top = rows[(start + tile) // len(columns)]
         left = columns[(start + tile) % len(columns)]
-        for begin in range(0, channels, most):
-            count = min(most, channels - begin)
-            for i in range(down.shape[1]):
-                row = top + i * rate
-                for j in range(right.shape[1]):
-                    column = left + j * rate
-                    cell = inputs[i, j * most : j * most + count]
-                    if 0 <= row < height and 0 <= column < width:
-                        source = image[row, column, begin : begin + count]
-                        for c in range(count):
-                            cell[c] = source[c]
-                    else:
-                        cell[:] = 0
-            for a in range(down.shape[0]):
-                _combine(down[a], inputs, half.reshape(-1))
-                for b in range(right.shape[0]):
-                    _combine(right[b], half, tiles[tile, a * right.shape[0] + b, begin : begin + count])
+        for i in range(down.shape[1]):
+            row = top + i * rate
+            for j in range(right.shape[1]):
+                column = left + j * rate
+                cell = inputs[i, j * count : (j + 1) * count]
+                if 0 <= row < height and 0 <= column < width:
+                    source = image[row, column, begin : begin + count]
+                    for c in range(count):
+                        cell[c] = source[c]
+                else:
+                    cell[:] = 0
+        for a in range(down.shape[0]):
+            _combine(down[a], inputs, half.reshape(-1))
+            for b in range(right.shape[0]):
+                _combine(right[b], half, tiles[tile, a * right.shape[0] + b])
 
 
 @compiled
