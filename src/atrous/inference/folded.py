@@ -13,6 +13,7 @@ from atrous.inference.folded_conv import FoldedConv
 from atrous.model.aspp import ASPP, ImagePooling
 from atrous.model.atrous import AtrousConv
 from atrous.model.backbones.resnet import Bottleneck, ResNet
+from atrous.model.backbones.xception import XceptionUnit
 from atrous.model.deeplab import DeepLab
 from atrous.model.image_mean import ImageMean
 
@@ -41,6 +42,8 @@ def _fold_parts(parent: nn.Module) -> None:
                 _fold_units(part)
             case Bottleneck():
                 pass  # with the whole of its backbone, which knows what else becomes of its input
+            case XceptionUnit():
+                setattr(parent, name, FoldedXceptionUnit(part))
             case ASPP(pooling=ImagePooling(pool=ImageMean()) as pooling) if _begins_pointwise(part.projection):
                 setattr(parent, name, FoldedASPP(part, pooling))
             case _:
@@ -82,6 +85,37 @@ class FoldedBottleneck(nn.Module):
         if self._overwrites:
             return self.restore.relu_into(shortcut, filtered)
         return self.restore.relu_of_sum(filtered, shortcut)
+
+
+class FoldedXceptionUnit(nn.Module):
+    """`XceptionUnit` with all but the first of its ReLUs, and its sum, inside the convolutions before them."""
+
+    def __init__(self, unit: XceptionUnit) -> None:
+        super().__init__()
+        self.activation = unit.activation
+        separables = unit.separable1, unit.separable2, unit.separable3
+        self.depthwise1, self.depthwise2, self.depthwise3 = (FoldedConv(part.depthwise) for part in separables)
+        self.pointwise1, self.pointwise2, self.pointwise3 = (FoldedConv(part.pointwise) for part in separables)
+        self.shortcut = FoldedConv(unit.shortcut) if isinstance(unit.shortcut, AtrousConv) else unit.shortcut
+
+    def filtered(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b m h w"]:
+        """What the second convolution gives, before any ReLU."""
+        return self.pointwise2(self._before_second(x))
+
+    def merged(self, x: Float[Tensor, "b c h w"], filtered: Float[Tensor, "b m h w"]) -> Float[Tensor, "b k H W"]:
+        """The unit's output from its input and what its second convolution gave."""
+        return self._with_shortcut(x, self.activation(filtered))
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
+        """One unit."""
+        return self._with_shortcut(x, self.pointwise2.relu_of(self._before_second(x)))
+
+    def _before_second(self, x: Tensor) -> Tensor:
+        first = self.pointwise1.relu_of(self.depthwise1(self.activation(x)))
+        return self.depthwise2(first)
+
+    def _with_shortcut(self, x: Tensor, second: Tensor) -> Tensor:
+        return self.pointwise3.sum_of(self.depthwise3(second), self.shortcut(x))
 
 
 class FoldedASPP(nn.Module):

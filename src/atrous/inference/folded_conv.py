@@ -77,13 +77,23 @@ class FoldedConv(nn.Module):
         convolve = torch.ops.mkldnn._convolution_pointwise
         return convolve(*self._operands(x), self.clamp.name, self.clamp.scalars, "")
 
+    def relu_of(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
+        """ReLU(conv'(x) + bias), without this layer's own activation; so are all below."""
+        if not (_quick(x) and _one_dnn()):
+            return F.relu_(self._plain(x))
+        return torch.ops.mkldnn._convolution_pointwise(*self._operands(x), RELU.name, RELU.scalars, "")
+
+    def sum_of(self, x: Float[Tensor, "b c h w"], other: Float[Tensor, "b k H W"]) -> Float[Tensor, "b k H W"]:
+        """conv'(x) + bias + other: one pass instead of two."""
+        if not (_quick(x) and _one_dnn()):
+            return self._plain(x) + other
+        return self._sum(x, other, None)
+
     def relu_of_sum(self, x: Float[Tensor, "b c h w"], other: Float[Tensor, "b k H W"]) -> Float[Tensor, "b k H W"]:
-        """ReLU(conv'(x) + bias + other), without this layer's own activation: one pass instead of three."""
+        """ReLU(conv'(x) + bias + other): one pass instead of three."""
         if not (_quick(x) and _one_dnn()):
             return F.relu_(self._plain(x) + other)
-        x, *rest = self._operands(x)
-        other = other.contiguous(memory_format=torch.channels_last)
-        return torch.ops.mkldnn._convolution_pointwise.binary(x, other, *rest, "add", 1.0, "relu", [], "")
+        return self._sum(x, other, RELU.name)
 
     def relu_into(self, other: Float[Tensor, "b k H W"], x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
         """`relu_of_sum`, in the memory of `other` where that is possible: nothing new to clear, a tenth less time."""
@@ -92,6 +102,11 @@ class FoldedConv(nn.Module):
         x, *rest = self._operands(x)
         other = other.contiguous(memory_format=torch.channels_last)
         return torch.ops.mkldnn._convolution_pointwise_.binary(other, x, *rest, "add", 1.0, "relu", [], "")
+
+    def _sum(self, x: Tensor, other: Tensor, then: str | None) -> Tensor:
+        x, *rest = self._operands(x)
+        other = other.contiguous(memory_format=torch.channels_last)
+        return torch.ops.mkldnn._convolution_pointwise.binary(x, other, *rest, "add", 1.0, then, [], "")
 
     def _plain(self, x: Tensor) -> Tensor:
         x, margin = self.pads(x)
@@ -146,7 +161,8 @@ def _one_dnn() -> bool:
     ones, once = torch.ones(1, 1, 1, 1), ([0, 0], [1, 1], [1, 1], 1)
     try:
         convolve = torch.ops.mkldnn._convolution_pointwise
-        convolve.binary(ones, ones, ones, None, *once, "add", 1.0, "relu", [], "")
+        for then in (None, "relu"):
+            convolve.binary(ones, ones, ones, None, *once, "add", 1.0, then, [], "")
         again = torch.ops.mkldnn._convolution_pointwise_
         again.binary(ones.clone(), ones, ones, None, *once, "add", 1.0, "relu", [], "")
         convolve(ones, ones, None, *once, "hardtanh", [0.0, 6.0], "")
