@@ -71,10 +71,11 @@ def test_ten_steps_and_back(name, precision, batch_size, channels, crop, tmp_pat
     trained = state.model.to(memory_format=torch.contiguous_format)
     for stride in (16, 32):
         ours = Predictor(trained, labels=SPACE, output_stride=stride).probabilities(image)
-        theirs = Predictor(back, output_stride=stride).probabilities(image)
+        predictor = Predictor(back, output_stride=stride)
+        theirs = predictor.probabilities(image)
         np.testing.assert_allclose(ours, theirs, atol=1e-4)
         np.testing.assert_allclose(ours.sum(axis=0), 1, atol=1e-5)
-        labels = Predictor(back, output_stride=stride)(image).labels
+        labels = predictor(image).labels
         # At ties of the probabilities the label map may say either class.
         chosen = np.take_along_axis(theirs, labels[None].astype(int), axis=0)[0]
         np.testing.assert_allclose(chosen, theirs.max(axis=0), atol=1e-5)

@@ -6,7 +6,6 @@ row are laid side by side, and their probabilities are added up view by view.
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from typing import NamedTuple, no_type_check
 
@@ -17,6 +16,7 @@ from torch import Tensor
 from atrous.ops.bilinear import Neighbours
 from atrous.ops.machine_code import compiled
 from atrous.ops.mean_argmax import View
+from atrous.ops.threads import each
 from atrous.ops.upsample_argmax import Labels
 
 ROWS = 16
@@ -77,13 +77,7 @@ def mean_label_map(views: Sequence[View], labels: Labels) -> None:
         some = slice(start, start + piece)
         _label_rows(maps[image], rows.part(some), columns, labels[image, some].numpy())
 
-    tasks = list(product(range(batch), range(0, height, piece)))
-    if min(threads, len(tasks)) <= 1:
-        for task in tasks:
-            work(task)
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(work, tasks))
+    each(work, list(product(range(batch), range(0, height, piece))))
 
 
 def _places(views: list[Neighbours]) -> Places:

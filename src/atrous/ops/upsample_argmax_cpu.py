@@ -12,7 +12,6 @@ size of a cell, and the classes that can win in any of them are interpolated. Ce
 corner are left over, too, and are then labelled once more with care.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import product
 from typing import NamedTuple, no_type_check
@@ -24,6 +23,7 @@ from torch import Tensor
 
 from atrous.ops.bilinear import Neighbours, axis
 from atrous.ops.machine_code import compiled
+from atrous.ops.threads import each
 from atrous.ops.upsample import Upsampling
 from atrous.ops.upsample_argmax import Labels, exact_dtype
 
@@ -109,13 +109,7 @@ def _label_map(logits: Float[Tensor, "b k h w"], labels: Labels, rows: Axis, col
         part = labels[image, pixel : pixel + len(some.first)]
         _label_strips(_memory(values), values.stride(), values.shape[0], values.shape[2], some, columns, part.numpy())
 
-    tasks = list(product(range(len(logits)), range(0, strips, piece)))
-    if min(threads, len(tasks)) == 1:
-        for task in tasks:
-            work(task)
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(work, tasks))
+    each(work, list(product(range(len(logits)), range(0, strips, piece))))
 
 
 def _axis(places: Neighbours) -> Axis:

@@ -1,8 +1,8 @@
 """The tiles of `ops/winograd.py`, compiled: cut from a map, multiplied by torch, laid into a map."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import pairwise
 from typing import no_type_check
 
 import numpy as np
@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from atrous.ops.machine_code import compiled
+from atrous.ops.threads import each
 from atrous.ops.winograd import SCHEMES, Run
 
 Array = np.ndarray
@@ -58,13 +59,9 @@ def filter_image(
 
 
 def _in_parts(work: Callable[[int, int], None], count: int) -> None:
-    threads = min(torch.get_num_threads(), count)
-    if threads == 1:
-        work(0, count)
-        return
+    threads = torch.get_num_threads()
     edges = [count * part // threads for part in range(threads + 1)]
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, edges[:-1], edges[1:]))
+    each(lambda part: work(*part), list(pairwise(edges)))
 
 
 def _factors(matrix: np.ndarray, dtype: np.dtype) -> np.ndarray:
