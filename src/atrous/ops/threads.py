@@ -1,7 +1,12 @@
-"""Compiled work in as many threads as torch uses; they are kept from one call to the next."""
+"""Compiled work in torch's own threads.
 
+These (OpenMP's) stay awake for a while after each operation, waiting for the next. Threads of a pool would have to
+share the processors with them: of two, one and a third would be left for the work.
+"""
+
+import ctypes
 import os
-import sys
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -11,22 +16,58 @@ import torch
 
 Task = TypeVar("Task")
 
+_PROCESS = os.getpid()
+_MEMBER = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+
 
 def each(work: Callable[[Task], None], tasks: Sequence[Task]) -> None:
-    """Call `work` with every task, side by side; raises what it raises. Work must not call this again."""
+    """Call `work` with every task, as many at a time as torch has threads; raises what it raises.
+
+    One after the other in a forked process, where OpenMP does not work. Work must not call this again.
+    """
     threads = min(torch.get_num_threads(), len(tasks))
-    if threads <= 1:
+    if threads <= 1 or os.getpid() != _PROCESS:
         for task in tasks:
             work(task)
+        return
+    waiting, problems = deque(tasks), []
+
+    def member(_: int | None) -> None:
+        while True:
+            try:
+                task = waiting.popleft()
+            except IndexError:
+                return
+            try:
+                work(task)
+            except BaseException as problem:  # would be lost on the way through C
+                problems.append(problem)
+                waiting.clear()
+
+    _run_team(member, threads)
+    if problems:
+        raise problems[0]
+
+
+def _run_team(member: Callable[[int | None], None], threads: int) -> None:
+    """Call a function once in each of some threads, this one among them where they are OpenMP's."""
+    if parallel := _open_mp():
+        parallel(_MEMBER(member), None, threads, 0)
     else:
-        for _ in _pool(threads).map(work, tasks):
-            pass
+        list(_pool(threads).map(member, [None] * threads))
+
+
+@cache
+def _open_mp() -> Callable[..., None] | None:
+    """How GCC's OpenMP runs a block of code in all threads, if it is what torch has loaded."""
+    try:
+        parallel = ctypes.CDLL("libgomp.so.1", mode=os.RTLD_NOLOAD).GOMP_parallel
+    except (AttributeError, OSError):  # another system, or another OpenMP
+        return None
+    parallel.argtypes, parallel.restype = [_MEMBER, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint], None
+    return parallel
 
 
 @cache
 def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="atrous")
-
-
-if sys.platform != "win32":
-    os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not live on in a forked process
