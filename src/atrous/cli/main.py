@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from atrous.cli.memory import keep_freed_memory
 from atrous.errors import InputError
 from atrous.report.wording import one_line
 
@@ -38,7 +39,10 @@ def usage() -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns 0, 2 after bad input, 130 after an interrupt, or what the verb returns."""
+    """Run the command line; returns 0, 2 after bad input, 130 after an interrupt, or what the verb returns.
+
+    Without `arguments` the process is the command's own.
+    """
     verb, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if verb in ("-h", "--help", "help"):
         print(usage())
@@ -47,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             # File names need not be text, and not every terminal knows every letter: neither may end in a traceback.
             stream.reconfigure(errors="backslashreplace")
+    if arguments is None:
+        keep_freed_memory()
     logging.basicConfig(level=logging.WARNING, format="atrous: %(message)s", stream=sys.stderr)
     try:
         if verb not in VERBS:
