@@ -28,7 +28,7 @@ SAVING = 2.0
 """Products of the plain way per product of Winograd's, at least."""
 
 KEPT = 2
-"""Sizes of maps for which a layer keeps transformed filters, each four to seven times as large as the filters."""
+"""Sizes of maps for which a layer keeps transformed filters, each up to seven times as large as the filters."""
 
 _log = logging.getLogger(__name__)
 
