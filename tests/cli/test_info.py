@@ -297,3 +297,8 @@ def test_a_file_that_is_no_weights(tmp_path, capsys):
     path = tmp_path / "[red]weights.safetensors"
     path.write_bytes(b"nothing")
     assert str(path) in complaint(capsys, str(path))
+
+
+def test_a_name_too_long_for_any_file_is_one_line(capsys):
+    assert main(["info", "a" * 300]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

@@ -56,6 +56,14 @@ def test_tasks_meet(monkeypatch):
     assert sorted(met) == [0, 1]
 
 
+def test_a_signal_that_is_lost_in_c_is_heard_of(monkeypatch):
+    """An exception where C calls back never reaches the caller; some tasks may be undone."""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    monkeypatch.setattr(threads, "_open_mp", lambda: lambda _member, _data, _threads, _flags: None)
+    with pytest.raises(KeyboardInterrupt):
+        each(id, [1, 2])
+
+
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="there is no fork here")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_process_does_not_wait_for_its_parents_threads(monkeypatch):

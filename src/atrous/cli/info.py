@@ -1,6 +1,7 @@
 """`atrous info MODEL`: strides, rates and sizes of every unit, parameters, multiply-adds, valid ASPP taps."""
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -98,7 +99,7 @@ def _is_weights(argument: str) -> bool:
     if argument in MANIFEST or argument.startswith(hub.SCHEME):
         return True
     path = Path(argument)
-    return path.is_file() or is_tensorflow(path) or (path.is_dir() and is_foreign(path))
+    return os.path.isfile(path) or is_tensorflow(path) or (path.is_dir() and is_foreign(path))
 
 
 def _print_tables(model: str, config: ModelConfig, found: Anatomy, *, size: Size) -> None:

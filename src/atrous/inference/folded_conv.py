@@ -119,11 +119,13 @@ class FoldedConv(nn.Module):
         return x, self.weight, self.bias, [margin] * 2, [self.stride] * 2, [self.rate] * 2, self.groups
 
     def _widened(self, chosen: Schemes) -> list[Tensor]:
-        if chosen not in self._wide:
-            if len(self._wide) == KEPT:
-                del self._wide[next(iter(self._wide))]
-            self._wide[chosen] = widened(self.weight, chosen)
-        return self._wide[chosen]
+        wide = self._wide.get(chosen)
+        if wide is None:
+            wide = widened(self.weight, chosen)
+            while len(self._wide) >= KEPT:  # other threads may be here, too
+                self._wide.pop(next(iter(self._wide), chosen), None)
+            self._wide[chosen] = wide
+        return wide
 
 
 def folded_tensors(layer: AtrousConv) -> tuple[Float[Tensor, "k c n n"], Float[Tensor, " k"]]:

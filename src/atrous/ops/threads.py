@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from threading import get_ident
 from typing import TypeVar
 
 import torch
@@ -23,30 +24,34 @@ _MEMBER = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 def each(work: Callable[[Task], None], tasks: Sequence[Task]) -> None:
     """Call `work` with every task, as many at a time as torch has threads; raises what it raises.
 
-    One after the other in a forked process, where OpenMP does not work. Work must not call this again.
+    One after the other in a process that was forked after this was imported: OpenMP does not work there. Work must not
+    call this again.
     """
     threads = min(torch.get_num_threads(), len(tasks))
     if threads <= 1 or os.getpid() != _PROCESS:
         for task in tasks:
             work(task)
         return
-    waiting, problems = deque(tasks), []
+    waiting, problems, ended = deque(tasks), [], set()
 
     def member(_: int | None) -> None:
-        while True:
-            try:
-                task = waiting.popleft()
-            except IndexError:
-                return
-            try:
+        try:
+            while waiting:
+                try:
+                    task = waiting.popleft()
+                except IndexError:  # another member was quicker
+                    break
                 work(task)
-            except BaseException as problem:  # would be lost on the way through C
-                problems.append(problem)
-                waiting.clear()
+        except BaseException as problem:  # would be lost on the way through C
+            problems.append(problem)
+            waiting.clear()
+        ended.add(get_ident())
 
     _run_team(member, threads)
     if problems:
         raise problems[0]
+    if _open_mp() and get_ident() not in ended:
+        raise KeyboardInterrupt  # a signal came just where C calls back, and its exception was lost there
 
 
 def _run_team(member: Callable[[int | None], None], threads: int) -> None:

@@ -92,7 +92,7 @@ def label_map_at(logits: Float[Tensor, "b k h w"], labels: Labels, down: Neighbo
 @lru_cache(maxsize=16)
 def _regular_axis(pixels: int, length: int, source: int, *, align_corners: bool, dtype: torch.dtype) -> Axis:
     """Kept: maps in a row often have one size, and a small one is labelled almost as fast as this is computed."""
-    like = torch.empty(0, dtype=dtype)
+    like = torch.empty(0, dtype=dtype, device="cpu")
     return _axis(axis(pixels, length=length, source=source, align_corners=align_corners, like=like))
 
 
