@@ -101,7 +101,7 @@ class FoldedConv(nn.Module):
             return F.relu_(self._plain(x).add_(other))
         x, *rest = self._operands(x)
         other = other.contiguous(memory_format=torch.channels_last)
-        return torch.ops.mkldnn._convolution_pointwise_.binary(other, x, *rest, "add", 1.0, "relu", [], "")
+        return torch.ops.mkldnn._convolution_pointwise_.binary(other, x, *rest, "add", 1.0, RELU.name, [], "")
 
     def _sum(self, x: Tensor, other: Tensor, then: str | None) -> Tensor:
         x, *rest = self._operands(x)

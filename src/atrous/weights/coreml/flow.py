@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from atrous.sizes import Size
 from atrous.weights.coreml.function import Function
 
-Size = tuple[int, int]
 Resized = Literal["no", "spread", "enlarged"]
 
 

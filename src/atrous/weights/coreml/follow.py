@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from atrous.errors import InputError
+from atrous.sizes import Size
 from atrous.weights.coreml.channelwise import MOST_NUMBERS, applied, by_channel, finite, pair, slope_and_offset
-from atrous.weights.coreml.flow import Flow, Resized, Size
+from atrous.weights.coreml.flow import Flow, Resized
 from atrous.weights.coreml.function import Function
 from atrous.weights.coreml.layers import Kind, Layer
 from atrous.weights.coreml.numbers import Numbers

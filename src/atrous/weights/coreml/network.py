@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from atrous.errors import InputError
+from atrous.sizes import Size
 from atrous.weights.coreml.flow import Flow
 from atrous.weights.coreml.follow import Convolution, Follower
 from atrous.weights.coreml.function import Function
@@ -59,7 +60,7 @@ def _network(model: Message) -> Message:
     raise InputError(f"{found}; give a .mlmodel with a NeuralNetwork, or the checkpoint that it was converted from")
 
 
-def _image(model: Message) -> tuple[str, tuple[int, int]]:
+def _image(model: Message) -> tuple[str, Size]:
     """Name, height and width of the input."""
     inputs = list(model.message(_DESCRIPTION).messages(1))
     if len(inputs) != 1 or _IMAGE not in inputs[0].message(3).values:
