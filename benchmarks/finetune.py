@@ -9,7 +9,7 @@ Prints a markdown table. Nothing but the defaults is used: recipe `finetune`, 60
 * `camvid`: every sixth image of CamVid's training split, 360x480; validated on all of `val`.
 
 `colours` is a per-pixel colour classifier that has counted every labelled pixel of the same training images
-(`data/color_classifier.py`); `minutes` is the wall time of the whole command, `cores` how many it kept busy.
+(`demo/color_classifier.py`); `minutes` is the wall time of the whole command, `cores` how many it kept busy.
 A run that was interrupted goes on; its minutes are then those of the last part, which the table says.
 """
 
@@ -26,9 +26,9 @@ from pathlib import Path
 
 from tissue import write_tissue
 
-from atrous.data.color_classifier import ColorClassifier
 from atrous.data.dataset import open_data
-from atrous.data.scenes import write_scenes
+from atrous.demo.color_classifier import ColorClassifier
+from atrous.demo.scenes import write_scenes
 from atrous.evaluation.confusion import ConfusionMatrix
 from atrous.evaluation.metrics import miou
 

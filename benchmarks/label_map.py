@@ -1,4 +1,4 @@
-"""Label maps from coarse logits: `atrous.ops.upsample_argmax` against what torch offers.
+"""Label maps from coarse logits: `atrous.ops.label_map.upsample_argmax` against what torch offers.
 
     python benchmarks/label_map.py [--shared ../shared] [--rounds 40] [--threads 1]
 
@@ -43,8 +43,9 @@ from PIL import Image
 from timing import in_turns, peak_growth
 
 import atrous
-from atrous.data.images import read_image
-from atrous.ops import Upsampling, upsample_argmax
+from atrous.data.formats.images import read_image
+from atrous.ops import Upsampling
+from atrous.ops.label_map import upsample_argmax
 
 PHOTOS = ("bird_segmentation.bmp", "segmentation_input_rotation0.jpg")
 VOC = "weights/deeplabv3_mnv2_dm05_voc_257_float.tflite"
@@ -52,7 +53,7 @@ CAMVID = Path(__file__).parents[1] / "models" / "deeplabv3plus_mobilenet_v2_camv
 
 START = """
 import time, torch
-from atrous.ops import upsample_argmax
+from atrous.ops.label_map import upsample_argmax
 torch.set_num_threads(1)
 begin = time.process_time()
 upsample_argmax(torch.zeros(1, 2, 2, 2), size=(3, 3), align_corners=True)
@@ -98,7 +99,7 @@ def cases(shared: Path) -> Iterator[Case]:
     """The rows of the table."""
     voc, camvid = atrous.load(shared / VOC).model.eval(), atrous.load(CAMVID).model.eval()
     photos = torch.cat([picture(shared / "images" / name, (513, 513)) for name in PHOTOS])
-    frame = sorted((shared / "data/camvid/val").glob("*.png"))[0]
+    frame = sorted((shared / "data/published/camvid/val").glob("*.png"))[0]
     fine = voc.replanned(output_stride=4)
     square, wide = fine.upsampling((513, 513)), Upsampling((1024, 2048), align_corners=False, crop=(1024, 2048))
     objects, street = fine(photos[:1]), camvid(picture(frame, (1024, 2048)))[..., :256, :512]

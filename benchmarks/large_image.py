@@ -1,4 +1,4 @@
-"""Time and memory of a huge picture in tiles: `atrous.inference.large`.
+"""Time and memory of a huge picture in tiles: `atrous.inference.tiling.large`.
 
     python benchmarks/large_image.py [--side 20000] [--depth-multiplier 0.1] [--output-stride 32] [--classes 21]
 
@@ -23,9 +23,9 @@ import sys, time
 from pathlib import Path
 import numpy as np, torch
 import atrous
-from atrous.data.windows import ArrayPixels, open_pixels
-from atrous.inference.large import Outputs, predict_large
-from atrous.inference.tiles import Tiling
+from atrous.data.formats.windows import ArrayPixels, open_pixels
+from atrous.inference.tiling.large import Outputs, predict_large
+from atrous.inference.tiling.tiles import Tiling
 from atrous.model.config import MobileNetV2Config
 from dataclasses import replace
 from atrous.model.presets import preset
@@ -111,11 +111,11 @@ def agreement(weights: str, path: str) -> None:
     from PIL import Image
 
     import atrous
-    from atrous.data.images import read_image
-    from atrous.data.windows import ArrayPixels
-    from atrous.inference.tiled import label_strips
-    from atrous.inference.tiles import Tiling
-    from atrous.model.receptive_field import receptive_fields
+    from atrous.analysis.receptive_field import receptive_fields
+    from atrous.data.formats.images import read_image
+    from atrous.data.formats.windows import ArrayPixels
+    from atrous.inference.tiling.mosaic import label_strips
+    from atrous.inference.tiling.tiles import Tiling
 
     archive = atrous.load(weights)
     predictor = atrous.Predictor(archive)

@@ -24,8 +24,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from atrous.data.dataset import open_data
 from atrous.data.loader import training_batches
-from atrous.data.scale_crop import PAPER_SCALES
-from atrous.data.scenes import write_scenes
+from atrous.data.transforms.scale_crop import PAPER_SCALES
+from atrous.demo.scenes import write_scenes
 from atrous.model.conventions import Conventions
 from atrous.model.presets import preset
 from atrous.training.augment import training_transforms

@@ -23,13 +23,13 @@ import torch
 from PIL import Image
 
 import atrous
-from atrous.data.images import read_image
+from atrous.data.formats.images import read_image
 from atrous.inference.multiscale import scaled_size, views
 from atrous.model.build import build
 from atrous.model.deeplab import DeepLab
 from atrous.model.presets import preset
-from atrous.ops.mean_argmax import View, mean_argmax, mean_bands, mean_probabilities
-from atrous.ops.mean_argmax_cpu import _agree, _maps, _places
+from atrous.ops.label_map.mean_argmax import View, mean_argmax, mean_bands, mean_probabilities
+from atrous.ops.label_map.mean_cpu import _agree, _maps, _places
 from atrous.weights.archive import Archive
 
 SCALES = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
@@ -45,7 +45,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     clock = time.process_time if options.threads == 1 else time.perf_counter
-    frame = read_image(sorted((options.shared / "data/camvid/val").glob("*.png"))[0])
+    frame = read_image(sorted((options.shared / "data/published/camvid/val").glob("*.png"))[0])
     photo = read_image(options.shared / "images" / "segmentation_input_rotation0.jpg")
     camvid, resnet = atrous.load(CAMVID), build(preset("deeplabv3_resnet50")).eval()
     rows = [

@@ -35,11 +35,12 @@ from timing import in_turns, peak_growth
 from torch import nn
 
 import atrous
-from atrous.data.images import read_image
+from atrous.data.formats.images import read_image
+from atrous.importers.projects.torchvision_keys import from_torchvision
 from atrous.inference.predictor import Predictor
 from atrous.model.presets import preset
-from atrous.ops import upsample_argmax, upsample_cross_entropy
-from atrous.weights.torchvision_keys import from_torchvision
+from atrous.ops.label_map import upsample_argmax
+from atrous.ops.loss import upsample_cross_entropy
 
 CLASSES = 21
 STRIDES = (16, 8)
@@ -296,9 +297,9 @@ def training(options: argparse.Namespace) -> None:
 
 def evaluation(options: argparse.Namespace) -> None:
     """Ten frames of CamVid's validation split, to a confusion matrix."""
-    frames = sorted((options.shared / "data/camvid/val").glob("*.png"))[:10]
+    frames = sorted((options.shared / "data/published/camvid/val").glob("*.png"))[:10]
     model = atrous.load(CAMVID).model.float().eval()
-    truth = [read_label(options.shared / "data/camvid/valannot" / frame.name) for frame in frames]
+    truth = [read_label(options.shared / "data/published/camvid/valannot" / frame.name) for frame in frames]
     predictor, classes = Predictor(model), model.config.classes
 
     def confusion(labels: np.ndarray, expected: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The training loss and its gradient: `atrous.ops.upsample_cross_entropy` against torch's own upsampling and loss.
+"""The training loss and its gradient: `atrous.ops.loss.upsample_cross_entropy` against torch's own upsampling and loss.
 
     python benchmarks/training_loss.py [--rounds 15] [--threads 1] [--device cpu]
 
@@ -30,7 +30,7 @@ import torch
 import torch.nn.functional as F
 from timing import in_turns
 
-from atrous.ops import upsample_cross_entropy
+from atrous.ops.loss import upsample_cross_entropy
 
 
 class Case(NamedTuple):

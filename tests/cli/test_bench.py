@@ -5,10 +5,10 @@ import pytest
 from PIL import Image
 
 from atrous.cli.main import main
-from atrous.data.images import read_image
-from atrous.inference import stages as module
+from atrous.data.formats.images import read_image
+from atrous.inference import timings as module
 from atrous.inference.predictor import Predictor
-from atrous.inference.stages import STAGES, stages
+from atrous.inference.timings import STAGES, stages
 from fakes.lively_model import blocks, lively_archive
 
 

@@ -9,8 +9,8 @@ import pytest
 
 import atrous
 from atrous.cli.main import main
-from atrous.data.camvid import CAMVID
 from atrous.data.dataset import open_data
+from atrous.data.published.camvid import CAMVID
 from atrous.evaluation.evaluate import evaluate
 from fakes.camvid import fake_camvid
 from fakes.lively_model import LABELS, lively_model

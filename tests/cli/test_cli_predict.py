@@ -9,9 +9,9 @@ from PIL import Image
 
 import atrous
 from atrous.cli.main import main
-from atrous.data.windows import ArrayPixels
-from atrous.inference.tiled import label_strips
-from atrous.inference.tiles import Tiling
+from atrous.data.formats.windows import ArrayPixels
+from atrous.inference.tiling.mosaic import label_strips
+from atrous.inference.tiling.tiles import Tiling
 from atrous.labels import PASCAL_VOC
 from fakes.lively_model import LABELS, blocks, lively_model
 

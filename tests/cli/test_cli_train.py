@@ -11,8 +11,8 @@ from PIL import Image
 
 import atrous
 from atrous.cli.main import main
-from atrous.data.camvid import CAMVID
-from atrous.data.masks import read_values
+from atrous.data.annotations.masks import read_values
+from atrous.data.published.camvid import CAMVID
 from atrous.plain import from_plain, to_plain
 from atrous.training import stages
 from atrous.training.config import TrainConfig
@@ -168,7 +168,7 @@ def test_masks_without_a_schema_are_looked_through_once_for_all_splits(tmp_path,
         read[path.stem] += 1
         return read_values(path)
 
-    monkeypatch.setattr("atrous.data.scan.read_values", counted)
+    monkeypatch.setattr("atrous.data.annotations.scan.read_values", counted)
     street = fake_folder(tmp_path / "street")
     assert train(street, out, "--second-iterations", "1", "--second-split", "train") == 0
     assert read == Counter({path.stem: 1 for path in (street / "masks").iterdir()})

@@ -8,8 +8,8 @@ from PIL import Image
 
 from atrous.cli import demo
 from atrous.cli.main import main
-from atrous.data.color_classifier import ColorClassifier
 from atrous.data.dataset import open_data
+from atrous.demo.color_classifier import ColorClassifier
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 from transformers import MobileNetV2Config as TheirConfig
 from transformers import MobileNetV2ForSemanticSegmentation
 
+from atrous.analysis.anatomy import anatomy
 from atrous.cli.main import main
-from atrous.model.anatomy import anatomy
 from atrous.model.presets import PRESETS
 from atrous.weights.load import load
 

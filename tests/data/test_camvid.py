@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from atrous.data.camvid import CAMVID, open_camvid
-from atrous.data.images import read_labels
+from atrous.data.formats.images import read_labels
+from atrous.data.published.camvid import CAMVID, open_camvid
 from atrous.data.schema import Schema, apply_schema
 from atrous.errors import InputError
 from atrous.labels import LabelSpace

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from atrous.data.loader import training_batches
 from atrous.data.sample import Sample
-from atrous.data.scale_crop import ClassFocus, ScaleCrop
+from atrous.data.transforms.scale_crop import ClassFocus, ScaleCrop
 from atrous.labels import LabelSpace
 from fakes.memory_data import MemoryData
 

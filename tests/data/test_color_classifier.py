@@ -3,8 +3,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from atrous.data.color_classifier import ColorClassifier
 from atrous.data.sample import Sample
+from atrous.demo.color_classifier import ColorClassifier
 from atrous.labels import LabelSpace
 
 ABC = LabelSpace(names=("a", "b", "c"))

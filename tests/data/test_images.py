@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from atrous.data.images import image_files, read_image, read_labels
+from atrous.data.formats.images import image_files, read_image, read_labels
 from atrous.errors import InputError
 
 GREYS = np.array([[0, 1, 127], [128, 254, 255]], np.uint8)

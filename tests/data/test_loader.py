@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from atrous.data.cache import CachedDataSet
-from atrous.data.camvid import open_camvid
 from atrous.data.dataset import DataSet, open_data
 from atrous.data.loader import draw_generator, draw_index, training_batches
-from atrous.data.scale_crop import ScaleCrop
-from atrous.data.transforms import RandomFlip
+from atrous.data.published.camvid import open_camvid
+from atrous.data.transforms.flip_and_color import RandomFlip
+from atrous.data.transforms.scale_crop import ScaleCrop
 from atrous.errors import InputError
 from fakes.camvid import fake_camvid
 from fakes.folder import fake_folder

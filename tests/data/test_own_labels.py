@@ -8,7 +8,7 @@ import scipy.io
 from PIL import Image
 
 from atrous.data.dataset import open_data
-from atrous.data.matlab import read_mat
+from atrous.data.formats.matlab import read_mat
 from atrous.errors import InputError
 from fakes.own_labels import (
     CLASSES,

@@ -9,8 +9,8 @@ import pytest
 import scipy.io
 from PIL import Image
 
-from atrous.data.coco_voc import CLASSES
 from atrous.data.dataset import open_data
+from atrous.data.published.coco_voc import CLASSES
 from atrous.data.schema import Schema, write_schema
 from atrous.errors import InputError
 from atrous.labels import ADE20K, CITYSCAPES, PASCAL_VOC, LabelSpace

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from matplotlib.path import Path as Outline
 from pycocotools import mask as cocotools
 
-from atrous.data.regions import circle_region, decode_runs, polygon_region, runs_region
+from atrous.data.annotations.regions import circle_region, decode_runs, polygon_region, runs_region
 
 SIZE = (9, 13)
 ROWS, COLUMNS = np.mgrid[: SIZE[0], : SIZE[1]]

@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from atrous.data.color_classifier import ColorClassifier
 from atrous.data.dataset import open_data
-from atrous.data.scenes import SCENE_LABELS, draw_scene, write_scenes
-from atrous.data.scenes.canvas import Canvas, Patch
-from atrous.data.scenes.classes import FIELD, WATER
-from atrous.data.scenes.texture import noise
+from atrous.demo.color_classifier import ColorClassifier
+from atrous.demo.scenes import SCENE_LABELS, draw_scene, write_scenes
+from atrous.demo.scenes.canvas import Canvas, Patch
+from atrous.demo.scenes.classes import FIELD, WATER
+from atrous.demo.scenes.texture import noise
 from atrous.errors import InputError
 
 SIZE = (96, 128)

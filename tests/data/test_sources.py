@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from atrous.cli.main import main
-from atrous.data import sources
 from atrous.data.dataset import open_data
-from atrous.data.extract import extract
-from atrous.data.sources import SOURCES, Archive, Source, fetch_data
+from atrous.data.published import downloads as sources
+from atrous.data.published.downloads import SOURCES, Archive, Source, fetch_data
+from atrous.data.published.extract import extract
 from atrous.download import Remote
 from atrous.errors import InputError
 from fakes.published import assert_labels, fake_ade20k, fake_sbd, fake_voc

@@ -7,8 +7,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from atrous.data.images import read_image
-from atrous.data.tiff import geo_reference, read_picture, write_geo_labels
+from atrous.data.formats.images import read_image
+from atrous.data.formats.tiff import geo_reference, read_picture, write_geo_labels
 from atrous.errors import InputError
 from fakes.geotiff import GEO, write_tiff
 

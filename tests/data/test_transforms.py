@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 
 from atrous.data.sample import Sample
-from atrous.data.scale_crop import PAPER_SCALES, ScaleCrop
-from atrous.data.transforms import PhotometricJitter, RandomFlip
+from atrous.data.transforms.flip_and_color import PhotometricJitter, RandomFlip
+from atrous.data.transforms.scale_crop import PAPER_SCALES, ScaleCrop
 
 FILL, IGNORE = (1, 2, 3), 255
 

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-import atrous.data.windows
-from atrous.data.tiff import read_picture
-from atrous.data.windows import ArrayPixels, NpyPixels, TiffPixels, open_pixels, read_whole, stored_size
+import atrous.data.formats.windows
+from atrous.data.formats.tiff import read_picture
+from atrous.data.formats.windows import ArrayPixels, NpyPixels, TiffPixels, open_pixels, read_whole, stored_size
 from atrous.errors import InputError
 from fakes.geotiff import write_tiff
 
@@ -85,7 +85,7 @@ def test_jpeg_inside_is_decoded_as_rgb(tmp_path):
 
 
 def test_no_more_is_kept_than_allowed(tmp_path, monkeypatch):
-    monkeypatch.setattr(atrous.data.windows, "KEPT_BYTES", 3 * 16 * 16 * 6)
+    monkeypatch.setattr(atrous.data.formats.windows, "KEPT_BYTES", 3 * 16 * 16 * 6)
     pixels = TiffPixels(write_tiff(tmp_path / "a.tif", BANDS, tile=(16, 16)))
     np.testing.assert_array_equal(pixels.read(slice(0, 70), slice(0, 90)), BANDS)
     assert len(pixels._kept) == 3
@@ -100,14 +100,14 @@ def test_limits(tmp_path, monkeypatch):
         read_whole(tmp_path / "a.npy", max_pixels=6299)
     np.testing.assert_array_equal(read_whole(tmp_path / "a.npy", max_pixels=6300), RGB)
     assert open_pixels(tmp_path / "a.npy", max_pixels=1).size == stored_size(tmp_path / "a.png") == (70, 90)
-    monkeypatch.setattr(atrous.data.windows, "SEGMENT_BYTES", 70 * 90 * 6 - 1)
+    monkeypatch.setattr(atrous.data.formats.windows, "SEGMENT_BYTES", 70 * 90 * 6 - 1)
     with pytest.raises(InputError, match="save it in tiles of 256 to 1024 pixels"):
         open_pixels(write_tiff(tmp_path / "a.tif", BANDS))
 
 
 def test_without_tifffile_small_pictures_are_read_whole_and_large_ones_name_the_remedy(tmp_path, monkeypatch):
     path = write_tiff(tmp_path / "a.tif", RGB, photometric="rgb", tile=(16, 16))
-    monkeypatch.setattr(atrous.data.windows, "installed", lambda _module: False)
+    monkeypatch.setattr(atrous.data.formats.windows, "installed", lambda _module: False)
     assert isinstance(open_pixels(path), ArrayPixels)
     monkeypatch.setitem(sys.modules, "tifffile", None)
     with pytest.raises(InputError, match=r"reading .*a\.tif part by part needs tifffile; .*'atrous\[geo\]'"):

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from atrous.inference.ahead import ahead
+from atrous.inference.prefetch import ahead
 
 
 def test_results_come_in_order():

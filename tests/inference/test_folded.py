@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 import atrous
-from atrous.inference import folded_conv
-from atrous.inference.folded import FoldedASPP, folded
-from atrous.inference.folded_conv import FoldedConv
+from atrous.inference.engines import fused_conv as folded_conv
+from atrous.inference.engines.fused import FoldedASPP, folded
+from atrous.inference.engines.fused_conv import FoldedConv
 from atrous.model.atrous import AtrousConv
 from atrous.model.norm import BatchNorm
 from fakes.lively_model import blocks, lively_model

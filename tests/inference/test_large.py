@@ -9,16 +9,16 @@ import pytest
 import tifffile
 from PIL import Image
 
-import atrous.inference.large
-from atrous.data.images import read_labels
-from atrous.data.tiff import geo_reference
-from atrous.data.windows import ArrayPixels, open_pixels
+import atrous.inference.tiling.large
+from atrous.data.formats.images import read_labels
+from atrous.data.formats.tiff import geo_reference
+from atrous.data.formats.windows import ArrayPixels, open_pixels
 from atrous.errors import InputError
 from atrous.inference.files import Cut, plan_jobs, predict_files
-from atrous.inference.large import save_probabilities
 from atrous.inference.predictor import Predictor
-from atrous.inference.tiled import label_strips
-from atrous.inference.tiles import Tiling
+from atrous.inference.tiling.large import save_probabilities
+from atrous.inference.tiling.mosaic import label_strips
+from atrous.inference.tiling.tiles import Tiling
 from fakes.geotiff import write_tiff
 from fakes.lively_model import LABELS, blocks, lively_archive
 
@@ -75,7 +75,7 @@ def test_a_geotiff_keeps_its_place_and_its_palette(predictor, tmp_path):
 
 
 def test_overlays_of_large_pictures_are_shrunk(predictor, tmp_path, monkeypatch):
-    monkeypatch.setattr(atrous.inference.large, "OVERLAY_SIDE", 100)
+    monkeypatch.setattr(atrous.inference.tiling.large, "OVERLAY_SIDE", 100)
     np.save(tmp_path / "a.npy", IMAGE)
     assert predict(predictor, tmp_path / "a.npy", tmp_path / "out") is None
     small = atrous.Result(expected_labels(predictor)[::3, ::3], IMAGE[::3, ::3], LABELS).overlay()
@@ -113,9 +113,9 @@ import sys
 from pathlib import Path
 import numpy as np, torch
 import atrous
-from atrous.data.windows import open_pixels
-from atrous.inference.large import Outputs, predict_large
-from atrous.inference.tiles import Tiling
+from atrous.data.formats.windows import open_pixels
+from atrous.inference.tiling.large import Outputs, predict_large
+from atrous.inference.tiling.tiles import Tiling
 from fakes.small_models import small_config
 torch.set_num_threads(1)
 folder, height, classes = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])

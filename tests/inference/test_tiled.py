@@ -7,13 +7,13 @@ import pytest
 import torch
 
 import atrous
-from atrous.data.windows import ArrayPixels
+from atrous.analysis.receptive_field import receptive_fields
+from atrous.data.formats.windows import ArrayPixels
 from atrous.errors import InputError
 from atrous.inference.predictor import Predictor
-from atrous.inference.tiled import label_strips, windows
-from atrous.inference.tiles import Tiling
+from atrous.inference.tiling.mosaic import label_strips, windows
+from atrous.inference.tiling.tiles import Tiling
 from atrous.model.config import ASPPConfig
-from atrous.model.receptive_field import receptive_fields
 from atrous.ops.bilinear import between_columns, between_rows
 from fakes.lively_model import blocks, lively_model
 from fakes.small_models import small_config

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atrous.errors import InputError
-from atrous.inference.shares import shares
-from atrous.inference.tiles import Tiling, spans
+from atrous.inference.tiling.blend_weights import shares
+from atrous.inference.tiling.tiles import Tiling, spans
 from atrous.ops.bilinear import axis
 
 STRIDES = st.sampled_from([(4, 4), (8, 4), (16, 4), (16, 8), (16, 16), (32, 32), (32, 4)])

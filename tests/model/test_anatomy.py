@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from atrous.analysis.anatomy import anatomy
 from atrous.errors import InputError
-from atrous.model.anatomy import anatomy
 from atrous.model.build import build
 from atrous.model.config import DecoderConfig, MobileNetV2Config
 from atrous.model.conventions import PYTORCH

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from atrous.model.anatomy import anatomy
+from atrous.analysis.anatomy import anatomy
 from atrous.model.config import DecoderConfig
 from atrous.model.presets import PRESETS
 

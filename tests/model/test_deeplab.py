@@ -16,7 +16,7 @@ from atrous.model.deeplab import DeepLabLRASPP
 from atrous.model.norm import freeze_norms
 from atrous.model.presets import PRESETS
 from atrous.model.stride_plan import fitted_size
-from atrous.ops import upsample_cross_entropy
+from atrous.ops.loss import upsample_cross_entropy
 from fakes.small_models import small_config
 from reference.networks import Reference
 from reference.operations import bilinear

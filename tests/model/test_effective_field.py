@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from atrous.analysis.effective_field import EffectiveField, affordable_size, effective_field, fresh_model, random_images
+from atrous.analysis.receptive_field import receptive_fields
 from atrous.errors import InputError
 from atrous.model.build import build
-from atrous.model.effective_field import EffectiveField, affordable_size, effective_field, fresh_model, random_images
 from atrous.model.presets import PRESETS
-from atrous.model.receptive_field import receptive_fields
 from fakes.small_models import small_config
 
 MOBILE = small_config("deeplabv3_mobilenet_v2")

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from atrous.analysis.receptive_field import Interpolation, Window, extent, receptive_fields
 from atrous.model.build import build
 from atrous.model.config import ASPPConfig, DecoderConfig
 from atrous.model.conventions import PYTORCH
 from atrous.model.presets import PRESETS
-from atrous.model.receptive_field import Interpolation, Window, extent, receptive_fields
 from fakes.small_models import small_config
 
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from atrous.importers.projects.torchvision_keys import from_torchvision
 from atrous.model.build import build
 from atrous.model.config import ASPPConfig
 from atrous.model.preprocess import Preprocess
 from atrous.model.presets import PRESETS
-from atrous.weights.torchvision_keys import from_torchvision
 from reference.weights import drawn
 
 STORED = Path(__file__).parents[1] / "reference" / "torchvision_deeplabv3.safetensors"

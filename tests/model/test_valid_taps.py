@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atrous.model.valid_taps import mean_valid_share, valid_shares
+from atrous.analysis.valid_taps import mean_valid_share, valid_shares
 
 
 def counted_shares(size, rate):

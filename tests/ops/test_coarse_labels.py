@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atrous.ops.coarse_labels import coarse_labels
+from atrous.ops.loss.coarse_labels import coarse_labels
 from atrous.ops.upsample import Upsampling
 
 IGNORE = 99

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atrous.ops.depthwise import depthwise_conv2d
+from atrous.ops.cpu.depthwise import depthwise_conv2d
 
 
 def uniform(*shape, seed=0):

@@ -5,9 +5,9 @@ import sys
 import numpy as np
 import pytest
 
-from atrous.ops.machine_code import compiled, compiled_in_order
+from atrous.ops.cpu.compilation import compiled, compiled_in_order
 
-MODULE = sys.modules["atrous.ops.machine_code"]
+MODULE = sys.modules["atrous.ops.cpu.compilation"]
 
 
 @pytest.mark.parametrize("kind", [compiled, compiled_in_order])

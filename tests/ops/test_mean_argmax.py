@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atrous.ops.bilinear import neighbours, pixels, source_positions
-from atrous.ops.mean_argmax import View, mean_argmax, mean_bands, mean_probabilities
-from atrous.ops.mean_argmax_cpu import _exponential
+from atrous.ops.label_map.mean_argmax import View, mean_argmax, mean_bands, mean_probabilities
+from atrous.ops.label_map.mean_cpu import _exponential
 
-COMPILED = importlib.import_module("atrous.ops.mean_argmax_cpu")
-DOOR = importlib.import_module("atrous.ops.mean_argmax")
+COMPILED = importlib.import_module("atrous.ops.label_map.mean_cpu")
+DOOR = importlib.import_module("atrous.ops.label_map.mean_argmax")
 
 
 def view(logits, size, *, mirrored=False, align_corners=True):

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atrous.ops.overlap_losses import upsample_dice, upsample_lovasz
+from atrous.ops.loss.overlap_losses import upsample_dice, upsample_lovasz
 
 IGNORE = 9
 

@@ -7,8 +7,8 @@ import threading
 import pytest
 import torch
 
-from atrous.ops import threads
-from atrous.ops.threads import each
+from atrous.ops.cpu import threads
+from atrous.ops.cpu.threads import each
 
 
 @pytest.fixture(params=["OpenMP", "pool"], autouse=True)

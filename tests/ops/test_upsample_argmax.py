@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from atrous.errors import InputError
-from atrous.ops import upsample_argmax
+from atrous.ops.label_map import upsample_argmax
 from atrous.weights.load import load
 from reference.operations import axis_weights, bilinear
 from reference.weights import uniform
 
-DOOR = importlib.import_module("atrous.ops.upsample_argmax")  # the package's attribute of that name is the function
-COMPILED = importlib.import_module("atrous.ops.upsample_argmax_cpu")
+DOOR = importlib.import_module(
+    "atrous.ops.label_map.upsample_argmax"
+)  # the package's attribute of that name is the function
+COMPILED = importlib.import_module("atrous.ops.label_map.cpu")
 WAYS = {"numba": COMPILED, "torch": None}
 
 LAYOUTS = {
@@ -210,7 +212,7 @@ def test_what_cannot_be_is_refused(shape, lies, message):
 
 
 def test_without_a_compiler_it_works_and_says_so_once(monkeypatch, caplog):
-    monkeypatch.setitem(sys.modules, "atrous.ops.upsample_argmax_cpu", None)
+    monkeypatch.setitem(sys.modules, "atrous.ops.label_map.cpu", None)
     monkeypatch.setattr(DOOR, "compiled", cache(DOOR.compiled.__wrapped__))
     logits = uniform(1, 5, 6, 7)
     expected = labelled("numba", logits, size=(20, 30), align_corners=False)

@@ -5,9 +5,10 @@ import os
 import pytest
 import torch
 
-from atrous.ops import upsample_argmax, upsample_confidence
+from atrous.ops.label_map import confidence as upsample_confidence
+from atrous.ops.label_map import upsample_argmax
+from atrous.ops.label_map.upsample_argmax import compiled
 from atrous.ops.upsample import Upsampling
-from atrous.ops.upsample_argmax import compiled
 from reference.weights import uniform
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
@@ -19,7 +20,7 @@ def triton_ways():
     pytest.importorskip("triton", reason="needs Triton")
     if not INTERPRETED and not torch.cuda.is_available():
         pytest.skip("needs cuda, or TRITON_INTERPRET=1")
-    from atrous.ops import upsample_argmax_triton
+    from atrous.ops.label_map import triton as upsample_argmax_triton
 
     return upsample_argmax_triton, torch.device("cpu" if INTERPRETED else "cuda")
 

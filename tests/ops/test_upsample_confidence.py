@@ -8,7 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atrous.ops import upsample_argmax, upsample_confidence
+from atrous.ops.label_map import confidence as upsample_confidence
+from atrous.ops.label_map import upsample_argmax
 from reference.operations import bilinear
 from reference.weights import uniform
 

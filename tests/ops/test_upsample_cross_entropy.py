@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from atrous.errors import InputError
-from atrous.ops import cross_entropy_bands, upsample_cross_entropy
+from atrous.ops.loss import bands as cross_entropy_bands
+from atrous.ops.loss import upsample_cross_entropy
 from reference.operations import bilinear, cross_entropy
 from reference.weights import uniform
 

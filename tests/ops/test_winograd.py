@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atrous.ops.winograd import SCHEMES, cheapest, saving, schemes, widened, winograd_conv2d
+from atrous.ops.cpu.winograd import SCHEMES, cheapest, saving, schemes, widened, winograd_conv2d
 
 
 def filters(channels, count, *, dtype, seed=0):
@@ -69,8 +69,8 @@ def test_single_precision_rounds_a_few_millionths(size, rate):
 def test_chunks_and_threads_change_nothing(monkeypatch):
     x, (weight, bias) = torch.randn(2, 5, 37, 41, dtype=torch.float64), filters(5, 4, dtype=torch.float64)
     whole = convolved(x, weight, bias, rate=2)
-    monkeypatch.setattr("atrous.ops.winograd_cpu.TILES", 7)
-    monkeypatch.setattr("atrous.ops.winograd_cpu.CHANNELS", 2)
+    monkeypatch.setattr("atrous.ops.cpu.winograd_kernels.TILES", 7)
+    monkeypatch.setattr("atrous.ops.cpu.winograd_kernels.CHANNELS", 2)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
     torch.testing.assert_close(convolved(x, weight, bias, rate=2), whole, rtol=0, atol=1e-13)
 

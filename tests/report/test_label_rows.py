@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from atrous.data.images import read_labels
+from atrous.data.formats.images import read_labels
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
 from atrous.report.label_png import write_label_png

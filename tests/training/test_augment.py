@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from atrous.data.camvid import CAMVID
+from atrous.data.published.camvid import CAMVID
 from atrous.data.sample import Sample
 from atrous.labels import LabelSpace
 from atrous.model.conventions import PYTORCH, TENSORFLOW, Conventions

@@ -18,7 +18,7 @@ from torch.amp.grad_scaler import GradScaler
 from atrous.cli.main import main
 from atrous.data.loader import Batch, training_batches
 from atrous.data.sample import Sample
-from atrous.data.scale_crop import ScaleCrop
+from atrous.data.transforms.scale_crop import ScaleCrop
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
 from atrous.training import run

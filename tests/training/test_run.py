@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from atrous.data.dataset import open_data
 from atrous.data.loader import Batch
-from atrous.data.scenes import write_scenes
+from atrous.demo.scenes import write_scenes
 from atrous.errors import InputError
 from atrous.training.loop import train
 from atrous.training.loss import SegmentationLoss

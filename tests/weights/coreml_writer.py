@@ -4,7 +4,7 @@ import struct
 
 import numpy as np
 
-from atrous.weights.protobuf import fields
+from atrous.importers.protobuf import fields
 
 NETWORK, RGB = 500, 20
 CONVOLUTION, POOLING, ACTIVATION, BATCH_NORM, PADDING, RESIZE, UNARY = 100, 120, 130, 160, 200, 211, 220

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from atrous.weights.tensorflow.checksum import crc32c, masked
-from atrous.weights.tensorflow.sstable import MAGIC
+from atrous.importers.tensorflow.checksum import crc32c, masked
+from atrous.importers.tensorflow.sstable import MAGIC
 
 TYPES = {"f4": 1, "f8": 2, "i4": 3, "i8": 9, "f2": 19}
 

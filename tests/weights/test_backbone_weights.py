@@ -7,14 +7,14 @@ from fake_mobilenet import FakeMobileNet
 from tflite_writer import input_metadata
 
 from atrous.errors import InputError
+from atrous.importers.tflite.official_mobilenet_v2 import import_backbone
+from atrous.importers.tflite.read import read
 from atrous.labels import LabelSpace
 from atrous.model.build import build
 from atrous.model.config import ASPPConfig, DecoderConfig, MobileNetV2Config, ModelConfig, ResNetConfig
 from atrous.model.conventions import PYTORCH
 from atrous.weights import archive
 from atrous.weights.backbone import load_backbone, spread_over_channels
-from atrous.weights.official_mobilenet_v2 import import_backbone
-from atrous.weights.tflite import read
 from reference.weights import randomize
 
 CONFIG = ModelConfig(

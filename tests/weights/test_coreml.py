@@ -40,14 +40,14 @@ from safetensors.numpy import load_file
 
 from atrous.cli.main import main
 from atrous.errors import InputError
+from atrous.importers.convert import convert
+from atrous.importers.coreml.network import network_of
+from atrous.importers.coreml.numbers import Numbers
+from atrous.importers.coreml.read import is_coreml, read_coreml
+from atrous.importers.protobuf import Message
 from atrous.model.config import MobileNetV2Config
 from atrous.model.conventions import TENSORFLOW
-from atrous.weights.convert import convert
-from atrous.weights.coreml.network import network_of
-from atrous.weights.coreml.numbers import Numbers
-from atrous.weights.coreml.read import is_coreml, read_coreml
 from atrous.weights.load import load
-from atrous.weights.protobuf import Message
 from reference.tensorflow_variables import drawn_image
 
 REFERENCE = Path(__file__).parents[1] / "reference"

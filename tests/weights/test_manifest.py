@@ -14,6 +14,7 @@ from fake_mobilenet import FakeMobileNet
 
 from atrous.download import Remote
 from atrous.errors import InputError
+from atrous.importers.foreign import file_sha256
 from atrous.labels import ADE20K, CITYSCAPES, PASCAL_VOC, LabelSpace
 from atrous.model.build import build
 from atrous.weights import cache, load
@@ -21,7 +22,6 @@ from atrous.weights.adopt import adopt
 from atrous.weights.backbone import load_backbone
 from atrous.weights.cache import converted_file
 from atrous.weights.entry import Entry, Published
-from atrous.weights.foreign import file_sha256
 from atrous.weights.manifest import MANIFEST
 from atrous.weights.zoo import ADE20K_ROWS, MODEL_ZOO
 from fakes.server import serving
@@ -147,7 +147,7 @@ def test_what_was_downloaded_but_cannot_be_read_is_not_trusted(server, home, con
 
 @pytest.mark.usefixtures("entry")
 @pytest.mark.parametrize(
-    "full", ["tempfile.mkdtemp", "atrous.weights.tensorflow.unpacking.shutil.copyfileobj", "mmap.mmap"]
+    "full", ["tempfile.mkdtemp", "atrous.importers.tensorflow.unpacking.shutil.copyfileobj", "mmap.mmap"]
 )
 def test_a_full_disk_does_not_cost_a_good_download(server, home, full):
     def refuse(*_, **__):
@@ -169,7 +169,7 @@ def test_a_full_disk_says_which_folder_is_meant(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr("atrous.weights.tensorflow.unpacking.shutil.copyfileobj", refuse)
+    monkeypatch.setattr("atrous.importers.tensorflow.unpacking.shutil.copyfileobj", refuse)
     with pytest.raises(InputError) as error:
         load.load(ARCHIVE)
     why = f"cannot unpack it below {tmp_path} (No space left on device); TMPDIR names another place"

@@ -6,14 +6,14 @@ import torch
 from litert import litert
 from PIL import Image
 
+from atrous.importers.tflite.official_mobilenet_v2 import IMAGENET_HEAD
+from atrous.importers.unfused_norms import unfold_batch_norms
 from atrous.labels import PASCAL_VOC
 from atrous.model.build import build
 from atrous.model.config import MobileNetV2Config
 from atrous.model.presets import preset
 from atrous.weights.backbone import load_backbone
 from atrous.weights.load import load
-from atrous.weights.official_mobilenet_v2 import IMAGENET_HEAD
-from atrous.weights.unfolding import unfold_batch_norms
 
 pytestmark = pytest.mark.shared
 

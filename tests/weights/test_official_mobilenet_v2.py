@@ -9,10 +9,10 @@ from litert import litert
 from tflite_writer import Action, input_metadata
 
 from atrous.errors import InputError
+from atrous.importers.tflite.official_mobilenet_v2 import import_backbone, import_deeplab
+from atrous.importers.tflite.read import read
 from atrous.model.config import MobileNetV2Config
 from atrous.model.conventions import TENSORFLOW
-from atrous.weights.official_mobilenet_v2 import import_backbone, import_deeplab
-from atrous.weights.tflite import read
 
 
 def network(folder, content):

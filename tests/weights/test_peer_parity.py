@@ -8,11 +8,11 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from atrous.importers.projects.read import from_state_dict
+from atrous.importers.pytorch.state_dict import StateDict
 from atrous.model.build import build
 from atrous.model.config import ASPPConfig
 from atrous.model.preprocess import Preprocess
-from atrous.weights.peers.read import from_state_dict
-from atrous.weights.torch_files.state_dict import StateDict
 from reference.weights import drawn, mixed
 
 FOLDER = Path(__file__).parents[1] / "reference"

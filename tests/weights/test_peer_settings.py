@@ -11,8 +11,8 @@ from safetensors.torch import save_file
 from transformers import MobileNetV2Config, MobileNetV2ForSemanticSegmentation
 
 from atrous.errors import InputError
+from atrous.importers.projects.read import read_torch
 from atrous.model.conventions import PYTORCH
-from atrous.weights.peers.read import read_torch
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 

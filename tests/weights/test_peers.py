@@ -14,6 +14,10 @@ from transformers import MobileNetV2ForImageClassification, MobileNetV2ForSemant
 import atrous
 from atrous.cli.main import main
 from atrous.errors import InputError
+from atrous.importers.convert import convert
+from atrous.importers.export_weights import to_hugging_face, to_torchvision
+from atrous.importers.projects.read import from_state_dict, read_torch
+from atrous.importers.pytorch.state_dict import StateDict
 from atrous.labels import PASCAL_VOC, LabelSpace
 from atrous.model.build import build
 from atrous.model.config import MobileNetV2Config, ModelConfig, ResNetConfig
@@ -21,10 +25,6 @@ from atrous.model.conventions import PYTORCH
 from atrous.model.presets import PRESETS
 from atrous.weights import archive
 from atrous.weights.backbone import load_backbone, read_backbone
-from atrous.weights.convert import convert
-from atrous.weights.give_back import to_hugging_face, to_torchvision
-from atrous.weights.peers.read import from_state_dict, read_torch
-from atrous.weights.torch_files.state_dict import StateDict
 from reference.weights import drawn, randomize, uniform
 
 FOLDER = Path(__file__).parents[1] / "reference"

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from atrous.errors import InputError
-from atrous.weights.torch_files import pickle_machine, state_dict
-from atrous.weights.torch_files.pickle_machine import Call, Global, read_pickle
-from atrous.weights.torch_files.state_dict import read_state_dict
+from atrous.importers.pytorch import pickle_machine, state_dict
+from atrous.importers.pytorch.pickle_machine import Call, Global, read_pickle
+from atrous.importers.pytorch.state_dict import read_state_dict
 
 ran = []
 

@@ -20,11 +20,11 @@ from tensorflow_writer import (
 )
 
 from atrous.errors import InputError
-from atrous.weights.tensorflow.bundle import read_bundle
-from atrous.weights.tensorflow.checkpoint_v1 import read_checkpoint_v1
-from atrous.weights.tensorflow.checksum import crc32c, masked
-from atrous.weights.tensorflow.graph import read_graph
-from atrous.weights.tensorflow.snappy import decompress
+from atrous.importers.tensorflow.bundle import read_bundle
+from atrous.importers.tensorflow.checkpoint_v1 import read_checkpoint_v1
+from atrous.importers.tensorflow.checksum import crc32c, masked
+from atrous.importers.tensorflow.graph import read_graph
+from atrous.importers.tensorflow.snappy import decompress
 
 ARRAYS = {
     "scope/conv/weights": np.arange(18, dtype=np.float32).reshape(1, 3, 2, 3),
@@ -306,9 +306,9 @@ def test_blocks_that_overlap_are_refused(tmp_path):
 
 def test_absurd_numbers_of_things_are_refused(tmp_path, monkeypatch):
     """Each costs memory long before a file is too large."""
-    monkeypatch.setattr("atrous.weights.tensorflow.graph._MOST_NODES", 5)
-    monkeypatch.setattr("atrous.weights.protobuf._MOST_FIELDS", 50)
-    monkeypatch.setattr("atrous.weights.tensorflow.sstable._MOST_ENTRIES", 100)
+    monkeypatch.setattr("atrous.importers.tensorflow.graph._MOST_NODES", 5)
+    monkeypatch.setattr("atrous.importers.protobuf._MOST_FIELDS", 50)
+    monkeypatch.setattr("atrous.importers.tensorflow.sstable._MOST_ENTRIES", 100)
     (tmp_path / "a.pb").write_bytes(graph(*(message((1, b"%d" % number)) for number in range(6))))
     with pytest.raises(InputError, match="more than 5 operations"):
         read_graph(tmp_path / "a.pb")

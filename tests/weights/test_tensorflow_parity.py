@@ -11,10 +11,10 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
+from atrous.importers.tensorflow.mapping import averaged, state_of
+from atrous.importers.tensorflow.network import config_of, segments
+from atrous.importers.tensorflow.variable import Variable
 from atrous.model.build import build
-from atrous.weights.tensorflow.mapping import averaged, state_of
-from atrous.weights.tensorflow.network import config_of, segments
-from atrous.weights.tensorflow.variable import Variable
 from reference.tensorflow_variables import drawn_image, drawn_variable
 
 REFERENCE = Path(__file__).parents[1] / "reference"

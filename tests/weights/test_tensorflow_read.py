@@ -12,13 +12,13 @@ import torch
 from tensorflow_writer import constant, graph, message, write_bundle
 
 from atrous.errors import InputError
+from atrous.importers.tensorflow.bundle import read_bundle
+from atrous.importers.tensorflow.network import config_of
+from atrous.importers.tensorflow.read import read_tensorflow
+from atrous.importers.tensorflow.recognition import is_tensorflow
 from atrous.labels import PASCAL_VOC
 from atrous.model.build import build
 from atrous.model.config import ASPPConfig, MobileNetV2Config, ResNetConfig, XceptionConfig
-from atrous.weights.tensorflow.bundle import read_bundle
-from atrous.weights.tensorflow.network import config_of
-from atrous.weights.tensorflow.read import read_tensorflow
-from atrous.weights.tensorflow.recognition import is_tensorflow
 from reference.tensorflow_variables import drawn_variable
 
 ARCHIVE = Path(__file__).parents[1] / "reference" / "tensorflow_tiny.tar.gz"

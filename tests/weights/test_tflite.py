@@ -16,7 +16,7 @@ from tflite_writer import (
 )
 
 from atrous.errors import InputError
-from atrous.weights.tflite import read
+from atrous.importers.tflite.read import read
 
 KERNEL = np.arange(2 * 3 * 3 * 3, dtype=np.float32).reshape(2, 3, 3, 3)
 

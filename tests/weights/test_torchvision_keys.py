@@ -1,7 +1,7 @@
 import pytest
 
 from atrous.errors import InputError
-from atrous.weights.torchvision_keys import our_key
+from atrous.importers.projects.torchvision_keys import our_key
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from atrous.errors import InputError
-from atrous.weights.torchvision_mobilenet_v3 import from_torchvision, our_key
+from atrous.importers.projects.torchvision_mobilenet_v3_keys import from_torchvision, our_key
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ import torch
 import torch.nn.functional as F
 
 from atrous.errors import InputError
+from atrous.importers.unfused_norms import unfold_batch_norms
 from atrous.model.build import build
 from atrous.model.config import ASPPConfig, MobileNetV2Config, ModelConfig
 from atrous.model.norm import norms
-from atrous.weights.unfolding import unfold_batch_norms
 
 
 @pytest.fixture

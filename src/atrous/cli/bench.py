@@ -18,10 +18,10 @@ from atrous.cli.console import progress_callback
 from atrous.cli.device import Device, choose_device
 from atrous.cli.load import load_weights
 from atrous.cli.options import parse
-from atrous.data.images import MAX_PIXELS
+from atrous.data.formats.images import MAX_PIXELS
 from atrous.errors import InputError
 from atrous.inference.predictor import Predictor
-from atrous.inference.stages import Stage, stages
+from atrous.inference.timings import Stage, stages
 from atrous.model.build import build
 from atrous.model.presets import PRESETS, preset
 from atrous.sizes import Size, parse_size, size_text

@@ -13,15 +13,15 @@ from atrous.cli.load import load_weights
 from atrous.cli.options import parse
 from atrous.data.schema import read_schema
 from atrous.errors import InputError
+from atrous.importers.convert import Conversion, convert
+from atrous.importers.export_weights import to_hugging_face, to_torchvision
+from atrous.importers.foreign import file_sha256, is_foreign, read_foreign
+from atrous.importers.foreign_network import Source
 from atrous.labels import LabelSpace
 from atrous.model.config import ASPPConfig, ModelConfig, ResNetConfig
 from atrous.report.wording import one_line
 from atrous.weights.archive import save
-from atrous.weights.convert import Conversion, convert
 from atrous.weights.download import resolve
-from atrous.weights.foreign import file_sha256, is_foreign, read_foreign
-from atrous.weights.give_back import to_hugging_face, to_torchvision
-from atrous.weights.source import Source
 
 LARGEST_LIST = 1 << 20
 

@@ -9,10 +9,10 @@ from atrous.cli.device import Device, choose_device
 from atrous.cli.follow import follow
 from atrous.cli.options import parse
 from atrous.data.cache import CachedDataSet
-from atrous.data.color_classifier import ColorClassifier
 from atrous.data.dataset import DataSet, open_data
-from atrous.data.scenes import SCENE_LABELS, write_scenes
 from atrous.data.schema import SCHEMA_FILE
+from atrous.demo.color_classifier import ColorClassifier
+from atrous.demo.scenes import SCENE_LABELS, write_scenes
 from atrous.errors import InputError
 from atrous.evaluation.confusion import ConfusionMatrix
 from atrous.evaluation.evaluate import evaluate

@@ -8,7 +8,7 @@ import tyro
 
 from atrous.cli.console import progress_callback
 from atrous.cli.options import parse
-from atrous.data.sources import fetch_data, find_source
+from atrous.data.published.downloads import fetch_data, find_source
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,15 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from atrous.analysis.anatomy import Anatomy
+from atrous.analysis.effective_field import affordable_size, effective_field, fresh_model, random_images
+from atrous.analysis.valid_taps import valid_shares
 from atrous.cli.console import tracked
 from atrous.errors import InputError
 from atrous.files import atomic_path
-from atrous.model.anatomy import Anatomy
 from atrous.model.config import ModelConfig
 from atrous.model.deeplab import DeepLab
-from atrous.model.effective_field import affordable_size, effective_field, fresh_model, random_images
 from atrous.model.presets import PRESETS
-from atrous.model.valid_taps import valid_shares
 from atrous.report.field_plot import HELD, MeasuredField
 from atrous.report.network_sheet import SUFFIXES, NetworkSheet
 from atrous.report.tap_plot import TapCurves

@@ -10,12 +10,12 @@ import tyro
 from atrous.cli.console import console, progress_bar
 from atrous.cli.inference import Inference
 from atrous.cli.options import parse
-from atrous.data.images import MAX_PIXELS, image_files
+from atrous.data.formats.images import MAX_PIXELS, image_files
 from atrous.errors import InputError
 from atrous.inference.files import Cut, listed, plan_jobs, predict_files
 from atrous.inference.result import Result
 from atrous.inference.submission import CITYSCAPES_SERVER, VOC_SERVER
-from atrous.inference.tiles import Tiling
+from atrous.inference.tiling.tiles import Tiling
 from atrous.report.wording import one_line
 
 SERVERS = {"voc": VOC_SERVER, "cityscapes": CITYSCAPES_SERVER}

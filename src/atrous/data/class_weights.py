@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int64
 
-from atrous.data.json_files import read_object
+from atrous.data.formats.json_files import read_object
 from atrous.errors import InputError
 from atrous.files import atomic_path
 from atrous.labels import LabelSpace

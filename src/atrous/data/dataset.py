@@ -4,16 +4,16 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from atrous.data.ade20k import is_ade20k, open_ade20k
-from atrous.data.camvid import is_camvid, open_camvid
-from atrous.data.cityscapes import is_cityscapes, open_cityscapes
-from atrous.data.coco_voc import is_coco, open_coco
 from atrous.data.complaints import unreadable
 from atrous.data.folder import is_plain_folder, open_folder
 from atrous.data.pairs import PairedFiles
+from atrous.data.published.ade20k import is_ade20k, open_ade20k
+from atrous.data.published.camvid import is_camvid, open_camvid
+from atrous.data.published.cityscapes import is_cityscapes, open_cityscapes
+from atrous.data.published.coco_voc import is_coco, open_coco
+from atrous.data.published.voc import is_voc, open_voc
 from atrous.data.sample import Sample
 from atrous.data.schema import SCHEMA_FILE, Schema, read_schema
-from atrous.data.voc import is_voc, open_voc
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
 

@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from atrous.data.dataset import DataSet
 from atrous.data.sample import Sample
-from atrous.data.transforms import Transform
+from atrous.data.transforms.flip_and_color import Transform
 from atrous.errors import InputError
 
 _ORDER, _DRAW = 0, 1  # first words of the seeds of permutations and of draws, which must never coincide

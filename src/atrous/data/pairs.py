@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Integer
 
-from atrous.data.color_masks import color_ids
+from atrous.data.annotations.color_masks import color_ids
 from atrous.data.complaints import complain
-from atrous.data.images import read_mask
+from atrous.data.formats.images import read_mask
+from atrous.data.formats.tiff import read_picture
 from atrous.data.sample import Sample
 from atrous.data.schema import Schema, apply_schema
-from atrous.data.tiff import read_picture
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
 

@@ -11,8 +11,8 @@ from atrous.evaluation.example import Example, predicted
 from atrous.evaluation.image_counts import ImageCounts
 from atrous.evaluation.protocol import Protocol
 from atrous.evaluation.report import Report
-from atrous.inference.ahead import ahead
 from atrous.inference.predictor import Predictor
+from atrous.inference.prefetch import ahead
 from atrous.labels import LabelSpace
 
 Progress = Callable[[int, int], None]

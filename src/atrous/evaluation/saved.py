@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Int64
 
-from atrous.data.json_files import read_object
+from atrous.data.formats.json_files import read_object
 from atrous.errors import InputError
 from atrous.evaluation.image_counts import ImageCounts, block_overlaps
 from atrous.evaluation.overlap import matrix_overlap

@@ -12,18 +12,18 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from atrous.data.images import MAX_PIXELS
-from atrous.data.lists import read_names
-from atrous.data.tiff import geo_reference, write_geo_labels
-from atrous.data.windows import Pixels, open_pixels, read_whole, stored_size
+from atrous.data.formats.images import MAX_PIXELS
+from atrous.data.formats.lists import read_names
+from atrous.data.formats.tiff import geo_reference, write_geo_labels
+from atrous.data.formats.windows import Pixels, open_pixels, read_whole, stored_size
 from atrous.errors import InputError
 from atrous.files import atomic_path
-from atrous.inference.ahead import ahead
-from atrous.inference.large import WHOLE_PIXELS, Outputs, predict_large
 from atrous.inference.predictor import Predictor
+from atrous.inference.prefetch import ahead
 from atrous.inference.result import Result
-from atrous.inference.tiled import Told
-from atrous.inference.tiles import Tiling
+from atrous.inference.tiling.large import WHOLE_PIXELS, Outputs, predict_large
+from atrous.inference.tiling.mosaic import Told
+from atrous.inference.tiling.tiles import Tiling
 from atrous.report.label_png import label_palette
 
 

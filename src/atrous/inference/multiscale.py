@@ -17,7 +17,7 @@ from torch import Tensor
 
 from atrous.model.deeplab import DeepLab, Images
 from atrous.ops.bilinear import Neighbours, neighbours, pixels, source_positions
-from atrous.ops.mean_argmax import View, mean_bands, mean_probabilities
+from atrous.ops.label_map.mean_argmax import View, mean_bands, mean_probabilities
 from atrous.sizes import Size
 
 

@@ -11,19 +11,19 @@ from jaxtyping import Float, Float32, Integer, UInt8
 from PIL import Image
 from torch import Tensor
 
-from atrous.data.images import MAX_PIXELS, rgb_array
-from atrous.data.tiff import read_picture
-from atrous.data.windows import Pixels, check_channels
+from atrous.data.formats.images import MAX_PIXELS, rgb_array
+from atrous.data.formats.tiff import read_picture
+from atrous.data.formats.windows import Pixels, check_channels
 from atrous.errors import InputError
-from atrous.inference.folded import folded
+from atrous.inference.engines.fused import folded
 from atrous.inference.multiscale import probability_bands, views
 from atrous.inference.result import Result
-from atrous.inference.tiled import Told, Window, windows
-from atrous.inference.tiles import Tiling
+from atrous.inference.tiling.mosaic import Told, Window, windows
+from atrous.inference.tiling.tiles import Tiling
 from atrous.labels import LabelSpace
 from atrous.model.deeplab import DeepLab, Images
-from atrous.ops.mean_argmax import mean_argmax
-from atrous.ops.upsample_argmax import upsample_argmax
+from atrous.ops.label_map.mean_argmax import mean_argmax
+from atrous.ops.label_map.upsample_argmax import upsample_argmax
 from atrous.sizes import Size, size_text
 from atrous.weights.archive import Archive
 
@@ -37,7 +37,7 @@ class Predictor:
     """A model ready to be asked: its strides, scales, mirroring and device are settled.
 
     The model is run in eval mode and without gradients; the caller's own stays in the mode it is in. On a CPU the
-    weights are those of this moment (`inference/folded.py`); elsewhere they are shared with it, unless they have to be
+    weights are those of this moment (`inference/engines/fused.py`); elsewhere they are shared with it, unless they have to be
     copied to another device.
 
     Args:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from atrous.data.cityscapes import TRAINED_IDS
+from atrous.data.published.cityscapes import TRAINED_IDS
 from atrous.errors import InputError
 from atrous.files import atomic_path
 from atrous.inference.files import Job, check_not_replaced

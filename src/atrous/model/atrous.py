@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from atrous.model.conventions import BetweenSeparable, Padding
 from atrous.model.norm import BatchNorm
-from atrous.ops.depthwise import depthwise_conv2d
+from atrous.ops.cpu.depthwise import depthwise_conv2d
 
 
 def same_padding(length: int, *, kernel: int, stride: int) -> tuple[int, int]:

@@ -1,10 +1,10 @@
 """From coarse logits to losses and labels."""
 
-from atrous.ops.argmax_at import argmax_at
+from atrous.ops.label_map.argmax_at import argmax_at
+from atrous.ops.label_map.confidence import Confidence, upsample_confidence
+from atrous.ops.label_map.upsample_argmax import label_dtype, upsample_argmax
+from atrous.ops.loss.upsample_cross_entropy import upsample_cross_entropy
 from atrous.ops.upsample import Upsampling, upsample, upsample_bands
-from atrous.ops.upsample_argmax import label_dtype, upsample_argmax
-from atrous.ops.upsample_confidence import Confidence, upsample_confidence
-from atrous.ops.upsample_cross_entropy import upsample_cross_entropy
 
 __all__ = [
     "Confidence",

@@ -1,7 +1,7 @@
 """The transforms of a run, in the official code's order: scale, pad, crop, flip; then the optional jitter."""
 
-from atrous.data.scale_crop import ClassFocus, ScaleCrop
-from atrous.data.transforms import PhotometricJitter, RandomFlip, Transform
+from atrous.data.transforms.flip_and_color import PhotometricJitter, RandomFlip, Transform
+from atrous.data.transforms.scale_crop import ClassFocus, ScaleCrop
 from atrous.labels import LabelSpace
 from atrous.model.conventions import Conventions
 from atrous.training.config import TrainConfig

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from atrous.data.dataset import DataSet
-from atrous.inference.ahead import ahead
+from atrous.inference.prefetch import ahead
 
 
 def class_counts(data: DataSet) -> Int64[np.ndarray, "n k"]:

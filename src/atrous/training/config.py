@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-from atrous.data.scale_crop import PAPER_SCALES
+from atrous.data.transforms.scale_crop import PAPER_SCALES
 from atrous.errors import InputError
 from atrous.model.config import ModelConfig
 from atrous.training.loss_config import LossConfig

@@ -11,10 +11,10 @@ from atrous.data.class_weights import balanced_weights, read_class_weights
 from atrous.data.dataset import DataSet
 from atrous.errors import InputError
 from atrous.model.deeplab import DeepLab
-from atrous.ops.coarse_labels import coarse_labels
-from atrous.ops.overlap_losses import upsample_dice, upsample_lovasz
+from atrous.ops.loss.coarse_labels import coarse_labels
+from atrous.ops.loss.overlap_losses import upsample_dice, upsample_lovasz
+from atrous.ops.loss.upsample_cross_entropy import upsample_cross_entropy
 from atrous.ops.upsample import Upsampling
-from atrous.ops.upsample_cross_entropy import upsample_cross_entropy
 from atrous.training.class_counts import class_counts
 from atrous.training.loss_config import LossConfig
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from atrous.data.dataset import DataSet
-from atrous.data.scale_crop import PAPER_SCALES
+from atrous.data.transforms.scale_crop import PAPER_SCALES
 from atrous.model.config import ResNetConfig
 from atrous.training.config import TrainConfig
 

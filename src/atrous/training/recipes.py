@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from atrous.data.scale_crop import PAPER_SCALES
+from atrous.data.transforms.scale_crop import PAPER_SCALES
 from atrous.errors import InputError
 from atrous.model.config import MobileNetV2Config
 from atrous.model.presets import preset

@@ -13,6 +13,7 @@ from atrous.data.dataset import DataSet
 from atrous.data.loader import training_batches
 from atrous.errors import InputError
 from atrous.evaluation.evaluate import common_labels
+from atrous.importers.unfused_norms import unfold_batch_norms
 from atrous.labels import LabelSpace
 from atrous.model.build import build
 from atrous.model.config import ModelConfig
@@ -27,7 +28,6 @@ from atrous.training.sampling import class_ids, hard_ids
 from atrous.weights.archive import Archive
 from atrous.weights.backbone import load_backbone, read_backbone
 from atrous.weights.load import load
-from atrous.weights.unfolding import unfold_batch_norms
 
 
 def fresh_state(

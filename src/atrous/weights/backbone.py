@@ -10,16 +10,17 @@ import torch
 from torch import Tensor, nn
 
 from atrous.errors import InputError
+from atrous.importers.foreign import is_foreign, read_foreign
+from atrous.importers.tflite import read as tflite
+from atrous.importers.tflite.official_mobilenet_v2 import import_backbone
 from atrous.model.backbones.resnet import BLOCK_UNITS
 from atrous.model.config import BackboneConfig, ResNetConfig
 from atrous.model.conventions import Conventions
 from atrous.model.deeplab import DeepLab
 from atrous.model.preprocess import Preprocess
-from atrous.weights import archive, tflite
+from atrous.weights import archive
 from atrous.weights.download import Progress, resolve
-from atrous.weights.foreign import is_foreign, read_foreign
 from atrous.weights.load import is_tflite
-from atrous.weights.official_mobilenet_v2 import import_backbone
 
 _BUILT_IN = ("conv_padding", "pool_padding", "stride_unit", "backbone_epsilon")
 """The conventions that are built into a backbone's layers."""

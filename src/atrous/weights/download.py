@@ -7,11 +7,11 @@ from pathlib import Path
 from atrous.download import Progress, Remote, download, file_digest
 from atrous.errors import InputError
 from atrous.files import atomic_path
+from atrous.importers.tensorflow.recognition import is_tensorflow
 from atrous.weights import hub
 from atrous.weights.cache import cache_folder
 from atrous.weights.entry import Entry
 from atrous.weights.manifest import MANIFEST
-from atrous.weights.tensorflow.recognition import is_tensorflow
 
 
 def resolve(source: str | Path, *, progress: Progress | None = None) -> Path:

@@ -4,13 +4,13 @@ import hashlib
 from pathlib import Path
 
 from atrous.errors import InputError
+from atrous.importers.coreml.read import is_coreml, read_coreml
+from atrous.importers.foreign_network import Source
+from atrous.importers.projects.read import read_torch
+from atrous.importers.pytorch.state_dict import is_torch_file, weights_file
+from atrous.importers.tensorflow.read import read_tensorflow
+from atrous.importers.tensorflow.recognition import files_of, is_tensorflow
 from atrous.weights import archive
-from atrous.weights.coreml.read import is_coreml, read_coreml
-from atrous.weights.peers.read import read_torch
-from atrous.weights.source import Source
-from atrous.weights.tensorflow.read import read_tensorflow
-from atrous.weights.tensorflow.recognition import files_of, is_tensorflow
-from atrous.weights.torch_files.state_dict import is_torch_file, weights_file
 
 
 def is_foreign(path: Path) -> bool:

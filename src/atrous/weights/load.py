@@ -5,16 +5,17 @@ from pathlib import Path
 
 from atrous.download import Progress
 from atrous.errors import InputError
+from atrous.importers.convert import convert
+from atrous.importers.foreign import file_sha256, is_foreign, read_foreign
+from atrous.importers.tflite import read as tflite
+from atrous.importers.tflite.official_mobilenet_v2 import import_deeplab
 from atrous.labels import PASCAL_VOC, LabelSpace
 from atrous.plain import to_plain
-from atrous.weights import archive, tflite
+from atrous.weights import archive
 from atrous.weights.archive import Archive
 from atrous.weights.cache import find_converted, keep_converted
-from atrous.weights.convert import convert
 from atrous.weights.download import fetch, find_entry, forget, recorded_sha256, resolve
 from atrous.weights.entry import Entry
-from atrous.weights.foreign import file_sha256, is_foreign, read_foreign
-from atrous.weights.official_mobilenet_v2 import import_deeplab
 
 
 def load(source: str | Path, *, progress: Progress | None = None) -> Archive:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from atrous.model.anatomy import anatomy
+from atrous.analysis.anatomy import anatomy
 from atrous.model.backbones.mobilenet_v3 import MobileNetV3, SqueezeExcite
 from atrous.model.config import MobileNetV3Config, ModelConfig
 from atrous.model.conventions import PYTORCH, TENSORFLOW

@@ -18,9 +18,9 @@ from atrous.data.doctor.meaning import Meaning, content_of, meaning_of
 from atrous.data.doctor.storage import check_bands, check_storage
 from atrous.data.doctor.survey import Split, Survey, survey
 from atrous.data.doctor.totals import Totals, by_split
+from atrous.data.formats.tiff import read_picture
 from atrous.data.pairs import Pair
 from atrous.data.schema import Schema
-from atrous.data.tiff import read_picture
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64, Integer
 
-from atrous.data.color_masks import packed_colors
+from atrous.data.annotations.color_masks import packed_colors
 from atrous.data.complaints import Complaint, attempt
 from atrous.data.doctor.look import Look, look_of
-from atrous.data.images import IMAGE_SUFFIXES, read_mask, read_palette
+from atrous.data.formats.images import IMAGE_SUFFIXES, read_mask, read_palette
+from atrous.data.formats.tiff import read_picture
 from atrous.data.pairs import LabelReader, Pair, check_size, value_ids
 from atrous.data.schema import Schema
-from atrous.data.tiff import read_picture
 from atrous.labels import Color
 
 GREY, PALETTE, RGB_GREY, RGB, OTHER = "grey", "palette", "greys stored as RGB", "RGB colours", "shapes or a matrix"

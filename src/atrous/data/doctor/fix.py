@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from atrous.data.annotations.masks import has_masks
 from atrous.data.class_weights import balanced_weights, write_class_weights
 from atrous.data.dataset import PLAIN
 from atrous.data.doctor.diagnose import Diagnosis
 from atrous.data.doctor.totals import training_counts
-from atrous.data.masks import has_masks
 from atrous.data.schema import SCHEMA_FILE, Schema, write_schema
 from atrous.files import atomic_path
 

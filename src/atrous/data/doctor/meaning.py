@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Integer
 
-from atrous.data.camvid import CAMVID
-from atrous.data.color_masks import packed_colors
+from atrous.data.annotations.color_masks import packed_colors
+from atrous.data.annotations.masks import NamingReader, read_values
+from atrous.data.annotations.scan import named_schema, numbered_schema, proposed_schema
 from atrous.data.complaints import Complaint, attempt
 from atrous.data.doctor.examine import is_grey, value_counts
-from atrous.data.images import read_mask
-from atrous.data.masks import NamingReader, read_values
+from atrous.data.formats.images import read_mask
 from atrous.data.pairs import LabelReader, Pair
-from atrous.data.scan import named_schema, numbered_schema, proposed_schema
+from atrous.data.published.camvid import CAMVID
+from atrous.data.published.voc import VOID
 from atrous.data.schema import Schema
-from atrous.data.voc import VOID
 from atrous.labels import ADE20K, CITYSCAPES, Color, LabelSpace
 
 _MOST_COLORS = 64

@@ -11,7 +11,7 @@ from atrous.data.doctor.diagnose import Diagnosis
 from atrous.data.doctor.examine import Examined
 from atrous.data.doctor.finding import Grade
 from atrous.data.doctor.totals import value_histogram
-from atrous.data.tiff import read_picture
+from atrous.data.formats.tiff import read_picture
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
 from atrous.report.page import Page

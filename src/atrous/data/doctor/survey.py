@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from atrous.data.annotations.masks import find_images, has_masks
 from atrous.data.complaints import Complaint, attempt, collecting
 from atrous.data.dataset import LAYOUTS, PLAIN, declared_schema, find_layout
 from atrous.data.folder import chosen_part, folder_splits
-from atrous.data.masks import find_images, has_masks
 from atrous.data.pairs import LabelReader, Pair
 from atrous.data.schema import SCHEMA_FILE, Schema
 

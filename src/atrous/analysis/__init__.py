@@ -1,0 +1,1 @@
+"""Properties of a model as numbers: multiply-adds, receptive and effective field, valid filter taps."""

@@ -1,0 +1,186 @@
+"""What a model is made of at an image size, counted without computing: its tensors stay on the meta device."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from atrous.analysis.receptive_field import receptive_fields
+from atrous.analysis.valid_taps import mean_valid_share, valid_shares
+from atrous.errors import InputError
+from atrous.model.aspp import ASPP
+from atrous.model.backbones.features import LOW_STRIDE, MIDDLE_STRIDE
+from atrous.model.build import build
+from atrous.model.config import ModelConfig
+from atrous.model.decoder import Decoder
+from atrous.model.deeplab import DeepLab, DeepLabLRASPP, DeepLabV3Plus, DeepLabV3PlusTwoTaps
+from atrous.model.stride_plan import PlannedUnit
+from atrous.sizes import Size
+
+LARGEST_SIDE = 1 << 16
+
+
+@dataclass(frozen=True)
+class SizedUnit:
+    """A part of the network in the order of the forward pass.
+
+    Attributes:
+        name: The papers' or the official code's name.
+        stride: Of its spatial convolution or pooling.
+        rate: Atrous rate of the same.
+        output_stride: Input size / size of the map that it gives.
+        size: (height, width) of that map.
+        receptive_field: Side in pixels of the square of the image that one position of that map sees; None for image
+            pooling, which sees all of it, and for the low-level projection, whose input lies inside a unit.
+    """
+
+    name: str
+    stride: int
+    rate: int
+    output_stride: int
+    size: Size
+    receptive_field: int | None
+
+
+@dataclass(frozen=True)
+class ValidTaps:
+    """How much of an ASPP branch's 3x3 filter sees the map rather than its padding (DeepLabv3, Figure 4).
+
+    Attributes:
+        rate: Of the branch.
+        mean: Mean share (0..1) of its nine taps that lie inside.
+        shares: Share (0..1) of positions with 9, 6, 4, 3, 2 and 1 taps inside.
+    """
+
+    rate: int
+    mean: float
+    shares: Mapping[int, float]
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """What `atrous info` tells.
+
+    Attributes:
+        parameters: Trainable numbers, scale and shift of batch norm among them.
+        multiply_adds: Of the convolutions for one image, those with zeros of the padding among them.
+        padded_multiply_adds: What the papers count: TensorFlow runs an atrous convolution on maps that are padded to
+            multiples of the rate.
+        fitted_size: (height, width) that the network works on, after padding to output stride * k + 1 if it does that.
+        receptive_field: Side in pixels of the square of the image that one coarse logit sees, image pooling (and any
+            other global mean) left out: see `atrous.analysis.receptive_field`.
+        units: Stem and pooling, backbone, ASPP, decoder, classifier.
+        valid_taps: One entry per ASPP rate.
+    """
+
+    parameters: int
+    multiply_adds: int
+    padded_multiply_adds: int
+    fitted_size: Size
+    receptive_field: int
+    units: tuple[SizedUnit, ...]
+    valid_taps: tuple[ValidTaps, ...]
+
+
+def anatomy(config: ModelConfig, *, size: Size) -> Anatomy:
+    """Count a model for images of a size (height, width in pixels).
+
+    Raises:
+        InputError: If the size is none that an image can have.
+    """
+    height, width = size
+    if not (1 <= height <= LARGEST_SIDE and 1 <= width <= LARGEST_SIDE):
+        raise InputError(f"size {height}x{width} is out of range; choose 1 to {LARGEST_SIDE} pixels for each side")
+    counter = FlopCounterMode(display=False)
+    with torch.device("meta"), torch.no_grad():
+        model = build(config).eval()
+        surplus = _surplus_of_rates(model)
+        with counter:
+            model(torch.empty(1, config.in_channels, height, width))
+    multiply_adds = counter.get_total_flops() // 2
+    fitted = model.preprocess.fitted(size, output_stride=config.output_stride)
+    deepest = _reduced(fitted, config.output_stride)
+    fields = receptive_fields(model)
+    return Anatomy(
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        multiply_adds=multiply_adds,
+        padded_multiply_adds=multiply_adds + sum(surplus),
+        fitted_size=fitted,
+        receptive_field=fields["classifier"],
+        units=tuple(_sized(part, fitted, fields.get(part.name)) for part in _parts(model)),
+        valid_taps=tuple(
+            ValidTaps(rate, mean_valid_share(deepest, rate=rate), valid_shares(deepest, rate=rate))
+            for aspp in _aspps(model)
+            for rate in aspp.rates
+        ),
+    )
+
+
+def _surplus_of_rates(model: nn.Module) -> list[int]:
+    """Multiply-adds at positions that TensorFlow adds, one entry per atrous convolution after the next forward pass.
+
+    It splits a map into rate x rate maps of every rate-th row and column, which all need the same size.
+    """
+    surplus: list[int] = []
+
+    def count(conv: nn.Module, _: object, output: Tensor) -> None:
+        assert isinstance(conv, nn.Conv2d)
+        rate, (height, width) = conv.dilation[0], output.shape[-2:]
+        padded = (-(-height // rate) * rate) * (-(-width // rate) * rate)
+        surplus.append((padded - height * width) * conv.weight.numel())
+
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d) and module.stride[0] == 1 and module.dilation[0] > 1:
+            module.register_forward_hook(count)
+    return surplus
+
+
+def _sized(part: PlannedUnit, fitted: Size, receptive_field: int | None) -> SizedUnit:
+    size = _reduced(fitted, part.output_stride)
+    return SizedUnit(part.name, part.stride, part.rate, part.output_stride, size, receptive_field)
+
+
+def _reduced(size: Size, output_stride: int) -> Size:
+    """Both paddings round up at every stride, so that the order of the strides does not matter."""
+    height, width = (-(-length // output_stride) for length in size)
+    return height, width
+
+
+def _parts(model: DeepLab) -> Iterator[PlannedUnit]:
+    yield from model.backbone.entry
+    yield from model.backbone.planned
+    output_stride = model.output_stride
+    for aspp in _aspps(model):
+        yield from _aspp_parts(aspp, output_stride=output_stride)
+    middle_stride = min(MIDDLE_STRIDE, output_stride)
+    if isinstance(model, DeepLabLRASPP):
+        yield PlannedUnit("features", 1, 1, output_stride)
+        output_stride = middle_stride
+        yield PlannedUnit("middle_classifier", 1, 1, output_stride)
+    if isinstance(model, DeepLabV3PlusTwoTaps):
+        yield from _decoder_parts(model.middle_decoder, "middle_level", "middle_refine", output_stride=middle_stride)
+    if isinstance(model, DeepLabV3Plus | DeepLabV3PlusTwoTaps):
+        output_stride = LOW_STRIDE
+        yield from _decoder_parts(model.decoder, "low_level", "refine", output_stride=output_stride)
+    yield PlannedUnit("classifier", 1, 1, output_stride)
+
+
+def _aspps(model: DeepLab) -> list[ASPP]:
+    """One, or none in the cascade."""
+    return [part for part in model.planned_parts if isinstance(part, ASPP)]
+
+
+def _aspp_parts(aspp: ASPP, *, output_stride: int) -> Iterator[PlannedUnit]:
+    rates = {f"aspp{number}": rate for number, rate in enumerate(aspp.rates, start=1)}
+    for name in aspp.branches:
+        yield PlannedUnit(name, 1, rates.get(name, 1), output_stride)
+    for number in range(len(aspp.projection)):
+        yield PlannedUnit(f"projection{number}", 1, 1, output_stride)
+
+
+def _decoder_parts(decoder: Decoder, level: str, refine: str, *, output_stride: int) -> Iterator[PlannedUnit]:
+    yield PlannedUnit(level, 1, 1, output_stride)
+    for number in range(len(decoder.refine)):
+        yield PlannedUnit(f"{refine}{number}", 1, 1, output_stride)

@@ -1,0 +1,1 @@
+"""Label maps from the formats that annotation tools write."""

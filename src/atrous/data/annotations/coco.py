@@ -1,0 +1,180 @@
+"""Annotations in COCO's JSON: which shapes lie on which picture.
+
+A segmentation is a list of polygons (the parts of one instance), run lengths, or COCO's compressed string of them. On
+one picture larger instances are painted before smaller ones, so that a cup stays visible on its table; crowds
+(`iscrowd`) are ignored where no instance lies over them.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from jaxtyping import Integer
+
+from atrous.data.annotations.named_shapes import class_of, uncovered
+from atrous.data.annotations.regions import Region, decode_runs, polygon_region, runs_region
+from atrous.data.formats.json_files import objects, picture_size, points, read_object, text, whole
+from atrous.data.pairs import Pair
+from atrous.data.schema import Schema, label_dtype
+from atrous.errors import InputError
+from atrous.sizes import Size
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """One instance, or a crowd, as the file has it.
+
+    Attributes:
+        number: Its `id`, for messages.
+        category: Name of its category.
+        crowd: Whether it is a crowd: a region whose instances nobody told apart.
+        area: In pixels, as the file states it; 0 where it does not.
+        segmentation: Not looked at until it is painted.
+    """
+
+    number: int
+    category: str
+    crowd: bool
+    area: float
+    segmentation: Any
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of the file and what lies on it."""
+
+    file: PurePosixPath
+    size: Size
+    annotations: tuple[Annotation, ...]
+
+
+@dataclass(frozen=True)
+class CocoFile:
+    """What an annotation file says.
+
+    Attributes:
+        path: The file.
+        categories: Names in the order of their ids.
+        pictures: By their file's name without suffix, in the order of the file.
+    """
+
+    path: Path
+    categories: tuple[str, ...]
+    pictures: Mapping[str, Picture]
+
+
+@dataclass(frozen=True)
+class CocoLabels:
+    """Reads the class ids of pairs whose masks are in an annotation file.
+
+    Attributes:
+        pictures: By the name of the pair.
+        classes: Name of a category -> name of its class; categories that are missing are not painted. None: the
+            classes are the categories.
+    """
+
+    pictures: Mapping[str, Picture]
+    classes: Mapping[str, str] | None = None
+
+    def __call__(self, pair: Pair, schema: Schema) -> Integer[np.ndarray, "h w"]:
+        """Class ids of one picture; raises InputError where an annotation makes no sense."""
+        picture = self.pictures[pair.name]
+        labels = np.full(picture.size, uncovered(schema), label_dtype(schema.labels))
+        painted: list[tuple[bool, int, int, list[Region]]] = []
+        for annotation in picture.annotations:
+            name = annotation.category if self.classes is None else self.classes.get(annotation.category)
+            if name is not None:
+                try:
+                    label = schema.labels.ignore if annotation.crowd else class_of(name, schema=schema)
+                    regions = _regions(annotation.segmentation, size=picture.size)
+                except ValueError as error:
+                    raise InputError(f"{pair.mask}: annotation {annotation.number} ({pair.name}): {error}") from error
+                painted.append((annotation.crowd, sum(region.pixels for region in regions), label, regions))
+        for _, _, label, regions in sorted(painted, key=lambda item: (not item[0], -item[1])):
+            for region in regions:
+                region.paint(labels, value=label)
+        return labels
+
+    def names(self, pair: Pair) -> Set[str]:
+        """The categories that lie on a picture."""
+        return {annotation.category for annotation in self.pictures[pair.name].annotations}
+
+
+def read_coco(path: Path) -> CocoFile:
+    """Read an annotation file of instances.
+
+    Raises:
+        InputError: If it is not JSON, not COCO's, or its parts do not fit together.
+    """
+    content = read_object(path)
+    try:
+        categories = {whole(item, "id"): text(item, "name") for item in _table(content, "categories")}
+        annotations: dict[int, list[Annotation]] = defaultdict(list)
+        for item in _table(content, "annotations"):
+            annotations[whole(item, "image_id")].append(_annotation(item, categories=categories))
+        images = {whole(item, "id"): item for item in _table(content, "images")}
+        if strays := annotations.keys() - images.keys():
+            raise ValueError(f"annotations of image {min(strays)}, which is not among the images")
+        pictures = {number: _picture(item, annotations.get(number, [])) for number, item in images.items()}
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(f"{path}: {error}; export the annotations again") from error
+    by_name: dict[str, Picture] = {}
+    for picture in pictures.values():
+        name = picture.file.with_suffix("").as_posix()
+        if name in by_name:
+            raise InputError(f"{path}: two images are called {name}; rename one and export the annotations again")
+        by_name[name] = picture
+    return CocoFile(path, tuple(name for _, name in sorted(categories.items())), by_name)
+
+
+def _table(content: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    return objects(content.get(name), name=name)
+
+
+def _annotation(item: dict[str, Any], *, categories: Mapping[int, str]) -> Annotation:
+    category = categories.get(whole(item, "category_id"))
+    if category is None:
+        raise ValueError(f"annotation {item.get('id')!r:.40}: no category has the id {item['category_id']}")
+    return Annotation(
+        number=whole(item, "id"),
+        category=category,
+        crowd=item.get("iscrowd", 0) == 1,
+        area=_area(item.get("area", 0)),
+        segmentation=item.get("segmentation"),
+    )
+
+
+def _area(value: Any) -> float:
+    if type(value) not in (int, float) or not 0 <= value < 2**53:
+        raise ValueError(f"area: expected a number of pixels, found {value!r:.40}")
+    return float(value)
+
+
+def _picture(item: dict[str, Any], annotations: list[Annotation]) -> Picture:
+    file = PurePosixPath(text(item, "file_name").replace("\\", "/"))
+    if file.is_absolute() or ".." in file.parts or not file.name:
+        raise ValueError(f"file_name {str(file)!r:.80} is not a file below the folder of images")
+    return Picture(file, picture_size(item, height="height", width="width"), tuple(annotations))
+
+
+def _regions(segmentation: Any, *, size: Size) -> list[Region]:
+    """The parts of an instance."""
+    match segmentation:
+        case [_, *_]:
+            return [polygon_region(points(part, name="segmentation"), size=size) for part in segmentation]
+        case {"counts": str() as counts, "size": list() as stated}:
+            runs = decode_runs(counts)
+        case {"counts": list() as counts, "size": list() as stated} if all(type(run) is int for run in counts):
+            runs = counts
+        case _:
+            raise ValueError("segmentation is neither polygons nor run lengths; annotate masks, not only boxes")
+    if stated != list(size):
+        raise ValueError(f"run lengths for a picture of {stated!r:.40}, but the image is {list(size)} (height, width)")
+    if any(abs(run) > size[0] * size[1] for run in runs):
+        raise ValueError("run lengths larger than the picture")
+    return [runs_region(runs, size=size)]

@@ -1,0 +1,76 @@
+"""Label maps drawn with LabelMe: one JSON per picture, a list of named shapes.
+
+Shapes are painted in the order of the file, later ones over earlier ones. Polygons, rectangles and circles have an
+inside; other shapes (points, lines) are refused. What no shape covers is background; see `data/annotations/named_shapes.py`.
+"""
+
+from collections.abc import Set
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Integer
+
+from atrous.data.annotations.named_shapes import Shape, paint
+from atrous.data.annotations.regions import Region, circle_region, polygon_region
+from atrous.data.formats.json_files import objects, picture_size, points, read_object, text
+from atrous.data.schema import Schema
+from atrous.errors import InputError
+from atrous.sizes import Size
+
+
+def read_labelme(path: Path, *, schema: Schema) -> Integer[np.ndarray, "h w"]:
+    """Class ids of a LabelMe file.
+
+    Args:
+        path: The JSON file.
+        schema: Classes by name.
+
+    Raises:
+        InputError: If the file is not LabelMe's, a shape has no inside or makes no sense, or a label is no class.
+    """
+    content = read_object(path)
+    try:
+        size = picture_size(content, height="imageHeight", width="imageWidth")
+        shapes = [_shape(item, size=size, number=i) for i, item in enumerate(_shapes(content))]
+        return paint(shapes, size=size, schema=schema)
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(f"{path}: {error}; correct the shape in LabelMe") from error
+
+
+def labelme_names(path: Path) -> Set[str]:
+    """The labels that a file uses; raises InputError where it is not LabelMe's."""
+    content = read_object(path)
+    try:
+        return {text(item, "label") for item in _shapes(content)}
+    except ValueError as error:
+        raise InputError(f"{path}: {error}; is it a LabelMe file?") from error
+
+
+def _shapes(content: dict[str, Any]) -> list[dict[str, Any]]:
+    return objects(content.get("shapes"), name="shapes")
+
+
+def _shape(item: dict[str, Any], *, size: Size, number: int) -> Shape:
+    try:
+        return Shape(text(item, "label"), _region(item, size=size))
+    except ValueError as error:
+        raise ValueError(f"shape {number}: {error}") from error
+
+
+def _region(item: dict[str, Any], *, size: Size) -> Region:
+    corners = points(item.get("points"), name="points")
+    kind = item.get("shape_type", "polygon")
+    match kind, len(corners):
+        case "polygon", _:
+            return polygon_region(corners, size=size)
+        case "rectangle", 2:
+            (x0, y0), (x1, y1) = corners
+            return polygon_region(np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]]), size=size)
+        case "circle", 2:
+            centre, edge = corners
+            radius = float(np.hypot(*(edge - centre)))
+            return circle_region((float(centre[0]), float(centre[1])), radius=radius, size=size)
+    raise ValueError(f"a {kind!r:.40} of {len(corners)} points has no inside; use polygon, rectangle or circle")

@@ -1,0 +1,139 @@
+"""The masks of a user's folder, in any of the formats that are read.
+
+masks/a.png             numbers, palette indices, or the schema's colours
+masks/a.mat             a MATLAB matrix of numbers; see `data/formats/matlab.py`
+masks/a.json            LabelMe; see `data/annotations/labelme.py`; also beside the pictures: images/a.json
+masks/a/...             one picture per instance; see `data/annotations/instance_masks.py`
+annotations.json        COCO, one file for all pictures, in place of masks/; see `data/annotations/coco.py`
+
+Masks of several formats may lie in one folder, where a schema names the classes.
+"""
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Integer
+
+from atrous.data.annotations.coco import CocoLabels, read_coco
+from atrous.data.annotations.instance_masks import instance_names, read_instances
+from atrous.data.annotations.labelme import labelme_names, read_labelme
+from atrous.data.complaints import complain
+from atrous.data.formats.images import IMAGE_SUFFIXES, natural_key, read_labels
+from atrous.data.formats.matlab import read_mat
+from atrous.data.pairs import Pair, mask_ids
+from atrous.data.schema import Schema, apply_schema
+
+ANNOTATIONS = "annotations.json"
+_OTHER_SUFFIXES = frozenset({".mat", ".json"})
+
+
+@runtime_checkable
+class NamingReader(Protocol):
+    """A reader of labels that can tell which classes a mask names."""
+
+    def __call__(self, pair: Pair, schema: Schema) -> Integer[np.ndarray, "h w"]:
+        """Class ids of a pair; raises InputError where its mask is bad."""
+        ...
+
+    def names(self, pair: Pair) -> Set[str] | None:
+        """The classes that the mask names; None where it holds numbers or colours."""
+        ...
+
+
+@dataclass(frozen=True)
+class MaskFiles:
+    """Reads a mask by what it is: a folder, or a file of this suffix."""
+
+    def __call__(self, pair: Pair, schema: Schema) -> Integer[np.ndarray, "h w"]:
+        """Class ids of a pair; raises InputError where its mask is bad."""
+        if pair.mask.is_dir():
+            return read_instances(pair.mask, schema=schema)
+        match pair.mask.suffix.lower():
+            case ".json":
+                return read_labelme(pair.mask, schema=schema)
+            case ".mat":
+                return apply_schema(read_mat(pair.mask), schema=schema, path=pair.mask)
+            case _:
+                return mask_ids(pair, schema)
+
+    def names(self, pair: Pair) -> Set[str] | None:
+        """The classes that the mask names; None where it holds numbers or colours."""
+        if pair.mask.is_dir():
+            return instance_names(pair.mask)
+        return labelme_names(pair.mask) if pair.mask.suffix.lower() == ".json" else None
+
+
+def has_masks(folder: Path) -> bool:
+    """Whether a folder has pictures and masks of some format."""
+    images = folder / "images"
+    beside = (folder / "masks").is_dir() or (folder / ANNOTATIONS).is_file()
+    return images.is_dir() and (beside or any(images.rglob("*.json")))
+
+
+def find_images(folder: Path) -> dict[str, Path]:
+    """The pictures of a folder by their path in `images/` without suffix; raises InputError as `find_masks`."""
+    images = folder / "images"
+    return _files(images, suffixes=IMAGE_SUFFIXES, besides=frozenset({".json"}))
+
+
+def find_masks(folder: Path, *, images: Mapping[str, Path]) -> tuple[dict[str, Path], NamingReader]:
+    """The masks of a folder by the names that the pictures have, and what reads them.
+
+    Raises:
+        InputError: If there are masks of two kinds, a file is no mask, two have one name, or annotations are bad.
+    """
+    masks, annotations = folder / "masks", folder / ANNOTATIONS
+    if masks.is_dir() and annotations.is_file():
+        complain(f"{folder} has both masks and {ANNOTATIONS}; move one of them away", kind="two kinds of masks")
+    elif annotations.is_file():
+        pictures = read_coco(annotations).pictures
+        return dict.fromkeys(pictures, annotations), CocoLabels(pictures)
+    if not masks.is_dir():
+        return _files(folder / "images", suffixes=frozenset({".json"}), besides=IMAGE_SUFFIXES), MaskFiles()
+    instances = {key: masks / key for key in images if (masks / key).is_dir()}
+    files = _files(masks, suffixes=IMAGE_SUFFIXES | _OTHER_SUFFIXES, without=frozenset(instances.values()))
+    for key in sorted(files.keys() & instances.keys()):
+        complain(f"{files[key]} and the folder {instances[key]} are both masks; remove one", kind="same name")
+    return files | instances, MaskFiles()
+
+
+def read_values(path: Path) -> Integer[np.ndarray, "h w"]:
+    """The numbers of a mask that holds numbers; raises InputError as `read_labels` and `read_mat`."""
+    return read_mat(path) if path.suffix.lower() == ".mat" else read_labels(path)
+
+
+def _files(
+    folder: Path,
+    *,
+    suffixes: Set[str],
+    besides: Set[str] = frozenset(),
+    without: Set[Path] = frozenset(),
+) -> dict[str, Path]:
+    """Files of these suffixes by relative path without suffix, in natural order; `besides` may lie among them."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*"), key=natural_key):
+        relative = path.relative_to(folder)
+        if any(part.startswith(".") for part in relative.parts) or without & {path, *path.parents}:
+            continue
+        if path.is_dir():
+            if path.is_symlink():
+                complain(f"{path} is a link to a folder, which is not searched; put the files there", kind="link")
+            continue
+        if path.suffix.lower() in besides:
+            continue
+        if path.suffix.lower() not in suffixes:
+            known = ", ".join(sorted(suffixes))
+            complain(f"{path} is not a picture ({known}); move it out of {folder}", kind="not a picture")
+            continue
+        key = relative.with_suffix("").as_posix()
+        if key in found:
+            line = f"{found[key]} and {path} have the same name without suffix; rename or remove one"
+            complain(line, kind="same name")
+            continue
+        found[key] = path
+    if not found and not without:
+        complain(f"{folder} is empty; put the {folder.name} there", kind="no pictures")
+    return found

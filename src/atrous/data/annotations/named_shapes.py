@@ -1,0 +1,67 @@
+"""Label maps from shapes with names: what a name stands for, and what lies under no shape.
+
+A name is a class of the schema, or LabelMe's `__ignore__`. Pixels under no shape are the class `background`, or ignored
+where no class is called so: then only what was drawn is known.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Integer
+
+from atrous.data.annotations.regions import Region
+from atrous.data.schema import SCHEMA_FILE, Schema, label_dtype
+from atrous.labels import LabelSpace
+from atrous.sizes import Size
+
+BACKGROUND = "background"
+_BACKGROUNDS, _IGNORED = (BACKGROUND, "_background_"), "__ignore__"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A named part of a picture."""
+
+    name: str
+    region: Region
+
+
+def paint(shapes: Iterable[Shape], *, size: Size, schema: Schema) -> Integer[np.ndarray, "h w"]:
+    """The label map of shapes, later ones over earlier ones.
+
+    Args:
+        shapes: What was drawn.
+        size: Height and width of the picture.
+        schema: Classes by name.
+
+    Raises:
+        ValueError: If a name is no class.
+    """
+    labels = np.full(size, uncovered(schema), label_dtype(schema.labels))
+    for shape in shapes:
+        shape.region.paint(labels, value=class_of(shape.name, schema=schema))
+    return labels
+
+
+def uncovered(schema: Schema) -> int:
+    """The label of pixels under no shape."""
+    names = schema.labels.names
+    return next((names.index(name) for name in _BACKGROUNDS if name in names), schema.labels.ignore)
+
+
+def class_of(name: str, *, schema: Schema) -> int:
+    """The label that a name stands for; raises ValueError where it is no class."""
+    if name == _IGNORED:
+        return schema.labels.ignore
+    if name in _BACKGROUNDS:
+        return uncovered(schema)
+    if name not in schema.labels.names:
+        raise ValueError(f"{name!r:.80} is not a class; add it to classes in {SCHEMA_FILE}, or correct the spelling")
+    return schema.labels.names.index(name)
+
+
+def proposed_labels(names: Iterable[str]) -> LabelSpace:
+    """Background and the names that occur, in alphabetical order: what there is without a schema."""
+    kept = sorted(set(names) - {*_BACKGROUNDS, _IGNORED})
+    return LabelSpace(names=(BACKGROUND, *kept), ignore=255 if len(kept) < 255 else 65535)

@@ -1,0 +1,1 @@
+"""File formats: images, TIFF, MATLAB, JSON, lists."""

@@ -1,0 +1,88 @@
+"""Label maps in MATLAB files.
+
+Files up to version 7 are read by SciPy (extra `mat`), the one well-kept reader of them in Python. Version 7.3 is HDF5:
+it is refused by name, because `save(..., '-v7')` in MATLAB is less trouble than another library here.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Integer
+
+from atrous.data.formats.images import MAX_PIXELS
+from atrous.errors import InputError, reason
+from atrous.extras import require
+
+_NUMERIC = frozenset(
+    ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "double", "single", "logical")
+)
+
+
+def read_mat(path: Path) -> Integer[np.ndarray, "h w"]:
+    """The label map of a MATLAB file: its only numeric matrix, whatever its name.
+
+    Args:
+        path: A file of version 4 to 7.
+
+    Returns:
+        uint8, or uint16 where values exceed 255; values as they lie in the file.
+
+    Raises:
+        InputError: If the file is damaged or of version 7.3, holds no or several matrices or other things than
+            integers 0..65535, or SciPy is missing.
+    """
+    reader = require("scipy.io", extra="mat", purpose=f"reading {path}")
+    with _named(path):
+        described = reader.whosmat(path)
+        maps = [(name, shape) for name, shape, kind in described if kind in _NUMERIC and min(shape, default=0) > 1]
+        if len(maps) != 1:
+            found = ", ".join(f"{name} ({kind})" for name, _, kind in described) or "nothing"
+            raise InputError(f"{path} holds {found}; save the label map as the only matrix of the file")
+        (name, shape), *_ = maps
+        _check_size(shape, path=path)
+        return _labels(reader.loadmat(path, variable_names=[name])[name], path=path)
+
+
+def read_mat_field(path: Path, *, struct: str, field: str) -> Integer[np.ndarray, "h w"]:
+    """A label map that is a field of a struct, as SBD keeps it; otherwise as `read_mat`.
+
+    Raises:
+        InputError: As `read_mat`, and if there is no such struct or field.
+    """
+    reader = require("scipy.io", extra="mat", purpose=f"reading {path}")
+    with _named(path):
+        value = reader.loadmat(path, variable_names=[struct]).get(struct)
+        if value is None or value.dtype.names is None or field not in value.dtype.names or value.size != 1:
+            raise InputError(f"{path} has no struct {struct} with the field {field}; is it a file of this data set?")
+        return _labels(value[field].flat[0], path=path)
+
+
+def _labels(values: Any, *, path: Path) -> Integer[np.ndarray, "h w"]:
+    if not isinstance(values, np.ndarray) or values.ndim != 2 or values.dtype.kind not in "uifb" or not values.size:
+        raise InputError(f"{path} holds no matrix of numbers; save the label map as one uint8 or uint16 matrix")
+    _check_size(values.shape, path=path)
+    # Written so that NaN fails, too.
+    if not ((values >= 0) & (values <= 65535)).all() or (values.dtype.kind == "f" and (values % 1).any()):
+        raise InputError(f"{path} holds values outside the integers 0..65535; save class ids as uint8 or uint16")
+    return np.ascontiguousarray(values, np.uint8 if values.max() <= 255 else np.uint16)
+
+
+def _check_size(shape: tuple[int, ...], *, path: Path) -> None:
+    if len(shape) != 2 or shape[0] * shape[1] > MAX_PIXELS:
+        raise InputError(f"{path} holds an array of {' x '.join(map(str, shape))}; a label map is height x width")
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Whatever goes wrong inside becomes one line about this file."""
+    try:
+        yield
+    except InputError:
+        raise
+    except NotImplementedError as error:
+        raise InputError(f"{path} is a MATLAB 7.3 file (HDF5); save it in MATLAB with save(..., '-v7')") from error
+    except Exception as error:  # damaged files make the reader raise nearly anything
+        raise InputError(f"cannot read {path}: {reason(error)}; the file may be damaged, replace it") from error

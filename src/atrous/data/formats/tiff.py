@@ -1,0 +1,183 @@
+"""TIFF files beyond what a viewer shows: any number of bands, and where on earth the pixels lie.
+
+The tags are read by Pillow, which parses the directory of a file even where it cannot decode it. The pixels of many
+bands are read by tifffile (extra `geo`), pure Python, with imagecodecs for what is compressed.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Integer, UInt8
+from PIL import Image
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+from atrous.data.formats.images import MAX_PIXELS, image_size, read_image
+from atrous.errors import InputError, reason
+from atrous.extras import require
+from atrous.files import atomic_path
+from atrous.sizes import Size
+
+_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION, _SAMPLES = 256, 257, 258, 259, 262, 274, 277
+_EXTRA = 338
+_GREYS, _RGB, _YCBCR, _JPEG = (0, 1), 2, 6, 7
+_ALPHA = (1, 2)
+_GEO_TAGS = {33550: 12, 33922: 12, 34264: 12, 34735: 3, 34736: 12, 34737: 2}
+"""ModelPixelScale, ModelTiepoint, ModelTransformation, GeoKeyDirectory, GeoDoubleParams, GeoAsciiParams: types."""
+_VALUES = {2: str, 3: int, 12: float}
+"""What Pillow gives for these types: text, 16-bit integers, doubles."""
+
+
+def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray, "h w c"]:
+    """Any picture as 8-bit RGB, or all bands of a TIFF that is more than a picture.
+
+    More than a picture is grey or RGB with further bands that are not transparency. Bands of 16 bits are divided by
+    257, as `read_image` does with greys. Of a stack the first image is read.
+
+    Args:
+        path: The file.
+        max_pixels: Refuse pictures of more pixels before decoding them.
+
+    Raises:
+        InputError: As `read_image`, and if bands are of other types than 8- or 16-bit integers or tifffile is missing.
+    """
+    tags = _tags(path)
+    if not _is_multiband(tags):
+        return read_image(path, max_pixels=max_pixels)
+    reader = require("tifffile", extra="geo", purpose=f"reading the bands of {path}")
+    width, height, bands = (_whole(tags, tag) for tag in (_WIDTH, _HEIGHT, _SAMPLES))
+    if width * height * bands > 3 * max_pixels:
+        raise InputError(f"{path} has {width} x {height} pixels of {bands} bands; cut it into tiles or raise the limit")
+    try:
+        with reader.TiffFile(path) as file:
+            page = file.pages[0]
+            values = np.asarray(page.asarray())
+            values = np.moveaxis(values, page.axes.index("S"), -1)
+    except Exception as error:  # damaged files make decoders raise nearly anything
+        raise InputError(f"cannot read {path}: {reason(error)}; the file may be damaged, replace it") from error
+    if values.ndim != 3 or values.dtype not in (np.uint8, np.uint16):
+        raise InputError(f"{path} holds bands of {values.dtype}; save them with 8 or 16 bits (uint8, uint16)")
+    return eight_bits(values)
+
+
+def eight_bits(values: Integer[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "h w c"]:
+    """Bands of 8 or 16 bits as 8: those of 16 are divided by 257, so that 65535 becomes 255."""
+    if values.dtype == np.uint16:
+        values = (values.astype(np.uint32) + 128) // 257
+    return np.ascontiguousarray(values, np.uint8)
+
+
+def picture_size(path: Path) -> Size:
+    """(height, width) of a picture as it lies in the file, without decoding it; raises InputError as `read_picture`."""
+    tags = _tags(path)
+    if {_WIDTH, _HEIGHT} <= tags.keys():
+        return _whole(tags, _HEIGHT), _whole(tags, _WIDTH)
+    return image_size(path)
+
+
+def is_stored_plainly(path: Path) -> bool:
+    """Whether a TIFF's decoded tiles or strips are what `read_picture` gives: 8-bit RGB, or many bands."""
+    tags = _tags(path)
+    if not tags or _whole(tags, _ORIENTATION) != 1:
+        return False
+    bits = tags.get(_BITS)
+    rgb = tags.get(_PHOTOMETRIC) == _RGB or (tags.get(_PHOTOMETRIC) == _YCBCR and tags.get(_COMPRESSION) == _JPEG)
+    return _is_multiband(tags) or (rgb and _whole(tags, _SAMPLES) == 3 and bits in ((8, 8, 8), 8))
+
+
+def geo_reference(path: Path) -> Mapping[int, Any]:
+    """The tags that say where on earth a picture lies; empty where it does not.
+
+    Raises:
+        InputError: If the picture is to be turned before it is shown: then its reference is not that of its rows. Or
+            if the tags hold other things than a reference.
+    """
+    tags = _tags(path)
+    found = {tag: tags[tag] for tag in _GEO_TAGS if tag in tags}
+    if found and _whole(tags, _ORIENTATION) != 1:
+        raise InputError(f"{path} has both an orientation and a geo-reference; save it upright")
+    for tag, value in found.items():
+        values = value if isinstance(value, tuple) else (value,)
+        if not all(isinstance(one, _VALUES[_GEO_TAGS[tag]]) for one in values):
+            raise InputError(f"{path} has a geo-reference that cannot be read (tag {tag}); write the file again")
+    return found
+
+
+def write_geo_labels(path: Path, labels: np.ndarray, *, palette: bytes | None, reference: Mapping[int, Any]) -> None:
+    """Write a label map as GeoTIFF.
+
+    Args:
+        path: The file, replaced as a whole or not at all.
+        labels: Class ids `[h, w]`, 0..65535.
+        palette: RGB of every value, for maps of up to 256 values.
+        reference: What `geo_reference` gave.
+
+    Raises:
+        InputError: If the file cannot be written.
+    """
+    tags = ImageFileDirectory_v2()
+    for tag, value in reference.items():
+        tags.tagtype[tag] = _GEO_TAGS[tag]
+        tags[tag] = value
+    picture = Image.fromarray(labels.astype(np.uint16 if palette is None else np.uint8))
+    if palette is not None:
+        picture.putpalette(palette)
+    with atomic_path(path) as temporary:
+        picture.save(temporary, format="TIFF", tiffinfo=tags, compression="tiff_adobe_deflate")
+
+
+def write_geo_labels_in_tiles(
+    path: Path, labels: np.ndarray, *, palette: bytes | None, reference: Mapping[int, Any]
+) -> None:
+    """The same by tifffile, in tiles, for maps that lie in a mapped file."""
+    writer = require("tifffile", extra="geo", purpose=f"writing {path}")
+    tags = [
+        (tag, _GEO_TAGS[tag], 0 if isinstance(value, str) else len(value), value) for tag, value in reference.items()
+    ]
+    colors = {"photometric": "minisblack"}
+    if palette is not None:
+        table = np.frombuffer(palette, np.uint8).reshape(256, 3).T.astype(np.uint16) * 257
+        colors = {"photometric": "palette", "colormap": table}
+    with atomic_path(path) as temporary:
+        writer.imwrite(
+            temporary,
+            labels.view(np.uint16) if labels.dtype == np.int16 else labels,
+            tile=(256, 256),
+            compression="zlib",
+            metadata=None,
+            extratags=[(*tag, True) for tag in tags],
+            **colors,
+        )
+
+
+def _is_multiband(tags: Mapping[int, Any]) -> bool:
+    samples, extra = _whole(tags, _SAMPLES), tags.get(_EXTRA)
+    colors = {**dict.fromkeys(_GREYS, 1), _RGB: 3}.get(tags.get(_PHOTOMETRIC, _RGB))
+    if colors is None:  # a palette, inks, YCbCr ...: a picture
+        return False
+    return samples > colors and not (samples == colors + 1 and extra in [(alpha,) for alpha in _ALPHA])
+
+
+def _whole(tags: Mapping[int, Any], tag: int) -> int:
+    """A tag that is one whole number; 1, TIFF's default of those that are asked for, where it is something else."""
+    value = tags.get(tag)
+    return value if isinstance(value, int) else 1
+
+
+def _tags(path: Path) -> Mapping[int, Any]:
+    """The first directory of a TIFF; empty for other files, and for those that `read_image` is to complain about."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(8)
+            if header[:4] not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+                return {}
+            if b"+" in header[2:4]:  # BigTIFF; Pillow knows it by the third byte, whatever the byte order
+                directory = ImageFileDirectory_v2(b"II+\0" + header[4:] + file.read(8), prefix=header[:2])
+            else:
+                directory = ImageFileDirectory_v2(header)
+            file.seek(directory.next)
+            directory.load(file)
+            return dict(directory)
+    except Exception:  # whatever a damaged directory raises, reading the picture will say it
+        return {}

@@ -1,0 +1,1 @@
+"""Public data sets, one file each, and where they are downloaded from."""

@@ -1,0 +1,76 @@
+"""PASCAL VOC 2012 as its devkit lays it out: 20 classes and background, 255 is void.
+
+    VOCdevkit/VOC2012/JPEGImages/2007_000032.jpg
+    VOCdevkit/VOC2012/SegmentationClass/2007_000032.png     palette PNG, the index is the class id
+    VOCdevkit/VOC2012/ImageSets/Segmentation/train.txt      a name per line
+
+The data folder is the one that holds `VOCdevkit`, that one itself, or `VOC2012`.
+
+Splits:
+    train, val, trainval    1464, 1449 and 2913 images
+    trainaug                10582 images; see `data/published/trainaug.py`
+"""
+
+from pathlib import Path
+
+from atrous.data.formats.lists import read_names
+from atrous.data.pairs import Pair, PairedFiles, checked_pairs
+from atrous.data.published.trainaug import SBD_LICENCE, trainaug_ids, trainaug_pairs
+from atrous.data.schema import Schema
+from atrous.errors import InputError
+from atrous.labels import PASCAL_VOC
+
+LICENCE = "Flickr terms of use (PASCAL VOC 2012; the images are their photographers')"
+CITATION = (
+    "M. Everingham, S. M. A. Eslami, L. Van Gool, C. K. I. Williams, J. Winn, A. Zisserman: "
+    "The PASCAL visual object classes challenge: a retrospective. IJCV 111 (2015)"
+)
+VOID = (224, 224, 192)
+"""The colour of void in masks that were saved as RGB."""
+SPLITS = ("train", "val", "trainval", "trainaug")
+_PLACES = ("VOCdevkit/VOC2012", "VOC2012", ".")
+
+
+def is_voc(folder: Path) -> bool:
+    """Whether a folder holds the devkit, or a part of it."""
+    parts = ("SegmentationClass", "ImageSets/Segmentation")
+    return any((folder / place / part).is_dir() for place in _PLACES for part in parts)
+
+
+def open_voc(folder: Path, *, split: str, schema: Schema | None = None) -> PairedFiles:
+    """Open a split of PASCAL VOC 2012, or of other data in the same layout.
+
+    Args:
+        folder: See the top of this file.
+        split: One of `SPLITS`.
+        schema: The meaning of the masks where the data is not PASCAL VOC.
+
+    Raises:
+        InputError: If the split is unknown, or a part of the layout or a listed file is missing.
+    """
+    if split not in SPLITS:
+        raise InputError(f"{folder} has no split {split!r}; choose from {', '.join(SPLITS)}")
+    root = next(folder / place for place in _PLACES if is_voc(folder / place))
+    for part in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
+        if not (root / part).is_dir():
+            raise InputError(f"{root} lacks the folder {part} of PASCAL VOC 2012; extract the whole archive again")
+    if split == "trainaug":
+        (pairs, rule), licence = trainaug_pairs(root, around=folder), f"{LICENCE}; {SBD_LICENCE}"
+    else:
+        pairs, rule, licence = _listed(root, split=split), f"{split}.txt", LICENCE
+    return PairedFiles(
+        name="PASCAL VOC 2012" if schema is None else folder.resolve().name,
+        split=split,
+        rule=rule,
+        licence=licence if schema is None else "not stated",
+        schema=schema or Schema(PASCAL_VOC, recolor={VOID: PASCAL_VOC.ignore}),
+        pairs=pairs,
+        read=trainaug_ids,
+    )
+
+
+def _listed(root: Path, *, split: str) -> tuple[Pair, ...]:
+    names = read_names(root / "ImageSets/Segmentation" / f"{split}.txt")
+    return checked_pairs(
+        Pair(name, image=root / f"JPEGImages/{name}.jpg", mask=root / f"SegmentationClass/{name}.png") for name in names
+    )

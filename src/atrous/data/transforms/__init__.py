@@ -1,0 +1,1 @@
+"""Random transforms of labelled images."""

@@ -1,0 +1,136 @@
+"""A total map of names: what maps every tensor of theirs, or names it as left out, and fills every one of ours."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from atrous.errors import InputError
+from atrous.importers.foreign_network import Source
+from atrous.labels import LabelSpace
+from atrous.model.build import build
+from atrous.model.config import ModelConfig
+
+AUXILIARY_REASON = "an auxiliary head, which only training uses"
+CLASSIFIER_REASON = "the classification of ImageNet, which segments nothing"
+
+MOST_SHOWN = 3
+
+
+def translated(
+    tensors: Mapping[str, Tensor], layers: Mapping[str, str], *, skipped: Mapping[str, str], project: str
+) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors by our names, and their names of what is left out, with the reason.
+
+    Args:
+        tensors: By their names.
+        layers: Their name of every layer to ours.
+        skipped: Beginnings of names to the reason for leaving them out.
+        project: Whose names they are, for the error.
+
+    Raises:
+        InputError: If a name is neither; the message shows some.
+    """
+    ours: dict[str, Tensor] = {}
+    left: dict[str, str] = {}
+    unknown = []
+    for key, tensor in tensors.items():
+        layer, _, name = key.rpartition(".")
+        reason = next((reason for start, reason in skipped.items() if key.startswith(start)), None)
+        if layer in layers:
+            ours[f"{layers[layer]}.{name}"] = tensor
+        elif reason is not None:
+            left[key] = reason
+        else:
+            unknown.append(key)
+    if unknown:
+        raise InputError(f"not a network of {project} that is known here: {_some(f'{key:.80}' for key in unknown)}")
+    return ours, left
+
+
+def checked(source: Source) -> Source:
+    """The source, once its tensors are known to be those of its configuration; missing counters of batches are 0.
+
+    Raises:
+        InputError: If one is missing, unknown, or has another shape; the message shows some.
+    """
+    with torch.device("meta"):
+        outline = build(source.config).state_dict()
+    if not source.segments:
+        outline = {name: tensor for name, tensor in outline.items() if name.startswith("backbone.")}
+    counters = {name: torch.zeros((), dtype=torch.int64) for name in outline if name.endswith("num_batches_tracked")}
+    state = {**counters, **source.state}
+    differences = [f"{name} is missing" for name in outline if name not in state]
+    differences += [f"{name} is unknown" for name in state if name not in outline]
+    differences += [
+        f"{name} has the shape {tuple(tensor.shape)} where the network has {tuple(outline[name].shape)}"
+        for name, tensor in state.items()
+        if name in outline and tensor.shape != outline[name].shape
+    ]
+    if differences:
+        raise InputError(f"looks like {source.format}, but does not fit: {_some(differences)}")
+    return replace(source, state={name: state[name] for name in outline})
+
+
+def pooling_first(kernel: Tensor) -> Tensor:
+    """The projection's kernel `[k, 5 c, 1, 1]` for our order of branches: image pooling first, where theirs is last."""
+    return torch.roll(kernel, kernel.shape[1] // 5, dims=1)
+
+
+def pooling_last(kernel: Tensor) -> Tensor:
+    """The inverse of `pooling_first`."""
+    return torch.roll(kernel, -(kernel.shape[1] // 5), dims=1)
+
+
+def encoder_first(kernel: Tensor, *, low_level_channels: int) -> Tensor:
+    """A refinement's kernel for our order: the encoder's channels first, where theirs are the low-level ones."""
+    return torch.roll(kernel, -low_level_channels, dims=1)
+
+
+def width(tensors: Mapping[str, Tensor], name: str) -> int:
+    """Output channels of a convolution.
+
+    Raises:
+        InputError: If there is none of this name.
+    """
+    if name not in tensors or not tensors[name].shape:
+        raise InputError(f"{name} is missing")
+    return len(tensors[name])
+
+
+def resnet_depth(tensors: Mapping[str, Tensor], pattern: str) -> Literal[50, 101]:
+    """50 or 101, by the units of the third block; `pattern` has a group for their number.
+
+    Raises:
+        InputError: If it is another ResNet.
+    """
+    numbers = {int(match[1]) for name in tensors if (match := re.match(pattern, name))}
+    depths: dict[int, Literal[50, 101]] = {6: 50, 23: 101}
+    depth = depths.get(len(numbers))
+    if depth is None:
+        raise InputError(
+            f"a ResNet with {len(numbers)} units in its third block; only ResNet-50 and -101 are built here"
+        )
+    return depth
+
+
+def named_classes(classes: int, *, names: Iterable[str] = (), voc: LabelSpace | None = None) -> LabelSpace | None:
+    """A label space of the names, if they are as many as the classes and differ, else that of VOC if it has as many."""
+    listed = tuple(names)
+    if len(listed) == classes == len(set(listed)) and all(listed):
+        return LabelSpace(listed)
+    return voc if voc is not None and len(voc) == classes else None
+
+
+def imagenet(config: ModelConfig, state: Mapping[str, Tensor], skipped: Mapping[str, str], *, name: str) -> Source:
+    """A classifier, good for its backbone."""
+    return checked(Source(name, config, state, skipped, segments=False))
+
+
+def _some(texts: Iterable[str]) -> str:
+    listed = list(texts)
+    more = f"; and {len(listed) - MOST_SHOWN} more" if len(listed) > MOST_SHOWN else ""
+    return "; ".join(listed[:MOST_SHOWN]) + more

@@ -1,0 +1,54 @@
+"""A checkpoint of any known project to a `Source`, recognised by the names of its tensors."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from atrous.errors import InputError
+from atrous.importers.foreign_network import Source
+from atrous.importers.projects import (
+    detectron2,
+    hugging_face,
+    jfzhang95,
+    mmsegmentation,
+    smp,
+    timm,
+    torchvision,
+    vainf,
+)
+from atrous.importers.projects.refused import refusal
+from atrous.importers.pytorch.state_dict import StateDict, read_state_dict
+from atrous.report.wording import shortened
+
+PEERS = (hugging_face, mmsegmentation, detectron2, jfzhang95, smp, vainf, timm, torchvision)
+"""Asked in this order; each has `recognises(tensors)` and `read(found)`."""
+
+
+def read_torch(path: Path) -> Source:
+    """The network of a PyTorch checkpoint, a safetensors file, or a folder of Hugging Face's.
+
+    Raises:
+        InputError: If it is damaged, of no known project, or a network that is not built here; the message says why.
+    """
+    try:
+        found = read_state_dict(path)
+        return from_state_dict(found)
+    except InputError as error:
+        raise InputError(f"{path}: {shortened(str(error), limit=600)}") from error  # names may be anything
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def from_state_dict(found: StateDict) -> Source:
+    """The network of a state dict.
+
+    Raises:
+        InputError: As `read_torch`.
+    """
+    if reason := refusal(found.tensors):
+        raise InputError(reason)
+    for peer in PEERS:
+        if peer.recognises(found.tensors):
+            source = peer.read(found)
+            return replace(source, skipped={**found.skipped, **source.skipped})
+    some = ", ".join(f"{name:.60}" for name in list(found.tensors)[:3])
+    raise InputError(f"a network of no project that is known here; its tensors are {some or 'none'} ...")

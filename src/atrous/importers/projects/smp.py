@@ -1,0 +1,106 @@
+"""segmentation_models.pytorch: DeepLabV3 and DeepLabV3Plus with ResNet and MobileNetV2 encoders."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from atrous.errors import InputError
+from atrous.importers.foreign_network import Source
+from atrous.importers.projects import layers
+from atrous.importers.projects.key_map import AUXILIARY_REASON, checked, pooling_first, resnet_depth, translated, width
+from atrous.importers.projects.settings import told
+from atrous.importers.pytorch.state_dict import StateDict
+from atrous.model.config import ASPPConfig, BackboneConfig, DecoderConfig, MobileNetV2Config, ModelConfig, ResNetConfig
+from atrous.model.conventions import PYTORCH
+from atrous.model.stride_plan import check_output_stride
+
+PROJECT = "segmentation_models.pytorch"
+CONVENTIONS = replace(PYTORCH, align_corners=True, between_separable="nothing")
+PAIR = ("0", "1")
+
+_OLD_NAMES = {r"decoder\.0\.": "decoder.aspp.", r"decoder\.1\.": "decoder.conv.", r"decoder\.2\.": "decoder.bn."}
+"""Of DeepLabV3's decoder before version 0.4."""
+
+
+@dataclass(frozen=True)
+class _Settings:
+    encoder_output_stride: int
+    decoder_atrous_rates: tuple[int, ...] = (12, 24, 36)
+
+
+def recognises(tensors: Mapping[str, Tensor]) -> bool:
+    """By encoder, ASPP and segmentation head."""
+    aspp = any(re.match(r"decoder\.(aspp\.(0\.)?|0\.)convs\.0\.0\.weight$", name) for name in tensors)
+    return aspp and "segmentation_head.0.weight" in tensors
+
+
+def read(found: StateDict) -> Source:
+    """The network of a state dict that `recognises` knows; what no tensor tells is in `config.json` beside it.
+
+    Raises:
+        InputError: If its encoder is not built here, or a tensor is unknown, missing, or of another shape.
+    """
+    plus = "decoder.block1.0.weight" in found.tensors
+    tensors = found.tensors if plus else {_renamed(name): tensor for name, tensor in found.tensors.items()}
+    backbone, table = _encoder(tensors)
+    at = "decoder.aspp.0." if plus else "decoder.aspp."
+    separable = f"{at}convs.1.0.0.weight" in tensors
+    table |= layers.aspp(at, separable=PAIR if separable else None)
+    if plus:
+        table |= layers.bare_separable("decoder.aspp.1", "decoder.aspp.2", "aspp.projection.1", names=PAIR)
+        table |= layers.layer("decoder.block1.0", "decoder.block1.1", "decoder.low_level")
+        table |= layers.bare_separable("decoder.block2.0", "decoder.block2.1", "decoder.refine.0", names=PAIR)
+    else:
+        table |= layers.layer("decoder.conv", "decoder.bn", "aspp.projection.1")
+    table["segmentation_head.0"] = "classifier"
+    skips = {"classification_head.": AUXILIARY_REASON}
+    state, skipped = translated(tensors, table, skipped=skips, project=PROJECT)
+    state["aspp.projection.0.conv.weight"] = pooling_first(state["aspp.projection.0.conv.weight"])
+    channels = width(state, "aspp.branches.aspp0.conv.weight")
+    settings = told(_Settings, {"encoder_output_stride": 16 if plus else 8, **found.settings})
+    config = ModelConfig(
+        backbone,
+        ASPPConfig(
+            rates=_rates(settings),
+            aspp_channels=channels,
+            separable=separable,
+            projection=((1, channels, False), (3, channels, plus)),
+            dropout=0.5,
+        ),
+        DecoderConfig(refinement=((3, channels, True),)) if plus else None,
+        conventions=CONVENTIONS,
+        classes=width(tensors, "segmentation_head.0.weight"),
+        output_stride=settings.encoder_output_stride,
+    )
+    return checked(Source(f"{PROJECT} DeepLabV3{'Plus' if plus else ''}", config, state, skipped))
+
+
+def _renamed(name: str) -> str:
+    for old, new in _OLD_NAMES.items():
+        if re.match(old, name):
+            return re.sub(old, new, name, count=1)
+    return name
+
+
+def _encoder(tensors: Mapping[str, Tensor]) -> tuple[BackboneConfig, dict[str, str]]:
+    if "encoder.features.18.0.weight" in tensors and "encoder.features.17.conv.3.weight" in tensors:
+        last = width(tensors, "encoder.features.18.0.weight")
+        backbone = MobileNetV2Config(channel_divisor=8, last_channels=last, low_level="output", unstrided_rate="after")
+        return backbone, layers.mobilenet_v2(lambda number: f"encoder.features.{number}")
+    if "encoder.layer3.0.conv3.weight" in tensors and "encoder.conv1.weight" in tensors:
+        depth = resnet_depth(tensors, r"encoder\.layer3\.(\d+)\.conv1\.weight$")
+        return ResNetConfig(depth, low_level="output", unstrided_rate="after"), layers.resnet("encoder.", depth=depth)
+    raise InputError(
+        f"{PROJECT} with another encoder than resnet50, resnet101 and mobilenet_v2; others are not built here"
+    )
+
+
+def _rates(settings: _Settings) -> tuple[int, ...]:
+    """At output stride 16; theirs are said for their own."""
+    rates, stride = settings.decoder_atrous_rates, settings.encoder_output_stride
+    check_output_stride(stride)
+    if any(rate * stride % 16 for rate in rates):
+        raise InputError(f"rates {rates} at output stride {stride} have no counterpart at 16")
+    return tuple(rate * stride // 16 for rate in rates)

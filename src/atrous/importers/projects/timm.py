@@ -1,0 +1,145 @@
+"""timm: MobileNetV2, MobileNetV3 and aligned Xception trained on ImageNet, as backbones.
+
+Its ResNets have torchvision's names and are read as those.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from torch import Tensor
+
+from atrous.errors import InputError
+from atrous.importers.foreign_network import Source
+from atrous.importers.projects.key_map import CLASSIFIER_REASON, imagenet, translated, width
+from atrous.importers.projects.settings import told
+from atrous.importers.pytorch.state_dict import StateDict
+from atrous.model.config import (
+    BackboneConfig,
+    MobileNetV2Config,
+    MobileNetV3Config,
+    ModelConfig,
+    XceptionConfig,
+)
+from atrous.model.conventions import PYTORCH, TENSORFLOW, Conventions
+
+PROJECT = "timm"
+XCEPTION = replace(TENSORFLOW, conv_padding="symmetric")
+PORTED = "tf_"
+"""Architectures with this beginning have TensorFlow's weights, padding and epsilon."""
+
+_NARROW = {"conv_dw": "depthwise.conv", "bn1": "depthwise.norm", "conv_pw": "project.conv", "bn2": "project.norm"}
+_WIDE = {
+    "conv_pw": "expand.conv",
+    "bn1": "expand.norm",
+    "conv_dw": "depthwise.conv",
+    "bn2": "depthwise.norm",
+    "conv_pwl": "project.conv",
+    "bn3": "project.norm",
+}
+_GATE = {"se.conv_reduce": "gate.squeeze", "se.conv_expand": "gate.excite"}
+_SEPARABLE = {
+    "conv_dw": "depthwise.conv",
+    "bn_dw": "depthwise.norm",
+    "conv_pw": "pointwise.conv",
+    "bn_pw": "pointwise.norm",
+}
+
+
+@dataclass(frozen=True)
+class _Settings:
+    architecture: str = ""
+    pretrained_cfg: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Scaling:
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+def recognises(tensors: Mapping[str, Tensor]) -> bool:
+    """By the first layers."""
+    return "conv_stem.weight" in tensors or "blocks.0.stack.conv1.conv_dw.weight" in tensors
+
+
+def read(found: StateDict) -> Source:
+    """The backbone of a state dict that `recognises` knows; `config.json` beside it tells its padding and scaling.
+
+    Raises:
+        InputError: If it is another of their networks.
+    """
+    if "conv_stem.weight" not in found.tensors:
+        return _xception(found)
+    places = sorted(
+        (int(match[1]), int(match[2]))
+        for name in found.tensors
+        if (match := re.match(r"blocks\.(\d)\.(\d+)\.conv_dw\.weight$", name))
+    )
+    backbone = _mobile(found.tensors, units=len(places))
+    table = {"conv_stem": "backbone.stem.conv", "bn1": "backbone.stem.norm"}
+    for unit, (stage, position) in enumerate(places):
+        theirs, ours = f"blocks.{stage}.{position}", f"backbone.units.{unit}"
+        wide = f"{theirs}.conv_pwl.weight" in found.tensors
+        parts = {**(_WIDE if wide else _NARROW), **_GATE}
+        table |= {f"{theirs}.{name}": f"{ours}.{our}" for name, our in parts.items()}
+    if places and isinstance(backbone, MobileNetV3Config):
+        last = f"blocks.{places[-1][0] + 1}.0"
+        table |= {f"{last}.conv": "backbone.last.conv", f"{last}.bn1": "backbone.last.norm"}
+    skips: dict[str, str] = dict.fromkeys(("conv_head.", "bn2.", "norm_head.", "classifier."), CLASSIFIER_REASON)
+    state, skipped = translated(found.tensors, table, skipped=skips, project=PROJECT)
+    settings = told(_Settings, found.settings)
+    conventions = replace(PYTORCH, pool_padding="symmetric")
+    if settings.architecture.startswith(PORTED):
+        conventions = replace(conventions, conv_padding="same", backbone_epsilon=1e-3)
+    config = ModelConfig(backbone, conventions=_scaled(conventions, settings.pretrained_cfg))
+    return imagenet(config, state, skipped, name=f"ImageNet {backbone.kind} ({PROJECT})")
+
+
+def _mobile(tensors: Mapping[str, Tensor], *, units: int) -> BackboneConfig:
+    if units == 17 and "blocks.6.0.conv_pwl.weight" in tensors:
+        return MobileNetV2Config(width(tensors, "blocks.6.0.conv_pwl.weight") / 320, channel_divisor=8)
+    if units == 15 and "blocks.6.0.conv.weight" in tensors:
+        return MobileNetV3Config("large", depth_multiplier=width(tensors, "blocks.6.0.conv.weight") / 960)
+    if units == 11 and "blocks.5.0.conv.weight" in tensors:
+        return MobileNetV3Config("small", depth_multiplier=width(tensors, "blocks.5.0.conv.weight") / 576)
+    raise InputError(
+        f"a network of {PROJECT} with {units} units; MobileNetV2, MobileNetV3, Xception and ResNet are known"
+    )
+
+
+def _xception(found: StateDict) -> Source:
+    count = len({name.split(".")[1] for name in found.tensors if name.startswith("blocks.")})
+    depths: dict[int, Literal[41, 65, 71]] = {13: 41, 21: 65, 23: 71}
+    depth = depths.get(count)
+    if depth is None:
+        raise InputError(f"an Xception of {PROJECT} with {count} units; aligned Xception-41, -65 and -71 are known")
+    table = {}
+    for number in (0, 1):
+        table |= {f"stem.{number}.conv": f"backbone.conv1_{number + 1}.conv"}
+        table |= {f"stem.{number}.bn": f"backbone.conv1_{number + 1}.norm"}
+    for block in range(count):
+        ours = "backbone.last" if block == count - 1 else f"backbone.units.{block}"
+        table |= {
+            f"blocks.{block}.shortcut.{theirs}": f"{ours}.shortcut.{our}"
+            for theirs, our in (("conv", "conv"), ("bn", "norm"))
+        }
+        for number in (1, 2, 3):
+            theirs = f"blocks.{block}.stack.conv{number}"
+            table |= {f"{theirs}.{part}": f"{ours}.separable{number}.{our}" for part, our in _SEPARABLE.items()}
+    state, skipped = translated(found.tensors, table, skipped={"head.": CLASSIFIER_REASON}, project=PROJECT)
+    settings = told(_Settings, found.settings)
+    config = ModelConfig(XceptionConfig(depth), conventions=_scaled(XCEPTION, settings.pretrained_cfg))
+    return imagenet(config, state, skipped, name=f"ImageNet Xception-{depth} ({PROJECT})")
+
+
+def _scaled(conventions: Conventions, pretrained: Mapping[str, Any]) -> Conventions:
+    """The input scaling of `pretrained_cfg`, where there is one: numbers of 0..1, ours are of 0..255."""
+    if not {"mean", "std"} & pretrained.keys():
+        return conventions
+    scaling = told(_Scaling, pretrained, where="pretrained_cfg of config.json")
+    if not all(0 <= value <= 1 for value in (*scaling.mean, *scaling.std)):
+        raise InputError("mean and std in pretrained_cfg of config.json are no numbers of 0 to 1")
+    mean, std = (tuple(255 * value for value in values) for values in (scaling.mean, scaling.std))
+    return replace(conventions, input_mean=mean, input_std=std)

@@ -1,0 +1,115 @@
+"""torchvision: its DeepLabv3 and LR-ASPP, and its ImageNet classifiers as backbones."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from torch import Tensor
+
+from atrous.importers.foreign_network import Source
+from atrous.importers.projects import layers, torchvision_keys
+from atrous.importers.projects import torchvision_mobilenet_v3_keys as torchvision_mobilenet_v3
+from atrous.importers.projects.key_map import (
+    AUXILIARY_REASON,
+    CLASSIFIER_REASON,
+    checked,
+    imagenet,
+    named_classes,
+    resnet_depth,
+    translated,
+    width,
+)
+from atrous.importers.pytorch.state_dict import StateDict
+from atrous.labels import PASCAL_VOC
+from atrous.model.config import ASPPConfig, MobileNetV2Config, MobileNetV3Config, ModelConfig, ResNetConfig
+from atrous.model.conventions import PYTORCH
+from atrous.model.presets import PRESETS
+
+PROJECT = "torchvision"
+HEAD = ASPPConfig(projection=((1, 256, False), (3, 256, False)))
+
+
+def recognises(tensors: Mapping[str, Tensor]) -> bool:
+    """DeepLabv3 by its ASPP, LR-ASPP by its gate; of classifiers ResNet, MobileNetV2 and MobileNetV3."""
+    deeplab = "classifier.0.convs.0.0.weight" in tensors and "classifier.4.weight" in tensors
+    return deeplab or any(
+        name in tensors
+        for name in (
+            "classifier.scale.1.weight",
+            "layer4.0.conv1.weight",
+            "features.17.conv.0.0.weight",
+            "features.1.block.0.0.weight",
+        )
+    )
+
+
+def read(found: StateDict) -> Source:
+    """The network of a state dict that `recognises` knows.
+
+    Raises:
+        InputError: If a tensor is unknown, missing, or of another shape.
+    """
+    tensors = found.tensors
+    if "features.17.conv.0.0.weight" in tensors:
+        return _mobilenet_v2(tensors)
+    if "features.1.block.0.0.weight" in tensors:
+        return _mobilenet_v3(tensors)
+    if "layer4.0.conv1.weight" in tensors:
+        return _resnet(tensors)
+    return _deeplab(tensors)
+
+
+def _deeplab(tensors: Mapping[str, Tensor]) -> Source:
+    lite = "classifier.scale.1.weight" in tensors
+    classes = width(tensors, "classifier.low_classifier.weight" if lite else "classifier.4.weight")
+    if "backbone.conv1.weight" in tensors:
+        depth = resnet_depth(tensors, r"backbone\.layer3\.(\d+)\.conv1\.weight$")
+        state, skipped = torchvision_keys.from_torchvision(tensors, depth=depth)
+        config = ModelConfig(ResNetConfig(depth), HEAD, conventions=PYTORCH, output_stride=8)
+        name = f"torchvision DeepLabv3, ResNet-{depth}"
+    else:
+        small = "backbone.16.0.weight" not in tensors
+        state, skipped = torchvision_mobilenet_v3.from_torchvision(tensors, variant="small" if small else "large")
+        config = PRESETS["lraspp_mobilenet_v3" if lite else "deeplabv3_mobilenet_v3"]
+        if small:
+            backbone = MobileNetV3Config("small", middle_level=(3, "output"), unstrided_rate="after")
+            config = replace(config, backbone=backbone)
+        name = f"torchvision {'LR-ASPP' if lite else 'DeepLabv3'}, MobileNetV3 {'small' if small else 'large'}"
+    reasons = dict.fromkeys(skipped, AUXILIARY_REASON)
+    labels = named_classes(classes, voc=PASCAL_VOC)
+    return checked(Source(name, replace(config, classes=classes), state, reasons, labels))
+
+
+def _resnet(tensors: Mapping[str, Tensor]) -> Source:
+    depth = resnet_depth(tensors, r"layer3\.(\d+)\.conv1\.weight$")
+    table = layers.resnet("", depth=depth)
+    stem = "7x7"
+    if "conv1.6.weight" in tensors:  # timm's ResNet-50-C: the same names, another stem
+        stem = "v1c"
+        table |= layers.three_convolutions("conv1.0", "conv1.1", "conv1.3", "conv1.4", "conv1.6", "bn1")
+    state, skipped = translated(tensors, table, skipped={"fc.": CLASSIFIER_REASON}, project=PROJECT)
+    config = ModelConfig(ResNetConfig(depth, stem=stem), conventions=PYTORCH)
+    return imagenet(config, state, skipped, name=f"ImageNet ResNet-{depth} (torchvision, timm)")
+
+
+def _mobilenet_v2(tensors: Mapping[str, Tensor]) -> Source:
+    table = layers.mobilenet_v2(lambda number: f"features.{number}")
+    skips = {"features.18.": "ImageNet's last convolution, which DeepLab leaves out", "classifier.": CLASSIFIER_REASON}
+    table = {theirs: ours for theirs, ours in table.items() if not theirs.startswith("features.18.")}
+    state, skipped = translated(tensors, table, skipped=skips, project=PROJECT)
+    multiplier = width(tensors, "features.17.conv.2.weight") / 320
+    backbone = MobileNetV2Config(depth_multiplier=multiplier, channel_divisor=8)
+    return imagenet(
+        ModelConfig(backbone, conventions=PYTORCH), state, skipped, name="ImageNet MobileNetV2 (torchvision)"
+    )
+
+
+def _mobilenet_v3(tensors: Mapping[str, Tensor]) -> Source:
+    variant = "large" if "features.16.0.weight" in tensors else "small"
+    table = {
+        theirs.replace("backbone.", "features.", 1): ours
+        for theirs, ours in torchvision_mobilenet_v3.LAYERS[variant].items()
+        if theirs.startswith("backbone.")
+    }
+    state, skipped = translated(tensors, table, skipped={"classifier.": CLASSIFIER_REASON}, project=PROJECT)
+    config = ModelConfig(MobileNetV3Config(variant), conventions=replace(PYTORCH, backbone_epsilon=1e-3))
+    return imagenet(config, state, skipped, name=f"ImageNet MobileNetV3 {variant} (torchvision)")

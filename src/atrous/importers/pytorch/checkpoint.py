@@ -1,0 +1,151 @@
+"""`torch.save`'s two formats and plain pickles: the containers around a pickle and its storages."""
+
+import io
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+from torch import Tensor
+
+from atrous.errors import InputError
+from atrous.importers.pytorch.pickle_machine import Call, Global, Persistent, read_pickle
+from atrous.importers.pytorch.tensors import STORAGES, StorageBytes
+
+LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+"""What the first of the five pickles of a file from before PyTorch 1.6 holds."""
+
+LONGEST_LINE = 1 << 16
+
+LARGEST_PICKLE = 256 << 20
+ZIP_START, PICKLE_STARTS = b"PK\x03\x04", tuple(bytes((0x80, protocol)) for protocol in range(2, 6))
+
+
+class _WithinFile:
+    """A file whose reads never ask for more than it has: asking is what allocates."""
+
+    def __init__(self, file: BinaryIO, *, size: int) -> None:
+        self.file, self.size = file, size
+
+    def read(self, size: int, /) -> bytes:
+        return self.file.read(min(size, max(self.size - self.file.tell(), 0)))
+
+    def readline(self) -> bytes:
+        return self.file.readline(LONGEST_LINE)
+
+    def tell(self) -> int:
+        return self.file.tell()
+
+
+@contextmanager
+def open_checkpoint(path: Path) -> Iterator[tuple[Any, StorageBytes]]:
+    """What a checkpoint holds, as `read_pickle` tells it, and a reader of its storages.
+
+    Raises:
+        InputError: If it is damaged, or none.
+    """
+    with path.open("rb") as file:
+        start = file.read(4)
+        size = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        if start == ZIP_START:
+            yield _zipped(file, size=size)
+        elif start.startswith(PICKLE_STARTS):
+            yield _pickled(file, size=size)
+        else:
+            raise InputError("no checkpoint of PyTorch")
+
+
+def _zipped(file: BinaryIO, *, size: int) -> tuple[Any, StorageBytes]:
+    """PyTorch 1.6 and newer: `NAME/data.pkl` and `NAME/data/KEY`, none of them compressed."""
+    try:
+        archive = zipfile.ZipFile(file)
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, EOFError) as error:
+        raise InputError(f"a damaged zip archive ({error!s:.80}); get it again from its source") from error
+    members = {member.filename: member for member in archive.infolist()}
+    roots = [name.removesuffix("data.pkl") for name in members if name.endswith("/data.pkl") and name.count("/") == 1]
+    if len(roots) != 1:
+        raise InputError("a zip archive, but not one that torch.save wrote")
+    (root,) = roots
+    if f"{root}constants.pkl" in members:
+        raise InputError("a TorchScript program; save the state_dict of its model instead")
+
+    def member(name: str, *, most: int) -> bytes:
+        found = members.get(f"{root}{name}")
+        if found is None:
+            raise InputError(f"{name:.60} is missing in the archive; get it again from its source")
+        if found.compress_type != zipfile.ZIP_STORED or not found.file_size == found.compress_size <= min(size, most):
+            raise InputError(f"{name:.60} is compressed or larger than the file, as torch.save never writes it")
+        try:
+            return archive.read(found)
+        except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, EOFError, RuntimeError) as error:
+            raise InputError(f"a damaged zip archive ({error!s:.80}); get it again from its source") from error
+
+    if f"{root}byteorder" in members and member("byteorder", most=16) != b"little":
+        raise InputError("saved on a machine of the other byte order; load and save it again on a common one")
+    value = read_pickle(io.BytesIO(member("data.pkl", most=LARGEST_PICKLE)))
+    return value, _once(lambda key: member(f"data/{key}", most=size))
+
+
+def _pickled(file: BinaryIO, *, size: int) -> tuple[Any, StorageBytes]:
+    """Before PyTorch 1.6: magic, version, system, the value, the storages' keys, then the storages; or one pickle."""
+    stream = _WithinFile(file, size=size)
+    first = read_pickle(stream)
+    if first != LEGACY_MAGIC:
+        return first, _no_storage
+    version, system, value, keys = (read_pickle(stream) for _ in range(4))
+    if version != 1001 or (isinstance(system, dict) and system.get("little_endian") is False):
+        raise InputError("saved by a version of PyTorch, or on a machine, whose files are not known here")
+    widths = dict(_storage_widths(value))
+    places: dict[str, tuple[int, int]] = {}
+    for key in keys if isinstance(keys, list) else []:
+        count, place = int.from_bytes(stream.read(8), "little"), file.tell()
+        width = widths.get(key) if isinstance(key, str) else None
+        if width is None or count * width > size - place:
+            raise InputError("its storages do not fit its tensors: damaged; get it again from its source")
+        places[key] = (place, count * width)
+        file.seek(count * width, io.SEEK_CUR)
+
+    def storage(key: str) -> bytes:
+        if key not in places:
+            raise InputError(f"storage {key:.40} is missing; get it again from its source")
+        place, length = places[key]
+        file.seek(place)
+        return file.read(length)
+
+    return value, _once(storage)
+
+
+def _storage_widths(value: Any) -> Iterator[tuple[str, int]]:
+    """(key, bytes per number) of every storage that a value mentions."""
+    waiting, seen = [value], set()
+    while waiting:
+        item = waiting.pop()
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
+        match item:
+            case Persistent(("storage", Global(_, name), str() as key, *_)) if name in STORAGES:
+                yield key, STORAGES[name].itemsize
+            case dict():
+                waiting.extend(item.values())
+            case list() | tuple():
+                waiting.extend(item)
+            case Call():
+                waiting.extend((*item.arguments, item.state))
+
+
+def _no_storage(key: str) -> Tensor:
+    raise InputError(f"a plain pickle has no storage {key:.40}")
+
+
+def _once(read: Callable[[str], bytes]) -> StorageBytes:
+    """Every storage read once, however many tensors look at it; into memory that may be written to."""
+    return cache(lambda key: _vector(read(key)))
+
+
+def _vector(content: bytes) -> Tensor:
+    return torch.frombuffer(bytearray(content), dtype=torch.uint8) if content else torch.empty(0, dtype=torch.uint8)

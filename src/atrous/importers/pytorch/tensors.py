@@ -1,0 +1,132 @@
+"""Notes of PyTorch's and NumPy's rebuilding functions to tensors, each checked against the bytes that are there."""
+
+import sys
+from collections.abc import Callable
+from math import prod
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from atrous.errors import InputError
+from atrous.importers.pytorch.pickle_machine import Call, Global, Persistent
+
+MOST_DIMENSIONS = 8
+
+STORAGES = {
+    "FloatStorage": torch.float32,
+    "DoubleStorage": torch.float64,
+    "HalfStorage": torch.float16,
+    "BFloat16Storage": torch.bfloat16,
+    "LongStorage": torch.int64,
+    "IntStorage": torch.int32,
+    "ShortStorage": torch.int16,
+    "CharStorage": torch.int8,
+    "ByteStorage": torch.uint8,
+    "BoolStorage": torch.bool,
+}
+
+_NUMPY = ("f2", "f4", "f8", "i8", "i4", "i2", "i1", "u1", "b1")
+
+StorageBytes = Callable[[str], UInt8[Tensor, "n"]]
+"""The bytes of a storage by its key; equal keys give the same memory."""
+
+
+def as_tensor(value: Any, *, storage: StorageBytes) -> Tensor | None:
+    """The tensor that a value of a pickle stands for, or None if it stands for none.
+
+    Raises:
+        InputError: If it does not fit its storage.
+    """
+    match value:
+        case Call(Global("torch._utils", "_rebuild_tensor_v2" | "_rebuild_tensor"), (kept, offset, size, stride, *_)):
+            return _strided(_stored(kept, storage=storage), offset=offset, size=size, stride=stride)
+        case Call(
+            Global("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state"), (Call() as tensor, *_)
+        ) if isinstance(tensor.callee, Global) and tensor.callee.name.startswith("_rebuild_tensor"):
+            return as_tensor(tensor, storage=storage)
+        case Call(Global("numpy.core.multiarray" | "numpy._core.multiarray", "_reconstruct")):
+            match value.state:
+                case (int(), shape, kind, bool() as fortran, data):
+                    return _from_numpy(data, kind, shape, order="F" if fortran else "C")
+            raise InputError("an array of NumPy in a form that is not known")
+        case Call(Global("numpy.core.numeric" | "numpy._core.numeric", "_frombuffer"), (data, kind, shape, order)):
+            return _from_numpy(data, kind, shape, order="F" if order == "F" else "C")
+    return None
+
+
+def _stored(kept: Any, *, storage: StorageBytes) -> Tensor:
+    """A storage as a vector."""
+    match kept:
+        case Persistent(("storage", Global(_, name), str() as key, _, int() as count, *view)) if name in STORAGES:
+            if view and view[0] is not None:
+                raise InputError(
+                    "it has views of storages, as PyTorch wrote before 0.4; save it again with a newer one"
+                )
+            dtype, content = STORAGES[name], storage(key)
+            if not _is_count(count) or count * dtype.itemsize > len(content):
+                raise InputError(f"storage {key:.40} has {len(content)} bytes where {count} numbers are announced")
+            return content[: count * dtype.itemsize].view(dtype)
+        case Persistent(("storage", Global(module, name), *_)):
+            raise InputError(f"tensors of type {module:.40}.{name:.40} cannot be read")
+    raise InputError("a tensor without a storage")
+
+
+def _strided(vector: Tensor, *, offset: Any, size: Any, stride: Any) -> Tensor:
+    """A view of a vector that has no element outside and no more elements than the vector."""
+    whole = isinstance(size, tuple) and isinstance(stride, tuple) and len(size) == len(stride) <= MOST_DIMENSIONS
+    if not whole or not all(map(_is_count, (offset, *size, *stride))):
+        raise InputError("a tensor whose offset, size and stride are no numbers, negative, or beyond any memory")
+    last = offset + sum((length - 1) * step for length, step in zip(size, stride, strict=True))
+    if 0 in size:
+        return vector.new_empty(0)
+    if last >= len(vector) or prod(size) > len(vector):
+        raise InputError(f"a tensor of size {size} does not fit its storage of {len(vector)} numbers")
+    return vector.as_strided(size, stride, offset)
+
+
+def _is_count(number: Any) -> bool:
+    """Whether it can be a size, a stride or an offset: no truth value, and small enough for PyTorch and NumPy."""
+    return type(number) is int and 0 <= number < 1 << 63
+
+
+def _from_numpy(data: Any, kind: Any, shape: Any, *, order: Literal["C", "F"]) -> Tensor:
+    """An array from its bytes, type and shape."""
+    content, dtype = _bytes(data), _dtype(kind)
+    if not isinstance(shape, tuple) or len(shape) > MOST_DIMENSIONS:
+        raise InputError("an array of NumPy without a shape")
+    lengths = list(shape)
+    if not all(map(_is_count, lengths)):
+        raise InputError("an array of NumPy whose shape is no shape")
+    if prod(lengths) * dtype.itemsize != len(content):
+        raise InputError(f"an array of NumPy of shape {lengths} has {len(content)} bytes")
+    try:
+        array = np.frombuffer(bytearray(content), dtype=dtype).reshape(lengths, order=order)
+    except ValueError as error:  # of no elements, and yet beyond any memory
+        raise InputError(f"an array of NumPy of shape {lengths} is impossible") from error
+    return torch.from_numpy(np.ascontiguousarray(array)).reshape(lengths)
+
+
+def _dtype(kind: Any) -> np.dtype:
+    match kind:
+        case Call(Global("numpy", "dtype"), (str() as code, *_), (_, "<" | "|" | "=", *_)) if code in _NUMPY:
+            return np.dtype(code)
+    raise InputError("an array of NumPy of a type that cannot be read")
+
+
+def _bytes(data: Any) -> bytes:
+    """Bytes as they stand, or as protocol 2 writes them: as text to be encoded."""
+    match data:
+        case bytes() | bytearray():
+            return bytes(data)
+        case Call(Global("_codecs", "encode"), (str() as text, "latin1" | "latin-1")):
+            try:
+                return text.encode("latin-1")
+            except UnicodeEncodeError:
+                pass
+    raise InputError("an array of NumPy without its bytes")
+
+
+assert sys.byteorder == "little", "files are read as little-endian"

@@ -1,0 +1,151 @@
+"""A model for inference alone: batch norms folded, sums and activations inside the convolutions before them."""
+
+import copy
+from itertools import chain
+from typing import TypeVar, cast
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from atrous.inference.engines.fused_conv import FoldedConv
+from atrous.model.aspp import ASPP, ImagePooling
+from atrous.model.atrous import AtrousConv
+from atrous.model.backbones.resnet import Bottleneck, ResNet
+from atrous.model.backbones.xception import XceptionUnit
+from atrous.model.deeplab import DeepLab
+from atrous.model.image_mean import ImageMean
+
+Model = TypeVar("Model", bound=DeepLab)
+
+
+def folded(model: Model) -> Model:
+    """A twin in eval mode with the weights as they are now, for inference at the output stride that the model has.
+
+    On a CPU in float32 and without gradients its layers take the quickest way there; elsewhere they are plain
+    convolutions with bias. What is not a convolution is shared with the model. It is no model to train or to save.
+    """
+    tensors = {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())}
+    twin = copy.deepcopy(model, tensors).eval()
+    _fold_parts(twin)
+    return twin
+
+
+def _fold_parts(parent: nn.Module) -> None:
+    for name, part in list(parent.named_children()):
+        match part:
+            case AtrousConv():
+                setattr(parent, name, FoldedConv(part))
+            case ResNet():
+                _fold_parts(part)
+                _fold_units(part)
+            case Bottleneck():
+                pass  # with the whole of its backbone, which knows what else becomes of its input
+            case XceptionUnit():
+                setattr(parent, name, FoldedXceptionUnit(part))
+            case ASPP(pooling=ImagePooling(pool=ImageMean()) as pooling) if _begins_pointwise(part.projection):
+                setattr(parent, name, FoldedASPP(part, pooling))
+            case _:
+                _fold_parts(part)
+
+
+def _fold_units(backbone: ResNet) -> None:
+    """Units whose input nobody else wants give their output in its memory."""
+    for number, unit in enumerate(backbone.units):
+        wanted = number == 0 or number - 1 in backbone.given_out
+        cast(nn.ModuleList, backbone.units)[number] = FoldedBottleneck(unit, input_wanted=wanted)
+
+
+class FoldedBottleneck(nn.Module):
+    """`Bottleneck` whose sum and last ReLU are part of its last convolution.
+
+    Args:
+        unit: What is folded.
+        input_wanted: By somebody else, afterwards: it must not be overwritten.
+    """
+
+    def __init__(self, unit: Bottleneck, *, input_wanted: bool) -> None:
+        super().__init__()
+        self.reduce, self.atrous, self.restore = map(FoldedConv, (unit.reduce, unit.atrous, unit.restore))
+        self.shortcut = FoldedConv(unit.shortcut) if isinstance(unit.shortcut, AtrousConv) else unit.shortcut
+        self._overwrites = isinstance(self.shortcut, FoldedConv) or not input_wanted
+
+    def filtered(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
+        """The residual: what is added to the shortcut."""
+        return self.restore(self.atrous(self.reduce(x)))
+
+    def merged(self, x: Float[Tensor, "b c h w"], filtered: Float[Tensor, "b k H W"]) -> Float[Tensor, "b k H W"]:
+        """The unit's output from its input and its residual."""
+        return F.relu_(filtered + self.shortcut(x))
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
+        """One unit."""
+        filtered, shortcut = self.atrous(self.reduce(x)), self.shortcut(x)
+        if self._overwrites:
+            return self.restore.relu_into(shortcut, filtered)
+        return self.restore.relu_of_sum(filtered, shortcut)
+
+
+class FoldedXceptionUnit(nn.Module):
+    """`XceptionUnit` with all but the first of its ReLUs, and its sum, inside the convolutions before them."""
+
+    def __init__(self, unit: XceptionUnit) -> None:
+        super().__init__()
+        self.activation = unit.activation
+        separables = unit.separable1, unit.separable2, unit.separable3
+        self.depthwise1, self.depthwise2, self.depthwise3 = (FoldedConv(part.depthwise) for part in separables)
+        self.pointwise1, self.pointwise2, self.pointwise3 = (FoldedConv(part.pointwise) for part in separables)
+        self.shortcut = FoldedConv(unit.shortcut) if isinstance(unit.shortcut, AtrousConv) else unit.shortcut
+
+    def filtered(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b m h w"]:
+        """What the second convolution gives, before any ReLU."""
+        return self.pointwise2(self._before_second(x))
+
+    def merged(self, x: Float[Tensor, "b c h w"], filtered: Float[Tensor, "b m h w"]) -> Float[Tensor, "b k H W"]:
+        """The unit's output from its input and what its second convolution gave."""
+        return self._with_shortcut(x, self.activation(filtered))
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
+        """One unit."""
+        return self._with_shortcut(x, self.pointwise2.relu_of(self._before_second(x)))
+
+    def _before_second(self, x: Tensor) -> Tensor:
+        first = self.pointwise1.relu_of(self.depthwise1(self.activation(x)))
+        return self.depthwise2(first)
+
+    def _with_shortcut(self, x: Tensor, second: Tensor) -> Tensor:
+        return self.pointwise3.sum_of(self.depthwise3(second), self.shortcut(x))
+
+
+class FoldedASPP(nn.Module):
+    """`ASPP` whose image-level feature, the same everywhere, is projected once instead of at every position.
+
+    A 1x1 convolution over concatenated maps is the sum of one over each.
+    """
+
+    pooled_weight: Tensor
+
+    def __init__(self, aspp: ASPP, pooling: ImagePooling) -> None:
+        super().__init__()
+        self.mean, self.pooled = pooling.pool, FoldedConv(pooling.project)
+        self.views = nn.ModuleList(branch for branch in aspp.branches.values() if branch is not pooling)
+        _fold_parts(self.views)
+        self.project = FoldedConv(cast(AtrousConv, aspp.projection[0]))
+        pooled, views = self.project.weight.tensor_split([pooling.project.out_channels], dim=1)
+        self.register_buffer("pooled_weight", pooled, persistent=False)
+        self.project.weight = views.contiguous(memory_format=torch.channels_last)
+        self.rest = aspp.projection[1:]
+        _fold_parts(self.rest)
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k h w"]:
+        """The encoder's output."""
+        pooled = F.conv2d(self.pooled(self.mean(x)), self.pooled_weight)
+        views = torch.cat([view(x) for view in self.views], dim=1)
+        return self.rest(self.project.relu_of_sum(views, pooled.expand(-1, -1, *x.shape[-2:])))
+
+
+def _begins_pointwise(projection: nn.Sequential) -> bool:
+    """Whether a 1x1 layer is all that takes the concatenated branches."""
+    first = next(iter(projection), None)
+    return isinstance(first, AtrousConv) and first.conv.kernel_size == (1, 1)

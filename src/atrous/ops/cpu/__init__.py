@@ -1,0 +1,1 @@
+"""Convolutions and threads that make a CPU quick."""

@@ -1,0 +1,177 @@
+"""The tiles of `ops/cpu/winograd.py`, compiled: cut from a map, multiplied by torch, laid into a map."""
+
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
+from typing import no_type_check
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from atrous.ops.cpu.compilation import compiled
+from atrous.ops.cpu.threads import each
+from atrous.ops.cpu.winograd import SCHEMES, Run
+
+Array = np.ndarray
+
+TILES = 144
+"""That are held at a time, at most: many enough for the matrix products, few enough for the caches."""
+
+CHANNELS = 256
+"""That are worked on together, at most, for the same reasons."""
+
+
+def filter_image(
+    image: Float[Tensor, "h w c"],
+    out: Float[Tensor, "h w k"],
+    wide: Float[Tensor, "p c k"],
+    bias: Float[Tensor, " k"],
+    *,
+    rows: Run,
+    columns: Run,
+    rate: int,
+    bounds: tuple[float, float],
+) -> None:
+    """Fill the part of `out` that these tiles cover, a chunk at a time, with as many threads as torch uses."""
+    products, channels, filters = wide.shape
+    down, right = SCHEMES[rows.scheme], SCHEMES[columns.scheme]
+    count, block = len(rows.starts) * len(columns.starts), min(CHANNELS, channels)
+    chunk = min(count, TILES)
+    # A tile's inputs lie together: they are written at once. Its products do not, which suits the matrix product.
+    gathered, multiplied = wide.new_empty(chunk * products * block), wide.new_empty(products, chunk, filters)
+    dtype = image.numpy().dtype
+    places = rows.starts, columns.starts, rate
+    before = image.numpy(), *places, _factors(down.gather, dtype), _factors(right.gather, dtype)
+    after = multiplied.numpy(), *places, _factors(down.scatter, dtype), _factors(right.scatter, dtype)
+    low, high = (dtype.type(bound) for bound in bounds)
+    finish = len(right.gather), bias.numpy(), low, high, out.numpy()
+    for start in range(0, count, chunk):
+        tiles = min(chunk, count - start)
+        sums = multiplied[:, :tiles]
+        for begin in range(0, channels, block):
+            some = wide[:, begin : begin + block]
+            inputs = gathered[: tiles * products * some.shape[1]].view(tiles, products, -1)
+            _in_parts(partial(_gather, *before, inputs.numpy(), begin, start), tiles)
+            torch.baddbmm(sums, inputs.transpose(0, 1), some, beta=0 if begin == 0 else 1, out=sums)
+        _in_parts(partial(_scatter, *after, *finish, start), tiles)
+
+
+def _in_parts(work: Callable[[int, int], None], count: int) -> None:
+    threads = torch.get_num_threads()
+    edges = [count * part // threads for part in range(threads + 1)]
+    each(lambda part: work(*part), list(pairwise(edges)))
+
+
+def _factors(matrix: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """With columns of zeros up to 3 or 6, as `_combine` takes them."""
+    terms = matrix.shape[1]
+    return np.pad(matrix, ((0, 0), (0, -terms % 3))).astype(dtype)
+
+
+@compiled
+@no_type_check
+def _combine(factors: Array, values: Array, out: Array) -> None:
+    """Write the 3 or 6 values, times their factors and summed, in one pass."""
+    f, g, h = factors[0], factors[1], factors[2]
+    if len(factors) == 3:
+        for c in range(len(out)):
+            out[c] = f * values[0, c] + g * values[1, c] + h * values[2, c]
+    else:
+        k, m, n = factors[3], factors[4], factors[5]
+        for c in range(len(out)):
+            first = f * values[0, c] + g * values[1, c] + h * values[2, c]
+            out[c] = first + k * values[3, c] + m * values[4, c] + n * values[5, c]
+
+
+@compiled
+@no_type_check
+def _gather(
+    image: Array,
+    rows: Array,
+    columns: Array,
+    rate: int,
+    down: Array,
+    right: Array,
+    tiles: Array,
+    begin: int,
+    start: int,
+    first: int,
+    stop: int,
+) -> None:
+    """Inputs of the tiles `first` to `stop` of the chunk that begins with tile `start`, transformed.
+
+    As many channels, from `begin` on, as there is room for in `tiles`.
+    """
+    height, width, count = image.shape[0], image.shape[1], tiles.shape[2]
+    inputs = np.zeros((down.shape[1], right.shape[1] * count), image.dtype)
+    half = np.zeros((right.shape[1], count), image.dtype)
+    for tile in range(first, stop):
+        top = rows[(start + tile) // len(columns)]
+        left = columns[(start + tile) % len(columns)]
+        for i in range(down.shape[1]):
+            row = top + i * rate
+            for j in range(right.shape[1]):
+                column = left + j * rate
+                cell = inputs[i, j * count : (j + 1) * count]
+                if 0 <= row < height and 0 <= column < width:
+                    source = image[row, column, begin : begin + count]
+                    for c in range(count):
+                        cell[c] = source[c]
+                else:
+                    cell[:] = 0
+        for a in range(down.shape[0]):
+            _combine(down[a], inputs, half.reshape(-1))
+            for b in range(right.shape[0]):
+                _combine(right[b], half, tiles[tile, a * right.shape[0] + b])
+
+
+@compiled
+@no_type_check
+def _scatter(
+    products: Array,
+    rows: Array,
+    columns: Array,
+    rate: int,
+    down: Array,
+    right: Array,
+    across: int,
+    bias: Array,
+    low: float,
+    high: float,
+    image: Array,
+    start: int,
+    first: int,
+    stop: int,
+) -> None:
+    """Outputs of the tiles `first` to `stop` of the chunk that begins with tile `start`; `across` products per row."""
+    height, width, channels = image.shape
+    most = min(CHANNELS, channels)
+    inputs = np.zeros((down.shape[1], right.shape[1] * most), image.dtype)
+    half = np.zeros((right.shape[1], most), image.dtype)
+    total = np.empty(most, image.dtype)
+    for tile in range(first, stop):
+        top = rows[(start + tile) // len(columns)] + rate
+        left = columns[(start + tile) % len(columns)] + rate
+        for begin in range(0, channels, most):
+            count = min(most, channels - begin)
+            for number in range(len(products)):
+                a, b = number // across, number % across
+                cell = inputs[a, b * most : b * most + count]
+                source = products[number, tile, begin : begin + count]
+                for c in range(count):
+                    cell[c] = source[c]
+            for i in range(down.shape[0]):
+                row = top + i * rate
+                if row < height:
+                    _combine(down[i], inputs, half.reshape(-1))
+                    for j in range(right.shape[0]):
+                        column = left + j * rate
+                        if column < width:
+                            _combine(right[j], half, total[:count])
+                            out = image[row, column, begin : begin + count]
+                            for c in range(count):
+                                value = total[c] + bias[begin + c]
+                                value = low if value < low else value
+                                out[c] = high if value > high else value

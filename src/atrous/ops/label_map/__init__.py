@@ -1,0 +1,1 @@
+"""Upsampling and argmax in one: label maps from coarse logits."""

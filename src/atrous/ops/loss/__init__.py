@@ -1,0 +1,1 @@
+"""Losses of upsampled logits, without logits at full size."""

@@ -1,0 +1,110 @@
+"""The papers' loss: logits are upsampled, labels stay as they are (DeepLabv3, section 4.1 and Table 8)."""
+
+from collections.abc import Callable
+from functools import partial
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+from jaxtyping import Float, Integer
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from atrous.errors import InputError
+from atrous.ops.loss.hard_pixels import hardest_shares
+from atrous.ops.loss.pixel_loss import PixelLoss
+from atrous.ops.upsample import Upsampling
+from atrous.sizes import Size
+
+
+def upsample_cross_entropy(
+    logits: Float[Tensor, "b k h w"],
+    target: Integer[Tensor, "b H W"],
+    *,
+    size: Size,
+    align_corners: bool,
+    crop: Size | None = None,
+    ignore: int = 255,
+    class_weights: Float[Tensor, " k"] | None = None,
+    label_smoothing: float = 0.0,
+    hardest: float = 1.0,
+) -> Float[Tensor, ""]:
+    """Cross entropy of the upsampled logits, in nats: weighted sum over labelled pixels / number of labelled pixels.
+
+    The divisor is the count, as in the official code, not the sum of weights; without a labelled pixel the loss is 0.
+    With `hardest` below 1 the mean is over the pixels of the batch that lose most, as `ops/loss/hard_pixels.py` says.
+
+    Neither logits nor gradients ever exist at full size. The gradient is computed along with the loss and cannot be
+    differentiated again. Two calls with the same tensors give the same bits.
+
+    A logit that is not finite, under labelled pixels or ignored ones, makes the loss not finite.
+
+    Args:
+        logits: Coarse logits; half precision is computed in single.
+        target: Class ids at full size, or `ignore`.
+        size: (height, width) in pixels that the coarse map spans; may be smaller than the map.
+        align_corners: Whether corner pixels' centres (True) or edges (False) coincide.
+        crop: (height, width) of the target, top left in `size`; None is all of it.
+        ignore: Label value without a say.
+        class_weights: One factor per class, not negative.
+        label_smoothing: Share of each label that goes to all classes alike, 0..1.
+        hardest: Share of the batch's pixels that is kept, above 0, up to 1.
+
+    Raises:
+        InputError: If target, crop or class weights do not fit, a share is out of range, or a label has no class. (On a
+            GPU nobody waits to look at labels: there a label without a class makes the loss not a number.)
+    """
+    lies = Upsampling(size=size, align_corners=align_corners, crop=crop or size)
+    dtype = torch.promote_types(logits.dtype, torch.float32)
+    weights = logits.new_ones(logits.shape[1], dtype=dtype) if class_weights is None else class_weights.to(dtype)
+    pixel_loss = PixelLoss(weights, label_smoothing=label_smoothing, ignore=ignore)
+    _check(logits, target, lies=lies, pixel_loss=pixel_loss, hardest=hardest)
+    wanted = logits.requires_grad and torch.is_grad_enabled()
+    with torch.no_grad(), torch.autocast(logits.device.type, enabled=False):
+        engine = partial(_engine(logits.device), logits, target, lies=lies, pixel_loss=pixel_loss)
+        if hardest < 1:
+            shares = hardest_shares(engine(shares=None)[0], fraction=hardest)
+        else:
+            shares = pixel_loss.labelled(target).sum().clamp(min=1).to(dtype).reciprocal().expand(target.shape)
+        losses, gradient = engine(shares=shares if wanted else None)
+        loss = (losses * shares).sum()
+    return loss if gradient is None else _Differentiable.apply(loss, logits, gradient)
+
+
+class _Differentiable(torch.autograd.Function):
+    """A loss whose gradient is known already."""
+
+    @staticmethod
+    def forward(ctx: Any, loss: Tensor, logits: Tensor, gradient: Tensor) -> Tensor:
+        ctx.save_for_backward(gradient)
+        ctx.dtype = logits.dtype
+        return loss.clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[None, Tensor, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        (gradient,) = ctx.saved_tensors
+        return None, (gradient * upstream).to(ctx.dtype), None
+
+
+def _engine(device: torch.device) -> Callable[..., tuple[Tensor, Tensor | None]]:
+    if device.type == "cuda" and find_spec("triton"):
+        from atrous.ops.loss.triton import losses_and_gradient
+    else:
+        from atrous.ops.loss.bands import losses_and_gradient
+    return losses_and_gradient
+
+
+def _check(logits: Tensor, target: Tensor, *, lies: Upsampling, pixel_loss: PixelLoss, hardest: float) -> None:
+    batch, classes = logits.shape[:2]
+    if target.shape != (batch, *lies.crop):
+        needed = (batch, *lies.crop)
+        raise InputError(f"target of shape {tuple(target.shape)} does not fit logits and crop; it must be {needed}")
+    if lies.crop[0] > lies.size[0] or lies.crop[1] > lies.size[1]:
+        raise InputError(f"crop {lies.crop} is larger than the size {lies.size} that the logits span")
+    if pixel_loss.class_weights.shape != (classes,):
+        raise InputError(f"class weights of shape {tuple(pixel_loss.class_weights.shape)} do not fit {classes} classes")
+    if not 0 <= pixel_loss.label_smoothing <= 1:
+        raise InputError(f"label smoothing {pixel_loss.label_smoothing} is out of range; choose 0 to 1")
+    if not 0 < hardest <= 1:
+        raise InputError(f"hardest {hardest} is out of range; choose a share above 0, up to 1")
