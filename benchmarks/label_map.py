@@ -44,7 +44,7 @@ from timing import in_turns, peak_growth
 
 import atrous
 from atrous.data.formats.images import read_image
-from atrous.ops import Upsampling
+from atrous.ops import Placement
 from atrous.ops.label_map import upsample_argmax
 
 PHOTOS = ("bird_segmentation.bmp", "segmentation_input_rotation0.jpg")
@@ -64,7 +64,7 @@ print(time.process_time() - begin)
 class Case(NamedTuple):
     name: str
     logits: torch.Tensor
-    upsampling: Upsampling
+    placement: Placement
 
 
 def main() -> None:
@@ -101,20 +101,20 @@ def cases(shared: Path) -> Iterator[Case]:
     photos = torch.cat([picture(shared / "images" / name, (513, 513)) for name in PHOTOS])
     frame = sorted((shared / "data/published/camvid/val").glob("*.png"))[0]
     fine = voc.replanned(output_stride=4)
-    square, wide = fine.upsampling((513, 513)), Upsampling((1024, 2048), align_corners=False, crop=(1024, 2048))
+    square, wide = fine.placement((513, 513)), Placement((1024, 2048), align_corners=False, crop=(1024, 2048))
     objects, street = fine(photos[:1]), camvid(picture(frame, (1024, 2048)))[..., :256, :512]
     real = [
         Case("VOC, bird", objects, square),
         Case("VOC, rider", fine(photos[1:]), square),
-        Case("VOC, own stride", voc(photos[1:]), voc.upsampling((513, 513))),
-        Case("CamVid", camvid(picture(frame, (360, 480))), camvid.upsampling((360, 480))),
+        Case("VOC, own stride", voc(photos[1:]), voc.placement((513, 513))),
+        Case("CamVid", camvid(picture(frame, (360, 480))), camvid.placement((360, 480))),
         Case("street", torch.cat((street, street[:, :8].flip(3) - 1), dim=1), wide),
         Case("many", torch.cat(list(symmetries(objects)), dim=1)[:, :150], square),
     ]
     yield from real
     for case in real:
         if case.name in ("VOC, bird", "street", "many"):
-            yield Case("noise", torch.randn(case.logits.shape), case.upsampling)
+            yield Case("noise", torch.randn(case.logits.shape), case.placement)
 
 
 def picture(path: Path, size: tuple[int, int]) -> torch.Tensor:
@@ -135,32 +135,32 @@ def row(case: Case, *, rounds: int, clock: Callable[[], float]) -> str:
     nchw = case.logits.contiguous()
     last = case.logits.contiguous(memory_format=torch.channels_last)
     eager = {
-        "NCHW, argmax": lambda: upsampled(nchw, case.upsampling).argmax(1),
-        "NCHW, max": lambda: upsampled(nchw, case.upsampling).max(1).indices,
-        "channels-last, argmax": lambda: upsampled(last, case.upsampling).argmax(1),
-        "channels-last, max": lambda: upsampled(last, case.upsampling).max(1).indices,
+        "NCHW, argmax": lambda: upsampled(nchw, case.placement).argmax(1),
+        "NCHW, max": lambda: upsampled(nchw, case.placement).max(1).indices,
+        "channels-last, argmax": lambda: upsampled(last, case.placement).argmax(1),
+        "channels-last, max": lambda: upsampled(last, case.placement).max(1).indices,
     }
     ours = {
-        "ours, NCHW": partial(upsample_argmax, nchw, **case.upsampling._asdict()),
-        "ours, channels-last": partial(upsample_argmax, last, **case.upsampling._asdict()),
+        "ours, NCHW": partial(upsample_argmax, nchw, **case.placement._asdict()),
+        "ours, channels-last": partial(upsample_argmax, last, **case.placement._asdict()),
     }
     seconds = in_turns({**eager, **ours}, rounds=rounds, clock=clock)
     mine, usual = max(seconds[name] for name in ours), seconds["NCHW, argmax"]
     best = min(eager, key=seconds.__getitem__)
     growth = [peak_growth(call) for call in (ours["ours, channels-last"], eager[best])]
     classes, height, width = nchw.shape[1:]
-    off = (ours["ours, NCHW"]() != upsampled(nchw.double(), case.upsampling).argmax(1)).sum()
+    off = (ours["ours, NCHW"]() != upsampled(nchw.double(), case.placement).argmax(1)).sum()
     return (
-        f"| {case.name} | {classes}x{height}x{width} | {'x'.join(map(str, case.upsampling.crop))} "
+        f"| {case.name} | {classes}x{height}x{width} | {'x'.join(map(str, case.placement.crop))} "
         f"| {undecided(nchw):.3f} | {off} | {1000 * mine:.2f} ms | {1000 * usual:.1f} ms "
         f"| {1000 * seconds[best]:.1f} ms ({best}) | {usual / mine:.1f} | {seconds[best] / mine:.1f} "
         f"| {growth[0] / 2**20:.1f} of {growth[1] / 2**20:.0f} MiB |"
     )
 
 
-def upsampled(logits: torch.Tensor, upsampling: Upsampling) -> torch.Tensor:
+def upsampled(logits: torch.Tensor, placement: Placement) -> torch.Tensor:
     """What torch's users write."""
-    size, align_corners, (height, width) = upsampling
+    size, align_corners, (height, width) = placement
     return F.interpolate(logits, size, mode="bilinear", align_corners=align_corners)[..., :height, :width]
 
 

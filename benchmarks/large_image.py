@@ -49,7 +49,7 @@ def told(done, whole):
     if done * 10 // whole > last[0]:
         last[0] = done * 10 // whole
         print(f"{done} of {whole} tiles, {time.perf_counter() - begin:.0f} s", file=sys.stderr, flush=True)
-predict_large(predictor, pixels, Path(source), outputs, tiling=tiling, told=told)
+predict_large(predictor, pixels, Path(source), outputs, tiling=tiling, on_progress=on_progress)
 seconds = time.perf_counter() - begin
 print(before, memory("VmHWM"), seconds)
 """

@@ -111,7 +111,7 @@ def latency(name: str, stride: int, options: argparse.Namespace) -> None:
         predictor = Predictor(model)
         calls["ours"] = lambda: predictor(image)
         coarse = engines(model, batch, names=("ours in ORT", "ours in OpenVINO"), threads=options.threads)
-        where = model.upsampling((options.size, options.size))._asdict()
+        where = model.placement((options.size, options.size))._asdict()
         for engine, call in coarse.items():
             calls[engine] = lambda call=call: upsample_argmax(torch.from_numpy(call()), **where)
         compare(f"{name}, stride {stride}, {options.size}", calls, options)
@@ -211,8 +211,8 @@ def openvino(model: bytes, array: np.ndarray, *, threads: int) -> Callable:
 
     settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
     core = openvino.Core()
-    compiled = core.compile_model(core.read_model(model), "CPU", settings)
-    return lambda: compiled([array])[0]
+    backend_for = core.compile_model(core.read_model(model), "CPU", settings)
+    return lambda: backend_for([array])[0]
 
 
 def compare(title: str, calls: Calls, options: argparse.Namespace) -> None:
@@ -289,7 +289,7 @@ def training(options: argparse.Namespace) -> None:
         F.cross_entropy(logits, labels.long(), ignore_index=255).backward()
 
     def ours() -> None:
-        upsample_cross_entropy(model(last), labels, **model.upsampling((257, 257))._asdict()).backward()
+        upsample_cross_entropy(model(last), labels, **model.placement((257, 257))._asdict()).backward()
 
     compare("training step", {"eager": usual, "ours": ours}, options)
     print(f"peak growth: eager {peak_growth(usual) >> 20} MiB, ours {peak_growth(ours) >> 20} MiB")

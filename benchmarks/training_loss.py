@@ -8,7 +8,7 @@ one thread the clock is processor time, which other programs on the machine hard
 * `eager`: `F.interpolate(logits, ...)`, `F.cross_entropy(..., ignore_index=255)`, `backward()`, with NCHW or
   channels-last logits, whichever is quicker.
 * `ours`: the same with NCHW or channels-last logits, whichever is slower. `smoothed` and `mined` are ours as well, with
-  `label_smoothing=0.1` and `hardest=0.2`, NCHW.
+  `label_smoothing=0.1` and `top_k_fraction=0.2`, NCHW.
 * `memory`: what the process grows by at its peak, each in a process of its own that has made a small loss before; on a
   GPU what torch allocates at its peak.
 * `off`: the largest difference of the gradient from that in float64, relative to its largest value; ours and eager.
@@ -89,7 +89,7 @@ def contenders(case: Case, *, device: str) -> dict[str, Callable[[], torch.Tenso
     leaves = {name: logits.to(device, memory_format=memory).requires_grad_() for name, memory in FORMATS.items()}
     calls = {
         "smoothed": partial(gradient, partial(ours, label_smoothing=0.1), leaves["NCHW"]),
-        "mined": partial(gradient, partial(ours, hardest=0.2), leaves["NCHW"]),
+        "mined": partial(gradient, partial(ours, top_k_fraction=0.2), leaves["NCHW"]),
     }
     for name, leaf in leaves.items():
         calls[f"ours, {name}"] = partial(gradient, ours, leaf)

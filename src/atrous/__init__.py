@@ -22,7 +22,7 @@ from atrous.model.deeplab import (
     DeepLabV3,
     DeepLabV3Cascade,
     DeepLabV3Plus,
-    DeepLabV3PlusTwoTaps,
+    DeepLabV3PlusTwoSkips,
 )
 from atrous.model.presets import (
     deeplabv3_cascade_resnet50,
@@ -63,7 +63,7 @@ __all__ = [
     "DeepLabV3",
     "DeepLabV3Cascade",
     "DeepLabV3Plus",
-    "DeepLabV3PlusTwoTaps",
+    "DeepLabV3PlusTwoSkips",
     "InputError",
     "LRASPPConfig",
     "LabelSpace",

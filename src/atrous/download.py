@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from atrous.errors import InputError
 
-Progress = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 """Called with bytes there and bytes in all."""
 
 _CHUNK = 1 << 16
@@ -69,7 +69,7 @@ def file_digest(path: Path, algorithm: str) -> str:
 
 
 def download(
-    remote: Remote, path: Path, *, name: str, remedy: str, progress: Progress | None = None, timeout: float = 30.0
+    remote: Remote, path: Path, *, name: str, remedy: str, on_progress: OnProgress | None = None, timeout: float = 30.0
 ) -> None:
     """Make sure that `path` is the remote file.
 
@@ -78,7 +78,7 @@ def download(
         path: Where it goes; what is there already stays if it is the right file.
         name: What error messages call it.
         remedy: What to do where it cannot be had, for the message.
-        progress: Sees the download grow.
+        on_progress: Sees the download grow.
         timeout: Seconds without a byte after which a server counts as stalled.
 
     Raises:
@@ -89,19 +89,21 @@ def download(
     try:
         with FileLock(f"{path}.lock", timeout=_LOCK_SECONDS):
             if not (path.is_file() and remote.fits(path)):
-                _download(remote, path, name=name, remedy=remedy, progress=progress, timeout=timeout)
+                _download(remote, path, name=name, remedy=remedy, on_progress=on_progress, timeout=timeout)
     except Timeout as error:
         raise InputError(f"another process has held {path}.lock for an hour; stop it and try again") from error
 
 
-def _download(remote: Remote, path: Path, *, name: str, remedy: str, progress: Progress | None, timeout: float) -> None:
+def _download(
+    remote: Remote, path: Path, *, name: str, remedy: str, on_progress: OnProgress | None, timeout: float
+) -> None:
     # Kept after a failure, so that the next attempt resumes it; the digest decides what becomes of it.
     partial = path.with_name(f"{path.name}.part")
     problem = ""
     for url in remote.urls:
         for _ in range(_ATTEMPTS_PER_URL):
             try:
-                _receive(url, partial, remote=remote, progress=progress, timeout=timeout)
+                _receive(url, partial, remote=remote, on_progress=on_progress, timeout=timeout)
             except _NotServed as error:
                 problem = f"{url}: {error}"
                 continue
@@ -121,7 +123,7 @@ class _NotServed(Exception):  # noqa: N818
     """A server did not give the rest of the file."""
 
 
-def _receive(url: str, partial: Path, *, remote: Remote, progress: Progress | None, timeout: float) -> None:
+def _receive(url: str, partial: Path, *, remote: Remote, on_progress: OnProgress | None, timeout: float) -> None:
     """Append to the partial file what it still lacks."""
     there = partial.stat().st_size if partial.exists() else 0
     if remote.size is not None and there >= remote.size:
@@ -143,8 +145,8 @@ def _receive(url: str, partial: Path, *, remote: Remote, progress: Progress | No
             while there < whole and (chunk := response.read1(min(_CHUNK, whole - there))):
                 file.write(chunk)
                 there += len(chunk)
-                if progress is not None:
-                    progress(there, whole)
+                if on_progress is not None:
+                    on_progress(there, whole)
     except HTTPError as error:
         if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:  # the file there is not longer than ours
             if remote.size is None:

@@ -16,7 +16,7 @@ def test_the_stages_make_the_label_map_of_a_prediction(tmp_path):
     picture, labels, told = tmp_path / "a.png", tmp_path / "labels.png", []
     Image.fromarray(blocks(33, 49)[0].permute(1, 2, 0).numpy()).save(picture)
     predictor = Predictor(lively_archive())
-    timed = stages(predictor, picture, labels, size=(33, 49), rounds=2, progress=lambda *done: told.append(done))
+    timed = stages(predictor, picture, labels, size=(33, 49), rounds=2, on_progress=lambda *done: told.append(done))
     np.testing.assert_array_equal(np.array(Image.open(labels)), predictor(read_image(picture)).labels)
     assert told == [(1, 3), (2, 3), (3, 3)]
     assert tuple(stage.name for stage in timed) == STAGES

@@ -11,8 +11,8 @@ from atrous.cli.main import main
 from atrous.data.class_weights import read_class_weights
 from atrous.data.dataset import open_data
 from atrous.data.doctor import diagnose
-from atrous.data.doctor.look import look_of
 from atrous.data.doctor.meaning import colored_schema
+from atrous.data.doctor.perceptual_hash import perceptual_hash
 from atrous.data.doctor.totals import value_histogram
 from atrous.data.folder import folder_splits
 from atrous.data.schema import read_schema
@@ -219,14 +219,14 @@ def test_the_proposed_schema_has_the_colours_of_the_palettes(tmp_path):
 
 def apart(first, second):
     """Bits of the difference hash in which two pictures differ."""
-    return int(np.bitwise_count(look_of(first).bits ^ look_of(second).bits).sum())
+    return int(np.bitwise_count(perceptual_hash(first).bits ^ perceptual_hash(second).bits).sum())
 
 
 def test_the_difference_hash_is_its_definition():
     greys = np.random.default_rng(0).integers(0, 256, (9, 9), dtype=np.uint8)
     right = [greys[y, x + 1] > greys[y, x] for y in range(8) for x in range(8)]
     down = [greys[y + 1, x] > greys[y, x] for y in range(8) for x in range(8)]
-    bits = look_of(np.stack([greys] * 3, axis=2)).bits
+    bits = perceptual_hash(np.stack([greys] * 3, axis=2)).bits
     assert np.unpackbits(bits.view(np.uint8)).tolist() == [int(bit) for bit in right + down]
 
 

@@ -55,7 +55,7 @@ def test_a_seed_gives_the_same_bytes_whatever_the_numbers(folder, tmp_path):
 
 def test_progress_counts_every_scene(tmp_path):
     calls = []
-    write_scenes(tmp_path, train=2, val=1, size=(32, 32), progress=lambda done, total: calls.append((done, total)))
+    write_scenes(tmp_path, train=2, val=1, size=(32, 32), on_progress=lambda done, total: calls.append((done, total)))
     assert calls == [(1, 3), (2, 3), (3, 3)]
 
 

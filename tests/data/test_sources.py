@@ -13,7 +13,7 @@ import pytest
 from atrous.cli.main import main
 from atrous.data.dataset import open_data
 from atrous.data.published import downloads as sources
-from atrous.data.published.downloads import SOURCES, Archive, Source, fetch_data
+from atrous.data.published.downloads import SOURCES, PublishedArchive, PublishedDataSet, fetch_data
 from atrous.data.published.extract import extract
 from atrous.download import Remote
 from atrous.errors import InputError
@@ -38,7 +38,7 @@ def source(server, files, *, sized=True):
     """A data set of these archives: name -> (content, folder)."""
     port = server.server_port
     archives = [
-        Archive(
+        PublishedArchive(
             name,
             Remote(
                 (f"http://127.0.0.1:{port}/{name}",),
@@ -49,7 +49,7 @@ def source(server, files, *, sized=True):
         )
         for name, (content, top) in files.items()
     ]
-    return Source("test", tuple(archives), "CC0", "a test")
+    return PublishedDataSet("test", tuple(archives), "CC0", "a test")
 
 
 @contextmanager

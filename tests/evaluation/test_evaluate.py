@@ -109,7 +109,7 @@ def test_wrong_pixels_are_counted_among_labelled_ones_only():
 
 def test_progress_is_told_after_every_image():
     told = []
-    evaluate(PREDICTOR, data(sample("a"), sample("b")), progress=lambda done, whole: told.append((done, whole)))
+    evaluate(PREDICTOR, data(sample("a"), sample("b")), on_progress=lambda done, whole: told.append((done, whole)))
     assert told == [(1, 2), (2, 2)]
 
 

@@ -4,11 +4,11 @@ import threading
 
 import pytest
 
-from atrous.inference.prefetch import ahead
+from atrous.inference.prefetch import prefetch
 
 
 def test_results_come_in_order():
-    found = [(item, future.result()) for item, future in ahead(lambda item: item**2, range(20), depth=3)]
+    found = [(item, future.result()) for item, future in prefetch(lambda item: item**2, range(20), depth=3)]
     assert found == [(item, item**2) for item in range(20)]
 
 
@@ -20,7 +20,7 @@ def test_it_never_runs_further_ahead_than_its_depth():
             taken.append(item)
             yield item
 
-    for number, _ in enumerate(ahead(lambda item: item, items(), depth=2)):
+    for number, _ in enumerate(prefetch(lambda item: item, items(), depth=2)):
         assert len(taken) <= number + 3
 
 
@@ -31,7 +31,7 @@ def test_the_next_item_is_worked_on_while_the_caller_is_busy():
         if item == 1:
             second_done.set()
 
-    for item, _ in ahead(work, [0, 1]):
+    for item, _ in prefetch(work, [0, 1]):
         assert item == 1 or second_done.wait(timeout=10)
 
 
@@ -39,7 +39,7 @@ def test_an_error_stays_with_its_item():
     def divide(item):
         return 6 // item
 
-    outcomes = dict(ahead(divide, [3, 0, 2]))
+    outcomes = dict(prefetch(divide, [3, 0, 2]))
     assert outcomes[3].result() == 2
     assert outcomes[2].result() == 3
     with pytest.raises(ZeroDivisionError):

@@ -12,8 +12,8 @@ from torch import nn
 
 import atrous
 from atrous.inference.engines import fused_conv as folded_conv
-from atrous.inference.engines.fused import FoldedASPP, folded
-from atrous.inference.engines.fused_conv import FoldedConv
+from atrous.inference.engines.fused import FusedASPP
+from atrous.inference.engines.fused_conv import FusedConv
 from atrous.model.atrous import AtrousConv
 from atrous.model.norm import BatchNorm
 from fakes.lively_model import blocks, lively_model
@@ -49,7 +49,7 @@ def test_every_model_gives_the_same_logits(name):
     with torch.inference_mode(mode=False):
         model = settled(atrous.build(small_config(name, output_stride=8)))
     exact = copy.deepcopy(model).double()
-    twin, exact_twin = folded(model), folded(exact)
+    twin, exact_twin = fused(model), fused(exact)
     for size in ((1, 1), (34, 49)):
         image = blocks(*size)
         expected = exact(image)
@@ -68,7 +68,7 @@ def test_what_other_projects_do_otherwise():
     )
     model = settled(atrous.build(config)).double()
     with torch.inference_mode():
-        close(folded(model)(blocks(65, 97)), model(blocks(65, 97)), within=1e-11)
+        close(fused(model)(blocks(65, 97)), model(blocks(65, 97)), within=1e-11)
 
 
 @pytest.mark.parametrize("low_level", ["residual", "output"])
@@ -79,7 +79,7 @@ def test_sums_overwrite_nothing_that_the_decoder_takes(low_level):
     image = blocks(65, 49).float()
     before = image.clone()
     with torch.inference_mode():
-        close(folded(model)(image), copy.deepcopy(model).double()(image), within=1e-4)
+        close(fused(model)(image), copy.deepcopy(model).double()(image), within=1e-4)
     assert torch.equal(image, before)
 
 
@@ -91,7 +91,7 @@ def test_a_model_of_wide_layers_takes_the_tiles(monkeypatch):
     model = settled(atrous.build(small_config("deeplabv3_resnet50", output_stride=8)))
     images = torch.cat((blocks(33, 65), blocks(33, 65, seed=1)))
     with torch.inference_mode():
-        close(folded(model)(images), copy.deepcopy(model).double()(images), within=2e-5)
+        close(fused(model)(images), copy.deepcopy(model).double()(images), within=2e-5)
     assert 2 in calls  # the rate of block3
 
 
@@ -119,9 +119,9 @@ def test_any_layer_is_convolution_norm_and_activation(batch, widths, kernel, hei
     x = x if memory is None else x.contiguous(memory_format=memory)
     with torch.inference_mode():
         expected = copy.deepcopy(layer).double()(x.double())
-        got = FoldedConv(layer)(x)
+        got = FusedConv(layer)(x)
         other = torch.randn_like(got)
-        total = FoldedConv(layer).relu_of_sum(x, other)
+        total = FusedConv(layer).relu_of_sum(x, other)
         bare = copy.deepcopy(layer).double()
         bare.activation = nn.Identity()
         torch.testing.assert_close(got.double(), expected, rtol=0, atol=3e-5)
@@ -137,7 +137,7 @@ def test_without_a_quick_way_it_is_the_next(missing, monkeypatch):
     bare = copy.deepcopy(layer)
     bare.activation = nn.Identity()
     with torch.inference_mode():
-        twin, total = FoldedConv(layer), F.relu(bare(x) + other)
+        twin, total = FusedConv(layer), F.relu(bare(x) + other)
         torch.testing.assert_close(twin(x), layer(x), rtol=0, atol=3e-5)
         torch.testing.assert_close(twin.relu_of_sum(x, other), total, rtol=0, atol=3e-5)
         torch.testing.assert_close(twin.relu_into(other.clone(), x), total, rtol=0, atol=3e-5)
@@ -147,14 +147,14 @@ def test_gradients_take_the_plain_way():
     layer = settled(AtrousConv(128, 128, kernel=3, rate=2, activation=nn.ReLU()))
     x = torch.randn(1, 128, 9, 9, requires_grad=True)
     expected = torch.autograd.grad(layer(x).sum(), x)[0]
-    torch.testing.assert_close(torch.autograd.grad(FoldedConv(layer)(x).sum(), x)[0], expected, rtol=0, atol=1e-3)
+    torch.testing.assert_close(torch.autograd.grad(FusedConv(layer)(x).sum(), x)[0], expected, rtol=0, atol=1e-3)
 
 
 def test_the_model_itself_is_left_alone():
     """In training mode as before, its own batch norms, its own weights; later training does not reach the twin."""
     model = lively_model()
     state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    twin = folded(model)
+    twin = fused(model)
     with torch.inference_mode():
         before = twin(blocks(33, 49))
     assert model.training
@@ -174,13 +174,13 @@ def test_image_pooling_is_left_in_the_projection_where_it_must_be():
         with torch.inference_mode(mode=False):
             config = small_config("deeplabv3_mobilenet_v2")
             model = settled(atrous.build(replace(config, aspp=replace(config.aspp, **changes))))
-        twin = folded(model)
-        assert not any(isinstance(module, FoldedASPP) for module in twin.modules())
+        twin = fused(model)
+        assert not any(isinstance(module, FusedASPP) for module in twin.modules())
         close(twin(blocks(33, 49)), copy.deepcopy(model).double()(blocks(33, 49)), within=2e-5)
 
 
 def test_filters_of_two_sizes_are_kept():
-    layer = FoldedConv(settled(AtrousConv(128, 128, kernel=3, rate=6, activation=nn.ReLU())))
+    layer = FusedConv(settled(AtrousConv(128, 128, kernel=3, rate=6, activation=nn.ReLU())))
     with torch.inference_mode():
         for size in (12, 18, 24, 12):
             layer(torch.randn(1, 128, size, size))

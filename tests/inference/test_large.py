@@ -45,7 +45,7 @@ def predict(predictor, source, out, **options):
 def test_whatever_the_source_the_labels_are_those_of_the_tiles(predictor, tmp_path, name):
     source, told = tmp_path / name, []
     np.save(source, IMAGE) if name == "a.npy" else Image.fromarray(IMAGE).save(source)
-    assert predict(predictor, source, tmp_path / "out", told=lambda *numbers: told.append(numbers)) is None
+    assert predict(predictor, source, tmp_path / "out", on_progress=lambda *numbers: told.append(numbers)) is None
     labels = expected_labels(predictor)
     np.testing.assert_array_equal(read_labels(tmp_path / "out/a.png"), labels)
     assert len(np.unique(labels)) > 1

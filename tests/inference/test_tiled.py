@@ -108,7 +108,7 @@ def test_means_of_the_whole_picture(name, means, size):
     assert_the_whole_picture(model, image, tiling, windows_at_least=2)
     told = []
     with torch.inference_mode():
-        list(windows(model, ArrayPixels(image), tiling=tiling, told=lambda *numbers: told.append(numbers)))
+        list(windows(model, ArrayPixels(image), tiling=tiling, on_progress=lambda *numbers: told.append(numbers)))
     tiles = len(told) // (means + 1)
     assert told == [(done, tiles * (means + 1)) for done in range(1, len(told) + 1)]
     one_pass, _ = tiled(model, image, replace(tiling, means="tile"))

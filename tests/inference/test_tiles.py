@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atrous.errors import InputError
-from atrous.inference.tiling.blend_weights import shares
+from atrous.inference.tiling.blend_weights import blend_weights
 from atrous.inference.tiling.tiles import Tiling, spans
 from atrous.ops.bilinear import axis
 
@@ -29,32 +29,32 @@ def test_every_position_is_told_once(length, strides, room, overlap, fade, beyon
     cut = spans(length, tiling=tiling, multiple=multiple, stride=stride, fade=fade)
     positions, pixels = -(-length // stride), max(length - beyond, 1)
     along = axis(pixels, length=length, source=positions, align_corners=align_corners, like=torch.zeros(0))
-    found = shares(cut, along, stride=stride)
+    found = blend_weights(cut, along, stride=stride)
 
     assert (cut[0].begin, cut[-1].end) == (0, length)
     assert all(span.begin % multiple == 0 and span.end - span.begin <= tiling.size for span in cut)
     assert all((span.end - length) % multiple == 0 for span in cut)  # parity on every level
-    told, settled = torch.zeros(positions), 0
+    told, final = torch.zeros(positions), 0
     for number, (span, share) in enumerate(zip(cut, found, strict=True)):
         own = -(-(span.end - span.begin) // stride)
-        assert 0 <= share.mine.start < share.mine.stop <= own
-        assert share.mine.start + span.begin // stride == share.first
+        assert 0 <= share.local.start < share.local.stop <= own
+        assert share.local.start + span.begin // stride == share.first
         told[share.first : share.first + len(share.weights)] += share.weights
-        # What is settled here begins with the last position that was settled before.
-        assert share.whole.start == max(settled - 1, 0)
-        settled = share.whole.stop
+        # What is final here begins with the last position that was final before.
+        assert share.whole.start == max(final - 1, 0)
+        final = share.whole.stop
         part = slice(share.pixels.start, share.pixels.stop)
         assert torch.equal(share.places.first + share.first, along.first[part])
         assert torch.equal(share.places.second + share.first, along.second[part])
         if len(share.places.first):
             assert share.places.first.min() >= 0
-            assert share.places.second.max() < share.settled
+            assert share.places.second.max() < share.final
         if number:
             before = cut[number - 1]
             assert before.end - span.begin >= overlap
             # Both know half of the overlap beyond what they have to say.
-            assert span.own - span.begin >= overlap / 2
-            assert before.end - span.own + stride >= overlap / 2
+            assert span.center - span.begin >= overlap / 2
+            assert before.end - span.center + stride >= overlap / 2
     torch.testing.assert_close(told, torch.ones(positions), rtol=0, atol=1e-6)
     assert [share.pixels.start for share in found[1:]] == [share.pixels.stop for share in found[:-1]]
     assert (found[0].pixels.start, found[-1].pixels.stop) == (0, pixels)
@@ -75,7 +75,7 @@ def test_a_share_grows_evenly():
     """The tiles at 0 and 96 share 161 pixels; over 64 of them, around 192, four positions have 1 to 4 fifths."""
     cut = spans(801, tiling=Tiling(size=257, overlap=96), multiple=16, stride=16, fade=64)
     along = axis(801, length=801, source=51, align_corners=True, like=torch.zeros(0))
-    first, second = shares(cut, along, stride=16)[:2]
+    first, second = blend_weights(cut, along, stride=16)[:2]
     assert (cut[1].begin, cut[1].start, cut[1].full) == (96, 160, 224)
     fifths = torch.tensor([0.2, 0.4, 0.6, 0.8])
     torch.testing.assert_close(second.weights[:6], torch.tensor([0, *fifths, 1]))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from atrous.analysis.receptive_field import Interpolation, Window, extent, receptive_fields
+from atrous.analysis.receptive_field import Filter, Interpolation, extent, receptive_fields
 from atrous.model.build import build
 from atrous.model.config import ASPPConfig, DecoderConfig
 from atrous.model.conventions import PYTORCH
@@ -27,7 +27,7 @@ def test_what_a_window_sees(kernel, stride, rate, first, more):
     """Taps are centered: those of position p are at p * stride + (-1, 0, 1) * rate for a kernel of 3."""
     taps = range(-(kernel // 2), kernel // 2 + 1)
     seen = {position * stride + tap * rate for position in range(first, first + more + 1) for tap in taps}
-    assert Window(kernel, stride, rate).seen(first, first + more) == (min(seen), max(seen))
+    assert Filter(kernel, stride, rate).seen(first, first + more) == (min(seen), max(seen))
 
 
 @pytest.mark.parametrize("align_corners", [False, True])
@@ -46,7 +46,7 @@ def test_what_an_interpolation_sees(factor, align_corners):
 def test_two_interpolations_by_hand(align_corners, positions):
     """Five positions at stride 4 see up to four at 8; those, aligned, three at 16, else four."""
     half = Interpolation(2, align_corners)
-    assert extent((half, half, Window(3, 1, 1), Window(3, 1, 1))) == positions
+    assert extent((half, half, Filter(3, 1, 1), Filter(3, 1, 1))) == positions
 
 
 def test_resnet_50_by_hand():

@@ -7,7 +7,7 @@ import torch
 
 from atrous.ops.loss import bands as cross_entropy_bands
 from atrous.ops.loss.pixel_loss import PixelLoss
-from atrous.ops.upsample import Upsampling
+from atrous.ops.upsample import Placement
 from reference.weights import uniform
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
@@ -49,18 +49,21 @@ def test_kernels_compute_what_the_cpu_computes(dtype, align_corners, shape, size
     logits = (4 * uniform(*shape)).to(dtype).contiguous(memory_format=torch.channels_last)
     target = labels(shape[0], *crop, classes=shape[1], dtype=torch.uint8)
     computed = torch.promote_types(dtype, torch.float32)
-    weights, shares = uniform(shape[1], low=0.1, high=3).to(computed), uniform(shape[0], *crop, seed=1).to(computed)
-    lies = Upsampling(size=size, align_corners=align_corners, crop=crop)
+    weights, pixel_weights = (
+        uniform(shape[1], low=0.1, high=3).to(computed),
+        uniform(shape[0], *crop, seed=1).to(computed),
+    )
+    placement = Placement(size=size, align_corners=align_corners, crop=crop)
     smoothing = 0.1 if align_corners else 0.0
     expected = cross_entropy_bands.losses_and_gradient(
-        logits, target, lies=lies, pixel_loss=PixelLoss(weights, smoothing, 100), shares=shares
+        logits, target, placement=placement, pixel_loss=PixelLoss(weights, smoothing, 100), pixel_weights=pixel_weights
     )
     found = engine(
         logits.to(device),
         target.to(device),
-        lies=lies,
+        placement=placement,
         pixel_loss=PixelLoss(weights.to(device), smoothing, 100),
-        shares=shares.to(device),
+        pixel_weights=pixel_weights.to(device),
     )
     tolerance = 1e-12 if dtype == torch.float64 else 1e-5
     for mine, reference in zip(found, expected, strict=True):
@@ -76,8 +79,8 @@ def test_a_label_without_a_class_makes_the_loss_not_a_number(triton_engine):
         losses, _ = engine(
             torch.zeros(1, 3, 1, 4, device=device),
             target,
-            lies=Upsampling(size=(1, 4), align_corners=True, crop=(1, 4)),
+            placement=Placement(size=(1, 4), align_corners=True, crop=(1, 4)),
             pixel_loss=PixelLoss(torch.ones(3, device=device), 0.0, 255),
-            shares=None,
+            pixel_weights=None,
         )
         assert losses.isnan().flatten().tolist() == [False, False, True, False]

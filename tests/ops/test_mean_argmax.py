@@ -115,7 +115,7 @@ def test_what_is_not_finite_follows_torch(odd):
 )
 def test_torch_does_the_same(dtype, without, monkeypatch):
     if without:
-        monkeypatch.setattr(DOOR, "compiled", lambda _: None)
+        monkeypatch.setattr(DOOR, "backend_for", lambda _: None)
     generator = torch.Generator().manual_seed(3)
     views = [view(smooth(generator, 2, 5, 4, 6).to(dtype), (30, 17), mirrored=turned) for turned in (False, True)]
     assert_labels(mean_argmax(views), defined(views))

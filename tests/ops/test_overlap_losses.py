@@ -46,14 +46,14 @@ def test_loss_and_gradient_are_those_of_the_definition(ours, definition, align_c
     logits = 3 * torch.randn(2, classes, 3, 4, dtype=torch.float64, generator=generator)
     target = torch.randint(0, classes, (2, 7, 9), generator=generator)
     target[torch.rand(target.shape, generator=generator) >= labelled] = IGNORE
-    lies = {"size": (9, 13), "align_corners": align_corners, "crop": (7, 9)}
+    placement = {"size": (9, 13), "align_corners": align_corners, "crop": (7, 9)}
     results = []
     for function in (
         lambda *args, **kw: ours(*args, **kw, ignore=IGNORE),
         lambda *args, **kw: plainly(definition, *args, **kw),
     ):
         leaf = logits.clone().requires_grad_()
-        loss = function(leaf, target, **lies)
+        loss = function(leaf, target, **placement)
         results.append((loss.detach(), torch.autograd.grad(loss, leaf)[0]))
     torch.testing.assert_close(results[0], results[1], rtol=1e-10, atol=1e-12)
 
@@ -62,26 +62,26 @@ def test_loss_and_gradient_are_those_of_the_definition(ours, definition, align_c
 def test_the_extremes_by_hand(ours):
     target = torch.tensor([[[0, 0, 1, 1]]])
     right = torch.tensor([[[[1.0, 1.0, -1.0, -1.0]], [[-1.0, -1.0, 1.0, 1.0]]]]) * 100
-    lies = {"size": (1, 4), "align_corners": False}
-    assert ours(right, target, **lies).item() == pytest.approx(0, abs=1e-6)
-    assert ours(-right, target, **lies).item() == pytest.approx(1, abs=1e-6)
+    placement = {"size": (1, 4), "align_corners": False}
+    assert ours(right, target, **placement).item() == pytest.approx(0, abs=1e-6)
+    assert ours(-right, target, **placement).item() == pytest.approx(1, abs=1e-6)
     # Class 1 everywhere: overlap 0 for class 0; for class 1 IoU 1/2, and Dice 2 * 2 / (4 + 2) = 2/3.
     one = torch.tensor([-100.0, 100.0]).view(1, 2, 1, 1).expand(1, 2, 1, 4)
     expected = {upsample_dice: (1 + 1 / 3) / 2, upsample_lovasz: (1 + 1 / 2) / 2}[ours]
-    assert ours(one, target, **lies).item() == pytest.approx(expected, abs=1e-6)
+    assert ours(one, target, **placement).item() == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize("ours", [upsample_dice, upsample_lovasz])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_nothing_labelled_is_zero_and_half_precision_is_computed_in_single(ours, dtype):
     logits = torch.randn(1, 3, 4, 4).to(dtype).requires_grad_()
-    lies = {"size": (8, 8), "align_corners": False, "ignore": IGNORE}
-    loss = ours(logits, torch.full((1, 8, 8), IGNORE), **lies)
+    placement = {"size": (8, 8), "align_corners": False, "ignore": IGNORE}
+    loss = ours(logits, torch.full((1, 8, 8), IGNORE), **placement)
     loss.backward()
     assert loss.item() == 0
     assert not logits.grad.any()
     target = torch.randint(0, 3, (1, 8, 8))
-    assert ours(logits, target, **lies).item() == ours(logits.float(), target, **lies).item()
+    assert ours(logits, target, **placement).item() == ours(logits.float(), target, **placement).item()
 
 
 @pytest.mark.parametrize("ours", [upsample_dice, upsample_lovasz])

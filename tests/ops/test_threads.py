@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from atrous.ops.cpu import threads
-from atrous.ops.cpu.threads import each
+from atrous.ops.cpu.threads import parallel_for
 
 
 @pytest.fixture(params=["OpenMP", "pool"], autouse=True)
@@ -30,7 +30,7 @@ def test_every_task_is_done_once(monkeypatch, count, tasks):
         where.add(threading.get_ident())
 
     for _ in range(3):
-        each(work, range(tasks))
+        parallel_for(work, range(tasks))
     assert sorted(done) == sorted([*range(tasks)] * 3)
     assert len(where) <= count  # the same ones again and again
 
@@ -45,14 +45,14 @@ def test_what_work_raises_is_raised(monkeypatch, count, kind):
             raise kind
 
     with pytest.raises(kind):
-        each(work, range(20))
+        parallel_for(work, range(20))
 
 
 def test_tasks_meet(monkeypatch):
     """Each waits for the other, so they must run at the same time."""
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     barrier, met = threading.Barrier(2, timeout=30), []
-    each(lambda _: met.append(barrier.wait()), [0, 1])
+    parallel_for(lambda _: met.append(barrier.wait()), [0, 1])
     assert sorted(met) == [0, 1]
 
 
@@ -61,14 +61,14 @@ def test_a_signal_that_is_lost_in_c_is_heard_of(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     monkeypatch.setattr(threads, "_open_mp", lambda: lambda _member, _data, _threads, _flags: None)
     with pytest.raises(KeyboardInterrupt):
-        each(id, [1, 2])
+        parallel_for(id, [1, 2])
 
 
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="there is no fork here")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_process_does_not_wait_for_its_parents_threads(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    each(id, [1, 2])
+    parallel_for(id, [1, 2])
     child = multiprocessing.get_context("fork").Process(target=each, args=(id, [1, 2]))
     child.start()
     child.join(timeout=30)

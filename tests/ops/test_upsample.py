@@ -43,12 +43,12 @@ def test_every_way_is_the_definition(coarse, more, cut, align_corners, band):
     logits = uniform(2, 3, *coarse)
     height, width = (length + extra for length, extra in zip(coarse, more, strict=True))
     rows, columns = max(height - cut[0], 1), max(width - cut[1], 1)
-    lies = {"size": (height, width), "align_corners": align_corners, "crop": (rows, columns)}
+    placement = {"size": (height, width), "align_corners": align_corners, "crop": (rows, columns)}
     expected = bilinear(logits.numpy(), (height, width), align_corners=align_corners)[..., :rows, :columns]
-    np.testing.assert_allclose(upsample(logits, **lies).numpy(), expected, atol=1e-12)
+    np.testing.assert_allclose(upsample(logits, **placement).numpy(), expected, atol=1e-12)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(MODULE, "BAND_FLOATS", band)
-        np.testing.assert_allclose(whole(upsample_bands(logits, **lies)).numpy(), expected, atol=1e-12)
+        np.testing.assert_allclose(whole(upsample_bands(logits, **placement)).numpy(), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("align_corners", [False, True])
@@ -65,8 +65,8 @@ def test_single_precision_at_a_real_size(align_corners, monkeypatch):
     """Logits of -10..10; torch's positions are single too, hence the tolerance."""
     monkeypatch.setattr(MODULE, "BAND_FLOATS", 1 << 16)
     logits = (10 * uniform(1, 3, 33, 17)).float()
-    lies = {"size": (513, 257), "align_corners": align_corners, "crop": (500, 250)}
-    bands, full = whole(upsample_bands(logits, **lies)), upsample(logits, **lies)
+    placement = {"size": (513, 257), "align_corners": align_corners, "crop": (500, 250)}
+    bands, full = whole(upsample_bands(logits, **placement)), upsample(logits, **placement)
     expected = bilinear(logits.double().numpy(), (513, 257), align_corners=align_corners)[..., :500, :250]
     np.testing.assert_allclose(bands, expected, rtol=0, atol=5e-5)
     np.testing.assert_allclose(full, expected, rtol=0, atol=5e-5)

@@ -1,4 +1,4 @@
-"""Label maps against the definition in float64; the compiled way and the plain one alike."""
+"""Label maps against the definition in float64; the backend_for way and the plain one alike."""
 
 import importlib
 import sys
@@ -36,11 +36,11 @@ ROUNDING = {torch.float64: 1e-12}  # of the largest logit, between the two best
 SINGLE_ROUNDING = 2.0**-20
 
 
-def labelled(way, logits, **lies):
+def labelled(way, logits, **placement):
     """The label map in one of the two ways."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DOOR, "compiled", lambda _: WAYS[way])
-        return upsample_argmax(logits, **lies)
+        patch.setattr(DOOR, "backend_for", lambda _: WAYS[way])
+        return upsample_argmax(logits, **placement)
 
 
 @pytest.fixture(params=WAYS)
@@ -156,11 +156,11 @@ def test_mismatches_at_real_sizes_are_counted(label, classes, coarse, size, alig
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_pieces_and_threads_change_nothing(threads, monkeypatch):
     logits = torch.randn(3, 7, 19, 23, generator=torch.Generator().manual_seed(0)).bfloat16()
-    lies = {"size": (150, 200), "align_corners": False, "crop": (149, 190)}
-    expected = labelled("torch", logits, **lies)
+    placement = {"size": (150, 200), "align_corners": False, "crop": (149, 190)}
+    expected = labelled("torch", logits, **placement)
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     monkeypatch.setattr(COMPILED, "STRIPS", 4)
-    assert torch.equal(labelled("numba", logits, **lies), expected)
+    assert torch.equal(labelled("numba", logits, **placement), expected)
 
 
 def test_cells_larger_than_what_is_held_at_once(label):
@@ -196,7 +196,7 @@ def test_logits_that_are_being_trained_are_labelled_too(label):
 
 
 @pytest.mark.parametrize(
-    ("shape", "lies", "message"),
+    ("shape", "placement", "message"),
     [
         ((1, 0, 2, 2), {"size": (4, 4)}, "0 classes; a label map takes 1 to 32767"),
         ((1, 32768, 1, 1), {"size": (1, 1)}, "32768 classes"),
@@ -206,14 +206,14 @@ def test_logits_that_are_being_trained_are_labelled_too(label):
         ((1, 2, 2, 2), {"size": (4, 4), "crop": (4, 5)}, r"crop \[4, 5\] is larger than size \[4, 4\]"),
     ],
 )
-def test_what_cannot_be_is_refused(shape, lies, message):
+def test_what_cannot_be_is_refused(shape, placement, message):
     with pytest.raises(InputError, match=message):
-        upsample_argmax(torch.zeros(shape), align_corners=True, **lies)
+        upsample_argmax(torch.zeros(shape), align_corners=True, **placement)
 
 
 def test_without_a_compiler_it_works_and_says_so_once(monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "atrous.ops.label_map.cpu", None)
-    monkeypatch.setattr(DOOR, "compiled", cache(DOOR.compiled.__wrapped__))
+    monkeypatch.setattr(DOOR, "backend_for", cache(DOOR.backend_for.__wrapped__))
     logits = uniform(1, 5, 6, 7)
     expected = labelled("numba", logits, size=(20, 30), align_corners=False)
     for _ in range(2):
@@ -230,8 +230,8 @@ def test_logits_of_the_official_weights_on_real_photos(label, shared, photo):
         pixels = torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)[None]
     height, width = pixels.shape[-2:]
     with torch.inference_mode():
-        coarse, upsampling = model(pixels), model.upsampling((height, width))
-    labels = label(coarse, **upsampling._asdict())
-    values = F.interpolate(coarse.double(), upsampling.size, mode="bilinear", align_corners=upsampling.align_corners)
+        coarse, placement = model(pixels), model.placement((height, width))
+    labels = label(coarse, **placement._asdict())
+    values = F.interpolate(coarse.double(), placement.size, mode="bilinear", align_corners=placement.align_corners)
     assert torch.equal(labels.long(), values[..., :height, :width].argmax(dim=1))
     assert len(labels.unique()) > 1

@@ -7,8 +7,8 @@ import torch
 
 from atrous.ops.label_map import confidence as upsample_confidence
 from atrous.ops.label_map import upsample_argmax
-from atrous.ops.label_map.upsample_argmax import compiled
-from atrous.ops.upsample import Upsampling
+from atrous.ops.label_map.upsample_argmax import backend_for
+from atrous.ops.upsample import Placement
 from reference.weights import uniform
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
@@ -54,10 +54,10 @@ def test_labels_are_those_of_the_cpu_on_every_pixel(infinite, channels_last, dty
     logits = whole_numbers(shape, infinite=infinite).to(dtype)
     if channels_last:
         logits = logits.contiguous(memory_format=torch.channels_last)
-    lies = Upsampling(size, align_corners=True, crop=crop)
-    expected = upsample_argmax(logits, **lies._asdict())
+    placement = Placement(size, align_corners=True, crop=crop)
+    expected = upsample_argmax(logits, **placement._asdict())
     labels = torch.empty_like(expected, device=device)
-    ways.label_map(logits.to(device), labels, lies)
+    ways.label_map(logits.to(device), labels, placement)
     assert torch.equal(labels.cpu(), expected)
 
 
@@ -70,10 +70,10 @@ def test_confidence_is_that_of_the_cpu(align_corners, dtype, triton_ways):
     logits = (8 * uniform(2, 5, 4, 3)).to(dtype)
     logits[:, 3] = -float("inf")
     logits[0, 1, 0, 0] = float("nan")
-    lies = Upsampling((9, 7), align_corners=align_corners, crop=(8, 7))
-    labels, probability, entropy = upsample_confidence(logits, **lies._asdict())
+    placement = Placement((9, 7), align_corners=align_corners, crop=(8, 7))
+    labels, probability, entropy = upsample_confidence(logits, **placement._asdict())
     found = torch.empty_like(probability, device=device), torch.empty_like(entropy, device=device)
-    ways.confidence_map(logits.to(device), labels.to(device), *found, lies)
+    ways.confidence_map(logits.to(device), labels.to(device), *found, placement)
     tolerance = {"atol": 1e-10 if dtype == torch.float64 else 1e-5, "rtol": 0}
     torch.testing.assert_close(found[0].cpu(), probability, equal_nan=True, **tolerance)
     torch.testing.assert_close(found[1].cpu(), entropy, equal_nan=True, **tolerance)
@@ -83,9 +83,9 @@ def test_confidence_is_that_of_the_cpu(align_corners, dtype, triton_ways):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_cuda_takes_the_kernels():
     logits = uniform(1, 21, 9, 13).cuda()
-    lies = {"size": (40, 51), "align_corners": False, "crop": (39, 50)}
+    placement = {"size": (40, 51), "align_corners": False, "crop": (39, 50)}
     for ours, theirs in zip(
-        upsample_confidence(logits.cpu(), **lies), upsample_confidence(logits, **lies), strict=True
+        upsample_confidence(logits.cpu(), **placement), upsample_confidence(logits, **placement), strict=True
     ):
         torch.testing.assert_close(theirs.cpu(), ours)
-    assert compiled("cuda") is not None
+    assert backend_for("cuda") is not None

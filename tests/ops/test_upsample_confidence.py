@@ -14,9 +14,11 @@ from reference.operations import bilinear
 from reference.weights import uniform
 
 
-def in_float64(logits, lies):
-    height, width = lies["crop"]
-    values = bilinear(logits.double().numpy(), lies["size"], align_corners=lies["align_corners"])[..., :height, :width]
+def in_float64(logits, placement):
+    height, width = placement["crop"]
+    values = bilinear(logits.double().numpy(), placement["size"], align_corners=placement["align_corners"])[
+        ..., :height, :width
+    ]
     odds = np.exp(values - values.max(axis=1, keepdims=True))
     probabilities = odds / odds.sum(axis=1, keepdims=True)
     return probabilities.max(axis=1), -(probabilities * np.log(probabilities)).sum(axis=1)
@@ -32,11 +34,11 @@ def in_float64(logits, lies):
 )
 def test_both_numbers_are_those_of_the_softmax(shape, size, align_corners, dtype, seed):
     logits = (8 * uniform(*shape, seed=seed)).to(dtype)
-    lies = {"size": size, "align_corners": align_corners, "crop": (size[0], max(size[1] - 3, 1))}
-    labels, probability, entropy = upsample_confidence(logits, **lies)
+    placement = {"size": size, "align_corners": align_corners, "crop": (size[0], max(size[1] - 3, 1))}
+    labels, probability, entropy = upsample_confidence(logits, **placement)
     assert probability.dtype == entropy.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
-    assert torch.equal(labels, upsample_argmax(logits, **lies))
-    expected = in_float64(logits, lies)
+    assert torch.equal(labels, upsample_argmax(logits, **placement))
+    expected = in_float64(logits, placement)
     tolerance = 1e-10 if dtype == torch.float64 else 1e-5
     np.testing.assert_allclose(probability, expected[0], atol=tolerance)
     np.testing.assert_allclose(entropy, expected[1], atol=tolerance)

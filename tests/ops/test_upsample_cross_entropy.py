@@ -61,9 +61,10 @@ def test_definition(coarse, size, align_corners, crop, class_weights):
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.int32])
 def test_labels_of_any_integer_type(dtype):
     logits, target = uniform(1, 3, 2, 2), labels(1, 5, 5)
-    lies = {"size": (5, 5), "align_corners": True}
+    placement = {"size": (5, 5), "align_corners": True}
     assert torch.equal(
-        upsample_cross_entropy(logits, target.to(dtype), **lies), upsample_cross_entropy(logits, target, **lies)
+        upsample_cross_entropy(logits, target.to(dtype), **placement),
+        upsample_cross_entropy(logits, target, **placement),
     )
 
 
@@ -91,7 +92,7 @@ def test_nothing_labelled_is_zero_with_zero_gradients(class_weights):
     assert torch.equal(logits.grad, torch.zeros_like(logits))
 
 
-def plain(logits, target, *, size, align_corners, crop, class_weights=None, label_smoothing=0.0, hardest=1.0):
+def plain(logits, target, *, size, align_corners, crop, class_weights=None, label_smoothing=0.0, top_k_fraction=1.0):
     """What is meant, in full size and by torch's own functions."""
     full = F.interpolate(logits, size=size, mode="bilinear", align_corners=align_corners)[..., : crop[0], : crop[1]]
     losses = F.cross_entropy(
@@ -102,8 +103,8 @@ def plain(logits, target, *, size, align_corners, crop, class_weights=None, labe
         label_smoothing=label_smoothing,
         reduction="none",
     )
-    if hardest < 1:
-        kept = losses.flatten().topk(max(int(hardest * losses.numel()), 1)).values
+    if top_k_fraction < 1:
+        kept = losses.flatten().topk(max(int(top_k_fraction * losses.numel()), 1)).values
         return kept.sum() / (kept != 0).sum().clamp(min=1)
     return losses.sum() / (target != 255).sum().clamp(min=1)
 
@@ -126,7 +127,7 @@ lengths = st.integers(1, 7)
     align_corners=st.booleans(),
     weigh=st.booleans(),
     label_smoothing=st.sampled_from([0.0, 0.1, 1.0]),
-    hardest=st.sampled_from([1.0, 1.0, 0.7, 0.2, 1e-9]),
+    top_k_fraction=st.sampled_from([1.0, 1.0, 0.7, 0.2, 1e-9]),
     unlabelled=st.sampled_from([0.0, 0.3, 1.0]),
     memory=st.sampled_from(list(FORMATS)),
     band=st.sampled_from([1, 100, 1 << 20]),
@@ -134,7 +135,7 @@ lengths = st.integers(1, 7)
     seed=st.integers(0, 100),
 )
 def test_loss_and_gradient_are_those_of_the_plain_definition(
-    shape, size, cut, align_corners, weigh, label_smoothing, hardest, unlabelled, memory, band, columns, seed
+    shape, size, cut, align_corners, weigh, label_smoothing, top_k_fraction, unlabelled, memory, band, columns, seed
 ):
     logits = FORMATS[memory](uniform(*shape, seed=seed, low=-4, high=4))
     crop = max(size[0] - cut[0], 1), max(size[1] - cut[1], 1)
@@ -147,7 +148,7 @@ def test_loss_and_gradient_are_those_of_the_plain_definition(
         "crop": crop,
         "class_weights": uniform(shape[1], seed=seed, low=0.1, high=3) if weigh else None,
         "label_smoothing": label_smoothing,
-        "hardest": hardest,
+        "top_k_fraction": top_k_fraction,
     }
     loss, gradient = with_gradient(plain, logits, target, **arguments)
     with pytest.MonkeyPatch.context() as patch:
@@ -160,7 +161,7 @@ def test_loss_and_gradient_are_those_of_the_plain_definition(
     assert found_gradient.is_contiguous(memory_format=torch.channels_last) == (memory == "channels last") or 1 in shape
 
 
-@pytest.mark.parametrize("arguments", [{}, {"label_smoothing": 0.1}, {"hardest": 0.3}], ids=str)
+@pytest.mark.parametrize("arguments", [{}, {"label_smoothing": 0.1}, {"top_k_fraction": 0.3}], ids=str)
 @pytest.mark.parametrize("align_corners", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 def test_single_precision_at_a_real_size(dtype, align_corners, arguments):
@@ -205,7 +206,7 @@ def halves(*exponents):
 
 
 @pytest.mark.parametrize(
-    ("hardest", "mean", "shares"),
+    ("top_k_fraction", "mean", "pixel_weights"),
     [
         (0.4, 3.5, [0, 0, 1 / 2, 1 / 2, 0]),  # two of five pixels
         (0.79, 3.0, [0, 1 / 3, 1 / 3, 1 / 3, 0]),  # three, rounded down
@@ -213,13 +214,13 @@ def halves(*exponents):
         (1e-6, 4.0, [0, 0, 0, 1, 0]),  # at least one
     ],
 )
-def test_hard_pixels_by_hand(hardest, mean, shares):
+def test_hard_pixels_by_hand(top_k_fraction, mean, pixel_weights):
     logits, target = halves(1, 2, 3, 4, 5), torch.tensor([[[0, 0, 0, 0, 255]]])
     loss, gradient = with_gradient(
-        upsample_cross_entropy, logits, target, size=(1, 5), align_corners=True, hardest=hardest
+        upsample_cross_entropy, logits, target, size=(1, 5), align_corners=True, top_k_fraction=top_k_fraction
     )
     assert loss.item() == pytest.approx(mean * math.log(2))
-    slopes = [share * (2.0**-exponent - 1) for share, exponent in zip(shares, (1, 2, 3, 4, 5), strict=True)]
+    slopes = [share * (2.0**-exponent - 1) for share, exponent in zip(pixel_weights, (1, 2, 3, 4, 5), strict=True)]
     np.testing.assert_allclose(gradient[0, 0, 0], slopes, atol=1e-15)
 
 
@@ -233,33 +234,35 @@ def test_hard_pixels_are_those_of_the_whole_batch_and_what_loses_nothing_does_no
         size=(1, 2),
         align_corners=True,
         class_weights=torch.tensor([1.0, 0.0]),
-        hardest=0.99,
+        top_k_fraction=0.99,
     )
     assert loss.item() == pytest.approx(2 * math.log(2))  # 3, 2, 1; three of four are kept
-    loss = upsample_cross_entropy(logits, target, size=(1, 2), align_corners=True, hardest=0.5)
+    loss = upsample_cross_entropy(logits, target, size=(1, 2), align_corners=True, top_k_fraction=0.5)
     assert loss.item() == pytest.approx(2.5 * math.log(2))
     assert (gradient[0, :, 0, 1] == 0).all()
 
 
 def test_of_equally_hard_pixels_the_first_are_kept():
     logits, target = halves(1, 1, 1, 2, 1), torch.zeros(1, 1, 5).long()
-    _, gradient = with_gradient(upsample_cross_entropy, logits, target, size=(1, 5), align_corners=True, hardest=0.6)
+    _, gradient = with_gradient(
+        upsample_cross_entropy, logits, target, size=(1, 5), align_corners=True, top_k_fraction=0.6
+    )
     assert (gradient[0, 0, 0] != 0).tolist() == [True, True, False, True, False]
 
 
-@pytest.mark.parametrize("hardest", [1.0, 0.1])
+@pytest.mark.parametrize("top_k_fraction", [1.0, 0.1])
 @pytest.mark.parametrize("label", [0, 255])
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-def test_what_is_not_finite_shows(bad, label, hardest):
+def test_what_is_not_finite_shows(bad, label, top_k_fraction):
     logits = uniform(2, 3, 3, 3)
     logits[1, 2, 1, 1] = bad
     target = labels(2, 9, 9)
     target[1] = label
-    loss = upsample_cross_entropy(logits, target, size=(9, 9), align_corners=True, hardest=hardest)
+    loss = upsample_cross_entropy(logits, target, size=(9, 9), align_corners=True, top_k_fraction=top_k_fraction)
     assert not loss.isfinite()
 
 
-@pytest.mark.parametrize("arguments", [{}, {"hardest": 0.2}, {"label_smoothing": 0.1}], ids=str)
+@pytest.mark.parametrize("arguments", [{}, {"top_k_fraction": 0.2}, {"label_smoothing": 0.1}], ids=str)
 def test_the_second_time_gives_the_same_bits_in_autocast_too(arguments):
     logits, target = (3 * uniform(2, 5, 17, 17)).float(), labels(2, 65, 65, classes=5)
     arguments |= {"size": (65, 65), "align_corners": True}
@@ -283,25 +286,27 @@ class Largest(TorchDispatchMode):
         return result
 
 
-@pytest.mark.parametrize("hardest", [1.0, 0.2])
-def test_nothing_of_full_size_is_made(hardest, monkeypatch):
+@pytest.mark.parametrize("top_k_fraction", [1.0, 0.2])
+def test_nothing_of_full_size_is_made(top_k_fraction, monkeypatch):
     """40 classes at four times the size: the largest is an image as wide as the crop, a quarter of one full image."""
     monkeypatch.setattr(cross_entropy_bands, "BAND_FLOATS", 1)
     logits, target = uniform(3, 40, 33, 33).float(), labels(3, 129, 129, classes=40)
     with Largest() as made:
-        with_gradient(upsample_cross_entropy, logits, target, size=(129, 129), align_corners=True, hardest=hardest)
+        with_gradient(
+            upsample_cross_entropy, logits, target, size=(129, 129), align_corners=True, top_k_fraction=top_k_fraction
+        )
     assert made.elements == 40 * 33 * 129
 
 
 def test_an_empty_batch_loses_nothing():
-    for hardest in (1.0, 0.5):
+    for top_k_fraction in (1.0, 0.5):
         loss, gradient = with_gradient(
             upsample_cross_entropy,
             torch.zeros(0, 3, 2, 2),
             torch.zeros(0, 5, 5).long(),
             size=(5, 5),
             align_corners=True,
-            hardest=hardest,
+            top_k_fraction=top_k_fraction,
         )
         assert loss.item() == 0
         assert gradient.shape == (0, 3, 2, 2)
@@ -316,8 +321,8 @@ def test_an_empty_batch_loses_nothing():
         ({"class_weights": torch.ones(2)}, "class weights"),
         ({"label_smoothing": 1.1}, "label smoothing"),
         ({"label_smoothing": math.nan}, "label smoothing"),
-        ({"hardest": 0.0}, "hardest"),
-        ({"hardest": 1.5}, "hardest"),
+        ({"top_k_fraction": 0.0}, "top_k_fraction"),
+        ({"top_k_fraction": 1.5}, "top_k_fraction"),
         ({"target": torch.full((1, 5, 5), 3)}, "label 3 has no class"),
         ({"target": torch.full((1, 5, 5), -1)}, "label -1 has no class"),
         ({"target": torch.full((1, 5, 5), 2**32 + 1)}, "has no class"),

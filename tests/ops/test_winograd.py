@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atrous.ops.cpu.winograd import SCHEMES, cheapest, saving, schemes, widened, winograd_conv2d
+from atrous.ops.cpu.winograd import SCHEMES, cheapest, saving, schemes, transform_filters, winograd_conv2d
 
 
 def filters(channels, count, *, dtype, seed=0):
@@ -19,16 +19,16 @@ def filters(channels, count, *, dtype, seed=0):
 
 def convolved(x, weight, bias, *, rate, **bounds):
     height, width = x.shape[-2:]
-    wide = widened(weight, schemes(height, width, rate=rate))
+    wide = transform_filters(weight, schemes(height, width, rate=rate))
     return winograd_conv2d(x, wide, bias, rate=rate, **bounds)
 
 
-@pytest.mark.parametrize("scheme", SCHEMES[2:], ids=lambda scheme: f"{len(scheme.scatter)} outputs")
+@pytest.mark.parametrize("scheme", SCHEMES[2:], ids=lambda scheme: f"{len(scheme.output_transform)} outputs")
 def test_a_scheme_is_a_filter_in_exact_numbers(scheme):
     """On every basis vector of inputs and taps, so on all."""
-    outputs = len(scheme.scatter)
+    outputs = len(scheme.output_transform)
     for taps in np.eye(3):
-        computed = scheme.scatter @ ((scheme.widen @ taps)[:, None] * scheme.gather)
+        computed = scheme.output_transform @ ((scheme.filter_transform @ taps)[:, None] * scheme.input_transform)
         expected = [[taps[i - o] if 0 <= i - o < 3 else 0 for i in range(outputs + 2)] for o in range(outputs)]
         np.testing.assert_allclose(computed, expected, atol=1e-14)
 

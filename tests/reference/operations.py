@@ -56,7 +56,7 @@ def normalize(x: Array, *, mean: Array, variance: Array, scale: Array, shift: Ar
 
 
 def axis_weights(length: int, target: int, *, align_corners: bool) -> Array:
-    """[target, length]: bilinear weights of one axis, row by row from where each target position lies."""
+    """[target, length]: bilinear weights of one axis, row by row from where each target position placement."""
     weights = np.zeros((target, length))
     for i in range(target):
         if align_corners:

@@ -15,7 +15,7 @@ from atrous.demo.scenes import write_scenes
 from atrous.errors import InputError
 from atrous.training.loop import train
 from atrous.training.loss import SegmentationLoss
-from atrous.training.progress import Progress, Window
+from atrous.training.progress import TrainingProgress, Window
 from atrous.training.run import Run
 from atrous.training.start import fresh_state
 from atrous.training.step import rate_at, step
@@ -84,7 +84,7 @@ def test_training_learns_a_scene_by_heart(tmp_path):
     state = fresh_state(config, data=data, device=CPU)
     assert not run.resume(state)
     events = train(state, config, data=data, validation=validation, run=run, device=CPU)
-    losses = [event.loss for event in events if isinstance(event, Progress)]
+    losses = [event.loss for event in events if isinstance(event, TrainingProgress)]
     assert losses[-1] < 0.5 * losses[0]
 
 

@@ -17,7 +17,7 @@ from atrous.training import loop
 from atrous.training import run as run_module
 from atrous.training.checkpoint import TrainingState, load_state, save_state
 from atrous.training.loop import train
-from atrous.training.progress import Progress
+from atrous.training.progress import TrainingProgress
 from atrous.training.run import Run
 from atrous.training.start import fresh_state
 from atrous.training.step import step
@@ -149,7 +149,7 @@ def test_a_file_in_the_way_is_named(tmp_path):
 def test_metrics_are_read_up_to_the_first_torn_line(tmp_path, data):
     run = Run(tmp_path, settings={})
     run.resume(fresh(data))
-    progress = Progress(10, loss=1.5, rate=0.1, seconds=1.0, data_seconds=0.5)
+    progress = TrainingProgress(10, loss=1.5, rate=0.1, seconds=1.0, data_seconds=0.5)
     run.log(progress)
     for torn in (b'{"iteration": 2', b"3\n", b'{"loss": 1}\n', b"\xff\xfe\n", b"\0\0\0\0", b"[" * 100_000):
         run.metrics.write_bytes(run.metrics.read_bytes() + torn)
@@ -162,7 +162,7 @@ def test_resuming_forgets_what_the_state_has_not_seen(tmp_path, data):
     run = Run(tmp_path, settings={})
     run.resume(state)
     for iteration in (10, 20, 30):
-        run.log(Progress(iteration, loss=1.5, rate=0.1, seconds=1.0, data_seconds=0.5))
+        run.log(TrainingProgress(iteration, loss=1.5, rate=0.1, seconds=1.0, data_seconds=0.5))
     state.iteration = 20
     run.save(state)
     assert run.resume(fresh(data))
@@ -193,7 +193,7 @@ def test_a_full_disk_is_one_line_and_the_previous_state_stays(tmp_path, data):
             run.save(state)
         run.metrics.write_bytes(b" " * 1000)
         with pytest.raises(InputError, match=r"cannot write .*metrics\.jsonl: File too large; free some space"):
-            run.log(Progress(10, loss=1.5, rate=0.1, seconds=1.0, data_seconds=0.5))
+            run.log(TrainingProgress(10, loss=1.5, rate=0.1, seconds=1.0, data_seconds=0.5))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert run.state.read_bytes() == before

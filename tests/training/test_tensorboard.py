@@ -7,8 +7,8 @@ import pytest
 
 from atrous.cli.main import main
 from atrous.errors import InputError
-from atrous.training.progress import Progress
-from atrous.training.tensorboard import Board
+from atrous.training.progress import TrainingProgress
+from atrous.training.tensorboard import TensorBoardWriter
 from fakes.camvid import fake_camvid
 
 SETTINGS = (
@@ -44,11 +44,11 @@ def test_curves_are_those_of_the_metrics(tmp_path):
 
 def test_a_resumed_run_hides_what_it_repeats(tmp_path):
     pytest.importorskip("tensorboard")
-    with Board(tmp_path, done=0) as board:
-        board.add(Progress(10, loss=2.5, rate=0.25, seconds=1.5, data_seconds=0.5))
-        board.add(Progress(20, loss=1.5, rate=0.125, seconds=1.0, data_seconds=0.25))
-    with Board(tmp_path, done=10) as board:
-        board.add(Progress(20, loss=1.25, rate=0.125, seconds=1.0, data_seconds=0.25))
+    with TensorBoardWriter(tmp_path, done=0) as board:
+        board.add(TrainingProgress(10, loss=2.5, rate=0.25, seconds=1.5, data_seconds=0.5))
+        board.add(TrainingProgress(20, loss=1.5, rate=0.125, seconds=1.0, data_seconds=0.25))
+    with TensorBoardWriter(tmp_path, done=10) as board:
+        board.add(TrainingProgress(20, loss=1.25, rate=0.125, seconds=1.0, data_seconds=0.25))
     found = read_back(tmp_path)
     assert found["train/loss"] == [(10, 2.5), (20, 1.25)]
     assert found["seconds per step/all"] == [(10, 1.5), (20, 1.0)]
@@ -62,4 +62,4 @@ def test_it_is_refused_where_it_is_not_installed(tmp_path, capsys, monkeypatch):
     assert told == "atrous train: --tensorboard needs tensorboard; install it with: pip install 'atrous[tensorboard]'\n"
     assert not (tmp_path / "run").exists()
     with pytest.raises(InputError, match="needs tensorboard; install it"):
-        Board(tmp_path, done=0)
+        TensorBoardWriter(tmp_path, done=0)

@@ -47,7 +47,7 @@ def names(folder):
 
 def test_a_file_is_fetched_once_and_progress_reaches_its_end(server, entry, home):
     seen = []
-    path = fetch(entry, progress=lambda done, total: seen.append((done, total)))
+    path = fetch(entry, on_progress=lambda done, total: seen.append((done, total)))
     assert path == home / "weights.bin"
     assert path.read_bytes() == CONTENT
     assert seen == sorted(seen)
@@ -130,7 +130,7 @@ def test_a_longer_file_than_promised_is_not_read_to_its_end(entry):
     seen = []
     short = replace(entry, size=1000)
     with pytest.raises(InputError, match="sha256"):
-        fetch(short, progress=lambda done, _: seen.append(done))
+        fetch(short, on_progress=lambda done, _: seen.append(done))
     assert max(seen) == 1000
 
 

@@ -14,7 +14,6 @@ from fake_mobilenet import FakeMobileNet
 
 from atrous.download import Remote
 from atrous.errors import InputError
-from atrous.importers.foreign import file_sha256
 from atrous.labels import ADE20K, CITYSCAPES, PASCAL_VOC, LabelSpace
 from atrous.model.build import build
 from atrous.weights import cache, load
@@ -22,6 +21,7 @@ from atrous.weights.adopt import adopt
 from atrous.weights.backbone import load_backbone
 from atrous.weights.cache import converted_file
 from atrous.weights.entry import Entry, Published
+from atrous.weights.foreign import file_sha256
 from atrous.weights.manifest import MANIFEST
 from atrous.weights.zoo import ADE20K_ROWS, MODEL_ZOO
 from fakes.server import serving

@@ -77,7 +77,7 @@ def test_head_and_modes_are_left_alone_and_progress_counts_images(model):
     head = {key: value.clone() for key, value in model.state_dict().items() if not key.startswith("backbone.")}
     model.train()
     counts = []
-    unfold_batch_norms(model, random_images(5).split(2), progress=counts.append)
+    unfold_batch_norms(model, random_images(5).split(2), on_progress=counts.append)
     assert counts == [2, 4, 5]
     assert all(module.training for module in model.modules())
     for key, value in head.items():

@@ -15,7 +15,7 @@ from atrous.model.backbones.features import LOW_STRIDE, MIDDLE_STRIDE
 from atrous.model.build import build
 from atrous.model.config import ModelConfig
 from atrous.model.decoder import Decoder
-from atrous.model.deeplab import DeepLab, DeepLabLRASPP, DeepLabV3Plus, DeepLabV3PlusTwoTaps
+from atrous.model.deeplab import DeepLab, DeepLabLRASPP, DeepLabV3Plus, DeepLabV3PlusTwoSkips
 from atrous.model.stride_plan import PlannedUnit
 from atrous.sizes import Size
 
@@ -159,9 +159,9 @@ def _parts(model: DeepLab) -> Iterator[PlannedUnit]:
         yield PlannedUnit("features", 1, 1, output_stride)
         output_stride = middle_stride
         yield PlannedUnit("middle_classifier", 1, 1, output_stride)
-    if isinstance(model, DeepLabV3PlusTwoTaps):
+    if isinstance(model, DeepLabV3PlusTwoSkips):
         yield from _decoder_parts(model.middle_decoder, "middle_level", "middle_refine", output_stride=middle_stride)
-    if isinstance(model, DeepLabV3Plus | DeepLabV3PlusTwoTaps):
+    if isinstance(model, DeepLabV3Plus | DeepLabV3PlusTwoSkips):
         output_stride = LOW_STRIDE
         yield from _decoder_parts(model.decoder, "low_level", "refine", output_stride=output_stride)
     yield PlannedUnit("classifier", 1, 1, output_stride)

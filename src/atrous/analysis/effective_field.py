@@ -18,7 +18,7 @@ from atrous.model.build import build
 from atrous.model.config import ModelConfig
 from atrous.model.deeplab import DeepLab
 from atrous.model.norm import norms, set_norm_momentum
-from atrous.ops.upsample import Upsampling
+from atrous.ops.upsample import Placement
 from atrous.sizes import Size
 
 SETTLING_SIDE = 129
@@ -107,7 +107,7 @@ def effective_field(model: DeepLab, images: Iterable[Float[Tensor, "1 c h w"]]) 
         row, column = ((length - 1) // 2 for length in logits.shape[-2:])
         (gradient,) = torch.autograd.grad(logits[0, :, row, column].max(), pixels)
         heat = heat + gradient[0].double().abs().sum(dim=0)
-        center = _pixel((row, column), logits.shape[-2:], model.upsampling((height, width)))
+        center = _pixel((row, column), logits.shape[-2:], model.placement((height, width)))
     if not 0 < (whole := float(heat.sum())) < math.inf:
         raise InputError(
             "the middle logit has a gradient of 0, or none that is finite: these weights have no effective receptive "
@@ -133,10 +133,10 @@ def _detached(_: nn.Module, __: object, output: Tensor) -> Tensor:
     return output.detach() if output.shape[-2:] == (1, 1) else output
 
 
-def _pixel(position: Size, lengths: tuple[int, ...], upsampling: Upsampling) -> Size:
+def _pixel(position: Size, lengths: tuple[int, ...], placement: Placement) -> Size:
     """The pixel on which a position of a map of these lengths lies."""
     row, column = (
-        i * (whole - 1) // max(n - 1, 1) if upsampling.align_corners else (2 * i + 1) * whole // (2 * n)
-        for i, n, whole in zip(position, lengths, upsampling.size, strict=True)
+        i * (whole - 1) // max(n - 1, 1) if placement.align_corners else (2 * i + 1) * whole // (2 * n)
+        for i, n, whole in zip(position, lengths, placement.size, strict=True)
     )
     return row, column

@@ -15,12 +15,12 @@ from atrous.model.deeplab import (
     DeepLabV3,
     DeepLabV3Cascade,
     DeepLabV3Plus,
-    DeepLabV3PlusTwoTaps,
+    DeepLabV3PlusTwoSkips,
 )
 
 
 @dataclass(frozen=True)
-class Window:
+class Filter:
     """A convolution or pooling along one axis: `kernel` (odd) taps `rate` positions apart, every `stride` positions."""
 
     kernel: int
@@ -47,7 +47,7 @@ class Interpolation:
         return (2 * first + shift) // whole, -(-(2 * last + shift) // whole)
 
 
-Steps = tuple[Window | Interpolation, ...]
+Steps = tuple[Filter | Interpolation, ...]
 
 
 def extent(steps: Steps) -> int:
@@ -78,14 +78,14 @@ def receptive_fields(model: DeepLab) -> Mapping[str, int]:
     Raises:
         NotImplementedError: If nothing is known here of this kind of model.
     """
-    if not isinstance(model, DeepLabV3 | DeepLabV3Cascade | DeepLabV3Plus | DeepLabV3PlusTwoTaps | DeepLabLRASPP):
+    if not isinstance(model, DeepLabV3 | DeepLabV3Cascade | DeepLabV3Plus | DeepLabV3PlusTwoSkips | DeepLabLRASPP):
         raise NotImplementedError(f"the receptive field of {type(model).__name__}")
     fields: dict[str, int] = {}
     steps: Steps = ()
     for planned, part in zip((*model.backbone.entry, *model.backbone.planned), _parts(model.backbone), strict=True):
         steps += windows(part)
         fields[planned.name] = extent(steps)
-        assert prod(step.stride for step in steps if isinstance(step, Window)) == planned.output_stride
+        assert prod(step.stride for step in steps if isinstance(step, Filter)) == planned.output_stride
     if isinstance(model, DeepLabLRASPP):
         fields["features"] = extent(steps)
         factor = max(model.output_stride // MIDDLE_STRIDE, 1)
@@ -108,14 +108,14 @@ def windows(part: nn.Module) -> Steps:
     return tuple(_windows(part))
 
 
-def _windows(part: nn.Module) -> Iterator[Window]:
+def _windows(part: nn.Module) -> Iterator[Filter]:
     for module in part.modules():
         if isinstance(module, nn.Conv2d) and module.kernel_size[0] > 1:
-            yield Window(module.kernel_size[0], module.stride[0], module.dilation[0])
+            yield Filter(module.kernel_size[0], module.stride[0], module.dilation[0])
         elif isinstance(module, nn.MaxPool2d):
             assert isinstance(module.kernel_size, int)
             assert isinstance(module.stride, int)
-            yield Window(module.kernel_size, module.stride, rate=1)
+            yield Filter(module.kernel_size, module.stride, rate=1)
 
 
 def _parts(backbone: Backbone) -> Iterator[nn.Module]:
@@ -130,9 +130,9 @@ def _local_branches(aspp: ASPP) -> Iterator[tuple[str, nn.Module]]:
 
 def _decoders(model: DeepLab) -> Iterator[tuple[str, int, Decoder]]:
     """Name of the layers, output stride, decoder; in the order of the forward pass."""
-    if isinstance(model, DeepLabV3PlusTwoTaps):
+    if isinstance(model, DeepLabV3PlusTwoSkips):
         yield "middle_refine", min(MIDDLE_STRIDE, model.output_stride), model.middle_decoder
-    if isinstance(model, DeepLabV3Plus | DeepLabV3PlusTwoTaps):
+    if isinstance(model, DeepLabV3Plus | DeepLabV3PlusTwoSkips):
         yield "refine", LOW_STRIDE, model.decoder
 
 

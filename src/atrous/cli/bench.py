@@ -21,7 +21,7 @@ from atrous.cli.options import parse
 from atrous.data.formats.images import MAX_PIXELS
 from atrous.errors import InputError
 from atrous.inference.predictor import Predictor
-from atrous.inference.timings import Stage, stages
+from atrous.inference.timings import Timing, stages
 from atrous.model.build import build
 from atrous.model.presets import PRESETS, preset
 from atrous.sizes import Size, parse_size, size_text
@@ -62,9 +62,9 @@ def main(arguments: Sequence[str]) -> int:
         raise InputError(f"--size {size_text(size)} is out of reach; give one such as 513 or 1025x2049")
     weights = build(preset(options.model)) if options.model in PRESETS else load_weights(options.model)
     predictor = Predictor(weights, output_stride=options.output_stride, device=choose_device(options.device))
-    with tempfile.TemporaryDirectory() as folder, progress_callback("timing") as progress:
+    with tempfile.TemporaryDirectory() as folder, progress_callback("timing") as on_progress:
         picture, labels = options.picture or _photo(Path(folder) / "photo.jpg", size), Path(folder) / "labels.png"
-        timed = stages(predictor, picture, labels, size=size, rounds=options.rounds, progress=progress)
+        timed = stages(predictor, picture, labels, size=size, rounds=options.rounds, on_progress=on_progress)
     threads = f"{torch.get_num_threads()} thread(s) of {platform.processor() or platform.machine()}"
     print(f"{options.model} at output stride {predictor.output_stride}, {size_text(size)}, {predictor.precision}")
     print(f"torch {torch.__version__}, {predictor.device}, {threads}, median of {options.rounds}")
@@ -72,8 +72,8 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _table(timed: Sequence[Stage]) -> Table:
-    whole = Stage("all", sum(stage.first for stage in timed), sum(stage.usual for stage in timed))
+def _table(timed: Sequence[Timing]) -> Table:
+    whole = Timing("all", sum(stage.first for stage in timed), sum(stage.usual for stage in timed))
     table = Table("stage")
     for title in ("ms", "share", "first time, ms"):
         table.add_column(title, justify="right")

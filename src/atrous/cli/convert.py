@@ -15,13 +15,13 @@ from atrous.data.schema import read_schema
 from atrous.errors import InputError
 from atrous.importers.convert import Conversion, convert
 from atrous.importers.export_weights import to_hugging_face, to_torchvision
-from atrous.importers.foreign import file_sha256, is_foreign, read_foreign
-from atrous.importers.foreign_network import Source
+from atrous.importers.foreign_network import ForeignNetwork
 from atrous.labels import LabelSpace
 from atrous.model.config import ASPPConfig, ModelConfig, ResNetConfig
 from atrous.report.wording import one_line
 from atrous.weights.archive import save
 from atrous.weights.download import resolve
+from atrous.weights.foreign import file_sha256, is_foreign, read_foreign
 
 LARGEST_LIST = 1 << 20
 
@@ -120,7 +120,7 @@ def _labels(classes: tuple[str, ...]) -> LabelSpace | None:
         raise InputError(f"{path} is no list of classes ({error}); write one name per line") from error
 
 
-def _report(source: Source, converted: Conversion, *, out: Path) -> None:
+def _report(source: ForeignNetwork, converted: Conversion, *, out: Path) -> None:
     console = Console(highlight=False, soft_wrap=True, markup=False)
     config = converted.model.config
     console.print(f"format   {source.format}")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from atrous.cli.console import progress_callback, tracked
 from atrous.cli.device import Device, choose_device
-from atrous.cli.follow import follow
 from atrous.cli.options import parse
+from atrous.cli.training_display import follow
 from atrous.data.cache import CachedDataSet
 from atrous.data.dataset import DataSet, open_data
 from atrous.data.schema import SCHEMA_FILE
@@ -93,8 +93,8 @@ def _config(options: Options) -> TrainConfig:
 def _scenes(folder: Path, *, seed: int) -> tuple[DataSet, DataSet]:
     """The generated data set, drawn once; a folder of an interrupted start is drawn again."""
     if not (folder / SCHEMA_FILE).exists():  # written last
-        with progress_callback("drawing scenes") as progress:
-            write_scenes(folder, train=TRAIN_SCENES, val=VAL_SCENES, seed=seed, progress=progress)
+        with progress_callback("drawing scenes") as on_progress:
+            write_scenes(folder, train=TRAIN_SCENES, val=VAL_SCENES, seed=seed, on_progress=on_progress)
     data, validation = (CachedDataSet(open_data(folder, split=split)) for split in ("train", "val"))
     if (len(data), len(validation)) != (TRAIN_SCENES, VAL_SCENES):
         raise InputError(f"{folder} holds other data than the demo's; choose another --out")

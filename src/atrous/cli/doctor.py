@@ -61,8 +61,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def examined(data: Path, *, splits: Sequence[str], schema: Path | None) -> Diagnosis:
     """The diagnosis, with a progress display where it takes long."""
-    with progress_callbacks(after=2.0) as progress:
-        return diagnose(data, splits=splits, schema=schema, progress=progress)
+    with progress_callbacks(after=2.0) as on_progress:
+        return diagnose(data, splits=splits, schema=schema, on_progress=on_progress)
 
 
 def _fixed(diagnosis: Diagnosis, options: Options) -> Diagnosis:

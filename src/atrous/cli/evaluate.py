@@ -46,8 +46,8 @@ def main(arguments: Sequence[str]) -> int:
     options = parse(Options, arguments, verb="evaluate")
     dataset = open_data(options.data, split=options.split, schema=options.schema)
     predictor = options.inference.predictor(options.weights)
-    with progress_callback("evaluating") as progress:
-        report = evaluate(predictor, dataset, progress=progress)
+    with progress_callback("evaluating") as on_progress:
+        report = evaluate(predictor, dataset, on_progress=on_progress)
     print(report.to_text())
     if options.json is not None:
         report.write_json(options.json)

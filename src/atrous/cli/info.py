@@ -16,7 +16,6 @@ from atrous.cli.info_plot import draw
 from atrous.cli.load import load_weights
 from atrous.cli.options import parse
 from atrous.errors import InputError
-from atrous.importers.foreign import is_foreign
 from atrous.importers.tensorflow.recognition import is_tensorflow
 from atrous.model.config import ASPPConfig, DecoderConfig, ModelConfig
 from atrous.model.presets import PRESETS, preset
@@ -24,6 +23,7 @@ from atrous.plain import to_plain
 from atrous.report.tables import ABSENT
 from atrous.sizes import Size, parse_size, size_text
 from atrous.weights import hub
+from atrous.weights.foreign import is_foreign
 from atrous.weights.manifest import MANIFEST
 
 

@@ -11,5 +11,5 @@ def load_weights(source: str) -> Archive:
     Raises:
         InputError: If it is none of these.
     """
-    with progress_callback("downloading weights") as progress:
-        return load(source, progress=progress)
+    with progress_callback("downloading weights") as on_progress:
+        return load(source, on_progress=on_progress)

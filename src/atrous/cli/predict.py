@@ -76,13 +76,15 @@ def main(arguments: Sequence[str]) -> int:
         pictures_task = progress.add_task("predicting", total=len(jobs))
         tiles_task = progress.add_task("tiles", total=None, visible=False)
 
-        def told(done: int, whole: int) -> None:
+        def on_progress(done: int, whole: int) -> None:
             if done == 1:
                 progress.reset(tiles_task)
             progress.update(tiles_task, completed=done, total=whole, visible=done < whole)
 
         save = server.save if server else Result.save
-        for outcome in predict_files(predictor, jobs, save=save, cut=cut, max_pixels=options.max_pixels, told=told):
+        for outcome in predict_files(
+            predictor, jobs, save=save, cut=cut, max_pixels=options.max_pixels, on_progress=on_progress
+        ):
             progress.advance(pictures_task)
             if outcome.problem is not None:
                 failed += 1

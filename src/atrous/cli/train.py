@@ -13,8 +13,8 @@ import tyro
 from atrous.cli.console import console
 from atrous.cli.device import Device, choose_device
 from atrous.cli.doctor import examined
-from atrous.cli.follow import follow
 from atrous.cli.options import parse
+from atrous.cli.training_display import follow
 from atrous.data.cache import CachedDataSet
 from atrous.data.dataset import DataSet, open_splits
 from atrous.data.doctor import Grade
@@ -30,7 +30,7 @@ from atrous.training.replicas import Replicas, started_replicas
 from atrous.training.run import STATE_FILE, Run
 from atrous.training.stages import SecondStage, Stage
 from atrous.training.start import check_classes
-from atrous.training.tensorboard import Board, require_tensorboard
+from atrous.training.tensorboard import TensorBoardWriter, require_tensorboard
 
 
 @dataclass(frozen=True)
@@ -217,7 +217,7 @@ def _train(stage: Stage, state: TrainingState, *, device: torch.device, replicas
         soft_wrap=True,
     )
     boarded = tensorboard and replicas.leads
-    with Board(stage.run.folder, done=state.iteration) if boarded else nullcontext() as board:
+    with TensorBoardWriter(stage.run.folder, done=state.iteration) if boarded else nullcontext() as board:
         follow(state, stage, device=device, replicas=replicas, board=board)
     if state.iteration < config.iterations:
         console.print(f"{config.patience} validations without a better one: ended after {state.iteration} iterations")

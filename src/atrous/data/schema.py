@@ -73,7 +73,7 @@ def hex_color(color: Color) -> str:
     return "#" + bytes(color).hex()
 
 
-def label_dtype(labels: LabelSpace) -> type[np.uint8] | type[np.int32]:
+def mask_dtype(labels: LabelSpace) -> type[np.uint8] | type[np.int32]:
     """uint8 where all ids and the ignore value fit, otherwise int32."""
     return np.uint8 if labels.ignore <= 255 else np.int32
 
@@ -87,7 +87,7 @@ def apply_schema(values: Integer[np.ndarray, "h w"], *, schema: Schema, path: Pa
         path: The file, for the message.
 
     Returns:
-        Class ids and ignore value, of `label_dtype`.
+        Class ids and ignore value, of `mask_dtype`.
 
     Raises:
         InputError: If a value has no meaning; the line names the values and how many pixels have each.
@@ -105,7 +105,7 @@ def apply_schema(values: Integer[np.ndarray, "h w"], *, schema: Schema, path: Pa
             f"{path} has {count_values(values[ids < 0])}; masks of this data hold {known_ids}, and "
             f"{schema.labels.ignore} for ignore: add what is missing to [remap] in {SCHEMA_FILE}, or correct the mask"
         )
-    return ids.astype(label_dtype(schema.labels))
+    return ids.astype(mask_dtype(schema.labels))
 
 
 def count_values(values: Integer[np.ndarray, "..."]) -> str:

@@ -22,7 +22,7 @@ _FREE = ("weights_sha256", "device", "precision", "software")
 
 
 @dataclass(frozen=True)
-class Row:
+class ComparedClass:
     """One number of both reports.
 
     Attributes:
@@ -42,7 +42,7 @@ class Row:
         return None if self.first is None or self.second is None else self.second - self.first
 
 
-def compare(first: SavedReport, second: SavedReport, *, across: Collection[Across] = ()) -> tuple[Row, ...]:
+def compare(first: SavedReport, second: SavedReport, *, across: Collection[Across] = ()) -> tuple[ComparedClass, ...]:
     """The IoU of every class, then the mean, in two reports of like protocol.
 
     The difference has an interval by the paired bootstrap: the same images are drawn for both reports, so that what
@@ -61,12 +61,12 @@ def compare(first: SavedReport, second: SavedReport, *, across: Collection[Acros
     intervals = _intervals(first, second)
     names = (*first.iou, "mean")
     return tuple(
-        Row(name, *(None if np.isnan(value) else float(value) for value in pair), interval=found)
+        ComparedClass(name, *(None if np.isnan(value) else float(value) for value in pair), interval=found)
         for name, *pair, found in zip(names, *values, intervals, strict=True)
     )
 
 
-def comparison_table(rows: tuple[Row, ...]) -> Table:
+def comparison_table(rows: tuple[ComparedClass, ...]) -> Table:
     """Both reports, their difference, and its interval."""
     cells = (
         (row.name, row.first, row.second, row.difference)

@@ -12,15 +12,15 @@ from atrous.evaluation.image_counts import ImageCounts
 from atrous.evaluation.protocol import Protocol
 from atrous.evaluation.report import Report
 from atrous.inference.predictor import Predictor
-from atrous.inference.prefetch import ahead
+from atrous.inference.prefetch import prefetch
 from atrous.labels import LabelSpace
 
-Progress = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 """Called with (images done, images in all)."""
 
 
 def evaluate(
-    predictor: Predictor, dataset: DataSet, *, keep_worst: int = 4, progress: Progress | None = None
+    predictor: Predictor, dataset: DataSet, *, keep_worst: int = 4, on_progress: OnProgress | None = None
 ) -> Report:
     """Predict every image whole; one sum of counts over all of them, taken in threads while the next is predicted.
 
@@ -28,7 +28,7 @@ def evaluate(
         predictor: Of classes that mean what the data set's mean.
         dataset: Labelled samples; read in threads.
         keep_worst: Of how many images, those with the largest share of wrong pixels, the report shows pictures.
-        progress: Called after every image.
+        on_progress: Called after every image.
 
     Raises:
         InputError: If classes differ, the data set is empty, or a sample is unreadable or has no labels: a number over
@@ -37,16 +37,16 @@ def evaluate(
     space = common_labels(predictor.labels, dataset.labels)
     if not len(dataset):
         raise InputError(f"data set {dataset.name} has no images to evaluate on")
-    samples = ahead(dataset.__getitem__, range(len(dataset)))
+    samples = prefetch(dataset.__getitem__, range(len(dataset)))
     examples = (predicted(predictor, sample.result(), space=space) for _, sample in samples)
     total, images, worst = Counts.none(len(space)), list[ImageCounts](), list[Example]()
-    for example, counted in ahead(partial(Counts.of, space=space), examples):
+    for example, counted in prefetch(partial(Counts.of, space=space), examples):
         counts = counted.result()
         total += counts
         images.append(ImageCounts.of(counts.matrix, name=example.name, sequence=example.sequence))
         worst = sorted([*worst, example], key=lambda one: -one.wrong)[:keep_worst]
-        if progress:
-            progress(len(images), len(dataset))
+        if on_progress:
+            on_progress(len(images), len(dataset))
     protocol = Protocol.of(predictor, dataset, trimap=total.trimap.around)
     return Report(protocol, space=space, counts=total, images=tuple(images), worst=tuple(worst))
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from atrous.errors import InputError
-from atrous.importers.foreign_network import Source
+from atrous.importers.foreign_network import ForeignNetwork
 from atrous.labels import LabelSpace
 from atrous.model.build import build
 from atrous.model.deeplab import DeepLab
@@ -37,7 +37,11 @@ class Conversion:
 
 
 def convert(
-    source: Source, *, labels: LabelSpace | None = None, head: Literal["copied", "fresh"] = "copied", seed: int = 0
+    source: ForeignNetwork,
+    *,
+    labels: LabelSpace | None = None,
+    head: Literal["copied", "fresh"] = "copied",
+    seed: int = 0,
 ) -> Conversion:
     """Build the network of a source and fill it.
 

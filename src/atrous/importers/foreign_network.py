@@ -10,7 +10,7 @@ from atrous.model.config import ModelConfig
 
 
 @dataclass(frozen=True)
-class Source:
+class ForeignNetwork:
     """A foreign network whose every tensor is accounted for.
 
     Attributes:

@@ -15,7 +15,7 @@ Activation = Literal["none", "relu", "relu6"]
 
 
 @dataclass(frozen=True)
-class FoldedConvolution:
+class FusedConvolution:
     """One convolution as it stands in the file.
 
     Attributes:
@@ -45,7 +45,7 @@ class FoldedConvolution:
 
 
 @dataclass(frozen=True)
-class FoldedNetwork:
+class FusedNetwork:
     """What an inference file says.
 
     Attributes:
@@ -62,10 +62,10 @@ class FoldedNetwork:
     input_std: tuple[float, ...]
     quantized: bool
     corners_aligned: bool | None
-    convolutions: tuple[FoldedConvolution, ...]
+    convolutions: tuple[FusedConvolution, ...]
 
 
-def fill_layer(convolution: FoldedConvolution, layer: AtrousConv | nn.Conv2d) -> None:
+def fill_layer(convolution: FusedConvolution, layer: AtrousConv | nn.Conv2d) -> None:
     """Copy a folded convolution into a layer of the same shape.
 
     Where the layer has a batch norm, that becomes the identity plus the bias, with the statistics that the file knows,

@@ -36,7 +36,7 @@ class _Moments:
 
 
 def unfold_batch_norms(
-    model: DeepLab, images: Iterable[Tensor], *, progress: Callable[[int], None] | None = None
+    model: DeepLab, images: Iterable[Tensor], *, on_progress: Callable[[int], None] | None = None
 ) -> None:
     """Give every batch norm of the backbone the true statistics of its input, and change nothing else.
 
@@ -51,7 +51,7 @@ def unfold_batch_norms(
         model: Its backbone's batch norms are rewritten in place; head and decoder stay as they are.
         images: Batches of training images `[b, c, h, w]`, values 0..255, on the model's device; sizes may differ.
             Nothing of a batch is kept.
-        progress: Called with the number of images seen so far.
+        on_progress: Called with the number of images seen so far.
 
     Raises:
         InputError: If there is no image.
@@ -67,8 +67,8 @@ def unfold_batch_norms(
             for batch in images:
                 model.backbone(model.preprocess(batch, output_stride=model.output_stride))
                 seen += len(batch)
-                if progress is not None:
-                    progress(seen)
+                if on_progress is not None:
+                    on_progress(seen)
     finally:
         backbone.train(was_training)
         for hook in hooks:

@@ -19,10 +19,10 @@ from atrous.data.formats.windows import Pixels, open_pixels, read_whole, stored_
 from atrous.errors import InputError
 from atrous.files import atomic_path
 from atrous.inference.predictor import Predictor
-from atrous.inference.prefetch import ahead
+from atrous.inference.prefetch import prefetch
 from atrous.inference.result import Result
 from atrous.inference.tiling.large import WHOLE_PIXELS, Outputs, predict_large
-from atrous.inference.tiling.mosaic import Told
+from atrous.inference.tiling.mosaic import OnProgress
 from atrous.inference.tiling.tiles import Tiling
 from atrous.report.label_png import label_palette
 
@@ -121,7 +121,7 @@ def predict_files(
     save: Callable[[Result, Path], None] = Result.save,
     cut: Cut | None = None,
     max_pixels: int = MAX_PIXELS,
-    told: Told | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Iterator[Outcome]:
     """Do the jobs in order; files are read and written in threads meanwhile, and what exists is replaced.
 
@@ -131,7 +131,7 @@ def predict_files(
         save: Writes a label map of a picture that is not cut.
         cut: Which pictures are cut into tiles, and how; None for none.
         max_pixels: Larger pictures are not decoded as a whole.
-        told: Told (tiles done, tiles in all) of a picture that is cut.
+        on_progress: OnProgress (tiles done, tiles in all) of a picture that is cut.
 
     Yields:
         An outcome per job as soon as its files are written. A picture that cannot be read is a problem of its own; the
@@ -140,9 +140,9 @@ def predict_files(
     Raises:
         InputError: If an output cannot be written: then no other can either.
     """
-    pictures = ahead(partial(_read, cut=cut, max_pixels=max_pixels), jobs)
-    answers = ((job, _answer(predictor, job, picture, told)) for job, picture in pictures)
-    for (job, answer), written in ahead(partial(_write, save=save), answers):
+    pictures = prefetch(partial(_read, cut=cut, max_pixels=max_pixels), jobs)
+    answers = ((job, _answer(predictor, job, picture, on_progress)) for job, picture in pictures)
+    for (job, answer), written in prefetch(partial(_write, save=save), answers):
         written.result()
         yield Outcome(job, problem=str(answer) if isinstance(answer, InputError) else None)
 
@@ -154,7 +154,7 @@ def _read(job: Job, *, cut: Cut | None, max_pixels: int) -> UInt8[np.ndarray, "h
 
 
 def _answer(
-    predictor: Predictor, job: Job, picture: Future[UInt8[np.ndarray, "h w c"] | Large], told: Told | None
+    predictor: Predictor, job: Job, picture: Future[UInt8[np.ndarray, "h w c"] | Large], on_progress: OnProgress | None
 ) -> Result | InputError | None:
     """The result, what is wrong, or None where the files of a large picture are already written."""
     try:
@@ -165,7 +165,9 @@ def _answer(
     try:
         if isinstance(image, Large):
             outputs = Outputs(job.labels, job.overlay, job.geo_labels)
-            return predict_large(predictor, image.pixels, job.source, outputs, tiling=image.tiling, told=told)
+            return predict_large(
+                predictor, image.pixels, job.source, outputs, tiling=image.tiling, on_progress=on_progress
+            )
         return predictor(image)
     except InputError as error:
         return InputError(f"{job.source}: {error}")

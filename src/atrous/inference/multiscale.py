@@ -73,7 +73,7 @@ def _view(model: DeepLab, images: Images, *, scale: float, mirrored: bool) -> Vi
     scaled = rescaled(images, scale, align_corners=model.config.conventions.align_corners)
     logits = model(scaled.flip(-1) if mirrored else scaled)
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))  # half precision is too coarse for weights
-    size, align_corners, _ = model.upsampling((scaled.shape[-2], scaled.shape[-1]))
+    size, align_corners, _ = model.placement((scaled.shape[-2], scaled.shape[-1]))
 
     def places(positions: Float64[Tensor, " n"], axis: int) -> Neighbours:
         length, source = scaled.shape[axis], logits.shape[axis]

@@ -15,10 +15,10 @@ from atrous.data.formats.images import MAX_PIXELS, rgb_array
 from atrous.data.formats.tiff import read_picture
 from atrous.data.formats.windows import Pixels, check_channels
 from atrous.errors import InputError
-from atrous.inference.engines.fused import folded
+from atrous.inference.engines.fused import fused
 from atrous.inference.multiscale import probability_bands, views
 from atrous.inference.result import Result
-from atrous.inference.tiling.mosaic import Told, Window, windows
+from atrous.inference.tiling.mosaic import OnProgress, Window, windows
 from atrous.inference.tiling.tiles import Tiling
 from atrous.labels import LabelSpace
 from atrous.model.deeplab import DeepLab, Images
@@ -95,7 +95,7 @@ class Predictor:
         self._plain = model.replanned(output_stride=self.output_stride).eval()
         if self.device.type != here.device.type or self.device.index not in (None, here.device.index):
             self._plain = copy.deepcopy(self._plain).to(self.device)  # `to` alone would move the shared weights
-        self.model = folded(self._plain) if self.device.type == "cpu" else self._plain
+        self.model = fused(self._plain) if self.device.type == "cpu" else self._plain
 
     def __call__(self, picture: Picture) -> Result:
         """The label map of a picture, at its own size.
@@ -127,13 +127,13 @@ class Predictor:
                 probabilities[:, rows] = band[0].cpu().numpy()
         return probabilities[:, :height, :width]
 
-    def windows(self, pixels: Pixels, *, tiling: Tiling, told: Told | None = None) -> Iterator[Window]:
+    def windows(self, pixels: Pixels, *, tiling: Tiling, on_progress: OnProgress | None = None) -> Iterator[Window]:
         """The answer to a picture of any size, window by window, tile after tile.
 
         Args:
             pixels: A picture that is read part by part, as `open_pixels` gives it.
             tiling: How it is cut.
-            told: Progress: told (tiles done, tiles in all).
+            on_progress: Progress: told (tiles done, tiles in all).
 
         Raises:
             InputError: If there are scales, flip or pad, the picture has other channels than the model takes, tiles are
@@ -142,7 +142,7 @@ class Predictor:
         if not self.sees_tiles:
             raise InputError("tiles are seen at scale 1, neither mirrored nor padded; leave out scales, flip and pad")
         check_channels(pixels, channels=self._plain.config.in_channels)
-        yield from windows(self._plain, pixels, tiling=tiling, told=told)
+        yield from windows(self._plain, pixels, tiling=tiling, on_progress=on_progress)
 
     @property
     def sees_tiles(self) -> bool:
@@ -152,8 +152,8 @@ class Predictor:
     def _labels(self, images: Images) -> Integer[Tensor, "h w"]:
         height, width = images.shape[-2:]
         if self.scales == (1.0,) and not self.flip:
-            upsampling = self.model.upsampling((height, width))
-            return upsample_argmax(self.model(images), **upsampling._asdict())[0]
+            placement = self.model.placement((height, width))
+            return upsample_argmax(self.model(images), **placement._asdict())[0]
         return mean_argmax(views(self.model, images, scales=self.scales, flip=self.flip))[0]
 
     def _image(self, picture: Picture) -> UInt8[np.ndarray, "h w c"]:

@@ -9,7 +9,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def ahead(function: Callable[[T], R], items: Iterable[T], *, depth: int = 2) -> Iterator[tuple[T, Future[R]]]:
+def prefetch(function: Callable[[T], R], items: Iterable[T], *, depth: int = 2) -> Iterator[tuple[T, Future[R]]]:
     """Every item with the future of `function(item)`, in order, while up to `depth` later ones are under way.
 
     Args:

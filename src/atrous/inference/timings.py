@@ -22,7 +22,7 @@ from atrous.sizes import Size
 STAGES = ("decode", "resize", "network", "upsample + argmax", "encode")
 
 
-class Stage(NamedTuple):
+class Timing(NamedTuple):
     """Seconds of one stage: of the first picture, which has to prepare everything, and the median of the others."""
 
     name: str
@@ -37,8 +37,8 @@ def stages(
     *,
     size: Size,
     rounds: int,
-    progress: Callable[[int, int], None] | None = None,
-) -> list[Stage]:
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[Timing]:
     """Time the stages of one picture again and again, by the clock on the wall.
 
     Args:
@@ -47,7 +47,7 @@ def stages(
         labels: The file of the label map, replaced each time.
         size: (height, width) to which the picture is resized.
         rounds: How often after the first time.
-        progress: Is told (done, in all) after each time.
+        on_progress: Is told (done, in all) after each time.
 
     Raises:
         InputError: If the picture cannot be read, the labels cannot be written, or there are no rounds.
@@ -57,10 +57,10 @@ def stages(
     runs: list[dict[str, float]] = []
     for number in range(rounds + 1):
         runs.append(_run(predictor, picture, labels, size=size))
-        if progress is not None:
-            progress(number + 1, rounds + 1)
+        if on_progress is not None:
+            on_progress(number + 1, rounds + 1)
     first, *others = runs
-    return [Stage(name, first[name], median(run[name] for run in others)) for name in STAGES]
+    return [Timing(name, first[name], median(run[name] for run in others)) for name in STAGES]
 
 
 def _run(predictor: Predictor, picture: Path, labels: Path, *, size: Size) -> dict[str, float]:
@@ -82,7 +82,7 @@ def _run(predictor: Predictor, picture: Path, labels: Path, *, size: Size) -> di
         with stage("network"):
             logits = predictor.model(predictor.batch(image))
         with stage("upsample + argmax"):
-            found = upsample_argmax(logits, **predictor.model.upsampling(size)._asdict())[0].cpu().numpy()
+            found = upsample_argmax(logits, **predictor.model.placement(size)._asdict())[0].cpu().numpy()
     with stage("encode"):
         write_label_png(labels, found, predictor.labels)
     return seconds

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from atrous.model.atrous import AtrousConv, SeparableAtrousConv
-from atrous.model.config import Layer
+from atrous.model.config import LayerSpec
 from atrous.model.conventions import BetweenSeparable
 from atrous.model.image_mean import ImageMean
 from atrous.model.layers import conv_layer, conv_layers
@@ -75,7 +75,7 @@ class ASPP(nn.Module):
         channels: int = 256,
         image_pooling: bool = True,
         separable: bool = False,
-        projection: Sequence[Layer] = ((1, 256, False),),
+        projection: Sequence[LayerSpec] = ((1, 256, False),),
         dropout: float = 0.1,
         output_stride: int = 16,
         epsilon: float = 1e-5,

@@ -30,7 +30,7 @@ from atrous.model.deeplab import (
     DeepLabV3,
     DeepLabV3Cascade,
     DeepLabV3Plus,
-    DeepLabV3PlusTwoTaps,
+    DeepLabV3PlusTwoSkips,
 )
 from atrous.model.image_mean import ImageMean
 from atrous.model.lraspp import LRASPP
@@ -148,7 +148,7 @@ def _build_lraspp(config: ModelConfig, head: LRASPPConfig, backbone: Backbone) -
 
 def _with_decoder(
     config: ModelConfig, head: DecoderConfig, preprocess: Preprocess, backbone: Backbone, aspp: ASPP
-) -> DeepLabV3Plus | DeepLabV3PlusTwoTaps:
+) -> DeepLabV3Plus | DeepLabV3PlusTwoSkips:
     conventions = config.conventions
     stage = partial(
         Decoder,
@@ -165,7 +165,7 @@ def _with_decoder(
         low_level_channels=head.middle_level_channels,
         refinement=head.middle_refinement,
     )
-    return DeepLabV3PlusTwoTaps(config, preprocess, backbone, aspp, middle, low(middle.out_channels))
+    return DeepLabV3PlusTwoSkips(config, preprocess, backbone, aspp, middle, low(middle.out_channels))
 
 
 def _initialize(model: DeepLab) -> None:

@@ -7,7 +7,7 @@ from atrous.errors import InputError
 from atrous.model.conventions import TENSORFLOW, Conventions
 from atrous.model.stride_plan import MOST_ADDED_BLOCKS, UnstridedRate, aspp_rates, check_output_stride
 
-Layer = tuple[int, int, bool]
+LayerSpec = tuple[int, int, bool]
 """(kernel, channels, separable) of a convolution in a head or decoder."""
 
 LARGEST_ASPP_STRIDE = 32
@@ -169,7 +169,7 @@ def _check_pool(name: str, size: tuple[int, int]) -> None:
         raise InputError(f"pool {name} {size} needs two numbers of pixels, 1 to 65536")
 
 
-def _check_layers(layers: tuple[Layer, ...], name: str) -> None:
+def _check_layers(layers: tuple[LayerSpec, ...], name: str) -> None:
     if len(layers) > MOST_LAYERS:
         raise InputError(f"{len(layers)} {name} layers are too many; choose up to {MOST_LAYERS}")
     for kernel, channels, _ in layers:
@@ -198,7 +198,7 @@ class ASPPConfig:
     aspp_channels: int = 256
     image_pooling: bool = True
     separable: bool = False
-    projection: tuple[Layer, ...] = ((1, 256, False),)
+    projection: tuple[LayerSpec, ...] = ((1, 256, False),)
     dropout: float = 0.1
     pool_window: tuple[int, int] | None = None
 
@@ -254,9 +254,9 @@ class DecoderConfig:
     """
 
     low_level_channels: int = 48
-    refinement: tuple[Layer, ...] = ((3, 256, False), (3, 256, False))
+    refinement: tuple[LayerSpec, ...] = ((3, 256, False), (3, 256, False))
     middle_level_channels: int | None = None
-    middle_refinement: tuple[Layer, ...] = ()
+    middle_refinement: tuple[LayerSpec, ...] = ()
 
     def __post_init__(self) -> None:
         """Reject decoders that cannot be built."""

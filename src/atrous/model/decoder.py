@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from atrous.model.config import Layer
+from atrous.model.config import LayerSpec
 from atrous.model.conventions import BetweenSeparable
 from atrous.model.layers import conv_layer, conv_layers
 from atrous.model.resize import Resize
@@ -20,7 +20,7 @@ class Decoder(nn.Module):
         encoder_channels: Channels of the encoder output.
         low_level_channels: What the low map is projected to (48 is the best of Table 1).
         refinement: Layers after the concatenation (two 3x3 with 256 channels are the best of Table 2).
-        align_corners: Of the upsampling.
+        align_corners: Of the placement.
         epsilon: Of the batch norms.
         between: What stands between the convolutions of separable ones.
     """
@@ -31,7 +31,7 @@ class Decoder(nn.Module):
         encoder_channels: int,
         *,
         low_level_channels: int = 48,
-        refinement: Sequence[Layer] = ((3, 256, False), (3, 256, False)),
+        refinement: Sequence[LayerSpec] = ((3, 256, False), (3, 256, False)),
         align_corners: bool = True,
         epsilon: float = 1e-5,
         between: BetweenSeparable = "norm and relu",

@@ -15,7 +15,7 @@ from atrous.model.config import ModelConfig
 from atrous.model.decoder import Decoder
 from atrous.model.lraspp import LRASPP
 from atrous.model.preprocess import Preprocess
-from atrous.ops.upsample import Upsampling, upsample
+from atrous.ops.upsample import Placement, upsample
 from atrous.sizes import Size
 
 Images = UInt8[Tensor, "b c h w"] | Float[Tensor, "b c h w"]
@@ -29,7 +29,7 @@ Model = TypeVar("Model", bound="DeepLab")  # typing.Self, but understood by the 
 class DeepLab(nn.Module, ABC):
     """What the models share; abstract: `forward` belongs to the final classes below.
 
-    Calling a model gives *coarse* logits `[b, classes, h / s, w / s]`. `upsampling(size)` says how they lie over the
+    Calling a model gives *coarse* logits `[b, classes, h / s, w / s]`. `placement(size)` says how they lie over the
     image, for `atrous.ops`; `logits(images)` upsamples them where somebody really wants them at full size.
     """
 
@@ -80,15 +80,15 @@ class DeepLab(nn.Module, ABC):
         twin.output_stride = output_stride
         return twin
 
-    def upsampling(self, size: Size) -> Upsampling:
+    def placement(self, size: Size) -> Placement:
         """How the coarse logits of an image of this size (height, width) lie over it."""
         fitted = self.preprocess.fitted(size, output_stride=self.output_stride)
-        return Upsampling(size=fitted, align_corners=self.config.conventions.align_corners, crop=size)
+        return Placement(size=fitted, align_corners=self.config.conventions.align_corners, crop=size)
 
     def logits(self, images: Images) -> Float[Tensor, "b k h w"]:
         """Logits at full size: as large as classes * h * w floats."""
         height, width = images.shape[-2:]
-        return upsample(self(images), **self.upsampling((height, width))._asdict())
+        return upsample(self(images), **self.placement((height, width))._asdict())
 
 
 class DeepLabV3(DeepLab):
@@ -156,7 +156,7 @@ class DeepLabV3Plus(DeepLab):
         return self.classifier(self.decoder(features.low, encoded))
 
 
-class DeepLabV3PlusTwoTaps(DeepLab):
+class DeepLabV3PlusTwoSkips(DeepLab):
     """DeepLabV3Plus with a first decoder over features at output stride 8 (DeepLabv3+, Table 2: Conv2 and Conv3)."""
 
     def __init__(

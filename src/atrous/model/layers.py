@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from torch import nn
 
 from atrous.model.atrous import AtrousConv, SeparableAtrousConv
-from atrous.model.config import Layer
+from atrous.model.config import LayerSpec
 from atrous.model.conventions import BetweenSeparable
 
 
 def conv_layer(
     in_channels: int,
-    layer: Layer,
+    layer: LayerSpec,
     *,
     rate: int = 1,
     epsilon: float,
@@ -27,7 +27,7 @@ def conv_layer(
 
 
 def conv_layers(
-    in_channels: int, layers: Sequence[Layer], *, epsilon: float, between: BetweenSeparable = "norm and relu"
+    in_channels: int, layers: Sequence[LayerSpec], *, epsilon: float, between: BetweenSeparable = "norm and relu"
 ) -> nn.Sequential:
     """Layers in sequence."""
     stack = nn.Sequential()

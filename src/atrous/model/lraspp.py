@@ -18,7 +18,7 @@ class LRASPP(nn.Module):
         pool: What the gates see.
         activation: Of the gates.
         channels: Of both branches.
-        align_corners: Of the upsampling.
+        align_corners: Of the placement.
         epsilon: Of the batch norm.
     """
 

@@ -4,11 +4,11 @@ from atrous.ops.label_map.argmax_at import argmax_at
 from atrous.ops.label_map.confidence import Confidence, upsample_confidence
 from atrous.ops.label_map.upsample_argmax import label_dtype, upsample_argmax
 from atrous.ops.loss.upsample_cross_entropy import upsample_cross_entropy
-from atrous.ops.upsample import Upsampling, upsample, upsample_bands
+from atrous.ops.upsample import Placement, upsample, upsample_bands
 
 __all__ = [
     "Confidence",
-    "Upsampling",
+    "Placement",
     "argmax_at",
     "label_dtype",
     "upsample",

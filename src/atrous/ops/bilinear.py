@@ -9,7 +9,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Between which two pixels of an axis each of n positions lies.
+    """Between which two pixels of an axis each of n positions placement.
 
     Attributes:
         first: Index of the pixel before.

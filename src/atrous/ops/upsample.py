@@ -15,7 +15,7 @@ BAND_FLOATS = 1 << 20
 """A band holds about this many logits: small enough for a cache, large enough to hide the call."""
 
 
-class Upsampling(NamedTuple):
+class Placement(NamedTuple):
     """How coarse logits lie over an image.
 
     Attributes:
@@ -40,7 +40,7 @@ class Upsampling(NamedTuple):
 def upsample(
     logits: Float[Tensor, "b k h w"], *, size: Size, align_corners: bool, crop: Size | None = None
 ) -> Float[Tensor, "b k H W"]:
-    """Logits at full size; see `Upsampling` for the arguments."""
+    """Logits at full size; see `Placement` for the arguments."""
     height, width = crop or size
     full = F.interpolate(logits, size=size, mode="bilinear", align_corners=align_corners)
     return full[..., :height, :width]
@@ -53,9 +53,9 @@ def upsample_bands(
 
     A neighbour of weight 0 has no say, not even if it is infinite or NaN.
     """
-    upsampling = Upsampling(size, align_corners, crop or size)
-    rows, columns = upsampling.places(logits.shape[-2:], like=logits)
-    height, width = upsampling.crop
+    placement = Placement(size, align_corners, crop or size)
+    rows, columns = placement.places(logits.shape[-2:], like=logits)
+    height, width = placement.crop
     for band in row_bands(height, row_floats=logits.shape[0] * logits.shape[1] * width):
         yield band, _between(_between(logits, rows.part(band), dim=2), columns, dim=3)
 

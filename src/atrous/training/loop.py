@@ -9,15 +9,14 @@ import torch
 from atrous.data.dataset import DataSet
 from atrous.data.loader import training_batches
 from atrous.errors import InputError
-from atrous.evaluation.evaluate import Progress as ValidationProgress
-from atrous.evaluation.evaluate import evaluate
+from atrous.evaluation.evaluate import OnProgress, evaluate
 from atrous.evaluation.report import Report
 from atrous.inference.predictor import Predictor
 from atrous.training.augment import training_transforms
 from atrous.training.checkpoint import TrainingState, share_state
 from atrous.training.config import TrainConfig
 from atrous.training.loss import SegmentationLoss
-from atrous.training.progress import Progress, Window
+from atrous.training.progress import LossWindow, TrainingProgress
 from atrous.training.replicas import ALONE, Replicas
 from atrous.training.run import Run
 from atrous.training.sampling import bootstrapped
@@ -47,8 +46,8 @@ def train(
     run: Run,
     device: torch.device,
     replicas: Replicas = ALONE,
-    validating: ValidationProgress | None = None,
-) -> Iterator[Progress | Validated]:
+    validating: OnProgress | None = None,
+) -> Iterator[TrainingProgress | Validated]:
     """Train from `state`, which `run.resume` has seen, until it is `finished`; yields what is worth telling.
 
     Of several replicas, which have joined and start from one state, the first one alone validates and uses `run`.
@@ -72,7 +71,7 @@ def train(
         workers=config.workers,
         rows=replicas.rows(config.batch_size),
     )
-    window, saved = Window(), time.monotonic()
+    window, saved = LossWindow(), time.monotonic()
     while not finished(state, config):
         asked = time.perf_counter()
         batch = next(batches)
@@ -92,7 +91,7 @@ def train(
             _require_finite(state)
             if replicas.leads and due:
                 predictor = Predictor(state.result, labels=data.labels, device=device)
-                report = evaluate(predictor, validation, progress=validating)
+                report = evaluate(predictor, validation, on_progress=validating)
                 run.keep(state, config, report=report, data=data)
                 yield Validated(state.iteration, report)
             elif replicas.leads:
@@ -101,7 +100,7 @@ def train(
             if due:
                 share_state(state, replicas=replicas)  # the best so far is in it: patience ends on all alike
             saved = time.monotonic()
-        window = Window()
+        window = LossWindow()
 
 
 def finished(state: TrainingState, config: TrainConfig) -> bool:

@@ -14,7 +14,7 @@ from atrous.model.deeplab import DeepLab
 from atrous.ops.loss.coarse_labels import coarse_labels
 from atrous.ops.loss.overlap_losses import upsample_dice, upsample_lovasz
 from atrous.ops.loss.upsample_cross_entropy import upsample_cross_entropy
-from atrous.ops.upsample import Upsampling
+from atrous.ops.upsample import Placement
 from atrous.training.class_counts import class_counts
 from atrous.training.loss_config import LossConfig
 
@@ -48,22 +48,25 @@ class SegmentationLoss:
             labels: Class ids and ignore value.
             iteration: Steps done before this one, for what changes along a run.
         """
-        lies = model.upsampling((labels.shape[1], labels.shape[2]))
+        placement = model.placement((labels.shape[1], labels.shape[2]))
         if self.config.labels == "coarse":
             size = (logits.shape[2], logits.shape[3])
-            labels, lies = coarse_labels(labels, size, lies=lies, ignore=self.ignore), Upsampling(size, True, size)
+            labels, placement = (
+                coarse_labels(labels, size, placement=placement, ignore=self.ignore),
+                Placement(size, True, size),
+            )
         loss = upsample_cross_entropy(
             logits,
             labels,
-            **lies._asdict(),
+            **placement._asdict(),
             ignore=self.ignore,
             class_weights=self.class_weights,
             label_smoothing=self.config.label_smoothing,
-            hardest=self.config.hard_share(iteration),
+            top_k_fraction=self.config.hard_share(iteration),
         )
         for weight, overlap in ((self.config.dice, upsample_dice), (self.config.lovasz, upsample_lovasz)):
             if weight:
-                loss = loss + weight * overlap(logits, labels, **lies._asdict(), ignore=self.ignore)
+                loss = loss + weight * overlap(logits, labels, **placement._asdict(), ignore=self.ignore)
         return loss
 
 

@@ -11,7 +11,7 @@ from atrous.errors import InputError
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainingProgress:
     """What has happened since the last report.
 
     Attributes:
@@ -29,7 +29,7 @@ class Progress:
     data_seconds: float
 
 
-class Window:
+class LossWindow:
     """The steps since the last report; their losses stay on the device until it is due."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Window:
         self._names.append(names)
         self._waited += waited
 
-    def progress(self, *, iteration: int, rate: float) -> Progress:
+    def progress(self, *, iteration: int, rate: float) -> TrainingProgress:
         """The report after `iteration` steps.
 
         Raises:
@@ -58,4 +58,4 @@ class Window:
                     "look at these pictures and masks; the run folder keeps the last good state"
                 )
         elapsed = time.perf_counter() - self._started
-        return Progress(iteration, sum(losses) / count, rate, elapsed / count, self._waited / count)
+        return TrainingProgress(iteration, sum(losses) / count, rate, elapsed / count, self._waited / count)

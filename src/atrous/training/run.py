@@ -17,7 +17,7 @@ from atrous.files import atomic_path
 from atrous.plain import first_difference, to_plain
 from atrous.training.checkpoint import TrainingState, load_state, save_state
 from atrous.training.config import TrainConfig
-from atrous.training.progress import Progress
+from atrous.training.progress import TrainingProgress
 from atrous.training.report import write_picture, write_report
 from atrous.weights.archive import save
 
@@ -125,7 +125,7 @@ class Run:
             records.append(record)
         return records
 
-    def log(self, progress: Progress) -> None:
+    def log(self, progress: TrainingProgress) -> None:
         """Append a report to `metrics.jsonl`."""
         self._append(asdict(progress))
 

@@ -7,11 +7,11 @@ import torch
 
 from atrous.data.dataset import DataSet
 from atrous.errors import InputError
-from atrous.evaluation.evaluate import Progress as ValidationProgress
+from atrous.evaluation.evaluate import OnProgress
 from atrous.training.checkpoint import TrainingState, share_state
 from atrous.training.config import TrainConfig
 from atrous.training.loop import Validated, train
-from atrous.training.progress import Progress
+from atrous.training.progress import TrainingProgress
 from atrous.training.replicas import ALONE, Replicas
 from atrous.training.run import Run
 from atrous.training.start import fresh_state
@@ -58,8 +58,8 @@ class Stage:
         *,
         device: torch.device,
         replicas: Replicas = ALONE,
-        validating: ValidationProgress | None = None,
-    ) -> Iterator[Progress | Validated]:
+        validating: OnProgress | None = None,
+    ) -> Iterator[TrainingProgress | Validated]:
         """Train from `state`, which `resume` has seen; see `training.loop.train`."""
         return train(
             state,

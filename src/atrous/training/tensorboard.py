@@ -5,7 +5,7 @@ from types import TracebackType
 
 from atrous.extras import require
 from atrous.training.loop import Validated
-from atrous.training.progress import Progress
+from atrous.training.progress import TrainingProgress
 
 
 def require_tensorboard() -> None:
@@ -13,7 +13,7 @@ def require_tensorboard() -> None:
     require("tensorboard", extra="tensorboard", purpose="--tensorboard")
 
 
-class Board:
+class TensorBoardWriter:
     """Writes what a run tells to `tensorboard/` in its folder; a context manager.
 
     Args:
@@ -30,7 +30,7 @@ class Board:
 
         self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1)
 
-    def __enter__(self) -> "Board":
+    def __enter__(self) -> "TensorBoardWriter":
         return self
 
     def __exit__(
@@ -38,10 +38,10 @@ class Board:
     ) -> None:
         self._writer.close()
 
-    def add(self, event: Progress | Validated) -> None:
+    def add(self, event: TrainingProgress | Validated) -> None:
         """Take in a report of the loop."""
         match event:
-            case Progress():
+            case TrainingProgress():
                 numbers = {
                     "train/loss": event.loss,
                     "train/learning rate": event.rate,

@@ -8,11 +8,11 @@ from pathlib import Path
 from atrous.download import Remote, file_digest
 from atrous.errors import InputError
 from atrous.files import atomic_path
-from atrous.importers.foreign import is_foreign, read_foreign
 from atrous.importers.tflite import read as tflite
 from atrous.weights.cache import keep_converted
 from atrous.weights.download import cached_file, record_sha256, remote
 from atrous.weights.entry import Entry
+from atrous.weights.foreign import is_foreign, read_foreign
 from atrous.weights.load import is_tflite, read_entry
 from atrous.weights.manifest import MANIFEST
 

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from atrous.errors import InputError
-from atrous.importers.foreign import is_foreign, read_foreign
 from atrous.importers.tflite import read as tflite
 from atrous.importers.tflite.official_mobilenet_v2 import import_backbone
 from atrous.model.backbones.resnet import BLOCK_UNITS
@@ -19,7 +18,8 @@ from atrous.model.conventions import Conventions
 from atrous.model.deeplab import DeepLab
 from atrous.model.preprocess import Preprocess
 from atrous.weights import archive
-from atrous.weights.download import Progress, resolve
+from atrous.weights.download import OnProgress, resolve
+from atrous.weights.foreign import is_foreign, read_foreign
 from atrous.weights.load import is_tflite
 
 _BUILT_IN = ("conv_padding", "pool_padding", "stride_unit", "backbone_epsilon")
@@ -65,25 +65,25 @@ class TrainedBackbone:
         return replace(ours, **theirs)
 
 
-def read_backbone(source: str | Path, *, progress: Progress | None = None) -> TrainedBackbone:
+def read_backbone(source: str | Path, *, on_progress: OnProgress | None = None) -> TrainedBackbone:
     """The backbone of a file.
 
     Args:
         source: An official MobileNetV2 or DeepLabv3 `.tflite`, an archive of ours, a checkpoint of a project that
             docs/weights.md lists, or a name in the manifest.
-        progress: Sees a download grow.
+        on_progress: Sees a download grow.
 
     Raises:
         InputError: If the source is none of these, or damaged.
     """
-    path = resolve(source, progress=progress)
+    path = resolve(source, on_progress=on_progress)
     if is_foreign(path):
         return _from_foreign(path)
     return _from_tflite(path) if is_tflite(path) else _from_archive(path)
 
 
 def load_backbone(
-    model: DeepLab, source: str | Path | TrainedBackbone, *, progress: Progress | None = None
+    model: DeepLab, source: str | Path | TrainedBackbone, *, on_progress: OnProgress | None = None
 ) -> Transfer:
     """Fill the backbone of a model; its image scaling becomes what these weights were trained with.
 
@@ -94,13 +94,13 @@ def load_backbone(
     Args:
         model: Changed in place.
         source: What `read_backbone` gave, or takes.
-        progress: Sees a download grow.
+        on_progress: Sees a download grow.
 
     Raises:
         InputError: If the source is none of what can be read, its backbone is of another kind or width than the
             model's, or its weights need other conventions (padding, epsilon, striding units).
     """
-    found = source if isinstance(source, TrainedBackbone) else read_backbone(source, progress=progress)
+    found = source if isinstance(source, TrainedBackbone) else read_backbone(source, on_progress=on_progress)
     path = found.path
     backbone = model.backbone
     assert isinstance(backbone, nn.Module)

@@ -4,7 +4,7 @@ import os
 import re
 from pathlib import Path
 
-from atrous.download import Progress, Remote, download, file_digest
+from atrous.download import OnProgress, Remote, download, file_digest
 from atrous.errors import InputError
 from atrous.files import atomic_path
 from atrous.importers.tensorflow.recognition import is_tensorflow
@@ -14,7 +14,7 @@ from atrous.weights.entry import Entry
 from atrous.weights.manifest import MANIFEST
 
 
-def resolve(source: str | Path, *, progress: Progress | None = None) -> Path:
+def resolve(source: str | Path, *, on_progress: OnProgress | None = None) -> Path:
     """The file that a user means: a path, or a name in the manifest or on a hub, fetched where the cache lacks it.
 
     A path may be a folder, or the common beginning of a TensorFlow checkpoint's files.
@@ -31,7 +31,7 @@ def resolve(source: str | Path, *, progress: Progress | None = None) -> Path:
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     if entry := find_entry(source):
-        return fetch(entry, progress=progress)
+        return fetch(entry, on_progress=on_progress)
     raise InputError(f"no such file: {source}; give a file of weights, or a name that `atrous weights` lists")
 
 
@@ -40,7 +40,7 @@ def find_entry(source: str | Path) -> Entry | None:
     return None if os.path.exists(source) else MANIFEST.get(str(source))
 
 
-def fetch(entry: Entry, *, progress: Progress | None = None, timeout: float = 30.0) -> Path:
+def fetch(entry: Entry, *, on_progress: OnProgress | None = None, timeout: float = 30.0) -> Path:
     """The cached file, downloaded if it is not there; an interrupted download goes on where it stopped.
 
     Where the manifest does not have the whole sha256, that of the first download is recorded beside it, and nothing
@@ -48,7 +48,7 @@ def fetch(entry: Entry, *, progress: Progress | None = None, timeout: float = 30
 
     Args:
         entry: What to fetch.
-        progress: Sees the download grow.
+        on_progress: Sees the download grow.
         timeout: Seconds without a byte after which a server counts as stalled.
 
     Raises:
@@ -63,7 +63,7 @@ def fetch(entry: Entry, *, progress: Progress | None = None, timeout: float = 30
         recorded = recorded_sha256(entry)
         if recorded and not entry.sha256:
             remedy += f", or delete {_record(entry)} if its publisher has replaced it"
-        download(remote(entry), path, name=entry.name, remedy=remedy, progress=progress, timeout=timeout)
+        download(remote(entry), path, name=entry.name, remedy=remedy, on_progress=on_progress, timeout=timeout)
         if recorded is None:
             record_sha256(entry, file_digest(path, "sha256"))
     except OSError as error:

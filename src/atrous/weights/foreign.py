@@ -5,7 +5,7 @@ from pathlib import Path
 
 from atrous.errors import InputError
 from atrous.importers.coreml.read import is_coreml, read_coreml
-from atrous.importers.foreign_network import Source
+from atrous.importers.foreign_network import ForeignNetwork
 from atrous.importers.projects.read import read_torch
 from atrous.importers.pytorch.state_dict import is_torch_file, weights_file
 from atrous.importers.tensorflow.read import read_tensorflow
@@ -27,7 +27,7 @@ def is_foreign(path: Path) -> bool:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def read_foreign(path: Path) -> Source:
+def read_foreign(path: Path) -> ForeignNetwork:
     """What another project's file holds.
 
     Raises:

@@ -3,10 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from atrous.download import Progress
+from atrous.download import OnProgress
 from atrous.errors import InputError
 from atrous.importers.convert import convert
-from atrous.importers.foreign import file_sha256, is_foreign, read_foreign
 from atrous.importers.tflite import read as tflite
 from atrous.importers.tflite.official_mobilenet_v2 import import_deeplab
 from atrous.labels import PASCAL_VOC, LabelSpace
@@ -16,29 +15,30 @@ from atrous.weights.archive import Archive
 from atrous.weights.cache import find_converted, keep_converted
 from atrous.weights.download import fetch, find_entry, forget, recorded_sha256, resolve
 from atrous.weights.entry import Entry
+from atrous.weights.foreign import file_sha256, is_foreign, read_foreign
 
 
-def load(source: str | Path, *, progress: Progress | None = None) -> Archive:
+def load(source: str | Path, *, on_progress: OnProgress | None = None) -> Archive:
     """A segmentation model with its labels and provenance.
 
     Args:
         source: An archive of ours, an official `.tflite`, a checkpoint of a project that docs/weights.md lists (file,
             folder, or the common beginning of a TensorFlow checkpoint's files), a name in the manifest, or an archive
             on a Hugging Face hub (`hf://user/name`).
-        progress: Sees a download grow.
+        on_progress: Sees a download grow.
 
     Raises:
         InputError: If it is none of these or damaged.
     """
     if entry := find_entry(source):
-        return load_entry(entry, progress=progress)
-    path = resolve(source, progress=progress)
+        return load_entry(entry, on_progress=on_progress)
+    path = resolve(source, on_progress=on_progress)
     if is_foreign(path):
         return load_foreign(path)
     return load_tflite(path) if is_tflite(path) else archive.load(path)
 
 
-def load_entry(entry: Entry, *, progress: Progress | None = None) -> Archive:
+def load_entry(entry: Entry, *, on_progress: OnProgress | None = None) -> Archive:
     """The model of an entry of the manifest: downloaded once, converted once.
 
     Raises:
@@ -49,7 +49,7 @@ def load_entry(entry: Entry, *, progress: Progress | None = None) -> Archive:
     sha256 = recorded_sha256(entry)
     if sha256 and (found := find_converted(sha256)):
         return found
-    path = fetch(entry, progress=progress)
+    path = fetch(entry, on_progress=on_progress)
     try:
         model = read_entry(entry, path, sha256=recorded_sha256(entry))
     except InputError as error:

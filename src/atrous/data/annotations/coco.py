@@ -18,7 +18,7 @@ from atrous.data.annotations.named_shapes import class_of, uncovered
 from atrous.data.annotations.regions import Region, decode_runs, polygon_region, runs_region
 from atrous.data.formats.json_files import objects, picture_size, points, read_object, text, whole
 from atrous.data.pairs import Pair
-from atrous.data.schema import Schema, label_dtype
+from atrous.data.schema import Schema, mask_dtype
 from atrous.errors import InputError
 from atrous.sizes import Size
 
@@ -43,7 +43,7 @@ class Annotation:
 
 
 @dataclass(frozen=True)
-class Picture:
+class CocoImage:
     """A picture of the file and what lies on it."""
 
     file: PurePosixPath
@@ -63,7 +63,7 @@ class CocoFile:
 
     path: Path
     categories: tuple[str, ...]
-    pictures: Mapping[str, Picture]
+    pictures: Mapping[str, CocoImage]
 
 
 @dataclass(frozen=True)
@@ -76,13 +76,13 @@ class CocoLabels:
             classes are the categories.
     """
 
-    pictures: Mapping[str, Picture]
+    pictures: Mapping[str, CocoImage]
     classes: Mapping[str, str] | None = None
 
     def __call__(self, pair: Pair, schema: Schema) -> Integer[np.ndarray, "h w"]:
         """Class ids of one picture; raises InputError where an annotation makes no sense."""
         picture = self.pictures[pair.name]
-        labels = np.full(picture.size, uncovered(schema), label_dtype(schema.labels))
+        labels = np.full(picture.size, uncovered(schema), mask_dtype(schema.labels))
         painted: list[tuple[bool, int, int, list[Region]]] = []
         for annotation in picture.annotations:
             name = annotation.category if self.classes is None else self.classes.get(annotation.category)
@@ -123,7 +123,7 @@ def read_coco(path: Path) -> CocoFile:
         raise
     except ValueError as error:
         raise InputError(f"{path}: {error}; export the annotations again") from error
-    by_name: dict[str, Picture] = {}
+    by_name: dict[str, CocoImage] = {}
     for picture in pictures.values():
         name = picture.file.with_suffix("").as_posix()
         if name in by_name:
@@ -155,11 +155,11 @@ def _area(value: Any) -> float:
     return float(value)
 
 
-def _picture(item: dict[str, Any], annotations: list[Annotation]) -> Picture:
+def _picture(item: dict[str, Any], annotations: list[Annotation]) -> CocoImage:
     file = PurePosixPath(text(item, "file_name").replace("\\", "/"))
     if file.is_absolute() or ".." in file.parts or not file.name:
         raise ValueError(f"file_name {str(file)!r:.80} is not a file below the folder of images")
-    return Picture(file, picture_size(item, height="height", width="width"), tuple(annotations))
+    return CocoImage(file, picture_size(item, height="height", width="width"), tuple(annotations))
 
 
 def _regions(segmentation: Any, *, size: Size) -> list[Region]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Int64, Integer, UInt8
 
-from atrous.data.schema import SCHEMA_FILE, Schema, apply_schema, hex_color, label_dtype
+from atrous.data.schema import SCHEMA_FILE, Schema, apply_schema, hex_color, mask_dtype
 from atrous.errors import InputError
 from atrous.labels import Color
 
@@ -25,7 +25,7 @@ def color_ids(colors: UInt8[np.ndarray, "h w 3"], *, schema: Schema, path: Path)
         path: The file, for the message.
 
     Returns:
-        Class ids and ignore value, of `label_dtype`.
+        Class ids and ignore value, of `mask_dtype`.
 
     Raises:
         InputError: If a colour has no meaning, or two classes have the same; the line names colours and pixel counts.
@@ -46,7 +46,7 @@ def color_ids(colors: UInt8[np.ndarray, "h w 3"], *, schema: Schema, path: Path)
             f"{path} is an RGB picture of greys that mean one thing as colours and another as class ids; "
             "save masks as 8-bit grey or palette PNG"
         )
-    return by_color[inverse].reshape(packed.shape).astype(label_dtype(schema.labels))
+    return by_color[inverse].reshape(packed.shape).astype(mask_dtype(schema.labels))
 
 
 def packed_colors(colors: UInt8[np.ndarray, "h w 3"]) -> Int64[np.ndarray, "h w"]:

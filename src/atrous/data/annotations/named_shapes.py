@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Integer
 
 from atrous.data.annotations.regions import Region
-from atrous.data.schema import SCHEMA_FILE, Schema, label_dtype
+from atrous.data.schema import SCHEMA_FILE, Schema, mask_dtype
 from atrous.labels import LabelSpace
 from atrous.sizes import Size
 
@@ -38,7 +38,7 @@ def paint(shapes: Iterable[Shape], *, size: Size, schema: Schema) -> Integer[np.
     Raises:
         ValueError: If a name is no class.
     """
-    labels = np.full(size, uncovered(schema), label_dtype(schema.labels))
+    labels = np.full(size, uncovered(schema), mask_dtype(schema.labels))
     for shape in shapes:
         shape.region.paint(labels, value=class_of(shape.name, schema=schema))
     return labels

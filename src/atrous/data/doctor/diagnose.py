@@ -11,7 +11,7 @@ from typing import TypeVar
 from atrous.data.complaints import Complaint, attempt
 from atrous.data.dataset import PLAIN
 from atrous.data.doctor.classes import check_classes, check_colors, check_ignore
-from atrous.data.doctor.duplicates import Twins, check_repeats, check_twins, find_twins
+from atrous.data.doctor.duplicates import DuplicatePair, check_duplicate_pairs, check_repeats, find_duplicate_pairs
 from atrous.data.doctor.examine import VALUES, Examined, examine
 from atrous.data.doctor.finding import Finding, Grade, error, note
 from atrous.data.doctor.meaning import Meaning, content_of, meaning_of
@@ -25,7 +25,7 @@ from atrous.data.schema import Schema
 T = TypeVar("T")
 R = TypeVar("R")
 
-Progress = Callable[[str, int, int], None]
+OnProgress = Callable[[str, int, int], None]
 """Is told what is being done, how much of it is done, and how much there is in all."""
 
 SMALL_VAL = 10
@@ -42,7 +42,7 @@ class Diagnosis:
         examined: Every pair that could be told.
         findings: Errors first, then warnings, then notes.
         totals: Pixels by split; empty where masks have no meaning.
-        twins: Pictures that are in two splits.
+        duplicate_pairs: Pictures that are in two splits.
     """
 
     survey: Survey
@@ -50,7 +50,7 @@ class Diagnosis:
     examined: tuple[Examined, ...]
     findings: tuple[Finding, ...]
     totals: Mapping[str, Totals] = field(default_factory=dict)
-    twins: tuple[Twins, ...] = ()
+    duplicate_pairs: tuple[DuplicatePair, ...] = ()
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -59,7 +59,7 @@ class Diagnosis:
 
 
 def diagnose(
-    path: Path, *, splits: Sequence[str] = (), schema: Path | None = None, progress: Progress | None = None
+    path: Path, *, splits: Sequence[str] = (), schema: Path | None = None, on_progress: OnProgress | None = None
 ) -> Diagnosis:
     """Examine a data set: every list, every picture and every mask, each once (masks twice without a schema).
 
@@ -67,12 +67,12 @@ def diagnose(
         path: The folder, of any layout or of none.
         splits: Which ones; none: all of a plain folder, `train` and `val` of published data.
         schema: A `schema.toml` elsewhere.
-        progress: Sees files being read.
+        on_progress: Sees files being read.
 
     Returns:
         Everything that is wrong; nothing of that is raised.
     """
-    tell = progress or (lambda _what, _done, _whole: None)
+    tell = on_progress or (lambda _what, _done, _whole: None)
     files = survey(path, names=splits, schema=schema)
     meaning = _meaning(files, tell)
     # Splits may overlap (`trainval`, `val`); a pair is examined in the first that has it.
@@ -91,20 +91,22 @@ def diagnose(
     faults = chain(files.complaints, _unpaired_faults(files), meaning.faults, own)
     findings = [error(fault.kind, fault.line) for fault in dict.fromkeys(faults)]
     totals = by_split(examined, space=meaning.schema.labels) if meaning.schema else {}
-    twins = tuple(find_twins(examined, tell=lambda done, whole: tell("comparing splits", done, whole)))
+    duplicate_pairs = tuple(
+        find_duplicate_pairs(examined, tell=lambda done, whole: tell("comparing splits", done, whole))
+    )
     findings += chain(
         check_bands(examined),
         _check_meaning(files, meaning, totals, examined),
-        check_twins(twins),
+        check_duplicate_pairs(duplicate_pairs),
         check_repeats(examined),
         check_storage(path, examined),
         _check_sizes(files),
     )
     ranked = sorted(findings, key=lambda finding: list(Grade).index(finding.grade))
-    return Diagnosis(files, meaning.schema, examined, tuple(ranked), totals, twins)
+    return Diagnosis(files, meaning.schema, examined, tuple(ranked), totals, duplicate_pairs)
 
 
-def _meaning(files: Survey, tell: Progress) -> Meaning:
+def _meaning(files: Survey, tell: OnProgress) -> Meaning:
     """The declared schema, or what the masks of a plain folder show by themselves."""
     if files.schema or files.layout != PLAIN:
         return Meaning(files.schema, True, ())

@@ -9,14 +9,14 @@ import numpy as np
 
 from atrous.data.doctor.examine import Examined
 from atrous.data.doctor.finding import Finding, note, warning
-from atrous.data.doctor.look import Look
+from atrous.data.doctor.perceptual_hash import PerceptualHash
 
 NEAR_BITS, NEAR_GREYS = 12, 8.0
 """Pictures look alike if at most so many of 128 bits differ, and 8x8 colours by so much of 255 on average."""
 
 
 @dataclass(frozen=True)
-class Twins:
+class DuplicatePair:
     """Two pictures that are the same, or look it, the first in the larger split."""
 
     first: Examined
@@ -24,14 +24,14 @@ class Twins:
     equal: bool
 
 
-def find_twins(examined: Sequence[Examined], *, tell: Callable[[int, int], None]) -> list[Twins]:
+def find_duplicate_pairs(examined: Sequence[Examined], *, tell: Callable[[int, int], None]) -> list[DuplicatePair]:
     """For each picture of a split the one most like it in a larger split, if they look alike.
 
     Args:
         examined: Of all splits.
         tell: Is told how many pictures of smaller splits are done, and how many there are in all.
     """
-    splits: dict[str, list[tuple[Examined, Look]]] = defaultdict(list)
+    splits: dict[str, list[tuple[Examined, PerceptualHash]]] = defaultdict(list)
     for one in examined:
         if one.look is not None:
             splits[one.split].append((one, one.look))
@@ -45,18 +45,18 @@ def find_twins(examined: Sequence[Examined], *, tell: Callable[[int, int], None]
             done += 1
             tell(done, work)
             if look.digest in equal:
-                found.append(Twins(equal[look.digest], one, equal=True))
+                found.append(DuplicatePair(equal[look.digest], one, equal=True))
                 continue
             apart = np.bitwise_count(bits ^ look.bits).sum(axis=1)
             nearest = int(apart.argmin())
             if apart[nearest] <= NEAR_BITS and np.abs(colors[nearest] - look.colors).mean() <= NEAR_GREYS:
-                found.append(Twins(larger[nearest][0], one, equal=False))
+                found.append(DuplicatePair(larger[nearest][0], one, equal=False))
     return found
 
 
-def check_twins(twins: Sequence[Twins]) -> Iterator[Finding]:
+def check_duplicate_pairs(duplicate_pairs: Sequence[DuplicatePair]) -> Iterator[Finding]:
     """Pictures in two splits."""
-    for pair in twins:
+    for pair in duplicate_pairs:
         kind, words = ("same picture", "is") if pair.equal else ("alike", "looks like")
         remedy = "remove one of them" if pair.equal else "if they show the same scene, put both into one split"
         first, second = (f"{one.pair.image} ({one.split})" for one in (pair.first, pair.second))

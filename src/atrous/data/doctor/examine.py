@@ -9,7 +9,7 @@ from jaxtyping import Int64, Integer
 
 from atrous.data.annotations.color_masks import packed_colors
 from atrous.data.complaints import Complaint, attempt
-from atrous.data.doctor.look import Look, look_of
+from atrous.data.doctor.perceptual_hash import PerceptualHash, perceptual_hash
 from atrous.data.formats.images import IMAGE_SUFFIXES, read_mask, read_palette
 from atrous.data.formats.tiff import read_picture
 from atrous.data.pairs import LabelReader, Pair, check_size, value_ids
@@ -65,7 +65,7 @@ class Examined:
     split: str
     faults: tuple[Complaint, ...]
     size: tuple[int, int, int] | None
-    look: Look | None
+    look: PerceptualHash | None
     mask: Mask | None
 
 
@@ -92,7 +92,7 @@ def examine(pair: Pair, *, split: str, read: LabelReader, schema: Schema | None)
     if image is not None and shown is not None:
         attempt(lambda: check_size(pair, image=image.shape, labels=shown.shape[:2]), "size", faults)
     size = None if image is None else (image.shape[0], image.shape[1], image.shape[2])
-    look = None if image is None else look_of(image)
+    look = None if image is None else perceptual_hash(image)
     return Examined(pair, split, tuple(faults), size, look, _mask(pair.mask, raw=raw, ids=ids, schema=schema))
 
 

@@ -29,7 +29,7 @@ _BLACK = (0, 0, 0)
 
 
 @dataclass(frozen=True)
-class Content:
+class MaskContent:
     """What a mask shows: names, or numbers, or colours (packed as 0xRRGGBB)."""
 
     pair: Pair
@@ -54,26 +54,26 @@ class Meaning:
     faults: tuple[Complaint, ...]
 
 
-def content_of(pair: Pair, read: LabelReader) -> Content:
+def content_of(pair: Pair, read: LabelReader) -> MaskContent:
     """Read a mask as it is scanned where there is no schema."""
     faults: list[Complaint] = []
     if isinstance(read, NamingReader):
         names = attempt(lambda: read.names(pair), "unreadable mask", faults)
         if names is not None or faults:
-            return Content(pair, names=names, faults=tuple(faults))
+            return MaskContent(pair, names=names, faults=tuple(faults))
     if pair.mask.suffix.lower() != ".mat":
         raw = attempt(lambda: read_mask(pair.mask), "unreadable mask", faults)
         if raw is None:
-            return Content(pair, faults=tuple(faults))
+            return MaskContent(pair, faults=tuple(faults))
         if raw.ndim == 3 and not is_grey(raw):
             attempt(lambda: read_values(pair.mask), "colours without a schema", faults)
-            return Content(pair, colors=tuple(value_counts(packed_colors(raw))), faults=tuple(faults))
-        return Content(pair, values=_distinct(raw if raw.ndim == 2 else raw[..., 0]))
+            return MaskContent(pair, colors=tuple(value_counts(packed_colors(raw))), faults=tuple(faults))
+        return MaskContent(pair, values=_distinct(raw if raw.ndim == 2 else raw[..., 0]))
     values = attempt(lambda: read_values(pair.mask), "unreadable mask", faults)
-    return Content(pair, values=() if values is None else _distinct(values), faults=tuple(faults))
+    return MaskContent(pair, values=() if values is None else _distinct(values), faults=tuple(faults))
 
 
-def meaning_of(folder: Path, contents: Sequence[Content]) -> Meaning:
+def meaning_of(folder: Path, contents: Sequence[MaskContent]) -> Meaning:
     """What masks mean, by all that they show.
 
     Args:

@@ -136,15 +136,15 @@ def _under_labels(one: Examined, diagnosis: Diagnosis, space: LabelSpace) -> Ite
 
 
 def _add_twins(page: Page, diagnosis: Diagnosis) -> None:
-    if not diagnosis.twins:
+    if not diagnosis.duplicate_pairs:
         return
     page.heading(
         "In two splits", "Pictures that are the same, or look it: left in the larger split, right in the other."
     )
-    for twins in diagnosis.twins[:TWINS]:
-        page.pictures([*_plain([twins.first, twins.second])], columns=2)
-    if len(diagnosis.twins) > TWINS:
-        page.text(f"And {len(diagnosis.twins) - TWINS} more pairs.")
+    for duplicate_pairs in diagnosis.duplicate_pairs[:TWINS]:
+        page.pictures([*_plain([duplicate_pairs.first, duplicate_pairs.second])], columns=2)
+    if len(diagnosis.duplicate_pairs) > TWINS:
+        page.text(f"And {len(diagnosis.duplicate_pairs) - TWINS} more pairs.")
 
 
 def _plain(examined: Sequence[Examined]) -> Iterator[tuple[str, Picture]]:

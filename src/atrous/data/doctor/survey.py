@@ -45,7 +45,7 @@ class Survey:
 
 
 def survey(path: Path, *, names: Sequence[str] = (), schema: Path | None = None) -> Survey:
-    """Look at lists and folders.
+    """PerceptualHash at lists and folders.
 
     Args:
         path: The data.

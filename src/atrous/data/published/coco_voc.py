@@ -12,7 +12,7 @@ With a `schema.toml`, the categories are its classes by their names, and every i
 
 from pathlib import Path
 
-from atrous.data.annotations.coco import CocoLabels, Picture, read_coco
+from atrous.data.annotations.coco import CocoImage, CocoLabels, read_coco
 from atrous.data.pairs import Pair, PairedFiles, checked_pairs
 from atrous.data.schema import Schema
 from atrous.errors import InputError
@@ -75,7 +75,7 @@ def open_coco(folder: Path, *, split: str, schema: Schema | None = None) -> Pair
     )
 
 
-def _labelled(picture: Picture) -> bool:
+def _labelled(picture: CocoImage) -> bool:
     """Whether a picture shows enough of VOC's classes."""
     shown = (one.area for one in picture.annotations if one.category in CLASSES and not one.crowd)
     return sum(shown) > MORE_THAN

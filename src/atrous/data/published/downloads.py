@@ -11,12 +11,12 @@ from pathlib import Path
 
 from atrous.data.published import ade20k, coco_voc, trainaug, voc
 from atrous.data.published.extract import extract
-from atrous.download import Progress, Remote, download
+from atrous.download import OnProgress, Remote, download
 from atrous.errors import InputError
 
 
 @dataclass(frozen=True)
-class Archive:
+class PublishedArchive:
     """One file of a data set.
 
     Attributes:
@@ -31,7 +31,7 @@ class Archive:
 
 
 @dataclass(frozen=True)
-class Source:
+class PublishedDataSet:
     """A data set on the net.
 
     Attributes:
@@ -42,12 +42,12 @@ class Source:
     """
 
     name: str
-    archives: tuple[Archive, ...]
+    archives: tuple[PublishedArchive, ...]
     licence: str
     citation: str
 
 
-Display = Callable[[str], AbstractContextManager[Progress]]
+Display = Callable[[str], AbstractContextManager[OnProgress]]
 """Shows one piece of work, named in words: gives the function that is told (done, in all)."""
 
 _COCO = "http://images.cocodataset.org"
@@ -59,13 +59,13 @@ _COCO_FILES = (
      "69a8bb58ea5f8f99d24875f21416de2e9ded3178e903f1f7603e283b9e06d929"),
 )  # fmt: skip
 
-SOURCES: Mapping[str, Source] = {
+SOURCES: Mapping[str, PublishedDataSet] = {
     source.name: source
     for source in (
-        Source(
+        PublishedDataSet(
             "voc2012",
             (
-                Archive(
+                PublishedArchive(
                     "VOCtrainval_11-May-2012.tar",
                     Remote(
                         (
@@ -81,10 +81,10 @@ SOURCES: Mapping[str, Source] = {
             voc.LICENCE,
             voc.CITATION,
         ),
-        Source(
+        PublishedDataSet(
             "sbd",
             (
-                Archive(
+                PublishedArchive(
                     "benchmark.tgz",
                     Remote(
                         (
@@ -100,19 +100,21 @@ SOURCES: Mapping[str, Source] = {
             trainaug.SBD_LICENCE,
             trainaug.SBD_CITATION,
         ),
-        Source(
+        PublishedDataSet(
             "coco2017",
             tuple(
-                Archive(path.rpartition("/")[2], Remote((f"{_COCO}/{path}",), f"sha256:{digest}", size=size), top=top)
+                PublishedArchive(
+                    path.rpartition("/")[2], Remote((f"{_COCO}/{path}",), f"sha256:{digest}", size=size), top=top
+                )
                 for top, path, size, digest in _COCO_FILES
             ),
             coco_voc.LICENCE,
             coco_voc.CITATION,
         ),
-        Source(
+        PublishedDataSet(
             "ade20k",
             (
-                Archive(
+                PublishedArchive(
                     "ADEChallengeData2016.zip",
                     Remote(
                         ("http://data.csail.mit.edu/places/ADEchallenge/ADEChallengeData2016.zip",),
@@ -139,7 +141,7 @@ BY_HAND: Mapping[str, str] = {
 """Data sets that no program can fetch, and what to do."""
 
 
-def find_source(name: str, *, to: Path) -> Source:
+def find_source(name: str, *, to: Path) -> PublishedDataSet:
     """The data set of this name; raises InputError with what to do where it cannot be fetched."""
     if name in BY_HAND:
         raise InputError(f"{name} {BY_HAND[name].format(to=to)}")
@@ -148,7 +150,7 @@ def find_source(name: str, *, to: Path) -> Source:
     return SOURCES[name]
 
 
-def fetch_data(source: Source, folder: Path, *, display: Display, timeout: float = 30.0) -> list[Path]:
+def fetch_data(source: PublishedDataSet, folder: Path, *, display: Display, timeout: float = 30.0) -> list[Path]:
     """Download and unpack a data set; what is there already stays, what was interrupted goes on.
 
     Args:
@@ -169,14 +171,14 @@ def fetch_data(source: Source, folder: Path, *, display: Display, timeout: float
     return [folder / archive.top for archive in source.archives]
 
 
-def _fetch(archive: Archive, folder: Path, *, name: str, display: Display, timeout: float) -> None:
+def _fetch(archive: PublishedArchive, folder: Path, *, name: str, display: Display, timeout: float) -> None:
     path = folder / archive.file
     remedy = f"get {archive.file} elsewhere and put it into {folder}"
     try:
-        with display(f"downloading {archive.file}") as progress:
-            download(archive.remote, path, name=name, remedy=remedy, progress=progress, timeout=timeout)
-        with display(f"unpacking {archive.file}") as progress:
-            extract(path, folder, top=archive.top, progress=progress)
+        with display(f"downloading {archive.file}") as on_progress:
+            download(archive.remote, path, name=name, remedy=remedy, on_progress=on_progress, timeout=timeout)
+        with display(f"unpacking {archive.file}") as on_progress:
+            extract(path, folder, top=archive.top, on_progress=on_progress)
         path.unlink()
         path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
     except OSError as error:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol, runtime_checkable
 from uuid import uuid4
 
-from atrous.download import Progress
+from atrous.download import OnProgress
 from atrous.errors import InputError, reason
 
 _LARGEST_RATIO = 50
@@ -21,7 +21,7 @@ _SMALL = 2**24
 
 
 @runtime_checkable
-class Content(Protocol):
+class ArchiveContent(Protocol):
     """The bytes of a file in an archive."""
 
     def read(self, size: int = -1, /) -> bytes:
@@ -41,18 +41,18 @@ _DAMAGES = (
 )
 """What the readers raise on damaged archives; gzip and bz2 also raise an OSError without a number."""
 
-Member = tuple[PurePosixPath, int, Content | None]
+Member = tuple[PurePosixPath, int, ArchiveContent | None]
 """Name, size and content of a file in an archive; no content: a folder."""
 
 
-def extract(archive: Path, folder: Path, *, top: str, progress: Progress | None = None) -> Path:
+def extract(archive: Path, folder: Path, *, top: str, on_progress: OnProgress | None = None) -> Path:
     """Unpack a tar (plain or compressed) or zip file so that `folder / top` appears when all of it is there.
 
     Args:
         archive: The file.
         folder: Where its content goes.
         top: The folder that all its files are in.
-        progress: Called with bytes of the archive read and in all.
+        on_progress: Called with bytes of the archive read and in all.
 
     Returns:
         The folder `top`.
@@ -75,10 +75,10 @@ def extract(archive: Path, folder: Path, *, top: str, progress: Progress | None 
                 if room < 0:
                     raise InputError(f"{archive} unpacks to over {_LARGEST_RATIO} times its size; it is not trusted")
                 _write(staging / _checked(name, top=top, archive=archive), content)
-                if progress is not None:
-                    progress(file.tell(), whole)
-        if progress is not None:
-            progress(whole, whole)
+                if on_progress is not None:
+                    on_progress(file.tell(), whole)
+        if on_progress is not None:
+            on_progress(whole, whole)
         (staging / top).rename(target)
     except OSError as error:
         raise InputError(f"cannot unpack {archive} into {folder}: {error.strerror or error}") from error
@@ -144,7 +144,7 @@ def _checked(name: PurePosixPath, *, top: str, archive: Path) -> PurePosixPath:
     return PurePosixPath(*parts)
 
 
-def _write(path: Path, content: Content | None) -> None:
+def _write(path: Path, content: ArchiveContent | None) -> None:
     (path if content is None else path.parent).mkdir(parents=True, exist_ok=True)
     if content is not None:
         with path.open("xb") as file:

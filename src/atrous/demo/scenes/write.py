@@ -19,7 +19,7 @@ def write_scenes(
     val: int,
     size: tuple[int, int] = (192, 256),
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Draw scenes and write them as `images/*.jpg`, `masks/*.png`, `train.txt`, `val.txt` and `schema.toml`.
 
@@ -31,7 +31,7 @@ def write_scenes(
         val: How many to validate on.
         size: Height and width of each, 32 or more.
         seed: Another seed gives other scenes.
-        progress: Called after each scene with the number done and the total.
+        on_progress: Called after each scene with the number done and the total.
 
     Raises:
         InputError: If the folder cannot be written to.
@@ -45,8 +45,8 @@ def write_scenes(
             Image.fromarray(image).save(path, quality=92)
         with atomic_path(folder / "masks" / f"{name}.png") as path:
             mask.save(path)
-        if progress:
-            progress(number + 1, len(names))
+        if on_progress:
+            on_progress(number + 1, len(names))
     for split, listed in (("train", names[:train]), ("val", names[train:])):
         with atomic_path(folder / f"{split}.txt") as path:
             path.write_text("".join(f"{name}\n" for name in listed))

@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from atrous.errors import InputError
 from atrous.importers.coreml.function import Function
-from atrous.importers.coreml.layers import Kind, Layer
+from atrous.importers.coreml.layers import CoreMLLayer, LayerKind
 from atrous.importers.coreml.numbers import Numbers
 from atrous.importers.protobuf import Message
 
@@ -20,44 +20,44 @@ _EPSILON = 1e-5
 """Of a batch norm that says none."""
 
 
-def applied(layer: Layer, function: Function, *, channels: int, numbers: Numbers) -> Function:
+def applied(layer: CoreMLLayer, function: Function, *, channels: int, numbers: Numbers) -> Function:
     """The function, and then the layer.
 
     Raises:
         InputError: If the layer is none of these, or does what no official DeepLab file has.
     """
     params = layer.params
-    if layer.kind == Kind.ACTIVATION:
+    if layer.kind == LayerKind.ACTIVATION:
         is_relu = _RELU in params.values
         return function.clip(0.0, math.inf) if is_relu else function.line(*slope_and_offset(layer))
-    if layer.kind == Kind.UNARY:
+    if layer.kind == LayerKind.UNARY:
         if params.integer(1) != _THRESHOLD or finite(params, 4) or finite(params, 5) not in (0, 1):
             raise InputError("a function that is in no official DeepLab file")
         return function.clip(finite(params, 2), math.inf)
-    if layer.kind == Kind.CLIP:
+    if layer.kind == LayerKind.CLIP:
         return function.clip(finite(params, 1), finite(params, 2))
-    if layer.kind == Kind.CLAMPED_RELU:
+    if layer.kind == LayerKind.CLAMPED_RELU:
         if finite(params, 1):
             raise InputError("a leaky activation")
         return function.clip(0.0, finite(params, 2))
-    if layer.kind == Kind.BATCH_NORM:
+    if layer.kind == LayerKind.BATCH_NORM:
         return _normed(params, function, channels=channels, numbers=numbers)
-    if layer.kind == Kind.SCALE:
+    if layer.kind == LayerKind.SCALE:
         scaled = function.line(_constant(params, 1, channels=channels, numbers=numbers), 0.0)
         shifts = bool(params.integer(3))
         return scaled.line(1.0, _constant(params, 4, channels=channels, numbers=numbers)) if shifts else scaled
-    if layer.kind == Kind.BIAS:
+    if layer.kind == LayerKind.BIAS:
         return function.line(1.0, _constant(params, 1, channels=channels, numbers=numbers))
     raise InputError(f"{layer.kind.name} there is in no official DeepLab file")
 
 
-def slope_and_offset(layer: Layer) -> tuple[float, float]:
+def slope_and_offset(layer: CoreMLLayer) -> tuple[float, float]:
     """Of a linear activation.
 
     Raises:
         InputError: If it is another activation.
     """
-    if layer.kind != Kind.ACTIVATION or _LINEAR not in layer.params.values:
+    if layer.kind != LayerKind.ACTIVATION or _LINEAR not in layer.params.values:
         raise InputError("an activation or arithmetic that is in no official DeepLab file")
     linear = layer.params.message(_LINEAR)
     return finite(linear, 1), finite(linear, 2)

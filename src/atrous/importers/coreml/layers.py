@@ -13,7 +13,7 @@ _MOST_INPUTS = 16
 _LONGEST_NAME = 1000
 
 
-class Kind(IntEnum):
+class LayerKind(IntEnum):
     """What an official file holds, or a converter might write for the same."""
 
     CONVOLUTION = 100
@@ -42,7 +42,7 @@ class Kind(IntEnum):
 
 
 @dataclass(frozen=True)
-class Layer:
+class CoreMLLayer:
     """One layer.
 
     Attributes:
@@ -54,13 +54,13 @@ class Layer:
     """
 
     name: str
-    kind: Kind
+    kind: LayerKind
     params: Message
     inputs: tuple[str, ...]
     output: str
 
 
-def layers(network: Message) -> Iterator[Layer]:
+def layers(network: Message) -> Iterator[CoreMLLayer]:
     """The layers in their order.
 
     Raises:
@@ -72,16 +72,16 @@ def layers(network: Message) -> Iterator[Layer]:
         yield _layer(message)
 
 
-def _layer(message: Message) -> Layer:
+def _layer(message: Message) -> CoreMLLayer:
     name, kinds = message.text(_NAME), [number for number in message.values if number >= _FIRST_KIND]
     inputs, outputs = _texts(message, _INPUTS), _texts(message, _OUTPUTS)
-    if len(kinds) != 1 or kinds[0] not in Kind.__members__.values():
+    if len(kinds) != 1 or kinds[0] not in LayerKind.__members__.values():
         raise InputError(f"layer {name:.80}: kind {kinds} of Core ML's layers is in no official DeepLab file")
     if len(inputs) > _MOST_INPUTS or len(outputs) != 1:
         raise InputError(f"layer {name:.80} has {len(inputs)} inputs and {len(outputs)} outputs")
     if max(map(len, (name, *inputs, *outputs))) > _LONGEST_NAME:
         raise InputError(f"layer {name:.80} has a name of more than {_LONGEST_NAME} characters")
-    return Layer(name, Kind(kinds[0]), message.message(kinds[0]), inputs, outputs[0])
+    return CoreMLLayer(name, LayerKind(kinds[0]), message.message(kinds[0]), inputs, outputs[0])
 
 
 def _texts(message: Message, number: int) -> tuple[str, ...]:

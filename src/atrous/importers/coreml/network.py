@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from atrous.errors import InputError
-from atrous.importers.coreml.flow import Flow
-from atrous.importers.coreml.follow import Convolution, Follower
 from atrous.importers.coreml.function import Function
+from atrous.importers.coreml.graph_tracer import Convolution, GraphTracer
 from atrous.importers.coreml.layers import layers
-from atrous.importers.fused_convolution import FoldedConvolution, FoldedNetwork
+from atrous.importers.coreml.traced_tensor import TracedTensor
+from atrous.importers.fused_convolution import FusedConvolution, FusedNetwork
 from atrous.importers.protobuf import Message
 from atrous.sizes import Size
 
@@ -28,7 +28,7 @@ _OTHERS = {
 }  # fmt: skip
 
 
-def network_of(path: Path, content: memoryview) -> FoldedNetwork:
+def network_of(path: Path, content: memoryview) -> FusedNetwork:
     """The network of a file, its convolutions under their official names.
 
     Raises:
@@ -38,17 +38,17 @@ def network_of(path: Path, content: memoryview) -> FoldedNetwork:
     network = _network(model)
     name, size = _image(model)
     scaling = Function.identity(3).line(*_preprocessing(network, name))
-    follower = Follower(name, Flow((), 3, size, scaling))
+    follower = GraphTracer(name, TracedTensor((), 3, size, scaling))
     for layer in layers(network):
         follower.follow(layer)
     mean, std = _scaling(follower.image_function)
-    return FoldedNetwork(
+    return FusedNetwork(
         path=path,
         input_mean=mean,
         input_std=std,
         quantized=follower.numbers.quantized,
         corners_aligned=_corners_aligned(follower.corners_aligned),
-        convolutions=tuple(_folded(convolution) for convolution in follower.convolutions.values()),
+        convolutions=tuple(_fused(convolution) for convolution in follower.convolutions.values()),
     )
 
 
@@ -112,7 +112,7 @@ def _corners_aligned(found: set[bool]) -> bool | None:
     return next(iter(found), None)
 
 
-def _folded(convolution: Convolution) -> FoldedConvolution:
+def _fused(convolution: Convolution) -> FusedConvolution:
     """With what follows multiplied into kernel and bias, and statistics scaled alike."""
     function = convolution.function
     with np.errstate(over="ignore", invalid="ignore"):
@@ -122,7 +122,7 @@ def _folded(convolution: Convolution) -> FoldedConvolution:
         variance = None if function.variance is None else (function.slope**2 * function.variance).astype(np.float32)
     if not all(np.isfinite(part).all() for part in (kernel, bias, mean, variance) if part is not None):
         raise InputError(f"{convolution.name:.80}: weights beyond what single precision can tell")
-    return FoldedConvolution(
+    return FusedConvolution(
         name=convolution.name,
         kernel=kernel,
         bias=bias,

@@ -1,10 +1,10 @@
-"""A Core ML file of weights as a `Source`."""
+"""A Core ML file of weights as a `ForeignNetwork`."""
 
 from pathlib import Path
 
 from atrous.errors import InputError
 from atrous.importers.coreml.network import network_of
-from atrous.importers.foreign_network import Source
+from atrous.importers.foreign_network import ForeignNetwork
 from atrous.importers.tensorflow.mapped_file import mapped
 from atrous.importers.tflite.official_mobilenet_v2 import import_deeplab
 from atrous.labels import PASCAL_VOC
@@ -36,7 +36,7 @@ def is_coreml(path: Path) -> bool:
     return len(start) == 3 and start[0] == _VERSION and 0 < start[1] <= _LATEST and start[2] == _DESCRIPTION
 
 
-def read_coreml(path: Path) -> Source:
+def read_coreml(path: Path) -> ForeignNetwork:
     """What a `.mlmodel` of DeepLabv3 on MobileNetV2 holds, quantised weights dequantised.
 
     Raises:
@@ -53,7 +53,7 @@ def read_coreml(path: Path) -> Source:
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     model = import_deeplab(network)
-    return Source(
+    return ForeignNetwork(
         format="Core ML, dequantised" if network.quantized else "Core ML",
         config=model.config,
         state=model.state_dict(),

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from atrous.errors import InputError
-from atrous.importers.foreign_network import Source
+from atrous.importers.foreign_network import ForeignNetwork
 from atrous.importers.projects.key_map import (
     CLASSIFIER_REASON,
     checked,
@@ -37,7 +37,7 @@ def recognises(tensors: Mapping[str, Tensor]) -> bool:
     return "sem_seg_head.predictor.weight" in tensors or "stem.conv3.norm.weight" in tensors
 
 
-def read(found: StateDict) -> Source:
+def read(found: StateDict) -> ForeignNetwork:
     """The network of a state dict that `recognises` knows.
 
     Raises:
@@ -75,7 +75,7 @@ def read(found: StateDict) -> Source:
         conventions=PYTORCH,
         classes=width(tensors, "sem_seg_head.predictor.weight"),
     )
-    return checked(Source(f"{PROJECT} DeepLabv3{'+' if plus else ''}", config, state, skipped))
+    return checked(ForeignNetwork(f"{PROJECT} DeepLabv3{'+' if plus else ''}", config, state, skipped))
 
 
 def _backbone(tensors: Mapping[str, Tensor], *, prefix: str) -> tuple[ResNetConfig, dict[str, str]]:

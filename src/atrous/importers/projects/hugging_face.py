@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from atrous.errors import InputError
-from atrous.importers.foreign_network import Source
+from atrous.importers.foreign_network import ForeignNetwork
 from atrous.importers.projects.key_map import CLASSIFIER_REASON, checked, imagenet, named_classes, translated, width
 from atrous.importers.projects.settings import told
 from atrous.importers.pytorch.state_dict import StateDict
@@ -56,7 +56,7 @@ def recognises(tensors: Mapping[str, Tensor]) -> bool:
     return "mobilenet_v2.conv_stem.first_conv.convolution.weight" in tensors
 
 
-def read(found: StateDict) -> Source:
+def read(found: StateDict) -> ForeignNetwork:
     """The network of a state dict that `recognises` knows; what no tensor tells is in `config.json` beside it.
 
     Raises:
@@ -86,7 +86,7 @@ def read(found: StateDict) -> Source:
     )
     config = replace(config, aspp=head, classes=classes)
     labels = _labels(found.settings, classes)
-    return checked(Source("Hugging Face MobileNetV2 DeepLabv3", config, state, skipped, labels))
+    return checked(ForeignNetwork("Hugging Face MobileNetV2 DeepLabv3", config, state, skipped, labels))
 
 
 def _labels(settings: Mapping[str, Any], classes: int) -> LabelSpace | None:

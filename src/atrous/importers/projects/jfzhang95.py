@@ -6,7 +6,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from atrous.errors import InputError
-from atrous.importers.foreign_network import Source
+from atrous.importers.foreign_network import ForeignNetwork
 from atrous.importers.projects import layers
 from atrous.importers.projects.key_map import checked, named_classes, pooling_first, resnet_depth, translated, width
 from atrous.importers.pytorch.state_dict import StateDict
@@ -22,7 +22,7 @@ def recognises(tensors: Mapping[str, Tensor]) -> bool:
     return "aspp.aspp1.atrous_conv.weight" in tensors and "decoder.last_conv.0.weight" in tensors
 
 
-def read(found: StateDict) -> Source:
+def read(found: StateDict) -> ForeignNetwork:
     """The network of a state dict that `recognises` knows.
 
     Raises:
@@ -62,4 +62,6 @@ def read(found: StateDict) -> Source:
         conventions=replace(PYTORCH, align_corners=True),
         classes=classes,
     )
-    return checked(Source(f"{PROJECT} DeepLabv3+", config, state, skipped, named_classes(classes, voc=PASCAL_VOC)))
+    return checked(
+        ForeignNetwork(f"{PROJECT} DeepLabv3+", config, state, skipped, named_classes(classes, voc=PASCAL_VOC))
+    )

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from atrous.errors import InputError
-from atrous.importers.foreign_network import Source
+from atrous.importers.foreign_network import ForeignNetwork
 from atrous.labels import LabelSpace
 from atrous.model.build import build
 from atrous.model.config import ModelConfig
@@ -51,7 +51,7 @@ def translated(
     return ours, left
 
 
-def checked(source: Source) -> Source:
+def checked(source: ForeignNetwork) -> ForeignNetwork:
     """The source, once its tensors are known to be those of its configuration; missing counters of batches are 0.
 
     Raises:
@@ -125,9 +125,11 @@ def named_classes(classes: int, *, names: Iterable[str] = (), voc: LabelSpace | 
     return voc if voc is not None and len(voc) == classes else None
 
 
-def imagenet(config: ModelConfig, state: Mapping[str, Tensor], skipped: Mapping[str, str], *, name: str) -> Source:
+def imagenet(
+    config: ModelConfig, state: Mapping[str, Tensor], skipped: Mapping[str, str], *, name: str
+) -> ForeignNetwork:
     """A classifier, good for its backbone."""
-    return checked(Source(name, config, state, skipped, segments=False))
+    return checked(ForeignNetwork(name, config, state, skipped, segments=False))
 
 
 def _some(texts: Iterable[str]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from atrous.errors import InputError
-from atrous.importers.foreign_network import Source
+from atrous.importers.foreign_network import ForeignNetwork
 from atrous.importers.projects import layers
 from atrous.importers.projects.key_map import AUXILIARY_REASON, checked, named_classes, resnet_depth, translated, width
 from atrous.importers.pytorch.state_dict import StateDict
@@ -21,7 +21,7 @@ def recognises(tensors: Mapping[str, Tensor]) -> bool:
     return "decode_head.conv_seg.weight" in tensors
 
 
-def read(found: StateDict) -> Source:
+def read(found: StateDict) -> ForeignNetwork:
     """The network of a state dict that `recognises` knows.
 
     Output stride 8 and no Multi_Grid are most of its configurations; others have to be told.
@@ -53,7 +53,7 @@ def read(found: StateDict) -> Source:
         output_stride=8,
     )
     labels = named_classes(classes, names=found.classes, voc=PASCAL_VOC)
-    return checked(Source(f"{PROJECT} DeepLabV3{'+' if plus else ''}", config, state, skipped, labels))
+    return checked(ForeignNetwork(f"{PROJECT} DeepLabV3{'+' if plus else ''}", config, state, skipped, labels))
 
 
 def _backbone(tensors: Mapping[str, Tensor]) -> tuple[ResNetConfig, dict[str, str]]:

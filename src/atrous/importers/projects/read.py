@@ -1,10 +1,10 @@
-"""A checkpoint of any known project to a `Source`, recognised by the names of its tensors."""
+"""A checkpoint of any known project to a `ForeignNetwork`, recognised by the names of its tensors."""
 
 from dataclasses import replace
 from pathlib import Path
 
 from atrous.errors import InputError
-from atrous.importers.foreign_network import Source
+from atrous.importers.foreign_network import ForeignNetwork
 from atrous.importers.projects import (
     detectron2,
     hugging_face,
@@ -23,7 +23,7 @@ PEERS = (hugging_face, mmsegmentation, detectron2, jfzhang95, smp, vainf, timm, 
 """Asked in this order; each has `recognises(tensors)` and `read(found)`."""
 
 
-def read_torch(path: Path) -> Source:
+def read_torch(path: Path) -> ForeignNetwork:
     """The network of a PyTorch checkpoint, a safetensors file, or a folder of Hugging Face's.
 
     Raises:
@@ -38,7 +38,7 @@ def read_torch(path: Path) -> Source:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def from_state_dict(found: StateDict) -> Source:
+def from_state_dict(found: StateDict) -> ForeignNetwork:
     """The network of a state dict.
 
     Raises:

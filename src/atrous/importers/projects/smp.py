@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from atrous.errors import InputError
-from atrous.importers.foreign_network import Source
+from atrous.importers.foreign_network import ForeignNetwork
 from atrous.importers.projects import layers
 from atrous.importers.projects.key_map import AUXILIARY_REASON, checked, pooling_first, resnet_depth, translated, width
 from atrous.importers.projects.settings import told
@@ -36,7 +36,7 @@ def recognises(tensors: Mapping[str, Tensor]) -> bool:
     return aspp and "segmentation_head.0.weight" in tensors
 
 
-def read(found: StateDict) -> Source:
+def read(found: StateDict) -> ForeignNetwork:
     """The network of a state dict that `recognises` knows; what no tensor tells is in `config.json` beside it.
 
     Raises:
@@ -74,7 +74,7 @@ def read(found: StateDict) -> Source:
         classes=width(tensors, "segmentation_head.0.weight"),
         output_stride=settings.encoder_output_stride,
     )
-    return checked(Source(f"{PROJECT} DeepLabV3{'Plus' if plus else ''}", config, state, skipped))
+    return checked(ForeignNetwork(f"{PROJECT} DeepLabV3{'Plus' if plus else ''}", config, state, skipped))
 
 
 def _renamed(name: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from torch import Tensor
 
 from atrous.errors import InputError
-from atrous.importers.foreign_network import Source
+from atrous.importers.foreign_network import ForeignNetwork
 from atrous.importers.projects.key_map import CLASSIFIER_REASON, imagenet, translated, width
 from atrous.importers.projects.settings import told
 from atrous.importers.pytorch.state_dict import StateDict
@@ -64,7 +64,7 @@ def recognises(tensors: Mapping[str, Tensor]) -> bool:
     return "conv_stem.weight" in tensors or "blocks.0.stack.conv1.conv_dw.weight" in tensors
 
 
-def read(found: StateDict) -> Source:
+def read(found: StateDict) -> ForeignNetwork:
     """The backbone of a state dict that `recognises` knows; `config.json` beside it tells its padding and scaling.
 
     Raises:
@@ -109,7 +109,7 @@ def _mobile(tensors: Mapping[str, Tensor], *, units: int) -> BackboneConfig:
     )
 
 
-def _xception(found: StateDict) -> Source:
+def _xception(found: StateDict) -> ForeignNetwork:
     count = len({name.split(".")[1] for name in found.tensors if name.startswith("blocks.")})
     depths: dict[int, Literal[41, 65, 71]] = {13: 41, 21: 65, 23: 71}
     depth = depths.get(count)

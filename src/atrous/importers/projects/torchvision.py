@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from atrous.importers.foreign_network import Source
+from atrous.importers.foreign_network import ForeignNetwork
 from atrous.importers.projects import layers, torchvision_keys
 from atrous.importers.projects import torchvision_mobilenet_v3_keys as torchvision_mobilenet_v3
 from atrous.importers.projects.key_map import (
@@ -42,7 +42,7 @@ def recognises(tensors: Mapping[str, Tensor]) -> bool:
     )
 
 
-def read(found: StateDict) -> Source:
+def read(found: StateDict) -> ForeignNetwork:
     """The network of a state dict that `recognises` knows.
 
     Raises:
@@ -58,7 +58,7 @@ def read(found: StateDict) -> Source:
     return _deeplab(tensors)
 
 
-def _deeplab(tensors: Mapping[str, Tensor]) -> Source:
+def _deeplab(tensors: Mapping[str, Tensor]) -> ForeignNetwork:
     lite = "classifier.scale.1.weight" in tensors
     classes = width(tensors, "classifier.low_classifier.weight" if lite else "classifier.4.weight")
     if "backbone.conv1.weight" in tensors:
@@ -76,10 +76,10 @@ def _deeplab(tensors: Mapping[str, Tensor]) -> Source:
         name = f"torchvision {'LR-ASPP' if lite else 'DeepLabv3'}, MobileNetV3 {'small' if small else 'large'}"
     reasons = dict.fromkeys(skipped, AUXILIARY_REASON)
     labels = named_classes(classes, voc=PASCAL_VOC)
-    return checked(Source(name, replace(config, classes=classes), state, reasons, labels))
+    return checked(ForeignNetwork(name, replace(config, classes=classes), state, reasons, labels))
 
 
-def _resnet(tensors: Mapping[str, Tensor]) -> Source:
+def _resnet(tensors: Mapping[str, Tensor]) -> ForeignNetwork:
     depth = resnet_depth(tensors, r"layer3\.(\d+)\.conv1\.weight$")
     table = layers.resnet("", depth=depth)
     stem = "7x7"
@@ -91,7 +91,7 @@ def _resnet(tensors: Mapping[str, Tensor]) -> Source:
     return imagenet(config, state, skipped, name=f"ImageNet ResNet-{depth} (torchvision, timm)")
 
 
-def _mobilenet_v2(tensors: Mapping[str, Tensor]) -> Source:
+def _mobilenet_v2(tensors: Mapping[str, Tensor]) -> ForeignNetwork:
     table = layers.mobilenet_v2(lambda number: f"features.{number}")
     skips = {"features.18.": "ImageNet's last convolution, which DeepLab leaves out", "classifier.": CLASSIFIER_REASON}
     table = {theirs: ours for theirs, ours in table.items() if not theirs.startswith("features.18.")}
@@ -103,7 +103,7 @@ def _mobilenet_v2(tensors: Mapping[str, Tensor]) -> Source:
     )
 
 
-def _mobilenet_v3(tensors: Mapping[str, Tensor]) -> Source:
+def _mobilenet_v3(tensors: Mapping[str, Tensor]) -> ForeignNetwork:
     variant = "large" if "features.16.0.weight" in tensors else "small"
     table = {
         theirs.replace("backbone.", "features.", 1): ours

@@ -6,7 +6,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from atrous.errors import InputError
-from atrous.importers.foreign_network import Source
+from atrous.importers.foreign_network import ForeignNetwork
 from atrous.importers.projects import layers
 from atrous.importers.projects.key_map import (
     checked,
@@ -33,7 +33,7 @@ def recognises(tensors: Mapping[str, Tensor]) -> bool:
     )
 
 
-def read(found: StateDict) -> Source:
+def read(found: StateDict) -> ForeignNetwork:
     """The network of a state dict that `recognises` knows.
 
     Raises:
@@ -68,7 +68,7 @@ def read(found: StateDict) -> Source:
         classes=classes,
     )
     name = f"{PROJECT} DeepLabv3{'+' if plus else ''}"
-    return checked(Source(name, config, state, skipped, named_classes(classes, voc=PASCAL_VOC)))
+    return checked(ForeignNetwork(name, config, state, skipped, named_classes(classes, voc=PASCAL_VOC)))
 
 
 def _backbone(tensors: Mapping[str, Tensor]) -> tuple[BackboneConfig, dict[str, str]]:

@@ -7,7 +7,14 @@ import torch
 from torch import Tensor
 
 from atrous.errors import InputError
-from atrous.importers.tensorflow.slim_names import TENSORS, Kind, SlimLayer, backbone_layers, backbone_scope, layers
+from atrous.importers.tensorflow.slim_names import (
+    TENSORS,
+    ScopeKind,
+    SlimLayer,
+    backbone_layers,
+    backbone_scope,
+    layers,
+)
 from atrous.importers.tensorflow.variable import Variable
 from atrous.model.build import build
 from atrous.model.config import BackboneConfig, LRASPPConfig, ModelConfig
@@ -87,7 +94,7 @@ def state_of(
     return {name: (state | counters)[name] for name in outline}, skipped
 
 
-def _places(network: Iterator[SlimLayer]) -> Iterator[tuple[str, tuple[str, Kind]]]:
+def _places(network: Iterator[SlimLayer]) -> Iterator[tuple[str, tuple[str, ScopeKind]]]:
     """(their name of a tensor, (ours, what it is part of))."""
     for scope, ours, kind in network:
         for theirs, tensor in TENSORS[kind].items():
@@ -113,7 +120,7 @@ def _gated(config: ModelConfig, state: Mapping[str, Tensor]) -> Iterator[str]:
         yield "classifier.weight"
 
 
-def _our_shape(shape: tuple[int, ...], kind: Kind) -> tuple[int, ...]:
+def _our_shape(shape: tuple[int, ...], kind: ScopeKind) -> tuple[int, ...]:
     """Kernels are [height, width, in, out] there; depthwise [height, width, channels, 1]."""
     if len(shape) != 4:
         return shape
@@ -121,7 +128,7 @@ def _our_shape(shape: tuple[int, ...], kind: Kind) -> tuple[int, ...]:
     return (channels * out, 1, height, width) if kind == "depthwise" else (out, channels, height, width)
 
 
-def _tensor(name: str, variable: Variable, kind: Kind) -> Tensor:
+def _tensor(name: str, variable: Variable, kind: ScopeKind) -> Tensor:
     if variable.dtype is None or variable.dtype.kind != "f":
         raise InputError(f"{name} holds {variable.dtype}, a network of ours has floating-point numbers")
     with np.errstate(over="ignore"):  # a double beyond float32 becomes infinite

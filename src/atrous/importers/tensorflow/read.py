@@ -1,4 +1,4 @@
-"""A TensorFlow file of weights, whichever it is, as a `Source`."""
+"""A TensorFlow file of weights, whichever it is, as a `ForeignNetwork`."""
 
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from atrous.errors import InputError
-from atrous.importers.foreign_network import Source
+from atrous.importers.foreign_network import ForeignNetwork
 from atrous.importers.tensorflow.bundle import read_bundle
 from atrous.importers.tensorflow.checkpoint_v1 import read_checkpoint_v1
 from atrous.importers.tensorflow.graph import Graph, read_graph
@@ -19,7 +19,7 @@ from atrous.labels import PASCAL_VOC
 from atrous.report.wording import shortened
 
 
-def read_tensorflow(path: Path) -> Source:
+def read_tensorflow(path: Path) -> ForeignNetwork:
     """What a TensorFlow file of weights holds; of a folder or archive, its newest checkpoint or else its frozen graph.
 
     Only a graph says its output stride; a checkpoint alone gets that of the official training, 16 (lite head: 32).
@@ -48,7 +48,7 @@ def _unpacked(path: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _read(path: Path) -> Source:
+def _read(path: Path) -> ForeignNetwork:
     graph = None
     if path.is_dir():
         path, beside = chosen(path)
@@ -61,14 +61,14 @@ def _read(path: Path) -> Source:
     return _source(graph.variables, kind="TensorFlow frozen graph", graph=graph)
 
 
-def _source(variables: Mapping[str, Variable], *, kind: str, graph: Graph | None) -> Source:
+def _source(variables: Mapping[str, Variable], *, kind: str, graph: Graph | None) -> ForeignNetwork:
     kept, training = averaged(variables)
     shapes = {theirs: variable.shape for theirs, variable in kept.items()}
     config = config_of(shapes, output_stride=None if graph is None else graph.output_stride)
     has_head = segments(shapes)
     state, beyond = state_of(kept, config, segments=has_head)
     constants = () if graph is None else graph.constants
-    return Source(
+    return ForeignNetwork(
         format=kind,
         config=config,
         state=state,

@@ -23,7 +23,7 @@ from atrous.model.config import (
     XceptionConfig,
 )
 
-Kind = Literal["normed", "depthwise", "biased"]
+ScopeKind = Literal["normed", "depthwise", "biased"]
 
 LOGITS = "logits/semantic"
 
@@ -37,7 +37,7 @@ class SlimLayer(NamedTuple):
 
     scope: str
     ours: str
-    kind: Kind = "normed"
+    kind: ScopeKind = "normed"
 
 
 TENSORS = {

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from atrous.errors import InputError
-from atrous.importers.fused_convolution import Activation, FoldedConvolution, FoldedNetwork, fill_layer
+from atrous.importers.fused_convolution import Activation, FusedConvolution, FusedNetwork, fill_layer
 from atrous.model.aspp import ASPP, ImagePooling
 from atrous.model.atrous import AtrousConv
 from atrous.model.backbones.features import Backbone
@@ -36,7 +36,7 @@ _ACTIVATIONS: dict[type[nn.Module], Activation] = {nn.Identity: "none", nn.ReLU:
 
 @dataclass(frozen=True)
 class Place:
-    """One of our layers and the convolutions that must feed it (see `FoldedConvolution.inputs`)."""
+    """One of our layers and the convolutions that must feed it (see `FusedConvolution.inputs`)."""
 
     layer: AtrousConv | nn.Conv2d
     inputs: tuple[str, ...]
@@ -57,7 +57,7 @@ class ImportedBackbone:
     skipped: tuple[str, ...]
 
 
-def import_backbone(network: FoldedNetwork) -> ImportedBackbone:
+def import_backbone(network: FusedNetwork) -> ImportedBackbone:
     """The MobileNetV2 of an ImageNet classifier or a DeepLabv3 file.
 
     Raises:
@@ -79,7 +79,7 @@ def import_backbone(network: FoldedNetwork) -> ImportedBackbone:
     return ImportedBackbone(backbone.eval(), config, skipped)
 
 
-def import_deeplab(network: FoldedNetwork) -> DeepLabV3:
+def import_deeplab(network: FusedNetwork) -> DeepLabV3:
     """The DeepLabv3 mobile model of a file, in eval mode, with the configuration that the file implies.
 
     Raises:
@@ -151,7 +151,7 @@ def _head_places(aspp: ASPP, classifier: nn.Conv2d) -> dict[str, Place]:
     }
 
 
-def _compare(places: Mapping[str, Place], network: FoldedNetwork, *, skipped: Collection[str]) -> None:
+def _compare(places: Mapping[str, Place], network: FusedNetwork, *, skipped: Collection[str]) -> None:
     """Raise InputError unless file and model have the same layers."""
     found = {layer.name: layer for layer in network.convolutions}
     differences = [f"{name} is missing" for name in places if name not in found]
@@ -168,13 +168,13 @@ def _compare(places: Mapping[str, Place], network: FoldedNetwork, *, skipped: Co
         raise InputError(f"not an official MobileNetV2: {'; '.join(differences[:3])}{more}")
 
 
-def _fill(places: Mapping[str, Place], network: FoldedNetwork) -> None:
+def _fill(places: Mapping[str, Place], network: FusedNetwork) -> None:
     for layer in network.convolutions:
         if layer.name in places:
             fill_layer(layer, places[layer.name].layer)
 
 
-def _compared(place: Place, convolution: FoldedConvolution) -> list[tuple[str, object, object]]:
+def _compared(place: Place, convolution: FusedConvolution) -> list[tuple[str, object, object]]:
     """What must agree: (its name, in our layer, in the file)."""
     layer = place.layer
     conv, activation = (layer.conv, layer.activation) if isinstance(layer, AtrousConv) else (layer, nn.Identity())
@@ -188,7 +188,7 @@ def _compared(place: Place, convolution: FoldedConvolution) -> list[tuple[str, o
     ]
 
 
-def _conventions(network: FoldedNetwork) -> Conventions:
+def _conventions(network: FusedNetwork) -> Conventions:
     return replace(
         TENSORFLOW,
         align_corners=network.corners_aligned is not False,
@@ -197,7 +197,7 @@ def _conventions(network: FoldedNetwork) -> Conventions:
     )
 
 
-def _backbone_config(network: FoldedNetwork) -> MobileNetV2Config:
+def _backbone_config(network: FusedNetwork) -> MobileNetV2Config:
     return config_of_widths([_width(network, STEM), *(_width(network, f"{scope}/project") for scope in UNITS)])
 
 
@@ -219,11 +219,11 @@ def config_of_widths(file_widths: Sequence[int]) -> MobileNetV2Config:
     raise InputError(f"layers of {file_widths} channels are no MobileNetV2 at any depth multiplier")
 
 
-def _output_stride(network: FoldedNetwork) -> int:
+def _output_stride(network: FusedNetwork) -> int:
     return prod(layer.stride for layer in network.convolutions)
 
 
-def _width(network: FoldedNetwork, name: str) -> int:
+def _width(network: FusedNetwork, name: str) -> int:
     """Output channels of a convolution."""
     for layer in network.convolutions:
         if layer.name == name:

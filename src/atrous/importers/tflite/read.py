@@ -14,7 +14,7 @@ import numpy as np
 import tflite
 
 from atrous.errors import InputError
-from atrous.importers.fused_convolution import Activation, FoldedConvolution, FoldedNetwork
+from atrous.importers.fused_convolution import Activation, FusedConvolution, FusedNetwork
 from atrous.importers.tflite.metadata import Scaling, stated_scaling
 from atrous.importers.tflite.tensors import Generated, TFLiteTensors
 
@@ -43,7 +43,7 @@ _ACTIVATIONS: dict[int, Activation] = {_Action.NONE: "none", _Action.RELU: "relu
 _PLUS_MINUS_ONE: Scaling = ((127.5,), (127.5,))
 
 
-def read(path: Path) -> FoldedNetwork:
+def read(path: Path) -> FusedNetwork:
     """Read a `.tflite` file.
 
     An 8-bit file states its input scaling as its input's zero point and 1 / scale; a float file in its metadata, and
@@ -85,12 +85,12 @@ class _Reader:
             raise InputError(f"{self._model.SubgraphsLength()} subgraphs, expected one; this is no DeepLab file")
         self._graph: Generated = self._model.Subgraphs(0)
         self._tensors = TFLiteTensors(self._model, self._graph, file_size=len(content))
-        self._convolutions: dict[str, FoldedConvolution] = {}
+        self._convolutions: dict[str, FusedConvolution] = {}
         self._sources: dict[int, tuple[str, ...]] = {}
         self._blocks: dict[int, int] = {}
         self._corners_aligned: set[bool] = set()
 
-    def network(self) -> FoldedNetwork:
+    def network(self) -> FusedNetwork:
         inputs, operators = self._graph.InputsLength(), self._graph.OperatorsLength()
         if inputs != 1 or not 0 < operators <= _MOST_OPERATORS:
             raise InputError(f"{inputs} inputs and {operators} operators; this is no DeepLab file")
@@ -101,7 +101,7 @@ class _Reader:
         if len(self._corners_aligned) > 1:
             raise InputError("some of its resizing aligns corners and some does not; such a network is not supported")
         mean, std = self._scaling(image)
-        return FoldedNetwork(
+        return FusedNetwork(
             path=self._path,
             input_mean=mean,
             input_std=std,
@@ -150,7 +150,7 @@ class _Reader:
                 raise InputError("its resizing aligns neither the corners' centres nor their edges")
             self._corners_aligned.add(bool(resizing.AlignCorners()))
 
-    def _convolution(self, operator: Generated, inputs: list[int]) -> FoldedConvolution:
+    def _convolution(self, operator: Generated, inputs: list[int]) -> FusedConvolution:
         code = self._code(operator)
         options = _options(operator, _CONVOLUTIONS[code])
         name = self._tensors.name(inputs[1]).partition(";")[0].rpartition("/")[0]
@@ -169,7 +169,7 @@ class _Reader:
             raise InputError(f"{name}: strides {strides}, rates {rates} or its padding are in no official DeepLab file")
         if options.FusedActivationFunction() not in _ACTIVATIONS:
             raise InputError(f"{name}: activation {options.FusedActivationFunction()} is in no official DeepLab file")
-        return FoldedConvolution(
+        return FusedConvolution(
             name=name,
             kernel=np.ascontiguousarray(kernel),
             bias=bias,

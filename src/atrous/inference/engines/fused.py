@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from atrous.inference.engines.fused_conv import FoldedConv
+from atrous.inference.engines.fused_conv import FusedConv
 from atrous.model.aspp import ASPP, ImagePooling
 from atrous.model.atrous import AtrousConv
 from atrous.model.backbones.resnet import Bottleneck, ResNet
@@ -17,10 +17,10 @@ from atrous.model.backbones.xception import XceptionUnit
 from atrous.model.deeplab import DeepLab
 from atrous.model.image_mean import ImageMean
 
-Model = TypeVar("Model", bound=DeepLab)
+Network = TypeVar("Network", bound=DeepLab)
 
 
-def folded(model: Model) -> Model:
+def fused(model: Network) -> Network:
     """A twin in eval mode with the weights as they are now, for inference at the output stride that the model has.
 
     On a CPU in float32 and without gradients its layers take the quickest way there; elsewhere they are plain
@@ -28,36 +28,36 @@ def folded(model: Model) -> Model:
     """
     tensors = {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())}
     twin = copy.deepcopy(model, tensors).eval()
-    _fold_parts(twin)
+    _fuse_parts(twin)
     return twin
 
 
-def _fold_parts(parent: nn.Module) -> None:
+def _fuse_parts(parent: nn.Module) -> None:
     for name, part in list(parent.named_children()):
         match part:
             case AtrousConv():
-                setattr(parent, name, FoldedConv(part))
+                setattr(parent, name, FusedConv(part))
             case ResNet():
-                _fold_parts(part)
-                _fold_units(part)
+                _fuse_parts(part)
+                _fuse_units(part)
             case Bottleneck():
                 pass  # with the whole of its backbone, which knows what else becomes of its input
             case XceptionUnit():
-                setattr(parent, name, FoldedXceptionUnit(part))
+                setattr(parent, name, FusedXceptionUnit(part))
             case ASPP(pooling=ImagePooling(pool=ImageMean()) as pooling) if _begins_pointwise(part.projection):
-                setattr(parent, name, FoldedASPP(part, pooling))
+                setattr(parent, name, FusedASPP(part, pooling))
             case _:
-                _fold_parts(part)
+                _fuse_parts(part)
 
 
-def _fold_units(backbone: ResNet) -> None:
+def _fuse_units(backbone: ResNet) -> None:
     """Units whose input nobody else wants give their output in its memory."""
     for number, unit in enumerate(backbone.units):
         wanted = number == 0 or number - 1 in backbone.given_out
-        cast(nn.ModuleList, backbone.units)[number] = FoldedBottleneck(unit, input_wanted=wanted)
+        cast(nn.ModuleList, backbone.units)[number] = FusedBottleneck(unit, input_wanted=wanted)
 
 
-class FoldedBottleneck(nn.Module):
+class FusedBottleneck(nn.Module):
     """`Bottleneck` whose sum and last ReLU are part of its last convolution.
 
     Args:
@@ -67,9 +67,9 @@ class FoldedBottleneck(nn.Module):
 
     def __init__(self, unit: Bottleneck, *, input_wanted: bool) -> None:
         super().__init__()
-        self.reduce, self.atrous, self.restore = map(FoldedConv, (unit.reduce, unit.atrous, unit.restore))
-        self.shortcut = FoldedConv(unit.shortcut) if isinstance(unit.shortcut, AtrousConv) else unit.shortcut
-        self._overwrites = isinstance(self.shortcut, FoldedConv) or not input_wanted
+        self.reduce, self.atrous, self.restore = map(FusedConv, (unit.reduce, unit.atrous, unit.restore))
+        self.shortcut = FusedConv(unit.shortcut) if isinstance(unit.shortcut, AtrousConv) else unit.shortcut
+        self._overwrites = isinstance(self.shortcut, FusedConv) or not input_wanted
 
     def filtered(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
         """The residual: what is added to the shortcut."""
@@ -87,16 +87,16 @@ class FoldedBottleneck(nn.Module):
         return self.restore.relu_of_sum(filtered, shortcut)
 
 
-class FoldedXceptionUnit(nn.Module):
+class FusedXceptionUnit(nn.Module):
     """`XceptionUnit` with all but the first of its ReLUs, and its sum, inside the convolutions before them."""
 
     def __init__(self, unit: XceptionUnit) -> None:
         super().__init__()
         self.activation = unit.activation
         separables = unit.separable1, unit.separable2, unit.separable3
-        self.depthwise1, self.depthwise2, self.depthwise3 = (FoldedConv(part.depthwise) for part in separables)
-        self.pointwise1, self.pointwise2, self.pointwise3 = (FoldedConv(part.pointwise) for part in separables)
-        self.shortcut = FoldedConv(unit.shortcut) if isinstance(unit.shortcut, AtrousConv) else unit.shortcut
+        self.depthwise1, self.depthwise2, self.depthwise3 = (FusedConv(part.depthwise) for part in separables)
+        self.pointwise1, self.pointwise2, self.pointwise3 = (FusedConv(part.pointwise) for part in separables)
+        self.shortcut = FusedConv(unit.shortcut) if isinstance(unit.shortcut, AtrousConv) else unit.shortcut
 
     def filtered(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b m h w"]:
         """What the second convolution gives, before any ReLU."""
@@ -118,7 +118,7 @@ class FoldedXceptionUnit(nn.Module):
         return self.pointwise3.sum_of(self.depthwise3(second), self.shortcut(x))
 
 
-class FoldedASPP(nn.Module):
+class FusedASPP(nn.Module):
     """`ASPP` whose image-level feature, the same everywhere, is projected once instead of at every position.
 
     A 1x1 convolution over concatenated maps is the sum of one over each.
@@ -128,15 +128,15 @@ class FoldedASPP(nn.Module):
 
     def __init__(self, aspp: ASPP, pooling: ImagePooling) -> None:
         super().__init__()
-        self.mean, self.pooled = pooling.pool, FoldedConv(pooling.project)
+        self.mean, self.pooled = pooling.pool, FusedConv(pooling.project)
         self.views = nn.ModuleList(branch for branch in aspp.branches.values() if branch is not pooling)
-        _fold_parts(self.views)
-        self.project = FoldedConv(cast(AtrousConv, aspp.projection[0]))
+        _fuse_parts(self.views)
+        self.project = FusedConv(cast(AtrousConv, aspp.projection[0]))
         pooled, views = self.project.weight.tensor_split([pooling.project.out_channels], dim=1)
         self.register_buffer("pooled_weight", pooled, persistent=False)
         self.project.weight = views.contiguous(memory_format=torch.channels_last)
         self.rest = aspp.projection[1:]
-        _fold_parts(self.rest)
+        _fuse_parts(self.rest)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k h w"]:
         """The encoder's output."""

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from atrous.model.atrous import AtrousConv
 from atrous.model.norm import BatchNorm
-from atrous.ops.cpu.winograd import Schemes, saving, schemes, widened, winograd_conv2d
+from atrous.ops.cpu.winograd import Schemes, saving, schemes, transform_filters, winograd_conv2d
 
 FEWEST_CHANNELS = 128
 """In and out, from which transforming tiles costs less than Winograd saves."""
@@ -45,7 +45,7 @@ IDENTITY, RELU = Clamp("none", [], (-np.inf, np.inf)), Clamp("relu", [], (0.0, n
 CLAMPS = {nn.Identity: IDENTITY, nn.ReLU: RELU, nn.ReLU6: Clamp("hardtanh", [0.0, 6.0], (0.0, 6.0))}
 
 
-class FoldedConv(nn.Module):
+class FusedConv(nn.Module):
     """`AtrousConv` in eval mode, with the weights, stride and rate that it has now."""
 
     weight: Tensor
@@ -53,7 +53,7 @@ class FoldedConv(nn.Module):
 
     def __init__(self, layer: AtrousConv) -> None:
         super().__init__()
-        weight, bias = folded_tensors(layer)
+        weight, bias = fused_tensors(layer)
         self.register_buffer("weight", weight.contiguous(memory_format=torch.channels_last), persistent=False)
         self.register_buffer("bias", bias, persistent=False)
         self.pads = copy.deepcopy(layer.conv).padded
@@ -121,14 +121,14 @@ class FoldedConv(nn.Module):
     def _widened(self, chosen: Schemes) -> list[Tensor]:
         wide = self._wide.get(chosen)
         if wide is None:
-            wide = widened(self.weight, chosen)
+            wide = transform_filters(self.weight, chosen)
             while len(self._wide) >= KEPT:  # other threads may be here, too
                 self._wide.pop(next(iter(self._wide), chosen), None)
             self._wide[chosen] = wide
         return wide
 
 
-def folded_tensors(layer: AtrousConv) -> tuple[Float[Tensor, "k c n n"], Float[Tensor, " k"]]:
+def fused_tensors(layer: AtrousConv) -> tuple[Float[Tensor, "k c n n"], Float[Tensor, " k"]]:
     """Weight and bias of the one convolution, computed in double precision; a layer may have no norm."""
     norm, weight = layer.norm, layer.conv.weight.detach()
     if not isinstance(norm, BatchNorm):

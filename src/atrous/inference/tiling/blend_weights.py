@@ -13,38 +13,38 @@ from atrous.ops.bilinear import Neighbours
 
 
 @dataclass(frozen=True)
-class Share:
+class BlendWeights:
     """Positions are those of the logits.
 
     Attributes:
         first: The first position of the whole map that counts here: one before the tile has a say, since the pixels
             between two positions need both.
-        mine: The positions from there on, in the tile's own map.
+        local: The positions from there on, in the tile's own map.
         weights: What the tile has to say at each of them, 0..1.
-        settled: How many of them no later tile has a say at.
-        pixels: Those whose two neighbours are settled now, and were not before.
-        places: Between which of `mine` they lie.
+        final: How many of them no later tile has a say at.
+        pixels: Those whose two neighbours are final now, and were not before.
+        places: Between which of `local` they lie.
     """
 
     first: int
-    mine: slice
+    local: slice
     weights: Float[Tensor, " n"]
-    settled: int
+    final: int
     pixels: slice
     places: Neighbours
 
     @property
-    def open(self) -> slice:
-        """The positions that the next tile goes on with: the last settled one, and those that are not."""
-        return slice(self.settled - 1, None)
+    def pending(self) -> slice:
+        """The positions that the next tile goes on with: the last final one, and those that are not."""
+        return slice(self.final - 1, None)
 
     @property
     def whole(self) -> slice:
-        """The settled positions in the whole map."""
-        return slice(self.first, self.first + self.settled)
+        """The final positions in the whole map."""
+        return slice(self.first, self.first + self.final)
 
 
-def shares(spans: Sequence[Span], places: Neighbours, *, stride: int) -> tuple[Share, ...]:
+def blend_weights(spans: Sequence[Span], places: Neighbours, *, stride: int) -> tuple[BlendWeights, ...]:
     """The share of every tile.
 
     Args:
@@ -65,11 +65,11 @@ def shares(spans: Sequence[Span], places: Neighbours, *, stride: int) -> tuple[S
         weights = own * (1 - _ramp(after, first, stop, stride=stride))
         part, own_first = places.part(slice(begin, end)), span.begin // stride
         found.append(
-            Share(
+            BlendWeights(
                 first=first,
-                mine=slice(first - own_first, stop - own_first),
+                local=slice(first - own_first, stop - own_first),
                 weights=weights.to(places.weight),
-                settled=after.start // stride - first,
+                final=after.start // stride - first,
                 pixels=slice(begin, end),
                 places=Neighbours(part.first - first, part.second - first, part.weight),
             )

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from atrous.inference.engines.fused import folded
+from atrous.inference.engines.fused import fused
 from atrous.inference.tiling.tiles import Span
 from atrous.model.deeplab import DeepLab, Images
 from atrous.model.image_mean import ImageMean
@@ -27,7 +27,7 @@ class _Enough(Exception):  # noqa: N818
     """Ends a pass at the layer that it is for."""
 
 
-class Surroundings:
+class GlobalContext:
     """A second module over a model's weights, run on tiles; the model itself is left alone.
 
     Args:
@@ -37,7 +37,7 @@ class Surroundings:
 
     def __init__(self, model: DeepLab, *, size: Size) -> None:
         twin = model.replanned(output_stride=model.output_stride)
-        self._model = folded(twin) if model.classifier.weight.device.type == "cpu" else twin
+        self._model = fused(twin) if model.classifier.weight.device.type == "cpu" else twin
         self._size = size
         self._tile: Tile | None = None
         for module in self._model.modules():
@@ -56,7 +56,7 @@ class Surroundings:
         return self._model(images)
 
     def collect(self, mean: ImageMean) -> Callable[[Images, Tile], None]:
-        """A function to be called with every tile; after the last one call `settle`."""
+        """A function to be called with every tile; after the last one call `finish`."""
         self._sum, self._count = torch.zeros(()), 0
         self._collecting = mean.register_forward_hook(self._add)
 
@@ -68,7 +68,7 @@ class Surroundings:
 
         return visit
 
-    def settle(self, mean: ImageMean) -> None:
+    def finish(self, mean: ImageMean) -> None:
         """From now on the layer gives the mean of what was collected."""
         self._collecting.remove()
         known = self._sum / self._count
@@ -81,18 +81,18 @@ class Surroundings:
     def _add(self, _mean: nn.Module, args: tuple[Tensor], _output: Tensor) -> None:
         part = args[0]
         for axis in (-2, -1):
-            part = part.narrow(axis, *self._own(axis, part.shape[axis]))
+            part = part.narrow(axis, *self._central(axis, part.shape[axis]))
         # Not every device has float64; the sum of a tile is safe without it.
         self._sum = self._sum + part.sum(dim=(2, 3), keepdim=True, dtype=_wide(part)).double().cpu()
         self._count += part.shape[2] * part.shape[3]
         raise _Enough
 
-    def _own(self, axis: int, positions: int) -> tuple[int, int]:
+    def _central(self, axis: int, positions: int) -> tuple[int, int]:
         """(start, length) of the positions of a tile's map that are counted as its own."""
         span, after = self._span(axis)
         stride = _stride(span.end - span.begin, positions) or 1
-        begin = -(-span.own // stride)
-        end = span.begin // stride + positions if span == after else -(-after.own // stride)
+        begin = -(-span.center // stride)
+        end = span.begin // stride + positions if span == after else -(-after.center // stride)
         return begin - span.begin // stride, end - begin
 
     def _resized(self, resize: nn.Module, args: tuple[Tensor, Size], output: Tensor) -> Tensor:

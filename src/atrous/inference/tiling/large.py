@@ -13,7 +13,7 @@ from atrous.extras import require
 from atrous.files import atomic_path
 from atrous.inference.predictor import Predictor
 from atrous.inference.result import Result
-from atrous.inference.tiling.mosaic import Told, label_strips
+from atrous.inference.tiling.mosaic import OnProgress, label_strips
 from atrous.inference.tiling.tiles import Tiling
 from atrous.report.label_png import label_palette
 from atrous.report.label_rows import label_rows
@@ -41,7 +41,7 @@ def predict_large(
     outputs: Outputs,
     *,
     tiling: Tiling,
-    told: Told | None = None,
+    on_progress: OnProgress | None = None,
 ) -> None:
     """Write the outputs for a picture, holding little more than a row of its tiles.
 
@@ -51,7 +51,7 @@ def predict_large(
         source: Its file, which may have a geo-reference.
         outputs: What goes where.
         tiling: How the picture is cut.
-        told: Progress.
+        on_progress: Progress.
 
     Raises:
         InputError: If the picture cannot be read or cut, or an output cannot be written.
@@ -65,7 +65,7 @@ def predict_large(
     with ExitStack() as stack:
         write = stack.enter_context(label_rows(outputs.labels, predictor.labels, size=pixels.size))
         scratch = stack.enter_context(tempfile.TemporaryFile()) if reference else None
-        for strip in label_strips(predictor.windows(pixels, tiling=tiling, told=told), width=width):
+        for strip in label_strips(predictor.windows(pixels, tiling=tiling, on_progress=on_progress), width=width):
             write(strip)
             if scratch is not None:
                 strip.tofile(scratch)
@@ -86,7 +86,7 @@ def predict_large(
 
 
 def save_probabilities(
-    path: Path, predictor: Predictor, pixels: Pixels, *, tiling: Tiling, told: Told | None = None
+    path: Path, predictor: Predictor, pixels: Pixels, *, tiling: Tiling, on_progress: OnProgress | None = None
 ) -> None:
     """Write the probability of every class at every pixel as a `.npy` file: float32 `[k, h, w]`.
 
@@ -95,12 +95,12 @@ def save_probabilities(
         predictor: As for `predict_large`; so are the rest and the errors.
         pixels: The picture.
         tiling: How it is cut.
-        told: Progress.
+        on_progress: Progress.
     """
     shape = (len(predictor.labels), *pixels.size)
     with atomic_path(path) as temporary:
         np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
-        for window in predictor.windows(pixels, tiling=tiling, told=told):
+        for window in predictor.windows(pixels, tiling=tiling, on_progress=on_progress):
             full = np.lib.format.open_memmap(temporary, mode="r+")  # anew: pages that were written are given back
             for rows, probabilities in window.probabilities():
                 full[:, rows, window.columns] = probabilities.cpu().numpy()

@@ -56,7 +56,7 @@ class Span:
     full: int
 
     @property
-    def own(self) -> int:
+    def center(self) -> int:
         """The first pixel at which it has most to say."""
         return (self.start + self.full) // 2
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from atrous.model.atrous import AtrousConv
 from atrous.model.backbones.features import Features
 from atrous.model.backbones.inverted_residual import Border, InvertedResidual
-from atrous.model.backbones.taps import run_units
+from atrous.model.backbones.skip_features import run_units
 from atrous.model.conventions import Conventions
 from atrous.model.stride_plan import PlannedUnit, Unit, UnstridedRate, plan_units
 
@@ -104,8 +104,8 @@ class MobileNetV2(nn.Module):
             epsilon = conventions.backbone_epsilon
             self.last = AtrousConv(widths[-1], last_channels, epsilon=epsilon, activation=nn.ReLU6())
         low, middle = self.units[LOW_UNIT], self.units[MIDDLE_UNIT]
-        tapped = [unit.depthwise if low_level == "depthwise" else unit.project for unit in (low, middle)]
-        self.low_channels, self.middle_channels = (layer.out_channels for layer in tapped)
+        skip_features = [unit.depthwise if low_level == "depthwise" else unit.project for unit in (low, middle)]
+        self.low_channels, self.middle_channels = (layer.out_channels for layer in skip_features)
         self._taps, self._outputs = ((LOW_UNIT, MIDDLE_UNIT), ())[:: 1 if low_level == "depthwise" else -1]
         self._unstrided_rate: UnstridedRate = unstrided_rate
         self.entry = ENTRY
@@ -126,5 +126,5 @@ class MobileNetV2(nn.Module):
 
     def forward(self, image: Float[Tensor, "b c h w"]) -> Features:
         """Normalised image to features: low 144 channels at output stride 4, middle 192, high 320 (at multiplier 1)."""
-        low, middle, high = run_units(self.units, self.stem(image), taps=self._taps, outputs=self._outputs)
+        low, middle, high = run_units(self.units, self.stem(image), skips=self._taps, outputs=self._outputs)
         return Features(low=low, middle=middle, high=high if self.last is None else self.last(high))

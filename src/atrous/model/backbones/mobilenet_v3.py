@@ -12,7 +12,7 @@ from atrous.model.atrous import AtrousConv
 from atrous.model.backbones.features import Features
 from atrous.model.backbones.inverted_residual import InvertedResidual
 from atrous.model.backbones.mobilenet_v2 import rounded_channels
-from atrous.model.backbones.taps import run_units
+from atrous.model.backbones.skip_features import run_units
 from atrous.model.conventions import Conventions
 from atrous.model.image_mean import ImageMean
 from atrous.model.stride_plan import PlannedUnit, Unit, UnstridedRate, plan_units
@@ -22,11 +22,11 @@ ENTRY = (PlannedUnit("stem", stride=2, rate=1, output_stride=2),)
 FIRST_LAYER = 2
 """The official code calls the stem layer_1 and the first unit layer_2."""
 
-Tap = tuple[int, Literal["depthwise", "output"]]
+MiddleLevel = tuple[int, Literal["depthwise", "output"]]
 """(layer, which of its maps)."""
 
 
-class Row(NamedTuple):
+class BottleneckRow(NamedTuple):
     """A row of the paper's tables."""
 
     kernel: int
@@ -37,50 +37,50 @@ class Row(NamedTuple):
     stride: int
 
 
-class Table(NamedTuple):
+class NetworkTable(NamedTuple):
     """A network of the paper: its units, the width of its last convolution, the official taps at strides 4 and 8."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[BottleneckRow, ...]
     last: int
     low: int
     middle: int
 
 
-LARGE = Table(
+LARGE = NetworkTable(
     (
-        Row(3, 16, 16, False, nn.ReLU, 1),
-        Row(3, 64, 24, False, nn.ReLU, 2),
-        Row(3, 72, 24, False, nn.ReLU, 1),
-        Row(5, 72, 40, True, nn.ReLU, 2),
-        Row(5, 120, 40, True, nn.ReLU, 1),
-        Row(5, 120, 40, True, nn.ReLU, 1),
-        Row(3, 240, 80, False, nn.Hardswish, 2),
-        Row(3, 200, 80, False, nn.Hardswish, 1),
-        Row(3, 184, 80, False, nn.Hardswish, 1),
-        Row(3, 184, 80, False, nn.Hardswish, 1),
-        Row(3, 480, 112, True, nn.Hardswish, 1),
-        Row(3, 672, 112, True, nn.Hardswish, 1),
-        Row(5, 672, 160, True, nn.Hardswish, 2),
-        Row(5, 960, 160, True, nn.Hardswish, 1),
-        Row(5, 960, 160, True, nn.Hardswish, 1),
+        BottleneckRow(3, 16, 16, False, nn.ReLU, 1),
+        BottleneckRow(3, 64, 24, False, nn.ReLU, 2),
+        BottleneckRow(3, 72, 24, False, nn.ReLU, 1),
+        BottleneckRow(5, 72, 40, True, nn.ReLU, 2),
+        BottleneckRow(5, 120, 40, True, nn.ReLU, 1),
+        BottleneckRow(5, 120, 40, True, nn.ReLU, 1),
+        BottleneckRow(3, 240, 80, False, nn.Hardswish, 2),
+        BottleneckRow(3, 200, 80, False, nn.Hardswish, 1),
+        BottleneckRow(3, 184, 80, False, nn.Hardswish, 1),
+        BottleneckRow(3, 184, 80, False, nn.Hardswish, 1),
+        BottleneckRow(3, 480, 112, True, nn.Hardswish, 1),
+        BottleneckRow(3, 672, 112, True, nn.Hardswish, 1),
+        BottleneckRow(5, 672, 160, True, nn.Hardswish, 2),
+        BottleneckRow(5, 960, 160, True, nn.Hardswish, 1),
+        BottleneckRow(5, 960, 160, True, nn.Hardswish, 1),
     ),
     last=960,
     low=4,
     middle=7,
 )
-SMALL = Table(
+SMALL = NetworkTable(
     (
-        Row(3, 16, 16, True, nn.ReLU, 2),
-        Row(3, 72, 24, False, nn.ReLU, 2),
-        Row(3, 88, 24, False, nn.ReLU, 1),
-        Row(5, 96, 40, True, nn.Hardswish, 2),
-        Row(5, 240, 40, True, nn.Hardswish, 1),
-        Row(5, 240, 40, True, nn.Hardswish, 1),
-        Row(5, 120, 48, True, nn.Hardswish, 1),
-        Row(5, 144, 48, True, nn.Hardswish, 1),
-        Row(5, 288, 96, True, nn.Hardswish, 2),
-        Row(5, 576, 96, True, nn.Hardswish, 1),
-        Row(5, 576, 96, True, nn.Hardswish, 1),
+        BottleneckRow(3, 16, 16, True, nn.ReLU, 2),
+        BottleneckRow(3, 72, 24, False, nn.ReLU, 2),
+        BottleneckRow(3, 88, 24, False, nn.ReLU, 1),
+        BottleneckRow(5, 96, 40, True, nn.Hardswish, 2),
+        BottleneckRow(5, 240, 40, True, nn.Hardswish, 1),
+        BottleneckRow(5, 240, 40, True, nn.Hardswish, 1),
+        BottleneckRow(5, 120, 48, True, nn.Hardswish, 1),
+        BottleneckRow(5, 144, 48, True, nn.Hardswish, 1),
+        BottleneckRow(5, 288, 96, True, nn.Hardswish, 2),
+        BottleneckRow(5, 576, 96, True, nn.Hardswish, 1),
+        BottleneckRow(5, 576, 96, True, nn.Hardswish, 1),
     ),
     last=576,
     low=2,
@@ -88,7 +88,7 @@ SMALL = Table(
 )
 Variant = Literal["large", "small"]
 
-VARIANTS: Mapping[Variant, Table] = {"large": LARGE, "small": SMALL}
+VARIANTS: Mapping[Variant, NetworkTable] = {"large": LARGE, "small": SMALL}
 
 
 class SqueezeExcite(nn.Module):
@@ -129,7 +129,7 @@ class MobileNetV3(nn.Module):
         variant: Variant = "large",
         depth_multiplier: float = 1.0,
         tail_multiplier: float = 1.0,
-        middle_level: Tap | None = None,
+        middle_level: MiddleLevel | None = None,
         unstrided_rate: UnstridedRate = "before",
         in_channels: int = 3,
     ) -> None:
@@ -157,9 +157,11 @@ class MobileNetV3(nn.Module):
         self._unstrided_rate: UnstridedRate = unstrided_rate
         layer, self._middle_map = middle_level or (table.middle, "depthwise")
         self._low_unit, self._middle_unit = table.low - FIRST_LAYER, layer - FIRST_LAYER
-        tapped = self.units[self._middle_unit]
+        skip_features = self.units[self._middle_unit]
         self.low_channels = self.units[self._low_unit].depthwise.out_channels
-        self.middle_channels = {"depthwise": tapped.depthwise, "output": tapped.project}[self._middle_map].out_channels
+        self.middle_channels = {"depthwise": skip_features.depthwise, "output": skip_features.project}[
+            self._middle_map
+        ].out_channels
         self.entry = ENTRY
         self.plan(output_stride=output_stride)
 
@@ -178,21 +180,25 @@ class MobileNetV3(nn.Module):
 
     def forward(self, image: Float[Tensor, "b c h w"]) -> Features:
         """Normalised image to features: low 72 channels (Small: 16), middle 120 (88), high 960 (576)."""
-        before, tapped, after = self.units[: self._middle_unit], self.units[self._middle_unit], self._middle_unit + 1
-        low, x = run_units(before, self.stem(image), taps=(self._low_unit,))
-        filtered = tapped.filtered(x)
-        x = tapped.merged(x, filtered)
-        (high,) = run_units(self.units[after:], x, taps=())
+        before, skip_features, after = (
+            self.units[: self._middle_unit],
+            self.units[self._middle_unit],
+            self._middle_unit + 1,
+        )
+        low, x = run_units(before, self.stem(image), skips=(self._low_unit,))
+        filtered = skip_features.filtered(x)
+        x = skip_features.merged(x, filtered)
+        (high,) = run_units(self.units[after:], x, skips=())
         return Features(low=low, middle={"depthwise": filtered, "output": x}[self._middle_map], high=self.last(high))
 
 
-def _scaled(rows: Sequence[Row], *, depth_multiplier: float, tail_multiplier: float) -> list[Row]:
+def _scaled(rows: Sequence[BottleneckRow], *, depth_multiplier: float, tail_multiplier: float) -> list[BottleneckRow]:
     """The rows with the widths that are built.
 
     As in the official code, the table's expansions are factors of the width that really comes in.
     """
     tail = max(number for number, row in enumerate(rows) if row.stride > 1)
-    scaled: list[Row] = []
+    scaled: list[BottleneckRow] = []
     nominal, channels = STEM_CHANNELS, rounded_channels(STEM_CHANNELS * depth_multiplier, divisor=8)
     for number, row in enumerate(rows):
         share = tail_multiplier if number >= tail else 1.0
@@ -203,7 +209,7 @@ def _scaled(rows: Sequence[Row], *, depth_multiplier: float, tail_multiplier: fl
     return scaled
 
 
-def _unit(in_channels: int, row: Row, *, conventions: Conventions) -> InvertedResidual:
+def _unit(in_channels: int, row: BottleneckRow, *, conventions: Conventions) -> InvertedResidual:
     return InvertedResidual(
         in_channels,
         row.channels,

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from atrous.model.atrous import AtrousConv, pad_same
 from atrous.model.backbones.features import Features
 from atrous.model.backbones.resnet_stem import BetaStem
+from atrous.model.backbones.skip_features import run_units
 from atrous.model.backbones.subsample import Subsample
-from atrous.model.backbones.taps import run_units
 from atrous.model.conventions import Conventions, Padding
 from atrous.model.stride_plan import PlannedUnit, Unit, UnstridedRate, plan_units
 
@@ -151,7 +151,7 @@ class ResNet(nn.Module):
     def forward(self, image: Float[Tensor, "b c h w"]) -> Features:
         """Normalised image to features: low 256 channels at output stride 4, middle 512, high 2048."""
         pooled = self.pool(self.stem(image))
-        low, middle, high = run_units(self.units, pooled, taps=self._taps, outputs=self._outputs)
+        low, middle, high = run_units(self.units, pooled, skips=self._taps, outputs=self._outputs)
         return Features(low=low, middle=middle, high=high)
 
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from atrous.model.atrous import AtrousConv, SeparableAtrousConv
 from atrous.model.backbones.features import Features
+from atrous.model.backbones.skip_features import run_units
 from atrous.model.backbones.subsample import Subsample
-from atrous.model.backbones.taps import run_units
 from atrous.model.conventions import Conventions
 from atrous.model.stride_plan import PlannedUnit, Unit, plan_units
 
@@ -147,7 +147,7 @@ class Xception(nn.Module):
     def forward(self, image: Float[Tensor, "b c h w"]) -> Features:
         """Normalised image to features: low 256 channels at output stride 4, middle 728, high 2048."""
         entered = self.conv1_2(self.conv1_1(image))
-        low, middle, x = run_units(self.units, entered, taps=self._taps)
+        low, middle, x = run_units(self.units, entered, skips=self._taps)
         return Features(low=low, middle=middle, high=self.last(x))
 
 

@@ -21,7 +21,7 @@ _PROCESS = os.getpid()
 _MEMBER = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
-def each(work: Callable[[Task], None], tasks: Sequence[Task]) -> None:
+def parallel_for(work: Callable[[Task], None], tasks: Sequence[Task]) -> None:
     """Call `work` with every task, as many at a time as torch has threads; raises what it raises.
 
     One after the other in a process that was forked after this was imported: OpenMP does not work there. Work must not

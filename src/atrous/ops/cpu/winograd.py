@@ -1,8 +1,8 @@
 """3x3 convolution at any atrous rate with a half to a quarter of the multiplications (Toom and Cook; Winograd).
 
-    out = scatter . ((widen . filter) * (gather . in)), along each axis
+    out = output_transform . ((filter_transform . filter) * (input_transform . in)), along each axis
 
-computes a few outputs from their inputs with as many products as there are rows in `gather`: m outputs of a 3-tap
+computes a few outputs from their inputs with as many products as there are rows in `input_transform`: m outputs of a 3-tap
 filter take m + 2 products instead of 3 m (Winograd, "Arithmetic complexity of computations", 1980; Lavin and Gray,
 arXiv 1509.09308). In two dimensions, over channels, every product is a matrix product.
 
@@ -32,15 +32,15 @@ class Scheme(NamedTuple):
     """How some neighbouring outputs of a 3-tap filter are computed along an axis.
 
     Attributes:
-        gather: [products, outputs + 2] from inputs.
-        widen: [products, 3] from the filter.
-        scatter: [outputs, products] to outputs.
+        input_transform: [products, outputs + 2] from inputs.
+        filter_transform: [products, 3] from the filter.
+        output_transform: [outputs, products] to outputs.
         longest: Length of the maps for which it is right.
     """
 
-    gather: np.ndarray
-    widen: np.ndarray
-    scatter: np.ndarray
+    input_transform: np.ndarray
+    filter_transform: np.ndarray
+    output_transform: np.ndarray
     longest: float = np.inf
 
 
@@ -49,13 +49,13 @@ def toom_cook(*points: float) -> Scheme:
     products = len(points) + 1
     powers = np.vander(points, products, increasing=True)
     infinity = np.eye(products)[-1:]
-    gather = np.linalg.inv(np.concatenate((powers, infinity))).T
-    scale = np.array([np.abs(row[np.abs(row) > 1e-9]).min() for row in gather])[:, None]
-    gather = np.round(gather / scale, 9)  # with these points all entries are multiples of 1 / 4
+    input_transform = np.linalg.inv(np.concatenate((powers, infinity))).T
+    scale = np.array([np.abs(row[np.abs(row) > 1e-9]).min() for row in input_transform])[:, None]
+    input_transform = np.round(input_transform / scale, 9)  # with these points all entries are multiples of 1 / 4
     outputs = products - 2
-    scatter = np.concatenate((powers[:, :outputs], infinity[:, -outputs:])).T
-    widen = np.concatenate((powers[:, :3], infinity[:, -3:])) * scale
-    return Scheme(gather, widen, scatter)
+    output_transform = np.concatenate((powers[:, :outputs], infinity[:, -outputs:])).T
+    filter_transform = np.concatenate((powers[:, :3], infinity[:, -3:])) * scale
+    return Scheme(input_transform, filter_transform, output_transform)
 
 
 SCHEMES = (
@@ -73,7 +73,7 @@ SCHEMES = (
 """1, 2, 2, 3 and 4 outputs by 1, 3, 4, 5 and 6 products. The points are those of little rounding."""
 
 
-class Run(NamedTuple):
+class TileRun(NamedTuple):
     """Tiles along an axis that one scheme computes.
 
     Attributes:
@@ -87,11 +87,11 @@ class Run(NamedTuple):
     @property
     def products(self) -> int:
         """Of all tiles."""
-        return len(self.starts) * len(SCHEMES[self.scheme].gather)
+        return len(self.starts) * len(SCHEMES[self.scheme].input_transform)
 
 
 @cache
-def cheapest(length: int, rate: int) -> tuple[Run, ...]:
+def cheapest(length: int, rate: int) -> tuple[TileRun, ...]:
     """The tiles with the fewest products for an axis of this length at this rate: one run or, with short maps, two."""
     firsts = np.arange(min(rate, length))
     lengths = -(-(length - firsts) // rate)
@@ -100,15 +100,15 @@ def cheapest(length: int, rate: int) -> tuple[Run, ...]:
     return tuple(_cheapest_run(length, rate, firsts=firsts[lengths == own]) for own in np.unique(lengths))
 
 
-def _cheapest_run(length: int, rate: int, *, firsts: np.ndarray) -> Run:
+def _cheapest_run(length: int, rate: int, *, firsts: np.ndarray) -> TileRun:
     """For the maps that begin at some positions."""
     longest = -(-(length - firsts[0]) // rate)
     runs = []
     for number, scheme in enumerate(SCHEMES):
         if longest <= scheme.longest:
-            step = rate * len(scheme.scatter)
+            step = rate * len(scheme.output_transform)
             starts = [np.arange(first - rate, length - rate, step, dtype=np.int64) for first in firsts]
-            runs.append(Run(number, np.concatenate(starts)))
+            runs.append(TileRun(number, np.concatenate(starts)))
     return min(runs, key=lambda run: run.products)
 
 
@@ -124,11 +124,13 @@ def schemes(height: int, width: int, *, rate: int) -> Schemes:
     return down, right
 
 
-def widened(weight: Float[Tensor, "k c 3 3"], chosen: Schemes) -> list[Float[Tensor, "_ c k"]]:
+def transform_filters(weight: Float[Tensor, "k c 3 3"], chosen: Schemes) -> list[Float[Tensor, "_ c k"]]:
     """Filters `[products, c, k]` as each pair of these schemes multiplies them; computed in double precision."""
     k, c, *_ = weight.shape
     taps = weight.permute(2, 3, 1, 0).reshape(9, c * k).double()
-    pairs = (np.kron(SCHEMES[down].widen, SCHEMES[right].widen) for down, right in product(*chosen))
+    pairs = (
+        np.kron(SCHEMES[down].filter_transform, SCHEMES[right].filter_transform) for down, right in product(*chosen)
+    )
     return [(torch.from_numpy(pair).to(taps.device) @ taps).to(weight.dtype).view(-1, c, k) for pair in pairs]
 
 
@@ -144,7 +146,7 @@ def winograd_conv2d(
 
     Args:
         x: Any memory layout; channels-last is not copied.
-        wide: `widened` for the `schemes` of this size and rate.
+        wide: `transform_filters` for the `schemes` of this size and rate.
         bias: Added.
         rate: Distance between neighbouring taps.
         bounds: What is below or above is set to these; (0, inf) is a ReLU.

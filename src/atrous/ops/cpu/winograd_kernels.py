@@ -11,8 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from atrous.ops.cpu.compilation import compiled
-from atrous.ops.cpu.threads import each
-from atrous.ops.cpu.winograd import SCHEMES, Run
+from atrous.ops.cpu.threads import parallel_for
+from atrous.ops.cpu.winograd import SCHEMES, TileRun
 
 Array = np.ndarray
 
@@ -29,8 +29,8 @@ def filter_image(
     wide: Float[Tensor, "p c k"],
     bias: Float[Tensor, " k"],
     *,
-    rows: Run,
-    columns: Run,
+    rows: TileRun,
+    columns: TileRun,
     rate: int,
     bounds: tuple[float, float],
 ) -> None:
@@ -43,10 +43,10 @@ def filter_image(
     gathered, multiplied = wide.new_empty(chunk * products * block), wide.new_empty(products, chunk, filters)
     dtype = image.numpy().dtype
     places = rows.starts, columns.starts, rate
-    before = image.numpy(), *places, _factors(down.gather, dtype), _factors(right.gather, dtype)
-    after = multiplied.numpy(), *places, _factors(down.scatter, dtype), _factors(right.scatter, dtype)
+    before = image.numpy(), *places, _factors(down.input_transform, dtype), _factors(right.input_transform, dtype)
+    after = multiplied.numpy(), *places, _factors(down.output_transform, dtype), _factors(right.output_transform, dtype)
     low, high = (dtype.type(bound) for bound in bounds)
-    finish = len(right.gather), bias.numpy(), low, high, out.numpy()
+    finish = len(right.input_transform), bias.numpy(), low, high, out.numpy()
     for start in range(0, count, chunk):
         tiles = min(chunk, count - start)
         sums = multiplied[:, :tiles]
@@ -61,7 +61,7 @@ def filter_image(
 def _in_parts(work: Callable[[int, int], None], count: int) -> None:
     threads = torch.get_num_threads()
     edges = [count * part // threads for part in range(threads + 1)]
-    each(lambda part: work(*part), list(pairwise(edges)))
+    parallel_for(lambda part: work(*part), list(pairwise(edges)))
 
 
 def _factors(matrix: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -1,1 +1,1 @@
-"""Upsampling and argmax in one: label maps from coarse logits."""
+"""Placement and argmax in one: label maps from coarse logits."""

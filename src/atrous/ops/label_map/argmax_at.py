@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from atrous.ops.bilinear import Neighbours, between_columns, between_rows
-from atrous.ops.label_map.upsample_argmax import Labels, compiled, exact_dtype, label_dtype
+from atrous.ops.label_map.upsample_argmax import Labels, backend_for, exact_dtype, label_dtype
 from atrous.ops.upsample import row_bands
 
 
@@ -19,7 +19,7 @@ def argmax_at(logits: Float[Tensor, "b k h w"], rows: Neighbours, columns: Neigh
     """
     size = len(rows.first), len(columns.first)
     labels = torch.empty(len(logits), *size, dtype=label_dtype(logits.shape[1]), device=logits.device)
-    module = compiled("cpu") if logits.device.type == "cpu" and labels.numel() else None
+    module = backend_for("cpu") if logits.device.type == "cpu" and labels.numel() else None
     if module:
         module.label_map_at(logits.detach(), labels, rows, columns)
         return labels

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from atrous.ops.label_map.upsample_argmax import Labels, compiled, exact_dtype, upsample_argmax
-from atrous.ops.upsample import Upsampling, upsample_bands
+from atrous.ops.label_map.upsample_argmax import Labels, backend_for, exact_dtype, upsample_argmax
+from atrous.ops.upsample import Placement, upsample_bands
 from atrous.sizes import Size
 
 
@@ -33,17 +33,17 @@ def upsample_confidence(
     In single precision, double for double logits. A class whose logit is -inf has probability 0; where the largest
     logit is infinite or NaN, both numbers are NaN.
     """
-    upsampling = Upsampling(size, align_corners, crop or size)
-    labels = upsample_argmax(logits, **upsampling._asdict())
+    placement = Placement(size, align_corners, crop or size)
+    labels = upsample_argmax(logits, **placement._asdict())
     probability, entropy = torch.empty(2, *labels.shape, dtype=exact_dtype(logits.dtype), device=logits.device)
-    module = compiled("cuda") if logits.is_cuda and len(labels) else None
+    module = backend_for("cuda") if logits.is_cuda and len(labels) else None
     confidence_map = module.confidence_map if module else _confidence_map
-    confidence_map(logits.detach(), labels, probability, entropy, upsampling)
+    confidence_map(logits.detach(), labels, probability, entropy, placement)
     return Confidence(labels, probability, entropy)
 
 
-def _confidence_map(logits: Tensor, _: Tensor, probability: Tensor, entropy: Tensor, upsampling: Upsampling) -> None:
-    for rows, band in upsample_bands(logits.to(probability.dtype), **upsampling._asdict()):
+def _confidence_map(logits: Tensor, _: Tensor, probability: Tensor, entropy: Tensor, placement: Placement) -> None:
+    for rows, band in upsample_bands(logits.to(probability.dtype), **placement._asdict()):
         probabilities = band.softmax(dim=1)
         probability[:, rows] = probabilities.amax(dim=1)
         entropy[:, rows] = torch.special.entr(probabilities).sum(dim=1)

@@ -23,9 +23,9 @@ from torch import Tensor
 
 from atrous.ops.bilinear import Neighbours, axis
 from atrous.ops.cpu.compilation import compiled
-from atrous.ops.cpu.threads import each
+from atrous.ops.cpu.threads import parallel_for
 from atrous.ops.label_map.upsample_argmax import Labels, exact_dtype
-from atrous.ops.upsample import Upsampling
+from atrous.ops.upsample import Placement
 
 LONGEST = 32
 """Pixels of a cell along an axis, at most: cells of huge factors are cut, which bounds what is held."""
@@ -39,7 +39,7 @@ COLUMNS = 256
 Array = np.ndarray
 
 
-class Axis(NamedTuple):
+class CellAxis(NamedTuple):
     """How the pixels along an axis lie in cells, and between which two neighbours.
 
     Attributes:
@@ -56,15 +56,15 @@ class Axis(NamedTuple):
     near: Array
     far: Array
 
-    def part(self, start: int, stop: int) -> "Axis":
+    def part(self, start: int, stop: int) -> "CellAxis":
         """Some of the cells; pixels and neighbours count from their first."""
         edges = self.edges[start : stop + 1]
         pixels = slice(edges[0], edges[-1])
         first, second = self.first[pixels], self.second[pixels]
-        return Axis(edges - edges[0], first - first[0], second - first[0], self.near[pixels], self.far[pixels])
+        return CellAxis(edges - edges[0], first - first[0], second - first[0], self.near[pixels], self.far[pixels])
 
 
-class Row(NamedTuple):
+class StripRow(NamedTuple):
     """A row of the coarse map.
 
     Attributes:
@@ -76,10 +76,10 @@ class Row(NamedTuple):
     won: Array
 
 
-def label_map(logits: Float[Tensor, "b k h w"], labels: Labels, upsampling: Upsampling) -> None:
+def label_map(logits: Float[Tensor, "b k h w"], labels: Labels, placement: Placement) -> None:
     """Fill `labels`, which are contiguous and not empty, with as many threads as torch uses."""
-    align_corners, dtype = upsampling.align_corners, exact_dtype(logits.dtype)
-    lengths = zip(upsampling.crop, upsampling.size, logits.shape[-2:], strict=True)
+    align_corners, dtype = placement.align_corners, exact_dtype(logits.dtype)
+    lengths = zip(placement.crop, placement.size, logits.shape[-2:], strict=True)
     rows, columns = (_regular_axis(*along, align_corners=align_corners, dtype=dtype) for along in lengths)
     _label_map(logits, labels, rows, columns)
 
@@ -90,13 +90,13 @@ def label_map_at(logits: Float[Tensor, "b k h w"], labels: Labels, down: Neighbo
 
 
 @lru_cache(maxsize=16)
-def _regular_axis(pixels: int, length: int, source: int, *, align_corners: bool, dtype: torch.dtype) -> Axis:
+def _regular_axis(pixels: int, length: int, source: int, *, align_corners: bool, dtype: torch.dtype) -> CellAxis:
     """Kept: maps in a row often have one size, and a small one is labelled almost as fast as this is computed."""
     like = torch.empty(0, dtype=dtype, device="cpu")
     return _axis(axis(pixels, length=length, source=source, align_corners=align_corners, like=like))
 
 
-def _label_map(logits: Float[Tensor, "b k h w"], labels: Labels, rows: Axis, columns: Axis) -> None:
+def _label_map(logits: Float[Tensor, "b k h w"], labels: Labels, rows: CellAxis, columns: CellAxis) -> None:
     dtype = exact_dtype(logits.dtype)
     strips, threads = len(rows.edges) - 1, torch.get_num_threads()
     piece = min(STRIPS, -(-strips * len(logits) // threads))
@@ -109,16 +109,16 @@ def _label_map(logits: Float[Tensor, "b k h w"], labels: Labels, rows: Axis, col
         part = labels[image, pixel : pixel + len(some.first)]
         _label_strips(_memory(values), values.stride(), values.shape[0], values.shape[2], some, columns, part.numpy())
 
-    each(work, list(product(range(len(logits)), range(0, strips, piece))))
+    parallel_for(work, list(product(range(len(logits)), range(0, strips, piece))))
 
 
-def _axis(places: Neighbours) -> Axis:
+def _axis(places: Neighbours) -> CellAxis:
     first, second, far = places.first.numpy(), places.second.numpy(), places.weight.numpy()
     pixels = np.arange(len(first))
     begins = np.flatnonzero(np.diff(first, prepend=-1))
     within = pixels - begins[np.searchsorted(begins, pixels, side="right") - 1]
     edges = np.append(np.flatnonzero(within % LONGEST == 0), len(first))
-    return Axis(edges, first.astype(np.uint32), second.astype(np.uint32), 1 - far, far)
+    return CellAxis(edges, first.astype(np.uint32), second.astype(np.uint32), 1 - far, far)
 
 
 def _memory(tensor: Tensor) -> Array:
@@ -130,11 +130,17 @@ def _memory(tensor: Tensor) -> Array:
 @compiled
 @no_type_check
 def _label_strips(
-    memory: Array, strides: tuple[int, int, int], classes: int, width: int, rows: Axis, columns: Axis, labels: Array
+    memory: Array,
+    strides: tuple[int, int, int],
+    classes: int,
+    width: int,
+    rows: CellAxis,
+    columns: CellAxis,
+    labels: Array,
 ) -> None:
     """Label strips of one image, whose map of classes, rows and columns lies in `memory` with `strides`."""
-    above = Row(np.empty((classes, width), memory.dtype), np.empty(width, np.int32))
-    below = Row(np.empty((classes, width), memory.dtype), np.empty(width, np.int32))
+    above = StripRow(np.empty((classes, width), memory.dtype), np.empty(width, np.int32))
+    below = StripRow(np.empty((classes, width), memory.dtype), np.empty(width, np.int32))
     for strip in range(len(rows.edges) - 1):
         top, bottom = rows.edges[strip], rows.edges[strip + 1]
         if strip > 0 and rows.first[top] == rows.second[top - 1]:
@@ -153,7 +159,7 @@ def _label_strips(
 
 @compiled
 @no_type_check
-def _read_row(memory: Array, strides: tuple[int, int, int], number: int, row: Row) -> None:
+def _read_row(memory: Array, strides: tuple[int, int, int], number: int, row: StripRow) -> None:
     """Fill a row, in the order in which its numbers lie in memory."""
     planes, won = row
     classes, width = planes.shape
@@ -182,7 +188,7 @@ def _read_row(memory: Array, strides: tuple[int, int, int], number: int, row: Ro
 
 @compiled
 @no_type_check
-def _settle(above: Row, below: Row, columns: Axis, labels: Array) -> Array:
+def _settle(above: StripRow, below: StripRow, columns: CellAxis, labels: Array) -> Array:
     """Label the cells of a strip whose corners agree. The others are returned; what is written there has no meaning."""
     cells = np.empty(len(columns.edges) - 1, np.int64)
     count = 0
@@ -203,7 +209,7 @@ def _settle(above: Row, below: Row, columns: Axis, labels: Array) -> Array:
 
 @compiled
 @no_type_check
-def _pixels(cells: Array, columns: Axis) -> Array:
+def _pixels(cells: Array, columns: CellAxis) -> Array:
     """The columns of the pixels of some cells, side by side."""
     pixels = np.empty(len(columns.first), np.int64)
     count = 0
@@ -216,7 +222,7 @@ def _pixels(cells: Array, columns: Axis) -> Array:
 
 @compiled
 @no_type_check
-def _contenders(above: Row, below: Row, cells: Array, columns: Axis) -> Array:
+def _contenders(above: StripRow, below: StripRow, cells: Array, columns: CellAxis) -> Array:
     """The classes that can win in some cell: whose largest corner reaches the largest of all smallest corners."""
     classes = len(above.planes)
     left, right = columns.first[columns.edges[cells]], columns.second[columns.edges[cells]]
@@ -243,7 +249,14 @@ def _contenders(above: Row, below: Row, cells: Array, columns: Axis) -> Array:
 @compiled
 @no_type_check
 def _interpolate(
-    above: Row, below: Row, contenders: Array, near: Array, far: Array, pixels: Array, columns: Axis, labels: Array
+    above: StripRow,
+    below: StripRow,
+    contenders: Array,
+    near: Array,
+    far: Array,
+    pixels: Array,
+    columns: CellAxis,
+    labels: Array,
 ) -> None:
     """Label some columns of a strip with the best of the contenders."""
     first, second, left, right = (
@@ -288,7 +301,7 @@ def _challenge(k: int, upper: Array, lower: Array, near: float, far: float, best
 @compiled
 @no_type_check
 def _mind_the_infinite(
-    above: Row, below: Row, near: Array, far: Array, cells: Array, columns: Axis, labels: Array
+    above: StripRow, below: StripRow, near: Array, far: Array, cells: Array, columns: CellAxis, labels: Array
 ) -> None:
     """Label again, pixel by pixel, the cells that have a NaN or an infinity at a corner."""
     up, down = above.planes, below.planes

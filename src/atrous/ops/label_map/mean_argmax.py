@@ -2,7 +2,7 @@
 
     label(pixel) = argmax over classes of mean over views of softmax(the view's logits, interpolated at the pixel)
 
-The lowest of equal ones wins. No view is ever built at full size: compiled on a CPU, where most pixels need no
+The lowest of equal ones wins. No view is ever built at full size: backend_for on a CPU, where most pixels need no
 probability at all; elsewhere by torch in bands of rows.
 """
 
@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from atrous.ops.bilinear import Neighbours, between_columns, between_rows
-from atrous.ops.label_map.upsample_argmax import Labels, compiled, label_dtype
+from atrous.ops.label_map.upsample_argmax import Labels, backend_for, label_dtype
 from atrous.ops.upsample import row_bands
 
 
@@ -23,7 +23,7 @@ class View(NamedTuple):
 
     Attributes:
         logits: Of one view.
-        rows: Between which rows of the map each row of the picture lies.
+        rows: Between which rows of the map each row of the picture placement.
         columns: Likewise.
     """
 
@@ -60,9 +60,9 @@ def mean_argmax(views: Sequence[View]) -> Labels:
     logits = views[0].logits
     size = (len(views[0].rows.first), len(views[0].columns.first))
     labels = logits.new_empty((len(logits), *size), dtype=label_dtype(logits.shape[1]))
-    module = compiled("cpu") if logits.device.type == "cpu" else None
+    module = backend_for("cpu") if logits.device.type == "cpu" else None
     single = all(view.logits.dtype == torch.float32 for view in views)
-    # Infinities and NaN follow torch's rules, which the compiled code does not know.
+    # Infinities and NaN follow torch's rules, which the backend_for code does not know.
     if module and single and all(bool(view.logits.isfinite().all()) for view in views):
         from atrous.ops.label_map.mean_cpu import mean_label_map
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from atrous.ops.bilinear import Neighbours
 from atrous.ops.cpu.compilation import compiled
-from atrous.ops.cpu.threads import each
+from atrous.ops.cpu.threads import parallel_for
 from atrous.ops.label_map.mean_argmax import View
 from atrous.ops.label_map.upsample_argmax import Labels
 
@@ -77,7 +77,7 @@ def mean_label_map(views: Sequence[View], labels: Labels) -> None:
         some = slice(start, start + piece)
         _label_rows(maps[image], rows.part(some), columns, labels[image, some].numpy())
 
-    each(work, list(product(range(batch), range(0, height, piece))))
+    parallel_for(work, list(product(range(batch), range(0, height, piece))))
 
 
 def _places(views: list[Neighbours]) -> Places:

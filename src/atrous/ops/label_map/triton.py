@@ -15,16 +15,16 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from atrous.ops.label_map.upsample_argmax import Labels, exact_dtype
-from atrous.ops.upsample import Upsampling
+from atrous.ops.upsample import Placement
 from atrous.sizes import Size
 
 COLUMNS = tl.constexpr(256)
 """Pixels of a row that a program labels."""
 
 
-def label_map(logits: Float[Tensor, "b k h w"], labels: Labels, upsampling: Upsampling) -> None:
+def label_map(logits: Float[Tensor, "b k h w"], labels: Labels, placement: Placement) -> None:
     """Fill `labels`, which are contiguous and not empty."""
-    _run(_label, logits, upsampling, labels)
+    _run(_label, logits, placement, labels)
 
 
 def confidence_map(
@@ -32,16 +32,16 @@ def confidence_map(
     labels: Labels,
     probability: Float[Tensor, "b H W"],
     entropy: Float[Tensor, "b H W"],
-    upsampling: Upsampling,
+    placement: Placement,
 ) -> None:
     """Fill `probability` and `entropy`, contiguous and not empty, from the logits and their label map."""
-    _run(_confidence, logits, upsampling, labels, probability, entropy)
+    _run(_confidence, logits, placement, labels, probability, entropy)
 
 
-def _run(kernel: triton.JITFunction, logits: Tensor, upsampling: Upsampling, *maps: Tensor) -> None:
+def _run(kernel: triton.JITFunction, logits: Tensor, placement: Placement, *maps: Tensor) -> None:
     by_image, by_class, *steps = logits.stride()
-    places = _places(upsampling, tuple(logits.shape[-2:]), tuple(steps), exact_dtype(logits.dtype), logits.device)
-    height, width = upsampling.crop
+    places = _places(placement, tuple(logits.shape[-2:]), tuple(steps), exact_dtype(logits.dtype), logits.device)
+    height, width = placement.crop
     grid = (len(logits) * height, triton.cdiv(width, COLUMNS.value))
     with torch.cuda.device_of(logits):
         kernel[grid](logits, by_image, by_class, logits.shape[1], *places, height, width, *maps)
@@ -49,10 +49,10 @@ def _run(kernel: triton.JITFunction, logits: Tensor, upsampling: Upsampling, *ma
 
 @lru_cache(maxsize=32)
 def _places(
-    upsampling: Upsampling, coarse: Size, steps: tuple[int, int], dtype: torch.dtype, device: torch.device
+    placement: Placement, coarse: Size, steps: tuple[int, int], dtype: torch.dtype, device: torch.device
 ) -> tuple[Int64[Tensor, "2 H"], Int64[Tensor, "2 W"], Float[Tensor, " H"], Float[Tensor, " W"]]:
     """Distances of both rows and both columns, weights of the second; kept, since moving them holds up the device."""
-    rows, columns = upsampling.places(coarse, like=torch.empty(0, dtype=dtype, device=device))
+    rows, columns = placement.places(coarse, like=torch.empty(0, dtype=dtype, device=device))
     above_below, left_right = torch.stack((rows.first, rows.second)), torch.stack((columns.first, columns.second))
     return above_below * steps[0], left_right * steps[1], rows.weight, columns.weight
 

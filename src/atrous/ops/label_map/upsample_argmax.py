@@ -17,7 +17,7 @@ from jaxtyping import Float, Int16, UInt8
 from torch import Tensor
 
 from atrous.errors import InputError
-from atrous.ops.upsample import Upsampling, upsample_bands
+from atrous.ops.upsample import Placement, upsample_bands
 from atrous.sizes import Size
 
 Labels = UInt8[Tensor, "b H W"] | Int16[Tensor, "b H W"]
@@ -41,13 +41,13 @@ def upsample_argmax(
     Raises:
         InputError: If map or crop is empty, the crop exceeds the size, or int16 cannot hold the classes.
     """
-    upsampling = Upsampling(size, align_corners, crop or size)
-    _check(logits, upsampling)
-    labels = logits.new_empty((len(logits), *upsampling.crop), dtype=label_dtype(logits.shape[1]))
+    placement = Placement(size, align_corners, crop or size)
+    _check(logits, placement)
+    labels = logits.new_empty((len(logits), *placement.crop), dtype=label_dtype(logits.shape[1]))
     if len(labels):
-        module = compiled(logits.device.type)
+        module = backend_for(logits.device.type)
         label_map = module.label_map if module else _label_map
-        label_map(logits.detach(), labels, upsampling)
+        label_map(logits.detach(), labels, placement)
     return labels
 
 
@@ -61,9 +61,9 @@ def exact_dtype(dtype: torch.dtype) -> torch.dtype:
     return torch.promote_types(dtype, torch.float32)
 
 
-def _check(logits: Tensor, upsampling: Upsampling) -> None:
+def _check(logits: Tensor, placement: Placement) -> None:
     classes, *coarse = logits.shape[1:]
-    size, crop = upsampling.size, upsampling.crop
+    size, crop = placement.size, placement.crop
     if not 1 <= classes <= torch.iinfo(torch.int16).max:
         raise InputError(f"{classes} classes; a label map takes 1 to {torch.iinfo(torch.int16).max}")
     if min(*coarse, *crop) < 1:
@@ -73,8 +73,8 @@ def _check(logits: Tensor, upsampling: Upsampling) -> None:
 
 
 @cache
-def compiled(device: str) -> ModuleType | None:
-    """The module that labels maps on a kind of device in compiled code, if there is one that works here."""
+def backend_for(device: str) -> ModuleType | None:
+    """The module that labels maps on a kind of device in backend_for code, if there is one that works here."""
     try:
         if device == "cpu":
             import atrous.ops.label_map.cpu as module
@@ -83,13 +83,13 @@ def compiled(device: str) -> ModuleType | None:
         else:
             return None
         label = torch.empty(1, 1, 1, dtype=torch.uint8, device=device)
-        module.label_map(torch.zeros(1, 1, 1, 1, device=device), label, Upsampling((1, 1), True, (1, 1)))
+        module.label_map(torch.zeros(1, 1, 1, 1, device=device), label, Placement((1, 1), True, (1, 1)))
     except Exception as problem:  # compilers are absent, or refuse a processor or a version, in any way they like
-        _log.warning("label maps take several times longer without compiled code: %s", problem)
+        _log.warning("label maps take several times longer without backend_for code: %s", problem)
         return None
     return module
 
 
-def _label_map(logits: Tensor, labels: Tensor, upsampling: Upsampling) -> None:
-    for rows, band in upsample_bands(logits.to(exact_dtype(logits.dtype)), **upsampling._asdict()):
+def _label_map(logits: Tensor, labels: Tensor, placement: Placement) -> None:
+    for rows, band in upsample_bands(logits.to(exact_dtype(logits.dtype)), **placement._asdict()):
         labels[:, rows] = band.argmax(dim=1).to(labels.dtype)

@@ -40,7 +40,7 @@ def _stretch(axis: Neighbours, fine: slice) -> Stretch:
     return Stretch(fine, coarse, matrix)
 
 
-def widened(maps: Float[Tensor, "h k w"], columns: list[Stretch]) -> Float[Tensor, "h k W"]:
+def upsample_columns(maps: Float[Tensor, "h k w"], columns: list[Stretch]) -> Float[Tensor, "h k W"]:
     """Maps with their columns interpolated."""
     wide = maps.new_empty(*maps.shape[:2], columns[-1].fine.stop)
     for column in columns:
@@ -48,8 +48,10 @@ def widened(maps: Float[Tensor, "h k w"], columns: list[Stretch]) -> Float[Tenso
     return wide
 
 
-def narrowed(gradient: Float[Tensor, "h k W"], columns: list[Stretch], *, width: int) -> Float[Tensor, "h k w"]:
-    """The gradient of maps `width` wide from that of the widened ones."""
+def upsample_columns_transpose(
+    gradient: Float[Tensor, "h k W"], columns: list[Stretch], *, width: int
+) -> Float[Tensor, "h k w"]:
+    """The gradient of maps `width` wide from that of the upsample_columns ones."""
     maps = gradient.new_zeros(*gradient.shape[:2], width)
     for column in columns:
         maps[..., column.coarse] += gradient[..., column.fine] @ column.matrix

@@ -4,26 +4,26 @@ import torch
 from jaxtyping import Integer
 from torch import Tensor
 
-from atrous.ops.upsample import Upsampling
+from atrous.ops.upsample import Placement
 from atrous.sizes import Size
 
 
 def coarse_labels(
-    labels: Integer[Tensor, "b H W"], size: Size, *, lies: Upsampling, ignore: int
+    labels: Integer[Tensor, "b H W"], size: Size, *, placement: Placement, ignore: int
 ) -> Integer[Tensor, "b h w"]:
-    """The label nearest to where each coarse logit lies, halves up.
+    """The label nearest to where each coarse logit placement, halves up.
 
     Args:
-        labels: At full size: the crop of `lies`.
+        labels: At full size: the crop of `placement`.
         size: (height, width) of the coarse map.
-        lies: How the map lies over the image.
+        placement: How the map lies over the image.
         ignore: What positions beyond the image get.
     """
-    beyond_rows, beyond_columns = (whole - inside for whole, inside in zip(lies.size, lies.crop, strict=True))
+    beyond_rows, beyond_columns = (whole - inside for whole, inside in zip(placement.size, placement.crop, strict=True))
     padded = torch.nn.functional.pad(labels, (0, beyond_columns, 0, beyond_rows), value=ignore)
     rows, columns = (
-        _nearest(new, old, align_corners=lies.align_corners, like=labels)
-        for new, old in zip(size, lies.size, strict=True)
+        _nearest(new, old, align_corners=placement.align_corners, like=labels)
+        for new, old in zip(size, placement.size, strict=True)
     )
     return padded[:, rows[:, None], columns]
 

@@ -4,7 +4,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 
-def hardest_shares(losses: Float[Tensor, "b h w"], *, fraction: float) -> Float[Tensor, "b h w"]:
+def top_k_weights(losses: Float[Tensor, "b h w"], *, fraction: float) -> Float[Tensor, "b h w"]:
     """Each pixel's share in the mean over the hardest pixels of a batch: 0, or 1 / the number of those that count.
 
     Kept are fraction * b * h * w pixels, rounded down but at least one; pixels without a label are part of that number.

@@ -21,15 +21,15 @@ from torch import Tensor
 from atrous.ops.bilinear import Neighbours, axis
 from atrous.ops.loss import triton_kernels as kernels
 from atrous.ops.loss.pixel_loss import PixelLoss
-from atrous.ops.upsample import Upsampling
+from atrous.ops.upsample import Placement
 
 
 @dataclass(frozen=True)
-class Axis:
+class DeviceAxis:
     """An axis on the device, seen from both sides.
 
     Attributes:
-        fine: Between which coarse pixels each position lies.
+        fine: Between which coarse pixels each position placement.
         start: The first position that each coarse pixel reaches.
         stop: One behind the last.
         reach: The most positions that one coarse pixel reaches.
@@ -44,7 +44,7 @@ class Axis:
 @lru_cache(maxsize=32)
 def device_axis(
     *, crop: int, length: int, source: int, align_corners: bool, dtype: torch.dtype, device: torch.device
-) -> Axis:
+) -> DeviceAxis:
     """An axis as `bilinear.axis` has it; kept, because moving it in every step would hold up the device."""
     like = torch.empty(0, dtype=dtype)
     fine = axis(crop, length=length, source=source, align_corners=align_corners, like=like)
@@ -52,30 +52,30 @@ def device_axis(
     start = torch.searchsorted(fine.first, coarse - 1)
     stop = torch.searchsorted(fine.first, coarse, right=True)
     moved = Neighbours(fine.first.to(device), fine.second.to(device), fine.weight.to(device))
-    return Axis(moved, start.to(device), stop.to(device), reach=int((stop - start).max()))
+    return DeviceAxis(moved, start.to(device), stop.to(device), reach=int((stop - start).max()))
 
 
 def losses_and_gradient(
     logits: Float[Tensor, "b k h w"],
     target: Integer[Tensor, "b H W"],
     *,
-    lies: Upsampling,
+    placement: Placement,
     pixel_loss: PixelLoss,
-    shares: Float[Tensor, "b H W"] | None,
+    pixel_weights: Float[Tensor, "b H W"] | None,
 ) -> tuple[Float[Tensor, "b H W"], Float[Tensor, "b k h w"] | None]:
-    """What each pixel loses, and the gradient of the sum of shares * losses; without shares no gradient.
+    """What each pixel loses, and the gradient of the sum of pixel_weights * losses; without pixel_weights no gradient.
 
     The loss of a label without a class is not a number.
     """
-    (batch, classes, height, width), (rows, columns) = logits.shape, lies.crop
+    (batch, classes, height, width), (rows, columns) = logits.shape, placement.crop
     weights, background = pixel_loss.class_weights, pixel_loss.background
     own = pixel_loss.own(torch.arange(classes, device=logits.device))
     down, across = (
         device_axis(
-            crop=lies.crop[i],
-            length=lies.size[i],
+            crop=placement.crop[i],
+            length=placement.size[i],
             source=logits.shape[2 + i],
-            align_corners=lies.align_corners,
+            align_corners=placement.align_corners,
             dtype=weights.dtype,
             device=logits.device,
         )
@@ -104,7 +104,7 @@ def losses_and_gradient(
             peaks,
             logs,
         )
-        if shares is None:
+        if pixel_weights is None:
             return losses, None
         wide = weights.new_empty(batch, classes, height, columns)
         kernels.row_gradients[(blocks, height * triton.cdiv(classes, kernels.CLASSES.value), batch)](
@@ -128,7 +128,7 @@ def losses_and_gradient(
             background.sum(),
             peaks,
             logs,
-            shares.contiguous(),
+            pixel_weights.contiguous(),
             wide,
         )
         gradient = torch.empty_like(logits, dtype=weights.dtype)

@@ -118,7 +118,7 @@ def row_gradients(
     everyone,
     peaks,
     logs,
-    shares,
+    pixel_weights,
     wide,
 ):
     """The gradient of the logits at coarse rows and fine columns, `[b, k, h, W]`; `everyone` is the background's sum.
@@ -158,7 +158,7 @@ def row_gradients(
         softmax = tl.exp((z - norm) - log)
         change = (weight + mass * counts)[None, :] * softmax - share * counts[None, :]
         change -= tl.where(number == label[None, :], weight[None, :], 0)
-        gradient += (pull * tl.load(shares + pixel, mask=inside, other=0))[None, :] * change
+        gradient += (pull * tl.load(pixel_weights + pixel, mask=inside, other=0))[None, :] * change
     tl.store(wide + ((image * classes + number) * height + coarse) * columns + column[None, :], gradient, mask=there)
 
 

@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from atrous.errors import InputError
-from atrous.ops.loss.hard_pixels import hardest_shares
+from atrous.ops.loss.hard_pixels import top_k_weights
 from atrous.ops.loss.pixel_loss import PixelLoss
-from atrous.ops.upsample import Upsampling
+from atrous.ops.upsample import Placement
 from atrous.sizes import Size
 
 
@@ -27,12 +27,12 @@ def upsample_cross_entropy(
     ignore: int = 255,
     class_weights: Float[Tensor, " k"] | None = None,
     label_smoothing: float = 0.0,
-    hardest: float = 1.0,
+    top_k_fraction: float = 1.0,
 ) -> Float[Tensor, ""]:
     """Cross entropy of the upsampled logits, in nats: weighted sum over labelled pixels / number of labelled pixels.
 
     The divisor is the count, as in the official code, not the sum of weights; without a labelled pixel the loss is 0.
-    With `hardest` below 1 the mean is over the pixels of the batch that lose most, as `ops/loss/hard_pixels.py` says.
+    With `top_k_fraction` below 1 the mean is over the pixels of the batch that lose most, as `ops/loss/hard_pixels.py` says.
 
     Neither logits nor gradients ever exist at full size. The gradient is computed along with the loss and cannot be
     differentiated again. Two calls with the same tensors give the same bits.
@@ -48,26 +48,26 @@ def upsample_cross_entropy(
         ignore: Label value without a say.
         class_weights: One factor per class, not negative.
         label_smoothing: Share of each label that goes to all classes alike, 0..1.
-        hardest: Share of the batch's pixels that is kept, above 0, up to 1.
+        top_k_fraction: Share of the batch's pixels that is kept, above 0, up to 1.
 
     Raises:
         InputError: If target, crop or class weights do not fit, a share is out of range, or a label has no class. (On a
             GPU nobody waits to look at labels: there a label without a class makes the loss not a number.)
     """
-    lies = Upsampling(size=size, align_corners=align_corners, crop=crop or size)
+    placement = Placement(size=size, align_corners=align_corners, crop=crop or size)
     dtype = torch.promote_types(logits.dtype, torch.float32)
     weights = logits.new_ones(logits.shape[1], dtype=dtype) if class_weights is None else class_weights.to(dtype)
     pixel_loss = PixelLoss(weights, label_smoothing=label_smoothing, ignore=ignore)
-    _check(logits, target, lies=lies, pixel_loss=pixel_loss, hardest=hardest)
+    _check(logits, target, placement=placement, pixel_loss=pixel_loss, top_k_fraction=top_k_fraction)
     wanted = logits.requires_grad and torch.is_grad_enabled()
     with torch.no_grad(), torch.autocast(logits.device.type, enabled=False):
-        engine = partial(_engine(logits.device), logits, target, lies=lies, pixel_loss=pixel_loss)
-        if hardest < 1:
-            shares = hardest_shares(engine(shares=None)[0], fraction=hardest)
+        engine = partial(_engine(logits.device), logits, target, placement=placement, pixel_loss=pixel_loss)
+        if top_k_fraction < 1:
+            pixel_weights = top_k_weights(engine(pixel_weights=None)[0], fraction=top_k_fraction)
         else:
-            shares = pixel_loss.labelled(target).sum().clamp(min=1).to(dtype).reciprocal().expand(target.shape)
-        losses, gradient = engine(shares=shares if wanted else None)
-        loss = (losses * shares).sum()
+            pixel_weights = pixel_loss.labelled(target).sum().clamp(min=1).to(dtype).reciprocal().expand(target.shape)
+        losses, gradient = engine(pixel_weights=pixel_weights if wanted else None)
+        loss = (losses * pixel_weights).sum()
     return loss if gradient is None else _Differentiable.apply(loss, logits, gradient)
 
 
@@ -95,16 +95,18 @@ def _engine(device: torch.device) -> Callable[..., tuple[Tensor, Tensor | None]]
     return losses_and_gradient
 
 
-def _check(logits: Tensor, target: Tensor, *, lies: Upsampling, pixel_loss: PixelLoss, hardest: float) -> None:
+def _check(
+    logits: Tensor, target: Tensor, *, placement: Placement, pixel_loss: PixelLoss, top_k_fraction: float
+) -> None:
     batch, classes = logits.shape[:2]
-    if target.shape != (batch, *lies.crop):
-        needed = (batch, *lies.crop)
+    if target.shape != (batch, *placement.crop):
+        needed = (batch, *placement.crop)
         raise InputError(f"target of shape {tuple(target.shape)} does not fit logits and crop; it must be {needed}")
-    if lies.crop[0] > lies.size[0] or lies.crop[1] > lies.size[1]:
-        raise InputError(f"crop {lies.crop} is larger than the size {lies.size} that the logits span")
+    if placement.crop[0] > placement.size[0] or placement.crop[1] > placement.size[1]:
+        raise InputError(f"crop {placement.crop} is larger than the size {placement.size} that the logits span")
     if pixel_loss.class_weights.shape != (classes,):
         raise InputError(f"class weights of shape {tuple(pixel_loss.class_weights.shape)} do not fit {classes} classes")
     if not 0 <= pixel_loss.label_smoothing <= 1:
         raise InputError(f"label smoothing {pixel_loss.label_smoothing} is out of range; choose 0 to 1")
-    if not 0 < hardest <= 1:
-        raise InputError(f"hardest {hardest} is out of range; choose a share above 0, up to 1")
+    if not 0 < top_k_fraction <= 1:
+        raise InputError(f"top_k_fraction {top_k_fraction} is out of range; choose a share above 0, up to 1")

@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 @runtime_checkable
-class TappedUnit(Protocol):
+class SkipUnit(Protocol):
     """A unit in two halves: between them lies what a decoder can take (official code, `DECODER_END_POINTS`)."""
 
     def filtered(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b m H W"]:
@@ -25,16 +25,16 @@ class TappedUnit(Protocol):
 
 
 def run_units(
-    units: Iterable[TappedUnit], x: Float[Tensor, "b c h w"], *, taps: Collection[int], outputs: Collection[int] = ()
+    units: Iterable[SkipUnit], x: Float[Tensor, "b c h w"], *, skips: Collection[int], outputs: Collection[int] = ()
 ) -> list[Tensor]:
-    """What lies inside the units whose numbers are in `taps` and what those in `outputs` give, then the last output."""
-    tapped = []
+    """What lies inside the units whose numbers are in `skips` and what those in `outputs` give, then the last output."""
+    skip_features = []
     for number, unit in enumerate(units):
-        if number in taps:
-            tapped.append(unit.filtered(x))
-            x = unit.merged(x, tapped[-1])
+        if number in skips:
+            skip_features.append(unit.filtered(x))
+            x = unit.merged(x, skip_features[-1])
         else:
             x = unit(x)
         if number in outputs:
-            tapped.append(x)
-    return [*tapped, x]
+            skip_features.append(x)
+    return [*skip_features, x]

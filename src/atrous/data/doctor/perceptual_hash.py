@@ -15,7 +15,7 @@ from atrous.report.pictures import visible
 
 
 @dataclass(frozen=True)
-class Look:
+class PerceptualHash:
     """A fingerprint.
 
     Attributes:
@@ -29,12 +29,12 @@ class Look:
     colors: UInt8[np.ndarray, "8 8 3"]
 
 
-def look_of(image: UInt8[np.ndarray, "h w c"]) -> Look:
+def perceptual_hash(image: UInt8[np.ndarray, "h w c"]) -> PerceptualHash:
     """The fingerprint of a picture of any number of channels."""
     picture = Image.fromarray(np.ascontiguousarray(visible(image)))
     greys = np.array(picture.resize((9, 9), Image.Resampling.BOX).convert("L"))
     lighter = np.stack([greys[:8, 1:] > greys[:8, :8], greys[1:, :8] > greys[:8, :8]])
-    return Look(
+    return PerceptualHash(
         digest=hashlib.blake2b(
             np.ascontiguousarray(image).data, digest_size=16, key=str(image.shape).encode()
         ).digest(),

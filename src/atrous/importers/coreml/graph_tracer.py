@@ -10,15 +10,15 @@ import numpy as np
 
 from atrous.errors import InputError
 from atrous.importers.coreml.channelwise import MOST_NUMBERS, applied, by_channel, finite, pair, slope_and_offset
-from atrous.importers.coreml.flow import Flow, Resized
 from atrous.importers.coreml.function import Function
-from atrous.importers.coreml.layers import Kind, Layer
+from atrous.importers.coreml.layers import CoreMLLayer, LayerKind
 from atrous.importers.coreml.numbers import Numbers
 from atrous.importers.coreml.official_names import official_name
 from atrous.importers.coreml.padding import explicit, is_as_tensorflow
+from atrous.importers.coreml.traced_tensor import Resized, TracedTensor
 from atrous.sizes import Size
 
-Tensor = Flow | np.ndarray
+Tensor = TracedTensor | np.ndarray
 """What runs through, or a constant."""
 
 _GLOBAL, _VALID, _AVERAGE, _OVER_IMAGE = 60, 30, 1, 1
@@ -36,26 +36,26 @@ class Convolution:
     groups: int
     stride: int
     rate: int
-    arriving: Flow
+    arriving: TracedTensor
     function: Function
     is_read: bool = False
 
 
-class Follower:
+class GraphTracer:
     """The state of following: every tensor that was written, and what was found."""
 
-    def __init__(self, image: str, start: Flow) -> None:
+    def __init__(self, image: str, start: TracedTensor) -> None:
         self.convolutions: dict[str, Convolution] = {}
         self.numbers = Numbers()
         self.corners_aligned: set[bool] = set()
         self._tensors: dict[str, Tensor] = {image: start}
-        self._whole: dict[Kind, Callable[[Layer, Flow], Flow]] = {
-            Kind.CONVOLUTION: self._convolution, Kind.POOLING: self._pooling, Kind.REDUCE: self._reduce,
-            Kind.PADDING: self._padding, Kind.UPSAMPLE: self._upsample, Kind.RESIZE_BILINEAR: self._resize,
-            Kind.SOFTMAX: self._answer, Kind.SOFTMAX_ND: self._answer, Kind.ARG_MAX: self._answer,
+        self._whole: dict[LayerKind, Callable[[CoreMLLayer, TracedTensor], TracedTensor]] = {
+            LayerKind.CONVOLUTION: self._convolution, LayerKind.POOLING: self._pooling, LayerKind.REDUCE: self._reduce,
+            LayerKind.PADDING: self._padding, LayerKind.UPSAMPLE: self._upsample, LayerKind.RESIZE_BILINEAR: self._resize,
+            LayerKind.SOFTMAX: self._answer, LayerKind.SOFTMAX_ND: self._answer, LayerKind.ARG_MAX: self._answer,
         }  # fmt: skip
 
-    def follow(self, layer: Layer) -> None:
+    def follow(self, layer: CoreMLLayer) -> None:
         """Note what a layer writes.
 
         Raises:
@@ -76,19 +76,24 @@ class Follower:
             raise InputError("no convolution reads the image; this is no DeepLab file")
         return first.arriving.function
 
-    def _written(self, layer: Layer) -> Tensor:
-        if layer.kind in (Kind.LOAD_CONSTANT, Kind.LOAD_CONSTANT_ND):
+    def _written(self, layer: CoreMLLayer) -> Tensor:
+        if layer.kind in (LayerKind.LOAD_CONSTANT, LayerKind.LOAD_CONSTANT_ND):
             return self.numbers.read(layer.params.message(2), layer.params.integers(1, most=MOST_NUMBERS))
         inputs = [self._input(name) for name in layer.inputs]
-        if layer.kind in (Kind.ADD, Kind.ADD_BROADCASTABLE, Kind.MULTIPLY, Kind.MULTIPLY_BROADCASTABLE):
+        if layer.kind in (
+            LayerKind.ADD,
+            LayerKind.ADD_BROADCASTABLE,
+            LayerKind.MULTIPLY,
+            LayerKind.MULTIPLY_BROADCASTABLE,
+        ):
             return self._combined(layer, inputs)
-        flows = [tensor for tensor in inputs if isinstance(tensor, Flow)]
-        if layer.kind == Kind.CONCAT and len(flows) == len(inputs) > 1:
+        flows = [tensor for tensor in inputs if isinstance(tensor, TracedTensor)]
+        if layer.kind == LayerKind.CONCAT and len(flows) == len(inputs) > 1:
             return self._concatenated(layer, flows)
         if len(inputs) != 1:
             raise InputError(f"{len(inputs)} inputs, or constants among them")
         (flow,) = inputs
-        if not isinstance(flow, Flow):
+        if not isinstance(flow, TracedTensor):
             slope, offset = slope_and_offset(layer)
             return np.asarray(flow * slope + offset)
         if layer.kind in self._whole:
@@ -99,11 +104,11 @@ class Follower:
         if name not in self._tensors:
             raise InputError(f"tensor {name:.80} is read before anything is written to it")
         tensor = self._tensors[name]
-        if isinstance(tensor, Flow) and tensor.is_answer:
+        if isinstance(tensor, TracedTensor) and tensor.is_answer:
             raise InputError("something follows the answer")
         return tensor
 
-    def _after(self, flow: Flow, change: Callable[[Function], Function]) -> Flow:
+    def _after(self, flow: TracedTensor, change: Callable[[Function], Function]) -> TracedTensor:
         """What happens channel by channel is kept beside the convolution that it follows."""
         if flow.function is None or flow.padding:
             raise InputError("an activation, norm or arithmetic there is in no official DeepLab file")
@@ -115,7 +120,7 @@ class Follower:
             convolution.function = function
         return replace(flow, function=function)
 
-    def _read(self, flow: Flow, *, resized: tuple[Resized, ...] = ("no",)) -> Flow:
+    def _read(self, flow: TracedTensor, *, resized: tuple[Resized, ...] = ("no",)) -> TracedTensor:
         """What reads several channels sees all that happened to each of them; nothing may happen later."""
         if flow.resized not in resized:
             raise InputError("resized maps there are in no official DeepLab file")
@@ -126,16 +131,16 @@ class Follower:
             convolution.is_read = True
         return flow
 
-    def _mixed(self, flow: Flow, *, size: Size, resized: Resized = "no") -> Flow:
+    def _mixed(self, flow: TracedTensor, *, size: Size, resized: Resized = "no") -> TracedTensor:
         self._read(flow, resized=("no",) if resized == "no" else ("no", "enlarged"))
         if flow.padding or not flow.sources:
             raise InputError("the image, or padded maps, are pooled or resized")
         return replace(flow, size=size, function=None, resized=resized)
 
-    def _combined(self, layer: Layer, inputs: list[Tensor]) -> Tensor:
-        adds = layer.kind in (Kind.ADD, Kind.ADD_BROADCASTABLE)
-        constants = [tensor for tensor in inputs if not isinstance(tensor, Flow)]
-        flows = [tensor for tensor in inputs if isinstance(tensor, Flow)]
+    def _combined(self, layer: CoreMLLayer, inputs: list[Tensor]) -> Tensor:
+        adds = layer.kind in (LayerKind.ADD, LayerKind.ADD_BROADCASTABLE)
+        constants = [tensor for tensor in inputs if not isinstance(tensor, TracedTensor)]
+        flows = [tensor for tensor in inputs if isinstance(tensor, TracedTensor)]
         if len(inputs) == 1:
             constants.append(np.array([finite(layer.params, 1)]))
         if len(flows) == 1 and len(constants) == 1:
@@ -151,7 +156,7 @@ class Follower:
             raise InputError("maps are added to themselves")
         return replace(first, sources=tuple(sorted(first.sources + second.sources)), function=None)
 
-    def _concatenated(self, layer: Layer, flows: list[Flow]) -> Flow:
+    def _concatenated(self, layer: CoreMLLayer, flows: list[TracedTensor]) -> TracedTensor:
         first = flows[0]
         for flow in flows:
             self._read(flow, resized=("no", "spread"))
@@ -160,9 +165,9 @@ class Follower:
         if layer.params.integer(100):
             raise InputError("maps are joined as a sequence")
         sources = tuple(dict.fromkeys(name for flow in flows for name in flow.sources))
-        return Flow(sources, sum(flow.channels for flow in flows), first.size)
+        return TracedTensor(sources, sum(flow.channels for flow in flows), first.size)
 
-    def _convolution(self, layer: Layer, flow: Flow) -> Flow:
+    def _convolution(self, layer: CoreMLLayer, flow: TracedTensor) -> TracedTensor:
         params = layer.params
         out, groups = params.integer(1), params.integer(10, default=1)
         kernel_size = pair(params, 20, default=3)
@@ -184,9 +189,9 @@ class Follower:
         name = official_name(self.convolutions, pooled=flow.size == (1, 1))
         self.convolutions[name] = Convolution(name, kernel, groups, stride, rate, self._read(flow), function)
         height, width = (-(-(length - 2 * flow.padding) // stride) for length in flow.size)
-        return Flow((name,), out, (height, width), function)
+        return TracedTensor((name,), out, (height, width), function)
 
-    def _padding(self, layer: Layer, flow: Flow) -> Flow:
+    def _padding(self, layer: CoreMLLayer, flow: TracedTensor) -> TracedTensor:
         """Zeros around the maps: as some converters pad atrous convolutions, or none at all around the image."""
         amounts, is_zero = explicit(layer.params.message(10)), 1 in layer.params.values
         if len(set(amounts)) != 1 or not is_zero or finite(layer.params.message(1), 1):
@@ -196,7 +201,7 @@ class Follower:
         side = amounts[0]
         return replace(flow, padding=side, size=(flow.size[0] + 2 * side, flow.size[1] + 2 * side))
 
-    def _pooling(self, layer: Layer, flow: Flow) -> Flow:
+    def _pooling(self, layer: CoreMLLayer, flow: TracedTensor) -> TracedTensor:
         params = layer.params
         unpadded = _VALID in params.values and not any(explicit(params.message(_VALID)))
         whole = params.integer(_GLOBAL) or (unpadded and pair(params, 10, default=3) == flow.size)
@@ -204,7 +209,7 @@ class Follower:
             raise InputError("pooling of parts; only the average of the whole map is supported")
         return self._mixed(flow, size=(1, 1))
 
-    def _reduce(self, layer: Layer, flow: Flow) -> Flow:
+    def _reduce(self, layer: CoreMLLayer, flow: TracedTensor) -> TracedTensor:
         operation = (layer.params.integer(1), layer.params.integer(3))
         if operation == (_ARG_MAX, _OVER_CHANNELS):
             return self._answer(layer, flow)
@@ -212,11 +217,11 @@ class Follower:
             raise InputError("only averages of the whole map and the best class are supported")
         return self._mixed(flow, size=(1, 1))
 
-    def _resize(self, layer: Layer, flow: Flow) -> Flow:
+    def _resize(self, layer: CoreMLLayer, flow: TracedTensor) -> TracedTensor:
         size = pair(layer.params, 1, default=1)
         return self._resized(flow, size, aligned=_aligned(layer.params.message(2).integer(1)))
 
-    def _upsample(self, layer: Layer, flow: Flow) -> Flow:
+    def _upsample(self, layer: CoreMLLayer, flow: TracedTensor) -> TracedTensor:
         down, right = pair(layer.params, 1, default=1)
         linear = {_CORNERS_ALIGNED: True, _CORNERS_NOT_ALIGNED: False}.get(layer.params.integer(6))
         if 7 in layer.params.values:
@@ -224,7 +229,7 @@ class Follower:
         size = (flow.size[0] * down, flow.size[1] * right)
         return self._resized(flow, size, aligned=linear if layer.params.integer(5) == _BILINEAR else None)
 
-    def _resized(self, flow: Flow, size: Size, *, aligned: bool | None) -> Flow:
+    def _resized(self, flow: TracedTensor, size: Size, *, aligned: bool | None) -> TracedTensor:
         if not all(1 <= length <= 1 << 16 for length in size):
             raise InputError(f"resizing to {size}")
         if size == flow.size:
@@ -236,7 +241,7 @@ class Follower:
         self.corners_aligned.add(aligned)
         return self._mixed(flow, size=size, resized="enlarged")
 
-    def _answer(self, layer: Layer, flow: Flow) -> Flow:
+    def _answer(self, layer: CoreMLLayer, flow: TracedTensor) -> TracedTensor:
         del layer
         return replace(self._mixed(flow, size=flow.size, resized="enlarged"), is_answer=True)
 

@@ -26,7 +26,7 @@ class Mood:
 
 
 @dataclass(frozen=True)
-class Stage:
+class SceneState:
     """What every part of a scene is drawn with.
 
     Attributes:

@@ -10,11 +10,11 @@ Resized = Literal["no", "spread", "enlarged"]
 
 
 @dataclass(frozen=True, eq=False)
-class Flow:
+class TracedTensor:
     """Maps of features, or the image.
 
     Attributes:
-        sources: The convolutions that they come from, as in `FoldedConvolution.inputs`.
+        sources: The convolutions that they come from, as in `FusedConvolution.inputs`.
         channels: How many.
         size: Height and width, in pixels of the image size that the file states.
         function: What happened to them since the convolution (the image: since it was read); None once they were

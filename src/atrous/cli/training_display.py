@@ -6,10 +6,10 @@ from atrous.cli.console import progress_bar
 from atrous.errors import InputError
 from atrous.training.checkpoint import TrainingState
 from atrous.training.config import TrainConfig
-from atrous.training.progress import Progress
+from atrous.training.progress import TrainingProgress
 from atrous.training.replicas import ALONE, Replicas
 from atrous.training.stages import Stage
-from atrous.training.tensorboard import Board
+from atrous.training.tensorboard import TensorBoardWriter
 
 
 def follow(
@@ -18,7 +18,7 @@ def follow(
     *,
     device: torch.device,
     replicas: Replicas = ALONE,
-    board: Board | None = None,
+    board: TensorBoardWriter | None = None,
 ) -> None:
     """Run the loop with progress, time left, and a line per validation; `board` is told everything, too.
 
@@ -37,7 +37,7 @@ def follow(
             for event in stage.events(state, device=device, replicas=replicas, validating=show):
                 if board:
                     board.add(event)
-                if isinstance(event, Progress):
+                if isinstance(event, TrainingProgress):
                     progress.update(task, completed=event.iteration, description=_line(event, config))
                 else:
                     miou = event.report.miou
@@ -51,7 +51,7 @@ def follow(
             ) from error
 
 
-def _line(event: Progress, config: TrainConfig) -> str:
+def _line(event: TrainingProgress, config: TrainConfig) -> str:
     """What is told while the loop works towards its next event."""
     if config.validates(event.iteration):
         return f"loss {event.loss:.3f}  validating"
