@@ -1,4 +1,4 @@
-"""`atrous VERB ...`: finds the verb, runs it, turns bad input into one line and an exit status."""
+"""The command `atrous VERB ...`: runs the verb and turns bad input into one line and an exit status."""
 
 import difflib
 import importlib
@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from atrous.cli.memory import keep_freed_memory
 from atrous.errors import InputError
 from atrous.report.wording import one_line
+from atrous.version import __version__
 
 VERBS = {
     "demo": "the whole life of a model on generated scenes, in two minutes",
@@ -33,9 +34,19 @@ BAD_INPUT, INTERRUPTED = 2, 130
 
 
 def usage() -> str:
-    """What `atrous --help` prints."""
+    """The text that `atrous --help` prints."""
     verbs = "\n".join(f"  {verb:<10}{summary}" for verb, summary in VERBS.items())
-    return f"usage: atrous VERB ...\n\n{verbs}\n\n`atrous VERB --help` shows options and an example."
+    hint = "`atrous VERB --help` shows options and an example, `atrous --version` versions and device."
+    return f"usage: atrous VERB ...\n\n{verbs}\n\n{hint}"
+
+
+def versions() -> str:
+    """Versions of this software and of torch, and the device that `--device auto` takes."""
+    import torch  # slow to load, and no other answer of this file needs it
+
+    from atrous.cli.device import choose_device
+
+    return f"atrous {__version__}, torch {torch.__version__}, device {choose_device('auto')}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,6 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verb, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if verb in ("-h", "--help", "help"):
         print(usage())
+        return 0
+    if verb in ("-V", "--version", "version"):
+        print(versions())
         return 0
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -11,6 +11,7 @@ from atrous.evaluation.trimap import Around
 from atrous.inference.predictor import Predictor
 from atrous.report.tables import Cell
 from atrous.sizes import size_text
+from atrous.version import __version__
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Protocol:
     size_rule: str = "native"
     boundary_distance: float = DISTANCE
     trimap: Around = "label boundaries"
-    software: str = f"atrous {version('atrous')}, torch {version('torch')}"
+    software: str = f"atrous {__version__}, torch {version('torch')}"
 
     @classmethod
     def of(cls, predictor: Predictor, dataset: DataSet, *, trimap: Around) -> "Protocol":

@@ -11,8 +11,12 @@ from torch import Tensor
 
 from atrous.errors import InputError
 from atrous.files import atomic_path
-from atrous.importers.projects import hugging_face, layers, torchvision_keys
-from atrous.importers.projects import torchvision_mobilenet_v3_keys as torchvision_mobilenet_v3
+from atrous.importers.projects import (
+    hugging_face,
+    layers,
+    torchvision_keys,
+    torchvision_mobilenet_v3_keys as torchvision_mobilenet_v3,
+)
 from atrous.importers.projects.key_map import pooling_last
 from atrous.labels import LabelSpace
 from atrous.model.config import ASPPConfig, MobileNetV2Config, MobileNetV3Config, ModelConfig, ResNetConfig

@@ -6,8 +6,11 @@ from dataclasses import replace
 from torch import Tensor
 
 from atrous.importers.foreign_network import ForeignNetwork
-from atrous.importers.projects import layers, torchvision_keys
-from atrous.importers.projects import torchvision_mobilenet_v3_keys as torchvision_mobilenet_v3
+from atrous.importers.projects import (
+    layers,
+    torchvision_keys,
+    torchvision_mobilenet_v3_keys as torchvision_mobilenet_v3,
+)
 from atrous.importers.projects.key_map import (
     AUXILIARY_REASON,
     CLASSIFIER_REASON,
