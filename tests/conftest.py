@@ -25,7 +25,7 @@ def shared() -> Path:
     folder = Path(__file__).resolve().parents[2] / "shared"
     if (folder / "weights").is_dir():
         return folder
-    message = f"no test data at {folder}; README.md, 'Test data', says where the files come from"
+    message = f"no test data at {folder}; CONTRIBUTING.md, 'Test data', says where the files come from"
     if os.environ.get("ATROUS_REQUIRE_SHARED") == "1":
         pytest.fail(message)
     pytest.skip(message)
