@@ -15,6 +15,8 @@ from atrous.importers.projects import (
     hugging_face,
     layers,
     torchvision_keys,
+)
+from atrous.importers.projects import (
     torchvision_mobilenet_v3_keys as torchvision_mobilenet_v3,
 )
 from atrous.importers.projects.key_map import pooling_last

@@ -9,6 +9,8 @@ from atrous.importers.foreign_network import ForeignNetwork
 from atrous.importers.projects import (
     layers,
     torchvision_keys,
+)
+from atrous.importers.projects import (
     torchvision_mobilenet_v3_keys as torchvision_mobilenet_v3,
 )
 from atrous.importers.projects.key_map import (
