@@ -9,14 +9,15 @@ or a folder per split:
     train/images/a.jpg   train/masks/a.png   val/images/b.jpg   val/masks/b.png
 
 Folders inside `images/` are searched too; `x/a.jpg` pairs with `masks/x/a.png` and is called `x/a`. Files that start
-with a dot are left out; any other file that is not a picture is an error. Masks come in many formats: `data/annotations/masks.py`.
+with a dot are left out; any other file that is not a picture is an error. Masks come in many formats:
+`data/annotations/masks.py`.
 
 Where no validation split is given, `val` is a tenth of the training pictures (at least one), those whose names have the
 smallest SHA-256, and `train` is the rest: the same on every machine, whatever the order of the files. With only a
 `val.txt`, `train` is every other pair.
 
-What the masks mean stands in `schema.toml`. Without it all masks are read once (`data/annotations/scan.py`): values 0..n-1 (and 255
-for ignore) become classes without names, names become classes.
+What the masks mean stands in `schema.toml`. Without it all masks are read once (`data/annotations/scan.py`):
+values 0..n-1 (and 255 for ignore) become classes without names, names become classes.
 """
 
 import hashlib

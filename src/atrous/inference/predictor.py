@@ -37,8 +37,8 @@ class Predictor:
     """A model ready to be asked: its strides, scales, mirroring and device are settled.
 
     The model is run in eval mode and without gradients; the caller's own stays in the mode it is in. On a CPU the
-    weights are those of this moment (`inference/engines/fused.py`); elsewhere they are shared with it, unless they have to be
-    copied to another device.
+    weights are those of this moment (`inference/engines/fused.py`); elsewhere they are shared with it, unless they have
+    to be copied to another device.
 
     Args:
         weights: What `atrous.load` gives, or a model.

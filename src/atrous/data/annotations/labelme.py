@@ -1,7 +1,8 @@
 """Label maps drawn with LabelMe: one JSON per picture, a list of named shapes.
 
 Shapes are painted in the order of the file, later ones over earlier ones. Polygons, rectangles and circles have an
-inside; other shapes (points, lines) are refused. What no shape covers is background; see `data/annotations/named_shapes.py`.
+inside; other shapes (points, lines) are refused. What no shape covers is background; see
+`data/annotations/named_shapes.py`.
 """
 
 from collections.abc import Set

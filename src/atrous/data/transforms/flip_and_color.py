@@ -1,4 +1,4 @@
-"""What a transform is; the papers' random flip, and photometric jitter. Scaling and cropping: `data/transforms/scale_crop.py`.
+"""The papers' random flip, and photometric jitter, which is not theirs.
 
 A transform takes a sample and the generator that belongs to this draw, and returns a new sample.
 """

@@ -51,7 +51,8 @@ class GraphTracer:
         self._tensors: dict[str, Tensor] = {image: start}
         self._whole: dict[LayerKind, Callable[[CoreMLLayer, TracedTensor], TracedTensor]] = {
             LayerKind.CONVOLUTION: self._convolution, LayerKind.POOLING: self._pooling, LayerKind.REDUCE: self._reduce,
-            LayerKind.PADDING: self._padding, LayerKind.UPSAMPLE: self._upsample, LayerKind.RESIZE_BILINEAR: self._resize,
+            LayerKind.PADDING: self._padding, LayerKind.UPSAMPLE: self._upsample,
+            LayerKind.RESIZE_BILINEAR: self._resize,
             LayerKind.SOFTMAX: self._answer, LayerKind.SOFTMAX_ND: self._answer, LayerKind.ARG_MAX: self._answer,
         }  # fmt: skip
 

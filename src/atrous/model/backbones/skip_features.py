@@ -27,7 +27,7 @@ class SkipUnit(Protocol):
 def run_units(
     units: Iterable[SkipUnit], x: Float[Tensor, "b c h w"], *, skips: Collection[int], outputs: Collection[int] = ()
 ) -> list[Tensor]:
-    """What lies inside the units whose numbers are in `skips` and what those in `outputs` give, then the last output."""
+    """Features inside the units numbered in `skips`, outputs of those in `outputs`, then the last output."""
     skip_features = []
     for number, unit in enumerate(units):
         if number in skips:

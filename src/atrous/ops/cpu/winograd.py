@@ -2,9 +2,9 @@
 
     out = output_transform . ((filter_transform . filter) * (input_transform . in)), along each axis
 
-computes a few outputs from their inputs with as many products as there are rows in `input_transform`: m outputs of a 3-tap
-filter take m + 2 products instead of 3 m (Winograd, "Arithmetic complexity of computations", 1980; Lavin and Gray,
-arXiv 1509.09308). In two dimensions, over channels, every product is a matrix product.
+computes a few outputs from their inputs with as many products as there are rows in `input_transform`: m outputs of a
+3-tap filter take m + 2 products instead of 3 m (Winograd, "Arithmetic complexity of computations", 1980; Lavin and
+Gray, arXiv 1509.09308). In two dimensions, over channels, every product is a matrix product.
 
 At rate r, rows r apart form r maps of their own, and so do columns; tiles are cut from those. Where such a map has one
 or two rows, the taps that would read padding are not computed at all: 1 product and 3, instead of 3 and 6. Maps of both

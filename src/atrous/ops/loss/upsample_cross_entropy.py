@@ -32,7 +32,7 @@ def upsample_cross_entropy(
     """Cross entropy of the upsampled logits, in nats: weighted sum over labelled pixels / number of labelled pixels.
 
     The divisor is the count, as in the official code, not the sum of weights; without a labelled pixel the loss is 0.
-    With `top_k_fraction` below 1 the mean is over the pixels of the batch that lose most, as `ops/loss/hard_pixels.py` says.
+    With `top_k_fraction` below 1 the mean is over the pixels with the largest losses (`ops/loss/hard_pixels.py`).
 
     Neither logits nor gradients ever exist at full size. The gradient is computed along with the loss and cannot be
     differentiated again. Two calls with the same tensors give the same bits.
