@@ -1,4 +1,4 @@
-"""Faults of data that need not end the search for more: refused one by one, or collected by who wants to know all."""
+"""Faults of data that need not end the search for more: raised at once, or collected to report all of them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,7 +44,7 @@ def collecting() -> Iterator[list[Complaint]]:
 
 
 def attempt(work: Callable[[], T], kind: str, complaints: list[Complaint]) -> T | None:
-    """What `work` gives; None, and one complaint more, where its input is refused or cannot be read."""
+    """The result of `work`; None, and one complaint more, where its input is refused or cannot be read."""
     try:
         return work()
     except InputError as error:

@@ -1,4 +1,4 @@
-"""What a data set is, and opening one by looking at its folder."""
+"""The protocol of data sets, and opening one by the layout of its folder."""
 
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -37,12 +37,12 @@ class DataSet(Protocol):
 
     @property
     def labels(self) -> LabelSpace:
-        """What the labels of every sample mean."""
+        """The label space of every sample."""
         ...
 
     @property
     def name(self) -> str:
-        """What the data set is called in protocols."""
+        """The name of the data set in protocols."""
         ...
 
     @property

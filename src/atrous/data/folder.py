@@ -16,7 +16,7 @@ Where no validation split is given, `val` is a tenth of the training pictures (a
 smallest SHA-256, and `train` is the rest: the same on every machine, whatever the order of the files. With only a
 `val.txt`, `train` is every other pair.
 
-What the masks mean stands in `schema.toml`. Without it all masks are read once (`data/annotations/scan.py`):
+The meaning of the masks stands in `schema.toml`. Without it all masks are read once (`data/annotations/scan.py`):
 values 0..n-1 (and 255 for ignore) become classes without names, names become classes.
 """
 
@@ -35,7 +35,7 @@ from atrous.errors import InputError
 
 @dataclass(frozen=True)
 class Part:
-    """A split: its pairs, what reads their masks, and how it came about."""
+    """A split: its pairs, what reads their masks, and how it was chosen."""
 
     pairs: tuple[Pair, ...]
     read: NamingReader
@@ -46,7 +46,7 @@ Splits = dict[str, Part]
 
 
 def is_plain_folder(folder: Path) -> bool:
-    """Whether a folder has one of the two layouts."""
+    """Return True if a folder has one of the two layouts."""
     return has_masks(folder) or has_masks(folder / "train")
 
 
@@ -153,7 +153,7 @@ def _all_pairs(folder: Path, *, images: dict[str, Path], masks: dict[str, Path])
     for ours, theirs, kind in ((images, masks, "mask"), (masks, images, "image")):
         for key, path in ours.items():
             if key not in theirs:
-                alone = _told(path.relative_to(folder), key=key)
+                alone = _displayed(path.relative_to(folder), key=key)
                 line = (
                     f"no {kind} for {alone} in {folder}; files pair by name without suffix: add it or move {alone} away"
                 )
@@ -192,6 +192,6 @@ def _disjoint(splits: Splits) -> Splits:
     }
 
 
-def _told(path: Path, *, key: str) -> str:
+def _displayed(path: Path, *, key: str) -> str:
     """A file, or the entry of a file about all pictures."""
     return f"{path} ({key})" if path == Path(ANNOTATIONS) else str(path)

@@ -92,13 +92,13 @@ class PairedFiles:
     """Pictures and masks on disk, read when asked for.
 
     Attributes:
-        name: What the data set is called in protocols.
+        name: The name of the data set in protocols.
         split: Which part of it this is.
-        rule: How that part was chosen, in words.
+        rule: The way in which that part was chosen, in words.
         licence: Under which terms the pictures may be used.
-        schema: What the values in the masks mean.
+        schema: The meaning of the values in the masks.
         pairs: The files, in the order of the samples.
-        read: What turns a pair's mask into class ids.
+        read: The function that turns a pair's mask into class ids.
     """
 
     name: str
@@ -130,7 +130,7 @@ class PairedFiles:
         return Sample(name=pair.name, image=image, labels=labels, sequence=pair.sequence)
 
     def describe(self) -> dict[str, Any]:
-        """What a protocol says about this data."""
+        """The part of a protocol that is about this data."""
         return {
             "name": self.name,
             "split": self.split,

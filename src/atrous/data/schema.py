@@ -1,4 +1,4 @@
-"""What the numbers in masks mean: class names, colours, ignore value, and a table for other numbers.
+"""The meaning of mask values: class names, colours, the ignore value, and a table for other values.
 
 A `schema.toml` beside the data:
 
@@ -83,7 +83,7 @@ def apply_schema(values: Integer[np.ndarray, "h w"], *, schema: Schema, path: Pa
 
     Args:
         values: As read from the file, 0..65535.
-        schema: What they mean.
+        schema: The meaning of the values.
         path: The file, for the message.
 
     Returns:

@@ -12,12 +12,12 @@ from atrous.labels import LabelSpace
 
 @dataclass(frozen=True)
 class Selection:
-    """A data set that shows samples of another, in an order of its own.
+    """A data set that shows samples of another, in another order.
 
     Attributes:
         source: Where the samples come from.
         indices: Which ones; any of them may repeat.
-        rule: How they were chosen, in words.
+        rule: The way in which they were chosen, in words.
     """
 
     source: DataSet
@@ -26,12 +26,12 @@ class Selection:
 
     @property
     def labels(self) -> LabelSpace:
-        """What the labels of every sample mean."""
+        """The label space of every sample."""
         return self.source.labels
 
     @property
     def name(self) -> str:
-        """What the data set is called in protocols."""
+        """The name of the data set in protocols."""
         return self.source.name
 
     @property
@@ -48,7 +48,7 @@ class Selection:
         return self.source[self.indices[index]]
 
     def describe(self) -> dict[str, Any]:
-        """What the source says of itself, with the number chosen and the rule."""
+        """The description of the source, with the number chosen and the rule."""
         about = self.source.describe()
         rule = f"{self.rule} of {about['split_rule']}" if about.get("split_rule") else self.rule
         return {**about, "images": len(self), "split_rule": rule}

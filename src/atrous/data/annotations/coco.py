@@ -1,4 +1,4 @@
-"""Annotations in COCO's JSON: which shapes lie on which picture.
+"""Annotations in COCO's JSON: the shapes of every picture.
 
 A segmentation is a list of polygons (the parts of one instance), run lengths, or COCO's compressed string of them. On
 one picture larger instances are painted before smaller ones, so that a cup stays visible on its table; crowds
@@ -30,7 +30,7 @@ class Annotation:
     Attributes:
         number: Its `id`, for messages.
         category: Name of its category.
-        crowd: Whether it is a crowd: a region whose instances nobody told apart.
+        crowd: True for a crowd: a region whose instances were not separated.
         area: In pixels, as the file states it; 0 where it does not.
         segmentation: Not looked at until it is painted.
     """
@@ -44,7 +44,7 @@ class Annotation:
 
 @dataclass(frozen=True)
 class CocoImage:
-    """A picture of the file and what lies on it."""
+    """A picture of the file and its annotations."""
 
     file: PurePosixPath
     size: Size
@@ -53,7 +53,7 @@ class CocoImage:
 
 @dataclass(frozen=True)
 class CocoFile:
-    """What an annotation file says.
+    """The content of an annotation file.
 
     Attributes:
         path: The file.

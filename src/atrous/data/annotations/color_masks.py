@@ -55,7 +55,7 @@ def packed_colors(colors: UInt8[np.ndarray, "h w 3"]) -> Int64[np.ndarray, "h w"
 
 
 def _meaning(schema: Schema, *, path: Path) -> dict[int, int]:
-    """What every packed colour stands for."""
+    """The class id, or ignore value, of every packed colour."""
     meaning = {_pack(color): target for color, target in schema.recolor.items()}
     for label, color in enumerate(schema.labels.palette):
         if meaning.setdefault(_pack(color), label) != label:

@@ -1,7 +1,7 @@
 """Label maps drawn with LabelMe: one JSON per picture, a list of named shapes.
 
 Shapes are painted in the order of the file, later ones over earlier ones. Polygons, rectangles and circles have an
-inside; other shapes (points, lines) are refused. What no shape covers is background; see
+inside; other shapes (points, lines) are refused. Pixels under no shape are background; see
 `data/annotations/named_shapes.py`.
 """
 

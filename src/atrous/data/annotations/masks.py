@@ -67,7 +67,7 @@ class MaskFiles:
 
 
 def has_masks(folder: Path) -> bool:
-    """Whether a folder has pictures and masks of some format."""
+    """Return True if a folder has pictures and masks of some format."""
     images = folder / "images"
     beside = (folder / "masks").is_dir() or (folder / ANNOTATIONS).is_file()
     return images.is_dir() and (beside or any(images.rglob("*.json")))

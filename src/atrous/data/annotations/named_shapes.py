@@ -1,4 +1,4 @@
-"""Label maps from shapes with names: what a name stands for, and what lies under no shape.
+"""Label maps painted from shapes with class names.
 
 A name is a class of the schema, or LabelMe's `__ignore__`. Pixels under no shape are the class `background`, or ignored
 where no class is called so: then only what was drawn is known.
@@ -31,7 +31,7 @@ def paint(shapes: Iterable[Shape], *, size: Size, schema: Schema) -> Integer[np.
     """The label map of shapes, later ones over earlier ones.
 
     Args:
-        shapes: What was drawn.
+        shapes: The shapes, in the order in which they are painted.
         size: Height and width of the picture.
         schema: Classes by name.
 

@@ -35,7 +35,7 @@ class Region:
 
     @property
     def pixels(self) -> int:
-        """How many pixels belong to it."""
+        """Number of pixels that belong to the region."""
         return int(self.inside.sum())
 
     def paint(self, labels: Integer[np.ndarray, "H W"], *, value: int) -> None:

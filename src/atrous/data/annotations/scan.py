@@ -1,4 +1,4 @@
-"""What masks mean where no schema says it: their values, or the names that they use."""
+"""The label space that masks show where there is no schema: their values, or the names that they use."""
 
 import os
 from collections.abc import Mapping, Sequence, Set
@@ -41,7 +41,7 @@ def scan(folder: Path, pairs: Sequence[tuple[Pair, NamingReader]]) -> Schema:
 
 
 def numbered_schema(folder: Path, masks: Mapping[Path, Integer[np.ndarray, " n"]]) -> Schema:
-    """What the values of every mask show together; raises InputError as `scan`."""
+    """The schema that the values of all masks show together; raises InputError as `scan`."""
     values = [int(value) for value in np.unique(np.concatenate([*masks.values()]))]
     ids = [value for value in values if value != _IGNORE]
     if len(ids) > 1 and ids == list(range(len(ids))) and values != list(range(256)):
@@ -55,7 +55,7 @@ def numbered_schema(folder: Path, masks: Mapping[Path, Integer[np.ndarray, " n"]
 
 
 def named_schema(folder: Path, names: Sequence[Set[str] | None]) -> Schema:
-    """What the names in all masks show together; raises InputError as `scan`."""
+    """The schema that the names in all masks show together; raises InputError as `scan`."""
     if None in names:
         raise InputError(
             f"{folder} has names in some masks and numbers in others; write {folder / SCHEMA_FILE} with the classes"

@@ -1,4 +1,4 @@
-"""Files in JSON, which anybody may have written: annotations above all."""
+"""Files in JSON, read with care: annotations may come from anybody."""
 
 import json
 import math
@@ -18,7 +18,7 @@ def read_object(path: Path, *, remedy: str = "export it again") -> dict[str, Any
 
     Args:
         path: The file.
-        remedy: What to do about one that is damaged, as the message says it.
+        remedy: The advice about a damaged file, as the message says it.
 
     Raises:
         InputError: If the file cannot be read, is not JSON (NaN and Infinity are not), or holds something else.

@@ -27,7 +27,7 @@ _PLACES = ("ADEChallengeData2016", ".")
 
 
 def is_ade20k(folder: Path) -> bool:
-    """Whether a folder holds the benchmark, or a part of it."""
+    """Return True if a folder holds the benchmark, or a part of it."""
     return any((folder / place / "annotations" / part).is_dir() for place in _PLACES for part in SPLITS.values())
 
 

@@ -42,7 +42,7 @@ _LISTS = ("train", "val", "test")
 
 
 def is_camvid(folder: Path) -> bool:
-    """Whether a folder has the SegNet layout: a list and the annotation folder of the same name."""
+    """Return True if a folder has the SegNet layout: a list and the annotation folder of the same name."""
     return any((folder / f"{name}.txt").is_file() and (folder / f"{name}annot").is_dir() for name in _LISTS)
 
 

@@ -47,7 +47,7 @@ _SCHEMA = Schema(
 
 
 def is_cityscapes(folder: Path) -> bool:
-    """Whether a folder holds a package of Cityscapes."""
+    """Return True if a folder holds a package of Cityscapes."""
     return any((folder / part).is_dir() for part in ("leftImg8bit", "gtFine", "gtCoarse"))
 
 

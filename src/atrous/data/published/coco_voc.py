@@ -41,7 +41,7 @@ SPLITS = ("train", "val")
 
 
 def is_coco(folder: Path) -> bool:
-    """Whether a folder has annotations of COCO 2017."""
+    """Return True if a folder has annotations of COCO 2017."""
     return any(_annotations(folder, split=split).is_file() for split in SPLITS)
 
 
@@ -76,7 +76,7 @@ def open_coco(folder: Path, *, split: str, schema: Schema | None = None) -> Pair
 
 
 def _labelled(picture: CocoImage) -> bool:
-    """Whether a picture shows enough of VOC's classes."""
+    """Return True if a picture shows enough of VOC's classes."""
     shown = (one.area for one in picture.annotations if one.category in CLASSES and not one.crowd)
     return sum(shown) > MORE_THAN
 

@@ -35,7 +35,7 @@ class PublishedDataSet:
     """A data set on the net.
 
     Attributes:
-        name: What the user types.
+        name: The name that the user types.
         archives: All its files.
         licence: Under which terms it may be used.
         citation: The publication to name.
@@ -48,7 +48,7 @@ class PublishedDataSet:
 
 
 Display = Callable[[str], AbstractContextManager[OnProgress]]
-"""Shows one piece of work, named in words: gives the function that is told (done, in all)."""
+"""Shows one piece of work, named in words: gives the function that is called with (done, in all)."""
 
 _COCO = "http://images.cocodataset.org"
 _COCO_FILES = (

@@ -39,7 +39,7 @@ _DAMAGES = (
     RuntimeError,
     ValueError,
 )
-"""What the readers raise on damaged archives; gzip and bz2 also raise an OSError without a number."""
+"""Exceptions that the readers raise on damaged archives; gzip and bz2 also raise an OSError without a number."""
 
 Member = tuple[PurePosixPath, int, ArchiveContent | None]
 """Name, size and content of a file in an archive; no content: a folder."""

@@ -32,7 +32,7 @@ _PLACES = ("VOCdevkit/VOC2012", "VOC2012", ".")
 
 
 def is_voc(folder: Path) -> bool:
-    """Whether a folder holds the devkit, or a part of it."""
+    """Return True if a folder holds the devkit, or a part of it."""
     parts = ("SegmentationClass", "ImageSets/Segmentation")
     return any((folder / place / part).is_dir() for place in _PLACES for part in parts)
 

@@ -1,4 +1,4 @@
-"""Fetching a data set from a server on the loopback, and archives that mean harm."""
+"""Fetching a data set from a server on the loopback, and hostile archives."""
 
 import hashlib
 import io
@@ -12,7 +12,7 @@ import pytest
 
 from atrous.cli.main import main
 from atrous.data.dataset import open_data
-from atrous.data.published import downloads as sources
+from atrous.data.published import downloads
 from atrous.data.published.downloads import SOURCES, PublishedArchive, PublishedDataSet, fetch_data
 from atrous.data.published.extract import extract
 from atrous.download import Remote
@@ -148,7 +148,7 @@ def test_an_interrupted_extraction_leaves_no_folder(voc, tmp_path, monkeypatch):
     with served(files) as server:
         wanted = source(server, files)
         with monkeypatch.context() as patch:
-            patch.setattr(sources, "extract", lambda *args, **kwargs: extract(*args, **kwargs | {"progress": _stop}))
+            patch.setattr(downloads, "extract", lambda *args, **kwargs: extract(*args, **kwargs | {"progress": _stop}))
             with pytest.raises(KeyboardInterrupt):
                 fetch_data(wanted, tmp_path / "to", display=Display())
         assert names(tmp_path / "to") == ["voc.tar", "voc.tar.lock"]
@@ -293,7 +293,7 @@ def test_what_is_there_is_not_replaced(tmp_path):
 def test_the_verb(voc, tmp_path, capsys, monkeypatch):
     files, expected = voc
     with served(files) as server:
-        monkeypatch.setattr(sources, "SOURCES", {"test": source(server, files)})
+        monkeypatch.setattr(downloads, "SOURCES", {"test": source(server, files)})
         assert main(["download", "test", "--to", str(tmp_path / "to")]) == 0
     assert capsys.readouterr().out.splitlines() == [
         f"data     {tmp_path / 'to/VOCdevkit'}", f"data     {tmp_path / 'to/benchmark_RELEASE'}",
