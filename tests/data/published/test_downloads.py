@@ -148,7 +148,9 @@ def test_an_interrupted_extraction_leaves_no_folder(voc, tmp_path, monkeypatch):
     with served(files) as server:
         wanted = source(server, files)
         with monkeypatch.context() as patch:
-            patch.setattr(downloads, "extract", lambda *args, **kwargs: extract(*args, **kwargs | {"progress": _stop}))
+            patch.setattr(
+                downloads, "extract", lambda *args, **kwargs: extract(*args, **kwargs | {"on_progress": _stop})
+            )
             with pytest.raises(KeyboardInterrupt):
                 fetch_data(wanted, tmp_path / "to", display=Display())
         assert names(tmp_path / "to") == ["voc.tar", "voc.tar.lock"]
