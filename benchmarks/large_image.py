@@ -1,4 +1,4 @@
-"""Time and memory of a huge picture in tiles: `atrous.inference.tiling.large`.
+"""Time and memory of a huge picture in tiles: `atrous.inference.large_image`.
 
     python benchmarks/large_image.py [--side 20000] [--depth-multiplier 0.1] [--output-stride 32] [--classes 21]
 
@@ -24,7 +24,8 @@ from pathlib import Path
 import numpy as np, torch
 import atrous
 from atrous.data.formats.windows import ArrayPixels, open_pixels
-from atrous.inference.tiling.large import Outputs, predict_large
+from atrous.inference.large_image import predict_large_image
+from atrous.inference.output_files import PredictionFiles
 from atrous.inference.tiling.tiles import Tiling
 from atrous.model.config import MobileNetV2Config
 from dataclasses import replace
@@ -42,14 +43,14 @@ def memory(field):
     return int(line.split()[1])
 before = memory("VmRSS")
 begin = time.perf_counter()
-outputs = Outputs(Path(out), None, Path(out + ".tif"))
+files = PredictionFiles(Path(source), labels=Path(out), overlay=None)
 tiling = Tiling(size=int(tile), overlap=int(overlap), means=means)
 last = [0]
-def told(done, whole):
+def on_progress(done, whole):
     if done * 10 // whole > last[0]:
         last[0] = done * 10 // whole
         print(f"{done} of {whole} tiles, {time.perf_counter() - begin:.0f} s", file=sys.stderr, flush=True)
-predict_large(predictor, pixels, Path(source), outputs, tiling=tiling, on_progress=on_progress)
+predict_large_image(predictor, pixels, files, tiling=tiling, on_progress=on_progress)
 seconds = time.perf_counter() - begin
 print(before, memory("VmHWM"), seconds)
 """
@@ -114,7 +115,7 @@ def agreement(weights: str, path: str) -> None:
     from atrous.analysis.receptive_field import receptive_fields
     from atrous.data.formats.images import read_image
     from atrous.data.formats.windows import ArrayPixels
-    from atrous.inference.tiling.mosaic import label_strips
+    from atrous.inference.tiling.regions import label_strips
     from atrous.inference.tiling.tiles import Tiling
 
     archive = atrous.load(weights)
@@ -134,7 +135,7 @@ def agreement(weights: str, path: str) -> None:
     ):
         for means in ("picture", "tile"):
             tiling = Tiling(size=size, overlap=overlap, means=means)
-            strips = label_strips(predictor.windows(ArrayPixels(image), tiling=tiling), width=image.shape[1])
+            strips = label_strips(predictor.regions(ArrayPixels(image), tiling=tiling), width=image.shape[1])
             same = (np.concatenate(list(strips)) == whole).mean()
             print(f"| {size} | {overlap} | of the {means} | {same:.6f} |", flush=True)
 

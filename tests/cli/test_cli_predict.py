@@ -10,7 +10,7 @@ from PIL import Image
 import atrous
 from atrous.cli.main import main
 from atrous.data.formats.windows import ArrayPixels
-from atrous.inference.tiling.mosaic import label_strips
+from atrous.inference.tiling.regions import label_strips
 from atrous.inference.tiling.tiles import Tiling
 from atrous.labels import PASCAL_VOC
 from fakes.lively_model import LABELS, blocks, lively_model
@@ -63,7 +63,7 @@ def test_tiles_and_limits_reach_the_work(weights, photos, tmp_path, capsys):
     options = ["--out", str(tmp_path / "out"), "--no-overlay", "--tile", "96", "--overlap", "16"]
     assert main(["predict", weights, str(photos), *options, "--max-pixels", "13500"]) == 0
     predictor, tiling = atrous.Predictor(lively_model()), Tiling(size=96, overlap=16)
-    expected = list(label_strips(predictor.windows(ArrayPixels(image), tiling=tiling), width=90))
+    expected = list(label_strips(predictor.regions(ArrayPixels(image), tiling=tiling), width=90))
     with Image.open(tmp_path / "out/large.png") as labels:
         np.testing.assert_array_equal(np.array(labels), np.concatenate(expected))
     assert main(["predict", weights, str(photos), *options, "--max-pixels", "13499"]) == 1
@@ -206,7 +206,7 @@ def test_bad_submissions_are_one_line(weights, voc_weights, voc, photos, capsys)
     assert "--tile and --server do not go together" in line
     (voc / "test.txt").write_text("2008_000006\n2009_000001\n")
     line = bad_input([voc_weights, str(voc / "voc"), "--only", str(voc / "test.txt"), *out], capsys)
-    assert "test.txt lists '2009_000001', which is not among the 3 pictures given" in line
+    assert "test.txt lists '2009_000001', which is not among the 3 images given" in line
     assert not (voc / "out").exists()
 
 
@@ -215,7 +215,7 @@ def test_a_picture_larger_than_the_padding_is_named_and_the_rest_goes_on(weights
     options = ["--out", str(tmp_path / "out"), "--no-overlay", "--pad", "35x51"]
     assert main(["predict", weights, str(photos), *options]) == 1
     told = " ".join(capsys.readouterr().err.split())
-    assert f"{photos / 'large.png'}: a picture of 40x50 does not fit into the padding to 35x51" in told
+    assert f"{photos / 'large.png'}: an image of 40x50 does not fit into the padding to 35x51" in told
     assert written(tmp_path / "out") == ["a.png", "b.png"]
     with Image.open(tmp_path / "out/b.png") as labels:
         expected = atrous.Predictor(lively_model(), pad=(35, 51))(photos / "b.bmp").labels

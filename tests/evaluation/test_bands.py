@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from atrous.evaluation.bands import near, near_contours
+from atrous.evaluation.boundaries import near, near_contours
 
 label_maps = arrays.arrays(
     np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.sampled_from([0, 0, 0, 1, 2])

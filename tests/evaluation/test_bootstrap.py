@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from atrous.evaluation.bootstrap import RESAMPLES, SEED, interval, miou_interval, resampled
-from atrous.evaluation.image_counts import ImageCounts, block_overlaps
+from atrous.evaluation.counts import ImageCounts, block_overlaps
 from atrous.evaluation.metrics import miou
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from atrous.evaluation.boundary_iou import boundary_overlap
+from atrous.evaluation.boundaries import boundary_overlap
 from atrous.evaluation.metrics import overlap_iou, overlap_miou
 
 CLASSES, VOID = 3, 255

@@ -9,8 +9,7 @@ import pytest
 from atrous.errors import InputError
 from atrous.evaluation.bootstrap import RESAMPLES, SEED
 from atrous.evaluation.comparison import compare, comparison_table
-from atrous.evaluation.counts import Counts
-from atrous.evaluation.image_counts import ImageCounts
+from atrous.evaluation.counts import Counts, ImageCounts
 from atrous.evaluation.metrics import iou, miou
 from atrous.evaluation.protocol import Protocol
 from atrous.evaluation.report import Report

@@ -9,10 +9,9 @@ from torchmetrics.classification import MulticlassJaccardIndex
 
 from atrous.data.sample import Sample
 from atrous.errors import InputError
-from atrous.evaluation.boundary_iou import boundary_overlap
+from atrous.evaluation.boundaries import WIDTHS, boundary_overlap, trimap
 from atrous.evaluation.evaluate import common_labels, evaluate
 from atrous.evaluation.protocol import Protocol
-from atrous.evaluation.trimap import WIDTHS, trimap
 from atrous.inference.predictor import Predictor
 from atrous.labels import LabelSpace
 from fakes.lively_model import LABELS, blocks, lively_archive
@@ -72,7 +71,7 @@ def test_the_papers_padding_is_in_the_protocol_and_an_image_beyond_it_is_named()
     report = evaluate(predictor, data(sample("a"), sample("b", size=(41, 30), seed=1)))
     assert report.protocol.size_rule == "pad 41x49"
     assert report.miou < 1
-    with pytest.raises(InputError, match="c: a picture of 34x50 does not fit into the padding to 41x49"):
+    with pytest.raises(InputError, match="c: an image of 34x50 does not fit into the padding to 41x49"):
         evaluate(predictor, data(sample("a"), sample("c", size=(34, 50))))
 
 

@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 
 from atrous.errors import InputError
-from atrous.evaluation.counts import Counts
+from atrous.evaluation.boundaries import Trimap
+from atrous.evaluation.counts import Counts, ImageCounts
 from atrous.evaluation.example import Example
-from atrous.evaluation.image_counts import ImageCounts
 from atrous.evaluation.protocol import Protocol
 from atrous.evaluation.report import Report
-from atrous.evaluation.trimap import Trimap
 from atrous.labels import LabelSpace
 from atrous.report.page import Page
 

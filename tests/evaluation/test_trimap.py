@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from torchmetrics.functional.classification import multiclass_jaccard_index
 
+from atrous.evaluation.boundaries import WIDTHS, trimap
 from atrous.evaluation.metrics import overlap_miou
-from atrous.evaluation.trimap import WIDTHS, trimap
 
 CLASSES, VOID = 3, 255
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from atrous.errors import InputError
-from atrous.inference.files import Job, plan_jobs, predict_files
+from atrous.inference.output_files import PredictionFiles, plan_files
+from atrous.inference.predict_files import predict_files
 from atrous.inference.predictor import Predictor
 from fakes.lively_model import blocks, lively_archive
 
@@ -17,8 +18,8 @@ OUT = Path("out")
 
 
 def names(sources):
-    jobs = plan_jobs([Path(source) for source in sources], out=OUT)
-    return [job.labels.relative_to(OUT).as_posix() for job in jobs]
+    plan = plan_files([Path(source) for source in sources], out=OUT)
+    return [files.labels.relative_to(OUT).as_posix() for files in plan]
 
 
 def write_picture(path, *, seed=0):
@@ -29,11 +30,11 @@ def write_picture(path, *, seed=0):
 
 
 def test_outputs_are_named_after_the_pictures():
-    assert plan_jobs([Path("photos/a.b.jpg"), Path("more/c.tif")], out=OUT) == (
-        Job(Path("photos/a.b.jpg"), labels=OUT / "a.b.png", overlay=OUT / "a.b_overlay.jpg"),
-        Job(Path("more/c.tif"), labels=OUT / "c.png", overlay=OUT / "c_overlay.jpg"),
+    assert plan_files([Path("photos/a.b.jpg"), Path("more/c.tif")], out=OUT) == (
+        PredictionFiles(Path("photos/a.b.jpg"), labels=OUT / "a.b.png", overlay=OUT / "a.b_overlay.jpg"),
+        PredictionFiles(Path("more/c.tif"), labels=OUT / "c.png", overlay=OUT / "c_overlay.jpg"),
     )
-    assert plan_jobs([Path("a.jpg")], out=OUT, overlays=False)[0].overlay is None
+    assert plan_files([Path("a.jpg")], out=OUT, overlays=False)[0].overlay is None
 
 
 @pytest.mark.parametrize(
@@ -56,8 +57,8 @@ PATHS = st.lists(st.sampled_from(["a", "b", "B", "a.jpg", "a_overlay", "x"]), mi
 
 @given(st.lists(st.tuples(PATHS, st.sampled_from([".jpg", ".png", ".JPG"])).map("".join), min_size=1, unique=True))
 def test_outputs_differ_and_stay_inside_the_folder(sources):
-    jobs = plan_jobs([Path("in", source) for source in sources], out=OUT)
-    written = [str(path) for job in jobs for path in (job.labels, job.overlay)]
+    plan = plan_files([Path("in", source) for source in sources], out=OUT)
+    written = [str(path) for files in plan for path in (files.labels, files.overlay)]
     assert len(set(written)) == 2 * len(sources)
     assert all(path.startswith("out/") and ".." not in PurePosixPath(path).parts for path in written)
 
@@ -67,16 +68,16 @@ def test_pictures_are_never_replaced(tmp_path, source):
     (tmp_path / "link").symlink_to(tmp_path, target_is_directory=True)
     pictures = [tmp_path / source, tmp_path / "a.jpg"][: 1 if "overlay" not in source else 2]
     with pytest.raises(InputError, match="would be replaced; choose another output folder"):
-        plan_jobs(pictures, out=tmp_path / "link")
+        plan_files(pictures, out=tmp_path / "link")
 
 
 def test_pictures_are_written_and_bad_ones_reported(tmp_path):
     arrays = {name: write_picture(tmp_path / f"in/{name}.png", seed=seed) for seed, name in enumerate("abcde")}
     (tmp_path / "in/c.png").write_bytes((tmp_path / "in/c.png").read_bytes()[:60])
     predictor = Predictor(lively_archive())
-    jobs = plan_jobs(sorted((tmp_path / "in").iterdir()), out=tmp_path / "out")
-    outcomes = list(predict_files(predictor, jobs))
-    assert [outcome.job for outcome in outcomes] == list(jobs)
+    plan = plan_files(sorted((tmp_path / "in").iterdir()), out=tmp_path / "out")
+    outcomes = list(predict_files(predictor, plan))
+    assert [outcome.files for outcome in outcomes] == list(plan)
     assert [outcome.problem is None for outcome in outcomes] == [True, True, False, True, True]
     assert "in/c.png" in outcomes[2].problem
     for name in "abde":
@@ -93,7 +94,7 @@ def test_without_overlays_there_are_none(tmp_path):
     write_picture(tmp_path / "a.png")
     list(
         predict_files(
-            Predictor(lively_archive()), plan_jobs([tmp_path / "a.png"], out=tmp_path / "out", overlays=False)
+            Predictor(lively_archive()), plan_files([tmp_path / "a.png"], out=tmp_path / "out", overlays=False)
         )
     )
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
@@ -103,4 +104,4 @@ def test_an_output_that_cannot_be_written_stops_the_work(tmp_path):
     write_picture(tmp_path / "a.png")
     (tmp_path / "out").write_text("a file where the folder should be")
     with pytest.raises(InputError, match="cannot write"):
-        list(predict_files(Predictor(lively_archive()), plan_jobs([tmp_path / "a.png"], out=tmp_path / "out")))
+        list(predict_files(Predictor(lively_archive()), plan_files([tmp_path / "a.png"], out=tmp_path / "out")))

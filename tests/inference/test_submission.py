@@ -21,10 +21,10 @@ def result(classes):
 
 
 def test_voc_files_are_indexed_with_the_devkits_colours(tmp_path):
-    (job,) = VOC_SERVER.jobs([Path("JPEGImages/2008_000006.jpg")], out=tmp_path)
-    assert job.labels == tmp_path / "results/VOC2012/Segmentation/comp6_test_cls/2008_000006.png"
-    VOC_SERVER.save(result(21), job.labels)
-    with Image.open(job.labels) as picture:
+    (files,) = VOC_SERVER.plan([Path("JPEGImages/2008_000006.jpg")], out=tmp_path)
+    assert files.labels == tmp_path / "results/VOC2012/Segmentation/comp6_test_cls/2008_000006.png"
+    VOC_SERVER.save(result(21), files.labels)
+    with Image.open(files.labels) as picture:
         assert (picture.mode, picture.size) == ("P", (4, 21))
         values, palette = np.array(picture), np.array(picture.getpalette()).reshape(-1, 3)
     np.testing.assert_array_equal(values, result(21).labels)
@@ -37,11 +37,11 @@ def test_voc_files_are_indexed_with_the_devkits_colours(tmp_path):
 
 def test_cityscapes_files_hold_label_ids(tmp_path):
     source = Path("leftImg8bit/test/berlin/berlin_000000_000019_leftImg8bit.png")
-    (job,) = CITYSCAPES_SERVER.jobs([source], out=tmp_path)
+    (files,) = CITYSCAPES_SERVER.plan([source], out=tmp_path)
     # The server looks for one file per picture that fits <city>_123456_123456*.png.
-    assert re.fullmatch(r"berlin_000000_000019.*\.png", job.labels.name)
-    CITYSCAPES_SERVER.save(result(19), job.labels)
-    with Image.open(job.labels) as picture:
+    assert re.fullmatch(r"berlin_000000_000019.*\.png", files.labels.name)
+    CITYSCAPES_SERVER.save(result(19), files.labels)
+    with Image.open(files.labels) as picture:
         assert picture.mode == "L"
         values = np.array(picture)
     assert dict(zip(CITYSCAPES_SERVER.names, values[:, 0].tolist(), strict=True)) == CITYSCAPES_IDS
@@ -49,22 +49,22 @@ def test_cityscapes_files_hold_label_ids(tmp_path):
 
 
 def test_pictures_of_another_data_set_are_refused(tmp_path):
-    with pytest.raises(InputError, match=r"IMG_0001.jpg is not named as the server's pictures are"):
-        VOC_SERVER.jobs([Path("IMG_0001.jpg")], out=tmp_path)
+    with pytest.raises(InputError, match=r"IMG_0001.jpg is not named as the server's images are"):
+        VOC_SERVER.plan([Path("IMG_0001.jpg")], out=tmp_path)
     with pytest.raises(InputError, match=r"berlin_000019_leftImg8bit\.png is not named"):
-        CITYSCAPES_SERVER.jobs([Path("berlin_000019_leftImg8bit.png")], out=tmp_path)
+        CITYSCAPES_SERVER.plan([Path("berlin_000019_leftImg8bit.png")], out=tmp_path)
 
 
 def test_the_same_picture_twice_is_refused(tmp_path):
     twice = [Path("a/2008_000006.jpg"), Path("b/2008_000006.png")]
     with pytest.raises(InputError, match="would both become"):
-        VOC_SERVER.jobs(twice, out=tmp_path)
+        VOC_SERVER.plan(twice, out=tmp_path)
 
 
 def test_no_picture_is_replaced(tmp_path):
     place = tmp_path / "results/VOC2012/Segmentation/comp6_test_cls/2008_000006.png"
     with pytest.raises(InputError, match="would be replaced"):
-        VOC_SERVER.jobs([place], out=tmp_path)
+        VOC_SERVER.plan([place], out=tmp_path)
 
 
 def test_weights_of_other_classes_are_refused():

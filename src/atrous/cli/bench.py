@@ -73,13 +73,13 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _table(timed: Sequence[Timing]) -> Table:
-    whole = Timing("all", sum(stage.first for stage in timed), sum(stage.usual for stage in timed))
+    whole = Timing("all", sum(stage.first for stage in timed), sum(stage.median for stage in timed))
     table = Table("stage")
     for title in ("ms", "share", "first time, ms"):
         table.add_column(title, justify="right")
     for stage in (*timed, whole):
-        share = f"{stage.usual / whole.usual:.1%}"
-        table.add_row(stage.name, f"{1000 * stage.usual:.1f}", share, f"{1000 * stage.first:.1f}")
+        share = f"{stage.median / whole.median:.1%}"
+        table.add_row(stage.name, f"{1000 * stage.median:.1f}", share, f"{1000 * stage.first:.1f}")
     return table
 
 

@@ -12,7 +12,8 @@ from atrous.cli.inference import Inference
 from atrous.cli.options import parse
 from atrous.data.formats.images import MAX_PIXELS, image_files
 from atrous.errors import InputError
-from atrous.inference.files import Cut, listed, plan_jobs, predict_files
+from atrous.inference.output_files import plan_files, select_listed
+from atrous.inference.predict_files import TilingRule, predict_files
 from atrous.inference.result import Result
 from atrous.inference.submission import CITYSCAPES_SERVER, VOC_SERVER
 from atrous.inference.tiling.tiles import Tiling
@@ -62,18 +63,18 @@ def main(arguments: Sequence[str]) -> int:
     options = parse(Options, arguments, verb="predict")
     pictures = image_files(options.inputs)
     if options.only is not None:
-        pictures = listed(pictures, names=options.only)
+        pictures = select_listed(pictures, names=options.only)
     server = None if options.server is None else SERVERS[options.server]
     overlays = options.overlay and server is None
     out = options.out
-    jobs = server.jobs(pictures, out=out) if server else plan_jobs(pictures, out=out, overlays=overlays)
+    plan = server.plan(pictures, out=out) if server else plan_files(pictures, out=out, overlays=overlays)
     predictor = options.inference.predictor(options.weights)
     if server:
         server.require(predictor.labels)
-    cut = _cut(options, sees_tiles=predictor.sees_tiles)
+    tiles = _tiling_rule(options, allows_tiles=predictor.allows_tiles)
     failed = 0
     with progress_bar() as progress:
-        pictures_task = progress.add_task("predicting", total=len(jobs))
+        pictures_task = progress.add_task("predicting", total=len(plan))
         tiles_task = progress.add_task("tiles", total=None, visible=False)
 
         def on_progress(done: int, whole: int) -> None:
@@ -83,34 +84,34 @@ def main(arguments: Sequence[str]) -> int:
 
         save = server.save if server else Result.save
         for outcome in predict_files(
-            predictor, jobs, save=save, cut=cut, max_pixels=options.max_pixels, on_progress=on_progress
+            predictor, plan, save=save, tiles=tiles, max_pixels=options.max_pixels, on_progress=on_progress
         ):
             progress.advance(pictures_task)
             if outcome.problem is not None:
                 failed += 1
                 console.print(f"atrous predict: {one_line(outcome.problem)}", markup=False, soft_wrap=True)
     what = "label map and overlay" if overlays else "label map"
-    print(f"{what} of {len(jobs) - failed} of {len(jobs)} pictures written to {options.out}")
+    print(f"{what} of {len(plan) - failed} of {len(plan)} pictures written to {options.out}")
     if failed:
-        print(f"{failed} of {len(jobs)} pictures failed, each named above")
+        print(f"{failed} of {len(plan)} pictures failed, each named above")
     return SOME_FAILED if failed else 0
 
 
-def _cut(options: Options, *, sees_tiles: bool) -> Cut | None:
-    """Which pictures are cut: those that are asked to be, else what would not fit into memory."""
+def _tiling_rule(options: Options, *, allows_tiles: bool) -> TilingRule | None:
+    """Tile all pictures where --tile is given, else those that would not fit into memory."""
     if options.max_pixels < 1:
         raise InputError(f"--max-pixels {options.max_pixels} leaves no picture; give 1 or more")
     if options.tile is None:
         return (
-            Cut(Tiling(overlap=options.overlap, means=options.tile_means))
-            if sees_tiles and not options.server
+            TilingRule(Tiling(overlap=options.overlap, means=options.tile_means))
+            if allows_tiles and not options.server
             else None
         )
     if options.server:
         raise InputError("--tile and --server do not go together; servers take pictures that are predicted whole")
-    if not sees_tiles:
+    if not allows_tiles:
         raise InputError(
             "tiles are seen at scale 1, neither mirrored nor padded; leave out --tile, or the other options"
         )
     tiling = Tiling(size=options.tile, overlap=options.overlap, means=options.tile_means)
-    return Cut(tiling, beyond=0)
+    return TilingRule(tiling, above_pixels=0)

@@ -1,1 +1,1 @@
-"""Numbers that say how good a model is, never without how they were measured."""
+"""Segmentation metrics of a model on a data set, always together with the protocol they were measured under."""

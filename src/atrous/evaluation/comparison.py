@@ -1,4 +1,4 @@
-"""Two reports side by side: which weights are better, and whether that may be chance."""
+"""Comparison of two reports, with confidence intervals of their differences."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,20 +15,20 @@ from atrous.plain import first_difference, to_plain
 from atrous.report.tables import Table
 
 Across = Literal["output_stride", "scales", "flip", "size_rule"]
-"""What of a protocol may be the question of a comparison."""
+"""Fields of a protocol that a comparison may be about."""
 
 _FREE = ("weights_sha256", "device", "precision", "software")
-"""Weights are what is compared; the others move a number by rounding alone."""
+"""Fields that may always differ: the weights are compared, and the others change a number by rounding only."""
 
 
 @dataclass(frozen=True)
 class ComparedClass:
-    """One number of both reports.
+    """One number of both reports, and its difference.
 
     Attributes:
-        name: Class, or mean.
-        first, second: The IoU in either report, 0..1; None where there is none.
-        interval: Of second - first over resampled data sets; None where images cannot be resampled.
+        name: Name of the class, or `mean`.
+        first, second: IoU in either report, 0..1; None where it is undefined.
+        interval: Confidence interval of second - first; None where images cannot be resampled.
     """
 
     name: str
@@ -43,18 +43,18 @@ class ComparedClass:
 
 
 def compare(first: SavedReport, second: SavedReport, *, across: Collection[Across] = ()) -> tuple[ComparedClass, ...]:
-    """The IoU of every class, then the mean, in two reports of like protocol.
+    """Compare the IoU of every class, then the mean, in two reports of like protocol.
 
-    The difference has an interval by the paired bootstrap: the same images are drawn for both reports, so that what
-    makes an image hard for both does not count as a difference.
+    The interval of a difference is found by the paired bootstrap: the same images are drawn for both reports, so that
+    images which are difficult for both do not widen it.
 
     Args:
-        first: A report.
-        second: Another, of the same images and classes.
+        first: One report.
+        second: Another report, of the same images and classes.
         across: Fields of the protocol that may differ.
 
     Raises:
-        InputError: If protocols, classes or images are unlike; names the first that is.
+        InputError: If protocols, classes or images are unlike; names the first difference.
     """
     _require_like(first, second, across=across)
     values = [np.append(iou(report.matrix), miou(report.matrix)) for report in (first, second)]
@@ -67,7 +67,7 @@ def compare(first: SavedReport, second: SavedReport, *, across: Collection[Acros
 
 
 def comparison_table(rows: tuple[ComparedClass, ...]) -> Table:
-    """Both reports, their difference, and its interval."""
+    """Table of both reports, their difference, and its interval."""
     cells = (
         (row.name, row.first, row.second, row.difference)
         + ((row.interval.low, row.interval.high) if row.interval else (None, None))
@@ -78,7 +78,7 @@ def comparison_table(rows: tuple[ComparedClass, ...]) -> Table:
 
 
 def _intervals(first: SavedReport, second: SavedReport) -> list[Interval | None]:
-    """Of the difference of every class and of the mean."""
+    """Intervals of the difference of every class and of the mean."""
     both = [report.overlaps for report in (first, second)]
     if min(map(len, both)) < 2:
         return [None] * (len(first.iou) + 1)
@@ -96,6 +96,6 @@ def _require_like(first: SavedReport, second: SavedReport, *, across: Collection
     if list(first.iou) != list(second.iou):
         name, other = next(pair for pair in zip_longest(first.iou, second.iou) if pair[0] != pair[1])
         raise InputError(f"unlike classes: {name!r:.80} in A, {other!r:.80} in B; evaluate on the same labels")
-    both = [[(one.name, one.sequence) for one in report.images] for report in (first, second)]
+    both = [[(image.name, image.sequence) for image in report.images] for report in (first, second)]
     if all(both) and both[0] != both[1]:
         raise InputError("unlike images: the reports count others, or in another order; evaluate on the same data")

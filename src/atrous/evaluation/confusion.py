@@ -1,16 +1,19 @@
-"""Counting which class was taken for which."""
+"""Confusion matrices, and the overlap of truth and prediction that an IoU needs."""
 
 import numpy as np
 from jaxtyping import Int64, Integer
 
 from atrous.errors import InputError
 
+Overlap = Int64[np.ndarray, "3 k"]
+"""Pixels of every class: those that have it in both truth and prediction, in the truth, and in the prediction."""
+
 
 class ConfusionMatrix:
-    """Pixel counts over a whole data set.
+    """Confusion matrix of pixel counts over a data set.
 
     Attributes:
-        matrix: Pixels by `[true class, predicted class]`.
+        matrix: Number of pixels by `[true class, predicted class]`.
     """
 
     matrix: Int64[np.ndarray, "k k"]
@@ -32,14 +35,27 @@ class ConfusionMatrix:
         if labels.shape != truth.shape:
             raise InputError(f"prediction {list(labels.shape)} and truth {list(truth.shape)} differ in size")
         counted = truth != ignore
-        rows = _class_ids(truth[counted], classes=len(self.matrix), what=f"truth (ignore value {ignore})")
-        columns = _class_ids(labels[counted], classes=len(self.matrix), what="prediction")
+        rows = _class_ids(truth[counted], classes=len(self.matrix), name=f"truth (ignore value {ignore})")
+        columns = _class_ids(labels[counted], classes=len(self.matrix), name="prediction")
         cells = np.bincount(rows * len(self.matrix) + columns, minlength=self.matrix.size)
         self.matrix += cells.reshape(self.matrix.shape)
 
 
-def _class_ids(values: Integer[np.ndarray, " n"], *, classes: int, what: str) -> Int64[np.ndarray, " n"]:
+def matrix_overlap(matrix: Int64[np.ndarray, "k k"]) -> Overlap:
+    """Overlap of all pixels that a confusion matrix `[true class, predicted class]` counts."""
+    return np.stack([np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)])
+
+
+def class_histograms(*class_ids: Integer[np.ndarray, " _"], classes: int) -> Int64[np.ndarray, "lists k"]:
+    """Histograms of class ids, one per list.
+
+    The histograms of the pixels in both, in the truth and in the prediction, in this order, are an overlap.
+    """
+    return np.stack([np.bincount(ids, minlength=classes) for ids in class_ids])
+
+
+def _class_ids(values: Integer[np.ndarray, " n"], *, classes: int, name: str) -> Int64[np.ndarray, " n"]:
     if values.size and not 0 <= values.min() <= values.max() < classes:
         stray = values[(values < 0) | (values >= classes)][0]
-        raise InputError(f"value {stray} in the {what} is no class id 0..{classes - 1}; check the label space")
+        raise InputError(f"value {stray} in the {name} is no class id 0..{classes - 1}; check the label space")
     return values.astype(np.int64)

@@ -1,4 +1,4 @@
-"""A predictor on a data set: counts, protocol, and the pictures with the most mistakes."""
+"""Evaluation of a predictor on a labelled data set."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,9 +6,8 @@ from functools import partial
 
 from atrous.data.dataset import DataSet
 from atrous.errors import InputError
-from atrous.evaluation.counts import Counts
+from atrous.evaluation.counts import Counts, ImageCounts
 from atrous.evaluation.example import Example, predicted
-from atrous.evaluation.image_counts import ImageCounts
 from atrous.evaluation.protocol import Protocol
 from atrous.evaluation.report import Report
 from atrous.inference.predictor import Predictor
@@ -22,17 +21,19 @@ OnProgress = Callable[[int, int], None]
 def evaluate(
     predictor: Predictor, dataset: DataSet, *, keep_worst: int = 4, on_progress: OnProgress | None = None
 ) -> Report:
-    """Predict every image whole; one sum of counts over all of them, taken in threads while the next is predicted.
+    """Predict every image whole and sum the pixel counts over all of them.
+
+    Images are read, and pixels counted, in threads while the network computes the next image.
 
     Args:
-        predictor: Of classes that mean what the data set's mean.
-        dataset: Labelled samples; read in threads.
-        keep_worst: Of how many images, those with the largest share of wrong pixels, the report shows pictures.
+        predictor: A model with the same classes as the data set.
+        dataset: Labelled samples.
+        keep_worst: Number of images, those with the largest shares of wrong pixels, that the report shows.
         on_progress: Called after every image.
 
     Raises:
-        InputError: If classes differ, the data set is empty, or a sample is unreadable or has no labels: a number over
-            the rest would be another number.
+        InputError: If classes differ, the data set is empty, or a sample cannot be read or has no labels: a result
+            over the remaining samples would be another result.
     """
     space = common_labels(predictor.labels, dataset.labels)
     if not len(dataset):
@@ -44,7 +45,7 @@ def evaluate(
         counts = counted.result()
         total += counts
         images.append(ImageCounts.of(counts.matrix, name=example.name, sequence=example.sequence))
-        worst = sorted([*worst, example], key=lambda one: -one.wrong)[:keep_worst]
+        worst = sorted([*worst, example], key=lambda shown: -shown.wrong)[:keep_worst]
         if on_progress:
             on_progress(len(images), len(dataset))
     protocol = Protocol.of(predictor, dataset, trimap=total.trimap.around)
@@ -52,9 +53,9 @@ def evaluate(
 
 
 def common_labels(weights: LabelSpace, data: LabelSpace) -> LabelSpace:
-    """The names that both agree on, with the ignore value of the data.
+    """Label space that weights and data have in common, with the ignore value of the data.
 
-    Classes without names (`class 0`, `class 1` ...) agree with any of the same number.
+    Classes without names (`class 0`, `class 1` ...) agree with any names of the same number of classes.
 
     Raises:
         InputError: If the numbers of classes or their names differ.

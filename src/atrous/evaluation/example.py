@@ -1,4 +1,4 @@
-"""One evaluated image: truth, prediction, and where they differ."""
+"""One image of an evaluation with its true and its predicted labels."""
 
 from dataclasses import dataclass
 
@@ -14,15 +14,15 @@ from atrous.report.pictures import colorize, error_map, visible
 
 @dataclass(frozen=True)
 class Example:
-    """One evaluated image.
+    """An evaluated image.
 
     Attributes:
-        name: Of the sample.
+        name: Name of the sample.
         image: RGB or other channels, 0..255.
         truth: True class ids and the ignore value.
         labels: Predicted class ids.
-        wrong: Share of wrong pixels among those with a true class, 0..1.
-        sequence: The video that the image is a frame of; empty where it stands alone.
+        wrong: Share of wrongly predicted pixels among the labelled ones, 0..1.
+        sequence: Video that the image is a frame of; empty for a single image.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Example:
     sequence: str = ""
 
     def pictures(self, space: LabelSpace) -> list[tuple[str, UInt8[np.ndarray, "h w 3"]]]:
-        """Image, truth, prediction and mistakes, each with its caption."""
+        """Return captions and RGB images of the input, the truth, the prediction and the wrong pixels."""
         return [
             (self.name, visible(self.image)),
             ("truth", colorize(self.truth, space)),
@@ -43,7 +43,7 @@ class Example:
 
 
 def predicted(predictor: Predictor, sample: Sample, *, space: LabelSpace) -> Example:
-    """Ask the predictor about a sample whose labels are of `space`.
+    """Predict a sample whose labels are of `space`.
 
     Raises:
         InputError: If the sample has no labels, or the predictor refuses its image.

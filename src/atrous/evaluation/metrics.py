@@ -1,14 +1,14 @@
-"""What follows from a confusion matrix `[true class, predicted class]` of pixel counts, or from an overlap.
+"""Metrics computed from a confusion matrix `[true class, predicted class]` of pixel counts, or from an overlap.
 
-The mean IoU is PASCAL's: one matrix over the data set, the mean over the classes that occur in truth or prediction.
-What has no pixels to be measured on is NaN, never 0 or 1.
+The mean IoU is that of PASCAL VOC: one matrix over the data set, and the mean over the classes that occur in truth or
+prediction. A metric without any pixel to be measured on is NaN, never 0 or 1.
 """
 
 import numpy as np
 from jaxtyping import Float64, Int64, Num
 from numpy.typing import ArrayLike
 
-from atrous.evaluation.overlap import matrix_overlap
+from atrous.evaluation.confusion import matrix_overlap
 
 Matrix = Int64[np.ndarray, "k k"]
 PerClass = Float64[np.ndarray, " k"]
@@ -20,18 +20,18 @@ def iou(matrix: Matrix) -> PerClass:
 
 
 def miou(matrix: Matrix) -> float:
-    """Mean IoU over the classes that have one; NaN without any counted pixel."""
+    """Mean IoU over the classes that occur; NaN without any counted pixel."""
     return float(_mean(iou(matrix)))
 
 
 def overlap_iou(overlaps: Num[np.ndarray, "*many 3 k"]) -> Float64[np.ndarray, "*many k"]:
-    """The same as `iou` from one overlap, or from many."""
+    """IoU of every class, 0..1, from one overlap or from many; NaN as for `iou`."""
     hits, truth, predicted = np.moveaxis(overlaps, -2, 0)
     return _ratio(hits, truth + predicted - hits)
 
 
 def overlap_miou(overlaps: Num[np.ndarray, "*many 3 k"]) -> Float64[np.ndarray, "*many"]:
-    """The same as `miou` from one overlap, or from many."""
+    """Mean IoU from one overlap or from many; NaN as for `miou`."""
     return _mean(overlap_iou(overlaps))
 
 
@@ -57,10 +57,10 @@ def frequency_weighted_iou(matrix: Matrix) -> float:
 
 
 def _ratio(part: ArrayLike, whole: ArrayLike) -> np.ndarray:
-    """Part / whole, NaN where whole is 0."""
+    """Return part / whole, NaN where whole is 0."""
     return np.where(np.greater(whole, 0), np.divide(part, np.maximum(whole, 1)), np.nan)
 
 
 def _mean(values: Float64[np.ndarray, "*many k"]) -> Float64[np.ndarray, "*many"]:
-    """Mean over the classes, of those that are measured."""
+    """Mean over the classes whose value is not NaN."""
     return _ratio(np.nansum(values, axis=-1), (~np.isnan(values)).sum(axis=-1))

@@ -1,4 +1,4 @@
-"""How a number was measured; a result without it is not a result."""
+"""The protocol of an evaluation: everything that changes its numbers besides the weights."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,8 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from atrous.data.dataset import DataSet
-from atrous.evaluation.boundary_iou import DISTANCE
-from atrous.evaluation.trimap import Around
+from atrous.evaluation.boundaries import BOUNDARY_DISTANCE, Around
 from atrous.inference.predictor import Predictor
 from atrous.report.tables import Cell
 from atrous.sizes import size_text
@@ -16,22 +15,23 @@ from atrous.version import __version__
 
 @dataclass(frozen=True)
 class Protocol:
-    """Everything that moves the numbers.
+    """Conditions under which the numbers were measured.
 
     Attributes:
-        data: What the data set says of itself: name, split, how it was chosen, number of images, licence.
-        size_rule: `native`: whole images at their own size. `pad 513x513`, `pad 1025x2049` (height x width): the image
-            at the top left of one of that size in the mean colour, as in the papers; the padding is never counted.
-        output_stride: Of the backbone.
+        data: Description of the data set: name, split, how it was chosen, number of images, licence.
+        size_rule: `native`: whole images at their own size. `pad 513x513`, `pad 1025x2049` (height x width): every
+            image padded with the mean colour, below and right, to that size, as in the papers; padding is never
+            counted.
+        output_stride: Output stride of the backbone.
         scales: Image sizes whose probabilities were averaged.
-        flip: Whether mirrored images took part.
-        ignore: True value that was not counted.
-        weights_sha256: Of the archive; None where the weights came out of a running program.
+        flip: True if the probabilities of the mirrored images were averaged, too.
+        ignore: Value of true labels that was not counted.
+        weights_sha256: Hash of the archive; None for a model that came from no archive.
         device: `cpu`, `cuda` ...
-        precision: Number type of the weights.
-        boundary_distance: Share of the diagonal within which boundary IoU counts.
-        trimap: What the bands of the trimap curve lie around.
-        software: Versions.
+        precision: Number type that the network computed in.
+        boundary_distance: Distance of Boundary IoU as a share of the image's diagonal.
+        trimap: What the bands of the trimap curve surround.
+        software: Versions of this package and of torch.
     """
 
     data: Mapping[str, Any]
@@ -43,13 +43,13 @@ class Protocol:
     device: str
     precision: str
     size_rule: str = "native"
-    boundary_distance: float = DISTANCE
+    boundary_distance: float = BOUNDARY_DISTANCE
     trimap: Around = "label boundaries"
     software: str = f"atrous {__version__}, torch {version('torch')}"
 
     @classmethod
     def of(cls, predictor: Predictor, dataset: DataSet, *, trimap: Around) -> "Protocol":
-        """How this predictor is measured on this data set, whose trimap curve turned out to be of this kind."""
+        """Protocol of a predictor on a data set; `trimap` depends on the labels, so it is known after counting."""
         return cls(
             data=dataset.describe(),
             output_stride=predictor.output_stride,
@@ -64,7 +64,7 @@ class Protocol:
         )
 
     def facts(self) -> dict[str, Cell]:
-        """Names and values for people."""
+        """Return names and values for people to read."""
         data = {f"data: {name.replace('_', ' ')}": str(value) for name, value in self.data.items()}
         return {
             **data,

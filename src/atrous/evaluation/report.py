@@ -1,4 +1,4 @@
-"""The outcome of an evaluation: as JSON, as text, and as part of a page."""
+"""The report of an evaluation as JSON, as text and as a web page."""
 
 import json
 import math
@@ -13,11 +13,10 @@ from jaxtyping import Int64
 
 from atrous.evaluation import metrics
 from atrous.evaluation.bootstrap import Interval, miou_interval
-from atrous.evaluation.counts import Counts
+from atrous.evaluation.boundaries import WIDTHS
+from atrous.evaluation.counts import FRAMES, Counts, ImageCounts
 from atrous.evaluation.example import Example
-from atrous.evaluation.image_counts import FRAMES, ImageCounts
 from atrous.evaluation.protocol import Protocol
-from atrous.evaluation.trimap import WIDTHS
 from atrous.files import atomic_path
 from atrous.labels import LabelSpace
 from atrous.plain import to_plain
@@ -29,13 +28,13 @@ from atrous.report.tables import Cell, Table, shown
 
 @dataclass(frozen=True)
 class Report:
-    """Numbers with their protocol.
+    """The numbers of an evaluation with their protocol.
 
     Attributes:
-        protocol: How they were measured.
-        space: The classes.
-        counts: Of all pixels.
-        images: What was counted on each image.
+        protocol: Conditions under which they were measured.
+        space: Names and colours of the classes.
+        counts: Pixel counts over all images.
+        images: Pixel counts of each image.
         worst: Images with the largest shares of wrong pixels, the worst first.
     """
 
@@ -57,7 +56,7 @@ class Report:
 
     @cached_property
     def miou_interval(self) -> Interval | None:
-        """Where the mean IoU lies in 95 % of resampled data sets; None with fewer than two independent images."""
+        """95 % confidence interval of the mean IoU; None with fewer than two independent images."""
         return miou_interval(self.images, classes=len(self.space))
 
     @property
@@ -77,12 +76,12 @@ class Report:
 
     @property
     def boundary_iou(self) -> dict[str, float | None]:
-        """Boundary IoU by class name, 0..1; None for a class that is nowhere near a contour."""
+        """Boundary IoU by class name, 0..1; None for a class that occurs near no contour."""
         return self._by_name(metrics.overlap_iou(self.counts.boundary))
 
     @property
     def boundary_miou(self) -> float | None:
-        """Mean boundary IoU over the classes that have one, 0..1."""
+        """Mean Boundary IoU over the classes that have one, 0..1; None if no class has."""
         return _number(float(metrics.overlap_miou(self.counts.boundary)))
 
     @property
@@ -92,7 +91,7 @@ class Report:
         return {width: _number(value) for width, value in zip(WIDTHS, values, strict=True)}
 
     def to_json(self) -> dict[str, Any]:
-        """Numbers, protocol and confusion matrix as plain values."""
+        """Return numbers, protocol and confusion matrix as plain values."""
         return {
             **self._summary(),
             "iou": self.iou,
@@ -113,7 +112,7 @@ class Report:
             temporary.write_text(lines + "\n", encoding="utf-8")
 
     def table(self) -> Table:
-        """A row per class, and the mean."""
+        """Table with a row per class, then the mean."""
         shares = self.matrix.sum(axis=1) / max(self.matrix.sum(), 1)
         columns = (self.iou.values(), self.boundary_iou.values(), self.class_accuracy.values(), shares.tolist())
         rows: list[tuple[Cell, ...]] = list(zip(self.space.names, *columns, strict=True))
@@ -125,7 +124,7 @@ class Report:
         )
 
     def to_text(self) -> str:
-        """Table, summary and protocol for the terminal."""
+        """Return table, summary and protocol as text for the terminal."""
         curve = ", ".join(f"{width} px {shown(value, '.4f')}" for width, value in self.trimap.items())
         facts = {**self._facts(), "trimap mIoU": curve, **self.protocol.facts()}
         width = max(map(len, facts))
@@ -133,7 +132,7 @@ class Report:
         return "\n".join([self.table().to_text(), "", *lines])
 
     def add_to(self, page: Page) -> None:
-        """Sections of a page: numbers, table, bars, confusion, trimap curve, the worst images, protocol."""
+        """Add sections to a page: numbers, table, bars, confusion, trimap curve, the worst images, protocol."""
         page.heading("Evaluation")
         page.facts(self._facts())
         page.table(self.table())
@@ -152,13 +151,13 @@ class Report:
         page.facts(self.protocol.facts())
 
     def write_html(self, path: Path) -> None:
-        """Write the page of this evaluation alone; raises InputError if that is impossible."""
+        """Write a page of this evaluation alone; raises InputError if that is impossible."""
         page = Page("Report", f"{self.protocol.data.get('name', '')} {self.protocol.data.get('split', '')}")
         self.add_to(page)
         page.write(path)
 
     def _facts(self) -> dict[str, Cell]:
-        """The numbers over all classes, for people."""
+        """Return the numbers over all classes, for people to read."""
         return {
             "mean IoU": _shown(self.miou),
             "mIoU, 95 % interval": self._interval_text(),
@@ -169,7 +168,7 @@ class Report:
         found = self.miou_interval
         if found is None:
             return f"takes two images, or more than {FRAMES} frames of a video"
-        kind = f"blocks of up to {FRAMES} frames" if any(one.sequence for one in self.images) else "images"
+        kind = f"blocks of up to {FRAMES} frames" if any(image.sequence for image in self.images) else "images"
         return f"{found.low:.4f} to {found.high:.4f} ({found.blocks} {kind})"
 
     def _summary(self) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""From a model and a picture to a label map: scales, flips, devices, files."""
+"""Prediction: from a model and an image to a label map, at several scales, mirrored, in tiles, from file to file."""

@@ -2,9 +2,9 @@
 
     probability(pixel) = mean over views of softmax(logits of the view, interpolated at the pixel)
 
-A view is the image at one scale, as it is or mirrored. Its coarse logits are interpolated once, straight at the pixels
-of the original: a pixel has a place in the scaled image, that place has one in the coarse map (which spans the padding,
-too), and both steps follow the model's corner convention. Nothing but bands of rows is ever built at full size.
+A view is the image at one scale, as it is or mirrored. Its coarse logits are interpolated only once, directly at the
+pixels of the original: the position of a pixel is mapped to the scaled image, from there to the coarse logits (which
+span the padding, too), and both steps follow the model's corner convention. At full size, only bands of rows are built.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,8 +24,8 @@ from atrous.sizes import Size
 def scaled_size(size: Size, scale: float) -> Size:
     """(height, width) of an image at a scale: int((n - 1) * scale + 1) per side, as in the official evaluation.
 
-    On odd sizes with aligned corners the pixels' distances scale exactly. The same sizes serve where edges are aligned:
-    positions are computed from the sizes, so none is off by the rounding.
+    With aligned corners and odd sizes, the distances between pixels scale exactly. The same sizes are used where
+    edges are aligned. Positions are computed from the rounded sizes, so rounding shifts no pixel.
     """
     height, width = (int((length - 1) * scale + 1) for length in size)
     return height, width
@@ -34,7 +34,7 @@ def scaled_size(size: Size, scale: float) -> Size:
 def rescaled(
     images: Images, scale: float, *, align_corners: bool
 ) -> UInt8[Tensor, "b c hs ws"] | Float[Tensor, "b c hs ws"]:
-    """Images at a scale, bilinear, as floats 0..255 that are not rounded; at scale 1 the images themselves."""
+    """Resize images bilinearly to floats 0..255, which are not rounded; at scale 1 return the images themselves."""
     if scale == 1:
         return images
     size = scaled_size((images.shape[-2], images.shape[-1]), scale)
@@ -43,43 +43,47 @@ def rescaled(
 
 
 def views(model: DeepLab, images: Images, *, scales: Sequence[float], flip: bool) -> list[View]:
-    """What the network says of the images at every scale, and mirrored: only coarse logits are held.
+    """Coarse logits of the images at every scale, and mirrored.
 
     Args:
-        model: In eval mode.
-        images: Values 0..255, on the model's device.
+        model: A model in eval mode.
+        images: Pixel values 0..255, on the model's device.
         scales: One or more positive factors.
-        flip: Whether every scale is also seen mirrored left to right.
+        flip: If true, every scale is also computed for the images mirrored left to right.
     """
-    kinds = product(scales, (False, True) if flip else (False,))
-    return [_view(model, images, scale=scale, mirrored=mirrored) for scale, mirrored in kinds]
+    settings = product(scales, (False, True) if flip else (False,))
+    return [_view(model, images, scale=scale, mirrored=mirrored) for scale, mirrored in settings]
 
 
 def probability_bands(
     model: DeepLab, images: Images, *, scales: Sequence[float], flip: bool
 ) -> Iterator[tuple[slice, Float[Tensor, "b k n w"]]]:
-    """Mean probabilities over all `views`, which has the same arguments, some rows at a time.
+    """Mean probabilities over all views, some rows at a time; arguments as for `views`.
 
     Yields:
-        Rows of the image, and the probability of every class at their pixels.
+        Pairs of (rows of the image, probability of every class at their pixels).
     """
-    seen = views(model, images, scales=scales, flip=flip)
-    for band in mean_bands(seen):
-        yield band, mean_probabilities(seen, band)
+    all_views = views(model, images, scales=scales, flip=flip)
+    for band in mean_bands(all_views):
+        yield band, mean_probabilities(all_views, band)
 
 
 def _view(model: DeepLab, images: Images, *, scale: float, mirrored: bool) -> View:
-    """The network's answer to the images at a scale, as they are or mirrored left to right."""
+    """Coarse logits of the images at a scale, as they are or mirrored left to right."""
     scaled = rescaled(images, scale, align_corners=model.config.conventions.align_corners)
     logits = model(scaled.flip(-1) if mirrored else scaled)
-    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))  # half precision is too coarse for weights
+    logits = logits.to(
+        torch.promote_types(logits.dtype, torch.float32)
+    )  # float16 is too coarse for weights
     size, align_corners, _ = model.placement((scaled.shape[-2], scaled.shape[-1]))
 
-    def places(positions: Float64[Tensor, " n"], axis: int) -> Neighbours:
+    def image_neighbours(positions: Float64[Tensor, " n"], axis: int) -> Neighbours:
         length, source = scaled.shape[axis], logits.shape[axis]
         in_scaled = source_positions(positions, length=len(positions), source=length, align_corners=align_corners)
         in_coarse = source_positions(in_scaled, length=size[axis], source=source, align_corners=align_corners)
         return neighbours(in_coarse, source=source, like=logits)
 
     rows, columns = pixels(images.shape[-2]), pixels(images.shape[-1])
-    return View(logits, rows=places(rows, -2), columns=places(columns.flip(0) if mirrored else columns, -1))
+    return View(
+        logits, rows=image_neighbours(rows, -2), columns=image_neighbours(columns.flip(0) if mirrored else columns, -1)
+    )

@@ -1,4 +1,4 @@
-"""From any picture to its label map."""
+"""Prediction of single images."""
 
 import copy
 import math
@@ -18,7 +18,7 @@ from atrous.errors import InputError
 from atrous.inference.engines.fused import fused
 from atrous.inference.multiscale import probability_bands, views
 from atrous.inference.result import Result
-from atrous.inference.tiling.mosaic import OnProgress, Window, windows
+from atrous.inference.tiling.regions import OnProgress, Region, predict_regions
 from atrous.inference.tiling.tiles import Tiling
 from atrous.labels import LabelSpace
 from atrous.model.deeplab import DeepLab, Images
@@ -28,33 +28,33 @@ from atrous.sizes import Size, size_text
 from atrous.weights.archive import Archive
 
 Model = DeepLab
-Picture = str | Path | Image.Image | np.ndarray
+ImageInput = str | Path | Image.Image | np.ndarray
 
 LARGEST_SCALE = 8
 
 
 class Predictor:
-    """A model ready to be asked: its strides, scales, mirroring and device are settled.
+    """A model with the settings of its inference: output stride, scales, flip, padding and device.
 
-    The model is run in eval mode and without gradients; the caller's own stays in the mode it is in. On a CPU the
-    weights are those of this moment (`inference/engines/fused.py`); elsewhere they are shared with it, unless they have
-    to be copied to another device.
+    The model runs in eval mode and without gradients; the model that was passed in keeps its own mode. On a CPU the
+    predictor has a copy of the weights, with batch norms fused into convolutions (`inference/engines/fused.py`). On
+    other devices it shares them with that model, unless they have to be copied to another device.
 
     Args:
-        weights: What `atrous.load` gives, or a model.
-        labels: What the classes mean; by default what the weights say, else `class 0`, `class 1` ...
-        output_stride: Of the backbone; by default the model's own. Smaller is finer and slower.
+        weights: An archive as `atrous.load` returns it, or a model.
+        labels: Names and colours of the classes; by default those of the archive, else `class 0`, `class 1` ...
+        output_stride: Output stride of the backbone; by default the model's own. Smaller is finer and slower.
         scales: Image sizes whose probabilities are averaged (the papers: 0.5, 0.75, 1, 1.25, 1.5, 1.75).
-        flip: Whether the mirrored image takes part, too.
-        pad: (height, width) that every picture is padded to, below and right with the mean pixel, so that image pooling
-            sees as much of it as in the papers (VOC 513x513, Cityscapes 1025x2049); by default none is.
-        device: Where to compute; by default where the weights are.
+        flip: If true, the probabilities of the mirrored image are averaged, too.
+        pad: (height, width) to which every image is padded with the mean pixel, below and to the right, so that image
+            pooling averages over the same area as in the papers (VOC 513x513, Cityscapes 1025x2049); by default none.
+        device: Device to compute on; by default that of the weights.
 
     Attributes:
-        labels, output_stride, scales, flip, pad, device: As settled.
-        sha256: Of the archive that the weights came from; None where they came as a model.
+        labels, output_stride, scales, flip, pad, device: As above, with defaults resolved.
+        sha256: Hash of the archive; None for a model.
         precision: Number type of the weights, such as `float32`.
-        model: What is asked, on its device; nothing to train or save.
+        model: The module that runs, on its device; it is neither to be trained nor saved.
 
     Raises:
         InputError: If labels and classes differ in number, the network cannot run at the output stride, a scale is not
@@ -89,64 +89,64 @@ class Predictor:
         self.scales = tuple(float(scale) for scale in scales)
         self.flip = flip
         self.pad = pad
-        here = model.classifier.weight
-        self.precision = str(here.dtype).removeprefix("torch.")
-        self.device = torch.device(device) if device is not None else here.device
+        weight = model.classifier.weight
+        self.precision = str(weight.dtype).removeprefix("torch.")
+        self.device = torch.device(device) if device is not None else weight.device
         self._plain = model.replanned(output_stride=self.output_stride).eval()
-        if self.device.type != here.device.type or self.device.index not in (None, here.device.index):
+        if self.device.type != weight.device.type or self.device.index not in (None, weight.device.index):
             self._plain = copy.deepcopy(self._plain).to(self.device)  # `to` alone would move the shared weights
         self.model = fused(self._plain) if self.device.type == "cpu" else self._plain
 
-    def __call__(self, picture: Picture) -> Result:
-        """The label map of a picture, at its own size.
+    def __call__(self, image: ImageInput) -> Result:
+        """Predict the label map of an image, at the size of the image.
 
         Args:
-            picture: A file, a PIL image, or an array `[h, w, c]` of 0..255, RGB unless the model takes other channels.
+            image: A file, a PIL image, or a uint8 array `[h, w, c]`, RGB unless the model takes other channels.
 
         Raises:
-            InputError: If the file cannot be read, or the picture is not what the model takes, or larger than the pad.
+            InputError: If the file cannot be read, or the image is not what the model takes, or larger than `pad`.
         """
-        image = self._image(picture)
-        height, width = image.shape[:2]
+        array = self._array(image)
+        height, width = array.shape[:2]
         with torch.inference_mode():
-            labels = self._labels(self.batch(image))[:height, :width].cpu().numpy()
-        return Result(labels=labels, image=image, space=self.labels)
+            labels = self._labels(self.batch(array))[:height, :width].cpu().numpy()
+        return Result(labels=labels, image=array, space=self.labels)
 
-    def probabilities(self, picture: Picture) -> Float32[np.ndarray, "k h w"]:
-        """The probability of every class at every pixel: 4 bytes * classes * height * width of memory.
+    def probabilities(self, image: ImageInput) -> Float32[np.ndarray, "k h w"]:
+        """Probability of every class at every pixel: 4 bytes * classes * height * width of memory.
 
         Args:
-            picture: As for a call; raises the same.
+            image: As for a call, which raises the same errors.
         """
-        image = self._image(picture)
-        height, width = image.shape[:2]
+        array = self._array(image)
+        height, width = array.shape[:2]
         probabilities = np.empty((len(self.labels), *(self.pad or (height, width))), np.float32)
         with torch.inference_mode():
-            bands = probability_bands(self.model, self.batch(image), scales=self.scales, flip=self.flip)
+            bands = probability_bands(self.model, self.batch(array), scales=self.scales, flip=self.flip)
             for rows, band in bands:
                 probabilities[:, rows] = band[0].cpu().numpy()
         return probabilities[:, :height, :width]
 
-    def windows(self, pixels: Pixels, *, tiling: Tiling, on_progress: OnProgress | None = None) -> Iterator[Window]:
-        """The answer to a picture of any size, window by window, tile after tile.
+    def regions(self, pixels: Pixels, *, tiling: Tiling, on_progress: OnProgress | None = None) -> Iterator[Region]:
+        """Predict an image of any size in tiles, region by region.
 
         Args:
-            pixels: A picture that is read part by part, as `open_pixels` gives it.
-            tiling: How it is cut.
-            on_progress: Progress: told (tiles done, tiles in all).
+            pixels: An image that is read part by part, as `open_pixels` returns it.
+            tiling: Size and overlap of the tiles.
+            on_progress: Called with (tiles done, tiles in all).
 
         Raises:
-            InputError: If there are scales, flip or pad, the picture has other channels than the model takes, tiles are
-                too small for their overlap, or the picture cannot be read.
+            InputError: If there are scales, flip or pad, the image has other channels than the model takes, tiles are too
+                small for their overlap, or the image cannot be read.
         """
-        if not self.sees_tiles:
+        if not self.allows_tiles:
             raise InputError("tiles are seen at scale 1, neither mirrored nor padded; leave out scales, flip and pad")
         check_channels(pixels, channels=self._plain.config.in_channels)
-        yield from windows(self._plain, pixels, tiling=tiling, on_progress=on_progress)
+        yield from predict_regions(self._plain, pixels, tiling=tiling, on_progress=on_progress)
 
     @property
-    def sees_tiles(self) -> bool:
-        """Whether pictures can be cut: at a single scale, without flip and pad."""
+    def allows_tiles(self) -> bool:
+        """True at scale 1, without flip and pad: only then can images be predicted in tiles."""
         return self.scales == (1.0,) and not self.flip and self.pad is None
 
     def _labels(self, images: Images) -> Integer[Tensor, "h w"]:
@@ -156,30 +156,30 @@ class Predictor:
             return upsample_argmax(self.model(images), **placement._asdict())[0]
         return mean_argmax(views(self.model, images, scales=self.scales, flip=self.flip))[0]
 
-    def _image(self, picture: Picture) -> UInt8[np.ndarray, "h w c"]:
-        match picture:
+    def _array(self, image: ImageInput) -> UInt8[np.ndarray, "h w c"]:
+        match image:
             case np.ndarray():
-                image = picture
+                array = image
             case Image.Image():
-                image = rgb_array(picture)
+                array = rgb_array(image)
             case _:
-                image = read_picture(Path(picture))
+                array = read_picture(Path(image))
         channels = self.model.config.in_channels
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != channels or not image.size:
+        if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != channels or not array.size:
             raise InputError(
-                f"a picture of {image.dtype} {list(image.shape)}; the model takes uint8 [height, width, {channels}]"
+                f"an image of {array.dtype} {list(array.shape)}; the model takes uint8 [height, width, {channels}]"
             )
-        if self.pad is not None and (image.shape[0] > self.pad[0] or image.shape[1] > self.pad[1]):
+        if self.pad is not None and (array.shape[0] > self.pad[0] or array.shape[1] > self.pad[1]):
             raise InputError(
-                f"a picture of {size_text(image.shape[:2])} does not fit into the padding to {size_text(self.pad)} "
-                "(height x width); choose a larger one, or none"
+                f"an image of {size_text((array.shape[0], array.shape[1]))} does not fit into the padding to "
+                f"{size_text(self.pad)} (height x width); choose a larger one, or none"
             )
-        return image
+        return array
 
     def batch(self, image: UInt8[np.ndarray, "h w c"]) -> UInt8[Tensor, "1 c h w"] | Float[Tensor, "1 c H W"]:
-        """A picture as the model takes it, padded if it is to be.
+        """Return an image as a batch for the model, padded where `pad` is set.
 
-        Channels-last, as pictures lie in memory: on a CPU MobileNetV2 is 1.2 times as fast so, ResNet alike.
+        It is channels-last, like the array: on a CPU MobileNetV2 is 1.2 times as fast so, ResNet alike.
         """
-        batch = torch.from_numpy(np.array(image, order="C")).permute(2, 0, 1)[None].to(self.device)
+        batch = torch.as_tensor(np.array(image, order="C")).permute(2, 0, 1)[None].to(self.device)
         return batch if self.pad is None else self.model.preprocess.on_mean_pixel(batch, size=self.pad)

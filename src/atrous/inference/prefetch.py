@@ -1,4 +1,4 @@
-"""Reading and writing in threads while the network computes."""
+"""Calls of a function in threads, ahead of their use."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -10,12 +10,12 @@ R = TypeVar("R")
 
 
 def prefetch(function: Callable[[T], R], items: Iterable[T], *, depth: int = 2) -> Iterator[tuple[T, Future[R]]]:
-    """Every item with the future of `function(item)`, in order, while up to `depth` later ones are under way.
+    """Yield every item with the future of `function(item)`, in order, while up to `depth` later calls are running.
 
     Args:
         function: Called in threads.
-        items: Consumed in the caller's thread, never more than `depth` beyond the one that was handed out.
-        depth: How many items are in memory besides the caller's.
+        items: Iterated over in the caller's thread, at most `depth` items beyond the one that was yielded last.
+        depth: Number of items in memory besides the caller's.
     """
     with ThreadPoolExecutor(max_workers=depth) as pool:
         waiting: deque[tuple[T, Future[R]]] = deque()

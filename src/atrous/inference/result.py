@@ -1,4 +1,4 @@
-"""What a prediction is: a label map, the picture it belongs to, and what the labels mean."""
+"""The result of a prediction."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +14,12 @@ from atrous.report.pictures import overlay, with_legend
 
 @dataclass(frozen=True)
 class Result:
-    """The answer to one picture.
+    """Label map of one image.
 
     Attributes:
         labels: Class id of every pixel; uint8, or int16 for more than 255 classes.
-        image: The picture as the network saw it, 0..255.
-        space: Names and colours of the class ids.
+        image: The image that was predicted, 0..255.
+        space: Names and colours of the classes.
     """
 
     labels: Integer[np.ndarray, "h w"]
@@ -35,13 +35,13 @@ class Result:
         write_label_png(Path(path), self.labels, self.space)
 
     def overlay(self, *, opacity: float = 0.55, legend: bool = True) -> Image.Image:
-        """The RGB picture with the class colours laid over it.
+        """Return the RGB image blended with the class colours.
 
         Args:
-            opacity: Share of the class colour, 0..1.
-            legend: Whether a strip below names the classes that occur.
+            opacity: Weight of the class colours, 0..1.
+            legend: If true, a strip below the image names the classes that occur.
         """
-        picture = overlay(self.image, self.labels, self.space, opacity=opacity)
+        blended = overlay(self.image, self.labels, self.space, opacity=opacity)
         if legend:
-            picture = with_legend(picture, self.space, present=map(int, np.unique(self.labels)))
-        return Image.fromarray(picture)
+            blended = with_legend(blended, self.space, present=map(int, np.unique(self.labels)))
+        return Image.fromarray(blended)

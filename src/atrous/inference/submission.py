@@ -1,4 +1,4 @@
-"""Label maps as the evaluation servers of PASCAL VOC and Cityscapes take them."""
+"""Label maps in the file formats of the evaluation servers of PASCAL VOC and Cityscapes."""
 
 import re
 from collections.abc import Sequence
@@ -11,49 +11,49 @@ from PIL import Image
 from atrous.data.published.cityscapes import TRAINED_IDS
 from atrous.errors import InputError
 from atrous.files import atomic_path
-from atrous.inference.files import Job, check_not_replaced
+from atrous.inference.output_files import PredictionFiles, check_not_replaced
 from atrous.inference.result import Result
 from atrous.labels import CITYSCAPES, PASCAL_VOC, Color, LabelSpace, bit_palette
 
 
 @dataclass(frozen=True)
 class Submission:
-    """What a server wants to get.
+    """File format of an evaluation server.
 
     Attributes:
-        names: Its classes, in the order of the class ids.
-        values: What stands in the files for each of them.
-        picture: Names of its pictures without suffix; the group is what the files are named by.
-        place: Path of a file below the folder of the submission.
-        palette: Colours of the values; without any, files are grey.
+        names: Class names in the order of the class ids.
+        values: Pixel value of each class in the files.
+        image_name: Pattern of the image names without suffix; its group is the name of the label map.
+        label_path: Path of a label map inside the folder of the submission.
+        palette: Colours of the pixel values; empty for grey files.
     """
 
     names: tuple[str, ...]
     values: tuple[int, ...]
-    picture: str
-    place: str
+    image_name: str
+    label_path: str
     palette: tuple[Color, ...] = ()
 
-    def jobs(self, pictures: Sequence[Path], *, out: Path) -> tuple[Job, ...]:
-        """Which file goes where, for `predict_files`.
+    def plan(self, images: Sequence[Path], *, out: Path) -> tuple[PredictionFiles, ...]:
+        """Name the output files of images, for `predict_files`.
 
         Raises:
-            InputError: If a picture is none of the server's, there twice, or would be replaced.
+            InputError: If an image is not named as the server's images are, occurs twice, or would be replaced.
         """
-        jobs = {}
-        for path in pictures:
-            match = re.fullmatch(self.picture, path.stem, flags=re.ASCII)
+        plan = dict[Path, PredictionFiles]()
+        for path in images:
+            match = re.fullmatch(self.image_name, path.stem, flags=re.ASCII)
             if match is None:
-                raise InputError(f"{path} is not named as the server's pictures are; leave it out, or rename it back")
-            target = out / self.place.format(match[1])
-            if target in jobs:
-                raise InputError(f"{path} and {jobs[target].source} would both become {target}; leave one of them out")
-            jobs[target] = Job(path, labels=target, overlay=None)
-        check_not_replaced(pictures, jobs.values())
-        return tuple(jobs.values())
+                raise InputError(f"{path} is not named as the server's images are; leave it out, or rename it back")
+            target = out / self.label_path.format(match[1])
+            if target in plan:
+                raise InputError(f"{path} and {plan[target].source} would both become {target}; leave one of them out")
+            plan[target] = PredictionFiles(path, labels=target, overlay=None)
+        check_not_replaced(images, plan.values())
+        return tuple(plan.values())
 
     def require(self, labels: LabelSpace) -> None:
-        """Refuse weights of other classes with an InputError; classes without names count by their number."""
+        """Raise InputError for weights of other classes; for classes without names, only their number is compared."""
         if labels.names not in (self.names, LabelSpace.unnamed(len(self.names)).names):
             raise InputError(
                 f"the server wants the {len(self.names)} classes {self.names[0]}, {self.names[1]} ... "
@@ -61,19 +61,19 @@ class Submission:
             )
 
     def save(self, result: Result, path: Path) -> None:
-        """Write a label map in the server's values; raises InputError where the file cannot be written."""
-        picture = Image.fromarray(np.array(self.values, np.uint8)[result.labels])
+        """Write a label map with the server's pixel values; raises InputError if the file cannot be written."""
+        values = Image.fromarray(np.array(self.values, np.uint8)[result.labels])
         if self.palette:
-            picture.putpalette(bytes(np.array(self.palette, np.uint8)))
+            values.putpalette(bytes(np.array(self.palette, np.uint8)))
         with atomic_path(path) as temporary:
-            picture.save(temporary, format="PNG")
+            values.save(temporary, format="PNG")
 
 
 VOC_SERVER = Submission(
     names=PASCAL_VOC.names,
     values=tuple(range(len(PASCAL_VOC))),
-    picture=r"(\d{4}_\d{6})",
-    place="results/VOC2012/Segmentation/comp6_test_cls/{}.png",
+    image_name=r"(\d{4}_\d{6})",
+    label_path="results/VOC2012/Segmentation/comp6_test_cls/{}.png",
     palette=bit_palette(256),
 )
 """Competition 6, trained on any data but the test images; pack the folder `results` (host.robots.ox.ac.uk:8080)."""
@@ -81,7 +81,7 @@ VOC_SERVER = Submission(
 CITYSCAPES_SERVER = Submission(
     names=CITYSCAPES.names,
     values=TRAINED_IDS,
-    picture=r"([A-Za-z-]+_\d{6}_\d{6})(?:_leftImg8bit)?",
-    place="{}_pred_labelIds.png",
+    image_name=r"([A-Za-z-]+_\d{6}_\d{6})(?:_leftImg8bit)?",
+    label_path="{}_pred_labelIds.png",
 )
 """Pixel-level semantic labelling: label ids, not train ids; pack the files (cityscapes-dataset.com)."""

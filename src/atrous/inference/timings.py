@@ -1,7 +1,7 @@
-"""Where the time goes from a picture file to the file of its label map."""
+"""Time of each stage between an image file and the file of its label map."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -23,51 +23,57 @@ STAGES = ("decode", "resize", "network", "upsample + argmax", "encode")
 
 
 class Timing(NamedTuple):
-    """Seconds of one stage: of the first picture, which has to prepare everything, and the median of the others."""
+    """Seconds that one stage takes.
+
+    Attributes:
+        name: One of `STAGES`.
+        first: Seconds for the first image, with everything that is prepared once.
+        median: Median over the images after it.
+    """
 
     name: str
     first: float
-    usual: float
+    median: float
 
 
 def stages(
     predictor: Predictor,
-    picture: Path,
+    image_file: Path,
     labels: Path,
     *,
     size: Size,
     rounds: int,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> list[Timing]:
-    """Time the stages of one picture again and again, by the clock on the wall.
+    """Measure the wall-clock time of each stage for one image, several times.
 
     Args:
-        predictor: Of a model that takes RGB; its scales and padding are not used.
-        picture: A file.
-        labels: The file of the label map, replaced each time.
-        size: (height, width) to which the picture is resized.
-        rounds: How often after the first time.
-        on_progress: Is told (done, in all) after each time.
+        predictor: Predictor of a model that takes RGB; its scales and padding are not used.
+        image_file: File of the image.
+        labels: File of the label map, replaced each time.
+        size: (height, width) to which the image is resized.
+        rounds: Number of repetitions after the first time.
+        on_progress: Called with (done, in all) after each time.
 
     Raises:
-        InputError: If the picture cannot be read, the labels cannot be written, or there are no rounds.
+        InputError: If the image cannot be read, the labels cannot be written, or there are no rounds.
     """
     if rounds < 1:
         raise InputError(f"{rounds} rounds; give at least 1")
     runs: list[dict[str, float]] = []
     for number in range(rounds + 1):
-        runs.append(_run(predictor, picture, labels, size=size))
+        runs.append(_time_stages(predictor, image_file, labels, size=size))
         if on_progress is not None:
             on_progress(number + 1, rounds + 1)
     first, *others = runs
     return [Timing(name, first[name], median(run[name] for run in others)) for name in STAGES]
 
 
-def _run(predictor: Predictor, picture: Path, labels: Path, *, size: Size) -> dict[str, float]:
+def _time_stages(predictor: Predictor, image_file: Path, labels: Path, *, size: Size) -> dict[str, float]:
     seconds: dict[str, float] = {}
 
     @contextmanager
-    def stage(name: str) -> Iterator[None]:
+    def stage(name: str) -> Generator[None]:
         begin = time.perf_counter()
         yield
         if predictor.device.type == "cuda":
@@ -75,22 +81,22 @@ def _run(predictor: Predictor, picture: Path, labels: Path, *, size: Size) -> di
         seconds[name] = time.perf_counter() - begin
 
     with stage("decode"):
-        image = read_picture(picture)
+        image = read_picture(image_file)
     with stage("resize"):
         image = resized(image, size)
     with torch.inference_mode():
         with stage("network"):
             logits = predictor.model(predictor.batch(image))
         with stage("upsample + argmax"):
-            found = upsample_argmax(logits, **predictor.model.placement(size)._asdict())[0].cpu().numpy()
+            label_map = upsample_argmax(logits, **predictor.model.placement(size)._asdict())[0].cpu().numpy()
     with stage("encode"):
-        write_label_png(labels, found, predictor.labels)
+        write_label_png(labels, label_map, predictor.labels)
     return seconds
 
 
 def resized(image: UInt8[np.ndarray, "h w c"], size: Size) -> UInt8[np.ndarray, "H W 3"]:
-    """Bilinear, with averaging where it shrinks; raises InputError unless the picture is RGB."""
+    """Resize bilinearly, with averaging where the image shrinks; raises InputError unless it is RGB."""
     height, width = size
     if image.shape[2] != 3:
-        raise InputError(f"a picture of {image.shape[2]} bands; give one of RGB")
+        raise InputError(f"an image of {image.shape[2]} bands; give one of RGB")
     return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))

@@ -1,6 +1,11 @@
-"""A network that sees a tile as a part of its picture: means over all of it, maps resized as parts of the whole ones.
+"""A network that runs on a tile as on a part of its image.
 
-Convolutions need nothing of the sort: what they miss beyond the borders of a tile is what the overlap is for.
+Convolutions need no change: the overlap of tiles covers what they see. Two kinds of layers do:
+
+* `ImageMean` (image pooling, squeeze-and-excite, the gates of Lite R-ASPP) averages over its whole input. On a tile it
+  has to return the mean over the whole image, which is collected beforehand in a pass over all tiles.
+* `Resize` interpolates between positions of a coarse and a fine map. On a tile it has to use the positions of the whole
+  image, which differ from the tile's own unless sizes are fitted to the output stride.
 """
 
 from collections.abc import Callable
@@ -10,29 +15,27 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from atrous.inference.engines.fused import fused
-from atrous.inference.tiling.tiles import Span
+from atrous.inference.tiling.tiles import Tile, TileSpan
 from atrous.model.deeplab import DeepLab, Images
 from atrous.model.image_mean import ImageMean
 from atrous.model.resize import Resize
 from atrous.ops.bilinear import Neighbours, between_columns, between_rows, neighbours, pixels, source_positions
 from atrous.sizes import Size
 
-STRIDES = tuple(2**power for power in range(9))
-
-Tile = tuple[tuple[Span, Span], tuple[Span, Span]]
-"""Along height and width: the tile, and the one after it (itself, if it is the last)."""
+MAP_STRIDES = tuple(2**power for power in range(9))
+"""Pixels per position that a feature map can have."""
 
 
-class _Enough(Exception):  # noqa: N818
-    """Ends a pass at the layer that it is for."""
+class _MeanReached(Exception):  # noqa: N818
+    """Ends a forward pass after the layer whose input is collected."""
 
 
 class GlobalContext:
-    """A second module over a model's weights, run on tiles; the model itself is left alone.
+    """A second module over a model's weights, run on tiles; the model itself is left unchanged.
 
     Args:
-        model: In eval mode.
-        size: (height, width) of the whole picture, with what the network pads.
+        model: A model in eval mode.
+        size: (height, width) of the whole image, including what the network pads.
     """
 
     def __init__(self, model: DeepLab, *, size: Size) -> None:
@@ -41,12 +44,13 @@ class GlobalContext:
         self._size = size
         self._tile: Tile | None = None
         for module in self._model.modules():
-            if isinstance(module, Resize) and not model.preprocess.fits:  # what fits is resized by whole factors
-                module.register_forward_hook(self._resized)
+            # Where sizes are fitted, maps are resized by whole factors, at the same positions in tile and image.
+            if isinstance(module, Resize) and not model.preprocess.fits:
+                module.register_forward_hook(self._resize_as_part)
 
     @property
     def means(self) -> tuple[ImageMean, ...]:
-        """The layers that look at all of the picture, in the order of the forward pass."""
+        """The layers that average over the whole image, in the order of the forward pass."""
         return tuple(module for module in self._model.modules() if isinstance(module, ImageMean))
 
     @torch.inference_mode()
@@ -56,80 +60,84 @@ class GlobalContext:
         return self._model(images)
 
     def collect(self, mean: ImageMean) -> Callable[[Images, Tile], None]:
-        """A function to be called with every tile; after the last one call `finish`."""
+        """Start to collect a layer's mean over the image.
+
+        Returns:
+            A function to be called with the pixels of every tile; `finish` is called after the last one.
+        """
         self._sum, self._count = torch.zeros(()), 0
         self._collecting = mean.register_forward_hook(self._add)
 
         def visit(images: Images, tile: Tile) -> None:
             try:
                 self.logits(images, tile)
-            except _Enough:
+            except _MeanReached:
                 return
 
         return visit
 
     def finish(self, mean: ImageMean) -> None:
-        """From now on the layer gives the mean of what was collected."""
+        """Let the layer return the collected mean from now on."""
         self._collecting.remove()
-        known = self._sum / self._count
+        image_mean = self._sum / self._count
 
-        def instead(_module: nn.Module, _args: tuple[Tensor], output: Tensor) -> Tensor:
-            return known.to(output)
+        def replace_output(_module: nn.Module, _args: tuple[Tensor], output: Tensor) -> Tensor:
+            return image_mean.to(output)
 
-        mean.register_forward_hook(instead)
+        mean.register_forward_hook(replace_output)
 
     def _add(self, _mean: nn.Module, args: tuple[Tensor], _output: Tensor) -> None:
         part = args[0]
         for axis in (-2, -1):
-            part = part.narrow(axis, *self._central(axis, part.shape[axis]))
-        # Not every device has float64; the sum of a tile is safe without it.
-        self._sum = self._sum + part.sum(dim=(2, 3), keepdim=True, dtype=_wide(part)).double().cpu()
+            part = part.narrow(axis, *self._counted(axis, part.shape[axis]))
+        # Not every device has float64; the sum of a single tile is accurate enough without it.
+        self._sum = self._sum + part.sum(dim=(2, 3), keepdim=True, dtype=_at_least_float32(part)).double().cpu()
         self._count += part.shape[2] * part.shape[3]
-        raise _Enough
+        raise _MeanReached
 
-    def _central(self, axis: int, positions: int) -> tuple[int, int]:
-        """(start, length) of the positions of a tile's map that are counted as its own."""
-        span, after = self._span(axis)
-        stride = _stride(span.end - span.begin, positions) or 1
-        begin = -(-span.center // stride)
-        end = span.begin // stride + positions if span == after else -(-after.center // stride)
-        return begin - span.begin // stride, end - begin
+    def _counted(self, axis: int, positions: int) -> tuple[int, int]:
+        """(start, length) of the positions of a tile's map that are counted for this tile and for no other."""
+        span = self._span(axis)
+        stride = _map_stride(span.end - span.begin, positions) or 1
+        begin, end = (-(-fade.middle // stride) - span.begin // stride for fade in (span.fade_in, span.fade_out))
+        return begin, min(end, positions) - begin
 
-    def _resized(self, resize: nn.Module, args: tuple[Tensor, Size], output: Tensor) -> Tensor:
-        """The part of the map that resizing that of the whole picture would give."""
+    def _resize_as_part(self, resize: nn.Module, args: tuple[Tensor, Size], output: Tensor) -> Tensor:
+        """Replace a resized map by the part that resizing the map of the whole image would give."""
         assert isinstance(resize, Resize)
         maps, size = args
         rows, columns = (
-            self._places(axis, maps, target, align_corners=resize.align_corners)
+            self._image_neighbours(axis, maps, target, align_corners=resize.align_corners)
             for axis, target in zip((-2, -1), size, strict=True)
         )
-        if rows is None or columns is None:  # one position, or windows of the picture's own
+        if rows is None or columns is None:  # a pooled map, whose size does not follow from the tile's
             return output
         return between_columns(between_rows(maps, rows), columns)
 
-    def _places(self, axis: int, maps: Tensor, target: int, *, align_corners: bool) -> Neighbours | None:
-        span, source, whole = self._span(axis)[0], maps.shape[axis], self._size[axis]
-        coarse, fine = (_stride(span.end - span.begin, positions) for positions in (source, target))
+    def _image_neighbours(self, axis: int, maps: Tensor, target: int, *, align_corners: bool) -> Neighbours | None:
+        """Positions of the tile's coarse map between which each position of its fine map lies in the whole image."""
+        span, source, length = self._span(axis), maps.shape[axis], self._size[axis]
+        coarse, fine = (_map_stride(span.end - span.begin, positions) for positions in (source, target))
         if coarse is None or fine is None:
             return None
         positions = source_positions(
             span.begin // fine + pixels(target),
-            length=-(-whole // fine),
-            source=-(-whole // coarse),
+            length=-(-length // fine),
+            source=-(-length // coarse),
             align_corners=align_corners,
         )
-        inside = positions.clamp(0, -(-whole // coarse) - 1) - span.begin // coarse
+        inside = positions.clamp(0, -(-length // coarse) - 1) - span.begin // coarse
         return neighbours(inside, source=source, like=maps)
 
-    def _span(self, axis: int) -> tuple[Span, Span]:
+    def _span(self, axis: int) -> TileSpan:
         assert self._tile is not None
-        return self._tile[axis]
+        return self._tile.rows if axis == -2 else self._tile.columns
 
 
-def _stride(length: int, positions: int) -> int | None:
-    """Pixels of a tile / positions of its map, if that is what a network gives."""
-    return next((stride for stride in STRIDES if -(-length // stride) == positions), None)
+def _map_stride(length: int, positions: int) -> int | None:
+    """Pixels per position of a tile's map, or None if no map of the network has so many positions."""
+    return next((stride for stride in MAP_STRIDES if -(-length // stride) == positions), None)
 
 
-def _wide(tensor: Tensor) -> torch.dtype:
+def _at_least_float32(tensor: Tensor) -> torch.dtype:
     return torch.promote_types(tensor.dtype, torch.float32)

@@ -11,7 +11,7 @@ from atrous.analysis.receptive_field import receptive_fields
 from atrous.data.formats.windows import ArrayPixels
 from atrous.errors import InputError
 from atrous.inference.predictor import Predictor
-from atrous.inference.tiling.mosaic import label_strips, windows
+from atrous.inference.tiling.regions import label_strips, predict_regions
 from atrous.inference.tiling.tiles import Tiling
 from atrous.model.config import ASPPConfig
 from atrous.ops.bilinear import between_columns, between_rows
@@ -38,15 +38,15 @@ def small_field(name, *, image_pooling=False, **changes):
 
 
 def tiled(model, image, tiling):
-    """Logits at every pixel, and how many windows they came from."""
+    """Logits at every pixel, and the number of regions they came from."""
     full = np.full((model.config.classes, *image.shape[:2]), np.nan)
     count = 0
     with torch.inference_mode():
-        for window in windows(model, ArrayPixels(image), tiling=tiling):
+        for region in predict_regions(model, ArrayPixels(image), tiling=tiling):
             count += 1
-            rows, columns = window.places
-            assert np.isnan(full[:, window.rows, window.columns]).all()  # every pixel once
-            full[:, window.rows, window.columns] = between_columns(between_rows(window.logits, rows), columns)[0]
+            rows, columns = region.row_neighbours, region.column_neighbours
+            assert np.isnan(full[:, region.rows, region.columns]).all()  # every pixel once
+            full[:, region.rows, region.columns] = between_columns(between_rows(region.logits, rows), columns)[0]
     return full, count
 
 
@@ -55,9 +55,9 @@ def whole(model, image):
         return model.logits(torch.from_numpy(image).permute(2, 0, 1)[None])[0].numpy()
 
 
-def assert_the_whole_picture(model, image, tiling, *, windows_at_least):
+def assert_the_whole_picture(model, image, tiling, *, regions_at_least):
     found, count = tiled(model, image, tiling)
-    assert count >= windows_at_least
+    assert count >= regions_at_least
     expected = whole(model, image)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-8)
     assert expected.std(axis=(1, 2)).max() > 0.05  # there is something to get wrong
@@ -70,13 +70,13 @@ def test_with_the_receptive_field_as_overlap_it_is_the_whole_picture(name, size,
     model = small_field(name, conventions=CONVENTIONS[conventions])
     field = receptive_fields(model)["classifier"]
     tiling = Tiling(size=field + 64, overlap=field)
-    assert_the_whole_picture(model, picture(size), tiling, windows_at_least=5)
+    assert_the_whole_picture(model, picture(size), tiling, regions_at_least=5)
 
 
 def test_in_both_directions():
     model = small_field("deeplabv3_mobilenet_v2")
     field = receptive_fields(model)["classifier"]
-    assert_the_whole_picture(model, picture((666, 661)), Tiling(size=field + 96, overlap=field), windows_at_least=4)
+    assert_the_whole_picture(model, picture((666, 661)), Tiling(size=field + 96, overlap=field), regions_at_least=4)
 
 
 @pytest.mark.parametrize("stride", [8, 32])
@@ -84,7 +84,7 @@ def test_at_other_output_strides(stride):
     model = small_field("deeplabv3plus_mobilenet_v2", output_stride=stride)
     field = receptive_fields(model)["classifier"]
     tiling = Tiling(size=field + 4 * stride, overlap=field)
-    assert_the_whole_picture(model, picture((field + 301, 20)), tiling, windows_at_least=3)
+    assert_the_whole_picture(model, picture((field + 301, 20)), tiling, regions_at_least=3)
 
 
 def test_with_less_overlap_it_would_be_noticed():
@@ -105,12 +105,16 @@ def test_means_of_the_whole_picture(name, means, size):
     image[: size[0] // 2, : size[1] // 2] //= 8  # a part that is unlike the rest
     field = receptive_fields(model)["classifier"]
     tiling = Tiling(size=field + 160, overlap=field)
-    assert_the_whole_picture(model, image, tiling, windows_at_least=2)
-    told = []
+    assert_the_whole_picture(model, image, tiling, regions_at_least=2)
+    progress = []
     with torch.inference_mode():
-        list(windows(model, ArrayPixels(image), tiling=tiling, on_progress=lambda *numbers: told.append(numbers)))
-    tiles = len(told) // (means + 1)
-    assert told == [(done, tiles * (means + 1)) for done in range(1, len(told) + 1)]
+        list(
+            predict_regions(
+                model, ArrayPixels(image), tiling=tiling, on_progress=lambda *numbers: progress.append(numbers)
+            )
+        )
+    tiles = len(progress) // (means + 1)
+    assert progress == [(done, tiles * (means + 1)) for done in range(1, len(progress) + 1)]
     one_pass, _ = tiled(model, image, replace(tiling, means="tile"))
     assert np.abs(one_pass - whole(model, image)).max() > 1e-2
 
@@ -118,8 +122,8 @@ def test_means_of_the_whole_picture(name, means, size):
 def test_probabilities_are_the_softmax_at_every_pixel():
     model, image = small_field("deeplabv3_mobilenet_v2"), picture((300, 33))
     tiling, parts = Tiling(size=128, overlap=32), []
-    for window in Predictor(model).windows(ArrayPixels(image), tiling=tiling):
-        parts += [(rows, part) for rows, part in window.probabilities()]
+    for region in Predictor(model).regions(ArrayPixels(image), tiling=tiling):
+        parts += [(rows, part) for rows, part in region.probabilities()]
     assert [rows.start for rows, _ in parts[1:]] == [rows.stop for rows, _ in parts[:-1]]
     expected = torch.from_numpy(tiled(model, image, tiling)[0]).softmax(dim=0)
     torch.testing.assert_close(torch.cat([part for _, part in parts], dim=1), expected, rtol=0, atol=1e-9)
@@ -133,19 +137,19 @@ def test_the_model_is_left_as_it_was():
 
 
 def test_blending_hides_the_seams():
-    """Across the row in the middle between two tiles, logits jump less than where the word passes at once."""
+    """Across the row in the middle between two tiles, logits jump less than without a fade."""
     model, image = small_field("deeplabv3_mobilenet_v2"), np.full((640, 40, 3), 90, np.uint8)
     image[:300] = 160
     blended, _ = tiled(model, image, Tiling(size=400, overlap=200))
-    at_once, _ = tiled(model, image, Tiling(size=400, overlap=8))
-    jumps = [np.abs(np.diff(found - whole(model, image), axis=1)).max() for found in (blended, at_once)]
+    abrupt, _ = tiled(model, image, Tiling(size=400, overlap=8))
+    jumps = [np.abs(np.diff(found - whole(model, image), axis=1)).max() for found in (blended, abrupt)]
     assert jumps[0] < jumps[1] / 2
 
 
 def test_labels_come_in_strips_of_whole_rows():
     model, image = small_field("deeplabv3plus_mobilenet_v2").float(), picture((500, 420))
     predictor, tiling = Predictor(model), Tiling(size=256, overlap=64)
-    found = list(label_strips(predictor.windows(ArrayPixels(image), tiling=tiling), width=420))
+    found = list(label_strips(predictor.regions(ArrayPixels(image), tiling=tiling), width=420))
     assert len(found) > 2
     full, _ = tiled(model, image, tiling)
     assert (np.concatenate(found) == full.argmax(axis=0)).mean() > 0.9999  # the rest: rounding
@@ -156,9 +160,9 @@ def test_labels_come_in_strips_of_whole_rows():
 def test_what_tiles_cannot_do_is_refused(options):
     predictor = Predictor(lively_model(), **options)
     with pytest.raises(InputError, match="leave out scales, flip and pad"):
-        next(predictor.windows(ArrayPixels(picture((40, 40))), tiling=Tiling()))
+        next(predictor.regions(ArrayPixels(picture((40, 40))), tiling=Tiling()))
 
 
 def test_other_channels_are_refused():
     with pytest.raises(InputError, match="40x41 pixels and 5 channels; the model takes 3"):
-        next(Predictor(lively_model()).windows(ArrayPixels(np.zeros((40, 41, 5), np.uint8)), tiling=Tiling()))
+        next(Predictor(lively_model()).regions(ArrayPixels(np.zeros((40, 41, 5), np.uint8)), tiling=Tiling()))

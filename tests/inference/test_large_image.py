@@ -9,15 +9,15 @@ import pytest
 import tifffile
 from PIL import Image
 
-import atrous.inference.tiling.large
+import atrous.inference.large_image
 from atrous.data.formats.images import read_labels
 from atrous.data.formats.tiff import geo_reference
 from atrous.data.formats.windows import ArrayPixels, open_pixels
 from atrous.errors import InputError
-from atrous.inference.files import Cut, plan_jobs, predict_files
+from atrous.inference.output_files import plan_files
+from atrous.inference.predict_files import TilingRule, predict_files
 from atrous.inference.predictor import Predictor
-from atrous.inference.tiling.large import save_probabilities
-from atrous.inference.tiling.mosaic import label_strips
+from atrous.inference.tiling.regions import label_strips
 from atrous.inference.tiling.tiles import Tiling
 from fakes.geotiff import write_tiff
 from fakes.lively_model import LABELS, blocks, lively_archive
@@ -33,32 +33,32 @@ def predictor():
 
 def expected_labels(predictor, image=IMAGE):
     pixels = ArrayPixels(image)
-    return np.concatenate(list(label_strips(predictor.windows(pixels, tiling=TILING), width=image.shape[1])))
+    return np.concatenate(list(label_strips(predictor.regions(pixels, tiling=TILING), width=image.shape[1])))
 
 
 def predict(predictor, source, out, **options):
-    jobs = plan_jobs([source], out=out)
-    return next(predict_files(predictor, jobs, **({"cut": Cut(TILING, beyond=0)} | options))).problem
+    plan = plan_files([source], out=out)
+    return next(predict_files(predictor, plan, **({"tiles": TilingRule(TILING, above_pixels=0)} | options))).problem
 
 
 @pytest.mark.parametrize("name", ["a.npy", "a.png", "a.tif"])
 def test_whatever_the_source_the_labels_are_those_of_the_tiles(predictor, tmp_path, name):
-    source, told = tmp_path / name, []
+    source, progress = tmp_path / name, []
     np.save(source, IMAGE) if name == "a.npy" else Image.fromarray(IMAGE).save(source)
-    assert predict(predictor, source, tmp_path / "out", on_progress=lambda *numbers: told.append(numbers)) is None
+    assert predict(predictor, source, tmp_path / "out", on_progress=lambda *numbers: progress.append(numbers)) is None
     labels = expected_labels(predictor)
     np.testing.assert_array_equal(read_labels(tmp_path / "out/a.png"), labels)
     assert len(np.unique(labels)) > 1
     with Image.open(tmp_path / "out/a_overlay.jpg") as overlay:
         assert overlay.width == 210
-    assert told[-1][0] == told[-1][1] == len(told) > 2
+    assert progress[-1][0] == progress[-1][1] == len(progress) > 2
 
 
 def test_only_large_pictures_are_cut(predictor, tmp_path):
     for name in ("a.npy", "b.png"):
         source = tmp_path / name
         np.save(source, IMAGE) if name == "a.npy" else Image.fromarray(IMAGE).save(source)
-        assert predict(predictor, source, tmp_path / "out", cut=Cut(TILING, beyond=300 * 210)) is None
+        assert predict(predictor, source, tmp_path / "out", tiles=TilingRule(TILING, above_pixels=300 * 210)) is None
         whole = read_labels(tmp_path / f"out/{source.stem}.png")
         np.testing.assert_array_equal(whole, predictor(IMAGE).labels)
     assert (whole != expected_labels(predictor)).any()
@@ -75,21 +75,13 @@ def test_a_geotiff_keeps_its_place_and_its_palette(predictor, tmp_path):
 
 
 def test_overlays_of_large_pictures_are_shrunk(predictor, tmp_path, monkeypatch):
-    monkeypatch.setattr(atrous.inference.tiling.large, "OVERLAY_SIDE", 100)
+    monkeypatch.setattr(atrous.inference.large_image, "OVERLAY_SIDE", 100)
     np.save(tmp_path / "a.npy", IMAGE)
     assert predict(predictor, tmp_path / "a.npy", tmp_path / "out") is None
     small = atrous.Result(expected_labels(predictor)[::3, ::3], IMAGE[::3, ::3], LABELS).overlay()
     with Image.open(tmp_path / "out/a_overlay.jpg") as overlay:
         assert overlay.size == small.size
         assert np.abs(np.array(overlay).astype(int) - np.array(small)).mean() < 8  # JPEG
-
-
-def test_probabilities_are_written_by_windows(predictor, tmp_path):
-    save_probabilities(tmp_path / "p.npy", predictor, ArrayPixels(IMAGE), tiling=TILING)
-    found = np.load(tmp_path / "p.npy")
-    assert found.shape == (4, 300, 210)
-    np.testing.assert_allclose(found.sum(axis=0), 1, atol=1e-5)
-    assert (found.argmax(axis=0) == expected_labels(predictor)).mean() > 0.9999  # the rest: rounding
 
 
 def test_a_picture_that_ends_too_early_leaves_nothing(predictor, tmp_path):
@@ -105,7 +97,7 @@ def test_limits_are_told(predictor, tmp_path):
     problem = predict(predictor, tmp_path / "a.png", tmp_path / "out", max_pixels=62999)
     assert "210 x 300 pixels, more than the limit of 62999" in problem
     with pytest.raises(InputError, match="cannot overlap by 60"):
-        next(predictor.windows(open_pixels(tmp_path / "a.png"), tiling=Tiling(size=64, overlap=60)))
+        next(predictor.regions(open_pixels(tmp_path / "a.png"), tiling=Tiling(size=64, overlap=60)))
 
 
 PEAK = """
@@ -114,7 +106,8 @@ from pathlib import Path
 import numpy as np, torch
 import atrous
 from atrous.data.formats.windows import open_pixels
-from atrous.inference.tiling.large import Outputs, predict_large
+from atrous.inference.large_image import predict_large_image
+from atrous.inference.output_files import PredictionFiles
 from atrous.inference.tiling.tiles import Tiling
 from fakes.small_models import small_config
 torch.set_num_threads(1)
@@ -125,8 +118,8 @@ for top in range(0, height, 500):
 del array
 config = small_config("deeplabv3_mobilenet_v2", classes=classes, output_stride=16)
 predictor = atrous.Predictor(atrous.build(config))
-outputs = Outputs(folder / "a.png", None, folder / "a.tif")
-predict_large(predictor, open_pixels(folder / "a.npy"), folder / "a.npy", outputs, tiling=Tiling(512, 64, "tile"))
+files = PredictionFiles(folder / "a.npy", labels=folder / "a.png", overlay=None)
+predict_large_image(predictor, open_pixels(folder / "a.npy"), files, tiling=Tiling(512, 64, "tile"))
 # Unlike `ru_maxrss` it knows nothing of the process that started this one.
 status = Path("/proc/self/status").read_text()
 print(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))

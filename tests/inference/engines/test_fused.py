@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 import atrous
-from atrous.inference.engines import fused_conv as folded_conv
-from atrous.inference.engines.fused import FusedASPP
+from atrous.inference.engines import fused_conv
+from atrous.inference.engines.fused import FusedASPP, fused
 from atrous.inference.engines.fused_conv import FusedConv
 from atrous.model.atrous import AtrousConv
 from atrous.model.norm import BatchNorm
@@ -27,7 +27,7 @@ MODELS = (
 )
 
 
-def settled(module):
+def with_statistics(module):
     """With statistics and scales that a fold has to get right."""
     generator = torch.Generator().manual_seed(1)
     for norm in module.modules():
@@ -47,7 +47,7 @@ def close(got, exact, *, within):
 @torch.inference_mode()
 def test_every_model_gives_the_same_logits(name):
     with torch.inference_mode(mode=False):
-        model = settled(atrous.build(small_config(name, output_stride=8)))
+        model = with_statistics(atrous.build(small_config(name, output_stride=8)))
     exact = copy.deepcopy(model).double()
     twin, exact_twin = fused(model), fused(exact)
     for size in ((1, 1), (34, 49)):
@@ -66,7 +66,7 @@ def test_what_other_projects_do_otherwise():
         aspp=replace(config.aspp, pool_window=(33, 33)),
         conventions=replace(config.conventions, between_separable="nothing"),
     )
-    model = settled(atrous.build(config)).double()
+    model = with_statistics(atrous.build(config)).double()
     with torch.inference_mode():
         close(fused(model)(blocks(65, 97)), model(blocks(65, 97)), within=1e-11)
 
@@ -75,7 +75,7 @@ def test_what_other_projects_do_otherwise():
 def test_sums_overwrite_nothing_that_the_decoder_takes(low_level):
     """Units write into their shortcut; what an earlier unit gave out, and the image, must still be there."""
     config = small_config("deeplabv3plus_resnet50", output_stride=16)
-    model = settled(atrous.build(replace(config, backbone=replace(config.backbone, low_level=low_level))))
+    model = with_statistics(atrous.build(replace(config, backbone=replace(config.backbone, low_level=low_level))))
     image = blocks(65, 49).float()
     before = image.clone()
     with torch.inference_mode():
@@ -86,9 +86,9 @@ def test_sums_overwrite_nothing_that_the_decoder_takes(low_level):
 def test_a_model_of_wide_layers_takes_the_tiles(monkeypatch):
     """ResNet-50 has layers of 128 and more channels: they must be asked, and be right for several images."""
     calls = []
-    plain = folded_conv.winograd_conv2d
-    monkeypatch.setattr(folded_conv, "winograd_conv2d", lambda *a, **k: calls.append(k["rate"]) or plain(*a, **k))
-    model = settled(atrous.build(small_config("deeplabv3_resnet50", output_stride=8)))
+    plain = fused_conv.winograd_conv2d
+    monkeypatch.setattr(fused_conv, "winograd_conv2d", lambda *a, **k: calls.append(k["rate"]) or plain(*a, **k))
+    model = with_statistics(atrous.build(small_config("deeplabv3_resnet50", output_stride=8)))
     images = torch.cat((blocks(33, 65), blocks(33, 65, seed=1)))
     with torch.inference_mode():
         close(fused(model)(images), copy.deepcopy(model).double()(images), within=2e-5)
@@ -114,7 +114,7 @@ def test_any_layer_is_convolution_norm_and_activation(batch, widths, kernel, hei
     layer = AtrousConv(
         inside, outside, kernel=kernel, stride=stride, rate=rate, groups=groups, padding=padding, activation=act
     )
-    layer = settled(layer)
+    layer = with_statistics(layer)
     x = torch.randn(batch, inside, height, 2 * width)[..., ::2]
     x = x if memory is None else x.contiguous(memory_format=memory)
     with torch.inference_mode():
@@ -131,8 +131,8 @@ def test_any_layer_is_convolution_norm_and_activation(batch, widths, kernel, hei
 @pytest.mark.parametrize("missing", [("_compiled",), ("_one_dnn",), ("_compiled", "_one_dnn")])
 def test_without_a_quick_way_it_is_the_next(missing, monkeypatch):
     for name in missing:
-        monkeypatch.setattr(folded_conv, name, lambda: False)
-    layer = settled(AtrousConv(128, 128, kernel=3, rate=2, activation=nn.ReLU()))
+        monkeypatch.setattr(fused_conv, name, lambda: False)
+    layer = with_statistics(AtrousConv(128, 128, kernel=3, rate=2, activation=nn.ReLU()))
     x, other = torch.randn(2, 1, 128, 16, 16)
     bare = copy.deepcopy(layer)
     bare.activation = nn.Identity()
@@ -144,7 +144,7 @@ def test_without_a_quick_way_it_is_the_next(missing, monkeypatch):
 
 
 def test_gradients_take_the_plain_way():
-    layer = settled(AtrousConv(128, 128, kernel=3, rate=2, activation=nn.ReLU()))
+    layer = with_statistics(AtrousConv(128, 128, kernel=3, rate=2, activation=nn.ReLU()))
     x = torch.randn(1, 128, 9, 9, requires_grad=True)
     expected = torch.autograd.grad(layer(x).sum(), x)[0]
     torch.testing.assert_close(torch.autograd.grad(FusedConv(layer)(x).sum(), x)[0], expected, rtol=0, atol=1e-3)
@@ -173,14 +173,14 @@ def test_image_pooling_is_left_in_the_projection_where_it_must_be():
     for changes in ({"projection": ((3, 8, False),)}, {"projection": ()}, {"image_pooling": False}):
         with torch.inference_mode(mode=False):
             config = small_config("deeplabv3_mobilenet_v2")
-            model = settled(atrous.build(replace(config, aspp=replace(config.aspp, **changes))))
+            model = with_statistics(atrous.build(replace(config, aspp=replace(config.aspp, **changes))))
         twin = fused(model)
         assert not any(isinstance(module, FusedASPP) for module in twin.modules())
         close(twin(blocks(33, 49)), copy.deepcopy(model).double()(blocks(33, 49)), within=2e-5)
 
 
 def test_filters_of_two_sizes_are_kept():
-    layer = FusedConv(settled(AtrousConv(128, 128, kernel=3, rate=6, activation=nn.ReLU())))
+    layer = FusedConv(with_statistics(AtrousConv(128, 128, kernel=3, rate=6, activation=nn.ReLU())))
     with torch.inference_mode():
         for size in (12, 18, 24, 12):
             layer(torch.randn(1, 128, size, size))

@@ -1,0 +1,130 @@
+"""Metrics of the pixels near contours: Boundary IoU and the trimap curve.
+
+Boundary IoU (Cheng et al., CVPR 2021, arXiv 2103.16562) is the IoU of the pixels within a distance of the contour of
+their own region, in truth and prediction alike. The distance is a share of the image's diagonal, and the border of the
+image counts as contour, as in the authors' code. The paper measures single objects. Here the pixels of a class are
+summed over the data set before the ratio is taken, as for the plain IoU. Ignored pixels count nowhere. The prediction
+is replaced by the ignore value there before its contours are found, so that ignored regions add no contour that only
+one of the two label maps has.
+
+The trimap curve (DeepLabv3+, section 4.4 and Figure 5) is the mean IoU inside bands of several widths around contours.
+A band of n pixels holds the pixels that dilating the ignored pixels by a square of side 2n + 1 adds to them, as in the
+authors' code for PASCAL VOC, whose annotators drew ignored pixels around every object. For an image without ignored
+pixels the band holds the pixels that have another label within n pixels.
+
+Distances are measured with squares: a pixel within distance n is at most n rows and n columns away.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Int64, Integer
+
+from atrous.evaluation.confusion import Overlap, class_histograms
+
+BOUNDARY_DISTANCE = 0.02
+"""Distance of Boundary IoU as a share of the image's diagonal, as in the paper."""
+
+WIDTHS = (1, 2, 4, 8, 16, 32)
+"""Widths of the trimap bands in pixels; each band contains the one before."""
+
+Around = Literal["void", "label boundaries"]
+
+
+def boundary_overlap(
+    labels: Integer[np.ndarray, "h w"], truth: Integer[np.ndarray, "h w"], *, classes: int, ignore: int
+) -> Overlap:
+    """Overlap of prediction and truth near contours, for Boundary IoU.
+
+    Args:
+        labels: Predicted class ids.
+        truth: True class ids and `ignore`.
+        classes: Number of classes.
+        ignore: Value of pixels that are not counted; no class id.
+    """
+    distance = max(1, round(BOUNDARY_DISTANCE * math.hypot(*truth.shape)))
+    counted = truth != ignore
+    predicted = np.where(counted, labels, truth)
+    near_truth, near_predicted = (
+        near_contours(regions, distance=distance, border=True) & counted for regions in (truth, predicted)
+    )
+    both = near_truth & near_predicted & (truth == predicted)
+    return class_histograms(truth[both], truth[near_truth], predicted[near_predicted], classes=classes)
+
+
+@dataclass(frozen=True)
+class Trimap:
+    """Pixel counts inside the bands of the trimap curve.
+
+    Attributes:
+        around: What the bands surround: ignored pixels (`void`) or label boundaries.
+        overlaps: Overlap inside the band of each of `WIDTHS`.
+    """
+
+    around: Around
+    overlaps: Int64[np.ndarray, "widths 3 k"]
+
+    def __add__(self, other: "Trimap") -> "Trimap":
+        """Sum over images. If some of them have ignored pixels, images without any contribute nothing."""
+        if self.around == other.around:
+            return Trimap(self.around, self.overlaps + other.overlaps)
+        return self if self.around == "void" else other
+
+
+def trimap(
+    labels: Integer[np.ndarray, "h w"], truth: Integer[np.ndarray, "h w"], *, classes: int, ignore: int
+) -> Trimap:
+    """Count one image inside each band; arguments as for `boundary_overlap`."""
+    void = truth == ignore
+    around: Around = "void" if void.any() else "label boundaries"
+    bands = (
+        near(void, distance=width) if around == "void" else near_contours(truth, distance=width, border=False)
+        for width in WIDTHS
+    )
+    narrowest = np.full(truth.shape, len(WIDTHS), np.uint8)  # index of the narrowest band that a pixel is in
+    for band in bands:
+        narrowest -= band
+    inside = (narrowest < len(WIDTHS)) & ~void
+    labels, truth, first = labels[inside], truth[inside], narrowest[inside].astype(np.int64) * classes
+    hit = labels == truth
+    cells = class_histograms((first + truth)[hit], first + truth, first + labels, classes=len(WIDTHS) * classes)
+    return Trimap(around, overlaps=cells.reshape(3, len(WIDTHS), classes).swapaxes(0, 1).cumsum(axis=0))
+
+
+def near_contours(labels: Integer[np.ndarray, "h w"], *, distance: int, border: bool) -> Bool[np.ndarray, "h w"]:
+    """Mark the pixels that have a pixel of another label within a distance.
+
+    Args:
+        labels: Any integers.
+        distance: Distance in pixels, 1 or more.
+        border: If true, the border of the image counts as contour, too.
+    """
+    framed = np.pad(labels, 1, mode="edge")
+    corner = framed[:-1, :-1]
+    # A square of pixels contains two labels exactly where one of the 2x2 blocks inside it does.
+    mixed = (corner != framed[1:, :-1]) | (corner != framed[:-1, 1:]) | (corner != framed[1:, 1:])
+    if border:
+        mixed[[0, -1]] = mixed[:, [0, -1]] = True
+    return _any_in_square(np.pad(mixed, distance - 1), size=2 * distance)
+
+
+def near(marks: Bool[np.ndarray, "h w"], *, distance: int) -> Bool[np.ndarray, "h w"]:
+    """Mark the pixels that have a marked pixel within a distance of 0 or more pixels."""
+    return _any_in_square(np.pad(marks, distance), size=2 * distance + 1)
+
+
+def _any_in_square(marks: Bool[np.ndarray, "h w"], *, size: int) -> Bool[np.ndarray, "_ _"]:
+    """Return, for every `size` x `size` square inside the array, by its top left corner, if it contains a mark.
+
+    The reach doubles in each step, so that a wide square costs little more than a narrow one.
+    """
+    for _ in range(2):
+        reach = 1
+        while reach < size:
+            step = min(reach, size - reach)
+            marks = marks[:-step] | marks[step:]
+            reach += step
+        marks = marks.T
+    return marks

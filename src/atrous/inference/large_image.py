@@ -1,0 +1,74 @@
+"""Prediction of an image in tiles from file to file: outputs are written while tiles are computed."""
+
+import tempfile
+from contextlib import ExitStack
+
+import numpy as np
+
+from atrous.data.formats.tiff import geo_reference, write_geo_labels_in_tiles
+from atrous.data.formats.windows import Pixels
+from atrous.extras import require
+from atrous.files import atomic_path
+from atrous.inference.output_files import PredictionFiles
+from atrous.inference.predictor import Predictor
+from atrous.inference.result import Result
+from atrous.inference.tiling.regions import OnProgress, label_strips
+from atrous.inference.tiling.tiles import Tiling
+from atrous.report.label_png import label_palette
+from atrous.report.label_rows import label_rows
+
+OVERLAY_SIDE = 4096
+"""Longest side of an overlay; larger images are subsampled to it."""
+
+
+def predict_large_image(
+    predictor: Predictor,
+    pixels: Pixels,
+    files: PredictionFiles,
+    *,
+    tiling: Tiling,
+    on_progress: OnProgress | None = None,
+) -> None:
+    """Write the outputs of an image, holding little more than a row of its tiles in memory.
+
+    Args:
+        predictor: A predictor at scale 1, without flip and pad.
+        pixels: The image.
+        files: Its file, which may have a geo-reference, and the output files.
+        tiling: Size and overlap of the tiles.
+        on_progress: Called with (tiles done, tiles in all).
+
+    Raises:
+        InputError: If the image cannot be read or divided into tiles, or an output cannot be written.
+    """
+    reference, (height, width) = geo_reference(files.source), pixels.size
+    if reference:
+        require("tifffile", extra="geo", purpose=f"writing {files.geo_labels}")  # found out before the work, not after
+    step = -(-max(height, width) // OVERLAY_SIDE)
+    subsampled: list[tuple[np.ndarray, np.ndarray]] = []
+    top = 0
+    with ExitStack() as stack:
+        write = stack.enter_context(label_rows(files.labels, predictor.labels, size=pixels.size))
+        scratch = stack.enter_context(tempfile.TemporaryFile()) if reference else None
+        for strip in label_strips(predictor.regions(pixels, tiling=tiling, on_progress=on_progress), width=width):
+            write(strip)
+            if scratch is not None:
+                strip.tofile(scratch)
+            if files.overlay is not None:
+                rows = range(-(-top // step) * step, top + len(strip), step)
+                subsampled += [(strip[row - top, ::step], _row(pixels, row)[::step]) for row in rows]
+            top += len(strip)
+        if reference and scratch is not None:
+            scratch.flush()
+            palette = label_palette(predictor.labels)
+            dtype = np.int16 if palette is None else np.uint8
+            labels = np.memmap(scratch, dtype=dtype, mode="r", shape=(height, width))
+            write_geo_labels_in_tiles(files.geo_labels, labels, palette=palette, reference=reference)
+    if files.overlay is not None:
+        labels, image = map(np.stack, zip(*subsampled, strict=True))
+        with atomic_path(files.overlay) as temporary:
+            Result(labels, image, predictor.labels).overlay().save(temporary, quality=90)
+
+
+def _row(pixels: Pixels, row: int) -> np.ndarray:
+    return pixels.read(slice(row, row + 1), slice(0, pixels.size[1]))[0]

@@ -1,0 +1,87 @@
+"""Names of the files that predictions are written to."""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from atrous.data.formats.lists import read_names
+from atrous.errors import InputError
+
+
+@dataclass(frozen=True)
+class PredictionFiles:
+    """An image file, and the files that its prediction is written to.
+
+    Attributes:
+        source: File of the image.
+        labels: File of the label map (PNG).
+        overlay: File of the image with its labels painted over it (JPEG); None for no overlay.
+    """
+
+    source: Path
+    labels: Path
+    overlay: Path | None
+
+    @property
+    def geo_labels(self) -> Path:
+        """File of the label map as GeoTIFF, written where the image has a geo-reference."""
+        return self.labels.with_name(f"{self.labels.stem}_labels.tif")
+
+
+def plan_files(sources: Sequence[Path], *, out: Path, overlays: bool = True) -> tuple[PredictionFiles, ...]:
+    """Name the output files: `OUT/a.png` and `OUT/a_overlay.jpg` for the image `a.jpg`.
+
+    Where two images have the same name without suffix, all outputs keep the folder of their image, relative to the
+    folder that all images have in common; where that is not enough, also the suffix (`OUT/x/a.jpg.png`).
+
+    Args:
+        sources: Image files; one that is given twice counts once.
+        out: Folder of the outputs.
+        overlays: If true, overlays are written, too.
+
+    Raises:
+        InputError: If an output would replace one of the images.
+    """
+    images = {Path(os.path.abspath(source)): source for source in sources}
+    common = Path(os.path.commonpath([image.parent for image in images]))
+    relative = [image.relative_to(common) for image in images]
+    stems = [path.stem for path in relative]
+    paths = [str(path.with_suffix("")) for path in relative]
+    with_suffix = [str(path) for path in relative]
+    # Compared in lower case, since many file systems treat `A` and `a` as the same name.
+    unique = (names for names in (stems, paths) if len({name.lower() for name in names}) == len(names))
+    names = next(unique, with_suffix)
+    plan = tuple(
+        PredictionFiles(source, labels=out / f"{name}.png", overlay=out / f"{name}_overlay.jpg" if overlays else None)
+        for source, name in zip(images.values(), names, strict=True)
+    )
+    check_not_replaced(images, plan)
+    return plan
+
+
+def select_listed(images: Sequence[Path], *, names: Path) -> list[Path]:
+    """Select the images whose name without suffix is in a list with one name per line.
+
+    Raises:
+        InputError: If the list cannot be read, or holds a name that none of the images has.
+    """
+    listed, found = read_names(names), {image.stem for image in images}
+    for name in listed:
+        if name not in found:
+            raise InputError(f"{names} lists {name!r:.80}, which is not among the {len(images)} images given")
+    return [image for image in images if image.stem in {*listed}]
+
+
+def check_not_replaced(images: Iterable[Path], plan: Iterable[PredictionFiles]) -> None:
+    """Raise InputError if an output would be written over one of the images."""
+    taken = {_identity(image) for image in images}
+    for files in plan:
+        for path in (files.labels, files.overlay, files.geo_labels):
+            if path is not None and _identity(path) in taken:
+                raise InputError(f"{path} is one of the images and would be replaced; choose another output folder")
+
+
+def _identity(path: Path) -> str:
+    """Return a string that is equal for all spellings of a file, also where case does not count."""
+    return str(path.parent.resolve() / path.name).lower()

@@ -1,0 +1,170 @@
+"""Coarse logits of a large image, blended from its tiles, region by region.
+
+    logits of the image(position) = sum over tiles of blend weight(position) * logits of the tile(position)
+
+Tiles are visited from left to right and from top to bottom. Besides one tile, only the pending logits are in memory:
+the strip shared with the tile to the right, and the strip shared with the row of tiles below.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import groupby, product
+
+import numpy as np
+import torch
+from jaxtyping import Float, Integer
+from torch import Tensor
+
+from atrous.analysis.receptive_field import receptive_fields
+from atrous.data.formats.windows import Pixels
+from atrous.inference.tiling.global_context import GlobalContext
+from atrous.inference.tiling.tiles import BlendWeights, Tile, TileSpan, Tiling, blend_weights, tile_spans
+from atrous.model.deeplab import DeepLab, Images
+from atrous.ops.bilinear import Neighbours, between_columns, between_rows
+from atrous.ops.label_map.argmax_at import argmax_at
+from atrous.ops.label_map.upsample_argmax import exact_dtype
+from atrous.ops.upsample import row_bands
+
+MAX_PENDING = 2**24
+"""Largest number of pending logits for the row of tiles below: with many classes, tiles fade over fewer positions."""
+
+OnProgress = Callable[[int, int], None]
+"""Called with (tiles done, tiles in all)."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """A rectangle of the image whose coarse logits are final.
+
+    Attributes:
+        rows: Rows of the image.
+        columns: Columns of the image.
+        logits: The coarse logits of the image that these pixels are interpolated from.
+        row_neighbours: The two rows of `logits` between which each row of pixels lies.
+        column_neighbours: The two columns of `logits` between which each column of pixels lies.
+    """
+
+    rows: slice
+    columns: slice
+    logits: Float[Tensor, "1 k h w"]
+    row_neighbours: Neighbours
+    column_neighbours: Neighbours
+
+    def labels(self) -> Integer[Tensor, "n m"]:
+        """Class of the largest logit at every pixel."""
+        return argmax_at(self.logits, self.row_neighbours, self.column_neighbours)[0]
+
+    def probabilities(self) -> Iterator[tuple[slice, Float[Tensor, "k n m"]]]:
+        """Softmax of the logits at every pixel, as pairs of (rows of the image, probabilities)."""
+        floats = self.logits.shape[1] * len(self.column_neighbours.first)
+        for band in row_bands(len(self.row_neighbours.first), row_floats=floats):
+            rows = between_rows(self.logits, self.row_neighbours.part(band))
+            probabilities = between_columns(rows, self.column_neighbours).softmax(dim=1)[0]
+            yield slice(self.rows.start + band.start, self.rows.start + band.stop), probabilities
+
+
+def predict_regions(
+    model: DeepLab, pixels: Pixels, *, tiling: Tiling, on_progress: OnProgress | None = None
+) -> Iterator[Region]:
+    """Predict an image tile by tile.
+
+    Args:
+        model: A model in eval mode.
+        pixels: The image, read tile by tile.
+        tiling: Size and overlap of the tiles.
+        on_progress: Called after every tile; the passes that collect means over the image count, too.
+
+    Yields:
+        Regions of the image from left to right and from top to bottom. Every pixel is in exactly one of them.
+
+    Raises:
+        InputError: If tiles are too small for their overlap, the image has other channels than the model takes, or
+            cannot be read.
+    """
+    yield from _TiledImage(model, pixels, tiling, on_progress or (lambda _done, _all: None)).regions()
+
+
+def label_strips(regions: Iterator[Region], *, width: int) -> Iterator[Integer[np.ndarray, "n w"]]:
+    """Join the labels of regions to strips of whole rows, from top to bottom."""
+    for (start, stop), row in groupby(regions, key=lambda region: (region.rows.start, region.rows.stop)):
+        strip = None
+        for region in row:
+            labels = region.labels().cpu().numpy()
+            if strip is None:
+                strip = np.empty((stop - start, width), labels.dtype)
+            strip[:, region.columns] = labels
+        assert strip is not None
+        yield strip
+
+
+class _TiledImage:
+    """An image divided into tiles, with the network that runs on them."""
+
+    def __init__(self, model: DeepLab, pixels: Pixels, tiling: Tiling, on_progress: OnProgress) -> None:
+        weight, placement, stride = model.classifier.weight, model.placement(pixels.size), model.logits_stride
+        coarse = (-(-placement.size[0] // stride), -(-placement.size[1] // stride))
+        neighbours = placement.places(coarse, like=weight.new_empty(0, dtype=exact_dtype(weight.dtype)))
+        # With an overlap of the receptive field, neighbouring tiles have equal logits, and need no cross-fade.
+        agree = tiling.overlap >= receptive_fields(model)["classifier"]
+        max_fade = MAX_PENDING // (model.config.classes * coarse[1]) * stride
+        fade = 0 if agree else min(tiling.overlap // 2, max_fade)
+        (self._row_spans, self._row_weights), (self._column_spans, self._column_weights) = (
+            _divide(length, along, tiling=tiling, model=model, fade=fade)
+            for length, along in zip(placement.size, neighbours, strict=True)
+        )
+        self._context = GlobalContext(model, size=placement.size)
+        self._pixels, self._device, self._on_progress = pixels, weight.device, on_progress
+        tiles = len(self._row_spans) * len(self._column_spans)
+        self._means = self._context.means if tiling.means == "picture" and tiles > 1 else ()
+        self._done, self._all = 0, tiles * (len(self._means) + 1)
+
+    def regions(self) -> Iterator[Region]:
+        self._collect_means()
+        above = None
+        for row_span, row in zip(self._row_spans, self._row_weights, strict=True):
+            left, below = None, list[Tensor]()
+            for column_span, column in zip(self._column_spans, self._column_weights, strict=True):
+                tile = Tile(row_span, column_span)
+                blended = self._weighted(self._context.logits(self._read(tile), tile), row, column)
+                if left is not None:
+                    blended[..., : left.shape[-1]] += left
+                left = blended[..., column.pending].clone()
+                block = blended[..., : column.final]
+                if above is not None:
+                    block[:, :, : above.shape[2]] += above[..., column.final_positions]
+                # The last final column comes again with the next tile.
+                new_columns = slice(0, None if column is self._column_weights[-1] else -1)
+                below.append(block[:, :, row.pending, new_columns].clone())
+                final = block[:, :, : row.final]
+                yield Region(row.pixels, column.pixels, final, row.neighbours, column.neighbours)
+                self._advance()
+            above = torch.cat(below, dim=3)
+
+    def _collect_means(self) -> None:
+        for mean in self._means:
+            visit = self._context.collect(mean)
+            for tile in map(Tile._make, product(self._row_spans, self._column_spans)):
+                visit(self._read(tile), tile)
+                self._advance()
+            self._context.finish(mean)
+
+    def _read(self, tile: Tile) -> Images:
+        rows, columns = (
+            slice(span.begin, min(span.end, length)) for span, length in zip(tile, self._pixels.size, strict=True)
+        )
+        return torch.as_tensor(self._pixels.read(rows, columns)).permute(2, 0, 1)[None].to(self._device)
+
+    def _weighted(self, logits: Tensor, row: BlendWeights, column: BlendWeights) -> Float[Tensor, "1 k h w"]:
+        return logits[:, :, row.local, column.local] * row.weights[:, None] * column.weights
+
+    def _advance(self) -> None:
+        self._done += 1
+        self._on_progress(self._done, self._all)
+
+
+def _divide(
+    length: int, neighbours: Neighbours, *, tiling: Tiling, model: DeepLab, fade: int
+) -> tuple[tuple[TileSpan, ...], tuple[BlendWeights, ...]]:
+    stride = model.logits_stride
+    spans = tile_spans(length, tiling=tiling, output_stride=model.output_stride, logits_stride=stride, fade=fade)
+    return spans, blend_weights(spans, neighbours, logits_stride=stride)
