@@ -1,4 +1,4 @@
-"""Rules of the code base that no linter knows: no import circles, no huge files, first lines that say what a thing is."""
+"""Rules of the code base that no linter knows: no import circles, no huge files, plain first lines."""
 
 import ast
 import re

@@ -136,8 +136,8 @@ class Predictor:
             on_progress: Called with (tiles done, tiles in all).
 
         Raises:
-            InputError: If there are scales, flip or pad, the image has other channels than the model takes, tiles are too
-                small for their overlap, or the image cannot be read.
+            InputError: If there are scales, flip or pad, the image has other channels than the model takes, tiles are
+                too small for their overlap, or the image cannot be read.
         """
         if not self.allows_tiles:
             raise InputError("tiles are seen at scale 1, neither mirrored nor padded; leave out scales, flip and pad")

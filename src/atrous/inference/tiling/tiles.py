@@ -2,8 +2,8 @@
 
 Both axes are treated alike and independently: the blend weight of a tile is the product of its weights along height and
 width. Along an axis, the weight of a tile rises linearly from 0 to 1 over its fade-in, and falls over its fade-out,
-which is the fade-in of the next tile. So the weights of all tiles add up to 1 everywhere. The fades lie in the middle of
-the overlaps, and weights are 0 near the borders of a tile, where its logits are affected by padding.
+which is the fade-in of the next tile. So the weights of all tiles add up to 1 everywhere. The fades lie in the middle
+of the overlaps, and weights are 0 near the borders of a tile, where its logits are affected by padding.
 
 Tiles begin at multiples of the output stride, and their length equals that of the image modulo the output stride. So in
 every feature map of the network a tile has its positions exactly where the whole image has them, whatever the padding
