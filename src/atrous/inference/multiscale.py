@@ -72,9 +72,7 @@ def _view(model: DeepLab, images: Images, *, scale: float, mirrored: bool) -> Vi
     """Coarse logits of the images at a scale, as they are or mirrored left to right."""
     scaled = rescaled(images, scale, align_corners=model.config.conventions.align_corners)
     logits = model(scaled.flip(-1) if mirrored else scaled)
-    logits = logits.to(
-        torch.promote_types(logits.dtype, torch.float32)
-    )  # float16 is too coarse for weights
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))  # float16 is too coarse for weights
     size, align_corners, _ = model.placement((scaled.shape[-2], scaled.shape[-1]))
 
     def image_neighbours(positions: Float64[Tensor, " n"], axis: int) -> Neighbours:
