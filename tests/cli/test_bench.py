@@ -24,7 +24,7 @@ def test_the_stages_make_the_label_map_of_a_prediction(tmp_path):
 
 def test_the_median_leaves_the_first_time_out(tmp_path, monkeypatch):
     seconds = iter([100.0, 3.0, 1.0, 2.0])
-    monkeypatch.setattr(module, "_run", lambda *_, **__: dict.fromkeys(STAGES, next(seconds)))
+    monkeypatch.setattr(module, "_time_stages", lambda *_, **__: dict.fromkeys(STAGES, next(seconds)))
     timed = stages(Predictor(lively_archive()), tmp_path, tmp_path, size=(8, 8), rounds=3)
     assert {(stage.first, stage.median) for stage in timed} == {(100.0, 2.0)}
 
