@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: install demo test lint check format clean
+.PHONY: install browser demo test lint check format clean
 
 install: $(INSTALLED)
 
@@ -13,6 +13,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
+
+browser: ## Chromium, which tests of pages drive; without it they are skipped by name.
+	command -v chromium || command -v google-chrome || (apt-get update -qq && apt-get install -y -qq chromium)
 
 demo: install ## The whole life of a model on generated scenes; prints where the report is.
 	$(BIN)/atrous demo --out demo

@@ -1,12 +1,18 @@
 """What all tests share: where the official weights, photos and CamVid lie."""
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 settings.register_profile("untimed", settings.default, deadline=None)  # a machine may be busy
 settings.load_profile("untimed")
@@ -29,3 +35,18 @@ def shared() -> Path:
     if os.environ.get("ATROUS_REQUIRE_SHARED") == "1":
         pytest.fail(message)
     pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """A headless Chromium of the system; its absence skips, or fails where ATROUS_REQUIRE_SHARED is set."""
+    from playwright.sync_api import sync_playwright  # only these tests need it
+
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        message = "no Chromium on this machine; `make browser` installs it on Debian"
+        if os.environ.get("ATROUS_REQUIRE_SHARED") == "1":
+            pytest.fail(message)
+        pytest.skip(message)
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])

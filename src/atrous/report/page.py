@@ -1,6 +1,7 @@
-"""The report: one HTML file that holds everything it shows, loads nothing and runs nothing."""
+"""The report: one HTML file that holds everything it shows, loads nothing and runs no script but its own."""
 
 import base64
+import hashlib
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from PIL import Image
 
 from atrous.files import atomic_path
 from atrous.labels import Color, LabelSpace
+from atrous.report.gallery import GalleryImage, gallery_markup, viewer_script
 from atrous.report.pictures import ignore_color
 from atrous.report.tables import Cell, Table, shown
 from atrous.report.wording import one_line
@@ -24,14 +26,16 @@ _SMALL = 320
 class Page:
     """Blocks one below the other; every method adds one and returns the page.
 
-    All text is escaped. The file's security policy forbids scripts and every request, so that a report made from
-    somebody else's class names or file names is safe to open and to pass on.
+    All text is escaped. The file's security policy forbids every request and every script but that of the gallery,
+    which it names by its hash, so that a report made from somebody else's class names or file names is safe to open
+    and to pass on.
     """
 
     def __init__(self, title: str, subtitle: str = "") -> None:
         self._title = one_line(title)
         self._subtitle = one_line(subtitle)
         self._blocks: list[Markup] = []
+        self._script = ""
 
     def heading(self, text: str, note: str = "") -> "Page":
         """A section's heading, with a sentence below it where `note` is given."""
@@ -81,6 +85,11 @@ class Page:
         ]
         return self._add('<div class="grid" style="--columns: {}">\n{}\n</div>', columns, Markup("\n").join(figures))
 
+    def gallery(self, images: Sequence[GalleryImage], *, space: LabelSpace, layers: Sequence[str], note: str) -> "Page":
+        """Images that can be sorted, filtered and enlarged; see `gallery_markup` for the arguments."""
+        self._script = viewer_script()
+        return self._add("{}", gallery_markup(images, space=space, layers=layers, note=note))
+
     def legend(self, space: LabelSpace) -> "Page":
         """The colours of all classes and of ignored pixels."""
         entries = [*zip(space.palette, space.names, strict=True), (ignore_color(space), "ignored")]
@@ -93,7 +102,14 @@ class Page:
         Raises:
             InputError: If the file cannot be written.
         """
-        html = _TEMPLATE.render(title=self._title, subtitle=self._subtitle, blocks=self._blocks)
+        digest = base64.b64encode(hashlib.sha256(self._script.encode()).digest()).decode("ascii")
+        html = _TEMPLATE.render(
+            title=self._title,
+            subtitle=self._subtitle,
+            blocks=self._blocks,
+            script=Markup(self._script),
+            policy=f"script-src 'sha256-{digest}'; " if self._script else "",
+        )
         with atomic_path(path) as temporary:
             temporary.write_text(html, encoding="utf-8")
 
