@@ -28,8 +28,8 @@ from atrous.data.transforms.scale_crop import PAPER_SCALES
 from atrous.demo.scenes import write_scenes
 from atrous.model.conventions import Conventions
 from atrous.model.presets import preset
-from atrous.training.augment import training_transforms
 from atrous.training.config import TrainConfig
+from atrous.training.sampling import training_transforms
 
 BATCH, CROP, IMAGES, SIZE, JITTER = 8, 513, 32, (375, 500), 0.2
 

@@ -1,4 +1,4 @@
-"""The one exception for anything a user gave that cannot be used."""
+"""The exception for bad input."""
 
 
 class InputError(ValueError):
@@ -9,5 +9,5 @@ class InputError(ValueError):
 
 
 def reason(error: Exception) -> str:
-    """What another library's exception says, in one line; its kind where it says nothing."""
+    """The message of another library's exception in one line, or its class name where the message is empty."""
     return " ".join(str(error).split()) or type(error).__name__

@@ -1,4 +1,4 @@
-"""Libraries that only some work needs: imported when it is asked for, named when they are missing."""
+"""Optional dependencies: imported where they are needed, with the `pip install` line where they are missing."""
 
 import importlib
 import importlib.util
@@ -8,15 +8,15 @@ from atrous.errors import InputError
 
 
 def require(module: str, *, extra: str, purpose: str) -> ModuleType:
-    """Import a module of an extra.
+    """Import a module that an extra of this package installs.
 
     Args:
-        module: Its dotted name.
-        extra: The extra of this package that installs it.
-        purpose: What cannot be done without it, such as `reading a.mat`.
+        module: Dotted name of the module.
+        extra: Name of the extra.
+        purpose: The work that needs the module, such as `reading a.mat`; the error message begins with it.
 
     Raises:
-        InputError: If it is not installed.
+        InputError: If the module is not installed.
     """
     try:
         return importlib.import_module(module)
@@ -26,5 +26,5 @@ def require(module: str, *, extra: str, purpose: str) -> ModuleType:
 
 
 def installed(module: str) -> bool:
-    """Whether a module can be imported; for work that can be done another way."""
+    """Return True if a module can be imported; for work that has a second way without it."""
     return importlib.util.find_spec(module) is not None

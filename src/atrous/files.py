@@ -1,4 +1,4 @@
-"""Files that are either whole or not there: written beside their place, then renamed."""
+"""Atomic writing of files: written under a temporary name in the same folder, then renamed."""
 
 import os
 import secrets

@@ -1,4 +1,4 @@
-"""Frozen dataclasses to plain JSON values and back, strictly: a configuration holds what its types say, no more."""
+"""Conversion of frozen dataclasses to plain JSON values and back, with a strict check of names and types."""
 
 import dataclasses
 import math
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def to_plain(value: Any) -> Any:
-    """Dataclasses become dicts (with their `kind` where the class has one), tuples become lists, the rest stays."""
+    """Convert dataclasses to dicts (with their `kind` where the class has one) and tuples to lists."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
         kind = getattr(type(value), "kind", None)
@@ -25,16 +25,16 @@ def to_plain(value: Any) -> Any:
 
 
 def from_plain(kind: type[T], data: Any, *, where: str) -> T:
-    """Build the dataclass `kind` from plain values.
+    """Build an instance of the dataclass `kind` from plain values.
 
     Args:
         kind: A dataclass whose fields are numbers, strings, Literals, tuples, mappings of names, dataclasses, or unions
-            of these; what is `Any` is taken as it is.
-        data: What a JSON reader returned.
+            of these; a field of type `Any` takes its value unchecked.
+        data: Value that a JSON reader returned.
         where: Names the file in error messages.
 
     Raises:
-        InputError: On unknown or missing fields and on values of another type, naming the field.
+        InputError: If a field is unknown, missing or of another type; the message names it.
     """
     try:
         return _read(kind, data, where)
@@ -45,13 +45,13 @@ def from_plain(kind: type[T], data: Any, *, where: str) -> T:
 def first_difference(
     first: Any, second: Any, *, free: Collection[str] = (), where: str = ""
 ) -> tuple[str, Any, Any] | None:
-    """The first field in which two plain values differ, and what either holds there; None where they agree.
+    """Return the first field in which two plain values differ, with both its values; None if they are equal.
 
     Args:
         first: Plain values.
-        second: Others; its order counts.
+        second: Plain values to compare; fields are visited in their order.
         free: Names of fields that may differ.
-        where: What both are part of; the field is named as `data split`.
+        where: Name of the part that both values are; the field is then named like `data split`.
     """
     if not (isinstance(first, dict) and isinstance(second, dict)):
         return None if first == second else (where, first, second)
@@ -86,7 +86,7 @@ def _read(kind: Any, data: Any, where: str) -> Any:
 
 
 def _read_float(data: Any, where: str) -> float:
-    """A finite number; Python's JSON reader also lets NaN, Infinity and integers of any length pass."""
+    """Return a finite number; Python's JSON reader also accepts NaN, Infinity and integers of any length."""
     try:
         value = float(data) if type(data) in (int, float) else math.nan
     except OverflowError:
@@ -115,7 +115,7 @@ def _read_dataclass(kind: Any, data: Any, where: str) -> Any:
 
 
 def _read_union(members: tuple[Any, ...], data: Any, where: str) -> Any:
-    """The dataclass whose `kind` the data names, or the one that has none; of other types the first that fits."""
+    """Read the dataclass whose `kind` the data names, or the one without a kind; else the first type that fits."""
     records = [member for member in members if dataclasses.is_dataclass(member)]
     if isinstance(data, dict) and records:
         kinds = [getattr(record, "kind", None) for record in records]

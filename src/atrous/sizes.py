@@ -1,4 +1,4 @@
-"""Image sizes as people write them: height x width, or one number for a square."""
+"""Image sizes as text: height x width, or one number for a square."""
 
 import re
 
@@ -9,13 +9,13 @@ Size = tuple[int, int]
 
 
 def size_text(size: tuple[int, ...]) -> str:
-    """`1025x2049` for (1025, 2049), and for the shape of an array of that height and width."""
+    """Return `1025x2049` for (1025, 2049) or for the shape of an array of that height and width."""
     return f"{size[0]}x{size[1]}"
 
 
 def parse_size(text: str) -> Size:
-    """(height, width) from `513` or `1025x2049`; raises InputError on anything else."""
+    """Return (height, width) of `513` or `1025x2049`; raises InputError for any other text."""
     match = re.fullmatch(r"(\d{1,9})(?:x(\d{1,9}))?", text, flags=re.ASCII)
     if match is None:
-        raise InputError(f"size {text!r} is not one; give pixels, as 513 or 1025x2049 (height x width)")
+        raise InputError(f"size {text!r} is not a size; give pixels, as 513 or 1025x2049 (height x width)")
     return int(match[1]), int(match[2] or match[1])

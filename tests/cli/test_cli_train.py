@@ -15,8 +15,7 @@ from atrous.data.annotations.masks import read_values
 from atrous.data.published.camvid import CAMVID
 from atrous.plain import from_plain, to_plain
 from atrous.training import stages
-from atrous.training.config import TrainConfig
-from atrous.training.loss_config import LossConfig
+from atrous.training.config import LossConfig, TrainConfig
 from atrous.training.recipes import RECIPES
 from fakes.camvid import fake_camvid
 from fakes.folder import fake_folder

@@ -200,7 +200,9 @@ def test_a_checkpoint_of_several_files(part, tmp_path, capsys):
 
 def test_weights_are_loaded_once(folder, tmp_path, monkeypatch, capsys):
     loaded = []
-    monkeypatch.setattr("atrous.cli.load.load", lambda *given, **more: loaded.append(given) or load(*given, **more))
+    monkeypatch.setattr(
+        "atrous.cli.inference.load", lambda *given, **more: loaded.append(given) or load(*given, **more)
+    )
     info(capsys, str(folder), "--size", "65", "--plot", str(tmp_path / "sheet.svg"))
     assert loaded == [(str(folder),)]
 

@@ -11,9 +11,9 @@ from atrous.data.sample import Sample
 from atrous.inference.predictor import Predictor
 from atrous.labels import LabelSpace
 from atrous.model.presets import PRESETS
-from atrous.training.augment import training_transforms
 from atrous.training.config import TrainConfig
 from atrous.training.loss import SegmentationLoss
+from atrous.training.sampling import training_transforms
 from atrous.training.start import fresh_state
 from atrous.training.step import step
 from atrous.weights.archive import load, save

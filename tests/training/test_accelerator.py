@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from atrous.data.loader import Batch
+from atrous.training.config import LossConfig
 from atrous.training.loss import SegmentationLoss
-from atrous.training.loss_config import LossConfig
 from atrous.training.start import fresh_state
 from atrous.training.step import step
 from fakes.run import CPU, MODEL, changed, small_data, small_run

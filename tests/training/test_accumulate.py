@@ -7,8 +7,8 @@ import torch
 
 from atrous.data.loader import Batch
 from atrous.errors import InputError
+from atrous.training.config import LossConfig
 from atrous.training.loss import SegmentationLoss
-from atrous.training.loss_config import LossConfig
 from atrous.training.start import fresh_state
 from atrous.training.step import step
 from fakes.run import CPU, MODEL, changed, small_data

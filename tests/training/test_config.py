@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atrous.errors import InputError
-from atrous.training.config import settling_momentum
-from atrous.training.loss_config import LossConfig
+from atrous.training.config import LossConfig, least_norm_momentum
 from fakes.run import CONFIG, MODEL, changed
 
 
@@ -78,7 +77,7 @@ def test_running_statistics_that_cannot_settle_are_refused_with_the_remedy():
 
 @given(iterations=st.integers(1, 10**7))
 def test_the_remedy_settles_and_is_hardly_more_than_needed(iterations):
-    momentum = settling_momentum(iterations)
+    momentum = least_norm_momentum(iterations)
     assert (1 - momentum) ** iterations <= 0.02
     assert iterations == 1 or (1 - 0.88 * momentum) ** iterations > 0.02
     changed(norm_momentum=momentum, iterations=iterations)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from atrous.data.sample import Sample
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
-from atrous.training.fitting import Facts, facts_of, fitted
+from atrous.training.fitting import DataFacts, facts_of, fitted
 from atrous.training.recipes import recipe
 from fakes.memory_data import MemoryData
 
@@ -19,21 +19,21 @@ START = recipe("finetune").config
     ("facts", "iterations", "crop", "validate_every", "warmup"),
     [
         # 55 * sqrt(60) = 426; 0.9 * 360 = 324 -> 321 = 20 * 16 + 1; five validations cost far less than a fifth.
-        (Facts(60, 101, (360, 480)), 430, (321, 321), 86, 43),
-        (Facts(50, 10, (360, 480)), 390, (321, 321), 78, 39),
+        (DataFacts(60, 101, (360, 480)), 430, (321, 321), 86, 43),
+        (DataFacts(50, 10, (360, 480)), 390, (321, 321), 78, 39),
         # 55 * sqrt(367) = 1053.7, the nearest ten is 1050.
-        (Facts(367, 101, (360, 480)), 1050, (321, 321), 210, 100),
-        (Facts(5, 1, (64, 64)), 300, (65, 65), 60, 30),  # 65 = 4 * 16 + 1 is the least that holds 64
-        (Facts(5, 1, (65, 66)), 300, (65, 81), 60, 30),
-        (Facts(60, 40, (300, 1000)), 430, (305, 321), 86, 43),
+        (DataFacts(367, 101, (360, 480)), 1050, (321, 321), 210, 100),
+        (DataFacts(5, 1, (64, 64)), 300, (65, 65), 60, 30),  # 65 = 4 * 16 + 1 is the least that holds 64
+        (DataFacts(5, 1, (65, 66)), 300, (65, 81), 60, 30),
+        (DataFacts(60, 40, (300, 1000)), 430, (305, 321), 86, 43),
         # 0.9 * 375 = 337.5 -> 337 = 21 * 16 + 1.
-        (Facts(1464, 100, (375, 500)), 2100, (337, 337), 420, 100),
-        (Facts(50000, 500, (1024, 2048)), 12300, (513, 513), 2460, 100),
-        (Facts(10**6, 1, (20, 9)), 15000, (33, 17), 3000, 100),
+        (DataFacts(1464, 100, (375, 500)), 2100, (337, 337), 420, 100),
+        (DataFacts(50000, 500, (1024, 2048)), 12300, (513, 513), 2460, 100),
+        (DataFacts(10**6, 1, (20, 9)), 15000, (33, 17), 3000, 100),
         # Steps: 390 * 8 * 321^2 = 321 million pixels, of which 0.4 may be predicted; 1000 images are 173 million: 0.7.
-        (Facts(50, 1000, (360, 480)), 390, (321, 321), 390, 39),
+        (DataFacts(50, 1000, (360, 480)), 390, (321, 321), 390, 39),
         # 300 images are 52 million: 2.5.
-        (Facts(50, 300, (360, 480)), 390, (321, 321), 195, 39),
+        (DataFacts(50, 300, (360, 480)), 390, (321, 321), 195, 39),
     ],
 )
 def test_steps_crop_and_validations_follow_from_the_data(facts, iterations, crop, validate_every, warmup):
@@ -49,7 +49,7 @@ def test_steps_crop_and_validations_follow_from_the_data(facts, iterations, crop
     channels=st.integers(1, 8),
 )
 def test_any_data_has_settings(images, validation, size, channels):
-    config = fitted(START, Facts(images, validation, size, channels))
+    config = fitted(START, DataFacts(images, validation, size, channels))
     assert all(side % 16 == 1 and side <= 513 for side in config.crop)
     assert all(side >= min(length, 321) for side, length in zip(config.crop, size, strict=True))
     assert config.model.in_channels == channels
@@ -59,7 +59,7 @@ def test_any_data_has_settings(images, validation, size, channels):
 
 
 def test_a_few_dozen_frames_take_a_quarter_of_an_hour_on_two_cores():
-    config = fitted(START, Facts(60, 101, (360, 480)))
+    config = fitted(START, DataFacts(60, 101, (360, 480)))
     # 1.3 s a step, 0.15 s a validated frame.
     assert config.iterations * 1.3 + config.iterations / config.validate_every * 101 * 0.15 < 15 * 60
 
@@ -76,6 +76,6 @@ def test_facts_are_medians_of_a_few_evenly_spread():
     data = Noted(LabelSpace.unnamed(2), samples)
     facts = facts_of(data, MemoryData(data.labels, samples[:7]))
     assert looked == list(range(0, 40, 3))
-    assert facts == Facts(40, 7, (10, 20 + 18), channels=4)
+    assert facts == DataFacts(40, 7, (10, 20 + 18), channels=4)
     with pytest.raises(InputError, match="no images to train on"):
         facts_of(MemoryData(data.labels, ()), data)

@@ -9,8 +9,8 @@ from atrous.data.sample import Sample
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
 from atrous.model.build import build
+from atrous.training.config import LossConfig
 from atrous.training.loss import SegmentationLoss
-from atrous.training.loss_config import LossConfig
 from fakes.memory_data import MemoryData
 from fakes.run import CPU, MODEL
 from reference.operations import bilinear, cross_entropy

@@ -3,11 +3,9 @@ from dataclasses import replace
 import pytest
 
 from atrous.labels import PASCAL_VOC
-from atrous.training.config import TrainConfig
-from atrous.training.loss_config import LossConfig
+from atrous.training.config import LossConfig, SamplingConfig, TrainConfig
 from atrous.training.preflight import deviations
 from atrous.training.recipes import recipe
-from atrous.training.sampling import SamplingConfig
 from fakes.memory_data import MemoryData
 
 

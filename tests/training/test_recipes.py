@@ -4,8 +4,7 @@ import pytest
 
 from atrous.errors import InputError
 from atrous.plain import from_plain, to_plain
-from atrous.training.config import TrainConfig
-from atrous.training.loss_config import LossConfig
+from atrous.training.config import LossConfig, TrainConfig
 from atrous.training.recipes import RECIPES, recipe
 
 

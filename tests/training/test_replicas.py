@@ -22,9 +22,9 @@ from atrous.data.transforms.scale_crop import ScaleCrop
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
 from atrous.training import run
+from atrous.training.config import LossConfig
 from atrous.training.loop import Validated
 from atrous.training.loss import SegmentationLoss
-from atrous.training.loss_config import LossConfig
 from atrous.training.replicas import ALONE, Replicas, started_replicas
 from atrous.training.stages import Stage
 from atrous.training.start import fresh_state

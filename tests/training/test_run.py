@@ -15,7 +15,7 @@ from atrous.demo.scenes import write_scenes
 from atrous.errors import InputError
 from atrous.training.loop import train
 from atrous.training.loss import SegmentationLoss
-from atrous.training.progress import TrainingProgress, Window
+from atrous.training.progress import LossWindow, TrainingProgress
 from atrous.training.run import Run
 from atrous.training.start import fresh_state
 from atrous.training.step import rate_at, step
@@ -89,7 +89,7 @@ def test_training_learns_a_scene_by_heart(tmp_path):
 
 
 def test_loss_that_is_not_finite_names_step_and_pictures():
-    window = Window()
+    window = LossWindow()
     window.add(torch.tensor(1.0), names=("a",), waited=0.0)
     window.add(torch.tensor(float("nan")), names=("b", "c"), waited=0.0)
     with pytest.raises(InputError, match="nan at iteration 12, on b, c"):

@@ -1,13 +1,26 @@
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
+from atrous.data.published.camvid import CAMVID
 from atrous.data.sample import Sample
 from atrous.errors import InputError
 from atrous.labels import PASCAL_VOC, LabelSpace
-from atrous.training.sampling import HARD_CLASSES, SamplingConfig, bootstrapped, class_ids
+from atrous.model.conventions import PYTORCH, TENSORFLOW, Conventions
+from atrous.model.preprocess import Preprocess
+from atrous.training.sampling import (
+    HARD_CLASSES,
+    SamplingConfig,
+    bootstrapped,
+    class_counts,
+    class_ids,
+    training_transforms,
+)
 from fakes.memory_data import MemoryData
+from fakes.run import CONFIG, small_data
 
 
 def images(*shown: tuple[int, ...], space: LabelSpace = PASCAL_VOC) -> MemoryData:
@@ -72,3 +85,45 @@ def test_names_are_found_whatever_their_capitals_and_gaps():
 def test_numbers_out_of_range_are_refused(fields, message):
     with pytest.raises(InputError, match=re.escape(message)):
         SamplingConfig(**fields)
+
+
+@pytest.mark.parametrize("conventions", [TENSORFLOW, PYTORCH, Conventions(input_mean=(200.0,))])
+def test_padding_is_what_the_model_normalises_to_zero_and_nobody_counts(conventions):
+    config = replace(CONFIG, crop=(9, 7), scales=(1.0,), flip=0.0)
+    sample = Sample("small", np.full((4, 5, 3), 10, np.uint8), np.full((4, 5), 2, np.uint8))
+    for transform in training_transforms(config, conventions, space=LabelSpace(("a", "b", "c"), ignore=77)):
+        sample = transform(sample, np.random.default_rng(0))
+    inside = np.zeros((9, 7), bool)
+    inside[:4, :5] = True
+    assert (sample.labels == np.where(inside, 2, 77)).all()
+    assert (sample.image[inside] == 10).all()
+    seen = Preprocess(conventions, in_channels=3)(
+        torch.from_numpy(sample.image).permute(2, 0, 1)[None], output_stride=16
+    )
+    padding = seen[0, :, :9, :7].permute(1, 2, 0)[torch.from_numpy(~inside)]
+    assert padding.abs().max() <= 0.5 / min(conventions.input_std)  # pixels are whole numbers
+
+
+def test_the_order_is_the_official_one_and_jitter_is_extra():
+    names = [type(transform).__name__ for transform in training_transforms(CONFIG, TENSORFLOW, space=CAMVID)]
+    assert names == ["ScaleCrop", "RandomFlip"]
+    *_, last = training_transforms(replace(CONFIG, jitter=0.2), TENSORFLOW, space=CAMVID)
+    assert (last.brightness, last.contrast, last.saturation, last.hue) == pytest.approx((0.2, 0.2, 0.2, 0.02))
+
+
+def test_counts_leave_the_ignored_out(tmp_path):
+    data = small_data(tmp_path)
+    expected = np.zeros((len(data), 11), dtype=int)
+    for index in range(len(data)):
+        for label in data[index].labels.ravel():
+            if label != 11:
+                expected[index, label] += 1
+    assert class_counts(data).tolist() == expected.tolist()
+
+
+def test_each_image_has_a_row_of_its_own_even_without_labels():
+    picture = np.zeros((1, 3, 3), np.uint8)
+    shown = [[[0, 2, 255]], [[255, 255, 255]], [[1, 1, 1]], None]
+    labels = [None if ids is None else np.array(ids, np.uint8) for ids in shown]
+    data = MemoryData(LabelSpace.unnamed(3), tuple(Sample(str(n), picture, ids) for n, ids in enumerate(labels)))
+    assert class_counts(data).tolist() == [[1, 0, 1], [0, 0, 0], [0, 3, 0], [0, 0, 0]]

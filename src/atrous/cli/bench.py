@@ -1,4 +1,4 @@
-"""`atrous bench MODEL`: the stages from picture file to label map, timed on this machine."""
+"""`atrous bench MODEL`: times the stages from picture file to label map."""
 
 import platform
 import tempfile
@@ -15,8 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from atrous.cli.console import progress_callback
-from atrous.cli.device import Device, choose_device
-from atrous.cli.load import load_weights
+from atrous.cli.inference import Device, choose_device, load_weights
 from atrous.cli.options import parse
 from atrous.data.formats.images import MAX_PIXELS
 from atrous.errors import InputError
@@ -27,15 +26,15 @@ from atrous.model.presets import PRESETS, preset
 from atrous.sizes import Size, parse_size, size_text
 
 LARGEST_JPEG = 65500
-"""Pixels per side that the format holds."""
+"""Largest side of a JPEG in pixels."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """Where the time goes from a picture file to the PNG of its label map, on this machine.
+    """Time every stage from a picture file to the PNG of its label map, on this machine.
 
-    Stages: decode, resize, network, upsample + argmax, encode. The first picture, which compiles and prepares, stands
-    apart; the others count by their median. Speed does not depend on what a network has learnt, so a preset will do.
+    Stages: decode, resize, network, upsample + argmax, encode. The first picture, which compiles and prepares, is
+    reported separately; of the others the median is given. A preset with random weights is as fast as a trained model.
 
     Example: atrous bench deeplabv3_resnet50 --output-stride 8 --size 513
     """
@@ -43,19 +42,19 @@ class Options:
     model: tyro.conf.Positional[str] = "deeplabv3plus_mobilenet_v2"
     """A preset, with random weights, or weights by file or name."""
     picture: Path | None = None
-    """A picture to decode; by default a JPEG of the size, made for it."""
+    """A picture to decode; by default a generated JPEG of the size."""
     size: str = "513"
-    """What the picture is resized to: one number, or height x width as 1025x2049."""
+    """Size that the picture is resized to: one number, or height x width as 1025x2049."""
     output_stride: Annotated[int | None, tyro.conf.arg(metavar="STRIDE")] = None
     """4, 8, 16 or 32; smaller is finer and slower, None is the model's own."""
     rounds: int = 10
-    """How often after the first time."""
+    """Number of timed pictures after the first."""
     device: Device = "auto"
     """Where to compute."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the stages; returns the exit status."""
+    """Print the time of every stage; returns the exit status."""
     options = parse(Options, arguments, verb="bench")
     size = parse_size(options.size)
     if min(size) < 1 or max(size) > LARGEST_JPEG or size[0] * size[1] > MAX_PIXELS:
@@ -84,7 +83,7 @@ def _table(timed: Sequence[Timing]) -> Table:
 
 
 def _photo(path: Path, size: Size) -> Path:
-    """Blocks of random colour, smoothed and grainy: about as hard to decode as a photo."""
+    """Write a picture of smooth random colours with grain, about as slow to decode as a photo."""
     generator = np.random.default_rng(0)
     height, width = size
     blocks = generator.integers(0, 256, (height // 32 + 2, width // 32 + 2, 3), dtype=np.uint8)

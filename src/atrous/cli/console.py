@@ -1,4 +1,4 @@
-"""Progress with an estimate of the time left, on standard error, so that standard output stays clean for results."""
+"""Progress displays with an estimate of the time left, on standard error; standard output is for results."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -22,7 +22,7 @@ console = Console(stderr=True, highlight=False)
 
 
 def progress_bar() -> Progress:
-    """A progress display: what, bar, count, time spent, time left."""
+    """A progress display: description, bar, count, time spent, time left."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -36,13 +36,13 @@ def progress_bar() -> Progress:
 
 @contextmanager
 def progress_callback(description: str) -> Iterator[Callable[[int, int], None]]:
-    """A function to be told (done, in all), as long work wants one; nothing is displayed before it is called."""
+    """Yield a callback for (done, total) that shows a progress bar; nothing is displayed before its first call."""
     progress = progress_bar()
     task = progress.add_task(description, total=None)
 
-    def show(done: int, whole: int) -> None:
+    def show(done: int, total: int) -> None:
         progress.start()
-        progress.update(task, completed=done, total=whole)
+        progress.update(task, completed=done, total=total)
 
     try:
         yield show
@@ -53,14 +53,14 @@ def progress_callback(description: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def progress_callbacks(*, after: float) -> Iterator[Callable[[str, int, int], None]]:
-    """A function to be told (what, done, in all); nothing is displayed of work that takes less than `after` seconds."""
+    """Yield a callback for (description, done, total); nothing is displayed in the first `after` seconds."""
     progress, started = progress_bar(), time.monotonic()
     tasks: dict[str, TaskID] = {}
 
-    def show(what: str, done: int, whole: int) -> None:
-        if what not in tasks:
-            tasks[what] = progress.add_task(what, total=whole)
-        progress.update(tasks[what], completed=done)
+    def show(description: str, done: int, total: int) -> None:
+        if description not in tasks:
+            tasks[description] = progress.add_task(description, total=total)
+        progress.update(tasks[description], completed=done)
         if time.monotonic() - started > after:
             progress.start()
 
@@ -72,7 +72,7 @@ def progress_callbacks(*, after: float) -> Iterator[Callable[[str, int, int], No
 
 
 def tracked(items: Iterable[T], *, description: str, total: int) -> Iterator[T]:
-    """The items, with a progress display while they are consumed."""
+    """Iterate over `items` with a progress display."""
     with progress_bar() as progress:
         task = progress.add_task(description, total=total)
         for item in items:

@@ -1,4 +1,4 @@
-"""`atrous convert SOURCE OUT`."""
+"""`atrous convert SOURCE OUT`: weights of other projects to an archive, or an archive to their layouts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from typing import Literal
 import tyro
 from rich.console import Console
 
-from atrous.cli.load import load_weights
+from atrous.cli.inference import load_weights
 from atrous.cli.options import parse
 from atrous.data.schema import read_schema
 from atrous.errors import InputError
@@ -24,15 +24,16 @@ from atrous.weights.download import resolve
 from atrous.weights.foreign import file_sha256, is_foreign, read_foreign
 
 LARGEST_LIST = 1 << 20
+"""Largest file of class names, in bytes."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """Weights of another project become an archive; every tensor is mapped, named as left out, or named as fresh.
+    """Convert weights of another project to an archive; every tensor is mapped, listed as left out, or listed as fresh.
 
-    Which project it is, the tensors tell: torchvision, timm, Hugging Face, segmentation_models.pytorch, MMSegmentation,
-    detectron2, VainF, jfzhang95, TensorFlow DeepLab. No pickle is ever executed. What no tensor tells (output stride,
-    rates) is what the project builds by default, and can be said here.
+    The project is recognised by its tensors: torchvision, timm, Hugging Face, segmentation_models.pytorch,
+    MMSegmentation, detectron2, VainF, jfzhang95, TensorFlow DeepLab. No pickle is ever executed. Settings that tensors
+    do not show (output stride, rates) are those that the project builds by default, unless they are given as options.
 
     Example: atrous convert deeplabv3_resnet101_coco.pth voc.safetensors
     """
@@ -45,27 +46,27 @@ class Options:
     classes: tuple[str, ...] = ()
     """Other classes: names, a text file with a name per line, or a schema.toml. Rows are copied by name."""
     head: Literal["copied", "fresh"] = "copied"
-    """fresh keeps the backbone alone, as a classifier of ImageNet needs."""
+    """`copied` takes over the head; `fresh` takes the backbone alone, as for an ImageNet classifier."""
     output_stride: int | None = None
-    """What the network was trained at, where the tensors do not tell."""
+    """Output stride of the training; by default that of the project."""
     rates: tuple[int, ...] | None = None
-    """Of the ASPP at output stride 16 (half of those at 8), likewise."""
+    """ASPP rates at output stride 16 (half of those at 8); by default those of the project."""
     multi_grid: tuple[int, int, int] | None = None
-    """Of a ResNet's last block, likewise."""
+    """Multi_Grid of a ResNet's last block; by default that of the project."""
     half: bool = False
     """Store parameters in 16 bits."""
     to: Literal["atrous", "torchvision", "huggingface"] = "atrous"
-    """Whose layout to write; the others' state dicts are safetensors, too."""
+    """Layout to write; state dicts of other projects are safetensors, too."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Convert, and report what became of every tensor; returns the exit status."""
+    """Convert, and list what was done with every tensor; returns the exit status."""
     options = parse(Options, arguments, verb="convert")
     path = resolve(options.source)
     if options.to != "atrous" or not is_foreign(path):
-        return _give_back(options)
+        return _export(options)
     source = read_foreign(path)
-    source = replace(source, config=_told(source.config, options))
+    source = replace(source, config=_with_options(source.config, options))
     try:
         converted = convert(source, labels=_labels(options.classes), head=options.head)
     except InputError as error:
@@ -76,7 +77,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _give_back(options: Options) -> int:
+def _export(options: Options) -> int:
     if options.to == "atrous":
         raise InputError(f"{options.source} is no file of another project; give its layout by --to torchvision")
     archive = load_weights(options.source)
@@ -88,8 +89,8 @@ def _give_back(options: Options) -> int:
     return 0
 
 
-def _told(config: ModelConfig, options: Options) -> ModelConfig:
-    """The configuration with what the user knows better."""
+def _with_options(config: ModelConfig, options: Options) -> ModelConfig:
+    """Replace the settings of the configuration that were given as options."""
     if options.output_stride is not None:
         config = replace(config, output_stride=options.output_stride)
     if options.rates is not None:
@@ -104,7 +105,7 @@ def _told(config: ModelConfig, options: Options) -> ModelConfig:
 
 
 def _labels(classes: tuple[str, ...]) -> LabelSpace | None:
-    """The classes that are wanted: listed, or in a file."""
+    """The label space of the classes given as names or as a file; None if none are given."""
     if not classes:
         return None
     path = Path(classes[0])

@@ -1,11 +1,11 @@
-"""`atrous demo`: the whole life of a model on generated scenes, ending in one page with pictures."""
+"""`atrous demo`: trains and evaluates on generated scenes and writes one page with pictures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from atrous.cli.console import progress_callback, tracked
-from atrous.cli.device import Device, choose_device
+from atrous.cli.inference import Device, choose_device
 from atrous.cli.options import parse
 from atrous.cli.training_display import follow
 from atrous.data.cache import CachedDataSet
@@ -23,14 +23,14 @@ from atrous.inference.predictor import Predictor
 from atrous.model.deeplab import DeepLab
 from atrous.report.page import Page
 from atrous.report.tables import Table
-from atrous.training.config import TrainConfig, settling_momentum
+from atrous.training.config import TrainConfig, least_norm_momentum
 from atrous.training.recipes import recipe
 from atrous.training.report import add_curves
 from atrous.training.run import Run
 from atrous.training.stages import Stage
 
 SCALES = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
-"""Of the papers' inference (DeepLabv3, section 4.1)."""
+"""Scales of the papers' inference (DeepLabv3, section 4.1)."""
 TRAIN_SCENES, VAL_SCENES, SHOWN_SCENES = 160, 24, 4
 
 
@@ -44,13 +44,13 @@ class Options:
     """
 
     out: Path = Path("demo")
-    """Folder for data, run and page."""
+    """Folder for data, run and page; created if missing."""
     iterations: int = recipe("scenes").config.iterations
-    """Steps of training."""
+    """Number of training steps."""
     seed: int = 0
-    """Another seed, other scenes and another start."""
+    """Seed of scenes and initial weights."""
     device: Device = "auto"
-    """Where to compute."""
+    """Device to compute on."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -77,7 +77,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _config(options: Options) -> TrainConfig:
-    """The recipe with the options; running statistics that settle in however few iterations."""
+    """Settings of the recipe with the options; the norm momentum is raised for short runs."""
     if options.iterations < 1:
         raise InputError(f"--iterations {options.iterations}: give at least 1")
     config = recipe("scenes").config
@@ -85,13 +85,13 @@ def _config(options: Options) -> TrainConfig:
         config,
         model=replace(config.model, classes=len(SCENE_LABELS)),
         iterations=options.iterations,
-        norm_momentum=max(config.norm_momentum, settling_momentum(options.iterations)),
+        norm_momentum=max(config.norm_momentum, least_norm_momentum(options.iterations)),
         seed=options.seed,
     )
 
 
 def _scenes(folder: Path, *, seed: int) -> tuple[DataSet, DataSet]:
-    """The generated data set, drawn once; a folder of an interrupted start is drawn again."""
+    """Return the generated data set; it is drawn unless a complete one is in the folder."""
     if not (folder / SCHEMA_FILE).exists():  # written last
         with progress_callback("drawing scenes") as on_progress:
             write_scenes(folder, train=TRAIN_SCENES, val=VAL_SCENES, seed=seed, on_progress=on_progress)
@@ -102,7 +102,7 @@ def _scenes(folder: Path, *, seed: int) -> tuple[DataSet, DataSet]:
 
 
 def _evaluations(model: DeepLab, data: DataSet) -> dict[str, Report]:
-    """The inference strategies of the papers: output stride 16, 8, and multi-scale with flip (Table 6)."""
+    """Evaluate the papers' inference strategies: output stride 16, 8, and multi-scale with flip (Table 6)."""
     predictors = {
         "output stride 16": Predictor(model, labels=data.labels, output_stride=16),
         "output stride 8": Predictor(model, labels=data.labels, output_stride=8),
@@ -115,7 +115,7 @@ def _evaluations(model: DeepLab, data: DataSet) -> dict[str, Report]:
 
 
 def _color_baseline(data: DataSet, validation: DataSet) -> float:
-    """MIoU (0..1) of the best guess from a pixel's colour alone, learnt on the same images."""
+    """Return the mIoU (0..1) of a classifier that sees the colour of one pixel, trained on the same images."""
     classifier, confusion = ColorClassifier.fit(data), ConfusionMatrix(len(data.labels))
     for index in range(len(validation)):
         sample = validation[index]
@@ -125,7 +125,7 @@ def _color_baseline(data: DataSet, validation: DataSet) -> float:
 
 
 def _page(reports: Mapping[str, Report], baseline: float, *, predictor: Predictor, run: Run, data: DataSet) -> Page:
-    """The demo's report: what it is, how good, where it is wrong, how it got there."""
+    """Build the page: scores, pictures, training curves, evaluation."""
     first, *_ = reports.values()
     page = Page("atrous demo", "DeepLabv3+ trained from scratch on generated scenes")
     page.heading("Result")
@@ -133,7 +133,7 @@ def _page(reports: Mapping[str, Report], baseline: float, *, predictor: Predicto
     rows.append(("per-pixel colour classifier, same training images", baseline, None))
     page.table(Table(("inference", "mIoU", "pixel accuracy"), tuple(rows), formats=("", ".3f", ".3f")))
     ratio = (first.miou or 0.0) / max(baseline, 1e-9)
-    page.text(f"At output stride 16 the network scores {ratio:.1f} times what colours alone can tell.")
+    page.text(f"At output stride 16 the network scores {ratio:.1f} times what colours alone reach.")
     page.heading("Pictures", "Validation scenes, which training never saw.")
     page.legend(data.labels)
     for index in range(min(SHOWN_SCENES, len(data))):

@@ -1,4 +1,4 @@
-"""`atrous doctor DATA`: what is wrong with a data set, and what to do about it."""
+"""`atrous doctor DATA`: finds faults in a data set and proposes remedies."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ from atrous.data.doctor.page import write_page
 from atrous.report.wording import one_line
 
 SHOWN = 3
-"""Findings of one kind that the terminal shows."""
+"""Number of findings of one kind that the terminal shows."""
 
 FOUND_ERRORS = 1
-"""Exit status where training would refuse to start."""
+"""Exit status if training would refuse to start."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Options:
     data: tyro.conf.Positional[Path]
     """Folder of images/ and masks/, a published data set, or what was meant to be one."""
     splits: tuple[str, ...] = ()
-    """Parts of the data to look at; by default all of a folder, train and val of a published data set."""
+    """Splits to check; by default all of a folder, train and val of a published data set."""
     schema: Path | None = None
     """schema.toml, where it is not in the data folder."""
     html: Path | None = None
@@ -46,12 +46,12 @@ class Options:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Examine and tell; returns the exit status."""
+    """Examine the data and print the findings; returns the exit status."""
     options = parse(Options, arguments, verb="doctor")
     diagnosis = examined(options.data, splits=options.splits, schema=options.schema)
     if options.fix:
         diagnosis = _fixed(diagnosis, options)
-    for line in _told(diagnosis, page=options.html):
+    for line in _summary(diagnosis, page=options.html):
         print(line)
     if options.html is not None:
         write_page(options.html, diagnosis)
@@ -60,13 +60,13 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def examined(data: Path, *, splits: Sequence[str], schema: Path | None) -> Diagnosis:
-    """The diagnosis, with a progress display where it takes long."""
+    """Diagnose a data set, with a progress display if it takes more than two seconds."""
     with progress_callbacks(after=2.0) as on_progress:
         return diagnose(data, splits=splits, schema=schema, on_progress=on_progress)
 
 
 def _fixed(diagnosis: Diagnosis, options: Options) -> Diagnosis:
-    """Write what is missing, and examine again where masks have got a meaning by that."""
+    """Write missing files, and examine again if there were any."""
     written = [*write_schema_fix(diagnosis), *write_split_fix(diagnosis), *write_weights_fix(diagnosis)]
     for path in written:
         print(f"wrote    {path}")
@@ -75,8 +75,8 @@ def _fixed(diagnosis: Diagnosis, options: Options) -> Diagnosis:
     return examined(options.data, splits=options.splits, schema=options.schema) if written else diagnosis
 
 
-def _told(diagnosis: Diagnosis, *, page: Path | None) -> list[str]:
-    """Some findings of each kind, and how many there are."""
+def _summary(diagnosis: Diagnosis, *, page: Path | None) -> list[str]:
+    """Lines with the first findings of each kind, and the number of all."""
     order = list(dict.fromkeys((finding.grade, finding.kind) for finding in diagnosis.findings))
     ranked = sorted(diagnosis.findings, key=lambda finding: order.index((finding.grade, finding.kind)))
     groups = [[*group] for _, group in groupby(ranked, key=lambda finding: (finding.grade, finding.kind))]

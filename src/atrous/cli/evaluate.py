@@ -1,4 +1,4 @@
-"""`atrous evaluate WEIGHTS --data DIR --split val`."""
+"""`atrous evaluate WEIGHTS --data DIR --split val`, and the comparison of two reports."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,12 +6,13 @@ from pathlib import Path
 
 import tyro
 
-from atrous.cli import compare
 from atrous.cli.console import progress_callback
 from atrous.cli.inference import Inference
 from atrous.cli.options import parse
 from atrous.data.dataset import open_data
+from atrous.evaluation.comparison import Across, compare, comparison_table
 from atrous.evaluation.evaluate import evaluate
+from atrous.evaluation.saved import read_report
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Options:
     """Mean IoU, per-class table and protocol of weights on a labelled data set.
 
     Every image is predicted whole; one confusion matrix counts all of them. Two reports are compared by
-    `atrous evaluate --compare A.json B.json`, what may differ between them is named by --across.
+    `atrous evaluate --compare A.json B.json`; --across names settings of the protocol that may differ.
 
     Example: atrous evaluate runs/street/best.safetensors --data street/ --split val --output-stride 8 --json val.json
     """
@@ -29,7 +30,7 @@ class Options:
     data: Path
     """Folder of images/ and masks/, or CamVid in the SegNet layout."""
     split: str = "val"
-    """Which part of the data."""
+    """Split of the data."""
     schema: Path | None = None
     """schema.toml, where it is not in the data folder."""
     json: Path | None = None
@@ -39,10 +40,26 @@ class Options:
     inference: Inference = field(default_factory=Inference)
 
 
+@dataclass(frozen=True)
+class CompareOptions:
+    """Compare two reports of `atrous evaluate --json` class by class, with the interval of their difference.
+
+    Reports of unlike protocols are refused, with the first field that differs. The interval is of a bootstrap that
+    draws the same images, or video sequences, for both.
+
+    Example: atrous evaluate --compare before.json after.json
+    """
+
+    compare: tuple[Path, Path]
+    """The reports: A and B."""
+    across: tuple[Across, ...] = ()
+    """Settings of the protocol that may differ between the reports."""
+
+
 def main(arguments: Sequence[str]) -> int:
     """Evaluate and print; returns the exit status."""
     if any(argument.partition("=")[0] == "--compare" for argument in arguments):
-        return compare.main(arguments)
+        return _compare(arguments)
     options = parse(Options, arguments, verb="evaluate")
     dataset = open_data(options.data, split=options.split, schema=options.schema)
     predictor = options.inference.predictor(options.weights)
@@ -55,4 +72,22 @@ def main(arguments: Sequence[str]) -> int:
     if options.html is not None:
         report.write_html(options.html)
         print(f"page     {options.html}")
+    return 0
+
+
+def _compare(arguments: Sequence[str]) -> int:
+    """Compare and print; returns the exit status."""
+    options = parse(CompareOptions, arguments, verb="evaluate")
+    first, second = (read_report(path) for path in options.compare)
+    rows = compare(first, second, across=options.across)
+    print(comparison_table(rows).to_text())
+    print()
+    for letter, path, report in zip("AB", options.compare, (first, second), strict=True):
+        print(f"{letter}  {path}  weights {report.protocol.weights_sha256 or 'not from a file'}")
+    drawn = rows[-1].interval
+    print(
+        f"intervals: {drawn.confidence:.0%} of {drawn.resamples} draws of {drawn.blocks} images or sequences, paired"
+        if drawn
+        else "no intervals: they take counts of two images, or of more than ten frames of a video"
+    )
     return 0

@@ -1,33 +1,38 @@
-"""How to ask the weights: the options that `predict` and `evaluate` share."""
+"""Weights, device and inference strategy: the options that `predict` and `evaluate` share."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
+import torch
 import tyro
 
-from atrous.cli.device import Device, choose_device
-from atrous.cli.load import load_weights
+from atrous.cli.console import progress_callback
+from atrous.errors import InputError
 from atrous.inference.predictor import Predictor
 from atrous.sizes import parse_size
+from atrous.weights.archive import Archive
+from atrous.weights.load import load
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
 @dataclass(frozen=True)
 class Inference:
-    """Output stride, scales and flip of the papers' inference strategies, and where to compute."""
+    """Output stride, scales and flip of the papers' inference strategies, and the device."""
 
     output_stride: Annotated[int | None, tyro.conf.arg(metavar="STRIDE")] = None
     """4, 8, 16 or 32; smaller is finer and slower, None is the weights' own."""
     scales: tuple[float, ...] = (1.0,)
     """Image sizes to average over; the papers: 0.5 0.75 1 1.25 1.5 1.75."""
     flip: bool = False
-    """Average with the mirrored picture, too."""
+    """Average with the prediction of the mirrored picture."""
     pad: Annotated[str | None, tyro.conf.arg(metavar="SIZE")] = None
     """Pad every picture with the mean pixel to this size, as the papers do: 513, 1025x2049 (height x width)."""
     device: Device = "auto"
-    """Where to compute."""
+    """Device to compute on; auto takes CUDA, else Apple's MPS, else the CPU."""
 
     def predictor(self, weights: str) -> Predictor:
-        """Load the weights, by file or name, and settle how they are asked; raises InputError as both do."""
+        """Load weights by file or name into a predictor; raises InputError if they or the options are unusable."""
         device = choose_device(self.device)
         pad = None if self.pad is None else parse_size(self.pad)
         return Predictor(
@@ -38,3 +43,27 @@ class Inference:
             pad=pad,
             device=device,
         )
+
+
+def choose_device(name: Device) -> torch.device:
+    """Return the device of a name; `auto` takes CUDA, else Apple's MPS, else the CPU.
+
+    Raises:
+        InputError: If this machine, or this build of torch, has no such device.
+    """
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(device for device, there in available.items() if there))
+    if not available[name]:
+        raise InputError(f"--device {name}: this machine or this build of torch has none; use --device cpu")
+    return torch.device(name)
+
+
+def load_weights(source: str) -> Archive:
+    """Load weights as `atrous.load` does, with a progress bar while they are downloaded.
+
+    Raises:
+        InputError: If the weights cannot be loaded.
+    """
+    with progress_callback("downloading weights") as on_progress:
+        return load(source, on_progress=on_progress)

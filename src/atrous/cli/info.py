@@ -1,4 +1,4 @@
-"""`atrous info MODEL`: strides, rates and sizes of every unit, parameters, multiply-adds, valid ASPP taps."""
+"""`atrous info MODEL`: strides, rates and sizes of all units, parameters, multiply-adds, valid ASPP taps."""
 
 import json
 import os
@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from atrous.analysis.anatomy import Anatomy, SizedUnit, anatomy
+from atrous.cli.inference import load_weights
 from atrous.cli.info_plot import draw
-from atrous.cli.load import load_weights
 from atrous.cli.options import parse
 from atrous.errors import InputError
 from atrous.importers.tensorflow.recognition import is_tensorflow
@@ -29,10 +29,9 @@ from atrous.weights.manifest import MANIFEST
 
 @dataclass(frozen=True)
 class Options:
-    """Stride, rate and size of every unit of a model, its parameters, multiply-adds and valid ASPP taps.
+    """Show stride, rate and size of every unit of a model, its parameters, multiply-adds and valid ASPP taps.
 
-    Nothing is computed, unless for a plot, so that any size takes a second. All that a model can be configured with is
-    an option.
+    The network is not run, except for a plot, so that any size takes a second. Every setting of the model is an option.
 
     Example: atrous info deeplabv3plus_resnet101 --size 1025x2049 --output-stride 8 --classes 19
     """
@@ -42,7 +41,7 @@ class Options:
     below are its own."""
     config: ModelConfig
     decoder: bool
-    """Whether there is the decoder of DeepLabv3+."""
+    """Use the decoder of DeepLabv3+."""
     size: str = "513"
     """Image size in pixels: one number, or height x width as 1025x2049."""
     json: bool = False
@@ -53,7 +52,7 @@ class Options:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print what a model is made of; returns the exit status."""
+    """Print the parts of a model; returns the exit status."""
     model = _model_name(arguments)
     weights = load_weights(model).model if model not in PRESETS and _is_weights(model) else None
     options = _options(arguments, model=model, config=preset(model) if weights is None else weights.config)
@@ -74,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _options(arguments: Sequence[str], *, model: str, config: ModelConfig) -> Options:
-    """The options, which start from the configuration of the model."""
+    """Parse the options; their defaults are the configuration of the model."""
     # The decoder's options are offered even where it is left out, unless there can be none.
     decoder = config.decoder or (DecoderConfig() if isinstance(config.aspp, ASPPConfig) else None)
     default = Options(model, config=replace(config, decoder=decoder), decoder=config.decoder is not None)
@@ -85,7 +84,7 @@ def _options(arguments: Sequence[str], *, model: str, config: ModelConfig) -> Op
 
 
 def _model_name(arguments: Sequence[str]) -> str:
-    """The model among the arguments: a name or file that exists, else the first one if it is no option."""
+    """The model among the arguments: the first known name or existing file, else the first positional argument."""
     known = [argument for argument in arguments if argument in PRESETS or _is_weights(argument)]
     first = [argument for argument in arguments[:1] if not argument.startswith("-")]
     if known or first:

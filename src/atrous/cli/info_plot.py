@@ -1,4 +1,4 @@
-"""The sheet that `atrous info --plot` draws."""
+"""The sheet of `atrous info --plot`: units, effective receptive field, valid taps."""
 
 from contextlib import ExitStack
 from dataclasses import replace
@@ -19,33 +19,34 @@ from atrous.report.tap_plot import TapCurves
 from atrous.sizes import Size
 
 DRAWS = 3
-"""Random images: with more of them the field has the same shape and less grain."""
+"""Number of random images that the receptive field is averaged over."""
 
 QUICK = 5_000_000_000
-"""Multiply-adds that take about two seconds, forward and backward, on one core: no progress is shown for them."""
+"""Multiply-adds of about two seconds, forward and backward, on one core; progress is shown for more."""
 
 MOST_POINTS = 400
+"""Largest number of points of a curve."""
 
 
 def draw(
     target: Path, model: str, config: ModelConfig, found: Anatomy, *, size: Size, weights: DeepLab | None = None
 ) -> tuple[Path, ...]:
-    """Draw a model that was found to be so; returns the files that were written.
+    """Draw the sheet of a model; returns the files that were written.
 
     Args:
-        target: A file, or a folder.
-        model: What it is called.
-        config: What it is.
-        found: What it is made of.
-        size: Of the image, in pixels.
-        weights: The model that was loaded: measured itself where `config` leaves its weights a place.
+        target: An .svg or .png file, or a folder for both.
+        model: Name of the model.
+        config: Configuration of the model.
+        found: Units, parameters and multiply-adds of the model.
+        size: Image size in pixels.
+        weights: The loaded model; it is measured itself if `config` is its own up to the output stride.
 
     Raises:
         InputError: If the target is neither a folder nor an SVG or PNG file, or cannot be written.
     """
     paths = _paths(target, name=Path(model).stem)
     with ExitStack() as stack:
-        # Before the work begins, so that a folder that cannot be written is told at once.
+        # Before the work begins, so that a folder that cannot be written is refused at once.
         temporaries = [stack.enter_context(atomic_path(path)) for path in paths]
         sheet = NetworkSheet(
             title=model if model in PRESETS else Path(model).name,
@@ -89,7 +90,7 @@ def _measured(loaded: DeepLab | None, config: ModelConfig, found: Anatomy, *, si
 
 
 def _model(loaded: DeepLab | None, config: ModelConfig) -> tuple[DeepLab, str]:
-    """A model to measure, and of what weights: those of a file where the options leave them a place."""
+    """The model to measure and a description of its weights: the file's if they fit the configuration."""
     if loaded is not None and replace(loaded.config, output_stride=config.output_stride) == config:
         model = loaded.eval().requires_grad_(requires_grad=False)
         return model.replanned(output_stride=config.output_stride), "weights of the file"
@@ -97,7 +98,7 @@ def _model(loaded: DeepLab | None, config: ModelConfig) -> tuple[DeepLab, str]:
 
 
 def _tap_curves(found: Anatomy) -> TapCurves:
-    """On the smallest map; the rates of the ASPP, or of the backbone where there is none."""
+    """Curves on the smallest feature map; marked are the rates of the ASPP, or else those of the backbone."""
     deepest = max(found.units, key=lambda unit: unit.output_stride).size
     pyramid = [taps.rate for taps in found.valid_taps]
     marked = pyramid or sorted({unit.rate for unit in found.units if unit.rate > 1})

@@ -1,4 +1,4 @@
-"""A verb's options from the command line: tyro over a dataclass, a bad one told in one line."""
+"""Parsing of a verb's options into a dataclass; errors become one line."""
 
 import contextlib
 import io
@@ -17,10 +17,10 @@ _FRAME, _RULE = "│|╭╮╰╯+ ", "─-"
 
 
 def parse(kind: type[T], arguments: Sequence[str], *, verb: str, default: T | None = None) -> T:
-    """Options as `kind`, where every field of its dataclasses, however deep, is an option of its own flat name.
+    """Parse arguments into `kind`; every field of it and of its nested dataclasses is an option of that flat name.
 
     Raises:
-        InputError: If an option is unknown, lacks its value, or has one that cannot be.
+        InputError: If an option is unknown, lacks its value, or has an impossible one.
         SystemExit: After `--help` (status 0).
     """
     complaint = io.StringIO()
@@ -44,9 +44,9 @@ def parse(kind: type[T], arguments: Sequence[str], *, verb: str, default: T | No
 
 
 def _sentence(box: str) -> str:
-    """The first paragraph below the title in the frame that tyro draws (in ASCII: rules); the rest repeats the help."""
+    """The first paragraph in the frame that tyro draws around errors (rules in ASCII); the rest repeats the help."""
     rows = [row.strip(_FRAME) for row in box.splitlines()[1:]]
     texts = ["" if not row.strip(_RULE) else row for row in rows]
     sentence = " ".join(takewhile(bool, dropwhile(lambda text: not text, texts))) or "bad options"
-    # Our own errors name what is wrong; which dataclass refused it says nothing to a user.
+    # Our own errors name what is wrong; the name of a dataclass means nothing to a user.
     return re.sub(r"^Error parsing (?!--)\S+: ", "", sentence).rstrip(".")

@@ -1,4 +1,4 @@
-"""`atrous predict WEIGHTS INPUT... --out DIR`."""
+"""`atrous predict WEIGHTS INPUT... --out DIR`: label maps and overlays of pictures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -25,11 +25,11 @@ SOME_FAILED = 1
 
 @dataclass(frozen=True)
 class Options:
-    """Label maps (indexed PNG) and overlays with a legend (JPEG) of pictures.
+    """Write label maps (indexed PNG) and overlays with a legend (JPEG) of pictures.
 
-    DIR/NAME.png and DIR/NAME_overlay.jpg are written for each picture; what was there is replaced. A GeoTIFF also gives
-    DIR/NAME_labels.tif, which lies where it does. Pictures of the same name keep their folders below DIR. A picture
-    that cannot be read is reported, the rest goes on, and the exit status is 1.
+    DIR/NAME.png and DIR/NAME_overlay.jpg are written for each picture; existing files are replaced. A GeoTIFF also
+    gives DIR/NAME_labels.tif with its geo-reference. Pictures of the same name keep their folders below DIR. A picture
+    that cannot be read is reported, the others are predicted, and the exit status is 1.
 
     Example: atrous predict runs/street/best.safetensors photos/ 'more/*.jpg' --out labels
     """
@@ -39,23 +39,23 @@ class Options:
     inputs: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="INPUT...")]
     """Pictures, folders of pictures, or patterns in quotes."""
     out: Path
-    """Folder for the outputs; created where missing."""
+    """Folder for the outputs; created if missing."""
     inference: Inference = field(default_factory=Inference)
     overlay: bool = True
     """Write overlays."""
     only: Path | None = None
-    """A list of names, one per line without suffix: other pictures are left out."""
+    """File of names, one per line without suffix; only these pictures are predicted."""
     server: Literal["voc", "cityscapes"] | None = None
     """Write label maps alone, as the evaluation server of PASCAL VOC (comp6) or Cityscapes takes them."""
     tile: Annotated[int | None, tyro.conf.arg(metavar="SIZE")] = None
     """Side in pixels of tiles that larger pictures are cut into. None: 1024, and only pictures of more than 4096 x 4096
     pixels, unless they are also seen at other scales, mirrored or padded."""
     overlap: int = Tiling.overlap
-    """Pixels that neighbouring tiles share; from the receptive field on (`atrous info`) they leave no seam."""
+    """Pixels that neighbouring tiles share; from the receptive field on (`atrous info`) no seam is left."""
     tile_means: Literal["picture", "tile"] = Tiling.means
-    """What image pooling sees: all of the picture, by a pass of its own, or the tile."""
+    """Area of image pooling: the whole picture, by an additional pass, or the tile."""
     max_pixels: int = MAX_PIXELS
-    """Pictures of more are refused, unless they are read part by part (.npy, TIFF)."""
+    """Largest picture; larger ones are refused unless they can be read in parts (.npy, TIFF)."""
 
 
 def main(arguments: Sequence[str]) -> int:

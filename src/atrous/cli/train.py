@@ -1,4 +1,4 @@
-"""`atrous train DATA --recipe R --out RUN`: train by a recipe, or go on where a run was interrupted."""
+"""`atrous train DATA --recipe R --out RUN`: trains by a recipe, or resumes an interrupted run."""
 
 import argparse
 import os
@@ -11,8 +11,8 @@ import torch
 import tyro
 
 from atrous.cli.console import console
-from atrous.cli.device import Device, choose_device
 from atrous.cli.doctor import examined
+from atrous.cli.inference import Device, choose_device
 from atrous.cli.options import parse
 from atrous.cli.training_display import follow
 from atrous.data.cache import CachedDataSet
@@ -38,11 +38,11 @@ class Options:
     """Train on a data set by a recipe. Every setting of the recipe and of its model is an option.
 
     The run folder holds config.json, metrics.jsonl, report.html (curves and pictures, refreshed while training),
-    last.safetensors and best.safetensors. The same command again goes on where it was interrupted.
+    last.safetensors and best.safetensors. The same command resumes an interrupted run.
 
-    Where a recipe has two stages, the run folder is that of the second, and its `stage1/` that of the first.
+    If a recipe has two stages, the run folder is that of the second, and its `stage1/` that of the first.
 
-    Several GPUs share every batch where torchrun starts a process for each: torchrun --nproc-per-node 4 -m atrous train
+    Several GPUs share every batch if torchrun starts a process for each: torchrun --nproc-per-node 4 -m atrous train
     with the same options.
 
     Example: atrous train street/ --recipe finetune --out runs/street --iterations 3000
@@ -55,25 +55,25 @@ class Options:
     config: TrainConfig
     second: SecondStage
     split: str
-    """Part of the data to train on."""
+    """Split of the data to train on."""
     recipe: str = "finetune"
-    """Where the settings start from: ade20k, camvid, cityscapes, coco, finetune, scenes, voc, voc-coco."""
+    """Recipe with the default settings: ade20k, camvid, cityscapes, coco, finetune, scenes, voc, voc-coco."""
     model: str = ""
-    """Another model than the recipe's, by name."""
+    """Name of another model than the recipe's."""
     val_split: str = "val"
-    """Part to validate on."""
+    """Split of the data to validate on."""
     schema: Path | None = None
     """schema.toml, where it is not in the data folder."""
     overfit: int = 0
-    """Train and validate on the first so many images, to see whether a network can learn them by heart; 0 is all."""
+    """Train and validate on this many first images, to test if a network can learn them by heart; 0 is all."""
     tensorboard: bool = False
     """Write the curves for TensorBoard, too, to `tensorboard/` in the run folder."""
     device: Device = "auto"
-    """Where to train."""
+    """Device to train on."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Train, or go on training; returns the exit status."""
+    """Train, or resume training; returns the exit status."""
     replicas = started_replicas()
     console.quiet = not replicas.leads
     options, splits = _options(arguments, leads=replicas.leads)
@@ -90,11 +90,11 @@ def main(arguments: Sequence[str]) -> int:
             ready, state = _prepared(stage, device=device, replicas=replicas, before=ready)
             _train(ready, state, device=device, replicas=replicas, tensorboard=options.tensorboard)
     if replicas.leads:
-        _say_where(ready.run, best=state.best, split=options.val_split)
+        _print_paths(ready.run, best=state.best, split=options.val_split)
     return 0
 
 
-def _say_where(run: Run, *, best: tuple[float, int], split: str) -> None:
+def _print_paths(run: Run, *, best: tuple[float, int], split: str) -> None:
     miou, iteration = best
     print(f"last  {run.last}")
     if iteration:
@@ -103,9 +103,9 @@ def _say_where(run: Run, *, best: tuple[float, int], split: str) -> None:
 
 
 def _options(arguments: Sequence[str], *, leads: bool) -> tuple[Options, dict[str, DataSet]]:
-    """The options, and the data by split; recipe, model, then data come first: the other settings start from them.
+    """Return the options and the data by split; defaults of the settings depend on recipe, model and data.
 
-    Of several replicas the one that leads looks at every file; where it finds an error, all of them end.
+    Of several replicas only the leading one checks all files; if it finds an error, all of them end.
     """
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--recipe", nargs="?", default=Options.recipe)
@@ -125,7 +125,7 @@ def _options(arguments: Sequence[str], *, leads: bool) -> tuple[Options, dict[st
 
 
 def _check_data(options: Options) -> None:
-    """Refuse what the doctor calls an error, in its words. A run that goes on was checked when it began."""
+    """Raise InputError for errors that the doctor finds; a resumed run was checked when it began."""
     folders = (options.out, options.out / "stage1")
     if options.overfit or any(os.path.exists(folder / STATE_FILE) for folder in folders):
         return
@@ -133,14 +133,14 @@ def _check_data(options: Options) -> None:
     if diagnosis.errors:
         others = len(diagnosis.errors) - 1
         more = (
-            f"; and {others} more error{'s' * (others > 1)}: atrous doctor {options.data} tells all" if others else ""
+            f"; and {others} more error{'s' * (others > 1)}: atrous doctor {options.data} lists all" if others else ""
         )
         raise InputError(f"{diagnosis.errors[0].line}{more}")
     if warnings := [finding for finding in diagnosis.findings if finding.grade == Grade.WARNING]:
-        told = (
-            f"{len(warnings)} warning{'s' * (len(warnings) > 1)} about the data: atrous doctor {options.data} tells all"
+        line = (
+            f"{len(warnings)} warning{'s' * (len(warnings) > 1)} about the data: atrous doctor {options.data} lists all"
         )
-        console.print(told, soft_wrap=True, markup=False)
+        console.print(line, soft_wrap=True, markup=False)
 
 
 def _parsed(arguments: Sequence[str], start: Recipe) -> Options:
@@ -153,13 +153,13 @@ def _parsed(arguments: Sequence[str], start: Recipe) -> Options:
 
 
 def _splits(options: Options) -> list[str]:
-    """The parts of the data that are used, each once."""
+    """The splits of the data that are used, each once."""
     later = [options.second.second_split] if options.second.second_iterations else []
     return [*dict.fromkeys([options.split, _validated(options), *later])]
 
 
 def _validated(options: Options) -> str:
-    """The part of the data that is validated on."""
+    """The split of the data to validate on."""
     return options.split if options.overfit else options.val_split
 
 
@@ -169,7 +169,7 @@ def _opened(options: Options) -> dict[str, DataSet]:
 
 
 def _stages(options: Options, splits: Mapping[str, DataSet], *, replicas: Replicas) -> list[Stage]:
-    """One stage, or two; their run folders, and the classes that they name, are looked at before anything starts."""
+    """Return one stage or two; their run folders and class names are checked before anything starts."""
     if options.config.replicas not in (1, replicas.size):
         raise InputError(
             f"--replicas {options.config.replicas}, but {replicas.size} started; leave it out, and start with "
@@ -193,7 +193,7 @@ def _stages(options: Options, splits: Mapping[str, DataSet], *, replicas: Replic
 def _prepared(
     stage: Stage, *, device: torch.device, replicas: Replicas, before: Stage | None = None
 ) -> tuple[Stage, TrainingState]:
-    """The stage with its images in memory, and the state that it starts from."""
+    """Return the stage with its images in memory, and its initial state."""
     with console.status(f"reading {len(stage.data)} images to train on, {len(stage.validation)} to validate on"):
         stage = replace(stage, data=CachedDataSet(stage.data))
         if replicas.leads:  # the others do not validate
@@ -203,7 +203,7 @@ def _prepared(
 
 
 def _train(stage: Stage, state: TrainingState, *, device: torch.device, replicas: Replicas, tensorboard: bool) -> None:
-    """Train from where the run folder stands; tells what differs from the papers when a stage starts."""
+    """Train from the state in the run folder; a new stage first lists its deviations from the papers."""
     config, data = stage.config, stage.data
     if not stage.resume(state, replicas=replicas):
         found = deviations(config, data, second=stage.second)

@@ -1,4 +1,4 @@
-"""Training as the terminal shows it."""
+"""Display of a training run in the terminal."""
 
 import torch
 
@@ -20,18 +20,18 @@ def follow(
     replicas: Replicas = ALONE,
     board: TensorBoardWriter | None = None,
 ) -> None:
-    """Run the loop with progress, time left, and a line per validation; `board` is told everything, too.
+    """Run the training loop with progress, time left and a line per validation; `board` gets every event.
 
     Raises:
-        InputError: As `train` does, and if the device's memory is too small.
+        InputError: If training fails, as for `train`, or the device's memory is too small.
     """
     config = stage.config
     with progress_bar() as progress:
         task = progress.add_task("training", total=config.iterations, completed=state.iteration)
         pictures = progress.add_task("validating", total=len(stage.validation), visible=False)
 
-        def show(done: int, whole: int) -> None:
-            progress.update(pictures, completed=done, total=whole, visible=done < whole)
+        def show(done: int, total: int) -> None:
+            progress.update(pictures, completed=done, total=total, visible=done < total)
 
         try:
             for event in stage.events(state, device=device, replicas=replicas, validating=show):
@@ -52,7 +52,7 @@ def follow(
 
 
 def _line(event: TrainingProgress, config: TrainConfig) -> str:
-    """What is told while the loop works towards its next event."""
+    """Text beside the progress bar until the next event of the loop."""
     if config.validates(event.iteration):
         return f"loss {event.loss:.3f}  validating"
     share = event.data_seconds / event.seconds

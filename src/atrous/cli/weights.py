@@ -1,4 +1,4 @@
-"""`atrous weights`, `atrous weights add FILE`, `atrous weights push ARCHIVE USER/NAME`."""
+"""`atrous weights`: lists weights by name; `weights add FILE` and `weights push ARCHIVE USER/NAME`."""
 
 import json
 from collections.abc import Sequence
@@ -20,39 +20,39 @@ from atrous.weights.manifest import MANIFEST
 
 @dataclass(frozen=True)
 class ListOptions:
-    """Weights that can be given by name: size, what was published about them, licence, and whether they are here.
+    """List the weights that can be given by name: size, published results, licence, and if they are in the cache.
 
-    Such a name stands wherever weights are asked for. The file is downloaded when it is first used, converted once, and
-    kept below ATROUS_HOME; an address in ATROUS_MIRROR is asked first. See also `atrous weights add --help` (files that
+    Every verb that takes weights takes such a name. The file is downloaded on first use, converted once, and kept below
+    ATROUS_HOME; an address in ATROUS_MIRROR is tried first. See also `atrous weights add --help` (files that
     you already have) and `atrous weights push --help` (an archive to a Hugging Face hub).
 
     Example: atrous weights --match cityscapes
     """
 
     match: str = ""
-    """Only names that contain this."""
+    """List only names that contain this text."""
     cached: bool = False
-    """Only those that are here."""
+    """List only weights in the cache."""
     json: bool = False
-    """Print one JSON list with all that is known."""
+    """Print one JSON list with all details."""
 
 
 @dataclass(frozen=True)
 class AddOptions:
-    """Take a file that you already have into the cache, as if it had been downloaded.
+    """Put a file that you already have into the cache, as if it had been downloaded.
 
     Example: atrous weights add Downloads/deeplabv3_mnv2_pascal_train_aug_2018_01_29.tar.gz
     """
 
     file: tyro.conf.Positional[Path]
-    """As its publisher has it, not unpacked; recognised by its digest, else by its name."""
+    """The publisher's file, not unpacked; recognised by its digest, else by its name."""
     name: str | None = None
-    """Which of `atrous weights` it is, where the file was renamed and its digest is not known."""
+    """Name in `atrous weights`, for a renamed file with an unknown digest."""
 
 
 @dataclass(frozen=True)
 class PushOptions:
-    """Upload an archive to a Hugging Face hub, with a model card written from what the archive says.
+    """Upload an archive to a Hugging Face hub, with a model card written from the archive's metadata.
 
     Log in first (`hf auth login`, or HF_TOKEN); HF_ENDPOINT names another hub. Needs pip install 'atrous[hub]'.
 
@@ -62,9 +62,9 @@ class PushOptions:
     archive: tyro.conf.Positional[Path]
     """An archive of atrous; other files become one by `atrous convert`."""
     repository: tyro.conf.Positional[str]
-    """USER/NAME; created where missing."""
+    """USER/NAME; created if missing."""
     private: bool = False
-    """A repository that is created is private."""
+    """Create a private repository."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -113,7 +113,7 @@ def _push(options: PushOptions) -> None:
 
 
 def _cached(entry: Entry) -> list[str]:
-    """What of it is in the cache."""
+    """The parts of an entry that are in the cache."""
     sha256 = recorded_sha256(entry)
     parts = {"file": cached_file(entry).is_file(), "converted": bool(sha256) and converted_file(sha256).is_file()}
     return [part for part, there in parts.items() if there]

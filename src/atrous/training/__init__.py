@@ -1,1 +1,1 @@
-"""Training: protocol, schedule, loss, checkpoints, loop."""
+"""Training: settings, recipes, data sampling, optimizer, loss, checkpoints and the loop."""

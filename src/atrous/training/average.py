@@ -11,9 +11,9 @@ M = TypeVar("M", bound=nn.Module)
 
 
 class MovingAverage(Generic[M]):
-    """Follows a model: average += (1 - decay) * (weights - average) after every step.
+    """Exponential moving average of a model: average += (1 - decay) * (weights - average) after every step.
 
-    Early on the decay is (1 + n) / (10 + n) where that is less, so that a short run is not an average with its start.
+    At step n the decay is at most (1 + n) / (10 + n), so that the average soon forgets the initial weights.
     """
 
     def __init__(self, model: M, *, decay: float) -> None:
@@ -22,10 +22,10 @@ class MovingAverage(Generic[M]):
 
     @torch.no_grad()
     def update(self, model: M, *, step: int) -> None:
-        """Take in the weights after `step` (counted from 0)."""
+        """Update the average with the weights after `step`, counted from 0."""
         decay = min(self.decay, (1 + step) / (10 + step))
         pairs = zip(_tensors(self.model), _tensors(model), strict=True)
-        averages, currents = zip(*((mine, theirs) for mine, theirs in pairs if mine.is_floating_point()), strict=True)
+        averages, currents = zip(*(pair for pair in pairs if pair[0].is_floating_point()), strict=True)
         torch._foreach_lerp_(list(averages), list(currents), 1 - decay)  # pyright: ignore[reportPrivateImportUsage]
 
 

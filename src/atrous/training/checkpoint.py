@@ -1,4 +1,4 @@
-"""The state of a run between two steps, in one safetensors file: weights, momentum, average, loss scale, iteration."""
+"""The training state in one safetensors file: weights, momentum, moving average, loss scale and iteration."""
 
 import json
 from dataclasses import dataclass
@@ -23,16 +23,16 @@ _AGE = "_growth_tracker"  # torch's name
 
 @dataclass
 class TrainingState:
-    """What changes during a run.
+    """Everything that changes during a run.
 
     Attributes:
-        model: In training mode.
-        optimizer: Over the model's parameters.
-        average: The moving average, where the run keeps one.
-        scaler: Of the loss, in float16; otherwise it does nothing.
-        started_from: sha256 of the archive that the weights were before the first step, if they were one.
-        iteration: Steps done.
-        best: Best mIoU (0..1) on the validation split so far, and its iteration.
+        model: The network, in training mode.
+        optimizer: SGD over the model's parameters.
+        average: The moving average of the weights; None if the run keeps none.
+        scaler: Loss scale of float16 training; disabled for other precisions.
+        started_from: sha256 of the archive that the initial weights came from; None if they came from none.
+        iteration: Number of steps done.
+        best: Best mIoU (0..1) on the validation split so far, and the iteration of that validation.
     """
 
     model: Model
@@ -45,13 +45,13 @@ class TrainingState:
 
     @property
     def result(self) -> Model:
-        """The model that is evaluated and kept: the average where there is one."""
+        """The model that is evaluated and saved: the moving average if there is one."""
         return self.average.model if self.average else self.model
 
 
 @dataclass(frozen=True)
 class _Header:
-    """What is no tensor; `loss_scale` and the good steps since it last changed count in float16 only."""
+    """The values that are not tensors; `loss_scale` and `scale_age` (steps since it changed) are for float16 only."""
 
     iteration: int
     best: tuple[float, int]
@@ -60,7 +60,7 @@ class _Header:
 
 
 def save_state(path: Path, state: TrainingState) -> None:
-    """Write the state atomically: a run that dies meanwhile still has the previous one."""
+    """Write the state atomically: a process that dies meanwhile leaves the previous state in place."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _named_tensors(state).items()}
     content = serialize(tensors, metadata={_KEY: json.dumps(to_plain(_header(state)))})
     with atomic_path(path) as temporary:
@@ -68,10 +68,10 @@ def save_state(path: Path, state: TrainingState) -> None:
 
 
 def load_state(path: Path, state: TrainingState) -> None:
-    """Fill a freshly built state of the same configuration.
+    """Read a file into a freshly built state of the same configuration.
 
     Raises:
-        InputError: If the file is damaged or of another configuration.
+        InputError: If the file is damaged or belongs to another configuration.
     """
     targets = _named_tensors(state)
     try:
@@ -85,11 +85,11 @@ def load_state(path: Path, state: TrainingState) -> None:
                     target.copy_(file.get_tensor(name))
     except (SafetensorError, OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} is no training state of this run: {error}; delete it to start again") from error
-    _enter(header, state)
+    _set_header(header, state)
 
 
 def share_state(state: TrainingState, *, replicas: Replicas) -> None:
-    """Give every replica the state of the first one, bit for bit."""
+    """Copy the state of replica 0 to all others, bit for bit."""
     if replicas.size == 1:
         return
     header, tensors = _header(state), list(_named_tensors(state).values())
@@ -100,7 +100,7 @@ def share_state(state: TrainingState, *, replicas: Replicas) -> None:
     )
     replicas.copy_first([numbers, *tensors])
     iteration, miou, best_iteration, loss_scale, age = numbers.tolist()
-    _enter(_Header(int(iteration), (miou, int(best_iteration)), loss_scale, int(age)), state)
+    _set_header(_Header(int(iteration), (miou, int(best_iteration)), loss_scale, int(age)), state)
 
 
 def _header(state: TrainingState) -> _Header:
@@ -108,7 +108,7 @@ def _header(state: TrainingState) -> _Header:
     return _Header(state.iteration, state.best, state.scaler.get_scale(), age)
 
 
-def _enter(header: _Header, state: TrainingState) -> None:
+def _set_header(header: _Header, state: TrainingState) -> None:
     state.iteration, state.best = header.iteration, header.best
     if state.scaler.is_enabled():
         scaling = {"scale": header.loss_scale, _AGE: header.scale_age}

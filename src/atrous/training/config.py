@@ -1,18 +1,19 @@
-"""A training run as data."""
+"""Settings of a training run: loss, sampling, and everything else that decides its result except the data."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from atrous.data.transforms.scale_crop import PAPER_SCALES
 from atrous.errors import InputError
 from atrous.model.config import ModelConfig
-from atrous.training.loss_config import LossConfig
-from atrous.training.ranges import check_ranges
-from atrous.training.sampling import SamplingConfig
 
-UNSETTLED = 0.02
-"""The share of batch norm's running statistics that may be left of their start after a run."""
+LEFT_OF_START = 0.02
+"""Largest share of batch norm's initial running statistics that may remain in them after a run."""
+
+HARD_CLASSES = ("bicycle", "chair", "diningtable", "pottedplant", "sofa")
+"""The five of the paper, as PASCAL VOC spells them."""
 
 _RANGES = {
     "head_rate": (0, 1000),
@@ -28,43 +29,107 @@ _RANGES = {
 
 
 @dataclass(frozen=True)
+class LossConfig:
+    """Weights and additions to the cross entropy; of these the papers have only `labels`.
+
+    Attributes:
+        class_balance: Exponent of the class weights (median frequency / class frequency); 0 is no weighting.
+        label_smoothing: Share 0..1 of every label that is spread evenly over all classes.
+        hard_pixels: Share 0..1 of a batch's pixels, those with the largest loss, over which the loss is averaged.
+        hard_pixel_steps: Number of steps in which that share falls linearly from 1 (official code:
+            `hard_example_mining_step`).
+        dice: Weight of the Dice loss beside cross entropy.
+        lovasz: Weight of the Lovasz-softmax loss beside cross entropy.
+        labels: `full` upsamples the logits to the labels; `coarse` shrinks the labels to the logits (DeepLabv3, Table
+            8: 1.2 points worse).
+        class_weights: File with a weight per class, as `atrous doctor --fix` writes it; replaces `class_balance`.
+    """
+
+    class_balance: float = 0.0
+    label_smoothing: float = 0.0
+    hard_pixels: float = 1.0
+    hard_pixel_steps: int = 0
+    dice: float = 0.0
+    lovasz: float = 0.0
+    labels: Literal["full", "coarse"] = "full"
+    class_weights: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse numbers out of range and settings that contradict each other; raises InputError."""
+        if self.class_balance and self.class_weights:
+            raise InputError("class-balance and class-weights both weigh the classes; give one of them")
+        _check_ranges(self, {"class_balance": (0, 2), "label_smoothing": (0, 1), "dice": (0, 100), "lovasz": (0, 100)})
+        if not 0 < self.hard_pixels <= 1:
+            raise InputError(f"hard pixels {self.hard_pixels} is out of range; choose a share above 0, up to 1")
+        if self.hard_pixel_steps < 0:
+            raise InputError("hard-pixel-steps cannot be negative")
+
+    def hard_share(self, iteration: int) -> float:
+        """Share 0..1 of the pixels that the loss averages over in the step after `iteration` steps."""
+        done = min(iteration / self.hard_pixel_steps, 1.0) if self.hard_pixel_steps else 1.0
+        return 1 - done * (1 - self.hard_pixels)
+
+
+@dataclass(frozen=True)
+class SamplingConfig:
+    """Bootstrapping (DeepLabv3, section 4.2: images with hard classes are duplicated) and crops around classes.
+
+    Attributes:
+        hard_copies: Number of times that an epoch shows an image with a hard class; 1 is no bootstrapping.
+        hard_classes: Names of the hard classes; of the default, the paper's five, those that the data has.
+        class_crops: Probability 0..1 that a crop is placed over a pixel of a class drawn from `crop_classes` (not in
+            the papers).
+        crop_classes: Names of these classes; if empty, all classes that an image shows.
+    """
+
+    hard_copies: int = 1
+    hard_classes: tuple[str, ...] = HARD_CLASSES
+    class_crops: float = 0.0
+    crop_classes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse numbers out of range; class names are checked against the data later."""
+        _check_ranges(self, {"hard_copies": (1, 100), "class_crops": (0, 1)})
+
+
+@dataclass(frozen=True)
 class TrainConfig:
-    """Everything that decides what comes out of a run, except the data.
+    """Everything that decides the result of a run, except the data.
 
     Attributes:
         model: The network; its number of classes is the data's.
-        iterations: Steps of the optimiser.
-        batch_size: Crops per step.
+        iterations: Number of optimizer steps.
+        batch_size: Number of crops per step.
         accumulate: Parts in which a step is computed, one after the other, to save memory; must divide the batch size.
-            Batch norm, and losses that are no sum over pixels, see one part at a time; all else stays the same.
-        replicas: Processes that compute a step together, each its equal share of the batch; as many as `torchrun` has
-            started. Batch norm sees all of them at once, losses that are no sum over pixels one share at a time.
+            Batch norm, and losses that are not sums over pixels, see one part at a time; all else stays the same.
+        replicas: Number of processes that share every batch in equal parts; as many as `torchrun` has started. Batch
+            norm is over the whole batch; losses that are not sums over pixels see one part at a time.
         crop: Height and width of a crop in pixels; multiples of the output stride, plus 1, waste nothing.
-        learning_rate: At the start of the poly schedule (DeepLabv3, section 4.1: 0.007).
+        learning_rate: Initial rate of the poly schedule (DeepLabv3, section 4.1: 0.007).
         head_rate: Factor on the learning rate of everything but the backbone (official code: 1).
-        power: Of the poly schedule.
-        warmup: Steps in which the rate rises to the schedule (not in the papers).
-        momentum: Of SGD.
-        weight_decay: On convolution kernels, except depthwise ones; never on batch norm and biases.
-        norms: Batch norm learns (`trained`), keeps its running statistics and learns scale and shift (`frozen`: stage 2
-            of the papers), or keeps all of it (`fixed`).
-        norm_momentum: Share of each batch in the running statistics: 1 - decay.
+        power: Exponent of the poly schedule.
+        warmup: Number of first steps in which the rate rises linearly to the schedule (not in the papers).
+        momentum: Momentum of SGD.
+        weight_decay: L2 penalty on convolution kernels except depthwise ones; never on batch norm and biases.
+        norms: `trained` updates batch norm as usual; `frozen` fixes its running statistics and trains scale and shift
+            (second stage of the papers); `fixed` fixes all of it.
+        norm_momentum: Weight of each batch in the running statistics: 1 - decay.
         scales: Factors of the random scaling.
-        flip: Probability of mirroring.
+        flip: Probability 0..1 that a crop is mirrored left to right.
         jitter: Strength 0..1 of random brightness, contrast, saturation and hue (not in the papers).
-        loss: What is made small.
-        sampling: Images and crops that are seen more often than chance would show them.
-        ema_decay: Of the moving average of the weights that is evaluated and kept; 0 is none.
-        backbone_weights: A file, or a name in the manifest; None starts from random weights.
-        weights: An archive of this very network to start from, head and all, such as one trained on COCO.
-        unfold_images: Training images that give batch norms folded into the backbone weights their statistics; 0 leaves
-            them at mean 0 and variance 1.
-        precision: Of the network's arithmetic; weights and loss are float32 always. float16 scales the loss and needs a
-            CUDA device.
-        validate_every: Steps between two validations; the last step is followed by one, too.
-        patience: Validations in a row without a better mIoU after which a run ends; 0 is never.
-        workers: Processes that load data; 0 loads in this one.
-        seed: Decides initial weights, order, crops and dropout; below 2^32.
+        loss: Settings of the loss.
+        sampling: Settings that show some images and crops more often.
+        ema_decay: Decay of the moving average of the weights, which is then evaluated and saved; 0 is no average.
+        backbone_weights: File, or name in the manifest, with weights for the backbone; None starts from random ones.
+        weights: Archive of the same network to start from, head included, such as one trained on COCO.
+        unfold_images: Number of training images from which batch norms that were folded into the backbone weights get
+            their statistics; 0 leaves them at mean 0 and variance 1.
+        precision: Number type of the network's arithmetic; weights and loss are always float32. float16 scales the loss
+            and needs a CUDA device.
+        validate_every: Number of steps between two validations; there is one after the last step, too.
+        patience: Number of validations in a row without a better mIoU after which a run ends; 0 is never.
+        workers: Number of processes that load data; 0 loads in this process.
+        seed: Seed of initial weights, order of images, crops and dropout; below 2^32.
     """
 
     model: ModelConfig
@@ -97,7 +162,7 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse runs that cannot work, before anything is read."""
+        """Refuse settings that cannot work or contradict each other; raises InputError."""
         if min(self.iterations, self.batch_size, self.validate_every, *self.crop) < 1:
             raise InputError("iterations, batch size, crop and validate-every must be at least 1")
         if min(self.workers, self.warmup, self.unfold_images, self.patience) < 0:
@@ -120,22 +185,39 @@ class TrainConfig:
                 f"learning rate {self.learning_rate} is out of range; choose a value above 0, such as 0.007"
             )
         if not self.scales or not all(0 < scale <= 16 for scale in self.scales):
-            raise InputError(f"scales {self.scales} must lie above 0 and not above 16")
-        check_ranges(self, _RANGES)
-        unsettled = (1 - self.norm_momentum) ** self.iterations
-        if self.norms == "trained" and unsettled > UNSETTLED:
+            raise InputError(f"scales {self.scales} must be above 0 and not above 16")
+        _check_ranges(self, _RANGES)
+        remaining = (1 - self.norm_momentum) ** self.iterations
+        if self.norms == "trained" and remaining > LEFT_OF_START:
             raise InputError(
-                f"norm momentum {self.norm_momentum} leaves {unsettled:.0%} of the running statistics at their start "
-                f"after {self.iterations} iterations; choose at least {settling_momentum(self.iterations)}"
+                f"norm momentum {self.norm_momentum} leaves {remaining:.0%} of the running statistics at their start "
+                f"after {self.iterations} iterations; choose at least {least_norm_momentum(self.iterations)}"
             )
 
     def validates(self, iteration: int) -> bool:
-        """Whether there is a validation after `iteration` steps."""
+        """Return True if there is a validation after `iteration` steps."""
         return iteration % self.validate_every == 0 or iteration == self.iterations
 
 
-def settling_momentum(iterations: int) -> float:
-    """The least norm momentum, rounded up to two digits, that lets running statistics forget their start."""
-    least = 1 - (0.99 * UNSETTLED) ** (1 / iterations)  # a little more than needed, for the rounding errors
+def least_norm_momentum(iterations: int) -> float:
+    """Least norm momentum, rounded up to two digits, after which the running statistics have forgotten their start."""
+    least = 1 - (0.99 * LEFT_OF_START) ** (1 / iterations)  # a little more than needed, for the rounding errors
     digits = 1 - math.floor(math.log10(least))
     return math.ceil(least * 10**digits) / 10**digits
+
+
+def _check_ranges(config: object, ranges: Mapping[str, tuple[int, int]]) -> None:
+    """Refuse numbers that are out of range or NaN.
+
+    Args:
+        config: Object whose fields are checked.
+        ranges: Least and highest value by name of the field.
+
+    Raises:
+        InputError: If a number is out of range; the message names field, value and range.
+    """
+    for name, (least, highest) in ranges.items():
+        value = getattr(config, name)
+        if not least <= value <= highest:
+            words = name.replace("_", " ")
+            raise InputError(f"{words} {value} is out of range; choose {least} to {highest}")

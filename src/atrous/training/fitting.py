@@ -1,4 +1,4 @@
-"""Settings that follow from the data: the rule of the recipe `finetune`.
+"""Settings chosen from the data: the rule of the recipe `finetune`.
 
 * **Steps**: 55 * sqrt(images), from 300 to 15000: 430 steps for 60 images, 1050 for 367, 12300 for 50000. More images
   hold more to learn, but each of them has to be seen less often: 57 times where there are 60, twice where there are
@@ -21,25 +21,25 @@ from atrous.data.dataset import DataSet
 from atrous.errors import InputError
 from atrous.training.config import TrainConfig
 
-LOOKED_AT = 16
-"""Images whose size is looked at, evenly spread."""
+SAMPLED_IMAGES = 16
+"""Number of images whose size is read, evenly spread over the data set."""
 
 VALIDATION_SHARE = 0.2
-"""Time of all validations / time of all steps, at most."""
+"""Largest ratio of the time of all validations to the time of all steps."""
 
 PREDICTED_PIXEL = 0.5
-"""Time to predict a pixel / time to train on one; backward costs two forwards, but bfloat16 is for training only."""
+"""Time to predict a pixel / time to train on one: a backward pass costs two forward passes, but uses bfloat16."""
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What settings may follow from.
+class DataFacts:
+    """The properties of a data set from which settings are chosen.
 
     Attributes:
-        images: To train on.
-        validation_images: To validate on.
-        size: (height, width) in pixels, the medians.
-        channels: Of an image.
+        images: Number of training images.
+        validation_images: Number of validation images.
+        size: Median height and median width of an image, in pixels.
+        channels: Number of channels of an image.
     """
 
     images: int
@@ -48,22 +48,22 @@ class Facts:
     channels: int = 3
 
 
-def facts_of(data: DataSet, validation: DataSet) -> Facts:
-    """Count the images and look at a few.
+def facts_of(data: DataSet, validation: DataSet) -> DataFacts:
+    """Count the images and read the sizes of a few.
 
     Raises:
-        InputError: If there are none, or one of those looked at is unreadable.
+        InputError: If there are no images, or one of those read is unreadable.
     """
     if not len(data):
         raise InputError(f"data set {data.name} has no images to train on")
-    step = -(-len(data) // LOOKED_AT)
+    step = -(-len(data) // SAMPLED_IMAGES)
     shapes = [data[index].image.shape for index in range(0, len(data), step)]
     height, width = (median_low(shape[axis] for shape in shapes) for axis in (0, 1))
-    return Facts(len(data), len(validation), (height, width), channels=shapes[0][2])
+    return DataFacts(len(data), len(validation), (height, width), channels=shapes[0][2])
 
 
-def fitted(config: TrainConfig, facts: Facts) -> TrainConfig:
-    """The settings with steps, crop, validations, warm-up and channels that fit the data."""
+def fitted(config: TrainConfig, facts: DataFacts) -> TrainConfig:
+    """Return the settings with iterations, crop, validations, warm-up and channels chosen from the data."""
     iterations = _within(round(55 * math.sqrt(facts.images), -1), 300, 15000)
     side = _within((9 * min(facts.size) // 10 - 1) // 16 * 16 + 1, 321, 513)
     height, width = (min(side, -(-(length - 1) // 16) * 16 + 1) for length in facts.size)

@@ -1,4 +1,4 @@
-"""The training loop: SGD by iteration, validation now and then, a state on disk that outlives an interrupt."""
+"""The training loop: SGD by iteration, regular validations, and a state on disk from which a run resumes."""
 
 import time
 from collections.abc import Iterator
@@ -12,26 +12,25 @@ from atrous.errors import InputError
 from atrous.evaluation.evaluate import OnProgress, evaluate
 from atrous.evaluation.report import Report
 from atrous.inference.predictor import Predictor
-from atrous.training.augment import training_transforms
 from atrous.training.checkpoint import TrainingState, share_state
 from atrous.training.config import TrainConfig
 from atrous.training.loss import SegmentationLoss
 from atrous.training.progress import LossWindow, TrainingProgress
 from atrous.training.replicas import ALONE, Replicas
 from atrous.training.run import Run
-from atrous.training.sampling import bootstrapped
+from atrous.training.sampling import bootstrapped, training_transforms
 from atrous.training.step import rate_at, step
 
 LOG_EVERY = 10
-"""Steps between two reports; there is one before every save, too, so that a bad loss is seen before it is saved."""
+"""Number of steps between two reports; there is one before every save, too, so that no bad loss is saved."""
 
 SAVE_SECONDS = 120.0
-"""At most about this much work is lost when a run is killed."""
+"""Time between two saves: about the most work that is lost when a run is killed."""
 
 
 @dataclass(frozen=True)
 class Validated:
-    """A validation: after how many iterations, and what came out."""
+    """Result of a validation after `iteration` steps."""
 
     iteration: int
     report: Report
@@ -48,15 +47,15 @@ def train(
     replicas: Replicas = ALONE,
     validating: OnProgress | None = None,
 ) -> Iterator[TrainingProgress | Validated]:
-    """Train from `state`, which `run.resume` has seen, until it is `finished`; yields what is worth telling.
+    """Train from `state`, which `run.resume` has filled, until it is `finished`; yields progress and validations.
 
-    Of several replicas, which have joined and start from one state, the first one alone validates and uses `run`.
+    Replicas have joined and start from one state; replica 0 alone validates and writes to `run`.
 
-    `validating` is called after every image of a validation with (images done, images in all).
+    `validating` is called after every image of a validation with (images done, all images).
 
     Raises:
         InputError: If the loss stops being finite (names the pictures), data is bad, or the folder cannot be written.
-            The folder then holds the state of the last save before.
+            The folder then holds the state of the last save.
     """
     if finished(state, config):
         return
@@ -73,9 +72,9 @@ def train(
     )
     window, saved = LossWindow(), time.monotonic()
     while not finished(state, config):
-        asked = time.perf_counter()
+        requested = time.perf_counter()
         batch = next(batches)
-        waited = time.perf_counter() - asked
+        waited = time.perf_counter() - requested
         rate = rate_at(state.iteration, config)
         loss = step(state, config, batch=batch, rate=rate, loss_of=loss_of, device=device, replicas=replicas)
         window.add(loss, names=batch.names, waited=waited)
@@ -98,20 +97,20 @@ def train(
                 run.save(state)
                 run.refresh(config)
             if due:
-                share_state(state, replicas=replicas)  # the best so far is in it: patience ends on all alike
+                share_state(state, replicas=replicas)  # it holds the best so far: patience ends all replicas at once
             saved = time.monotonic()
         window = LossWindow()
 
 
 def finished(state: TrainingState, config: TrainConfig) -> bool:
-    """Whether all steps are done, or patience has run out; the state alone decides: a run that is over stays so."""
+    """Return True if all steps are done or patience has run out; depends on the state alone."""
     waited = state.iteration - state.best[1]
     impatient = config.patience > 0 and waited >= config.patience * config.validate_every
     return state.iteration >= config.iterations or impatient
 
 
 def _require_finite(state: TrainingState) -> None:
-    """Keep weights that are no numbers out of the run folder; a step's loss is taken before its update."""
+    """Refuse weights that are not finite; a step's loss is computed before its update and cannot show them."""
     tensors = state.model.state_dict().values()
     if not all(bool(tensor.isfinite().all()) for tensor in tensors):
         raise InputError(

@@ -1,4 +1,4 @@
-"""The loss of a run: coarse logits against full labels, as its configuration says."""
+"""The loss of a run: coarse logits against labels of full size."""
 
 from pathlib import Path
 
@@ -15,17 +15,17 @@ from atrous.ops.loss.coarse_labels import coarse_labels
 from atrous.ops.loss.overlap_losses import upsample_dice, upsample_lovasz
 from atrous.ops.loss.upsample_cross_entropy import upsample_cross_entropy
 from atrous.ops.upsample import Placement
-from atrous.training.class_counts import class_counts
-from atrous.training.loss_config import LossConfig
+from atrous.training.config import LossConfig
+from atrous.training.sampling import class_counts
 
 
 class SegmentationLoss:
-    """Cross entropy over labelled pixels, and what the configuration adds to it.
+    """Cross entropy over labelled pixels with the weights and additional losses of a `LossConfig`.
 
     Args:
-        data: Its ignore value counts, and its class frequencies where the classes are balanced.
-        config: Which pixels count how much; without a class balance no mask is read.
-        device: Where the logits will be.
+        data: Data set whose ignore value is used, and whose class frequencies if the classes are balanced.
+        config: Settings of the loss; masks are read only if `class_balance` is set.
+        device: Device of the logits.
 
     Raises:
         InputError: If classes are to be balanced and no pixel has one, or the file of class weights does not fit.
@@ -40,13 +40,13 @@ class SegmentationLoss:
     def __call__(
         self, model: DeepLab, logits: Float[Tensor, "b k h w"], labels: Integer[Tensor, "b H W"], *, iteration: int
     ) -> Float[Tensor, ""]:
-        """The loss (nats, and weighted shares of Dice and Lovasz) of coarse logits that `model` gave.
+        """The loss of coarse logits: cross entropy in nats plus weighted Dice and Lovasz losses.
 
         Args:
-            model: Says how the logits lie over the images.
-            logits: Of images of the labels' size.
-            labels: Class ids and ignore value.
-            iteration: Steps done before this one, for what changes along a run.
+            model: Model that gave the logits; it knows their placement over the images.
+            logits: Coarse logits of images that have the labels' size.
+            labels: Class ids and the ignore value.
+            iteration: Number of steps done before this one, for the schedule of hard pixels.
         """
         placement = model.placement((labels.shape[1], labels.shape[2]))
         if self.config.labels == "coarse":

@@ -1,25 +1,26 @@
-"""SGD with the official code's exceptions from weight decay."""
+"""SGD with the official code's exceptions from weight decay, and the "poly" learning rate schedule."""
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from atrous.inference.predictor import Model
 from atrous.training.config import TrainConfig
 
 
 def decayed(model: nn.Module) -> set[Tensor]:
-    """The parameters that weight decay applies to: convolution kernels that are not depthwise.
+    """The parameters that weight decay applies to: kernels of convolutions that are not depthwise.
 
-    Depthwise kernels, batch norm parameters and biases are left alone, as in the official code.
+    Depthwise kernels, batch norm parameters and biases have none, as in the official code.
     """
     convolutions = (module for module in model.modules() if isinstance(module, nn.Conv2d))
     return {module.weight for module in convolutions if module.groups == 1}
 
 
 def build_optimizer(model: Model, config: TrainConfig) -> torch.optim.SGD:
-    """SGD with momentum over backbone and head, each with and without weight decay; rates come from the schedule.
+    """SGD with momentum over four groups of parameters: backbone and head, each with and without weight decay.
 
-    The momentum starts as zeros that are there, so that a state holds the same tensors at any time.
+    Momentum buffers exist from the start, as zeros, so that a state holds the same tensors at any time.
     """
     kernels = decayed(model)
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
@@ -42,3 +43,20 @@ def build_optimizer(model: Model, config: TrainConfig) -> torch.optim.SGD:
         for parameter in parameters:
             optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
     return optimizer
+
+
+def poly_rate(iteration: int, *, base: float, iterations: int, power: float = 0.9, warmup: int = 0) -> float:
+    """The "poly" learning rate (DeepLabv3, section 4.1) with a linear rise over the first `warmup` iterations.
+
+    base * (1 - iteration / iterations) ** power * min((iteration + 1) / (warmup + 1), 1).
+
+    `iteration` counts from 0, so the last step still has a rate above 0.
+    """
+    rise = min((iteration + 1) / (warmup + 1), 1.0)
+    return base * rise * (1 - iteration / iterations) ** power
+
+
+def set_rate(optimizer: Optimizer, rate: float) -> None:
+    """Set the learning rate of every parameter group to `rate` times the group's `factor`."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["factor"]

@@ -1,7 +1,7 @@
-"""What a run does otherwise than the papers, named before it starts.
+"""Deviations of a run from the papers' protocol, listed before it starts.
 
-The measure is DeepLabv3, section 4.1, with what the official code adds where the paper is silent. The weights of the
-effects are the paper's own: its Tables 8 and 9, PASCAL VOC, mIoU in percent.
+The protocol is DeepLabv3, section 4.1, completed by the official code where the paper states nothing. The effects are
+the paper's own figures: Tables 8 and 9, PASCAL VOC, mIoU in percent.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,13 +20,13 @@ BATCH_TABLE = {4: 64.43, 8: 75.76, 12: 76.49, 16: 77.21}
 
 @dataclass(frozen=True)
 class Deviation:
-    """One point in which a run is not the papers'.
+    """One setting in which a run differs from the papers' protocol.
 
     Attributes:
-        setting: What differs.
-        here: Its value in this run.
-        paper: Its value there.
-        effect: What the paper or experience says of the difference; may be empty.
+        setting: Name of the setting.
+        here: Value in this run.
+        paper: Value in the papers.
+        effect: Measured or expected effect of the difference; may be empty.
     """
 
     setting: str
@@ -35,17 +35,17 @@ class Deviation:
     effect: str = ""
 
     def __str__(self) -> str:
-        """One short line."""
+        """Return the deviation as one short line."""
         return f"{self.setting}: {self.here}; paper: {self.paper}" + (f" ({self.effect})" if self.effect else "")
 
 
 def deviations(config: TrainConfig, data: DataSet, *, second: bool = False) -> tuple[Deviation, ...]:
-    """Every deviation of a stage from the papers' protocol, the weightiest first.
+    """All deviations of a training stage from the papers' protocol, the most important first.
 
     Args:
-        config: Of the stage.
-        data: What it trains on.
-        second: Whether it is the second stage, which starts from the first.
+        config: Settings of the stage.
+        data: Training data.
+        second: True for the second stage, which starts from the first.
     """
     found = [*_norms(config, second=second), *_crops(config, about=data.describe())]
     if not second and not (config.weights or config.backbone_weights):

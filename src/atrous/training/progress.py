@@ -1,4 +1,4 @@
-"""What a run reports between two steps: mean loss, rate, and where the time goes."""
+"""Progress reports of the training loop: mean loss, learning rate and time per step."""
 
 import math
 import time
@@ -12,14 +12,14 @@ from atrous.errors import InputError
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """What has happened since the last report.
+    """Averages over the steps since the last report.
 
     Attributes:
-        iteration: Steps done.
-        loss: Mean over the steps since the last report, in nats.
-        rate: Learning rate of the last step.
-        seconds: Per step, all in all.
-        data_seconds: Of these, waiting for data.
+        iteration: Number of steps done.
+        loss: Mean loss over these steps, in nats.
+        rate: Learning rate of the last of these steps.
+        seconds: Time per step.
+        data_seconds: Part of `seconds` spent waiting for data.
     """
 
     iteration: int
@@ -30,7 +30,7 @@ class TrainingProgress:
 
 
 class LossWindow:
-    """The steps since the last report; their losses stay on the device until it is due."""
+    """The losses of the steps since the last report; they stay on the device until the next one."""
 
     def __init__(self) -> None:
         self._losses: list[Tensor] = []
@@ -39,13 +39,13 @@ class LossWindow:
         self._waited = 0.0
 
     def add(self, loss: Tensor, *, names: tuple[str, ...], waited: float) -> None:
-        """Take in a step: its loss, the pictures it saw, the seconds it waited for them."""
+        """Add a step: its loss, the names of its images, and the seconds it waited for them."""
         self._losses.append(loss)
         self._names.append(names)
         self._waited += waited
 
     def progress(self, *, iteration: int, rate: float) -> TrainingProgress:
-        """The report after `iteration` steps.
+        """Return the averages after `iteration` steps.
 
         Raises:
             InputError: If a loss is not finite; the message names the pictures of that step.

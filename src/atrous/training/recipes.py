@@ -1,4 +1,4 @@
-"""Training protocols by name: each with its source, its cost and what to expect."""
+"""Training protocols by name, each with its source, cost and expected result."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -8,27 +8,26 @@ from atrous.data.transforms.scale_crop import PAPER_SCALES
 from atrous.errors import InputError
 from atrous.model.config import MobileNetV2Config
 from atrous.model.presets import preset
-from atrous.training.config import TrainConfig
-from atrous.training.fitting import Facts, fitted
-from atrous.training.loss_config import LossConfig
+from atrous.training.config import LossConfig, TrainConfig
+from atrous.training.fitting import DataFacts, fitted
 from atrous.training.stages import SecondStage
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A protocol.
+    """A training protocol.
 
     Attributes:
-        config: Its settings; where there are two stages, of the first.
-        second: What the second stage changes, if there is one.
-        split: Part of the data to train on in the first stage.
-        fit: Makes the settings follow from the data, where the protocol does not fix them.
+        config: Settings of the only or first stage.
+        second: Changes in the second stage, if there is one.
+        split: Split of the data that the first stage trains on.
+        fit: Chooses settings from the data where the protocol does not fix them; None for a fixed protocol.
     """
 
     config: TrainConfig
     second: SecondStage = field(default_factory=SecondStage)
     split: str = "train"
-    fit: Callable[[TrainConfig, Facts], TrainConfig] | None = None
+    fit: Callable[[TrainConfig, DataFacts], TrainConfig] | None = None
 
 
 def voc() -> Recipe:
@@ -51,7 +50,7 @@ def voc() -> Recipe:
 
 
 def voc_coco() -> Recipe:
-    """`voc` from a network that has learnt COCO, by `--weights runs/coco/last.safetensors`, at 0.0001 in both stages.
+    """`voc` from a network trained on COCO, by `--weights runs/coco/last.safetensors`, at 0.0001 in both stages.
 
     Source: DeepLabv3, section 4.2. Expected of the first stage on val at output stride 8 with scales and flip: 82.70 %
     mIoU (Table 6); of the second on the test server 85.7 % (Table 7). Cost as `voc`.
@@ -133,9 +132,9 @@ def camvid() -> Recipe:
 
 
 def finetune() -> Recipe:
-    """A folder of one's own, from ImageNet weights: `camvid` with the papers' scales, the rest as the data asks.
+    """A user's own folder, from ImageNet weights: `camvid` with the papers' scales, the rest chosen from the data.
 
-    How steps, crop and validations follow from the data stands in `training/fitting.py`. Cost: under 15 minutes on two
+    The rule for iterations, crop and validations is in `training/fitting.py`. Cost: under 15 minutes on two
     cores for a few dozen images of 480x360, at 1.3 seconds a step.
     """
     config = replace(camvid().config, iterations=1050, scales=PAPER_SCALES, workers=_workers())
@@ -174,10 +173,10 @@ RECIPES: Mapping[str, Callable[[], Recipe]] = {
 
 
 def recipe(name: str) -> Recipe:
-    """The recipe of a name.
+    """Return the recipe of a name.
 
     Raises:
-        InputError: If there is none; the message lists them.
+        InputError: If there is no such recipe; the message lists all names.
     """
     if name not in RECIPES:
         raise InputError(f"unknown recipe {name!r}; known: {', '.join(RECIPES)}")
@@ -185,5 +184,5 @@ def recipe(name: str) -> Recipe:
 
 
 def _workers() -> int:
-    """Half of the processors, 8 at most: what a network leaves to decoding. No recipe's result depends on it."""
+    """Default number of loading processes: half of the processors, 1 to 8. No result depends on it."""
     return min(max((os.cpu_count() or 2) // 2, 1), 8)

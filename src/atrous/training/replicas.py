@@ -1,8 +1,8 @@
-"""Replicas: processes that train one model together, each on its rows of every batch, synchronously.
+"""Replicas: processes that train one model synchronously, each on its rows of every batch.
 
-Gradients and losses are added up over them, batch norm is over all of them (`ops/replica_norm.py`), so that a step is
-that of one process with the whole batch, up to the order of additions; only dropout draws other masks. The papers'
-replicas were asynchronous (DeepLabv3, Table 11). `torchrun` starts the processes.
+Gradients and losses are summed over the replicas and batch norm is over the whole batch (`ops/replica_norm.py`), so
+that a step equals that of one process with the whole batch up to the order of additions; only dropout draws other
+masks. The papers' replicas were asynchronous (DeepLabv3, Table 11). `torchrun` starts the processes.
 """
 
 import os
@@ -18,17 +18,17 @@ from torch import Tensor
 from atrous.errors import InputError
 
 _PATIENCE = timedelta(days=7)
-"""The others wait while the first one validates. A replica that dies is noticed at once: by `torchrun`, and by gloo."""
+"""Longest wait of the others while replica 0 validates. `torchrun` and gloo notice a dead replica at once."""
 
 
 @dataclass(frozen=True)
 class Replicas:
-    """This process among those that train together; by default it is alone, and nothing here does anything.
+    """The number of this process among those that train together; by default it is the only one.
 
     Attributes:
-        rank: Its number, from 0; the first one leads: it alone validates, writes and tells.
-        size: How many there are.
-        local_rank: Its number among those on the same machine.
+        rank: Number of this process, from 0; rank 0 leads: it alone validates, writes and reports.
+        size: Number of processes.
+        local_rank: Number of this process among those on the same machine.
     """
 
     rank: int = 0
@@ -37,19 +37,19 @@ class Replicas:
 
     @property
     def leads(self) -> bool:
-        """Whether this is the first one."""
+        """Return True for rank 0."""
         return self.rank == 0
 
     def rows(self, batch_size: int) -> slice:
-        """Which rows of a batch, a multiple of `size`, are this one's."""
+        """The rows of a batch that this process computes; `batch_size` is a multiple of `size`."""
         share = batch_size // self.size
         return slice(self.rank * share, (self.rank + 1) * share)
 
     def own(self, device: torch.device) -> torch.device:
-        """The device of this kind that is this one's alone.
+        """The device of this kind that this process uses alone.
 
         Raises:
-            InputError: If there is none.
+            InputError: If there is no such device.
         """
         if self.size == 1 or device.type == "cpu":
             return device
@@ -61,15 +61,15 @@ class Replicas:
                 f"start torchrun with --nproc-per-node {torch.cuda.device_count()}"
             )
         own = torch.device("cuda", self.local_rank)
-        torch.cuda.set_device(own)  # for whatever is not told a device
+        torch.cuda.set_device(own)  # the default of calls without a device
         return own
 
     @contextmanager
     def joined(self, device: torch.device) -> Iterator[None]:
-        """Inside, the replicas can reach each other.
+        """Context in which the replicas can exchange tensors.
 
         Raises:
-            InputError: If they cannot, or another one ended before its time.
+            InputError: If they cannot connect, or another replica ended early.
         """
         if self.size == 1:
             yield
@@ -93,26 +93,26 @@ class Replicas:
             if not (isinstance(error, dist.DistError) or "gloo" in str(error)):
                 raise
             raise InputError(
-                f"replica {self.rank} of {self.size} lost another one; what that one said tells why"
+                f"replica {self.rank} of {self.size} lost another one; see the message of that one for the reason"
             ) from error
         dist.destroy_process_group()  # not after an error: it would wait for what the others never send
 
     def add_up(self, tensors: Sequence[Tensor]) -> None:
-        """Replace each tensor by its sum over all replicas."""
+        """Replace each tensor by its sum over all replicas, in place."""
         if self.size > 1:
-            _as_one(dist.all_reduce, tensors)
+            _flattened(dist.all_reduce, tensors)
 
     def copy_first(self, tensors: Sequence[Tensor]) -> None:
-        """Replace each tensor by that of the first replica."""
+        """Replace each tensor by that of rank 0, in place."""
         if self.size > 1:
-            _as_one(lambda flat: dist.broadcast(flat, src=0), tensors)
+            _flattened(lambda flat: dist.broadcast(flat, src=0), tensors)
 
 
 ALONE = Replicas()
 
 
 def started_replicas() -> Replicas:
-    """What `torchrun` says in the environment of this process; alone where it says nothing.
+    """Read rank and size from the environment variables of `torchrun`; `ALONE` without them.
 
     Raises:
         InputError: If the environment contradicts itself.
@@ -120,19 +120,19 @@ def started_replicas() -> Replicas:
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
     if not all(name in os.environ for name in names):
         return ALONE
-    said = ", ".join(f"{name}={os.environ[name]}" for name in names)
+    given = ", ".join(f"{name}={os.environ[name]}" for name in names)
     try:
         rank, size, local_rank = (int(os.environ[name]) for name in names)
     except ValueError as error:
-        raise InputError(f"{said} are no numbers of replicas; start by torchrun") from error
+        raise InputError(f"{given} are not numbers of replicas; start by torchrun") from error
     if not (0 <= rank < size and 0 <= local_rank <= rank):
-        raise InputError(f"{said} contradict each other; start by torchrun")
+        raise InputError(f"{given} contradict each other; start by torchrun")
     return Replicas(rank, size, local_rank)
 
 
 @torch.no_grad()
-def _as_one(operation: Callable[[Tensor], object], tensors: Sequence[Tensor]) -> None:
-    """Send all tensors of a type in one piece, in the order of their indices however they lie in memory."""
+def _flattened(operation: Callable[[Tensor], object], tensors: Sequence[Tensor]) -> None:
+    """Apply a collective operation to all tensors of a type at once, in logical order whatever their memory layout."""
     for dtype in dict.fromkeys(tensor.dtype for tensor in tensors):
         alike = [tensor for tensor in tensors if tensor.dtype == dtype]
         flat = torch.cat([tensor.flatten() for tensor in alike])

@@ -1,4 +1,4 @@
-"""The page of a run: curves, the newest validation, the settings."""
+"""The HTML page of a run: curves, the latest validation, the settings."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,11 +18,11 @@ from atrous.report.plots import line_plot
 from atrous.training.config import TrainConfig
 
 PICTURE_HEIGHT = 240
-"""Of one validation image, in pixels."""
+"""Height of a validation image on the page, in pixels."""
 
 
 def add_curves(page: Page, records: Sequence[Mapping[str, Any]]) -> None:
-    """Loss, mIoU, learning rate and time over the iterations, of the records that have them."""
+    """Add curves of loss, mIoU, learning rate and time over the iterations."""
     page.heading("Curves")
     for name, title, unit in (
         ("loss", "Training loss", "nats"),
@@ -39,7 +39,7 @@ def _points(records: Sequence[Mapping[str, Any]], name: str) -> list[tuple[int, 
 
 
 def write_picture(path: Path, examples: Sequence[Example], *, space: LabelSpace) -> None:
-    """Write validation images as one PNG: a row per image with truth, prediction and mistakes."""
+    """Write validation images as one PNG: a row per image with ground truth, prediction and errors."""
     rows = [side_by_side(example.pictures(space), height=PICTURE_HEIGHT) for example in examples]
     width = max(row.shape[1] for row in rows)
     padded = [np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=255) for row in rows]
@@ -50,7 +50,7 @@ def write_picture(path: Path, examples: Sequence[Example], *, space: LabelSpace)
 def write_report(
     path: Path, records: Sequence[Mapping[str, Any]], *, report: Report | None, config: TrainConfig
 ) -> None:
-    """Write `report.html` of a run; safe to call again and again while it trains, also before a validation."""
+    """Write `report.html` of a run; may be called any number of times during training."""
     done = records[-1]["iteration"] if records else 0
     page = Page("Training run", f"{done} of {config.iterations} iterations")
     add_curves(page, records)

@@ -1,4 +1,4 @@
-"""The folder of a run: configuration, metrics, curves, pictures, weights, and the state to go on from."""
+"""The folder of a run: settings, metrics, report, pictures, weights, and the state to resume from."""
 
 import json
 import os
@@ -17,18 +17,22 @@ from atrous.files import atomic_path
 from atrous.plain import first_difference, to_plain
 from atrous.training.checkpoint import TrainingState, load_state, save_state
 from atrous.training.config import TrainConfig
+from atrous.training.format0 import upgraded_settings
 from atrous.training.progress import TrainingProgress
 from atrous.training.report import write_picture, write_report
 from atrous.weights.archive import save
 
 STATE_FILE = "state.safetensors"
-"""What resuming needs; where it is, a run has begun."""
+"""File that resuming reads; a run has begun where it exists."""
 
 _FREE = ("workers",)
-"""Settings that may change when a run goes on: they do not change what comes out."""
+"""Settings that may change when a run resumes, because no result depends on them."""
 
-_TORN = f".*.{'[0-9a-f]' * 8}.part.*"
-"""What `atomic_path` leaves of a file whose writing was killed."""
+_PARTIAL = f".*.{'[0-9a-f]' * 8}.part.*"
+"""Pattern of the temporary files that a killed process leaves (see `atomic_path`)."""
+
+FORMAT = 1
+"""Format number of `config.json`; a folder without one is of format 0 (`training/format0.py`)."""
 
 
 class Run:
@@ -38,11 +42,11 @@ class Run:
     `best.safetensors` (archives), `report.html`, `pictures/ITERATION.png` (validation images, truth, prediction).
 
     Args:
-        folder: Nothing is created or written before `resume`.
-        settings: Configuration and data, as they will stand in `config.json`.
+        folder: The folder; nothing in it is created or written before `resume`.
+        settings: Settings of training and descriptions of the data, for `config.json`.
 
     Raises:
-        InputError: If the folder holds a run of other settings, or cannot be written to.
+        InputError: If the folder holds a run with other settings, or cannot be written to.
     """
 
     def __init__(self, folder: Path, *, settings: Mapping[str, Any]) -> None:
@@ -65,29 +69,44 @@ class Run:
         self._check_same()
 
     def _check_same(self) -> None:
-        try:
-            there = json.loads(self.config.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            there = {}
-        except (OSError, ValueError, RecursionError) as error:
-            raise InputError(f"{self.config} is not readable ({error}); choose another --out") from error
+        """Compare the settings with those in the folder; raises InputError if they differ."""
+        saved = self._saved_settings()
         trained = self.state.exists() or self.last.exists()
-        if not trained and isinstance(there, dict) and there.keys() <= self._settings.keys():
+        if not trained and isinstance(saved, dict) and saved.keys() <= self._settings.keys():
             return  # nothing, or a run that ended before its first save: there is nothing to lose
-        difference = first_difference(_completed(there, self._defaults), self._settings, free=_FREE)
+        difference = first_difference(_completed(saved, self._defaults), self._settings, free=_FREE)
         if difference is not None:
-            name, theirs, ours = difference
+            name, before, now = difference
             raise InputError(
-                f"{self.folder} holds another run ({name or 'settings'}: {theirs!r:.60} there, {ours!r:.60} now); "
+                f"{self.folder} holds another run ({name or 'settings'}: {before!r:.60} there, {now!r:.60} now); "
                 "choose another --out or delete it"
             )
 
+    def _saved_settings(self) -> Any:
+        """The settings in `config.json`, upgraded from older formats; an empty dict if there is no such file."""
+        try:
+            saved = json.loads(self.config.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, RecursionError) as error:
+            raise InputError(f"{self.config} is not readable ({error}); choose another --out") from error
+        if not isinstance(saved, dict):
+            return saved
+        if "format" not in saved:
+            return upgraded_settings(saved)
+        if saved["format"] != FORMAT:
+            raise InputError(
+                f"{self.config} has format {saved['format']!r:.20}, this atrous reads 0 to {FORMAT}; "
+                "use the version that wrote it, or choose another --out"
+            )
+        return {name: value for name, value in saved.items() if name != "format"}
+
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from working in the folder at the same time; the lock dies with the process.
+        """Hold a lock that keeps other processes out of the folder; it is released when the process ends.
 
         Raises:
-            InputError: If another holds it.
+            InputError: If another process holds it.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -99,20 +118,20 @@ class Run:
             ) from error
 
     def resume(self, state: TrainingState) -> bool:
-        """Go on from the folder: fill the state, and cut the metrics back to it; False where there is none yet."""
+        """Fill `state` from the folder and drop later metrics; returns False if there is no saved state."""
         if resumed := self.state.exists():
             load_state(self.state, state)
-        for torn in self.folder.glob(_TORN):
-            torn.unlink(missing_ok=True)
+        for partial in self.folder.glob(_PARTIAL):
+            partial.unlink(missing_ok=True)
         with atomic_path(self.config) as temporary:
-            temporary.write_text(json.dumps(self._settings, indent=2) + "\n", encoding="utf-8")
+            temporary.write_text(json.dumps({"format": FORMAT, **self._settings}, indent=2) + "\n", encoding="utf-8")
         kept = [record for record in self.records() if record["iteration"] <= state.iteration] if resumed else []
         with atomic_path(self.metrics) as temporary:
             temporary.write_text("".join(json.dumps(record) + "\n" for record in kept), encoding="utf-8")
         return resumed
 
     def records(self) -> list[dict[str, Any]]:
-        """The lines of `metrics.jsonl`, up to the first that is torn or no record."""
+        """The lines of `metrics.jsonl` up to the first that is incomplete or not a record."""
         records: list[dict[str, Any]] = []
         text = self.metrics.read_text(encoding="utf-8", errors="replace") if self.metrics.exists() else ""
         for line in text.splitlines():
@@ -126,7 +145,7 @@ class Run:
         return records
 
     def log(self, progress: TrainingProgress) -> None:
-        """Append a report to `metrics.jsonl`."""
+        """Append a progress report to `metrics.jsonl`."""
         self._append(asdict(progress))
 
     def _append(self, record: dict[str, Any]) -> None:
@@ -137,7 +156,7 @@ class Run:
             raise InputError(f"cannot write {self.metrics}: {error.strerror}; free some space and run again") from error
 
     def keep(self, state: TrainingState, config: TrainConfig, *, report: Report, data: DataSet) -> None:
-        """After a validation: weights, state, metrics, report."""
+        """Save weights, metrics, page, pictures and state after a validation."""
         iteration = state.iteration
         if report.miou is not None and report.miou > state.best[0]:
             state.best = (report.miou, iteration)
@@ -158,33 +177,25 @@ class Run:
         self.save(state)
 
     def save(self, state: TrainingState) -> None:
-        """Write the state that `resume` goes on from."""
+        """Write the state that `resume` reads."""
         save_state(self.state, state)
 
     def refresh(self, config: TrainConfig) -> None:
-        """Bring the page up to date between validations; a page with a validation that is not in memory stays."""
+        """Update the page between validations; after a resume the old page stays until the first validation."""
         if self._report or not self.page.exists():
             write_report(self.page, self.records(), report=self._report, config=config)
 
 
 def _check_writable(folder: Path) -> None:
-    """Refuse a folder that cannot be made, without making it."""
+    """Check that a folder can be created, without creating it; raises InputError."""
     there = next((path for path in (folder, *folder.parents) if os.path.exists(path)), folder)
     if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
         reason = "cannot be written to" if there.is_dir() else "is no folder"
         raise InputError(f"cannot write {folder}: {there} {reason}; choose another --out")
 
 
-def _completed(there: Any, defaults: Any) -> Any:
-    """The settings of a folder as it would be written now.
-
-    Those that it was written too early to know had their defaults; some stood outside the group that they are in now.
-    """
-    if not (isinstance(there, dict) and isinstance(defaults, dict)):
-        return there
-    there = dict(there)
-    for group, inside in defaults.items():
-        if isinstance(inside, dict) and isinstance(there.setdefault(group, {}), dict):
-            strays = [name for name in inside if name in there and name not in defaults]
-            there[group] = {**there[group], **{name: there.pop(name) for name in strays}}
-    return {**defaults, **{name: _completed(value, defaults.get(name)) for name, value in there.items()}}
+def _completed(saved: Any, defaults: Any) -> Any:
+    """Add defaults for settings that did not exist when `saved` was written."""
+    if not (isinstance(saved, dict) and isinstance(defaults, dict)):
+        return saved
+    return {**defaults, **{name: _completed(value, defaults.get(name)) for name, value in saved.items()}}

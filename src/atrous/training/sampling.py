@@ -1,50 +1,26 @@
-"""Which images and crops are seen more often than chance would show them."""
+"""Sampling of training images and crops: copies of images with hard classes, and the chain of random transforms."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Int64
 
 from atrous.data.dataset import DataSet
 from atrous.data.selection import Selection
+from atrous.data.transforms.flip_and_color import PhotometricJitter, RandomFlip, Transform
+from atrous.data.transforms.scale_crop import ClassFocus, ScaleCrop
 from atrous.errors import InputError
+from atrous.inference.prefetch import prefetch
 from atrous.labels import LabelSpace
-from atrous.training.class_counts import class_counts
-from atrous.training.ranges import check_ranges
-
-HARD_CLASSES = ("bicycle", "chair", "diningtable", "pottedplant", "sofa")
-"""The five of the paper, as PASCAL VOC spells them."""
-
-_RANGES = {"hard_copies": (1, 100), "class_crops": (0, 1)}
-
-
-@dataclass(frozen=True)
-class SamplingConfig:
-    """Bootstrapping (DeepLabv3, section 4.2: images with hard classes are duplicated) and crops around classes.
-
-    Attributes:
-        hard_copies: How often an epoch shows an image that has a hard class; 1 is no bootstrapping.
-        hard_classes: Their names. Of the default, the five of the paper, those count that the data has.
-        class_crops: Probability 0..1 that a crop is placed so that it holds a pixel of a class drawn from
-            `crop_classes` (not in the papers).
-        crop_classes: Their names; all that an image shows if empty.
-    """
-
-    hard_copies: int = 1
-    hard_classes: tuple[str, ...] = HARD_CLASSES
-    class_crops: float = 0.0
-    crop_classes: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        """Refuse numbers out of range; names are looked up when there is data."""
-        check_ranges(self, _RANGES)
+from atrous.model.conventions import Conventions
+from atrous.training.config import HARD_CLASSES, SamplingConfig, TrainConfig
 
 
 def class_ids(names: Sequence[str], *, space: LabelSpace) -> tuple[int, ...]:
-    """Ids of classes by name; capitals, spaces, hyphens and underscores do not count.
+    """Return the ids of classes by name; capitals, spaces, hyphens and underscores do not matter.
 
     Raises:
-        InputError: If a name is none of the data's; the message lists those.
+        InputError: If the data has no class of a name; the message lists its classes.
     """
     known = {_bare(name): label for label, name in enumerate(space.names)}
     for name in names:
@@ -54,10 +30,10 @@ def class_ids(names: Sequence[str], *, space: LabelSpace) -> tuple[int, ...]:
 
 
 def hard_ids(config: SamplingConfig, *, space: LabelSpace) -> tuple[int, ...]:
-    """Ids of the hard classes: all that are named, or those of the paper's five that the data has.
+    """Return the ids of the hard classes: all that are named, or those of the paper's five that the data has.
 
     Raises:
-        InputError: If a name is none of the data's, or the data has none of the five.
+        InputError: If the data has no class of a name, or none of the five.
     """
     if config.hard_classes != HARD_CLASSES:
         return class_ids(config.hard_classes, space=space)
@@ -68,10 +44,10 @@ def hard_ids(config: SamplingConfig, *, space: LabelSpace) -> tuple[int, ...]:
 
 
 def bootstrapped(data: DataSet, config: SamplingConfig) -> DataSet:
-    """The data with `hard_copies` of every image that shows a hard class; reads every mask if that is above 1.
+    """Return the data with `hard_copies` of every image that shows a hard class; reads all masks if that is above 1.
 
     Raises:
-        InputError: As `hard_ids` does, and if no image shows such a class.
+        InputError: If a class does not exist, as for `hard_ids`, or no image shows one of them.
     """
     if config.hard_copies == 1:
         return data
@@ -87,3 +63,36 @@ def bootstrapped(data: DataSet, config: SamplingConfig) -> DataSet:
 
 def _bare(name: str) -> str:
     return "".join(letter for letter in name.casefold() if letter not in " -_")
+
+
+def training_transforms(config: TrainConfig, conventions: Conventions, *, space: LabelSpace) -> tuple[Transform, ...]:
+    """The random transforms of a sample, in the official code's order: scale, pad, crop, flip; then optional jitter.
+
+    Padded pixels have the value that the model normalises to 0, and the ignore value of `space` as label. `conventions`
+    are the model's, not the configuration's: backbone weights bring their own image scaling.
+
+    Raises:
+        InputError: If `space` lacks a class of `crop_classes`.
+    """
+    wanted = class_ids(config.sampling.crop_classes, space=space)
+    focus = ClassFocus(config.sampling.class_crops, wanted) if config.sampling.class_crops else None
+    mean, _ = conventions.input_scaling(config.model.in_channels)
+    fill = tuple(map(round, mean))
+    transforms: list[Transform] = [
+        ScaleCrop(size=config.crop, fill=fill, ignore=space.ignore, scales=config.scales, focus=focus),
+        RandomFlip(config.flip),
+    ]
+    if config.jitter:
+        strength = config.jitter
+        jitter = PhotometricJitter(brightness=strength, contrast=strength, saturation=strength, hue=strength / 10)
+        transforms.append(jitter)
+    return tuple(transforms)
+
+
+def class_counts(data: DataSet) -> Int64[np.ndarray, "n k"]:
+    """Number of labelled pixels of each class in each image; reads all masks."""
+    counts = np.zeros((len(data), len(data.labels)), np.int64)
+    for index, sample in prefetch(data.__getitem__, range(len(data))):
+        if (labels := sample.result().labels) is not None:
+            counts[index] = np.bincount(labels[labels != data.labels.ignore], minlength=len(data.labels))
+    return counts

@@ -1,4 +1,4 @@
-"""A stage of training, and the second one of the papers: finer, slower, batch norm frozen (DeepLabv3, section 4.1)."""
+"""Training stages; the second has a smaller output stride and rate, and frozen batch norm (DeepLabv3, section 4.1)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -19,14 +19,14 @@ from atrous.training.start import fresh_state
 
 @dataclass(frozen=True)
 class Stage:
-    """Settings, data, and the folder for what comes out.
+    """Settings, data and run folder of a training stage.
 
     Attributes:
-        config: The settings.
-        data: To train on.
-        validation: To validate on.
-        run: The stage's own run folder.
-        second: Whether it goes on from a first one.
+        config: Settings of the stage.
+        data: Training data.
+        validation: Validation data.
+        run: Run folder of the stage.
+        second: True if the stage starts from the result of a first one.
     """
 
     config: TrainConfig
@@ -36,18 +36,18 @@ class Stage:
     second: bool = False
 
     def fresh_state(self, *, device: torch.device, before: "Stage | None" = None) -> TrainingState:
-        """The state to resume into, or to start from: with what the finished stage `before` kept, if there is one.
+        """The initial state; its weights are those saved by the finished stage `before`, if there is one.
 
-        It is read from that stage's files, so that a run which was interrupted in between starts from the same bits.
+        They are read from that stage's files, so that a run interrupted between the stages starts from the same bits.
 
         Raises:
-            InputError: As `training.start.fresh_state` does.
+            InputError: If the state cannot be built, as for `training.start.fresh_state`.
         """
         start, unfold = before.run.last if before else None, not self.run.state.exists()
         return fresh_state(self.config, data=self.data, device=device, unfold=unfold, before=start)
 
     def resume(self, state: TrainingState, *, replicas: Replicas = ALONE) -> bool:
-        """Go on from the run folder, which the first replica reads and all get; whether there was anything in it."""
+        """Load the saved state of the run folder into all replicas; returns False if there is none."""
         resumed = replicas.leads and self.run.resume(state)
         share_state(state, replicas=replicas)
         return resumed
@@ -60,7 +60,7 @@ class Stage:
         replicas: Replicas = ALONE,
         validating: OnProgress | None = None,
     ) -> Iterator[TrainingProgress | Validated]:
-        """Train from `state`, which `resume` has seen; see `training.loop.train`."""
+        """Train from `state`, which `resume` has filled; see `training.loop.train`."""
         return train(
             state,
             self.config,
@@ -75,15 +75,15 @@ class Stage:
 
 @dataclass(frozen=True)
 class SecondStage:
-    """What the second stage changes; all else stays as in the first. It starts from what the first one kept.
+    """Settings of the second stage that differ from the first; it starts from the weights that the first one saved.
 
     Attributes:
-        second_iterations: Steps of the second stage; 0 is none.
-        second_split: Part of the data that it trains on.
-        second_learning_rate: At its start: 0.001, or 0.0001 where the first one started from COCO.
-        second_output_stride: Of the network in it; batch norm is frozen, so that a small batch does no harm.
-        second_batch_size: Crops per step; 0 is that of the first stage (the papers do not say).
-        second_copies: Of images with hard classes in an epoch, as `hard_copies` of the first stage.
+        second_iterations: Number of steps of the second stage; 0 is no second stage.
+        second_split: Split of the data that it trains on.
+        second_learning_rate: Initial learning rate: 0.001, or 0.0001 if the first stage started from COCO.
+        second_output_stride: Output stride of the network; batch norm is frozen, so that a small batch does no harm.
+        second_batch_size: Number of crops per step; 0 takes that of the first stage (the papers state none).
+        second_copies: Number of times that an epoch shows an image with a hard class, as `hard_copies`.
     """
 
     second_iterations: int = 0
@@ -94,12 +94,12 @@ class SecondStage:
     second_copies: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse what `TrainConfig` would refuse in words of its own."""
+        """Refuse negative numbers under the names of this stage's options; raises InputError."""
         if min(self.second_iterations, self.second_batch_size) < 0:
             raise InputError("second-iterations and second-batch-size cannot be negative")
 
     def after(self, first: TrainConfig) -> TrainConfig:
-        """The settings of the second stage that follows `first`.
+        """Return all settings of the second stage that follows `first`.
 
         Raises:
             InputError: If they contradict each other.

@@ -1,4 +1,4 @@
-"""From a configuration and data to the first state of a run."""
+"""Builds the initial training state from settings and data."""
 
 from collections.abc import Iterator
 from dataclasses import fields, replace
@@ -19,12 +19,11 @@ from atrous.model.build import build
 from atrous.model.config import ModelConfig
 from atrous.model.conventions import Conventions
 from atrous.model.norm import freeze_norms, norms, set_norm_momentum, span_replicas
-from atrous.training.augment import training_transforms
 from atrous.training.average import MovingAverage
 from atrous.training.checkpoint import TrainingState
 from atrous.training.config import TrainConfig
 from atrous.training.optimizer import build_optimizer
-from atrous.training.sampling import class_ids, hard_ids
+from atrous.training.sampling import class_ids, hard_ids, training_transforms
 from atrous.weights.archive import Archive
 from atrous.weights.backbone import load_backbone, read_backbone
 from atrous.weights.load import load
@@ -33,19 +32,19 @@ from atrous.weights.load import load
 def fresh_state(
     config: TrainConfig, *, data: DataSet, device: torch.device, unfold: bool = True, before: Path | None = None
 ) -> TrainingState:
-    """Model (with the weights that the configuration names), optimiser, average, loss scale.
+    """Build model (with its initial weights), optimizer, moving average and loss scale.
 
     Args:
-        config: Of the run.
-        data: What it trains on.
-        device: Where the state will be.
-        unfold: False saves the pass over training images that gives folded batch norms their statistics: for a state
-            that is about to be filled from a run folder.
-        before: The archive of an earlier stage; it comes before the configuration's `weights`.
+        config: Settings of the run.
+        data: Training data.
+        device: Device of model and optimizer.
+        unfold: True computes statistics of folded batch norms on training images; False is for a state that is about
+            to be filled from a run folder.
+        before: Archive of the first stage; replaces the `weights` of the settings.
 
     Raises:
-        InputError: If the images have other channels than the model, weights cannot be had or do not fit, what is said
-            of classes does not fit the data (`check_classes`), or the precision is not for the device.
+        InputError: If images and model differ in channels, weights cannot be loaded or do not fit, classes do not fit
+            the data (`check_classes`), or the device does not have the precision.
     """
     if config.precision == "float16" and device.type != "cuda":
         raise InputError(f"float16 needs a CUDA device, this is {device}; choose --precision bfloat16 or float32")
@@ -76,10 +75,10 @@ def fresh_state(
 
 
 def check_classes(config: TrainConfig, *, space: LabelSpace) -> None:
-    """Refuse at the start what is said of classes that the data does not have.
+    """Check the class names and class weights of the settings against the data.
 
     Raises:
-        InputError: If a class that is named is none of `space`, or the file of class weights does not fit.
+        InputError: If `space` lacks a named class, or the file of class weights does not fit.
     """
     sampling, weights = config.sampling, config.loss.class_weights
     class_ids(sampling.crop_classes, space=space)
@@ -90,7 +89,7 @@ def check_classes(config: TrainConfig, *, space: LabelSpace) -> None:
 
 
 def _archive(path: Path | str | None, config: TrainConfig, *, data: DataSet) -> Archive | None:
-    """The archive at `path`, at the output stride of this run; its image scaling stays, as that of a backbone does."""
+    """Load the archive at `path` with the output stride of this run; its image scaling is kept."""
     if path is None:
         return None
     archive = load(Path(path))
@@ -112,7 +111,7 @@ def _first_other(there: ModelConfig, here: ModelConfig) -> str:
 
 
 def _check_channels(data: DataSet, in_channels: int) -> None:
-    """Refuse at the start, by the first image, what `ScaleCrop` would refuse in the middle of a run."""
+    """Compare the channels of the first image with the model; raises InputError if they differ."""
     first = data[0]
     channels = first.image.shape[2]
     if channels != in_channels:
@@ -122,12 +121,12 @@ def _check_channels(data: DataSet, in_channels: int) -> None:
 
 
 def _is_folded(model: nn.Module) -> bool:
-    """Whether no batch norm has statistics: inference files fold them away, and a fresh head has none yet."""
+    """Return True if no batch norm has statistics, as in inference files, which fold them into the convolutions."""
     return not any(norm.running_mean.any() for norm in norms(model) if norm.running_mean is not None)
 
 
 def _images(config: TrainConfig, data: DataSet, *, conventions: Conventions) -> Iterator[Tensor]:
-    """The first training crops, as many as the statistics are taken over."""
+    """Batches of the first `unfold_images` training crops."""
     batches = training_batches(
         data,
         training_transforms(config, conventions, space=data.labels),

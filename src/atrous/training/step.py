@@ -1,4 +1,4 @@
-"""One step of SGD: forward, loss, backward, in parts if memory is short; then update and average."""
+"""One training step: forward, loss and backward pass, in parts if memory is short, then the update."""
 
 import torch
 from jaxtyping import Float, Integer, UInt8
@@ -8,11 +8,11 @@ from atrous.data.loader import Batch
 from atrous.training.checkpoint import TrainingState
 from atrous.training.config import TrainConfig
 from atrous.training.loss import SegmentationLoss
+from atrous.training.optimizer import poly_rate, set_rate
 from atrous.training.replicas import ALONE, Replicas
-from atrous.training.schedule import poly_rate, set_rate
 
 _SEED_STEP = 0x9E3779B1
-"""From a replica's seed to the next one's; odd, so that they all differ, and large, so that no other run has them."""
+"""Difference between the seeds of two replicas: odd, so that all differ, and far from seeds that users choose."""
 
 HALF = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -38,10 +38,10 @@ def step(
     device: torch.device,
     replicas: Replicas = ALONE,
 ) -> Tensor:
-    """One update; returns the loss, still on the device.
+    """Do one update of the weights; returns the loss, still on the device.
 
-    Every part of the batch counts by its share of the labelled pixels: the sum is the mean over the whole batch, of
-    which every replica has its rows.
+    Every part of the batch is weighted by its share of the labelled pixels, so that the sum is the mean over the whole
+    batch, of which every replica has its rows.
     """
     # Dropout is a function of seed, iteration and replica, like the data: a resumed run repeats an undisturbed one.
     torch.manual_seed(((config.seed + replicas.rank * _SEED_STEP) % 2**32 << 32) + state.iteration)
@@ -55,7 +55,9 @@ def step(
     losses = [_backward(state, config, *part, loss_of=loss_of, labelled=labelled.clamp(min=1)) for part in parts]
     loss = torch.stack(losses).sum()
     gradients = [parameter.grad for parameter in state.model.parameters() if parameter.grad is not None]
-    replicas.add_up([loss, *gradients])  # before the loss scale looks for infinities: all find the same
+    replicas.add_up(
+        [loss, *gradients]
+    )  # before the loss scale looks for infinities, so that all replicas find the same
     state.scaler.step(state.optimizer)
     state.scaler.update()
     if state.average:
@@ -73,7 +75,7 @@ def _backward(
     loss_of: SegmentationLoss,
     labelled: Integer[Tensor, ""],
 ) -> Float[Tensor, ""]:
-    """Add the gradients of a part of a batch that has so many `labelled` pixels; returns its share of the loss."""
+    """Add the gradients of a part of a batch with `labelled` labelled pixels; returns the part's share of the loss."""
     with torch.autocast(images.device.type, HALF.get(config.precision), enabled=config.precision in HALF):
         logits = state.model(images)
     share = (labels != loss_of.ignore).sum() / labelled

@@ -1,4 +1,4 @@
-"""Curves for TensorBoard, written beside the run's own files where somebody asks for them (extra `tensorboard`)."""
+"""Curves for TensorBoard, written into the run folder on request (extra `tensorboard`)."""
 
 from pathlib import Path
 from types import TracebackType
@@ -9,16 +9,16 @@ from atrous.training.progress import TrainingProgress
 
 
 def require_tensorboard() -> None:
-    """Raise InputError, with the remedy, where TensorBoard is not installed."""
+    """Raise InputError with the remedy if TensorBoard is not installed."""
     require("tensorboard", extra="tensorboard", purpose="--tensorboard")
 
 
 class TensorBoardWriter:
-    """Writes what a run tells to `tensorboard/` in its folder; a context manager.
+    """Writes progress and validations of a run to `tensorboard/` in its folder; a context manager.
 
     Args:
-        folder: Of the run.
-        done: Steps that the run goes on from; what an interrupted run has written beyond them is hidden.
+        folder: Run folder.
+        done: Number of steps that the run resumes from; later points of an interrupted run are hidden.
 
     Raises:
         InputError: If TensorBoard is not installed.
@@ -26,7 +26,7 @@ class TensorBoardWriter:
 
     def __init__(self, folder: Path, *, done: int) -> None:
         require_tensorboard()
-        from torch.utils.tensorboard import SummaryWriter  # an extra: nobody else needs it
+        from torch.utils.tensorboard import SummaryWriter  # imported late: an extra
 
         self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1)
 
@@ -39,7 +39,7 @@ class TensorBoardWriter:
         self._writer.close()
 
     def add(self, event: TrainingProgress | Validated) -> None:
-        """Take in a report of the loop."""
+        """Write a progress report or a validation."""
         match event:
             case TrainingProgress():
                 numbers = {

@@ -1,0 +1,27 @@
+"""Format 0 of a run folder's `config.json`: the layouts that were written before the file had a format number."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_LOSS = ("class_balance", "label_smoothing", "hard_pixels")
+"""Settings that stood beside the group `loss` before they were moved into it."""
+
+
+def upgraded_settings(saved: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings of format 0 in the layout of format 1.
+
+    Args:
+        saved: Content of a `config.json` without a format number; anything that is not known is left as it is.
+    """
+    upgraded = dict(saved)
+    training = upgraded.get("training")
+    if isinstance(training, dict):
+        upgraded["training"] = _upgraded_training(training)
+    return upgraded
+
+
+def _upgraded_training(training: Mapping[str, Any]) -> dict[str, Any]:
+    moved = {name: training[name] for name in _LOSS if name in training}
+    kept = {name: value for name, value in training.items() if name not in _LOSS}
+    loss = kept.get("loss", {})
+    return {**kept, "loss": {**loss, **moved}} if moved and isinstance(loss, dict) else kept
