@@ -122,7 +122,7 @@ def test_another_model_with_a_head_of_its_own(camvid, out, capsys):
         ("--norm-momentum 3", "norm momentum 3.0 is out of range; choose 0 to 1"),
         ("--momentum 1.5", "momentum 1.5 is out of range; choose 0 to 1"),
         ("--head-rate nan", "head rate nan is out of range; choose 0 to 1000"),
-        ("--scales 1 nan", "scales (1.0, nan) must lie above 0"),
+        ("--scales 1 nan", "scales (1.0, nan) must be above 0"),
         ("--seed 4294967296", "seed 4294967296 is out of range; choose 0 to 4294967295"),
         ("--precision float8", "float8"),
         ("--precision float16", "float16 needs a CUDA device, this is cpu; choose --precision bfloat16 or float32"),
