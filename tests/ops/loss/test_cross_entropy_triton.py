@@ -66,9 +66,9 @@ def test_kernels_compute_what_the_cpu_computes(dtype, align_corners, shape, size
         pixel_weights=pixel_weights.to(device),
     )
     tolerance = 1e-12 if dtype == torch.float64 else 1e-5
-    for mine, reference in zip(found, expected, strict=True):
+    for ours, reference in zip(found, expected, strict=True):
         largest = reference.abs().max().clamp(min=1).item()
-        torch.testing.assert_close(mine.cpu(), reference, rtol=tolerance, atol=tolerance * largest)
+        torch.testing.assert_close(ours.cpu(), reference, rtol=tolerance, atol=tolerance * largest)
 
 
 @pytest.mark.gpu
