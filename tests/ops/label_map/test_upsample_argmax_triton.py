@@ -20,7 +20,7 @@ def triton_ways():
     pytest.importorskip("triton", reason="needs Triton")
     if not INTERPRETED and not torch.cuda.is_available():
         pytest.skip("needs cuda, or TRITON_INTERPRET=1")
-    from atrous.ops.label_map import triton as kernels
+    from atrous.ops.label_map import cuda as kernels
 
     return kernels, torch.device("cpu" if INTERPRETED else "cuda")
 

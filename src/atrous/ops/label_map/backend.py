@@ -21,7 +21,7 @@ def backend_for(device: str) -> ModuleType | None:
         if device == "cpu":
             import atrous.ops.label_map.cpu as module
         elif device == "cuda":
-            import atrous.ops.label_map.triton as module
+            import atrous.ops.label_map.cuda as module
         else:
             return None
         label = torch.empty(1, 1, 1, dtype=torch.uint8, device=device)

@@ -84,7 +84,7 @@ class _Differentiable(torch.autograd.Function):
 
 def _backend(device: torch.device) -> Callable[..., tuple[Tensor, Tensor | None]]:
     if device.type == "cuda" and find_spec("triton"):
-        from atrous.ops.loss.triton import losses_and_gradient
+        from atrous.ops.loss.cuda import losses_and_gradient
     else:
         from atrous.ops.loss.bands import losses_and_gradient
     return losses_and_gradient

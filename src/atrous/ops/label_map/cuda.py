@@ -6,7 +6,7 @@ there are no cells here as on a CPU.
 # ruff: noqa: ANN001, ANN202  (arguments of kernels have Triton's types)
 
 from functools import lru_cache
-from typing import no_type_check
+from typing import Any, no_type_check
 
 import torch
 import triton  # pyright: ignore[reportMissingImports]
@@ -38,7 +38,7 @@ def confidence_map(
     _run(_confidence, logits, placement, labels, probability, entropy)
 
 
-def _run(kernel: triton.JITFunction, logits: Tensor, placement: Placement, *maps: Tensor) -> None:
+def _run(kernel: Any, logits: Tensor, placement: Placement, *maps: Tensor) -> None:
     by_image, by_class, *steps = logits.stride()
     axes = _axes(placement, tuple(logits.shape[-2:]), tuple(steps), exact_dtype(logits.dtype), logits.device)
     height, width = placement.crop

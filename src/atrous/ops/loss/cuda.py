@@ -19,7 +19,7 @@ from jaxtyping import Float, Int64, Integer
 from torch import Tensor
 
 from atrous.ops.bilinear import Neighbours, axis_neighbours
-from atrous.ops.loss import triton_kernels as kernels
+from atrous.ops.loss import cuda_kernels as kernels
 from atrous.ops.loss.pixel_loss import PixelLoss
 from atrous.ops.upsample import Placement
 
