@@ -10,7 +10,7 @@ from PIL import Image
 from atrous.data.schema import SCHEMA_FILE, Schema, write_schema
 from atrous.demo.scenes.canvas import Canvas
 from atrous.demo.scenes.land import draw_field, draw_mountains, draw_sky, draw_water
-from atrous.demo.scenes.scene_state import FIELD, MOODS, WATER, SceneState
+from atrous.demo.scenes.scene_state import FIELD, MOODS, SCENE_LABELS, WATER, SceneState
 from atrous.demo.scenes.texture import curve
 from atrous.demo.scenes.things import draw_balloon, draw_boat, draw_house, draw_tree
 from atrous.files import atomic_path
