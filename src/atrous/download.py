@@ -44,7 +44,7 @@ class Remote:
     about: int | None = None
 
     def fits(self, path: Path, *, digest: Callable[[str], str] | None = None) -> bool:
-        """Whether a file is this one, as far as is known.
+        """Return True if a file is this one, as far as its digest or size is known.
 
         Args:
             path: The file.
@@ -56,14 +56,14 @@ class Remote:
         return (digest(algorithm) if digest else file_digest(path, algorithm)).startswith(beginning)
 
     def is_plausible(self, size: int) -> bool:
-        """Whether it can have so many bytes."""
+        """Return True if the file can have this many bytes."""
         if self.size is not None:
             return size == self.size
         return self.about is None or self.about <= 2 * size <= 4 * self.about
 
 
 def file_digest(path: Path, algorithm: str) -> str:
-    """Of one file, in hexadecimal."""
+    """Digest of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest()
 
@@ -74,10 +74,10 @@ def download(
     """Make sure that `path` is the remote file.
 
     Args:
-        remote: What to fetch.
-        path: Where it goes; what is there already stays if it is the right file.
-        name: What error messages call it.
-        remedy: What to do where it cannot be had, for the message.
+        remote: The file to fetch.
+        path: Local file; one that is there already stays if it is the right one.
+        name: Name of the file in error messages.
+        remedy: Advice for the error message if the file cannot be had.
         on_progress: Sees the download grow.
         timeout: Seconds without a byte after which a server counts as stalled.
 
@@ -175,7 +175,7 @@ def _rest(partial: Path, there: int, *, remote: Remote) -> dict[str, str]:
 
 
 def _version(partial: Path) -> Path:
-    """Where the server's name for the version of a partial file is kept."""
+    """File that keeps the server's name for the version of a partial file."""
     return partial.with_name(f"{partial.name}.etag")
 
 

@@ -3,18 +3,18 @@ from dataclasses import replace
 
 import pytest
 import torch
-from fake_mobilenet import FakeMobileNet
-from tflite_writer import input_metadata
 
 from atrous.errors import InputError
-from atrous.importers.tflite.official_mobilenet_v2 import import_backbone
-from atrous.importers.tflite.read import read
+from atrous.importers.official_mobilenet_v2 import import_backbone
+from atrous.importers.tflite.network import read_network
 from atrous.labels import LabelSpace
 from atrous.model.build import build
 from atrous.model.config import ASPPConfig, DecoderConfig, MobileNetV2Config, ModelConfig, ResNetConfig
 from atrous.model.conventions import PYTORCH
 from atrous.weights import archive
 from atrous.weights.backbone import load_backbone, spread_over_channels
+from fakes.fake_mobilenet import FakeMobileNet
+from fakes.tflite_writer import input_metadata
 from reference.weights import randomize
 
 CONFIG = ModelConfig(
@@ -42,7 +42,7 @@ def test_the_backbone_is_filled_the_rest_stays_fresh_and_every_key_is_named(file
     model = build(CONFIG)
     head = {key: value.clone() for key, value in model.state_dict().items() if not key.startswith("backbone.")}
     transfer = load_backbone(model, file)
-    expected = import_backbone(read(file)).backbone.state_dict()
+    expected = import_backbone(read_network(file)).backbone.state_dict()
     assert transfer.skipped == ("MobilenetV2/Conv_1", "MobilenetV2/Logits/Conv2d_1c_1x1")
     assert set(transfer.fresh) == set(head)
     assert set(transfer.filled) | set(transfer.fresh) == set(model.state_dict())

@@ -3,7 +3,6 @@
 import pytest
 import torch
 import yaml
-from fake_mobilenet import FakeMobileNet
 from safetensors.torch import save_file
 
 from atrous.cli.main import main
@@ -12,6 +11,7 @@ from atrous.labels import LabelSpace
 from atrous.weights import archive, hub
 from atrous.weights.card import model_card
 from atrous.weights.load import load
+from fakes.fake_mobilenet import FakeMobileNet
 from fakes.hub import serving_hub
 
 # The hub's library still calls its HTTP client in an old way where it uploads.

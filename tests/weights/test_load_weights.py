@@ -2,12 +2,12 @@ import hashlib
 
 import pytest
 import torch
-from fake_mobilenet import FakeMobileNet
 
 from atrous.errors import InputError
 from atrous.labels import PASCAL_VOC, LabelSpace
 from atrous.weights import archive
 from atrous.weights.load import load
+from fakes.fake_mobilenet import FakeMobileNet
 
 
 def test_files_are_recognised_by_contents_not_by_name(tmp_path):
@@ -39,7 +39,7 @@ def test_anything_else_is_one_clear_line(tmp_path, content):
 
 
 def test_a_folder_and_an_unknown_name_are_named(tmp_path):
-    with pytest.raises(InputError, match=f"cannot read {tmp_path}"):
+    with pytest.raises(InputError, match=f"{tmp_path}: a folder without a checkpoint"):
         load(tmp_path)
     with pytest.raises(InputError, match=r"no such file: deeplab; .*`atrous weights`"):
         load("deeplab")

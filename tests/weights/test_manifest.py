@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from fake_mobilenet import FakeMobileNet
 
 from atrous.download import Remote
 from atrous.errors import InputError
+from atrous.importers.file_head import read_head
+from atrous.importers.readers import weights_sha256
 from atrous.labels import ADE20K, CITYSCAPES, PASCAL_VOC, LabelSpace
 from atrous.model.build import build
 from atrous.weights import cache, load
@@ -21,9 +22,9 @@ from atrous.weights.adopt import adopt
 from atrous.weights.backbone import load_backbone
 from atrous.weights.cache import converted_file
 from atrous.weights.entry import Entry, Published
-from atrous.weights.foreign import file_sha256
 from atrous.weights.manifest import MANIFEST
 from atrous.weights.zoo import ADE20K_ROWS, MODEL_ZOO
+from fakes.fake_mobilenet import FakeMobileNet
 from fakes.server import serving
 
 ARCHIVE = Path(__file__).parents[1] / "reference" / "tensorflow_tiny.tar.gz"
@@ -179,7 +180,7 @@ def test_a_full_disk_says_which_folder_is_meant(tmp_path, monkeypatch):
 
 def test_the_sha256_of_what_cannot_be_read_is_one_line(tmp_path):
     with pytest.raises(InputError, match=f"cannot read {tmp_path / 'gone.pth'}: No such file"):
-        file_sha256(tmp_path / "gone.pth")
+        weights_sha256(read_head(tmp_path / "gone.pth"))
 
 
 def test_a_classifier_is_good_for_training_from_only(entry, server, whole, monkeypatch):
@@ -210,7 +211,7 @@ def test_folders_and_the_beginning_of_a_checkpoints_files_are_weights(tmp_path, 
     names = ("model.ckpt.index", "model.ckpt.data-00000-of-00001")
     contents = b"".join((tmp_path / "deeplabv3_tiny" / name).read_bytes() for name in names)
     assert model.sha256 == hashlib.sha256(contents).hexdigest()
-    assert file_sha256(ARCHIVE) == SHA256
+    assert weights_sha256(read_head(ARCHIVE)) == SHA256
 
 
 # Files of one's own
@@ -244,7 +245,7 @@ def test_a_file_is_hashed_once(offline, tmp_path, monkeypatch, digest):
         return whole_digest(file, algorithm)
 
     monkeypatch.setattr(hashlib, "file_digest", counted)
-    monkeypatch.setattr(load, "file_sha256", lambda _: hashed.append("sha256 again"))
+    monkeypatch.setattr(load, "weights_sha256", lambda _: hashed.append("sha256 again"))
     adopt(Path(shutil.copy(ARCHIVE, tmp_path / "tiny_2018.tar.gz")))
     assert hashed == ["sha256"]
     assert load.load("tiny").sha256 == SHA256

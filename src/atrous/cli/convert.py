@@ -15,13 +15,14 @@ from atrous.data.schema import read_schema
 from atrous.errors import InputError
 from atrous.importers.convert import Conversion, convert
 from atrous.importers.export_weights import to_hugging_face, to_torchvision
+from atrous.importers.file_head import read_head
 from atrous.importers.foreign_network import ForeignNetwork
+from atrous.importers.readers import read_foreign, weights_sha256
 from atrous.labels import LabelSpace
 from atrous.model.config import ASPPConfig, ModelConfig, ResNetConfig
 from atrous.report.wording import one_line
-from atrous.weights.archive import save
+from atrous.weights.archive import is_archive, save
 from atrous.weights.download import resolve
-from atrous.weights.foreign import file_sha256, is_foreign, read_foreign
 
 LARGEST_LIST = 1 << 20
 """Largest file of class names, in bytes."""
@@ -62,16 +63,17 @@ class Options:
 def main(arguments: Sequence[str]) -> int:
     """Convert, and list what was done with every tensor; returns the exit status."""
     options = parse(Options, arguments, verb="convert")
-    path = resolve(options.source)
-    if options.to != "atrous" or not is_foreign(path):
+    head = read_head(resolve(options.source))
+    path = head.path
+    if options.to != "atrous" or is_archive(head):
         return _export(options)
-    source = read_foreign(path)
+    source = read_foreign(head)
     source = replace(source, config=_with_options(source.config, options))
     try:
         converted = convert(source, labels=_labels(options.classes), head=options.head)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    provenance = {"source": path.name, "sha256": file_sha256(path), "format": source.format}
+    provenance = {"source": path.name, "sha256": weights_sha256(head), "format": source.format}
     save(options.out, converted.model, labels=converted.labels, provenance=provenance, half=options.half)
     _report(source, converted, out=options.out)
     return 0

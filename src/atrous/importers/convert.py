@@ -1,4 +1,4 @@
-"""A foreign network becomes a model of ours, with its own classes or with others."""
+"""Conversion of a foreign network to a model, with its classes or with others."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,19 +14,19 @@ from atrous.model.build import build
 from atrous.model.deeplab import DeepLab
 
 CLASSIFIERS = ("classifier.", "middle_classifier.")
-"""Beginnings of the names of what has a row for each class."""
+"""Beginnings of the names of tensors with a row for each class."""
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """A model, and what happened to every tensor.
+    """A model, and an account of every tensor.
 
     Attributes:
         model: In eval mode, float32.
-        labels: What its classes mean.
-        mapped: Our names that hold the source's values.
-        skipped: Their names of what was left out, each with the reason.
-        fresh: Our names that hold random values, each with the reason.
+        labels: Names of its classes.
+        mapped: Names in the model that hold values of the file.
+        skipped: Names in the file that were left out, each with the reason.
+        fresh: Names in the model that hold random values, each with the reason.
     """
 
     model: DeepLab
@@ -37,7 +37,7 @@ class Conversion:
 
 
 def convert(
-    source: ForeignNetwork,
+    network: ForeignNetwork,
     *,
     labels: LabelSpace | None = None,
     head: Literal["copied", "fresh"] = "copied",
@@ -46,48 +46,48 @@ def convert(
     """Build the network of a source and fill it.
 
     Args:
-        source: What was read.
+        network: The foreign network.
         labels: Other classes. Rows of the logits are copied by name; where the source does not name its classes, but
             has as many, the labels name them. None keeps the source's.
         head: "fresh" takes the backbone alone; what follows it gets random values.
-        seed: Of the random values.
+        seed: Seed of the random values.
 
     Raises:
         InputError: If the source segments nothing and its head is not to be fresh, or a value is no finite number.
     """
-    if head == "copied" and not source.segments:
+    if head == "copied" and not network.segments:
         raise InputError(
-            f"{source.format} segments nothing; use it as backbone weights, or convert it with a fresh head"
+            f"{network.format} segments nothing; use it as backbone weights, or convert it with a fresh head"
         )
-    theirs = source.labels or LabelSpace.unnamed(source.config.classes)
-    wanted = labels or theirs
-    if source.labels is None and len(wanted) == len(theirs):
-        theirs = wanted
+    present = network.labels or LabelSpace.unnamed(network.config.classes)
+    wanted = labels or present
+    if network.labels is None and len(wanted) == len(present):
+        present = wanted
     with torch.random.fork_rng(devices=()):
         torch.default_generator.manual_seed(seed)  # and no other device's: the caller's numbers stay as they were
-        model = build(replace(source.config, classes=len(wanted)))
+        model = build(replace(network.config, classes=len(wanted)))
     state = model.state_dict()
     mapped, fresh = [], {}
     for name, target in state.items():
         if head == "fresh" and not name.startswith("backbone."):
             fresh[name] = "the head is fresh"
-        elif name.startswith(CLASSIFIERS) and wanted.names != theirs.names:
-            fresh |= _copy_rows(name, source.state[name], target, theirs=theirs.names, ours=wanted.names)
-            mapped += [name] if any(label in theirs.names for label in wanted.names) else []
+        elif name.startswith(CLASSIFIERS) and wanted.names != present.names:
+            fresh |= _copy_rows(name, network.state[name], target, rows=present.names, wanted=wanted.names)
+            mapped += [name] if any(label in present.names for label in wanted.names) else []
         else:
-            target.copy_(_finite(name, source.state[name]))
+            target.copy_(_finite(name, network.state[name]))
             mapped.append(name)
-    return Conversion(model.eval(), wanted, tuple(mapped), source.skipped, fresh)
+    return Conversion(model.eval(), wanted, tuple(mapped), network.skipped, fresh)
 
 
 def _copy_rows(
-    name: str, source: Tensor, target: Tensor, *, theirs: tuple[str, ...], ours: tuple[str, ...]
+    name: str, kernel: Tensor, target: Tensor, *, rows: tuple[str, ...], wanted: tuple[str, ...]
 ) -> dict[str, str]:
-    """Fill the rows of classes that both have; those that stay fresh, by name."""
-    for row, label in enumerate(ours):
-        if label in theirs:
-            target[row] = _finite(name, source[theirs.index(label)])
-    missing = [label for label in ours if label not in theirs]
+    """Fill the rows of classes that both have; return the names of rows that stay fresh."""
+    for row, label in enumerate(wanted):
+        if label in rows:
+            target[row] = _finite(name, kernel[rows.index(label)])
+    missing = [label for label in wanted if label not in rows]
     return {name: f"rows of classes that the source does not name: {', '.join(missing)}"} if missing else {}
 
 

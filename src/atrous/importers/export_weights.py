@@ -1,4 +1,4 @@
-"""Our weights in the layouts of others, so that nobody is locked in: the maps of the import, read backwards."""
+"""Export of weights in the layouts of torchvision and Hugging Face: the key maps of the import, inverted."""
 
 import json
 from collections.abc import Mapping
@@ -102,7 +102,7 @@ def to_hugging_face(folder: Path, model: DeepLab, *, labels: LabelSpace) -> None
 
 
 def _torchvision_config(config: ModelConfig) -> ModelConfig:
-    """What torchvision's builder makes of this backbone and these classes."""
+    """Configuration of the network that torchvision builds with this backbone and these classes."""
     head = ASPPConfig(projection=((1, 256, False), (3, 256, False)))
     if isinstance(config.backbone, ResNetConfig):
         backbone = ResNetConfig(config.backbone.depth, low_level=config.backbone.low_level)

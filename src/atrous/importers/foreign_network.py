@@ -1,4 +1,4 @@
-"""What another project's file of weights holds, told in our terms."""
+"""Network of another project's file: its configuration and its tensors by the names used here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,13 +14,13 @@ class ForeignNetwork:
     """A foreign network whose every tensor is accounted for.
 
     Attributes:
-        format: What kind of file it is, as a person would say it: `TensorFlow checkpoint`, `torchvision DeepLabv3`.
+        format: Kind of file in words: `TensorFlow checkpoint`, `torchvision DeepLabv3`.
         config: The network, with the conventions that its weights expect. Of a classifier: a model with its backbone,
             whose head means nothing.
-        state: Tensors by our names; of a classifier those of the backbone alone.
-        skipped: Their names of what has no place in the network, each with the reason.
-        labels: What the classes mean, where it is known.
-        segments: Whether there is a head; False is a classifier, good for a backbone only.
+        state: Tensors by the names of `build(config)`; of a classifier those of the backbone alone.
+        skipped: Names in the file of tensors without a place in the network, each with the reason.
+        labels: Names of the classes, where they are known.
+        segments: True if there is a head; False for a classifier, good for a backbone only.
     """
 
     format: str

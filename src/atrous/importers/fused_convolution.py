@@ -1,4 +1,4 @@
-"""Convolutions whose batch norms were folded into kernel and bias: what inference files of other systems hold."""
+"""Convolutions with batch norms fused into kernel and bias, as inference files hold them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,14 +21,14 @@ class FusedConvolution:
     Attributes:
         name: Its scope in the TensorFlow graph, e.g. `MobilenetV2/expanded_conv_1/expand`.
         kernel: In PyTorch's order; a depthwise convolution has one input channel per filter.
-        bias: Added per output channel; holds what batch norm subtracted and added.
+        bias: Added per output channel; holds the shift of the fused batch norm.
         groups: 1, or the number of channels (depthwise).
         stride: Input size / output size.
         rate: Distance between filter taps.
         activation: Applied to the output.
         inputs: Names of the convolutions whose outputs reach this one (through sums, concatenations, pooling and
             resizing): in the order of concatenation; sorted where they were added; empty where the image comes in.
-        mean: Running mean of what the kernel gives, where the file still knows it.
+        mean: Running mean of the convolution, where the file still states it.
         variance: Its running variance.
     """
 
@@ -46,14 +46,14 @@ class FusedConvolution:
 
 @dataclass(frozen=True)
 class FusedNetwork:
-    """What an inference file says.
+    """Network of an inference file.
 
     Attributes:
         path: The file.
         input_mean: Subtracted from pixel values 0..255 before the first convolution; one number or one per channel.
-        input_std: What is left is divided by this.
-        quantized: Whether its numbers are stored in 8 bits or fewer; kernels and biases are dequantised all the same.
-        corners_aligned: Whether its bilinear resizing aligns corner pixels; None where it resizes nothing.
+        input_std: Divisor after the subtraction.
+        quantized: True if its numbers are stored in 8 bits or fewer; kernels and biases are dequantised all the same.
+        corners_aligned: True if its bilinear resizing aligns corner pixels; None where it resizes nothing.
         convolutions: All of them, in the order in which they run; their names differ.
     """
 
@@ -66,7 +66,7 @@ class FusedNetwork:
 
 
 def fill_layer(convolution: FusedConvolution, layer: AtrousConv | nn.Conv2d) -> None:
-    """Copy a folded convolution into a layer of the same shape.
+    """Copy a fused convolution into a layer of the same shape.
 
     Where the layer has a batch norm, that becomes the identity plus the bias, with the statistics that the file knows,
     otherwise mean 0 and variance 1: scale sqrt(variance + epsilon), shift bias + mean. In eval mode the layer computes

@@ -35,7 +35,7 @@ def read_varint(content: memoryview, position: int) -> tuple[int, int]:
 
 
 def fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """(number, value) of each field in its order: an int for a varint, else the bytes.
+    """Iterate over (number, value) of each field in its order: an int for a varint, else the bytes.
 
     Raises:
         InputError: If the message is cut off or none.

@@ -1,1 +1,1 @@
-"""Weights: our own archive, the official TFLite files, and where to get them."""
+"""Files of weights: the archive of atrous, loading of any file that can be read, weights by name, and their cache."""

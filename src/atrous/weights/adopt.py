@@ -8,12 +8,12 @@ from pathlib import Path
 from atrous.download import Remote, file_digest
 from atrous.errors import InputError
 from atrous.files import atomic_path
-from atrous.importers.tflite import read as tflite
+from atrous.importers.file_head import read_head
+from atrous.importers.readers import read_foreign
 from atrous.weights.cache import keep_converted
 from atrous.weights.download import cached_file, record_sha256, remote
 from atrous.weights.entry import Entry
-from atrous.weights.foreign import is_foreign, read_foreign
-from atrous.weights.load import is_tflite, read_entry
+from atrous.weights.load import read_entry
 from atrous.weights.manifest import MANIFEST
 
 
@@ -45,7 +45,7 @@ def adopt(file: Path, *, name: str | None = None) -> Entry:
 
 
 def _recognised(file: Path, digest: Callable[[str], str]) -> Entry:
-    """By a digest, which nothing but the right bytes has; else by the file's name, if the size is plausible."""
+    """Entry whose digest the file has; else the one of its name, if the size is plausible."""
     remotes = {name: remote(entry) for name, entry in MANIFEST.items()}
     matching = [MANIFEST[name] for name, place in remotes.items() if place.digest and _fits(place, file, digest)]
     matching += [entry for name, entry in MANIFEST.items() if entry.file == file.name and not remotes[name].digest]
@@ -76,9 +76,5 @@ def _read(entry: Entry, file: Path, *, sha256: str) -> None:
     """Read it as what it is said to be; a model is kept converted."""
     if entry.rows is not None:
         keep_converted(read_entry(entry, file, sha256=sha256))
-    elif is_foreign(file):
-        read_foreign(file)
-    elif is_tflite(file):
-        tflite.read(file)
     else:
-        raise InputError(f"{file} holds no weights that {entry.name} could be")
+        read_foreign(read_head(file))

@@ -20,6 +20,9 @@ from torch import Tensor
 
 from atrous.errors import InputError
 from atrous.files import atomic_path
+from atrous.importers.file_head import FileHead, read_head
+from atrous.importers.pytorch.recognition import PICKLE_STARTS, ZIP_START, is_safetensors
+from atrous.importers.unreadable import unreadable
 from atrous.labels import LabelSpace
 from atrous.model.build import build
 from atrous.model.config import ModelConfig
@@ -38,13 +41,13 @@ _DTYPES = ("F32", "F16", "I64")
 
 @dataclass(frozen=True)
 class Archive:
-    """A model and what is known about it.
+    """A model, its labels and its provenance.
 
     Attributes:
         model: In eval mode, float32.
-        labels: What its classes mean.
-        provenance: Where it comes from: source, licence, protocol, measured results; any JSON object.
-        sha256: Of the contents: names the weights beside a result.
+        labels: Names of its classes.
+        provenance: Origin: source, licence, protocol, measured results; any JSON object.
+        sha256: Sha256 of the contents, which names the weights beside a result.
     """
 
     model: DeepLab
@@ -67,7 +70,7 @@ def save(
         path: Usually ends with `.safetensors`; what was there is replaced once the new file is complete.
         model: On any device.
         labels: One name for each of its classes; without them they are `class 0`, `class 1` ...
-        provenance: Where the weights come from, as a JSON object.
+        provenance: Origin of the weights, as a JSON object.
         half: Store parameters in 16 bits; running statistics of batch norm stay in 32.
 
     Raises:
@@ -113,20 +116,26 @@ def load(path: Path) -> Archive:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def is_archive(path: Path) -> bool:
-    """Whether a file is to be read as an archive: it is one of ours, or too damaged to tell."""
-    try:
-        _check_start(path)
-        with safe_open(path, framework="np") as file:
-            return _KEY in (file.metadata() or {})
-    except SafetensorError:
-        return True
-    except InputError:
+def is_archive(head: FileHead) -> bool:
+    """Return True if a file is to be read as an archive: its header has our entry, or is too damaged to say."""
+    if not is_safetensors(head.start):
         return False
+    length = int.from_bytes(head.start[:8], "little")
+    if length > min(_LARGEST_HEADER, head.size - 8):
+        return True
+    try:
+        with head.path.open("rb") as file:
+            header = json.loads(file.read(8 + length)[8:])
+        return _KEY in header.get("__metadata__", {})
+    except (OSError, ValueError, RecursionError, AttributeError, TypeError):
+        return True
 
 
 def _load(path: Path) -> Archive:
-    _check_start(path)
+    head = read_head(path)
+    if not head.is_file:
+        path.open("rb").close()  # raises the error of the system
+    _check_start(head)
     try:
         with safe_open(path, framework="np") as file:
             description = _description((file.metadata() or {}).get(_KEY))
@@ -183,17 +192,15 @@ def _verified(description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) 
     return found
 
 
-def _check_start(path: Path) -> None:
-    """Tell what else the file may be; refuse header sizes that no archive has before anybody allocates them."""
-    with path.open("rb") as file:
-        start = file.read(9)
-    if start[8:] == b"{" and int.from_bytes(start[:8], "little") <= _LARGEST_HEADER:
+def _check_start(head: FileHead) -> None:
+    """Refuse other kinds of files by name, and header sizes that no archive has before anybody allocates them."""
+    if is_safetensors(head.start) and int.from_bytes(head.start[:8], "little") <= _LARGEST_HEADER:
         return
-    if start.startswith((b"PK\x03\x04", *(bytes((0x80, protocol)) for protocol in range(2, 6)))):
+    if head.start.startswith((ZIP_START, *PICKLE_STARTS)):
         raise InputError("a pickle as torch.save writes it, not an archive; turn it into one by atrous convert")
-    if start.lstrip().startswith(b"<"):
-        raise InputError("a web page, not weights; download the file itself")
-    raise InputError("damaged or no safetensors file; give an archive written by atrous")
+    if is_safetensors(head.start):
+        raise InputError("damaged or no safetensors file; give an archive written by atrous")
+    raise InputError(unreadable(head))
 
 
 def _description(text: str | None) -> dict[str, Any]:

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from atrous.errors import InputError
-from atrous.importers.tflite import read as tflite
-from atrous.importers.tflite.official_mobilenet_v2 import import_backbone
+from atrous.importers.file_head import FileHead, read_head
+from atrous.importers.readers import read_foreign
 from atrous.model.backbones.resnet import BLOCK_UNITS
 from atrous.model.config import BackboneConfig, ResNetConfig
 from atrous.model.conventions import Conventions
@@ -19,8 +19,6 @@ from atrous.model.deeplab import DeepLab
 from atrous.model.preprocess import Preprocess
 from atrous.weights import archive
 from atrous.weights.download import OnProgress, resolve
-from atrous.weights.foreign import is_foreign, read_foreign
-from atrous.weights.load import is_tflite
 
 _BUILT_IN = ("conv_padding", "pool_padding", "stride_unit", "backbone_epsilon")
 """The conventions that are built into a backbone's layers."""
@@ -28,7 +26,7 @@ _BUILT_IN = ("conv_padding", "pool_padding", "stride_unit", "backbone_epsilon")
 
 @dataclass(frozen=True)
 class Transfer:
-    """What happened to every key.
+    """Account of every key after a backbone was loaded.
 
     Attributes:
         filled: Keys of the model that now hold trained values.
@@ -46,9 +44,9 @@ class TrainedBackbone:
     """A backbone from a file.
 
     Attributes:
-        path: Where it was found.
+        path: The file.
         config: Which one.
-        conventions: How its weights expect to be run.
+        conventions: Conventions of its weights.
         state: Its tensors, by our names without `backbone.`.
         skipped: Names in the file that belong to no backbone.
     """
@@ -76,10 +74,8 @@ def read_backbone(source: str | Path, *, on_progress: OnProgress | None = None) 
     Raises:
         InputError: If the source is none of these, or damaged.
     """
-    path = resolve(source, on_progress=on_progress)
-    if is_foreign(path):
-        return _from_foreign(path)
-    return _from_tflite(path) if is_tflite(path) else _from_archive(path)
+    head = read_head(resolve(source, on_progress=on_progress))
+    return _from_archive(head.path) if archive.is_archive(head) else _from_foreign(head)
 
 
 def load_backbone(
@@ -93,7 +89,7 @@ def load_backbone(
 
     Args:
         model: Changed in place.
-        source: What `read_backbone` gave, or takes.
+        source: Result of `read_backbone`, or its argument.
         on_progress: Sees a download grow.
 
     Raises:
@@ -136,32 +132,27 @@ def spread_over_channels(kernel: Tensor, channels: int) -> Tensor:
     return spread * (kernel.shape[1] / channels)
 
 
-def _from_foreign(path: Path) -> TrainedBackbone:
-    source = read_foreign(path)
-    mine, rest = _parted(source.state)
-    return TrainedBackbone(path, source.config.backbone, source.config.conventions, mine, (*source.skipped, *rest))
-
-
-def _from_tflite(path: Path) -> TrainedBackbone:
-    imported = import_backbone(tflite.read(path))
-    config = imported.config
-    return TrainedBackbone(path, config.backbone, config.conventions, imported.backbone.state_dict(), imported.skipped)
+def _from_foreign(head: FileHead) -> TrainedBackbone:
+    network = read_foreign(head)
+    state, rest = _parted(network.state)
+    skipped = (*network.skipped, *rest)
+    return TrainedBackbone(head.path, network.config.backbone, network.config.conventions, state, skipped)
 
 
 def _from_archive(path: Path) -> TrainedBackbone:
     model = archive.load(path).model
-    mine, skipped = _parted(model.state_dict())
-    return TrainedBackbone(path, model.config.backbone, model.config.conventions, mine, skipped)
+    state, rest = _parted(model.state_dict())
+    return TrainedBackbone(path, model.config.backbone, model.config.conventions, state, rest)
 
 
 def _parted(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """The tensors of the backbone by its own names, and the names of the rest."""
-    mine = {key.removeprefix("backbone."): value for key, value in state.items() if key.startswith("backbone.")}
-    return mine, tuple(key for key in state if not key.startswith("backbone."))
+    """Tensors of the backbone by its own names, and names of the rest."""
+    inside = {key.removeprefix("backbone."): value for key, value in state.items() if key.startswith("backbone.")}
+    return inside, tuple(key for key in state if not key.startswith("backbone."))
 
 
 def _units_in_common(ours: BackboneConfig, theirs: BackboneConfig) -> int:
-    """How many units are to be alike: all of them, but in the cascades of ResNets those of the shorter one."""
+    """Number of units that must agree: all of them, but in the cascades of ResNets those of the shorter one."""
     if not (isinstance(ours, ResNetConfig) and isinstance(theirs, ResNetConfig)):
         return sys.maxsize
     blocks = BLOCK_UNITS[ours.depth]
@@ -169,7 +160,7 @@ def _units_in_common(ours: BackboneConfig, theirs: BackboneConfig) -> int:
 
 
 def _first_units(state: Mapping[str, Tensor], count: int) -> dict[str, Tensor]:
-    """Of the first so many units, and what belongs to none."""
+    """Tensors of the first units, and those that belong to no unit."""
     units = {key: re.match(r"units\.(\d+)\.", key) for key in state}
     return {key: state[key] for key, unit in units.items() if unit is None or int(unit[1]) < count}
 

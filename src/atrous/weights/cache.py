@@ -1,4 +1,4 @@
-"""Where fetched files lie, and what was converted from them."""
+"""The cache of fetched files and of archives converted from them."""
 
 import os
 from dataclasses import replace
@@ -21,7 +21,7 @@ def cache_folder() -> Path:
 
 
 def converted_file(sha256: str) -> Path:
-    """Where the archive lies that this importer makes of a source."""
+    """Path of the archive that this importer makes of a source."""
     return cache_folder() / "converted" / f"{sha256[:32]}-{archive.FORMAT}.{IMPORTER}.safetensors"
 
 

@@ -18,8 +18,8 @@ def model_card(archive: Archive, *, address: str) -> str:
     """Markdown with the front matter of a Hugging Face hub; what the archive says is shown as text, never as markup.
 
     Args:
-        archive: What is described.
-        address: Where it can be loaded from.
+        archive: The archive that is described.
+        address: Address that it can be loaded from.
     """
     data, licence = _data(archive.provenance), _licence(archive.provenance)
     config = archive.model.config
@@ -69,7 +69,7 @@ def model_card(archive: Archive, *, address: str) -> str:
 
 
 def _data(provenance: Mapping[str, Any]) -> str:
-    """What it was trained on: words, or the data set of a run."""
+    """Training data: words, or the data set of a run."""
     data = provenance.get("trained_on", "")
     if isinstance(data, dict):
         return ", ".join(f"{data[name]}" for name in ("name", "split") if name in data)

@@ -7,7 +7,8 @@ from pathlib import Path
 from atrous.download import OnProgress, Remote, download, file_digest
 from atrous.errors import InputError
 from atrous.files import atomic_path
-from atrous.importers.tensorflow.recognition import is_tensorflow
+from atrous.importers.file_head import FileHead
+from atrous.importers.readers import is_readable
 from atrous.weights import hub
 from atrous.weights.cache import cache_folder
 from atrous.weights.entry import Entry
@@ -25,14 +26,23 @@ def resolve(source: str | Path, *, on_progress: OnProgress | None = None) -> Pat
     if str(source).startswith(hub.SCHEME):
         return hub.fetch(str(source))
     path = Path(source)
-    try:
-        if path.exists() or is_tensorflow(path):
-            return path
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    if exists(path):
+        return path
     if entry := find_entry(source):
         return fetch(entry, on_progress=on_progress)
     raise InputError(f"no such file: {source}; give a file of weights, or a name that `atrous weights` lists")
+
+
+def exists(path: Path) -> bool:
+    """Return True for a file, a folder, or the common beginning of the names of a TensorFlow checkpoint's files.
+
+    Raises:
+        InputError: If that cannot be read.
+    """
+    try:
+        return path.exists() or is_readable(FileHead(path))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def find_entry(source: str | Path) -> Entry | None:
@@ -47,7 +57,7 @@ def fetch(entry: Entry, *, on_progress: OnProgress | None = None, timeout: float
     else is taken from then on.
 
     Args:
-        entry: What to fetch.
+        entry: The entry to fetch.
         on_progress: Sees the download grow.
         timeout: Seconds without a byte after which a server counts as stalled.
 
@@ -72,7 +82,7 @@ def fetch(entry: Entry, *, on_progress: OnProgress | None = None, timeout: float
 
 
 def remote(entry: Entry) -> Remote:
-    """Where an entry is, a mirror of the user's own (`ATROUS_MIRROR`) first, and what it must be."""
+    """Addresses of an entry, a mirror of the user (`ATROUS_MIRROR`) first, with its digest and size."""
     mirror = os.environ.get("ATROUS_MIRROR")
     urls = (f"{mirror.rstrip('/')}/{entry.file}", *entry.urls) if mirror else entry.urls
     sha256 = recorded_sha256(entry)
@@ -80,7 +90,7 @@ def remote(entry: Entry) -> Remote:
 
 
 def cached_file(entry: Entry) -> Path:
-    """Where its file is, once it has been fetched."""
+    """Path of its file, once it has been fetched."""
     return cache_folder() / entry.file
 
 

@@ -1,4 +1,4 @@
-"""What is known about one file of weights on the net."""
+"""One file of weights on the net: addresses, digest, licence, classes, published numbers."""
 
 import re
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Published:
         metric: `mIoU`, `pixel accuracy` or `top-1`.
         value: In percent.
         on: Data and split.
-        protocol: How the images were seen.
+        protocol: Size, scales and flips of the images.
     """
 
     metric: str
@@ -30,7 +30,7 @@ class Entry:
     """One file on the net.
 
     Attributes:
-        name: What the user types.
+        name: Name that the user types.
         file: Its name in the cache.
         urls: Public addresses of the same bytes, tried in order.
         digest: As in `Remote`: whole, or as much of it as its publisher states. None: whatever comes first is trusted,
@@ -39,8 +39,8 @@ class Entry:
         mebibytes: The rounded one.
         licence: SPDX name of the publication, and the terms of the data where they bind more.
         source: Who published it and what it is.
-        data: What it was trained on, in that order.
-        rows: What the rows of its logits mean; None is a classifier, good for a backbone only.
+        data: Training data, in their order.
+        rows: Classes of the rows of its logits; None is a classifier, good for a backbone only.
         labels: Its classes, where some of its rows are left out; otherwise the rows.
         published: Measured by the publisher.
         refused: Why it cannot be read, where it cannot.

@@ -11,6 +11,7 @@ from types import ModuleType
 
 from atrous.errors import InputError
 from atrous.extras import require
+from atrous.importers.file_head import read_head
 from atrous.weights import archive
 from atrous.weights.cache import cache_folder
 from atrous.weights.card import model_card
@@ -45,7 +46,7 @@ def fetch(address: str) -> Path:
         raise
     except Exception as error:  # the library's errors and those of its HTTP client have no base in common
         raise InputError(f"cannot fetch {address}: {_first_line(error)}") from error
-    if not archive.is_archive(path):
+    if not archive.is_archive(read_head(path)):
         raise InputError(f"{address} is no archive of atrous; download it yourself and see atrous convert")
     return path
 
@@ -56,7 +57,7 @@ def push(path: Path, repository: str, *, private: bool = False) -> str:
     Args:
         path: The archive; it is verified before it leaves.
         repository: `user/name`; created where missing.
-        private: Whether a repository that is created is to be seen by its owner alone.
+        private: True if a repository that is created is to be seen by its owner alone.
 
     Raises:
         InputError: If the archive is damaged, or the hub refuses.

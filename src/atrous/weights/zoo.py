@@ -4,7 +4,7 @@ Sizes are rounded there, and digests are not published; that of `mobilenetv2-voc
 which mirrors the file. Names without an ending were trained on what leaves the validation set unseen.
 """
 
-from atrous.importers.tensorflow.network import REFUSED
+from atrous.importers.tensorflow.recognition import REFUSED
 from atrous.labels import ADE20K, CITYSCAPES, PASCAL_VOC, LabelSpace
 from atrous.weights.entry import Entry, Published
 

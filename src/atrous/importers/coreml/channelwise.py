@@ -6,9 +6,9 @@ import numpy as np
 from jaxtyping import Float
 
 from atrous.errors import InputError
-from atrous.importers.coreml.function import Function
 from atrous.importers.coreml.layers import CoreMLLayer, LayerKind
 from atrous.importers.coreml.numbers import Numbers
+from atrous.importers.coreml.traced_tensor import Function
 from atrous.importers.protobuf import Message
 
 MOST_NUMBERS = 8
@@ -17,7 +17,7 @@ MOST_NUMBERS = 8
 _LINEAR, _RELU = 5, 10
 _THRESHOLD = 7
 _EPSILON = 1e-5
-"""Of a batch norm that says none."""
+"""Epsilon of a batch norm that states none."""
 
 
 def applied(layer: CoreMLLayer, function: Function, *, channels: int, numbers: Numbers) -> Function:
@@ -52,7 +52,7 @@ def applied(layer: CoreMLLayer, function: Function, *, channels: int, numbers: N
 
 
 def slope_and_offset(layer: CoreMLLayer) -> tuple[float, float]:
-    """Of a linear activation.
+    """Slope and offset of a linear activation.
 
     Raises:
         InputError: If it is another activation.

@@ -1,6 +1,6 @@
-"""Follows a Core ML network from the image to the answer and takes down its convolutions.
+"""Trace of a Core ML network from the image to the logits, which collects its convolutions.
 
-Whatever is not understood, or would change the function in a way that is not taken down, is an `InputError`.
+A layer that is not understood, or that would change the function in a way that is not collected, is an `InputError`.
 """
 
 from collections.abc import Callable
@@ -10,16 +10,14 @@ import numpy as np
 
 from atrous.errors import InputError
 from atrous.importers.coreml.channelwise import MOST_NUMBERS, applied, by_channel, finite, pair, slope_and_offset
-from atrous.importers.coreml.function import Function
-from atrous.importers.coreml.layers import CoreMLLayer, LayerKind
+from atrous.importers.coreml.layers import CoreMLLayer, LayerKind, explicit_padding, pads_as_tensorflow
 from atrous.importers.coreml.numbers import Numbers
-from atrous.importers.coreml.official_names import official_name
-from atrous.importers.coreml.padding import explicit, is_as_tensorflow
-from atrous.importers.coreml.traced_tensor import Resized, TracedTensor
+from atrous.importers.coreml.traced_tensor import Function, Resized, TracedTensor
+from atrous.importers.official_mobilenet_v2 import name_by_order
 from atrous.sizes import Size
 
 Tensor = TracedTensor | np.ndarray
-"""What runs through, or a constant."""
+"""Feature maps, or a constant."""
 
 _GLOBAL, _VALID, _AVERAGE, _OVER_IMAGE = 60, 30, 1, 1
 _ARG_MAX, _OVER_CHANNELS = 9, 2
@@ -29,7 +27,7 @@ _BILINEAR, _CORNERS_ALIGNED, _CORNERS_NOT_ALIGNED = 1, 1, 2
 
 @dataclass(eq=False)
 class Convolution:
-    """One convolution, and what follows it up to whatever reads it next."""
+    """One convolution, with the channel-by-channel steps between it and its readers."""
 
     name: str
     kernel: np.ndarray
@@ -42,7 +40,7 @@ class Convolution:
 
 
 class GraphTracer:
-    """The state of following: every tensor that was written, and what was found."""
+    """Tensors written so far, and the convolutions among them."""
 
     def __init__(self, image: str, start: TracedTensor) -> None:
         self.convolutions: dict[str, Convolution] = {}
@@ -57,7 +55,7 @@ class GraphTracer:
         }  # fmt: skip
 
     def follow(self, layer: CoreMLLayer) -> None:
-        """Note what a layer writes.
+        """Add a layer.
 
         Raises:
             InputError: If it is in no official DeepLab file, or reads what was not written.
@@ -71,7 +69,7 @@ class GraphTracer:
 
     @property
     def image_function(self) -> Function:
-        """What happened to the image before the first convolution."""
+        """Function of each colour that is applied to the image before the first convolution."""
         first = next(iter(self.convolutions.values()), None)
         if first is None or first.arriving.function is None:
             raise InputError("no convolution reads the image; this is no DeepLab file")
@@ -110,7 +108,7 @@ class GraphTracer:
         return tensor
 
     def _after(self, flow: TracedTensor, change: Callable[[Function], Function]) -> TracedTensor:
-        """What happens channel by channel is kept beside the convolution that it follows."""
+        """Add a step that acts on each channel alone to the convolution that it follows."""
         if flow.function is None or flow.padding:
             raise InputError("an activation, norm or arithmetic there is in no official DeepLab file")
         function = change(flow.function)
@@ -122,7 +120,7 @@ class GraphTracer:
         return replace(flow, function=function)
 
     def _read(self, flow: TracedTensor, *, resized: tuple[Resized, ...] = ("no",)) -> TracedTensor:
-        """What reads several channels sees all that happened to each of them; nothing may happen later."""
+        """Close the function of a convolution whose output is read across channels."""
         if flow.resized not in resized:
             raise InputError("resized maps there are in no official DeepLab file")
         if flow.function is not None and flow.sources:
@@ -179,7 +177,7 @@ class GraphTracer:
             raise InputError("deconvolutions, and kernels, strides or rates that are not square, are not supported")
         if params.integer(2) * groups != flow.channels:
             raise InputError(f"{params.integer(2)} x {groups} input channels where {flow.channels} arrive")
-        if not is_as_tensorflow(params, added=flow.padding, reach=(kernel_size[0] - 1) * rate, stride=stride):
+        if not pads_as_tensorflow(params, added=flow.padding, reach=(kernel_size[0] - 1) * rate, stride=stride):
             raise InputError("its padding is in no official DeepLab file")
         if not flow.sources and (flow.function is None or flow.function.negated or flow.function.clipped):
             raise InputError("the image goes through an activation")
@@ -187,14 +185,14 @@ class GraphTracer:
         function = Function.identity(out)
         if params.integer(70):
             function = function.line(1.0, self.numbers.read(params.message(91), (out,)))
-        name = official_name(self.convolutions, pooled=flow.size == (1, 1))
+        name = name_by_order(self.convolutions, pooled=flow.size == (1, 1))
         self.convolutions[name] = Convolution(name, kernel, groups, stride, rate, self._read(flow), function)
         height, width = (-(-(length - 2 * flow.padding) // stride) for length in flow.size)
         return TracedTensor((name,), out, (height, width), function)
 
     def _padding(self, layer: CoreMLLayer, flow: TracedTensor) -> TracedTensor:
         """Zeros around the maps: as some converters pad atrous convolutions, or none at all around the image."""
-        amounts, is_zero = explicit(layer.params.message(10)), 1 in layer.params.values
+        amounts, is_zero = explicit_padding(layer.params.message(10)), 1 in layer.params.values
         if len(set(amounts)) != 1 or not is_zero or finite(layer.params.message(1), 1):
             raise InputError(f"padding by {amounts}; only zeros, equally on all sides, are supported")
         if flow.padding or amounts[0] > max(flow.size) or (amounts[0] and not flow.sources):
@@ -204,7 +202,7 @@ class GraphTracer:
 
     def _pooling(self, layer: CoreMLLayer, flow: TracedTensor) -> TracedTensor:
         params = layer.params
-        unpadded = _VALID in params.values and not any(explicit(params.message(_VALID)))
+        unpadded = _VALID in params.values and not any(explicit_padding(params.message(_VALID)))
         whole = params.integer(_GLOBAL) or (unpadded and pair(params, 10, default=3) == flow.size)
         if params.integer(1) != _AVERAGE or not whole:
             raise InputError("pooling of parts; only the average of the whole map is supported")

@@ -1,4 +1,4 @@
-"""The layers of a Core ML network: which kinds there are, by their numbers in Apple's `NeuralNetwork.proto`."""
+"""The layers of a Core ML network, by the numbers of Apple's `NeuralNetwork.proto`, and how convolutions pad."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,9 +12,12 @@ _MOST_LAYERS = 2000
 _MOST_INPUTS = 16
 _LONGEST_NAME = 1000
 
+_VALID, _SAME = 50, 51
+"""Fields of `ConvolutionLayerParams` for its kind of padding."""
+
 
 class LayerKind(IntEnum):
-    """What an official file holds, or a converter might write for the same."""
+    """Kinds of layers in official files, and others that converters write for the same function."""
 
     CONVOLUTION = 100
     POOLING = 120
@@ -47,8 +50,8 @@ class CoreMLLayer:
 
     Attributes:
         name: As the converter wrote it.
-        kind: What it does.
-        params: How; the message of its kind.
+        kind: Kind of layer.
+        params: Parameters: the message of its kind.
         inputs: Names of the tensors that it reads.
         output: Name of the one that it writes.
     """
@@ -87,3 +90,34 @@ def _layer(message: Message) -> CoreMLLayer:
 def _texts(message: Message, number: int) -> tuple[str, ...]:
     values = message.values.get(number, [])
     return tuple(Message({number: [value]}).text(number) for value in values)
+
+
+def pads_as_tensorflow(params: Message, *, added: int, reach: int, stride: int) -> bool:
+    """Return True if a convolution pads as TensorFlow's SAME: maps keep their size but for the stride.
+
+    Args:
+        params: `ConvolutionLayerParams`.
+        added: Zeros that an earlier padding layer has put on each side.
+        reach: Distance between the outermost taps of the kernel.
+        stride: The convolution's stride.
+    """
+    if _SAME in params.values:
+        bottom_heavy = params.message(_SAME).integer(1) == 0
+        return not added and (bottom_heavy or stride == 1) and reach % 2 == 0
+    # With a stride, explicit zeros are not SAME at every size; a single tap needs none.
+    return all(2 * (side + added) == reach for side in explicit_padding(params.message(_VALID))) and (
+        stride == 1 or not reach
+    )
+
+
+def explicit_padding(padding: Message) -> tuple[int, ...]:
+    """Zeros above, below, left and right, from `ValidPadding` or `PaddingLayerParams`.
+
+    Raises:
+        InputError: If the message states neither all four sides nor none.
+    """
+    borders = padding.message(1) if 1 in padding.values else padding
+    edges = [(edge.integer(1), edge.integer(2)) for edge in borders.messages(10)]
+    if len(edges) not in (0, 2) or min((amount for edge in edges for amount in edge), default=0) < 0:
+        raise InputError("padding that is not stated for all four sides")
+    return tuple(amount for edge in edges for amount in edge) or (0, 0, 0, 0)

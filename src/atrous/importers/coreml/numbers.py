@@ -18,7 +18,7 @@ _MOST_NUMBERS = 1 << 24
 
 
 class Numbers:
-    """Reads weights as float32 and remembers how many, and whether some were quantised."""
+    """Reader of weights as float32, which bounds their number and records quantisation."""
 
     def __init__(self) -> None:
         self.quantized = False
@@ -29,7 +29,7 @@ class Numbers:
 
         Args:
             weights: A `WeightParams`.
-            shape: What the layer says; scales and offsets of linear quantisation go along its first axis.
+            shape: Shape that the layer states; scales and offsets of linear quantisation go along its first axis.
 
         Raises:
             InputError: If there are fewer or more than the shape has, or no finite numbers.

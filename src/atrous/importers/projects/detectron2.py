@@ -33,7 +33,7 @@ _UNIT = {"conv1": "reduce", "conv2": "atrous", "conv3": "restore", "shortcut": "
 
 
 def recognises(tensors: Mapping[str, Tensor]) -> bool:
-    """By the predictor, or as a classifier by its stem of three."""
+    """Return True for names of its segmentation head, or of a classifier with a stem of three."""
     return "sem_seg_head.predictor.weight" in tensors or "stem.conv3.norm.weight" in tensors
 
 

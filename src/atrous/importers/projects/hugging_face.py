@@ -8,8 +8,15 @@ from torch import Tensor
 
 from atrous.errors import InputError
 from atrous.importers.foreign_network import ForeignNetwork
-from atrous.importers.projects.key_map import CLASSIFIER_REASON, checked, imagenet, named_classes, translated, width
-from atrous.importers.projects.settings import told
+from atrous.importers.projects.key_map import (
+    CLASSIFIER_REASON,
+    checked,
+    imagenet,
+    named_classes,
+    read_settings,
+    translated,
+    width,
+)
 from atrous.importers.pytorch.state_dict import StateDict
 from atrous.labels import LabelSpace
 from atrous.model.config import ASPPConfig, MobileNetV2Config, ModelConfig
@@ -52,7 +59,7 @@ def layers() -> dict[str, str]:
 
 
 def recognises(tensors: Mapping[str, Tensor]) -> bool:
-    """By the first layer."""
+    """Return True for the name of its first layer."""
     return "mobilenet_v2.conv_stem.first_conv.convolution.weight" in tensors
 
 
@@ -66,7 +73,7 @@ def read(found: StateDict) -> ForeignNetwork:
     skips = {"mobilenet_v2.conv_1x1.": LAST_REASON, "classifier.": CLASSIFIER_REASON}
     state, skipped = translated(tensors, layers(), skipped=skips, project=PROJECT)
     multiplier = width(tensors, "mobilenet_v2.layer.15.reduce_1x1.convolution.weight") / 320
-    settings = told(_Settings, {"depth_multiplier": multiplier, **found.settings})
+    settings = read_settings(_Settings, {"depth_multiplier": multiplier, **found.settings})
     if settings.hidden_act != "relu6":
         raise InputError(f"its activation is {settings.hidden_act!r:.40}; MobileNetV2 has relu6 here")
     backbone = MobileNetV2Config(settings.depth_multiplier, channel_divisor=8)

@@ -18,7 +18,7 @@ PROJECT = "jfzhang95/pytorch-deeplab-xception"
 
 
 def recognises(tensors: Mapping[str, Tensor]) -> bool:
-    """By the names of its ASPP."""
+    """Return True for names of its ASPP and decoder."""
     return "aspp.aspp1.atrous_conv.weight" in tensors and "decoder.last_conv.0.weight" in tensors
 
 

@@ -1,9 +1,10 @@
 """A total map of names: what maps every tensor of theirs, or names it as left out, and fills every one of ours."""
 
+import dataclasses
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor
@@ -13,6 +14,9 @@ from atrous.importers.foreign_network import ForeignNetwork
 from atrous.labels import LabelSpace
 from atrous.model.build import build
 from atrous.model.config import ModelConfig
+from atrous.plain import from_plain
+
+T = TypeVar("T")
 
 AUXILIARY_REASON = "an auxiliary head, which only training uses"
 CLASSIFIER_REASON = "the classification of ImageNet, which segments nothing"
@@ -136,3 +140,13 @@ def _some(texts: Iterable[str]) -> str:
     listed = list(texts)
     more = f"; and {len(listed) - MOST_SHOWN} more" if len(listed) > MOST_SHOWN else ""
     return "; ".join(listed[:MOST_SHOWN]) + more
+
+
+def read_settings(kind: type[T], settings: Mapping[str, Any], *, where: str = "config.json") -> T:
+    """Settings of a `config.json` that are fields of the dataclass `kind`; the others are ignored.
+
+    Raises:
+        InputError: If a setting is missing, has another type, or is not a finite number where one is needed.
+    """
+    fields = {field.name for field in dataclasses.fields(kind)}  # pyright: ignore[reportArgumentType]
+    return from_plain(kind, {name: value for name, value in settings.items() if name in fields}, where=where)

@@ -9,7 +9,7 @@ STAGES_OF_MOBILENET_V2 = 17
 
 
 def resnet_units(prefix: str, *, depth: int) -> dict[str, str]:
-    """Theirs are counted block by block, ours from the first to the last."""
+    """Names of the units, counted block by block there and from first to last here."""
     places = [(block, position) for block, count in enumerate(BLOCK_UNITS[depth], 1) for position in range(count)]
     return {
         f"{prefix}layer{block}.{position}.{theirs}": f"backbone.units.{number}.{ours}"
@@ -19,7 +19,7 @@ def resnet_units(prefix: str, *, depth: int) -> dict[str, str]:
 
 
 def resnet(prefix: str, *, depth: int) -> dict[str, str]:
-    """With the 7x7 stem."""
+    """Names of a ResNet with the 7x7 stem."""
     return {
         f"{prefix}conv1": "backbone.stem.conv",
         f"{prefix}bn1": "backbone.stem.norm",
@@ -28,7 +28,7 @@ def resnet(prefix: str, *, depth: int) -> dict[str, str]:
 
 
 def three_convolutions(*names: str) -> dict[str, str]:
-    """Of a stem of three: their names of convolution, norm, convolution, norm, convolution, norm."""
+    """Names of a stem of three, from those of convolution, norm, convolution, norm, convolution, norm."""
     ours = (f"backbone.stem.conv1_{number}.{kind}" for number in (1, 2, 3) for kind in ("conv", "norm"))
     return dict(zip(names, ours, strict=True))
 

@@ -17,7 +17,7 @@ PROJECT = "MMSegmentation"
 
 
 def recognises(tensors: Mapping[str, Tensor]) -> bool:
-    """By the names of its decode head."""
+    """Return True for names of its decode head."""
     return "decode_head.conv_seg.weight" in tensors
 
 

@@ -9,8 +9,15 @@ from torch import Tensor
 from atrous.errors import InputError
 from atrous.importers.foreign_network import ForeignNetwork
 from atrous.importers.projects import layers
-from atrous.importers.projects.key_map import AUXILIARY_REASON, checked, pooling_first, resnet_depth, translated, width
-from atrous.importers.projects.settings import told
+from atrous.importers.projects.key_map import (
+    AUXILIARY_REASON,
+    checked,
+    pooling_first,
+    read_settings,
+    resnet_depth,
+    translated,
+    width,
+)
 from atrous.importers.pytorch.state_dict import StateDict
 from atrous.model.config import ASPPConfig, BackboneConfig, DecoderConfig, MobileNetV2Config, ModelConfig, ResNetConfig
 from atrous.model.conventions import PYTORCH
@@ -31,7 +38,7 @@ class _Settings:
 
 
 def recognises(tensors: Mapping[str, Tensor]) -> bool:
-    """By encoder, ASPP and segmentation head."""
+    """Return True for names of its ASPP and segmentation head."""
     aspp = any(re.match(r"decoder\.(aspp\.(0\.)?|0\.)convs\.0\.0\.weight$", name) for name in tensors)
     return aspp and "segmentation_head.0.weight" in tensors
 
@@ -59,7 +66,7 @@ def read(found: StateDict) -> ForeignNetwork:
     state, skipped = translated(tensors, table, skipped=skips, project=PROJECT)
     state["aspp.projection.0.conv.weight"] = pooling_first(state["aspp.projection.0.conv.weight"])
     channels = width(state, "aspp.branches.aspp0.conv.weight")
-    settings = told(_Settings, {"encoder_output_stride": 16 if plus else 8, **found.settings})
+    settings = read_settings(_Settings, {"encoder_output_stride": 16 if plus else 8, **found.settings})
     config = ModelConfig(
         backbone,
         ASPPConfig(

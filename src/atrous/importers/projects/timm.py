@@ -12,8 +12,7 @@ from torch import Tensor
 
 from atrous.errors import InputError
 from atrous.importers.foreign_network import ForeignNetwork
-from atrous.importers.projects.key_map import CLASSIFIER_REASON, imagenet, translated, width
-from atrous.importers.projects.settings import told
+from atrous.importers.projects.key_map import CLASSIFIER_REASON, imagenet, read_settings, translated, width
 from atrous.importers.pytorch.state_dict import StateDict
 from atrous.model.config import (
     BackboneConfig,
@@ -60,7 +59,7 @@ class _Scaling:
 
 
 def recognises(tensors: Mapping[str, Tensor]) -> bool:
-    """By the first layers."""
+    """Return True for names of the first layers of a mobile network or an Xception."""
     return "conv_stem.weight" in tensors or "blocks.0.stack.conv1.conv_dw.weight" in tensors
 
 
@@ -89,7 +88,7 @@ def read(found: StateDict) -> ForeignNetwork:
         table |= {f"{last}.conv": "backbone.last.conv", f"{last}.bn1": "backbone.last.norm"}
     skips: dict[str, str] = dict.fromkeys(("conv_head.", "bn2.", "norm_head.", "classifier."), CLASSIFIER_REASON)
     state, skipped = translated(found.tensors, table, skipped=skips, project=PROJECT)
-    settings = told(_Settings, found.settings)
+    settings = read_settings(_Settings, found.settings)
     conventions = replace(PYTORCH, pool_padding="symmetric")
     if settings.architecture.startswith(PORTED):
         conventions = replace(conventions, conv_padding="same", backbone_epsilon=1e-3)
@@ -129,7 +128,7 @@ def _xception(found: StateDict) -> ForeignNetwork:
             theirs = f"blocks.{block}.stack.conv{number}"
             table |= {f"{theirs}.{part}": f"{ours}.separable{number}.{our}" for part, our in _SEPARABLE.items()}
     state, skipped = translated(found.tensors, table, skipped={"head.": CLASSIFIER_REASON}, project=PROJECT)
-    settings = told(_Settings, found.settings)
+    settings = read_settings(_Settings, found.settings)
     config = ModelConfig(XceptionConfig(depth), conventions=_scaled(XCEPTION, settings.pretrained_cfg))
     return imagenet(config, state, skipped, name=f"ImageNet Xception-{depth} ({PROJECT})")
 
@@ -138,7 +137,7 @@ def _scaled(conventions: Conventions, pretrained: Mapping[str, Any]) -> Conventi
     """The input scaling of `pretrained_cfg`, where there is one: numbers of 0..1, ours are of 0..255."""
     if not {"mean", "std"} & pretrained.keys():
         return conventions
-    scaling = told(_Scaling, pretrained, where="pretrained_cfg of config.json")
+    scaling = read_settings(_Scaling, pretrained, where="pretrained_cfg of config.json")
     if not all(0 <= value <= 1 for value in (*scaling.mean, *scaling.std)):
         raise InputError("mean and std in pretrained_cfg of config.json are no numbers of 0 to 1")
     mean, std = (tuple(255 * value for value in values) for values in (scaling.mean, scaling.std))

@@ -34,7 +34,7 @@ HEAD = ASPPConfig(projection=((1, 256, False), (3, 256, False)))
 
 
 def recognises(tensors: Mapping[str, Tensor]) -> bool:
-    """DeepLabv3 by its ASPP, LR-ASPP by its gate; of classifiers ResNet, MobileNetV2 and MobileNetV3."""
+    """Return True for names of DeepLabv3, LR-ASPP, or classifiers: ResNet, MobileNetV2 and MobileNetV3."""
     deeplab = "classifier.0.convs.0.0.weight" in tensors and "classifier.4.weight" in tensors
     return deeplab or any(
         name in tensors

@@ -61,7 +61,7 @@ def our_key(key: str, *, depth: Literal[50, 101]) -> str | None:
 
 
 def _unit_layer(layer: str, *, depth: int) -> str | None:
-    """Theirs are counted block by block, ours from the first to the last."""
+    """Name of a unit's layer: units are counted block by block there and from first to last here."""
     match = re.fullmatch(r"backbone\.layer([1-4])\.(0|[1-9][0-9]?)\.(.*)", layer)
     if match is None or match[3] not in UNIT_LAYERS:
         return None

@@ -21,7 +21,7 @@ GATE = "aspp.gate"
 
 
 def _backbone_layers(variant: Variant) -> Iterator[tuple[str, str]]:
-    """(their name, ours) of every layer: theirs are counted from the stem to the last convolution."""
+    """Pairs (name there, name here) of every layer, counted there from the stem to the last convolution."""
     rows = VARIANTS[variant].rows
     for number, name in ((0, "stem"), (len(rows) + 1, "last")):
         yield f"backbone.{number}.0", f"backbone.{name}.conv"

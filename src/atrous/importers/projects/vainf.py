@@ -27,7 +27,7 @@ BODY = ("body.0", "body.1")
 
 
 def recognises(tensors: Mapping[str, Tensor]) -> bool:
-    """By where its ASPP stands."""
+    """Return True for names of its ASPP beside a backbone."""
     return any(f"classifier.{place}.convs.0.0.weight" in tensors for place in ("aspp", "classifier.0")) and any(
         name.startswith("backbone.") for name in tensors
     )

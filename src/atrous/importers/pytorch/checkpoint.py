@@ -13,15 +13,15 @@ from torch import Tensor
 
 from atrous.errors import InputError
 from atrous.importers.pytorch.pickle_machine import Call, Global, Persistent, read_pickle
+from atrous.importers.pytorch.recognition import PICKLE_STARTS, ZIP_START
 from atrous.importers.pytorch.tensors import STORAGES, StorageBytes
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
-"""What the first of the five pickles of a file from before PyTorch 1.6 holds."""
+"""Value of the first of the five pickles of a file from before PyTorch 1.6."""
 
 LONGEST_LINE = 1 << 16
 
 LARGEST_PICKLE = 256 << 20
-ZIP_START, PICKLE_STARTS = b"PK\x03\x04", tuple(bytes((0x80, protocol)) for protocol in range(2, 6))
 
 
 class _WithinFile:
@@ -42,7 +42,7 @@ class _WithinFile:
 
 @contextmanager
 def open_checkpoint(path: Path) -> Iterator[tuple[Any, StorageBytes]]:
-    """What a checkpoint holds, as `read_pickle` tells it, and a reader of its storages.
+    """Open a checkpoint: its value, as `read_pickle` gives it, and a reader of its storages.
 
     Raises:
         InputError: If it is damaged, or none.
@@ -120,7 +120,7 @@ def _pickled(file: BinaryIO, *, size: int) -> tuple[Any, StorageBytes]:
 
 
 def _storage_widths(value: Any) -> Iterator[tuple[str, int]]:
-    """(key, bytes per number) of every storage that a value mentions."""
+    """Pairs (key, bytes per number) of every storage that a value mentions."""
     waiting, seen = [value], set()
     while waiting:
         item = waiting.pop()

@@ -35,12 +35,12 @@ class Global:
 
 @dataclass(eq=False)
 class Call:
-    """What a pickle would have called or built.
+    """Call that a pickle asks for; it is noted and never made.
 
     Attributes:
-        callee: A `Global`, or whatever else the pickle wants to call.
-        arguments: What with.
-        state: What `__setstate__` or `__dict__` would have got, or None.
+        callee: A `Global`, or any other value that the pickle asks to call.
+        arguments: Its arguments.
+        state: Value meant for `__setstate__` or `__dict__`, or None.
     """
 
     callee: Any
@@ -50,10 +50,10 @@ class Call:
 
 @dataclass(frozen=True)
 class Persistent:
-    """What the pickle leaves to its reader to find: in PyTorch's files a storage.
+    """Reference to data outside the pickle: in PyTorch's files a storage.
 
     Attributes:
-        key: How it is named, usually a tuple.
+        key: Its name, usually a tuple.
     """
 
     key: Any
@@ -71,15 +71,15 @@ class Stream(Protocol):
     """Bytes in their order. Reading must not allocate more than there is."""
 
     def read(self, size: int, /) -> bytes:
-        """At most so many."""
+        """Read at most so many bytes."""
         ...
 
     def readline(self) -> bytes:
-        """Up to the next end of a line."""
+        """Read up to the next end of a line."""
         ...
 
     def tell(self) -> int:
-        """Where it stands."""
+        """Position in bytes."""
         ...
 
 
@@ -107,7 +107,7 @@ def read_pickle(stream: Stream) -> Any:
 
 
 class _Machine:
-    """The stack, and what was remembered."""
+    """Stack and memo of the pickle machine."""
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
@@ -229,7 +229,7 @@ class _Machine:
         return value
 
     def marked(self) -> list[Any]:
-        """What lies above the last mark, taken away together with it."""
+        """Items above the last mark, taken off the stack together with it."""
         items = []
         while (value := self.stack.pop()) is not _MARK:
             items.append(value)

@@ -10,8 +10,9 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from atrous.errors import InputError
-from atrous.importers.pytorch.checkpoint import PICKLE_STARTS, ZIP_START, open_checkpoint
+from atrous.importers.pytorch.checkpoint import open_checkpoint
 from atrous.importers.pytorch.pickle_machine import Call
+from atrous.importers.pytorch.recognition import WEIGHTS_FILES, is_safetensors, weights_file
 from atrous.importers.pytorch.tensors import StorageBytes, as_tensor
 
 LARGEST_HEADER = 16 << 20
@@ -19,9 +20,6 @@ LARGEST_JSON = 4 << 20
 MOST_TENSORS = 100_000
 MOST_NESTED = 64
 LONGEST_NAME = 1000
-
-WEIGHTS_FILES = ("model.safetensors", "pytorch_model.bin")
-"""As Hugging Face names them, in the order of preference; beside them lies `config.json`."""
 
 STATE_NAMES = ("state_dict", "model_state", "model_state_dict", "model", "net", "network", "weights")
 """Where training loops put the state dict among their other things, in the order of preference."""
@@ -36,24 +34,15 @@ class StateDict:
 
     Attributes:
         tensors: By its project's names, without what wrappers put before all of them.
-        settings: What a `config.json` beside the file says, as Hugging Face, timm and SMP write it.
+        settings: Contents of a `config.json` beside the file, as Hugging Face, timm and SMP write it.
         classes: Class names that a checkpoint of MMSegmentation carries.
-        skipped: What else the file holds, with the reason for leaving it.
+        skipped: Names of other values in the file, with the reason for leaving them out.
     """
 
     tensors: Mapping[str, Tensor]
     settings: Mapping[str, Any] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
     skipped: Mapping[str, str] = field(default_factory=dict)
-
-
-def is_torch_file(path: Path) -> bool:
-    """Whether it is a checkpoint, a safetensors file, or a folder of Hugging Face's with one in it."""
-    if path.is_dir():
-        return _weights_in(path) is not None
-    with path.open("rb") as file:
-        start = file.read(9)
-    return start.startswith((ZIP_START, *PICKLE_STARTS)) or start[8:] == b"{"
 
 
 def read_state_dict(path: Path) -> StateDict:
@@ -65,8 +54,8 @@ def read_state_dict(path: Path) -> StateDict:
     file = weights_file(path)
     settings = _settings(file.parent / "config.json") if _belongs_to_json(file) else {}
     with file.open("rb") as opened:
-        is_safetensors = opened.read(9)[8:] == b"{"
-    if is_safetensors:
+        start = opened.read(9)
+    if is_safetensors(start):
         return StateDict(_unwrapped(_safetensors(file)), settings)
     with open_checkpoint(file) as (value, storage):
         found, name = _state_dict(value)
@@ -75,22 +64,6 @@ def read_state_dict(path: Path) -> StateDict:
         rest = {str(key): "no tensors of the network" for key in value if key != name} if name else {}
         rest |= {str(key): "no tensor" for key in found if key not in tensors}
         return StateDict(_unwrapped(tensors), settings, _class_names(value), rest)
-
-
-def weights_file(path: Path) -> Path:
-    """The file itself, or the one in a folder as Hugging Face's.
-
-    Raises:
-        InputError: If a folder has none.
-    """
-    file = _weights_in(path) if path.is_dir() else path
-    if file is None:
-        raise InputError(f"{path} is a folder without {' or '.join(WEIGHTS_FILES)}")
-    return file
-
-
-def _weights_in(folder: Path) -> Path | None:
-    return next((folder / name for name in WEIGHTS_FILES if (folder / name).is_file()), None)
 
 
 def _belongs_to_json(file: Path) -> bool:
@@ -144,7 +117,7 @@ def _is_tensor(value: Call) -> bool:
 
 
 def _parameters(module: Any, *, visits: Iterator[int], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """Of a whole model that was pickled: its tensors, found in the state of its modules."""
+    """Tensors of a whole model that was pickled, from the state of its modules."""
     if depth > MOST_NESTED or not isinstance(module, Call) or not isinstance(module.state, dict):
         raise InputError("a pickled object that is no model; save model.state_dict()")
     for kind in ("_parameters", "_buffers"):
@@ -165,7 +138,7 @@ def _named(things: Any, *, prefix: str, visits: Iterator[int]) -> Iterator[tuple
 
 
 def _tensors(found: Mapping[Any, Any], *, storage: StorageBytes, most: int) -> Iterator[tuple[str, Tensor]]:
-    """Together no larger than `most` bytes: tensors may share their memory, but copies of them will not."""
+    """Pairs (name, tensor), together no larger than `most` bytes: tensors may share memory, but copies will not."""
     if len(found) > MOST_TENSORS:
         raise InputError(f"a state dict of {len(found)} tensors, more than any real one")
     for name, value in found.items():
@@ -186,7 +159,7 @@ def _unwrapped(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _class_names(value: Any) -> tuple[str, ...]:
-    """What MMSegmentation keeps: `meta/CLASSES`, or since 1.0 `meta/dataset_meta/classes`."""
+    """Class names of MMSegmentation: `meta/CLASSES`, or since 1.0 `meta/dataset_meta/classes`."""
     meta = value.get("meta") if isinstance(value, dict) else None
     data = meta.get("dataset_meta") if isinstance(meta, dict) else None
     names = data.get("classes") if isinstance(data, dict) else meta.get("CLASSES") if isinstance(meta, dict) else None

@@ -88,7 +88,7 @@ def _strided(vector: Tensor, *, offset: Any, size: Any, stride: Any) -> Tensor:
 
 
 def _is_count(number: Any) -> bool:
-    """Whether it can be a size, a stride or an offset: no truth value, and small enough for PyTorch and NumPy."""
+    """Return True if a number can be a size, stride or offset: an int that PyTorch and NumPy can hold."""
     return type(number) is int and 0 <= number < 1 << 63
 
 

@@ -1,21 +1,18 @@
 """Checkpoints of TensorFlow's second format: a table of where each tensor lies (`.index`), and data files."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from atrous.errors import InputError
+from atrous.importers.mapped_file import mapped
 from atrous.importers.protobuf import Message
 from atrous.importers.tensorflow.checksum import crc32c, masked
-from atrous.importers.tensorflow.mapped_file import mapped
+from atrous.importers.tensorflow.recognition import INDEX
 from atrous.importers.tensorflow.sstable import all_entries
 from atrous.importers.tensorflow.variable import DTYPES, Variable, shape_of
-
-INDEX = ".index"
-SHARD = re.compile(r"(.+)\.data-\d{5}-of-\d{5}")
 
 _MOST_SHARDS = 64
 _LARGEST_INDEX = 8 << 20  # bytes; an official one has 0.1 MiB

@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from atrous.errors import InputError
+from atrous.importers.mapped_file import mapped
 from atrous.importers.protobuf import Message
-from atrous.importers.tensorflow.mapped_file import mapped
 from atrous.importers.tensorflow.sstable import Block, all_entries, entries
-from atrous.importers.tensorflow.tensor_proto import values
-from atrous.importers.tensorflow.variable import DTYPES, Variable, shape_of
+from atrous.importers.tensorflow.variable import DTYPES, Variable, shape_of, values
 
 _META, _DATA = 1, 2
 

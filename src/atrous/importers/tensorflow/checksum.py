@@ -71,7 +71,7 @@ def _followed(sums: UInt32[np.ndarray, " lanes"], doublings: int) -> UInt32[np.n
 
 @cache
 def _zeros(doublings: int) -> UInt32[np.ndarray, "32"]:
-    """What 2**doublings zero bytes make of each bit."""
+    """Checksums of each single bit followed by 2**doublings zero bytes."""
     if doublings == 0:
         bits = np.uint32(1) << _BITS
         return _TABLE[bits & 0xFF] ^ (bits >> 8)

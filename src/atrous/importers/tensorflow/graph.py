@@ -6,27 +6,26 @@ from functools import partial
 from pathlib import Path
 
 from atrous.errors import InputError
-from atrous.importers.protobuf import Message, fields, read_varint
-from atrous.importers.tensorflow.mapped_file import mapped
-from atrous.importers.tensorflow.tensor_proto import values
-from atrous.importers.tensorflow.variable import DTYPES, Variable, shape_of
+from atrous.importers.mapped_file import mapped
+from atrous.importers.protobuf import Message, fields
+from atrous.importers.tensorflow.variable import DTYPES, Variable, shape_of, values
 
 LEAVES = ("weights", "depthwise_weights", "biases", "gamma", "beta", "moving_mean", "moving_variance")
-"""What the official code calls the variables of a layer."""
+"""Names of a layer's variables in the official code."""
 
 _READS = ("/read", "/Read/ReadVariableOp")
-"""What TensorFlow calls the operation that reads a variable; freezing leaves it there."""
+"""Endings of the operation that reads a variable; freezing leaves it there."""
 
 _STRIDING = ("Conv2D", "DepthwiseConv2dNative", "MaxPool")
 _LARGEST_STRIDE = 1 << 16
 _MOST_NODES = 100_000
 _OUTPUT_STRIDES = (4, 8, 16, 32)
-_NODE, _BYTES_1, _BYTES_2 = 1, 0x0A, b"\x12"  # the last two: fields 1 and 2, of bytes
+_NODE = 1
 
 
 @dataclass(frozen=True)
 class Graph:
-    """What a frozen graph holds.
+    """Constants of a frozen graph.
 
     Attributes:
         variables: Constants that were variables, by their names.
@@ -70,17 +69,6 @@ def read_graph(path: Path) -> Graph:
     }
     others = tuple(name for name in constants if name not in variables)
     return Graph(variables, others, strides if strides in _OUTPUT_STRIDES else None)
-
-
-def is_graph(start: bytes) -> bool:
-    """Whether a file that starts so is a graph: an operation that starts with its name and what it does."""
-    try:
-        view = memoryview(start)
-        _, position = read_varint(view, 1)
-        length, end = read_varint(view, position + 1)
-    except InputError:
-        return False
-    return start[0] == _BYTES_1 and start[position] == _BYTES_1 and start[end + length : end + length + 1] == _BYTES_2
 
 
 def _attribute(node: Message, name: str) -> Message:

@@ -20,7 +20,7 @@ from atrous.model.build import build
 from atrous.model.config import BackboneConfig, LRASPPConfig, ModelConfig
 
 AVERAGE = "/ExponentialMovingAverage"
-"""What the average of a variable over training is called, where there is one: the official code evaluates it."""
+"""Ending of the average of a variable over training, which the official code evaluates."""
 
 _SLOTS = ("Momentum", "Adam", "Adam_1", "RMSProp", "RMSProp_1", "Adagrad", "Ftrl", "Ftrl_1")
 _COUNTERS = ("global_step", "beta1_power", "beta2_power")
@@ -33,7 +33,7 @@ _HEAD = ("aspp", "image_pooling", "concat_projection", "decoder", "logits")
 
 
 def averaged(variables: Mapping[str, Variable]) -> tuple[dict[str, Variable], dict[str, str]]:
-    """(what a network is run with, what has no place in any, with the reasons)."""
+    """Split variables into those that a network is run with, and the others with the reason for leaving them out."""
     kept, skipped = {}, {}
     for name, variable in variables.items():
         reason = _reason(name, variable, variables)
@@ -62,12 +62,12 @@ def _reason(name: str, variable: Variable, variables: Mapping[str, Variable]) ->
 def state_of(
     variables: Mapping[str, Variable], config: ModelConfig, *, segments: bool
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """(tensors by our names, variables without a place in the network with the reasons).
+    """Tensors by the names used here, and variables without a place in the network with the reasons.
 
     Args:
         variables: From `averaged`.
         config: The network.
-        segments: Whether there is a head; otherwise the backbone alone is filled.
+        segments: True if there is a head; otherwise the backbone alone is filled.
 
     Raises:
         InputError: If a variable is missing, unknown or of another shape; the message shows the difference.
@@ -95,14 +95,14 @@ def state_of(
 
 
 def _places(network: Iterator[SlimLayer]) -> Iterator[tuple[str, tuple[str, ScopeKind]]]:
-    """(their name of a tensor, (ours, what it is part of))."""
+    """Pairs (name there, (name here, kind of scope)) of every tensor."""
     for scope, ours, kind in network:
         for theirs, tensor in TENSORS[kind].items():
             yield f"{scope}/{theirs}", (f"{ours}.{tensor}", kind)
 
 
 def _beyond(names: set[str], backbone: BackboneConfig, *, segments: bool) -> Iterator[tuple[str, str]]:
-    """What is in the file on purpose, but in no network of ours."""
+    """Variables that a file may hold without a counterpart here, with the reason."""
     scope = backbone_scope(backbone)
     for name in sorted(names):
         if name.startswith(tuple(f"{scope}/{part}/" for part in _CLASSIFIERS)):

@@ -1,4 +1,4 @@
-"""Which network a set of variables belongs to, told by their names and shapes."""
+"""Configuration of the network that a set of variables belongs to, from their names and shapes."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,8 +8,9 @@ from typing import Literal
 import torch
 
 from atrous.errors import InputError
+from atrous.importers.official_mobilenet_v2 import STEM, UNITS, config_of_widths
+from atrous.importers.tensorflow.recognition import REFUSED
 from atrous.importers.tensorflow.slim_names import LOGITS, inverted_residuals
-from atrous.importers.tflite.official_mobilenet_v2 import STEM, UNITS, config_of_widths
 from atrous.model.backbones.mobilenet_v3 import VARIANTS, MobileNetV3, Variant
 from atrous.model.build import build_backbone
 from atrous.model.config import (
@@ -29,15 +30,6 @@ from atrous.model.presets import preset
 Shapes = Mapping[str, tuple[int, ...]]
 """Names and shapes of all variables."""
 
-REFUSED = {
-    "meta_architecture": "its head is a dense prediction cell (DPC), found by search, which is not built here",
-    "MobilenetEdgeTPU": "its backbone is MobileNet-EdgeTPU, made for one accelerator, which is not built here",
-    "pnasnet": "its backbone is PNASNet, found by search, which is not built here",
-    "hnasnet": "its backbone is HNASNet, found by search, which is not built here",
-    "resnet_v1_18": "its backbone is ResNet-18, which is not built here",
-}
-"""Networks of the official code that there is no counterpart of, by their first scope."""
-
 _MEAN_SUBTRACTED: tuple[tuple[float, ...], tuple[float, ...]] = ((123.15, 115.90, 103.06), (1.0,))
 """Official code, `_preprocess_subtract_imagenet_mean`: of the ResNets without beta stem."""
 
@@ -48,7 +40,7 @@ _MULTIPLIERS = (1.0, 0.75, 0.5, 0.35, 1.25, 1.4)
 
 
 def segments(shapes: Shapes) -> bool:
-    """Whether there are logits for every pixel; a classifier has others."""
+    """Return True if there are logits for every pixel, unlike those of a classifier."""
     return f"{LOGITS}/weights" in shapes or _is_lite(shapes)
 
 
@@ -57,7 +49,7 @@ def config_of(shapes: Shapes, *, output_stride: int | None) -> ModelConfig:
 
     Args:
         shapes: Names and shapes of all variables.
-        output_stride: Where it is known; None is what the official model was trained at.
+        output_stride: Output stride where it is known; None is that of the official training.
 
     Raises:
         InputError: If it is none that is built here.
@@ -157,7 +149,7 @@ def _decoder(shapes: Shapes) -> DecoderConfig | None:
 
 
 def _is_lite(shapes: Shapes) -> bool:
-    """Whether the decoder's convolutions give logits themselves (`decoder_output_is_logits`)."""
+    """Return True if the decoder's convolutions give logits themselves (`decoder_output_is_logits`)."""
     return "decoder/decoder_conv0/biases" in shapes
 
 

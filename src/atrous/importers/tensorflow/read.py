@@ -1,4 +1,4 @@
-"""A TensorFlow file of weights, whichever it is, as a `ForeignNetwork`."""
+"""A TensorFlow file of weights of any kind as a `ForeignNetwork`."""
 
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -6,13 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from atrous.errors import InputError
+from atrous.importers.file_head import FileHead, read_head
 from atrous.importers.foreign_network import ForeignNetwork
 from atrous.importers.tensorflow.bundle import read_bundle
 from atrous.importers.tensorflow.checkpoint_v1 import read_checkpoint_v1
 from atrous.importers.tensorflow.graph import Graph, read_graph
 from atrous.importers.tensorflow.mapping import averaged, state_of
 from atrous.importers.tensorflow.network import config_of, segments
-from atrous.importers.tensorflow.recognition import chosen, index_of, starts_as_archive, starts_as_graph
+from atrous.importers.tensorflow.recognition import chosen, index_of, is_archive, is_graph
 from atrous.importers.tensorflow.unpacking import unpack
 from atrous.importers.tensorflow.variable import Variable
 from atrous.labels import PASCAL_VOC
@@ -20,7 +21,7 @@ from atrous.report.wording import shortened
 
 
 def read_tensorflow(path: Path) -> ForeignNetwork:
-    """What a TensorFlow file of weights holds; of a folder or archive, its newest checkpoint or else its frozen graph.
+    """Read a TensorFlow file of weights; of a folder or archive, its newest checkpoint or else its frozen graph.
 
     Only a graph says its output stride; a checkpoint alone gets that of the official training, 16 (lite head: 32).
 
@@ -29,8 +30,8 @@ def read_tensorflow(path: Path) -> ForeignNetwork:
             are built here.
     """
     try:
-        with _unpacked(path) as place:
-            return _read(place)
+        with _unpacked(read_head(path)) as head:
+            return _read(head)
     except InputError as error:
         raise InputError(f"{path}: {shortened(str(error), limit=600)}") from error  # names may be anything
     except OSError as error:
@@ -38,30 +39,30 @@ def read_tensorflow(path: Path) -> ForeignNetwork:
 
 
 @contextmanager
-def _unpacked(path: Path) -> Iterator[Path]:
-    """The path itself, or the folder that an archive was unpacked into."""
-    if not path.is_file() or not starts_as_archive(path):
-        yield path
+def _unpacked(head: FileHead) -> Iterator[FileHead]:
+    """The file itself, or the folder that an archive was unpacked into."""
+    if not is_archive(head.start):
+        yield head
         return
     with tempfile.TemporaryDirectory(prefix="atrous-") as folder:
-        unpack(path, Path(folder))
-        yield Path(folder)
+        unpack(head.path, Path(folder))
+        yield read_head(Path(folder))
 
 
-def _read(path: Path) -> ForeignNetwork:
+def _read(head: FileHead) -> ForeignNetwork:
     graph = None
-    if path.is_dir():
-        path, beside = chosen(path)
+    if head.is_folder:
+        head, beside = chosen(head.path)
         graph = None if beside is None else read_graph(beside)
-    if (index := index_of(path)) is not None:
-        return _source(read_bundle(index), kind="TensorFlow checkpoint, format 2", graph=graph)
-    if not starts_as_graph(path):
-        return _source(read_checkpoint_v1(path), kind="TensorFlow checkpoint, format 1", graph=graph)
-    graph = graph or read_graph(path)
-    return _source(graph.variables, kind="TensorFlow frozen graph", graph=graph)
+    if (index := index_of(head)) is not None:
+        return _network(read_bundle(index), kind="TensorFlow checkpoint, format 2", graph=graph)
+    if not is_graph(head.start):
+        return _network(read_checkpoint_v1(head.path), kind="TensorFlow checkpoint, format 1", graph=graph)
+    graph = graph or read_graph(head.path)
+    return _network(graph.variables, kind="TensorFlow frozen graph", graph=graph)
 
 
-def _source(variables: Mapping[str, Variable], *, kind: str, graph: Graph | None) -> ForeignNetwork:
+def _network(variables: Mapping[str, Variable], *, kind: str, graph: Graph | None) -> ForeignNetwork:
     kept, training = averaged(variables)
     shapes = {theirs: variable.shape for theirs, variable in kept.items()}
     config = config_of(shapes, output_stride=None if graph is None else graph.output_stride)

@@ -1,119 +1,148 @@
-"""Which files are TensorFlow's, told by their contents, and which of several is meant."""
+"""Recognition of TensorFlow's files by their contents, and the choice among several in a folder."""
 
 import re
+import tarfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from atrous.errors import InputError
-from atrous.importers.tensorflow.bundle import INDEX, SHARD
-from atrous.importers.tensorflow.graph import is_graph
-from atrous.importers.tensorflow.sstable import MAGIC
-from atrous.importers.tensorflow.unpacking import GZIP, NOTE, is_tar_gz, is_weights
+from atrous.importers.file_head import FileHead, read_head
+from atrous.importers.protobuf import read_varint
 
-_START = 4096
+TABLE_MAGIC = bytes.fromhex("57fb808b247547db")
+"""Last bytes of the tables that both formats of checkpoints are built on."""
+
+INDEX = ".index"
+SHARD = re.compile(r"(.+)\.data-\d{5}-of-\d{5}")
+NOTE = "checkpoint"
+"""Name of the file beside checkpoints that says which is the newest."""
+
+REFUSED = {
+    "meta_architecture": "its head is a dense prediction cell (DPC), found by search, which is not built here",
+    "MobilenetEdgeTPU": "its backbone is MobileNet-EdgeTPU, made for one accelerator, which is not built here",
+    "pnasnet": "its backbone is PNASNet, found by search, which is not built here",
+    "hnasnet": "its backbone is HNASNet, found by search, which is not built here",
+    "resnet_v1_18": "its backbone is ResNet-18, which is not built here",
+}
+"""Networks of the official code that have no counterpart here, by the first scope of their variables."""
+
+_V1 = re.compile(r".+\.ckpt(-\d+)?(-\d{5}-of-\d{5})?")
+_GZIP = b"\x1f\x8b"
+_BYTES_1, _BYTES_2 = 0x0A, b"\x12"  # fields 1 and 2, of bytes
 _LONGEST_NOTE = 1 << 20
 _NEWEST = re.compile(r'^model_checkpoint_path: "([^"]+)"', re.MULTILINE)
 
 
-def is_tensorflow(path: Path) -> bool:
-    """Whether this is a checkpoint, a frozen graph, or a folder or `.tar.gz` of these.
+def recognises(head: FileHead) -> bool:
+    """Return True for a checkpoint of either format, a frozen graph, or a folder or `.tar.gz` of these.
 
-    A checkpoint of either format; of the second any of its files, or its name without an ending.
-
-    Raises:
-        InputError: If it cannot be read.
+    A checkpoint of the second format may be named by any of its files, or without an ending.
     """
-    try:
-        return any(_recognised(path)) if path.is_dir() else _is_weights_file(path)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    return any(_weights_of(head.path)) if head.is_folder else _holds_weights(head)
 
 
-def index_of(path: Path) -> Path | None:
-    """The index of a checkpoint of the second format from any of its files, or from its name without an ending."""
-    if path.name.endswith(INDEX):
-        return path if path.is_file() and _ends_as_table(path) else None
-    shard = SHARD.fullmatch(path.name)
-    if not path.name or (path.exists() and shard is None):
-        return None
-    index = path.with_name((shard[1] if shard else path.name) + INDEX)
-    return index if index.is_file() else None
-
-
-def files_of(path: Path) -> tuple[Path, ...]:
+def files_of(head: FileHead) -> tuple[Path, ...]:
     """The files that hold the weights: of a checkpoint of the second format its index and its shards.
 
     Raises:
         InputError: If a folder holds several checkpoints or none.
     """
-    file = chosen(path)[0] if path.is_dir() else path
-    index = index_of(file)
+    if head.is_folder:
+        head = chosen(head.path)[0]
+    index = index_of(head)
     if index is None:
-        return (file,)
+        return (head.path,)
     name = index.name.removesuffix(INDEX)
     shards = (SHARD.fullmatch(beside.name) for beside in index.parent.iterdir())
     return (index, *sorted(index.with_name(shard[0]) for shard in shards if shard and shard[1] == name))
 
 
-def starts_as_graph(path: Path) -> bool:
-    """Whether a file is a graph."""
-    with path.open("rb") as file:
-        return is_graph(file.read(_START))
+def index_of(head: FileHead) -> Path | None:
+    """The index of a checkpoint of the second format, from any of its files or from its name without an ending."""
+    name = head.path.name
+    if name.endswith(INDEX):
+        return head.path if _is_table(head) else None
+    shard = SHARD.fullmatch(name)
+    if not name or head.is_folder or (head.is_file and shard is None):
+        return None
+    index = head.path.with_name((shard[1] if shard else name) + INDEX)
+    return index if index.is_file() else None
 
 
-def starts_as_archive(path: Path) -> bool:
-    """Whether a file is a compressed archive."""
-    with path.open("rb") as file:
-        compressed = file.read(len(GZIP)) == GZIP
-        file.seek(0)
-        return compressed and is_tar_gz(file)
+def is_graph(start: bytes) -> bool:
+    """Return True if a file that starts with these bytes is a graph: an operation begins with its name and kind."""
+    try:
+        view = memoryview(start)
+        _, position = read_varint(view, 1)
+        length, end = read_varint(view, position + 1)
+    except InputError:
+        return False
+    return start[0] == _BYTES_1 and start[position] == _BYTES_1 and start[end + length : end + length + 1] == _BYTES_2
 
 
-def chosen(folder: Path) -> tuple[Path, Path | None]:
+def is_archive(start: bytes) -> bool:
+    """Return True if a file that starts with these bytes is a `.tar.gz`."""
+    if not start.startswith(_GZIP):
+        return False
+    try:
+        plain = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16).decompress(start, tarfile.BLOCKSIZE)
+        tarfile.TarInfo.frombuf(plain, "utf-8", "surrogateescape")
+    except (tarfile.TarError, zlib.error, ValueError):
+        return False
+    return True
+
+
+def is_weights_name(name: str) -> bool:
+    """Return True if a file of this name can hold weights, or says which checkpoint is the newest."""
+    if name.startswith("."):
+        return False  # macOS adds files such as ._frozen_inference_graph.pb to archives
+    return name.endswith((".pb", INDEX)) or name == NOTE or bool(SHARD.fullmatch(name) or _V1.fullmatch(name))
+
+
+def chosen(folder: Path) -> tuple[FileHead, Path | None]:
     """The checkpoint of a folder that is noted as newest, the only one, or the only graph; and the only graph, if any.
 
     Raises:
-        InputError: If there are several or none.
-        OSError: If one cannot be read.
+        InputError: If there are several or none, or one cannot be read.
     """
-    files = list(_recognised(folder))
-    graphs = [file for file in files if starts_as_graph(file)]
-    indices = [file for file in files if file.name.endswith(INDEX)]
-    older = [file for file in files if file not in graphs + indices and not SHARD.fullmatch(file.name)]
-    graph = graphs[0] if len(graphs) == 1 else None
+    heads = list(_weights_of(folder))
+    graphs = [head for head in heads if is_graph(head.start)]
+    indices = [head for head in heads if head.path.name.endswith(INDEX)]
+    first_format = [head for head in heads if head not in graphs + indices and not SHARD.fullmatch(head.path.name)]
+    graph = graphs[0].path if len(graphs) == 1 else None
     newest = _newest(folder / NOTE)
-    for file in indices + older:
-        if newest is not None and file.name in (newest, newest + INDEX):
-            return file, graph
-    choices = indices or older or graphs
+    for head in indices + first_format:
+        if newest is not None and head.path.name in (newest, newest + INDEX):
+            return head, graph
+    choices = indices or first_format or graphs
     if len(choices) != 1:
-        listed = ", ".join(file.name for file in choices[:5]) or "none"
+        listed = ", ".join(head.path.name for head in choices[:5]) or "none"
         raise InputError(f"one checkpoint or graph is expected, found {listed:.200}; name the file itself")
     return choices[0], graph
 
 
-def _recognised(folder: Path) -> Iterator[Path]:
-    """The files of weights in a folder, but not in those within it."""
-    files = (file for file in sorted(folder.iterdir()) if is_weights(file.name) and file.is_file())
-    return filter(_is_weights_file, files)
+def _weights_of(folder: Path) -> Iterator[FileHead]:
+    """Heads of the files of weights in a folder, not in those within it."""
+    try:
+        files = [file for file in sorted(folder.iterdir()) if is_weights_name(file.name) and file.is_file()]
+    except OSError as error:
+        raise InputError(f"cannot read {folder}: {error.strerror or error}") from error
+    return filter(_holds_weights, map(read_head, files))
 
 
-def _is_weights_file(path: Path) -> bool:
-    if index_of(path) is not None:
-        return True
-    return path.is_file() and (_ends_as_table(path) or starts_as_graph(path) or starts_as_archive(path))
+def _holds_weights(head: FileHead) -> bool:
+    return index_of(head) is not None or _is_table(head) or is_graph(head.start) or is_archive(head.start)
+
+
+def _is_table(head: FileHead) -> bool:
+    return head.end.endswith(TABLE_MAGIC)
 
 
 def _newest(note: Path) -> str | None:
-    """The name of the checkpoint that a training wrote last; its folder may have been moved since."""
+    """Name of the checkpoint that a training wrote last; its folder may have been moved since."""
     if not note.is_file():
         return None
     with note.open("rb") as file:
-        found = _NEWEST.search(file.read(_LONGEST_NOTE).decode("utf-8", "replace"))
-    return None if found is None else Path(found[1]).name
-
-
-def _ends_as_table(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(-min(len(MAGIC), file.seek(0, 2)), 2)
-        return file.read() == MAGIC
+        match = _NEWEST.search(file.read(_LONGEST_NOTE).decode("utf-8", "replace"))
+    return None if match is None else Path(match[1]).name

@@ -54,7 +54,7 @@ TENSORS["depthwise"] = {"depthwise_weights" if k == "weights" else k: v for k, v
 
 
 def backbone_scope(config: BackboneConfig) -> str:
-    """What every variable of a backbone starts with."""
+    """Scope that every variable of a backbone starts with."""
     match config:
         case MobileNetV2Config():
             return "MobilenetV2"

@@ -44,7 +44,7 @@ def decompress(content: memoryview, *, most: int) -> bytes:
 
 
 def _literal_length(content: memoryview, position: int) -> tuple[int, int]:
-    """Up to 60 within the tag; more in as many bytes as it says. And where the run starts."""
+    """Length of a literal run, within the tag up to 60, else in the bytes after it; and the start of the run."""
     short = content[position] >> 2
     if short < 60:
         return short + 1, position + 1
@@ -53,7 +53,7 @@ def _literal_length(content: memoryview, position: int) -> tuple[int, int]:
 
 
 def _copy(content: memoryview, position: int) -> tuple[int, int, int]:
-    """(length, distance, position after it)."""
+    """Length and distance of a copy, and the position after it."""
     tag = content[position]
     width = (1, 2, 4)[(tag & 3) - 1]
     offset = content[position + 1 : position + 1 + width]

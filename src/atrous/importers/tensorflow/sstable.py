@@ -4,7 +4,6 @@ Its last 48 bytes say where the index lies, a block whose values say where each 
 key drops what it has in common with the one before.
 """
 
-import struct
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
@@ -12,10 +11,8 @@ from typing import NamedTuple
 from atrous.errors import InputError
 from atrous.importers.protobuf import read_varint
 from atrous.importers.tensorflow.checksum import crc32c, masked
+from atrous.importers.tensorflow.recognition import TABLE_MAGIC
 from atrous.importers.tensorflow.snappy import decompress
-
-MAGIC = struct.pack("<Q", 0xDB4775248B80FB57)
-"""The last bytes of the file."""
 
 _FOOTER, _TRAILER = 48, 5
 _PLAIN, _SNAPPY = 0, 1
@@ -25,14 +22,14 @@ _LARGEST_BLOCK = 256 << 20  # bytes; a block holds one kernel, and those of netw
 
 
 class Block(NamedTuple):
-    """Where a block lies."""
+    """Position of a block in the file."""
 
     offset: int
     size: int
 
 
 def all_entries(content: memoryview) -> Iterator[tuple[Block, bytes, memoryview]]:
-    """(block, key, value) of each entry of a file, in the order of the keys.
+    """Iterate over (block, key, value) of each entry of a file, in the order of the keys.
 
     Raises:
         InputError: If this is no table, or it is damaged or absurdly long.
@@ -47,7 +44,7 @@ def all_entries(content: memoryview) -> Iterator[tuple[Block, bytes, memoryview]
 
 
 def _blocks(content: memoryview) -> list[Block]:
-    if len(content) < _FOOTER or content[-len(MAGIC) :] != MAGIC:
+    if len(content) < _FOOTER or content[-len(TABLE_MAGIC) :] != TABLE_MAGIC:
         raise InputError("no table of TensorFlow's: its last bytes are others")
     footer = content[-_FOOTER:]
     _, position = _block(footer, 0)  # of what nobody uses
@@ -59,7 +56,7 @@ def _blocks(content: memoryview) -> list[Block]:
 
 
 def entries(content: memoryview, block: Block) -> Iterator[tuple[bytes, memoryview]]:
-    """(key, value) of each entry of a block.
+    """Iterate over (key, value) of each entry of a block.
 
     Raises:
         InputError: If the block is damaged.

@@ -6,33 +6,18 @@ refused, and neither the archive nor what it says of itself can fill memory or d
 
 import gzip
 import io
-import re
 import shutil
 import tarfile
 import zlib
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
 
 from atrous.errors import InputError
-from atrous.importers.tensorflow.bundle import INDEX, SHARD
-from atrous.importers.tensorflow.mapped_file import LARGEST_FILE
-
-GZIP = b"\x1f\x8b"
-
-NOTE = "checkpoint"
-"""The file beside checkpoints that says which is the newest."""
+from atrous.importers.mapped_file import LARGEST_FILE
+from atrous.importers.tensorflow.recognition import is_weights_name
 
 _LARGEST_CONTENTS = 2 * LARGEST_FILE
 _LARGEST_READ = 16 << 20  # bytes; tarfile reads long names at once, file contents in parts
 _MOST_MEMBERS = 1000
-_V1 = re.compile(r".+\.ckpt(-\d+)?(-\d{5}-of-\d{5})?")
-
-
-def is_weights(name: str) -> bool:
-    """Whether a file of this name can hold weights: a graph, a checkpoint, or the note which checkpoint is newest."""
-    if name.startswith("."):
-        return False  # what macOS adds to archives is called ._frozen_inference_graph.pb
-    return name.endswith((".pb", INDEX)) or name == NOTE or bool(SHARD.fullmatch(name) or _V1.fullmatch(name))
 
 
 def unpack(path: Path, folder: Path) -> None:
@@ -56,22 +41,12 @@ def unpack(path: Path, folder: Path) -> None:
         raise OSError(error.errno, why) from error
 
 
-def is_tar_gz(file: BinaryIO) -> bool:
-    """Whether a compressed archive starts here."""
-    try:
-        with gzip.open(file) as plain:
-            tarfile.TarInfo.frombuf(plain.read(tarfile.BLOCKSIZE), "utf-8", "surrogateescape")
-    except (tarfile.TarError, EOFError, zlib.error, OSError, ValueError):
-        return False
-    return True
-
-
 def _extract(tar: tarfile.TarFile, folder: Path) -> None:
     for number, member in enumerate(tar):
         if number >= _MOST_MEMBERS:
             raise InputError(f"more than {_MOST_MEMBERS} files; an official archive has five")
         name = PurePosixPath(member.name).name
-        if not is_weights(name) or member.isdir():
+        if not is_weights_name(name) or member.isdir():
             continue
         if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or member.sparse is not None:
             raise InputError(f"{name:.80} is a link or no plain file")

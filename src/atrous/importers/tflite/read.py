@@ -1,212 +1,27 @@
-"""Reads a TensorFlow Lite file into plain convolutions, and nothing that it does not understand.
+"""A TensorFlow Lite file as a `ForeignNetwork`."""
 
-A `.tflite` file is a flatbuffer: tables that point at each other by offsets. The flatbuffers package checks every
-offset it follows against the bounds of the file, but not whether indices, shapes and sizes agree with each other; that
-is done here. What the file holds is trusted nowhere: anything that does not fit is an `InputError`.
-"""
-
-import math
-import struct
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import tflite
-
-from atrous.errors import InputError
-from atrous.importers.fused_convolution import Activation, FusedConvolution, FusedNetwork
-from atrous.importers.tflite.metadata import Scaling, stated_scaling
-from atrous.importers.tflite.tensors import Generated, TFLiteTensors
-
-IDENTIFIER = b"TFL3"
-
-_LARGEST_FILE = 1 << 30
-_MOST_OPERATORS = 1000
-_MOST_INPUTS = 16
-
-_Op = tflite.BuiltinOperator
-_Action = tflite.ActivationFunctionType
-_OPERATOR_NAMES = {code: name for name, code in vars(_Op).items() if isinstance(code, int)}
-_POOLING = (_Op.AVERAGE_POOL_2D, _Op.MEAN)
-_PASSED_THROUGH = (
-    *_POOLING, _Op.ADD, _Op.CONCATENATION, _Op.RESIZE_BILINEAR, _Op.SPACE_TO_BATCH_ND, _Op.BATCH_TO_SPACE_ND,
-    _Op.QUANTIZE, _Op.DEQUANTIZE, _Op.RESHAPE, _Op.SQUEEZE, _Op.SOFTMAX, _Op.ARG_MAX,
-)  # fmt: skip
-_CONVOLUTIONS = {_Op.CONV_2D: tflite.Conv2DOptions, _Op.DEPTHWISE_CONV_2D: tflite.DepthwiseConv2DOptions}
-_WITH_ACTIVATION = {
-    _Op.ADD: tflite.AddOptions,
-    _Op.CONCATENATION: tflite.ConcatenationOptions,
-    _Op.AVERAGE_POOL_2D: tflite.Pool2DOptions,
-}
-_ACTIVATIONS: dict[int, Activation] = {_Action.NONE: "none", _Action.RELU: "relu", _Action.RELU6: "relu6"}
-
-_PLUS_MINUS_ONE: Scaling = ((127.5,), (127.5,))
+from atrous.importers.foreign_network import ForeignNetwork
+from atrous.importers.official_mobilenet_v2 import IMAGENET_HEAD, import_backbone, import_deeplab
+from atrous.importers.tflite.network import read_network
+from atrous.labels import PASCAL_VOC
 
 
-def read(path: Path) -> FusedNetwork:
-    """Read a `.tflite` file.
-
-    An 8-bit file states its input scaling as its input's zero point and 1 / scale; a float file in its metadata, and
-    where it has none, the [-1, 1] of all official float files is assumed.
+def read_tflite(path: Path) -> ForeignNetwork:
+    """Read an official DeepLabv3 or MobileNetV2 file, 8-bit numbers dequantised; 21 classes are PASCAL VOC's.
 
     Raises:
-        InputError: If the file cannot be read, is no TFLite file, is damaged, or holds an operator, number type or
-            form of convolution that no official DeepLab file has.
+        InputError: If it cannot be read, is damaged, or holds another network; the message shows the difference.
     """
-    content = _content(path)
-    try:
-        return _Reader(path, content).network()
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    except (struct.error, TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
-        # What the flatbuffers package raises, by the kind of read, where an offset leads out of the file or nowhere.
-        raise InputError(f"{path}: damaged TFLite file; get it again from its source") from error
-
-
-def _content(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise InputError(f"{path}: larger than {_LARGEST_FILE >> 20} MiB, which no DeepLab file is")
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    if content[4:8] != IDENTIFIER:
-        raise InputError(f"{path}: not a TFLite file (it has no {IDENTIFIER.decode()} mark); give an official .tflite")
-    return content
-
-
-class _Reader:
-    """One pass over the operators, in the order in which they run, noting whose outputs every tensor holds."""
-
-    def __init__(self, path: Path, content: bytes) -> None:
-        self._path = path
-        self._model: Generated = tflite.Model.GetRootAs(content, 0)
-        if self._model.SubgraphsLength() != 1:
-            raise InputError(f"{self._model.SubgraphsLength()} subgraphs, expected one; this is no DeepLab file")
-        self._graph: Generated = self._model.Subgraphs(0)
-        self._tensors = TFLiteTensors(self._model, self._graph, file_size=len(content))
-        self._convolutions: dict[str, FusedConvolution] = {}
-        self._sources: dict[int, tuple[str, ...]] = {}
-        self._blocks: dict[int, int] = {}
-        self._corners_aligned: set[bool] = set()
-
-    def network(self) -> FusedNetwork:
-        inputs, operators = self._graph.InputsLength(), self._graph.OperatorsLength()
-        if inputs != 1 or not 0 < operators <= _MOST_OPERATORS:
-            raise InputError(f"{inputs} inputs and {operators} operators; this is no DeepLab file")
-        image = self._graph.Inputs(0)
-        self._sources[image] = ()
-        for index in range(operators):
-            self._follow(self._graph.Operators(index))
-        if len(self._corners_aligned) > 1:
-            raise InputError("some of its resizing aligns corners and some does not; such a network is not supported")
-        mean, std = self._scaling(image)
-        return FusedNetwork(
-            path=self._path,
-            input_mean=mean,
-            input_std=std,
-            quantized=not self._tensors.is_float(image),
-            corners_aligned=next(iter(self._corners_aligned), None),
-            convolutions=tuple(self._convolutions.values()),
-        )
-
-    def _follow(self, operator: Generated) -> None:
-        """Note what flows into an operator's output; take it down if it is a convolution."""
-        if not 0 < operator.InputsLength() <= _MOST_INPUTS or operator.OutputsLength() != 1:
-            raise InputError(f"an operator has {operator.InputsLength()} inputs and {operator.OutputsLength()} outputs")
-        inputs = [operator.Inputs(position) for position in range(operator.InputsLength())]
-        for tensor in inputs:
-            # An optional input that is left out has index -1.
-            if tensor not in self._sources and tensor != -1 and not self._tensors.is_constant(tensor):
-                raise InputError(f"tensor {tensor} is read before anything is written to it")
-        code, output = self._code(operator), operator.Outputs(0)
-        if code in _CONVOLUTIONS:
-            if inputs[0] not in self._sources:
-                raise InputError("a convolution reads a constant")
-            convolution = self._convolution(operator, inputs)
-            if convolution.name in self._convolutions:
-                raise InputError(f"two convolutions are called {convolution.name}")
-            self._convolutions[convolution.name] = convolution
-            self._sources[output] = (convolution.name,)
-            return
-        self._check(operator, output)
-        merged = dict.fromkeys(name for tensor in inputs for name in self._sources.get(tensor, ()))
-        self._sources[output] = tuple(sorted(merged)) if code == _Op.ADD else tuple(merged)
-        if code == _Op.SPACE_TO_BATCH_ND:
-            self._blocks[output] = self._block(inputs)
-
-    def _check(self, operator: Generated, output: int) -> None:
-        """Refuse what would change the function in a way that is not taken down."""
-        code = self._code(operator)
-        if code not in _PASSED_THROUGH:
-            raise InputError(f"operator {_OPERATOR_NAMES.get(code, code)} is in no official DeepLab file")
-        if code in _WITH_ACTIVATION and _options(operator, _WITH_ACTIVATION[code]).FusedActivationFunction():
-            raise InputError(f"an activation after {_OPERATOR_NAMES[code]} is in no official DeepLab file")
-        if code in _POOLING and any(length != 1 for length in self._tensors.shape(output)[:-1]):
-            raise InputError(f"pooling to {self._tensors.shape(output)}; only pooling of the whole map is supported")
-        if code == _Op.RESIZE_BILINEAR:
-            resizing = _options(operator, tflite.ResizeBilinearOptions)
-            if resizing.AlignCorners() == resizing.HalfPixelCenters():
-                raise InputError("its resizing aligns neither the corners' centres nor their edges")
-            self._corners_aligned.add(bool(resizing.AlignCorners()))
-
-    def _convolution(self, operator: Generated, inputs: list[int]) -> FusedConvolution:
-        code = self._code(operator)
-        options = _options(operator, _CONVOLUTIONS[code])
-        name = self._tensors.name(inputs[1]).partition(";")[0].rpartition("/")[0]
-        depthwise = code == _Op.DEPTHWISE_CONV_2D
-        # Stored [out, h, w, in]; depthwise [1, h, w, channels].
-        kernel = self._tensors.constant(inputs[1]).transpose((3, 0, 1, 2) if depthwise else (0, 3, 1, 2))
-        bias = self._tensors.constant(inputs[2]) if len(inputs) > 2 and inputs[2] >= 0 else np.zeros(len(kernel), "f4")
-        if bias.shape != kernel.shape[:1] or (depthwise and kernel.shape[1] != 1):
-            raise InputError(f"{name}: kernel {kernel.shape} and bias {bias.shape} do not fit each other")
-        strides, rates = (options.StrideH(), options.StrideW()), (options.DilationHFactor(), options.DilationWFactor())
-        # Older converters write an atrous convolution as a plain one between space-to-batch and batch-to-space: each
-        # item of the batch is one sub-grid of the map, already padded.
-        block = self._blocks.get(inputs[0], 1)
-        padded_same = options.Padding() == tflite.Padding.SAME or block > 1 or kernel.shape[2:] == (1, 1)
-        if strides[0] != strides[1] or rates[0] != rates[1] or min(strides + rates) < 1 or not padded_same:
-            raise InputError(f"{name}: strides {strides}, rates {rates} or its padding are in no official DeepLab file")
-        if options.FusedActivationFunction() not in _ACTIVATIONS:
-            raise InputError(f"{name}: activation {options.FusedActivationFunction()} is in no official DeepLab file")
-        return FusedConvolution(
-            name=name,
-            kernel=np.ascontiguousarray(kernel),
-            bias=bias,
-            groups=len(kernel) if depthwise else 1,
-            stride=strides[0],
-            rate=rates[0] * block,
-            activation=_ACTIVATIONS[options.FusedActivationFunction()],
-            inputs=self._sources[inputs[0]],
-        )
-
-    def _block(self, inputs: list[int]) -> int:
-        block = self._tensors.stored(inputs[1]).tolist() if len(inputs) == 3 else []
-        if len(block) != 2 or block[0] != block[1] or block[0] < 1:
-            raise InputError(f"space-to-batch with blocks of {block}; only square ones are supported")
-        return block[0]
-
-    def _scaling(self, image: int) -> Scaling:
-        if self._tensors.is_float(image):
-            mean, std = stated_scaling(self._model) or _PLUS_MINUS_ONE
-        else:
-            scale, zero_point = self._tensors.scale_and_zero_point(image)
-            signed_shift = 128 if self._tensors.is_signed(image) else 0  # a signed input is fed pixel - 128
-            mean, std = (float(zero_point + signed_shift),), (1 / scale,)
-        if not all(math.isfinite(value) for value in mean + std) or min(std) <= 0:
-            raise InputError(f"input scaling with mean {mean} and std {std} is impossible")
-        return mean, std
-
-    def _code(self, operator: Generated) -> int:
-        if not 0 <= operator.OpcodeIndex() < self._model.OperatorCodesLength():
-            raise InputError(f"operator code {operator.OpcodeIndex()} is not in the file")
-        code = self._model.OperatorCodes(operator.OpcodeIndex())
-        return max(code.BuiltinCode(), code.DeprecatedBuiltinCode())  # the older field is one byte wide
-
-
-def _options(operator: Generated, kind: type) -> Any:
-    """The operator's options, read as what its code says they are."""
-    table = operator.BuiltinOptions()
-    options = kind()
-    options.Init(table.Bytes, table.Pos)
-    return options
+    network = read_network(path)
+    kind = "TFLite, dequantised" if network.quantized else "TFLite"
+    if any(layer.name in IMAGENET_HEAD for layer in network.convolutions):
+        imported = import_backbone(network)
+        reason = "the classification of ImageNet, which segments nothing"
+        state = {f"backbone.{name}": tensor for name, tensor in imported.backbone.state_dict().items()}
+        skipped = dict.fromkeys(imported.skipped, reason)
+        return ForeignNetwork(f"{kind}, MobileNetV2 of ImageNet", imported.config, state, skipped, segments=False)
+    model = import_deeplab(network)
+    labels = PASCAL_VOC if model.config.classes == len(PASCAL_VOC) else None
+    return ForeignNetwork(kind, model.config, model.state_dict(), labels=labels)

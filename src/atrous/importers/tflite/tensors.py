@@ -45,19 +45,19 @@ class TFLiteTensors:
         return tuple(tensor.Shape(axis) for axis in range(tensor.ShapeLength()))
 
     def is_float(self, index: int) -> bool:
-        """Whether it holds float32."""
+        """Return True if a tensor holds float32."""
         return self._tensor(index).Type() == tflite.TensorType.FLOAT32
 
     def is_signed(self, index: int) -> bool:
-        """Whether it holds signed 8-bit numbers."""
+        """Return True if a tensor holds signed 8-bit numbers."""
         return self._tensor(index).Type() == tflite.TensorType.INT8
 
     def is_constant(self, index: int) -> bool:
-        """Whether its values stand in the file."""
+        """Return True if the values of a tensor stand in the file."""
         return self._buffer(index).DataLength() > 0
 
     def scale_and_zero_point(self, index: int) -> tuple[float, int]:
-        """Of a tensor quantised as a whole: real value = scale * (stored value - zero point)."""
+        """Scale and zero point of a tensor with one of each: real value = scale * (stored value - zero point)."""
         scales, zero_points = self._quantization(index)
         if len(scales) != 1:
             raise InputError(f"tensor {index} has {len(scales)} scales, expected one")

@@ -1,1 +1,1 @@
-"""Fast convolutions on a CPU, compiled functions, and the threads that run them."""
+"""Convolutions and threads that make a CPU quick."""

@@ -1,1 +1,1 @@
-"""Label maps of coarse logits: upsampling and argmax in one step, on CPU and GPU."""
+"""Placement and argmax in one: label maps from coarse logits."""

@@ -1,0 +1,72 @@
+"""Files that are not read, recognised by their first bytes and named with the way round."""
+
+import re
+
+from atrous.importers.file_head import FileHead
+
+_CONVERT = "give the PyTorch or TensorFlow checkpoint that it was made from"
+_UNPACK = "unpack it first"
+_DOWNLOAD = "download the file itself"
+
+_BY_START: tuple[tuple[bytes, str, str], ...] = (
+    (b"version https://git-lfs", "a Git LFS pointer, not the file that it stands for", "git lfs pull fetches the file"),
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras writes it (.h5)", _CONVERT),
+    (b"ftrt", "a TensorRT engine, compiled for one GPU", _CONVERT),
+    (b"ptrt", "a TensorRT engine, compiled for one GPU", _CONVERT),
+    (b"7767517", "a network of ncnn (.param), whose weights lie in a .bin beside it", _CONVERT),
+    (b"RKNN", "a network compiled for a Rockchip accelerator", _CONVERT),
+    (b"GGUF", "a GGUF file of a language model", "give weights of DeepLab"),
+    (b"MATLAB ", "a MATLAB file", _CONVERT),
+    (b"\xfd7zXZ\x00", "compressed by xz", f"{_UNPACK}: xz -dk FILE"),
+    (b"\x28\xb5\x2f\xfd", "compressed by Zstandard", f"{_UNPACK}: zstd -d FILE"),
+    (b"BZh", "compressed by bzip2", f"{_UNPACK}: bzip2 -dk FILE"),
+    (b"\x1f\x8b", "compressed by gzip, but no archive of a TensorFlow model", f"{_UNPACK}: gzip -dk FILE"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", _UNPACK),
+    (b"Rar!", "a RAR archive", _UNPACK),
+    (b"\xff\xd8\xff", "a JPEG picture, not weights", "give a file of weights first, then pictures"),
+    (b"\x89PNG", "a PNG picture, not weights", "give a file of weights first, then pictures"),
+    (b"%PDF", "a PDF document, not weights", _DOWNLOAD),
+)
+"""First bytes, what the file is, and what to do."""
+
+_BY_TEXT: tuple[tuple[bytes, str, str], ...] = (
+    (rb"<net\s[^>]*version=", "a network of OpenVINO (IR), whose weights lie in a .bin beside it", _CONVERT),
+    (rb"^\s*<", "a web page, not weights", _DOWNLOAD),
+    (rb'"(modelTopology|weightsManifest)"', "a model of TensorFlow.js, whose weights lie in .bin files", _CONVERT),
+    (rb'"(nodes|arg_nodes)"\s*:', "a network of MXNet, whose weights lie in a .params file", _CONVERT),
+    (rb"^\s*(layer|input|name)\s*[:{]", "a network of Caffe, whose weights lie in a .caffemodel", _CONVERT),
+    (rb"^\s*\{", "JSON, not weights", "give the file of weights that it belongs to"),
+)
+"""Patterns within the beginning of a text file, what the file is, and what to do."""
+
+_BY_NAME: tuple[tuple[str, str, str], ...] = (
+    (".caffemodel", "weights of Caffe", _CONVERT),
+    (".pdmodel", "a program of Paddle without weights", "give the .pdparams file of the training"),
+    (".pdiparams", "weights of a Paddle program without their names", "give the .pdparams file of the training"),
+    (".params", "weights of MXNet", _CONVERT),
+    (".hef", "a network compiled for a Hailo accelerator", _CONVERT),
+    (".mnn", "a network of MNN", _CONVERT),
+    (".bin", "a .bin file without names of tensors, as OpenVINO, ncnn and TensorFlow.js write it", _CONVERT),
+)
+"""Endings of files whose bytes have no mark."""
+
+_EXPECTED = "give an archive of atrous, or a file that docs/weights.md lists"
+
+
+def unreadable(head: FileHead) -> str:
+    """Say in one line what a file is that no reader recognises, and what to do."""
+    if head.is_folder:
+        return f"a folder without a checkpoint, frozen graph, model.safetensors or pytorch_model.bin; {_EXPECTED}"
+    if not head.size:
+        return f"an empty file; {_DOWNLOAD} again"
+    for start, kind, remedy in _BY_START:
+        if head.start.startswith(start):
+            return f"{kind}; {remedy}"
+    if b"\0" not in head.start:
+        for pattern, kind, remedy in _BY_TEXT:
+            if re.search(pattern, head.start):
+                return f"{kind}; {remedy}"
+    for ending, kind, remedy in _BY_NAME:
+        if head.path.name.lower().endswith(ending):
+            return f"{kind}; {remedy}"
+    return f"damaged or no file of weights that is known here; {_EXPECTED}"

@@ -1,0 +1,108 @@
+"""One table of readers: what is imported, how often a file is opened, and files that are refused by name."""
+
+import builtins
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+import atrous
+from atrous.cli.main import main
+from atrous.errors import InputError
+from atrous.importers.file_head import read_head
+from atrous.importers.readers import read_foreign
+from atrous.model.config import ASPPConfig, MobileNetV2Config, ModelConfig
+
+TINY = ModelConfig(MobileNetV2Config(depth_multiplier=0.125), aspp=ASPPConfig(rates=(), aspp_channels=8), classes=2)
+
+CONVERT = "checkpoint that it was made from"
+REFUSED = {
+    "pointer.pth": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "Git LFS.*git lfs pull"),
+    "page.pth": (b"<!DOCTYPE html><html></html>", "web page.*download the file itself"),
+    "keras.h5": (b"\x89HDF\r\n\x1a\n" + bytes(80), f"HDF5.*Keras.*{CONVERT}"),
+    "model.engine": (b"ftrt" + bytes(80), f"TensorRT.*{CONVERT}"),
+    "model.xml": (b'<?xml version="1.0"?>\n<net name="x" version="11"><layers/></net>', f"OpenVINO.*{CONVERT}"),
+    "model.param": (b"7767517\n75 83\nInput data 0 1 data\n", f"ncnn.*{CONVERT}"),
+    "model.json": (json.dumps({"format": "graph-model", "modelTopology": {}}).encode(), f"TensorFlow.js.*{CONVERT}"),
+    "deploy.prototxt": (b'name: "net"\nlayer { name: "conv1" }\n', f"Caffe.*{CONVERT}"),
+    "model.pdiparams": (bytes(100), "Paddle.*pdparams"),
+    "model.bin": (bytes(100), f"OpenVINO, ncnn and TensorFlow.js.*{CONVERT}"),
+    "model.pth.xz": (b"\xfd7zXZ\x00" + bytes(20), "xz -dk"),
+    "model.pth.gz": (b"\x1f\x8b\x08" + bytes(20), "gzip -dk"),
+    "empty.pth": (b"", "empty file"),
+    "photo.jpg": (b"\xff\xd8\xff\xe0" + bytes(20), "JPEG picture"),
+    "noise.dat": (bytes(range(9, 100)), "known here.*docs/weights.md"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_files_that_cannot_be_read_are_named_with_the_way_round(tmp_path, name):
+    content, message = REFUSED[name]
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=f"{name}: .*{message}") as caught:
+        atrous.load(tmp_path / name)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "verb", [("predict", "{}", "{}.png", "--out", "{}.out"), ("info", "{}"), ("convert", "{}", "{}.o")]
+)
+def test_every_verb_gives_the_same_line(tmp_path, capsys, verb):
+    path = tmp_path / "pointer.pth"
+    path.write_bytes(REFUSED["pointer.pth"][0])
+    Image.new("RGB", (8, 8)).save(tmp_path / "pointer.pth.png")
+    assert main([word.format(path) for word in verb]) == 2
+    assert (
+        "a Git LFS pointer, not the file that it stands for; git lfs pull fetches the file" in capsys.readouterr().err
+    )
+
+
+def test_a_pipe_is_refused_without_waiting_for_it(tmp_path):
+    os.mkfifo(tmp_path / "pipe.pth")
+    with pytest.raises(InputError, match=r"pipe\.pth is neither a file nor a folder"):
+        atrous.load(tmp_path / "pipe.pth")
+
+
+def test_an_empty_folder_says_what_it_lacks(tmp_path):
+    with pytest.raises(InputError, match=r"a folder without .*model\.safetensors"):
+        read_foreign(read_head(tmp_path))
+
+
+@pytest.fixture
+def own(tmp_path):
+    atrous.save(tmp_path / "own.safetensors", atrous.build(TINY))
+    return tmp_path / "own.safetensors"
+
+
+def test_an_archive_is_loaded_without_importing_a_reader_of_foreign_files(own):
+    code = f"import sys, atrous; atrous.load({str(own)!r}); print(*sorted(sys.modules))"
+    environment = {**os.environ, "PYTHONPATH": str(Path(atrous.__file__).parents[1])}
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    modules = shown.stdout.split()
+    assert "atrous.weights.archive" in modules
+    readers = [f"atrous.importers.{name}.read" for name in ("coreml", "tflite", "tensorflow", "projects")]
+    heavy = ("tflite", "flatbuffers", "atrous.importers.pytorch.checkpoint", *readers)
+    assert [name for name in modules if name.startswith(heavy)] == []
+
+
+@pytest.mark.parametrize("kind", ["own", "torch"])
+def test_the_beginning_of_a_file_is_read_once_or_twice(tmp_path, own, monkeypatch, kind):
+    path = own
+    if kind == "torch":
+        path = tmp_path / "a.pth"
+        torch.save({"state_dict": {"a": torch.ones(3)}}, path)
+    opened = []
+    plain = io.open
+    monkeypatch.setattr(io, "open", lambda file, *args, **kw: opened.append(str(file)) or plain(file, *args, **kw))
+    monkeypatch.setattr(builtins, "open", io.open)
+    try:
+        atrous.load(path)
+    except InputError:
+        assert kind == "torch"
+    assert 1 <= opened.count(str(path)) <= 4

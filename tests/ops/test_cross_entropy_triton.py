@@ -1,0 +1,86 @@
+"""The GPU's kernels against plain torch on the CPU; with TRITON_INTERPRET=1 they run without a GPU, slowly."""
+
+import os
+
+import pytest
+import torch
+
+from atrous.ops.loss import bands as cross_entropy_bands
+from atrous.ops.loss.pixel_loss import PixelLoss
+from atrous.ops.upsample import Placement
+from reference.weights import uniform
+
+INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
+
+
+@pytest.fixture
+def triton_engine():
+    """The kernels, and where they run."""
+    pytest.importorskip("triton", reason="needs Triton")
+    if not INTERPRETED and not torch.cuda.is_available():
+        pytest.skip("needs cuda, or TRITON_INTERPRET=1")
+    from atrous.ops.loss import cross_entropy_triton
+
+    return cross_entropy_triton.losses_and_gradient, torch.device("cpu" if INTERPRETED else "cuda")
+
+
+def labels(*shape, classes, dtype):
+    generator = torch.Generator().manual_seed(0)
+    target = torch.randint(0, classes, shape, generator=generator).to(dtype)
+    target[torch.rand(shape, generator=generator) < 0.25] = 100
+    return target
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(
+    ("shape", "size", "crop"),
+    [
+        ((2, 17, 3, 4), (11, 13), (9, 12)),  # more classes than a program holds
+        ((2, 3, 2, 20), (5, 79), (5, 79)),  # more columns than a program holds
+        ((1, 2, 9, 7), (4, 5), (4, 5)),  # smaller than the map
+        ((1, 1, 1, 1), (5, 7), (5, 7)),
+        ((2, 5, 3, 3), (3, 3), (2, 3)),
+    ],
+)
+@pytest.mark.parametrize("align_corners", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_kernels_compute_what_the_cpu_computes(dtype, align_corners, shape, size, crop, triton_engine):
+    engine, device = triton_engine
+    logits = (4 * uniform(*shape)).to(dtype).contiguous(memory_format=torch.channels_last)
+    target = labels(shape[0], *crop, classes=shape[1], dtype=torch.uint8)
+    computed = torch.promote_types(dtype, torch.float32)
+    weights, pixel_weights = (
+        uniform(shape[1], low=0.1, high=3).to(computed),
+        uniform(shape[0], *crop, seed=1).to(computed),
+    )
+    placement = Placement(size=size, align_corners=align_corners, crop=crop)
+    smoothing = 0.1 if align_corners else 0.0
+    expected = cross_entropy_bands.losses_and_gradient(
+        logits, target, placement=placement, pixel_loss=PixelLoss(weights, smoothing, 100), pixel_weights=pixel_weights
+    )
+    found = engine(
+        logits.to(device),
+        target.to(device),
+        placement=placement,
+        pixel_loss=PixelLoss(weights.to(device), smoothing, 100),
+        pixel_weights=pixel_weights.to(device),
+    )
+    tolerance = 1e-12 if dtype == torch.float64 else 1e-5
+    for mine, reference in zip(found, expected, strict=True):
+        largest = reference.abs().max().clamp(min=1).item()
+        torch.testing.assert_close(mine.cpu(), reference, rtol=tolerance, atol=tolerance * largest)
+
+
+@pytest.mark.gpu
+def test_a_label_without_a_class_makes_the_loss_not_a_number(triton_engine):
+    engine, device = triton_engine
+    for stray in (3, -1, 2**40):
+        target = torch.tensor([[[0, 1, stray, 255]]], device=device)
+        losses, _ = engine(
+            torch.zeros(1, 3, 1, 4, device=device),
+            target,
+            placement=Placement(size=(1, 4), align_corners=True, crop=(1, 4)),
+            pixel_loss=PixelLoss(torch.ones(3, device=device), 0.0, 255),
+            pixel_weights=None,
+        )
+        assert losses.isnan().flatten().tolist() == [False, False, True, False]

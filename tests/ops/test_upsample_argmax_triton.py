@@ -1,0 +1,91 @@
+"""The GPU's kernels against those of the CPU; with TRITON_INTERPRET=1 they run without a GPU, slowly."""
+
+import os
+
+import pytest
+import torch
+
+from atrous.ops.label_map import confidence as upsample_confidence
+from atrous.ops.label_map import upsample_argmax
+from atrous.ops.label_map.upsample_argmax import backend_for
+from atrous.ops.upsample import Placement
+from reference.weights import uniform
+
+INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
+
+
+@pytest.fixture
+def triton_ways():
+    """The module of the kernels, and where they run."""
+    pytest.importorskip("triton", reason="needs Triton")
+    if not INTERPRETED and not torch.cuda.is_available():
+        pytest.skip("needs cuda, or TRITON_INTERPRET=1")
+    from atrous.ops.label_map import upsample_argmax_triton
+
+    return upsample_argmax_triton, torch.device("cpu" if INTERPRETED else "cuda")
+
+
+def whole_numbers(shape, *, infinite):
+    """Whole numbers: at dyadic positions nothing is rounded, so that every pixel has one right label."""
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randint(-3, 4, shape, generator=generator).double()
+    for special in (float("inf"), -float("inf"), float("nan")) if infinite else ():
+        logits[torch.rand(shape, generator=generator) < 0.04] = special
+    return logits
+
+
+@pytest.mark.gpu
+@pytest.mark.filterwarnings("ignore:invalid value encountered")  # the interpreter is numpy
+@pytest.mark.parametrize(
+    ("shape", "size", "crop"),
+    [
+        ((2, 7, 5, 3), (9, 9), (8, 9)),
+        ((1, 3, 2, 2), (2, 513), (2, 513)),  # more columns than a program holds
+        ((1, 4, 9, 9), (5, 3), (5, 3)),  # smaller than the map
+        ((2, 1, 1, 1), (3, 4), (3, 4)),
+        ((1, 258, 2, 2), (3, 3), (3, 3)),
+    ],
+)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("infinite", [False, True])
+def test_labels_are_those_of_the_cpu_on_every_pixel(infinite, channels_last, dtype, shape, size, crop, triton_ways):
+    ways, device = triton_ways
+    logits = whole_numbers(shape, infinite=infinite).to(dtype)
+    if channels_last:
+        logits = logits.contiguous(memory_format=torch.channels_last)
+    placement = Placement(size, align_corners=True, crop=crop)
+    expected = upsample_argmax(logits, **placement._asdict())
+    labels = torch.empty_like(expected, device=device)
+    ways.label_map(logits.to(device), labels, placement)
+    assert torch.equal(labels.cpu(), expected)
+
+
+@pytest.mark.gpu
+@pytest.mark.filterwarnings("ignore:invalid value encountered")
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("align_corners", [False, True])
+def test_confidence_is_that_of_the_cpu(align_corners, dtype, triton_ways):
+    ways, device = triton_ways
+    logits = (8 * uniform(2, 5, 4, 3)).to(dtype)
+    logits[:, 3] = -float("inf")
+    logits[0, 1, 0, 0] = float("nan")
+    placement = Placement((9, 7), align_corners=align_corners, crop=(8, 7))
+    labels, probability, entropy = upsample_confidence(logits, **placement._asdict())
+    found = torch.empty_like(probability, device=device), torch.empty_like(entropy, device=device)
+    ways.confidence_map(logits.to(device), labels.to(device), *found, placement)
+    tolerance = {"atol": 1e-10 if dtype == torch.float64 else 1e-5, "rtol": 0}
+    torch.testing.assert_close(found[0].cpu(), probability, equal_nan=True, **tolerance)
+    torch.testing.assert_close(found[1].cpu(), entropy, equal_nan=True, **tolerance)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_cuda_takes_the_kernels():
+    logits = uniform(1, 21, 9, 13).cuda()
+    placement = {"size": (40, 51), "align_corners": False, "crop": (39, 50)}
+    for ours, theirs in zip(
+        upsample_confidence(logits.cpu(), **placement), upsample_confidence(logits, **placement), strict=True
+    ):
+        torch.testing.assert_close(theirs.cpu(), ours)
+    assert backend_for("cuda") is not None
