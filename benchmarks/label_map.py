@@ -1,8 +1,8 @@
-"""Label maps from coarse logits: `atrous.ops.label_map.upsample_argmax` against what torch offers.
+"""Label maps from coarse logits: `atrous.ops.upsample_argmax` against what torch offers.
 
     python benchmarks/label_map.py [--shared ../shared] [--rounds 40] [--threads 1]
 
-Prints a markdown table. The contenders take turns, so that all see the same load; figures are medians. With one thread
+Prints a markdown table. The candidates take turns, so that all see the same load; figures are medians. With one thread
 the clock is processor time, which other programs on the machine hardly touch; with more it is wall time.
 
 * `usual`: `interpolate(logits, ...).argmax(1)`.
@@ -44,8 +44,7 @@ from timing import in_turns, peak_growth
 
 import atrous
 from atrous.data.formats.images import read_image
-from atrous.ops import Placement
-from atrous.ops.label_map import upsample_argmax
+from atrous.ops import Placement, upsample_argmax
 
 PHOTOS = ("bird_segmentation.bmp", "segmentation_input_rotation0.jpg")
 VOC = "weights/deeplabv3_mnv2_dm05_voc_257_float.tflite"
@@ -53,10 +52,10 @@ CAMVID = Path(__file__).parents[1] / "models" / "deeplabv3plus_mobilenet_v2_camv
 
 START = """
 import time, torch
-from atrous.ops.label_map import upsample_argmax
+from atrous.ops import Placement, upsample_argmax
 torch.set_num_threads(1)
 begin = time.process_time()
-upsample_argmax(torch.zeros(1, 2, 2, 2), size=(3, 3), align_corners=True)
+upsample_argmax(torch.zeros(1, 2, 2, 2), Placement.whole((3, 3), align_corners=True))
 print(time.process_time() - begin)
 """
 
@@ -101,7 +100,7 @@ def cases(shared: Path) -> Iterator[Case]:
     photos = torch.cat([picture(shared / "images" / name, (513, 513)) for name in PHOTOS])
     frame = sorted((shared / "data/published/camvid/val").glob("*.png"))[0]
     fine = voc.replanned(output_stride=4)
-    square, wide = fine.placement((513, 513)), Placement((1024, 2048), align_corners=False, crop=(1024, 2048))
+    square, wide = fine.placement((513, 513)), Placement.whole((1024, 2048), align_corners=False)
     objects, street = fine(photos[:1]), camvid(picture(frame, (1024, 2048)))[..., :256, :512]
     real = [
         Case("VOC, bird", objects, square),
@@ -141,8 +140,8 @@ def row(case: Case, *, rounds: int, clock: Callable[[], float]) -> str:
         "channels-last, max": lambda: upsampled(last, case.placement).max(1).indices,
     }
     ours = {
-        "ours, NCHW": partial(upsample_argmax, nchw, **case.placement._asdict()),
-        "ours, channels-last": partial(upsample_argmax, last, **case.placement._asdict()),
+        "ours, NCHW": partial(upsample_argmax, nchw, placement=case.placement),
+        "ours, channels-last": partial(upsample_argmax, last, placement=case.placement),
     }
     seconds = in_turns({**eager, **ours}, rounds=rounds, clock=clock)
     mine, usual = max(seconds[name] for name in ours), seconds["NCHW, argmax"]
@@ -160,8 +159,8 @@ def row(case: Case, *, rounds: int, clock: Callable[[], float]) -> str:
 
 def upsampled(logits: torch.Tensor, placement: Placement) -> torch.Tensor:
     """What torch's users write."""
-    size, align_corners, (height, width) = placement
-    return F.interpolate(logits, size, mode="bilinear", align_corners=align_corners)[..., :height, :width]
+    full = F.interpolate(logits, placement.size, mode="bilinear", align_corners=placement.align_corners)
+    return full[..., : placement.crop[0], : placement.crop[1]]
 
 
 def undecided(logits: torch.Tensor) -> float:

@@ -28,8 +28,9 @@ from atrous.inference.multiscale import scaled_size, views
 from atrous.model.build import build
 from atrous.model.deeplab import DeepLab
 from atrous.model.presets import preset
-from atrous.ops.label_map.mean_argmax import View, mean_argmax, mean_bands, mean_probabilities
-from atrous.ops.label_map.mean_cpu import _agree, _maps, _places
+from atrous.ops.label_map.mean_argmax import mean_argmax
+from atrous.ops.label_map.mean_cpu import _agree, _maps, _stacked
+from atrous.ops.label_map.views import View, mean_bands, mean_probabilities
 from atrous.weights.archive import Archive
 
 SCALES = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
@@ -102,7 +103,7 @@ def double(view: View) -> View:
 
 def undecided(seen: list[View]) -> float:
     maps = _maps([view.logits[0] for view in seen])
-    rows, columns = _places([view.rows for view in seen]), _places([view.columns for view in seen])
+    rows, columns = _stacked([view.rows for view in seen]), _stacked([view.columns for view in seen])
     agreed = torch.empty(columns.far.shape[1], dtype=torch.int32).numpy()
     height, left = rows.far.shape[1], 0
     for y in range(height):

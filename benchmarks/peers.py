@@ -39,8 +39,7 @@ from atrous.data.formats.images import read_image
 from atrous.importers.projects.torchvision_keys import from_torchvision
 from atrous.inference.predictor import Predictor
 from atrous.model.presets import preset
-from atrous.ops.label_map import upsample_argmax
-from atrous.ops.loss import upsample_cross_entropy
+from atrous.ops import upsample_argmax, upsample_cross_entropy
 
 CLASSES = 21
 STRIDES = (16, 8)
@@ -111,9 +110,9 @@ def latency(name: str, stride: int, options: argparse.Namespace) -> None:
         predictor = Predictor(model)
         calls["ours"] = lambda: predictor(image)
         coarse = engines(model, batch, names=("ours in ORT", "ours in OpenVINO"), threads=options.threads)
-        where = model.placement((options.size, options.size))._asdict()
+        placement = model.placement((options.size, options.size))
         for engine, call in coarse.items():
-            calls[engine] = lambda call=call: upsample_argmax(torch.from_numpy(call()), **where)
+            calls[engine] = lambda call=call: upsample_argmax(torch.from_numpy(call()), placement)
         compare(f"{name}, stride {stride}, {options.size}", calls, options)
 
 
@@ -289,7 +288,7 @@ def training(options: argparse.Namespace) -> None:
         F.cross_entropy(logits, labels.long(), ignore_index=255).backward()
 
     def ours() -> None:
-        upsample_cross_entropy(model(last), labels, **model.placement((257, 257))._asdict()).backward()
+        upsample_cross_entropy(model(last), labels, model.placement((257, 257))).backward()
 
     compare("training step", {"eager": usual, "ours": ours}, options)
     print(f"peak growth: eager {peak_growth(usual) >> 20} MiB, ours {peak_growth(ours) >> 20} MiB")

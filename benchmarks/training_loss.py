@@ -1,4 +1,4 @@
-"""The training loss and its gradient: `atrous.ops.loss.upsample_cross_entropy` against torch's own upsampling and loss.
+"""The training loss and its gradient: `atrous.ops.upsample_cross_entropy` against torch's own upsampling and loss.
 
     python benchmarks/training_loss.py [--rounds 15] [--threads 1] [--device cpu]
 
@@ -30,7 +30,7 @@ import torch
 import torch.nn.functional as F
 from timing import in_turns
 
-from atrous.ops.loss import upsample_cross_entropy
+from atrous.ops import Placement, upsample_cross_entropy
 
 
 class Case(NamedTuple):
@@ -85,7 +85,7 @@ def contenders(case: Case, *, device: str) -> dict[str, Callable[[], torch.Tenso
     target[torch.rand(shape, generator=generator) < 0.1] = 255
     target = target.to(device)
     size = case.fine, case.fine
-    ours = partial(upsample_cross_entropy, target=target, size=size, align_corners=True)
+    ours = partial(upsample_cross_entropy, target=target, placement=Placement.whole(size, align_corners=True))
     leaves = {name: logits.to(device, memory_format=memory).requires_grad_() for name, memory in FORMATS.items()}
     calls = {
         "smoothed": partial(gradient, partial(ours, label_smoothing=0.1), leaves["NCHW"]),

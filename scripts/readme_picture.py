@@ -8,7 +8,8 @@ from PIL import Image
 
 import atrous
 from atrous.data.dataset import open_data
-from atrous.report.pictures import colorize, error_map, side_by_side, with_legend
+from atrous.report.label_colors import colorize
+from atrous.report.pictures import error_map, side_by_side, with_legend
 
 SCENES = (1, 3)
 

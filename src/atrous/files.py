@@ -3,7 +3,7 @@
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from atrous.errors import InputError
@@ -32,8 +32,22 @@ def atomic_path(path: Path) -> Iterator[Path]:
         with temporary.open("r+b") as written:
             os.fsync(written.fileno())
         temporary.replace(path)
+        _sync_folder(path.parent)
     except OSError as error:
         reason = error.strerror or error
         raise InputError(f"cannot write {path}: {reason}; free some space or choose another output folder") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the operating system write the folder's new entry to disk; does nothing where folders cannot be opened."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:  # Windows
+        return
+    try:
+        with suppress(OSError):  # network file systems that do not support it
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -219,11 +219,11 @@ def test_readable_table(capsys):
     assert "4.524 M parameters" in printed
     assert re.search(r"[\d.]+ B multiply-adds \([\d.]+ B with TensorFlow's padding", printed)
     (row,) = [line for line in printed.splitlines() if "layer_18" in line]
-    assert row.replace("│", " ").split() == ["layer_18", "1", "4", "8", "46x61", "491"]
+    assert row.split() == ["layer_18", "1", "4", "8", "46x61", "491"]
     assert "receptive field 1067 pixels, image pooling left out" in printed
-    (row,) = [line for line in printed.splitlines() if line.startswith("│ 24 ")]
+    (row,) = [line for line in printed.splitlines() if line.split()[:1] == ["24"]]
     mean = (46 + 2 * (46 - 24)) / (3 * 46) * (61 + 2 * (61 - 24)) / (3 * 61)
-    assert row.replace("│", " ").split()[1] == f"{mean:.3f}"
+    assert row.split()[1] == f"{mean:.3f}"
     assert "warning" not in printed
 
 

@@ -16,7 +16,7 @@ from atrous.model.deeplab import DeepLabLRASPP
 from atrous.model.norm import freeze_norms
 from atrous.model.presets import PRESETS
 from atrous.model.stride_plan import fitted_size
-from atrous.ops.loss import upsample_cross_entropy
+from atrous.ops.loss.upsample_cross_entropy import upsample_cross_entropy
 from fakes.small_models import small_config
 from reference.networks import Reference
 from reference.operations import bilinear
@@ -190,7 +190,7 @@ def test_replanned_shares_parameters_and_statistics_both_ways():
         before = {name: tensor.clone() for name, tensor in watched.state_dict().items()}
         trained.train()
         optimizer = torch.optim.SGD(trained.parameters(), lr=0.1)
-        upsample_cross_entropy(trained(images), target, **trained.placement((33, 33))._asdict()).backward()
+        upsample_cross_entropy(trained(images), target, trained.placement((33, 33))).backward()
         optimizer.step()
         optimizer.zero_grad()
         now = watched.state_dict()
@@ -237,7 +237,7 @@ def test_batch_of_one_trains_lite_r_aspp(size):
     """It has no batch norm after its pooling; on a single pixel every norm sees one value."""
     model = small("lraspp_mobilenet_v3_small").float().train()
     images, target = pixels(1, 3, *size), torch.zeros(1, *size, dtype=torch.uint8)
-    loss = upsample_cross_entropy(model(images), target, **model.placement(size)._asdict())
+    loss = upsample_cross_entropy(model(images), target, model.placement(size))
     loss.backward()
     assert torch.isfinite(loss)
     assert all(torch.isfinite(parameter.grad).all() for parameter in model.parameters())
@@ -252,7 +252,7 @@ def test_batch_of_one_trains(size, monkeypatch, caplog):
     images, target = pixels(1, 3, *size), torch.zeros(1, *size, dtype=torch.uint8)
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
-            loss = upsample_cross_entropy(model(images), target, **model.placement(size)._asdict())
+            loss = upsample_cross_entropy(model(images), target, model.placement(size))
             loss.backward()
     assert torch.isfinite(loss)
     assert all(torch.isfinite(parameter.grad).all() for parameter in model.parameters())
@@ -270,7 +270,7 @@ def test_frozen_statistics_move_by_no_bit():
     images, target = pixels(2, 3, 33, 33), torch.zeros(2, 33, 33, dtype=torch.uint8)
     scale = model.backbone.stem.norm.weight.detach().clone()
     for _ in range(2):
-        upsample_cross_entropy(model(images), target, **model.placement((33, 33))._asdict()).backward()
+        upsample_cross_entropy(model(images), target, model.placement((33, 33))).backward()
         optimizer.step()
     assert all(torch.equal(buffer, before[name]) for name, buffer in model.named_buffers())
     assert not torch.equal(model.backbone.stem.norm.weight, scale)
@@ -317,5 +317,5 @@ def test_gradient_reaches_every_parameter(build_small):
     model = build_small("deeplabv3plus_mobilenet_v2").train()
     images = uniform(2, 3, 33, 33, low=0, high=255)
     target = pixels(2, 33, 33) % 4
-    upsample_cross_entropy(model(images), target, **model.placement((33, 33))._asdict()).backward()
+    upsample_cross_entropy(model(images), target, model.placement((33, 33))).backward()
     assert [name for name, parameter in model.named_parameters() if not parameter.grad.abs().sum() > 0] == []

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from atrous.ops import upsample, upsample_bands
 from reference.operations import bilinear
+from reference.placement import placed
 from reference.weights import uniform
 
 MODULE = importlib.import_module("atrous.ops.upsample")  # the package's attribute of that name is the function
@@ -25,9 +26,9 @@ def whole(bands):
 
 def test_two_by_two_by_hand():
     logits = torch.tensor([[[[0.0, 4.0], [8.0, 12.0]]]])
-    aligned = upsample(logits, size=(3, 5), align_corners=True)
+    aligned = upsample(logits, placed((3, 5), align_corners=True))
     assert aligned.tolist() == [[[[0, 1, 2, 3, 4], [4, 5, 6, 7, 8], [8, 9, 10, 11, 12]]]]
-    edges = upsample(logits, size=(2, 4), align_corners=False)
+    edges = upsample(logits, placed((2, 4), align_corners=False))
     assert edges.tolist() == [[[[0, 1, 3, 4], [8, 9, 11, 12]]]]
 
 
@@ -45,18 +46,18 @@ def test_every_way_is_the_definition(coarse, more, cut, align_corners, band):
     rows, columns = max(height - cut[0], 1), max(width - cut[1], 1)
     placement = {"size": (height, width), "align_corners": align_corners, "crop": (rows, columns)}
     expected = bilinear(logits.numpy(), (height, width), align_corners=align_corners)[..., :rows, :columns]
-    np.testing.assert_allclose(upsample(logits, **placement).numpy(), expected, atol=1e-12)
+    np.testing.assert_allclose(upsample(logits, placed(**placement)).numpy(), expected, atol=1e-12)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(MODULE, "BAND_FLOATS", band)
-        np.testing.assert_allclose(whole(upsample_bands(logits, **placement)).numpy(), expected, atol=1e-12)
+        np.testing.assert_allclose(whole(upsample_bands(logits, placed(**placement))).numpy(), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("align_corners", [False, True])
 def test_without_a_crop_all_of_it(align_corners):
     logits = uniform(1, 2, 3, 4)
     expected = bilinear(logits.numpy(), (9, 13), align_corners=align_corners)
-    np.testing.assert_allclose(upsample(logits, size=(9, 13), align_corners=align_corners), expected, atol=1e-12)
-    bands = upsample_bands(logits, size=(9, 13), align_corners=align_corners)
+    np.testing.assert_allclose(upsample(logits, placed((9, 13), align_corners=align_corners)), expected, atol=1e-12)
+    bands = upsample_bands(logits, placed((9, 13), align_corners=align_corners))
     np.testing.assert_allclose(whole(bands), expected, atol=1e-12)
 
 
@@ -66,7 +67,7 @@ def test_single_precision_at_a_real_size(align_corners, monkeypatch):
     monkeypatch.setattr(MODULE, "BAND_FLOATS", 1 << 16)
     logits = (10 * uniform(1, 3, 33, 17)).float()
     placement = {"size": (513, 257), "align_corners": align_corners, "crop": (500, 250)}
-    bands, full = whole(upsample_bands(logits, **placement)), upsample(logits, **placement)
+    bands, full = whole(upsample_bands(logits, placed(**placement))), upsample(logits, placed(**placement))
     expected = bilinear(logits.double().numpy(), (513, 257), align_corners=align_corners)[..., :500, :250]
     np.testing.assert_allclose(bands, expected, rtol=0, atol=5e-5)
     np.testing.assert_allclose(full, expected, rtol=0, atol=5e-5)
@@ -75,6 +76,6 @@ def test_single_precision_at_a_real_size(align_corners, monkeypatch):
 def test_bands_never_hold_much_more_than_asked(monkeypatch):
     monkeypatch.setattr(MODULE, "BAND_FLOATS", 5000)
     logits = torch.zeros(2, 5, 8, 8)
-    sizes = [band.numel() for _, band in upsample_bands(logits, size=(100, 60), align_corners=True)]
+    sizes = [band.numel() for _, band in upsample_bands(logits, placed((100, 60), align_corners=True))]
     assert max(sizes) <= 5000
     assert len(sizes) == 13  # 8 rows of 2 x 5 x 60 logits each

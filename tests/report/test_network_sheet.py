@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from atrous.report.field_plot import MeasuredField
+from atrous.report.field_plot import MeasuredField, TapCurves
 from atrous.report.network_sheet import NetworkSheet
-from atrous.report.tap_plot import TapCurves
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = "</text><script>alert('$x^2$')</script>"

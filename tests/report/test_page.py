@@ -11,8 +11,8 @@ from PIL import Image
 
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
+from atrous.report.label_colors import colorize
 from atrous.report.page import Page
-from atrous.report.pictures import colorize
 from atrous.report.plots import bar_plot, line_plot
 from atrous.report.tables import Table
 

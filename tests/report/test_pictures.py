@@ -8,7 +8,18 @@ from jaxtyping import TypeCheckError
 
 from atrous.errors import InputError
 from atrous.labels import PASCAL_VOC, LabelSpace, bit_palette
-from atrous.report.pictures import RIGHT, WRONG, colorize, error_map, ignore_color, overlay, side_by_side, with_legend
+from atrous.report.label_colors import colorize, ignore_color
+from atrous.report.pictures import (
+    RIGHT,
+    WRONG,
+    error_map,
+    fitted,
+    load_font,
+    overlay,
+    side_by_side,
+    spelled,
+    with_legend,
+)
 
 SPACE = LabelSpace(("ground", "sky", "tower"), ((10, 20, 30), (100, 150, 200), (250, 0, 1)))
 WHITE = [255, 255, 255]
@@ -162,3 +173,28 @@ def test_overlay_is_within_half_a_step_of_the_definition(height, width, opacity,
     exact = (1 - opacity) * image.astype(np.float64) + opacity * colorize(labels, SPACE).astype(np.float64)
     exact[labels == 255] = image[labels == 255]
     assert np.abs(overlay(image, labels, SPACE, opacity=opacity) - exact).max() <= 0.5 + 1e-4
+
+
+@pytest.mark.parametrize(
+    ("name", "letters"),
+    [
+        ("traffic light", "traffic light"),
+        ("<b>&amp;", "<b>&amp;"),
+        ("vélo", "velo"),
+        ("Straße", "Stra?e"),
+        ("道路 road", "?? road"),
+        ("道路", "class 7"),
+        (" \x00", "class 7"),
+    ],
+)
+def test_names_are_spelled_in_the_letters_there_are(name, letters):
+    assert spelled(name, otherwise="class 7") == letters
+
+
+def test_fitted_text_is_the_longest_that_fits():
+    font = load_font(14)
+    text = "pedestrian crossing"
+    width = int(font.getlength("pedestrian…")) + 1
+    assert fitted(text, font, width=width) == "pedestrian…"
+    assert fitted(text, font, width=1000) == text
+    assert fitted(text, font, width=1) == ""

@@ -11,8 +11,6 @@ import numpy as np
 import torch
 import tyro
 from PIL import Image
-from rich.console import Console
-from rich.table import Table
 
 from atrous.cli.console import progress_callback
 from atrous.cli.inference import Device, choose_device, load_weights
@@ -23,6 +21,7 @@ from atrous.inference.predictor import Predictor
 from atrous.inference.timings import Timing, stages
 from atrous.model.build import build
 from atrous.model.presets import PRESETS, preset
+from atrous.report.tables import Table
 from atrous.sizes import Size, parse_size, size_text
 
 LARGEST_JPEG = 65500
@@ -67,19 +66,20 @@ def main(arguments: Sequence[str]) -> int:
     threads = f"{torch.get_num_threads()} thread(s) of {platform.processor() or platform.machine()}"
     print(f"{options.model} at output stride {predictor.output_stride}, {size_text(size)}, {predictor.precision}")
     print(f"torch {torch.__version__}, {predictor.device}, {threads}, median of {options.rounds}")
-    Console(highlight=False).print(_table(timed))
+    print(_table(timed).to_text())
     return 0
 
 
 def _table(timed: Sequence[Timing]) -> Table:
     whole = Timing("all", sum(stage.first for stage in timed), sum(stage.median for stage in timed))
-    table = Table("stage")
-    for title in ("ms", "share", "first time, ms"):
-        table.add_column(title, justify="right")
-    for stage in (*timed, whole):
-        share = f"{stage.median / whole.median:.1%}"
-        table.add_row(stage.name, f"{1000 * stage.median:.1f}", share, f"{1000 * stage.first:.1f}")
-    return table
+    return Table(
+        columns=("stage", "ms", "share", "first time, ms"),
+        rows=tuple(
+            (stage.name, 1000 * stage.median, stage.median / whole.median, 1000 * stage.first)
+            for stage in (*timed, whole)
+        ),
+        formats=("", ".1f", ".1%", ".1f"),
+    )
 
 
 def _photo(path: Path, size: Size) -> Path:

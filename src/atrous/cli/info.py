@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.console import Console
-from rich.table import Table
 
 from atrous.analysis.anatomy import Anatomy, SizedUnit, anatomy
 from atrous.cli.inference import load_weights
@@ -21,7 +19,7 @@ from atrous.importers.readers import is_readable
 from atrous.model.config import ASPPConfig, DecoderConfig, ModelConfig
 from atrous.model.presets import PRESETS, preset
 from atrous.plain import to_plain
-from atrous.report.tables import ABSENT
+from atrous.report.tables import Table
 from atrous.sizes import Size, parse_size, size_text
 from atrous.weights import hub
 from atrous.weights.manifest import MANIFEST
@@ -102,42 +100,42 @@ def _is_weights(argument: str) -> bool:
 
 
 def _print_tables(model: str, config: ModelConfig, found: Anatomy, *, size: Size) -> None:
-    console = Console(highlight=False, soft_wrap=True)
     fitted = "" if found.fitted_size == size else f", padded to {size_text(found.fitted_size)}"
-    console.print(
+    print(
         f"{model} on {size_text(size)} pixels{fitted}\n"
         f"output stride {config.output_stride}, {config.classes} classes\n"
         f"{found.parameters / 1e6:.3f} M parameters, {found.multiply_adds / 1e9:.3f} B multiply-adds"
         f" ({found.padded_multiply_adds / 1e9:.3f} B with TensorFlow's padding to multiples of the rates)\n"
         f"receptive field {found.receptive_field} pixels, image pooling left out (it sees all of the image)\n",
-        markup=False,
     )
-    console.print(_unit_table(found.units))
+    print(_unit_table(found.units).to_text())
     if found.valid_taps:
-        console.print(_tap_table(found))
+        print("\n" + _tap_table(found).to_text())
     for unit in found.units:
         if unit.rate >= min(unit.size):
-            console.print(
+            print(
                 f"warning: {unit.name} has rate {unit.rate} on a map of {size_text(unit.size)}: "
                 "at most 3 of its 9 taps see more than padding"
             )
 
 
 def _unit_table(units: Sequence[SizedUnit]) -> Table:
-    table = Table("unit", title="Units", title_justify="left")
-    for heading in ("stride", "rate", "output stride", "size", "receptive field"):
-        table.add_column(heading, justify="right")
-    for unit in units:
-        numbers = map(str, (unit.stride, unit.rate, unit.output_stride))
-        table.add_row(unit.name, *numbers, size_text(unit.size), str(unit.receptive_field or ABSENT))
-    return table
+    return Table(
+        columns=("unit", "stride", "rate", "output stride", "size", "receptive field"),
+        rows=tuple(
+            (unit.name, unit.stride, unit.rate, unit.output_stride, size_text(unit.size), unit.receptive_field or None)
+            for unit in units
+        ),
+        caption="Units",
+        formats=("", "d", "d", "d", "", "d"),
+    )
 
 
 def _tap_table(found: Anatomy) -> Table:
-    table = Table("ASPP rate", title="Share of filter taps inside the map", title_justify="left")
-    table.add_column("mean", justify="right")
-    for taps in found.valid_taps[0].shares:
-        table.add_column(f"{taps} of 9", justify="right")
-    for valid in found.valid_taps:
-        table.add_row(str(valid.rate), f"{valid.mean:.3f}", *(f"{share:.3f}" for share in valid.shares.values()))
-    return table
+    taps = found.valid_taps[0].shares
+    return Table(
+        columns=("ASPP rate", "mean", *(f"{count} of 9" for count in taps)),
+        rows=tuple((valid.rate, valid.mean, *valid.shares.values()) for valid in found.valid_taps),
+        caption="Share of filter taps inside the map",
+        formats=("d", ".3f", *[".3f"] * len(taps)),
+    )

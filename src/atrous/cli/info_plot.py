@@ -13,9 +13,8 @@ from atrous.files import atomic_path
 from atrous.model.config import ModelConfig
 from atrous.model.deeplab import DeepLab
 from atrous.model.presets import PRESETS
-from atrous.report.field_plot import HELD, MeasuredField
+from atrous.report.field_plot import HELD, MeasuredField, TapCurves
 from atrous.report.network_sheet import SUFFIXES, NetworkSheet
-from atrous.report.tap_plot import TapCurves
 from atrous.sizes import Size
 
 DRAWS = 3

@@ -9,7 +9,8 @@ from atrous.data.sample import Sample
 from atrous.errors import InputError
 from atrous.inference.predictor import Predictor
 from atrous.labels import LabelSpace
-from atrous.report.pictures import colorize, error_map, visible
+from atrous.report.label_colors import colorize
+from atrous.report.pictures import error_map, visible
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,7 @@ from atrous.inference.predictor import Predictor
 from atrous.inference.result import Result
 from atrous.inference.tiling.regions import OnProgress, label_strips
 from atrous.inference.tiling.tiles import Tiling
-from atrous.report.label_png import label_palette
-from atrous.report.label_rows import label_rows
+from atrous.report.label_png import label_palette, label_rows
 
 OVERLAY_SIDE = 4096
 """Longest side of an overlay; larger images are subsampled to it."""

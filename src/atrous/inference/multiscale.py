@@ -17,7 +17,7 @@ from torch import Tensor
 
 from atrous.model.deeplab import DeepLab, Images
 from atrous.ops.bilinear import Neighbours, neighbours, pixels, source_positions
-from atrous.ops.label_map.mean_argmax import View, mean_bands, mean_probabilities
+from atrous.ops.label_map.views import View, mean_bands, mean_probabilities
 from atrous.sizes import Size
 
 
@@ -73,7 +73,8 @@ def _view(model: DeepLab, images: Images, *, scale: float, mirrored: bool) -> Vi
     scaled = rescaled(images, scale, align_corners=model.config.conventions.align_corners)
     logits = model(scaled.flip(-1) if mirrored else scaled)
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))  # float16 is too coarse for weights
-    size, align_corners, _ = model.placement((scaled.shape[-2], scaled.shape[-1]))
+    placement = model.placement((scaled.shape[-2], scaled.shape[-1]))
+    size, align_corners = placement.size, placement.align_corners
 
     def image_neighbours(positions: Float64[Tensor, " n"], axis: int) -> Neighbours:
         length, source = scaled.shape[axis], logits.shape[axis]

@@ -153,7 +153,7 @@ class Predictor:
         height, width = images.shape[-2:]
         if self.scales == (1.0,) and not self.flip:
             placement = self.model.placement((height, width))
-            return upsample_argmax(self.model(images), **placement._asdict())[0]
+            return upsample_argmax(self.model(images), placement)[0]
         return mean_argmax(views(self.model, images, scales=self.scales, flip=self.flip))[0]
 
     def _array(self, image: ImageInput) -> UInt8[np.ndarray, "h w c"]:

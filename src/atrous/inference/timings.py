@@ -88,7 +88,7 @@ def _time_stages(predictor: Predictor, image_file: Path, labels: Path, *, size: 
         with stage("network"):
             logits = predictor.model(predictor.batch(image))
         with stage("upsample + argmax"):
-            label_map = upsample_argmax(logits, **predictor.model.placement(size)._asdict())[0].cpu().numpy()
+            label_map = upsample_argmax(logits, predictor.model.placement(size))[0].cpu().numpy()
     with stage("encode"):
         write_label_png(labels, label_map, predictor.labels)
     return seconds

@@ -83,12 +83,12 @@ class DeepLab(nn.Module, ABC):
     def placement(self, size: Size) -> Placement:
         """How the coarse logits of an image of this size (height, width) lie over it."""
         fitted = self.preprocess.fitted(size, output_stride=self.output_stride)
-        return Placement(size=fitted, align_corners=self.config.conventions.align_corners, crop=size)
+        return Placement(fitted, align_corners=self.config.conventions.align_corners, crop=size)
 
     def logits(self, images: Images) -> Float[Tensor, "b k h w"]:
         """Logits at full size: as large as classes * h * w floats."""
         height, width = images.shape[-2:]
-        return upsample(self(images), **self.placement((height, width))._asdict())
+        return upsample(self(images), self.placement((height, width)))
 
 
 class DeepLabV3(DeepLab):

@@ -1,8 +1,8 @@
-"""From coarse logits to losses and labels."""
+"""Operators on tensors: label maps and losses of upsampled coarse logits, and fast convolutions on a CPU."""
 
-from atrous.ops.label_map.argmax_at import argmax_at
 from atrous.ops.label_map.confidence import Confidence, upsample_confidence
-from atrous.ops.label_map.upsample_argmax import label_dtype, upsample_argmax
+from atrous.ops.label_map.labels import label_dtype
+from atrous.ops.label_map.upsample_argmax import argmax_at, upsample_argmax
 from atrous.ops.loss.upsample_cross_entropy import upsample_cross_entropy
 from atrous.ops.upsample import Placement, upsample, upsample_bands
 

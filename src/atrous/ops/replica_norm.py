@@ -1,8 +1,8 @@
-"""Batch normalisation over the values of all replicas of `torch.distributed` (torch's own one is for CUDA only).
+"""Batch normalisation over the batches of all processes of `torch.distributed`; torch's `SyncBatchNorm` needs CUDA.
 
 With x^ = (x - mean) / sqrt(variance + eps) over all n values of a channel, y = weight x^ + bias and g = dL / dy of the
 sum L of all replicas' losses: dL / dx = weight / sqrt(variance + eps) (g - mean(g) - x^ mean(g x^)), means over all n.
-Three exchanges of a few numbers per channel; only x is kept for the way back.
+Three exchanges of a few numbers per channel; only x is kept for the backward pass.
 """
 
 from typing import Any, NamedTuple
@@ -18,12 +18,12 @@ _ALL_BUT_CHANNELS = (0, 2, 3)
 
 
 class Statistics(NamedTuple):
-    """Of each channel over all replicas, in single precision at least.
+    """Mean and variance of each channel over all replicas, in single precision at least.
 
     Attributes:
-        mean: Of the values.
-        variance: Mean of the squared distances from it.
-        number: Of values per channel; replicas may have different ones.
+        mean: Mean of the values.
+        variance: Mean of their squared distances from the mean.
+        number: Number of values per channel over all replicas, whose batches may differ in size.
     """
 
     mean: Float[Tensor, " c"]
@@ -33,7 +33,7 @@ class Statistics(NamedTuple):
 
 @torch.no_grad()
 def replica_statistics(x: Float[Tensor, "b c h w"]) -> Statistics:
-    """Mean, then the squares around it: two exchanges, and no difference of large numbers."""
+    """Compute the mean, then the squares around it: two exchanges, and no difference of large numbers."""
     x = _at_least_single(x)
     sums = torch.cat([x.sum(_ALL_BUT_CHANNELS), x.new_full((1,), x[:, 0].numel())])
     dist.all_reduce(sums)
@@ -51,9 +51,9 @@ def replica_norm(
     statistics: Statistics,
     eps: float,
 ) -> Float[Tensor, "b c h w"]:
-    """Normalise by the `replica_statistics` of x; the gradient of x counts that they follow from the x of all replicas.
+    """Normalise x by its `replica_statistics`, through which its gradient depends on the batches of all replicas.
 
-    The gradients of weight and bias are of this replica's loss alone, like those of all other parameters.
+    The gradients of weight and bias are those of this replica's loss alone, like those of all other parameters.
     """
     y = _ReplicaNorm.apply(x, weight, bias, *statistics, eps)
     assert isinstance(y, Tensor)
@@ -74,12 +74,12 @@ class _ReplicaNorm(torch.autograd.Function):
         x, weight, mean, scale, number = ctx.saved_tensors
         normal = (_at_least_single(x) - _per_channel(mean)) * _per_channel(scale)
         g = _at_least_single(gradient)
-        own = torch.stack([(g * normal).sum(_ALL_BUT_CHANNELS), g.sum(_ALL_BUT_CHANNELS)])
-        means = own / number
+        sums = torch.stack([(g * normal).sum(_ALL_BUT_CHANNELS), g.sum(_ALL_BUT_CHANNELS)])
+        means = sums / number
         dist.all_reduce(means)
-        along, level = (_per_channel(values) for values in means)
-        to_x = (g - level - normal * along) * _per_channel(scale * weight)
-        return to_x.to(x.dtype), own[0].to(weight.dtype), own[1].to(weight.dtype), None, None, None, None
+        mean_of_product, mean_of_g = (_per_channel(values) for values in means)
+        to_x = (g - mean_of_g - normal * mean_of_product) * _per_channel(scale * weight)
+        return to_x.to(x.dtype), sums[0].to(weight.dtype), sums[1].to(weight.dtype), None, None, None, None
 
 
 def _at_least_single(x: Tensor) -> Tensor:

@@ -1,73 +1,92 @@
-"""Bilinear upsampling of coarse logits: whole, or in bands of rows."""
+"""Bilinear upsampling of coarse logits to the size of the image, at once or in bands of rows."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from dataclasses import KW_ONLY, dataclass
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from atrous.ops.bilinear import Neighbours, axis
+from atrous.errors import InputError
+from atrous.ops.bilinear import Neighbours, axis_neighbours
 from atrous.sizes import Size
 
 BAND_FLOATS = 1 << 20
-"""A band holds about this many logits: small enough for a cache, large enough to hide the call."""
+"""Number of logits in a band: few enough for a cache, enough to make the cost of a call small."""
 
 
-class Placement(NamedTuple):
-    """How coarse logits lie over an image.
+@dataclass(frozen=True)
+class Placement:
+    """Placement of a map of coarse logits over an image.
+
+    The map spans `size` pixels; the image is the top left part of them. Both differ where a network pads its input at
+    the bottom and right, as DeepLab does to sizes of output stride * k + 1.
 
     Attributes:
-        size: (height, width) in pixels that the coarse map spans; at least the crop.
-        align_corners: Whether corner pixels' centres (True) or edges (False) coincide.
-        crop: (height, width) of the image, top left in `size`.
+        size: (height, width) in pixels that the coarse map spans.
+        align_corners: True if the centres of the corner pixels of map and span coincide, False if their edges do.
+        crop: (height, width) of the image; at most `size`.
     """
 
     size: Size
+    _: KW_ONLY
     align_corners: bool
     crop: Size
 
-    def places(self, coarse: Sequence[int], *, like: Tensor) -> tuple[Neighbours, Neighbours]:
-        """Between which rows and columns of a coarse map those of the image lie; weights are `like` a tensor."""
+    @classmethod
+    def whole(cls, size: Size, *, align_corners: bool) -> "Placement":
+        """Placement of a map that spans exactly the image."""
+        return cls(size, align_corners=align_corners, crop=size)
+
+    def check(self) -> None:
+        """Raise InputError if the crop is larger than the size."""
+        (height, width), (rows, columns) = self.size, self.crop
+        if rows > height or columns > width:
+            raise InputError(f"crop {list(self.crop)} is larger than size {list(self.size)}; give one that fits")
+
+    def neighbours(self, coarse: Sequence[int], *, like: Tensor) -> tuple[Neighbours, Neighbours]:
+        """Neighbours on the coarse map of the rows and of the columns of the image.
+
+        Args:
+            coarse: (height, width) of the coarse map.
+            like: A tensor whose device and floating type the weights get.
+        """
         rows, columns = (
-            axis(crop, length=length, source=source, align_corners=self.align_corners, like=like)
+            axis_neighbours(crop, length=length, source=source, align_corners=self.align_corners, like=like)
             for crop, length, source in zip(self.crop, self.size, coarse, strict=True)
         )
         return rows, columns
 
 
-def upsample(
-    logits: Float[Tensor, "b k h w"], *, size: Size, align_corners: bool, crop: Size | None = None
-) -> Float[Tensor, "b k H W"]:
-    """Logits at full size; see `Placement` for the arguments."""
-    height, width = crop or size
-    full = F.interpolate(logits, size=size, mode="bilinear", align_corners=align_corners)
+def upsample(logits: Float[Tensor, "b k h w"], placement: Placement) -> Float[Tensor, "b k H W"]:
+    """Interpolate coarse logits at every pixel of the image."""
+    height, width = placement.crop
+    full = F.interpolate(logits, size=placement.size, mode="bilinear", align_corners=placement.align_corners)
     return full[..., :height, :width]
 
 
 def upsample_bands(
-    logits: Float[Tensor, "b k h w"], *, size: Size, align_corners: bool, crop: Size | None = None
+    logits: Float[Tensor, "b k h w"], placement: Placement
 ) -> Iterator[tuple[slice, Float[Tensor, "b k n W"]]]:
-    """The same values as `upsample`, some rows at a time: pairs of (rows of the image, their logits).
+    """Yield pairs of (rows of the image, their logits) whose values are those of `upsample`.
 
-    A neighbour of weight 0 has no say, not even if it is infinite or NaN.
+    A neighbour of weight 0 does not count, not even if it is infinite or NaN.
     """
-    placement = Placement(size, align_corners, crop or size)
-    rows, columns = placement.places(logits.shape[-2:], like=logits)
+    rows, columns = placement.neighbours(logits.shape[-2:], like=logits)
     height, width = placement.crop
     for band in row_bands(height, row_floats=logits.shape[0] * logits.shape[1] * width):
         yield band, _between(_between(logits, rows.part(band), dim=2), columns, dim=3)
 
 
 def row_bands(height: int, *, row_floats: int) -> Iterator[slice]:
-    """The rows of an image in bands of about `BAND_FLOATS` numbers, at least one row each."""
+    """Divide the rows of an image into bands of about `BAND_FLOATS` numbers, at least one row each."""
     rows = max(1, BAND_FLOATS // max(row_floats, 1))
     for start in range(0, height, rows):
         yield slice(start, min(start + rows, height))
 
 
-def _between(maps: Float[Tensor, "b k h w"], places: Neighbours, *, dim: int) -> Float[Tensor, "b k m n"]:
-    far = places.weight if dim == 3 else places.weight[:, None]
-    first, second = maps.index_select(dim, places.first), maps.index_select(dim, places.second)
-    return torch.where(far == 1, 0, first * (1 - far)) + torch.where(far == 0, 0, second * far)
+def _between(maps: Float[Tensor, "b k h w"], axis: Neighbours, *, dim: int) -> Float[Tensor, "b k m n"]:
+    weight = axis.weight if dim == 3 else axis.weight[:, None]
+    first, second = maps.index_select(dim, axis.first), maps.index_select(dim, axis.second)
+    return torch.where(weight == 1, 0, first * (1 - weight)) + torch.where(weight == 0, 0, second * weight)

@@ -6,9 +6,9 @@ from math import sqrt
 import numpy as np
 from jaxtyping import Int64
 from markupsafe import Markup
+from rich.cells import cell_len
 
-from atrous.report.drawing import COLORS
-from atrous.report.tables import terminal_width
+from atrous.report.plots import COLORS
 from atrous.report.wording import shortened
 
 _SMALLEST = 0.001
@@ -20,7 +20,7 @@ _MANY = (13, 10, 0)
 
 
 def confusion_plot(matrix: Int64[np.ndarray, "k k"], *, names: Sequence[str]) -> str:
-    """What is right in blue, what is mistaken in orange; a square says what it is to whoever points at it.
+    """Draw right pixels in blue and mistaken ones in orange; a square tells its share in a tooltip.
 
     A square is as opaque as the root of its share of the true class's pixels, so that a mistake of one per cent shows.
     Up to 40 classes the shares stand in it, in per cent, from one per cent on.
@@ -34,7 +34,7 @@ def confusion_plot(matrix: Int64[np.ndarray, "k k"], *, names: Sequence[str]) ->
     """
     labels = [shortened(name, limit=24) for name in names]
     side, letters, digits = next((sizes for most, *sizes in _SIZES if len(labels) <= most), _MANY)
-    room = round(0.62 * letters * max(map(terminal_width, labels))) + 3.0 * letters
+    room = round(0.62 * letters * max(map(cell_len, labels))) + 3.0 * letters
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     length = side * len(labels)
     parts = [

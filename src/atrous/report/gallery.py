@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
 
@@ -76,7 +76,9 @@ def gallery_markup(images: Sequence[GalleryImage], *, space: LabelSpace, layers:
     """
     names = [one_line(name) for name in space.names]
     cards = [_card(image, names=space.names, layers=layers) for image in images]
-    return Markup(_TEMPLATE.render(names=names, layers=layers, cards=cards, note=one_line(note)))
+    return Markup(
+        load_template("gallery.html.jinja").render(names=names, layers=layers, cards=cards, note=one_line(note))
+    )
 
 
 @cache
@@ -117,6 +119,10 @@ def _data_uri(kind: str, content: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
-_TEMPLATE = Environment(
-    loader=PackageLoader("atrous.report", ""), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-).get_template("gallery.html.jinja")
+@cache
+def load_template(name: str) -> Any:
+    """A template of this folder that escapes all that is put into it; jinja2 loads with the first of them."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    loader = PackageLoader("atrous.report", "")
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True).get_template(name)

@@ -1,6 +1,11 @@
-"""Label maps as files: PNG whose pixel values are the class ids and whose palette shows them in colour."""
+"""Label maps as PNG files: pixel values are class ids, the palette shows them in colour; whole, or row by row."""
 
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from jaxtyping import Integer
@@ -8,8 +13,12 @@ from PIL import Image
 
 from atrous.files import atomic_path
 from atrous.labels import LabelSpace
-from atrous.report.label_index import label_index
-from atrous.report.pictures import ignore_color
+from atrous.report.label_colors import ignore_color, label_index
+from atrous.sizes import Size
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_INDEXED, _GREY = 3, 0
+_BUFFER = 2**20
 
 
 def write_label_png(path: Path, labels: Integer[np.ndarray, "h w"], space: LabelSpace) -> None:
@@ -47,3 +56,45 @@ def label_palette(space: LabelSpace) -> bytes | None:
     if space.ignore <= 255:
         palette[space.ignore] = ignore_color(space)
     return palette.tobytes()
+
+
+@contextmanager
+def label_rows(path: Path, space: LabelSpace, *, size: Size) -> Iterator[Callable[[Integer[np.ndarray, "n w"]], None]]:
+    """Write a label map of any size: the block gets a function that takes the rows in order, some at a time.
+
+    The file appears when the block ends, so that no map needs to fit into memory.
+
+    Palette and depth are those of `write_label_png`.
+
+    Args:
+        path: The file, replaced as a whole or not at all.
+        space: Names the class ids that may occur, and their colours.
+        size: (height, width) of the map.
+
+    Raises:
+        InputError: If the file cannot be written.
+    """
+    palette = label_palette(space)
+    depth, kind, numbers = (16, _GREY, np.dtype(">u2")) if palette is None else (8, _INDEXED, np.dtype(np.uint8))
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        file.write(SIGNATURE)
+        _chunk(file, b"IHDR", struct.pack(">IIBBBBB", size[1], size[0], depth, kind, 0, 0, 0))
+        if palette is not None:
+            _chunk(file, b"PLTE", palette)
+        packer, packed = zlib.compressobj(), bytearray()
+
+        def write(rows: Integer[np.ndarray, "n w"]) -> None:
+            for row in rows:
+                packed.extend(packer.compress(b"\0" + row.astype(numbers).tobytes()))  # 0: the row is not filtered
+                if len(packed) > _BUFFER:
+                    _chunk(file, b"IDAT", packed)
+                    packed.clear()
+
+        yield write
+        _chunk(file, b"IDAT", packed + packer.flush())
+        _chunk(file, b"IEND", b"")
+
+
+def _chunk(file: BinaryIO, name: bytes, content: bytes | bytearray) -> None:
+    file.write(struct.pack(">I", len(content)) + name + content)
+    file.write(struct.pack(">I", zlib.crc32(content, zlib.crc32(name))))

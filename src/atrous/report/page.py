@@ -8,14 +8,13 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
 
 from atrous.files import atomic_path
 from atrous.labels import Color, LabelSpace
-from atrous.report.gallery import GalleryImage, gallery_markup, viewer_script
-from atrous.report.pictures import ignore_color
+from atrous.report.gallery import GalleryImage, gallery_markup, load_template, viewer_script
+from atrous.report.label_colors import ignore_color
 from atrous.report.tables import Cell, Table, shown
 from atrous.report.wording import one_line
 
@@ -103,7 +102,7 @@ class Page:
             InputError: If the file cannot be written.
         """
         digest = base64.b64encode(hashlib.sha256(self._script.encode()).digest()).decode("ascii")
-        html = _TEMPLATE.render(
+        html = load_template("page.html.jinja").render(
             title=self._title,
             subtitle=self._subtitle,
             blocks=self._blocks,
@@ -128,8 +127,3 @@ def _data_uri(picture: UInt8[np.ndarray, "_ _ 3"]) -> str:
     kind = "jpeg" if image.getcolors(maxcolors=256) is None else "png"
     image.save(file, format=kind, quality=90)
     return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
-
-
-_TEMPLATE = Environment(
-    loader=PackageLoader("atrous.report", ""), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-).get_template("page.html.jinja")

@@ -1,18 +1,21 @@
-"""Pictures of label maps: in the colours of the classes, over the photo, where they are wrong, and with a legend."""
+"""Pictures of label maps: laid over the photo, where they are wrong, side by side, and with a legend."""
 
 import math
+import unicodedata
 from collections.abc import Iterable, Sequence
-from itertools import chain
+from functools import lru_cache
 from typing import SupportsIndex
 
 import numpy as np
 from jaxtyping import Integer, UInt8
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from atrous.errors import InputError
 from atrous.labels import Color, LabelSpace
-from atrous.report.label_index import label_index
-from atrous.report.lettering import fitted, load_font, spelled
+from atrous.report.label_colors import colorize, ignore_color, label_index
+from atrous.report.wording import shortened
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 RIGHT: Color = (72, 72, 72)
 """Colour of rightly labelled pixels in `error_map`: a dim grey."""
@@ -23,26 +26,6 @@ WRONG: Color = (255, 64, 48)
 _PAPER: Color = (255, 255, 255)
 _INK: Color = (32, 32, 32)
 _LEGEND_LIMIT = 200
-
-
-def ignore_color(space: LabelSpace) -> Color:
-    """How ignored pixels are painted: white, or the lightest grey that is no class's colour."""
-    taken = set(space.palette)
-    levels = range(255, -1, -1)
-    greys = ((level, level, level) for level in levels)
-    # A palette may hold all 256 greys, but never all colours.
-    colors = ((red, green, blue) for red in levels for green in levels for blue in levels)
-    return next(color for color in chain(greys, colors) if color not in taken)
-
-
-def colorize(labels: Integer[np.ndarray, "h w"], space: LabelSpace) -> UInt8[np.ndarray, "h w 3"]:
-    """Every pixel in the colour of its class; ignored pixels in `ignore_color(space)`, which no class has.
-
-    Raises:
-        InputError: If a value is neither a class id nor the ignore value.
-    """
-    colors = np.array([*space.palette, ignore_color(space)], np.uint8)
-    return colors.take(label_index(labels, space, where="label map"), axis=0)
 
 
 def visible(image: UInt8[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "h w 3"]:
@@ -162,6 +145,29 @@ def side_by_side(
     return np.array(sheet)
 
 
+def load_font(size: int) -> Font:
+    """The font that comes with Pillow at `size` pixels: the same on every machine, little more than ASCII."""
+    return ImageFont.load_default(size=size)
+
+
+def spelled(text: str, *, otherwise: str) -> str:
+    """`text` in the letters that the font has: accents are dropped, a letter without a counterpart becomes `?`.
+
+    Where no letter or digit is left (a name in another script), `otherwise`, which should identify it by number.
+    """
+    parts = unicodedata.normalize("NFKD", shortened(text, limit=200))
+    line = "".join(char if _has_glyph(char) else "?" for char in parts if not unicodedata.combining(char))
+    return line if any(map(str.isalnum, line)) else otherwise
+
+
+def fitted(text: str, font: Font, *, width: int) -> str:
+    """The longest beginning of `text` that takes at most `width` pixels, with an ellipsis where text was cut."""
+    if font.getlength(text) <= width:
+        return text
+    cuts = (text[:length].rstrip() + "…" for length in range(len(text) - 1, 0, -1))
+    return next((cut for cut in cuts if font.getlength(cut) <= width), "")
+
+
 def _legend(entries: Sequence[tuple[Color | None, str]], *, width: int, size: int) -> Image.Image:
     """Swatches and names in as many equal columns as fit, read downwards; `size` is that of the letters in pixels."""
     font, margin, line = load_font(size), size // 2, size * 3 // 2
@@ -199,3 +205,14 @@ def _resized(picture: UInt8[np.ndarray, "_ _ 3"], height: int) -> Image.Image:
 def _check_same_size(first: tuple[int, ...], second: tuple[int, ...]) -> None:
     if first != second:
         raise ValueError(f"sizes differ: {first} and {second}")
+
+
+@lru_cache(maxsize=4096)
+def _has_glyph(char: str) -> bool:
+    return char == " " or _drawn(char) != _drawn("\N{REPLACEMENT CHARACTER}")
+
+
+def _drawn(char: str) -> bytes:
+    image = Image.new("L", (32, 32))
+    ImageDraw.Draw(image).text((4, 4), char, fill=255, font=load_font(16))
+    return image.tobytes()

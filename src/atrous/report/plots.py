@@ -1,23 +1,73 @@
-"""Curves and bars as SVG text that can stand inside an HTML page."""
+"""Curves and bars as SVG text that can stand inside an HTML page, and the look that all drawings share.
+
+Colours and letters are the same everywhere, whatever the user's matplotlibrc says. The same numbers give the same file,
+byte by byte: ids come from a fixed salt and no date is written. Names are drawn letter by letter (`$` starts no
+formula) and matplotlib escapes them for XML.
+"""
 
 import io
 import math
 import re
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import cycle
+from typing import TYPE_CHECKING
 
 import numpy as np
 from markupsafe import escape
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from atrous.report.drawing import COLORS, INK, UNDATED, Number, drawing
 from atrous.report.tables import ABSENT
 from atrous.report.wording import shortened
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+else:  # matplotlib takes half a second to load: it is imported where something is drawn
+    Axes = Figure = SubFigure = object
+
+Number = int | float
+
+COLORS = ("#3579c4", "#dd7127", "#2f9e6e", "#c04f86", "#8567cf", "#a88a1e")
+"""Of middling lightness: at least 3 : 1 in contrast to light and to dark paper."""
+
+INK = "#010203"
+"""Lines and letters: all but black."""
+
+UNDATED = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+"""Metadata of an SVG that says nothing of when and by what it was drawn."""
+
+
 _DASHES = ("solid", "dashed", "dotted", "dashdot")
 _NAME_LIMIT = 40
+
+
+@contextmanager
+def drawing(*, width: Number, height: Number) -> Iterator[Figure]:
+    """An empty figure of so many inches, under our settings alone until the block ends."""
+    import matplotlib
+    from matplotlib import figure
+
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        # Letters are written as text, so the browser finds the glyphs that the measuring font lacks.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(
+            {
+                "svg.fonttype": "none",
+                "svg.hashsalt": "atrous",
+                "text.parse_math": False,
+                "font.sans-serif": ["DejaVu Sans"],
+                "font.size": 9,
+                "axes.titlesize": 10,
+                "axes.titlelocation": "left",
+                "axes.spines.top": False,
+                "axes.spines.right": False,
+                **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "grid.color"), INK),
+                **dict.fromkeys(("xtick.color", "ytick.color"), INK),
+            }
+        )
+        yield figure.Figure((width, height), layout="constrained")
 
 
 def line_plot(
@@ -41,6 +91,8 @@ def line_plot(
     Returns:
         One `<svg>` element; axes and letters take the text colour of the page.
     """
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
     names = [shortened(name, limit=_NAME_LIMIT) for name in series] if len(series) > 1 else []
     columns = max(88 // (8 + max(map(len, names), default=0)), 1)
     with drawing(width=7.2, height=3.4 + 0.2 * math.ceil(len(names) / columns)) as figure:

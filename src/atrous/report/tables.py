@@ -1,9 +1,10 @@
 """Tables: the same rows as aligned text for the terminal and as escaped markup for the page."""
 
+import io
 import math
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from markupsafe import Markup
 
@@ -14,7 +15,7 @@ Cell = str | int | float | None
 ABSENT = "–"
 """Shown for None: there is no such number."""
 
-_LEFT, _RIGHT = "<", ">"
+_LEFT, _RIGHT = "left", "right"
 
 
 def shown(cell: Cell, spec: str = "") -> str:
@@ -57,11 +58,25 @@ class Table:
 
     def to_text(self) -> str:
         """Aligned lines: numbers to the right, text to the left, a rule under the heads, the caption above."""
+        # Rich takes 50 ms to load: not for those who write no table.
+        from rich.cells import cell_len
+        from rich.console import Console
+        from rich.table import Table as Grid
+        from rich.text import Text
+
         lines = [self._heads(), *self._texts()]
-        widths = [max(map(terminal_width, column)) for column in zip(*lines, strict=True)]
-        head, *body = ["  ".join(map(_padded, line, widths, self._aligns())).rstrip() for line in lines]
-        rule = "  ".join("─" * width for width in widths)
-        return "\n".join([*([one_line(self.caption)] if self.caption else []), head, rule, *body])
+        widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+        lines.insert(1, tuple("─" * width for width in widths))
+        grid = Grid.grid(padding=(0, 2))
+        for align in self._aligns():
+            grid.add_column(justify=align, no_wrap=True)
+        for line in lines:
+            grid.add_row(*map(Text, line))
+        console = Console(file=io.StringIO(), width=sum(widths) + 2 * len(widths), color_system=None)
+        with console.capture() as captured:
+            console.print(grid)
+        text = "\n".join(line.rstrip() for line in captured.get().splitlines())
+        return f"{one_line(self.caption)}\n{text}" if self.caption else text
 
     def to_html(self) -> Markup:
         """A `<table>` with everything escaped; cells of columns that hold only numbers have the class `number`."""
@@ -80,7 +95,7 @@ class Table:
     def _heads(self) -> tuple[str, ...]:
         return tuple(map(one_line, self.columns))
 
-    def _aligns(self) -> list[str]:
+    def _aligns(self) -> list[Literal["left", "right"]]:
         return [_LEFT if any(isinstance(cell, str) for cell in column) else _RIGHT for column in self._cells()]
 
     def _cells(self) -> list[tuple[Cell, ...]]:
@@ -101,15 +116,3 @@ def _own_format(cells: Sequence[Cell]) -> str:
     if not 1e-3 <= largest < 1e15:
         return ".4g"
     return f",.{max(3 - math.floor(math.log10(largest)), 0)}f"
-
-
-def terminal_width(text: str) -> int:
-    """Columns of a terminal: two for a wide East Asian character, none for a combining one."""
-    return sum(
-        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
-    )
-
-
-def _padded(text: str, width: int, align: str) -> str:
-    blank = " " * (width - terminal_width(text))
-    return blank + text if align == _RIGHT else text + blank

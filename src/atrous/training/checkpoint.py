@@ -1,11 +1,21 @@
-"""The training state in one safetensors file: weights, momentum, moving average, loss scale and iteration."""
+"""The training state in one safetensors file: weights, momentum, moving average, loss scale and iteration.
 
+The header holds a digest of everything, so that a damaged file is noticed. The state before is kept beside the newest
+one, and is replaced only by a state that was read back from its file.
+"""
+
+import hashlib
 import json
-from dataclasses import dataclass
+import logging
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
 from safetensors.torch import save as serialize
 from torch import Tensor
 from torch.amp.grad_scaler import GradScaler
@@ -17,7 +27,8 @@ from atrous.plain import from_plain, to_plain
 from atrous.training.average import MovingAverage
 from atrous.training.replicas import Replicas
 
-_KEY = "atrous_state"
+_KEY, _DIGEST = "atrous_state", "sha256"
+_LOGGER = logging.getLogger(__name__)
 _AGE = "_growth_tracker"  # torch's name
 
 
@@ -57,35 +68,88 @@ class _Header:
     best: tuple[float, int]
     loss_scale: float = 1.0
     scale_age: int = 0
+    threads: int = 0
+    """Number of CPU threads of the process that wrote the file; 0 in files that do not record it."""
+
+
+def previous_path(path: Path) -> Path:
+    """Path of the state before the one at `path`."""
+    return path.with_name(f"{path.stem}.previous{path.suffix}")
 
 
 def save_state(path: Path, state: TrainingState) -> None:
-    """Write the state atomically: a process that dies meanwhile leaves the previous state in place."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _named_tensors(state).items()}
-    content = serialize(tensors, metadata={_KEY: json.dumps(to_plain(_header(state)))})
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(content)
+    """Write the state atomically, and keep the one that was there as `previous_path`.
 
-
-def load_state(path: Path, state: TrainingState) -> None:
-    """Read a file into a freshly built state of the same configuration.
+    The new file is read back before it replaces the old one.
 
     Raises:
-        InputError: If the file is damaged or belongs to another configuration.
+        InputError: If the file cannot be written, or what was read back differs.
+    """
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _named_tensors(state).items()}
+    header = _header(state)
+    digest = _digest(header, tensors)
+    content = serialize(tensors, metadata={_KEY: json.dumps(to_plain(header)), _DIGEST: digest})
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+        del content
+        if path.exists():
+            try:
+                intact = _digest(header, load_file(temporary)) == digest
+            except SafetensorError:
+                intact = False
+            if not intact:
+                raise InputError(f"{path} was not written as it should be; check the disk; the previous state is kept")
+            _keep_previous(path)
+
+
+def saved_iteration(path: Path) -> int | None:
+    """Number of steps done in the state at `path`; None if there is no such file or it is unreadable."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return _read_header(file.metadata()).iteration
+    except (SafetensorError, OSError, ValueError, RecursionError):
+        return None
+
+
+def load_state(path: Path, state: TrainingState, *, iterations: int | None = None) -> None:
+    """Read a file into a freshly built state of the same configuration.
+
+    Warns through `logging` if the file was written by a process with another number of CPU threads.
+
+    Args:
+        path: The file.
+        state: The state to fill; it is unchanged after an error.
+        iterations: Number of steps of the whole run; a state with more is refused.
+
+    Raises:
+        InputError: If the file is damaged, holds numbers that are not finite, or belongs to another configuration.
     """
     targets = _named_tensors(state)
     try:
         with safe_open(path, framework="pt") as file:
-            header = from_plain(_Header, json.loads((file.metadata() or {}).get(_KEY, "null")), where="its header")
+            metadata = file.metadata() or {}
+            header = _read_header(metadata)
             shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
-            if header.iteration < 0 or shapes != {name: list(target.shape) for name, target in targets.items()}:
+            if shapes != {name: list(target.shape) for name, target in targets.items()}:
                 raise InputError("it belongs to another model or optimiser")
-            with torch.no_grad():
-                for name, target in targets.items():
-                    target.copy_(file.get_tensor(name))
+            tensors = {name: file.get_tensor(name) for name in targets}
+        if _DIGEST in metadata and metadata[_DIGEST] != _digest(header, tensors):
+            raise InputError("its content does not match its digest")
+        _check_numbers(header, tensors, iterations=iterations)
     except (SafetensorError, OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} is no training state of this run: {error}; delete it to start again") from error
+        raise InputError(f"{path} is no training state of this run: {error}; {_remedy(path)}") from error
+    with torch.no_grad():
+        for name, target in targets.items():
+            target.copy_(tensors[name])
     _set_header(header, state)
+    on_cpu = next(iter(targets.values())).device.type == "cpu"
+    if on_cpu and header.threads not in (0, torch.get_num_threads()):
+        _LOGGER.warning(
+            "%s was computed with %d threads, this process has %d; the result will differ in the last bits",
+            path,
+            header.threads,
+            torch.get_num_threads(),
+        )
 
 
 def share_state(state: TrainingState, *, replicas: Replicas) -> None:
@@ -105,7 +169,47 @@ def share_state(state: TrainingState, *, replicas: Replicas) -> None:
 
 def _header(state: TrainingState) -> _Header:
     age = state.scaler.state_dict().get(_AGE, 0)
-    return _Header(state.iteration, state.best, state.scaler.get_scale(), age)
+    return _Header(state.iteration, state.best, state.scaler.get_scale(), age, torch.get_num_threads())
+
+
+def _read_header(metadata: Mapping[str, str] | None) -> _Header:
+    return from_plain(_Header, json.loads((metadata or {}).get(_KEY, "null")), where="its header")
+
+
+def _check_numbers(header: _Header, tensors: Mapping[str, Tensor], *, iterations: int | None) -> None:
+    """Refuse step counts that this run cannot have, and tensors that are not finite."""
+    miou, best_iteration = header.best
+    if not 0 <= header.iteration <= (iterations or header.iteration):
+        raise InputError(f"it is of iteration {header.iteration}, this run has {iterations}")
+    if not (0 <= best_iteration <= header.iteration and -1 <= miou <= 1):
+        raise InputError(f"its best mIoU {miou} at iteration {best_iteration} is impossible")
+    bad = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
+    if bad:
+        raise InputError(f"its tensor {bad[0]} is not finite")
+
+
+def _digest(header: _Header, tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of the header and of all tensors in the order of their names."""
+    digest = hashlib.sha256(json.dumps(asdict(header), sort_keys=True).encode())
+    for name in sorted(tensors):
+        digest.update(f"{name} {tensors[name].dtype} {list(tensors[name].shape)}".encode())
+        digest.update(tensors[name].flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _keep_previous(path: Path) -> None:
+    previous = previous_path(path)
+    previous.unlink(missing_ok=True)
+    try:
+        os.link(path, previous)
+    except OSError:  # a file system without hard links
+        shutil.copyfile(path, previous)
+
+
+def _remedy(path: Path) -> str:
+    if previous_path(path).exists():
+        return "go on from the state before with --resume-previous, or delete both to start again"
+    return "delete it to start again, from the last weights with --weights last.safetensors"
 
 
 def _set_header(header: _Header, state: TrainingState) -> None:

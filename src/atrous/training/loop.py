@@ -100,6 +100,8 @@ def train(
                 share_state(state, replicas=replicas)  # it holds the best so far: patience ends all replicas at once
             saved = time.monotonic()
         window = LossWindow()
+    if replicas.leads:
+        run.finish()
 
 
 def finished(state: TrainingState, config: TrainConfig) -> bool:

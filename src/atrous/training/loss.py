@@ -53,12 +53,12 @@ class SegmentationLoss:
             size = (logits.shape[2], logits.shape[3])
             labels, placement = (
                 coarse_labels(labels, size, placement=placement, ignore=self.ignore),
-                Placement(size, True, size),
+                Placement.whole(size, align_corners=True),
             )
         loss = upsample_cross_entropy(
             logits,
             labels,
-            **placement._asdict(),
+            placement,
             ignore=self.ignore,
             class_weights=self.class_weights,
             label_smoothing=self.config.label_smoothing,
@@ -66,7 +66,7 @@ class SegmentationLoss:
         )
         for weight, overlap in ((self.config.dice, upsample_dice), (self.config.lovasz, upsample_lovasz)):
             if weight:
-                loss = loss + weight * overlap(logits, labels, **placement._asdict(), ignore=self.ignore)
+                loss = loss + weight * overlap(logits, labels, placement, ignore=self.ignore)
         return loss
 
 

@@ -15,7 +15,7 @@ from atrous.errors import InputError
 from atrous.evaluation.report import Report
 from atrous.files import atomic_path
 from atrous.plain import first_difference, to_plain
-from atrous.training.checkpoint import TrainingState, load_state, save_state
+from atrous.training.checkpoint import TrainingState, load_state, previous_path, save_state, saved_iteration
 from atrous.training.config import TrainConfig
 from atrous.training.format0 import upgraded_settings
 from atrous.training.progress import TrainingProgress
@@ -27,6 +27,9 @@ STATE_FILE = "state.safetensors"
 
 _FREE = ("workers",)
 """Settings that may change when a run resumes, because no result depends on them."""
+
+_LATER = ("label_space", "files")
+"""Groups of settings that older run folders lack; where they are missing they are not compared."""
 
 _PARTIAL = f".*.{'[0-9a-f]' * 8}.part.*"
 """Pattern of the temporary files that a killed process leaves (see `atomic_path`)."""
@@ -40,6 +43,9 @@ class Run:
 
     Files: `config.json`, `metrics.jsonl` (a line per report), `state.safetensors` (to resume), `last.safetensors` and
     `best.safetensors` (archives), `report.html`, `pictures/ITERATION.png` (validation images, truth, prediction).
+
+    Attributes:
+        extended_from: Number of steps that the finished run in the folder had, if this one has more; else None.
 
     Args:
         folder: The folder; nothing in it is created or written before `resume`.
@@ -59,6 +65,7 @@ class Run:
         self.page = folder / "report.html"
         self.pictures = folder / "pictures"
         self._report: Report | None = None
+        self.extended_from: int | None = None
         self._settings = json.loads(json.dumps(to_plain(settings)))
         self._defaults = {
             name: json.loads(json.dumps(to_plain(TrainConfig(model=value.model))))
@@ -74,13 +81,33 @@ class Run:
         trained = self.state.exists() or self.last.exists()
         if not trained and isinstance(saved, dict) and saved.keys() <= self._settings.keys():
             return  # nothing, or a run that ended before its first save: there is nothing to lose
-        difference = first_difference(_completed(saved, self._defaults), self._settings, free=_FREE)
+        if saved == {} and self._settings and self.state.exists():
+            raise InputError(f"{self.folder} has a training state but no {self.config.name}; choose another --out")
+        saved = _completed(saved, self._defaults)
+        free = [*_FREE, *(name for name in _LATER if isinstance(saved, dict) and name not in saved)]
+        if self._extends(saved):
+            self.extended_from = saved["training"]["iterations"]
+            free += ["iterations", "norm_momentum"]
+        difference = first_difference(saved, self._settings, free=free)
         if difference is not None:
             name, before, now = difference
+            if name.startswith("files"):
+                raise InputError(
+                    f"the data of {self.folder} has changed since the run began ({name}: {before!r:.60} there, "
+                    f"{now!r:.60} now); restore it, or choose another --out"
+                )
             raise InputError(
                 f"{self.folder} holds another run ({name or 'settings'}: {before!r:.60} there, {now!r:.60} now); "
                 "choose another --out or delete it"
             )
+
+    def _extends(self, saved: Any) -> bool:
+        """Return True if the folder holds a finished run of fewer steps."""
+        try:
+            before, now = saved["training"]["iterations"], self._settings["training"]["iterations"]
+            return before < now and saved_iteration(self.state) == before
+        except (KeyError, TypeError):
+            return False
 
     def _saved_settings(self) -> Any:
         """The settings in `config.json`, upgraded from older formats; an empty dict if there is no such file."""
@@ -109,18 +136,37 @@ class Run:
             InputError: If another process holds it.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.folder / ".lock", blocking=False)
         try:
-            with FileLock(self.folder / ".lock", blocking=False):
-                yield
+            lock.acquire()
         except Timeout as error:
             raise InputError(
                 f"{self.folder} is being trained in by another process; wait for it, or choose another --out"
             ) from error
+        except OSError as error:  # a folder of that name, no permission
+            raise InputError(f"cannot lock {lock.lock_file}: {error.strerror or error}; remove it") from error
+        try:
+            yield
+        finally:
+            lock.release()
 
-    def resume(self, state: TrainingState) -> bool:
-        """Fill `state` from the folder and drop later metrics; returns False if there is no saved state."""
-        if resumed := self.state.exists():
-            load_state(self.state, state)
+    def resume(self, state: TrainingState, *, previous: bool = False) -> bool:
+        """Fill `state` from the folder and drop later metrics; returns False if there is no saved state.
+
+        Args:
+            state: A fresh state of the same settings.
+            previous: Take the state before the newest one, which may be damaged.
+
+        Raises:
+            InputError: If there is no previous state where one is asked for, or the state does not fit.
+        """
+        path = previous_path(self.state) if previous else self.state
+        if previous and not path.exists():
+            raise InputError(f"there is no {path}; leave out --resume-previous")
+        if resumed := path.exists():
+            load_state(path, state, iterations=self._settings.get("training", {}).get("iterations"))
+        if previous:
+            path.replace(self.state)
         for partial in self.folder.glob(_PARTIAL):
             partial.unlink(missing_ok=True)
         with atomic_path(self.config) as temporary:
@@ -139,7 +185,11 @@ class Run:
                 record = json.loads(line)
             except (ValueError, RecursionError):
                 break
-            if not isinstance(record, dict) or not isinstance(record.get("iteration"), int):
+            if (
+                not isinstance(record, dict)
+                or type(record.get("iteration")) is not int
+                or not all(value is None or type(value) in (int, float) for value in record.values())
+            ):
                 break
             records.append(record)
         return records
@@ -179,6 +229,10 @@ class Run:
     def save(self, state: TrainingState) -> None:
         """Write the state that `resume` reads."""
         save_state(self.state, state)
+
+    def finish(self) -> None:
+        """Delete the state before the newest one once all steps are done."""
+        previous_path(self.state).unlink(missing_ok=True)
 
     def refresh(self, config: TrainConfig) -> None:
         """Update the page between validations; after a resume the old page stays until the first validation."""

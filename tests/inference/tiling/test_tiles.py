@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from atrous.errors import InputError
 from atrous.inference.tiling.tiles import Tiling, blend_weights, tile_spans
-from atrous.ops.bilinear import axis
+from atrous.ops.bilinear import axis_neighbours
 
 STRIDES = st.sampled_from([(4, 4), (8, 4), (16, 4), (16, 8), (16, 16), (32, 32), (32, 4)])
 
@@ -27,7 +27,7 @@ def test_blend_weights_are_a_partition_of_unity(length, strides, room, overlap, 
     tiling = Tiling(size=overlap + room * multiple, overlap=overlap)
     cut = tile_spans(length, tiling=tiling, output_stride=multiple, logits_stride=stride, fade=fade)
     positions, pixels = -(-length // stride), max(length - beyond, 1)
-    along = axis(pixels, length=length, source=positions, align_corners=align_corners, like=torch.zeros(0))
+    along = axis_neighbours(pixels, length=length, source=positions, align_corners=align_corners, like=torch.zeros(0))
     found = blend_weights(cut, along, logits_stride=stride)
 
     assert (cut[0].begin, cut[-1].end) == (0, length)
@@ -73,7 +73,7 @@ def test_by_hand():
 def test_a_weight_rises_linearly():
     """The tiles at 0 and 96 blend 161 pixels; over 64 of them, around 192, four positions have 1 to 4 fifths."""
     cut = tile_spans(801, tiling=Tiling(size=257, overlap=96), output_stride=16, logits_stride=16, fade=64)
-    along = axis(801, length=801, source=51, align_corners=True, like=torch.zeros(0))
+    along = axis_neighbours(801, length=801, source=51, align_corners=True, like=torch.zeros(0))
     first, second = blend_weights(cut, along, logits_stride=16)[:2]
     assert (cut[1].begin, *cut[1].fade_in) == (96, 160, 224)
     fifths = torch.tensor([0.2, 0.4, 0.6, 0.8])

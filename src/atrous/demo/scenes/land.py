@@ -1,10 +1,9 @@
-"""What lies behind the things: sky, mountains, fields, water."""
+"""The ground of a scene: sky, mountains, fields, water."""
 
 import numpy as np
 
 from atrous.demo.scenes.canvas import Patch
-from atrous.demo.scenes.classes import FIELD, MOUNTAIN, SKY, WATER
-from atrous.demo.scenes.scene_state import SceneState
+from atrous.demo.scenes.scene_state import FIELD, MOUNTAIN, SKY, WATER, SceneState
 from atrous.demo.scenes.texture import curve, mix, noise, rgb
 
 _WHITE = rgb(255, 252, 245)

@@ -1,17 +1,22 @@
-"""Composing one scene: land from far to near, then things from far to near."""
+"""Drawing a scene from far to near, and writing scenes as a data set that `atrous train` takes like any folder."""
+
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
+from PIL import Image
 
+from atrous.data.schema import SCHEMA_FILE, Schema, write_schema
 from atrous.demo.scenes.canvas import Canvas
-from atrous.demo.scenes.classes import FIELD, WATER
 from atrous.demo.scenes.land import draw_field, draw_mountains, draw_sky, draw_water
-from atrous.demo.scenes.scene_state import MOODS, SceneState
+from atrous.demo.scenes.scene_state import FIELD, MOODS, SCENE_LABELS, WATER, SceneState
 from atrous.demo.scenes.texture import curve
 from atrous.demo.scenes.things import draw_balloon, draw_boat, draw_house, draw_tree
+from atrous.files import atomic_path
 
 _BANDS = ((FIELD, WATER), (WATER, FIELD), (FIELD, WATER, FIELD), (WATER, FIELD, WATER), (WATER,), (FIELD,))
-"""What the land is made of, from the horizon to the viewer."""
+"""Orders of the classes of the land, from the horizon to the viewer."""
 
 
 def draw_scene(
@@ -41,6 +46,47 @@ def draw_scene(
         draw_balloon(state, canvas.width * generator.random(), base, height=height)
     grain = generator.normal(0, 3, (*size, 3)).astype(np.float32)
     return canvas.developed(exposure=generator.uniform(0.82, 1.1), grain=grain)
+
+
+def write_scenes(
+    folder: Path,
+    *,
+    train: int,
+    val: int,
+    size: tuple[int, int] = (192, 256),
+    seed: int = 0,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Draw scenes and write them as `images/*.jpg`, `masks/*.png`, `train.txt`, `val.txt` and `schema.toml`.
+
+    Scene n of a seed is always the same, whatever the numbers; the training scenes come first.
+
+    Args:
+        folder: Where to; created if missing, files of the same names are replaced.
+        train: How many scenes to train on.
+        val: How many to validate on.
+        size: Height and width of each, 32 or more.
+        seed: Another seed gives other scenes.
+        on_progress: Called after each scene with the number done and the total.
+
+    Raises:
+        InputError: If the folder cannot be written to.
+    """
+    names = [f"scene{number:05d}" for number in range(train + val)]
+    for number, name in enumerate(names):
+        image, labels = draw_scene(size, np.random.default_rng((seed, number)))
+        mask = Image.fromarray(labels)
+        mask.putpalette(np.array(SCENE_LABELS.palette, np.uint8).tobytes())
+        with atomic_path(folder / "images" / f"{name}.jpg") as path:
+            Image.fromarray(image).save(path, quality=92)
+        with atomic_path(folder / "masks" / f"{name}.png") as path:
+            mask.save(path)
+        if on_progress:
+            on_progress(number + 1, len(names))
+    for split, listed in (("train", names[:train]), ("val", names[train:])):
+        with atomic_path(folder / f"{split}.txt") as path:
+            path.write_text("".join(f"{name}\n" for name in listed))
+    write_schema(folder / SCHEMA_FILE, Schema(SCENE_LABELS))
 
 
 def _draw_land(state: SceneState) -> None:

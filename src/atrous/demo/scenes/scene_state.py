@@ -1,4 +1,4 @@
-"""Where a scene is drawn, in which light, and with which dice."""
+"""Classes, moods and the drawing state of a generated scene."""
 
 from dataclasses import dataclass
 
@@ -6,6 +6,18 @@ import numpy as np
 
 from atrous.demo.scenes.canvas import Canvas
 from atrous.demo.scenes.texture import Color, mix, rgb
+from atrous.labels import LabelSpace
+
+SCENE_LABELS = LabelSpace(
+    names=("sky", "mountain", "field", "water", "house", "tree", "boat", "balloon"),
+    palette=(
+        (135, 190, 235), (140, 115, 100), (170, 200, 80), (40, 90, 170), (200, 70, 50), (30, 110, 60), (250, 200, 60),
+        (170, 70, 170),
+    ),
+)  # fmt: skip
+"""Eight classes; 255 is ignored, and does not occur."""
+
+SKY, MOUNTAIN, FIELD, WATER, HOUSE, TREE, BOAT, BALLOON = range(8)
 
 
 @dataclass(frozen=True)
@@ -15,7 +27,7 @@ class Mood:
     Attributes:
         zenith: Colour of the sky at the top.
         horizon: Colour of the sky at the horizon, and of the haze that far things fade into.
-        light: What the sun does to every colour: a factor per channel.
+        light: Factor of every colour, per channel.
         tones: Colours of land, trees, walls, sails and cloth.
     """
 
@@ -27,13 +39,13 @@ class Mood:
 
 @dataclass(frozen=True)
 class SceneState:
-    """What every part of a scene is drawn with.
+    """The canvas, the light and the random generator that all parts of a scene are drawn with.
 
     Attributes:
-        canvas: What is drawn on.
-        mood: The light.
+        canvas: Takes colours and class ids.
+        mood: Weather and time of day.
         horizon: Canvas row of the horizon.
-        generator: Decides everything that is left open.
+        generator: Source of all random choices.
     """
 
     canvas: Canvas

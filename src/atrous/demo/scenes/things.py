@@ -3,8 +3,7 @@
 import numpy as np
 
 from atrous.demo.scenes.canvas import Patch
-from atrous.demo.scenes.classes import BALLOON, BOAT, HOUSE, TREE
-from atrous.demo.scenes.scene_state import SceneState
+from atrous.demo.scenes.scene_state import BALLOON, BOAT, HOUSE, TREE, SceneState
 from atrous.demo.scenes.texture import mix, noise, rgb
 
 _NIGHT, _LAMP, _PALE, _WOOD = rgb(34, 36, 44), rgb(255, 226, 150), rgb(248, 245, 236), rgb(84, 62, 48)

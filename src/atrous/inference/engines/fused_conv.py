@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from atrous.model.atrous import AtrousConv
 from atrous.model.norm import BatchNorm
-from atrous.ops.cpu.winograd import Schemes, saving, schemes, transform_filters, winograd_conv2d
+from atrous.ops.cpu.winograd import transform_filters, winograd_conv2d
+from atrous.ops.cpu.winograd_schemes import Schemes, saving, schemes
 
 FEWEST_CHANNELS = 128
 """In and out, from which transforming tiles costs less than Winograd saves."""

@@ -21,8 +21,8 @@ from atrous.inference.tiling.global_context import GlobalContext
 from atrous.inference.tiling.tiles import BlendWeights, Tile, TileSpan, Tiling, blend_weights, tile_spans
 from atrous.model.deeplab import DeepLab, Images
 from atrous.ops.bilinear import Neighbours, between_columns, between_rows
-from atrous.ops.label_map.argmax_at import argmax_at
-from atrous.ops.label_map.upsample_argmax import exact_dtype
+from atrous.ops.label_map.labels import exact_dtype
+from atrous.ops.label_map.upsample_argmax import argmax_at
 from atrous.ops.upsample import row_bands
 
 MAX_PENDING = 2**24
@@ -103,7 +103,7 @@ class _TiledImage:
     def __init__(self, model: DeepLab, pixels: Pixels, tiling: Tiling, on_progress: OnProgress) -> None:
         weight, placement, stride = model.classifier.weight, model.placement(pixels.size), model.logits_stride
         coarse = (-(-placement.size[0] // stride), -(-placement.size[1] // stride))
-        neighbours = placement.places(coarse, like=weight.new_empty(0, dtype=exact_dtype(weight.dtype)))
+        neighbours = placement.neighbours(coarse, like=weight.new_empty(0, dtype=exact_dtype(weight.dtype)))
         # With an overlap of the receptive field, neighbouring tiles have equal logits, and need no cross-fade.
         agree = tiling.overlap >= receptive_fields(model)["classifier"]
         max_fade = MAX_PENDING // (model.config.classes * coarse[1]) * stride

@@ -1,1 +1,1 @@
-"""Convolutions and threads that make a CPU quick."""
+"""Fast convolutions on a CPU, compiled functions, and the threads that run them."""

@@ -1,4 +1,4 @@
-"""Functions compiled by numba: without the interpreter's lock, and kept on disk where there is a place."""
+"""Compile functions by numba, without Python's global interpreter lock, and cached on disk where possible."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ from numba import njit
 
 
 def compiled(function: Callable) -> Callable:
-    """Machine code that lets other threads run; kept on disk where numba finds a folder to write to.
+    """Compile to machine code that lets other threads run; cached on disk if numba finds a folder that it may write to.
 
     Products and sums may be fused, which rounds once less: results may differ in the last digit between processors.
     """
@@ -14,7 +14,7 @@ def compiled(function: Callable) -> Callable:
 
 
 def compiled_in_order(function: Callable) -> Callable:
-    """The same, with every operation rounded as it is written: the same bytes on every machine."""
+    """Compile likewise, but round every operation as it is written: the same bytes on every machine."""
     return _compiled(function, fastmath=False)
 
 

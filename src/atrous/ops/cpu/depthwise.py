@@ -1,4 +1,4 @@
-"""Depthwise convolution for training on a CPU: the same result, by ways around what torch's backward pass is slow at.
+"""Depthwise convolution for training on a CPU, avoiding the cases in which torch's backward pass is slow.
 
 Measured on two cores with AVX-512 (`docs/log.md`), forward and backward: a dilated one over `[8, 960, 21, 21]` takes
 91 ms in bfloat16 as it is and 13 ms as an undilated one over the interleaved maps; a strided one over
@@ -14,7 +14,7 @@ from torch import Tensor
 def depthwise_conv2d(
     x: Float[Tensor, "b c h w"], kernel: Float[Tensor, "c 1 n n"], *, stride: int, padding: int, rate: int
 ) -> Float[Tensor, "b c H W"]:
-    """One filter per channel, zero padding on all sides, stride 1 wherever the rate is not."""
+    """Convolve every channel with its own filter, with zero padding on all sides; stride or rate must be 1."""
     slow_backward = x.device.type == "cpu" and torch.is_grad_enabled() and kernel.requires_grad
     if (
         slow_backward
@@ -32,11 +32,11 @@ def depthwise_conv2d(
 def _by_interleaved_maps(
     x: Float[Tensor, "b c h w"], kernel: Float[Tensor, "c 1 n n"], *, rate: int
 ) -> Float[Tensor, "b c h w"]:
-    """Space to batch: taps `rate` apart are neighbours in one of the rate^2 maps of every rate-th row and column."""
+    """Convolve after space to batch: taps `rate` apart are neighbours in one of rate^2 maps of every rate-th pixel."""
     batch, channels, height, width = x.shape
     rows, columns = -(-height // rate), -(-width // rate)
     padded = F.pad(x, (0, columns * rate - width, 0, rows * rate - height))
-    # Channels last throughout: each move copies whole pixels.
+    # Channels-last throughout: each permutation copies whole pixels.
     grid = padded.permute(0, 2, 3, 1).reshape(batch, rows, rate, columns, rate, channels)
     maps = grid.permute(0, 2, 4, 1, 3, 5).reshape(batch * rate * rate, rows, columns, channels).permute(0, 3, 1, 2)
     filtered = F.conv2d(maps, kernel, None, 1, kernel.shape[-1] // 2, 1, channels).permute(0, 2, 3, 1)

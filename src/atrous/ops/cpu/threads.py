@@ -1,7 +1,7 @@
-"""Compiled work in torch's own threads.
+"""Run compiled functions in torch's own OpenMP threads.
 
-These (OpenMP's) stay awake for a while after each operation, waiting for the next. Threads of a pool would have to
-share the processors with them: of two, one and a third would be left for the work.
+OpenMP's threads stay active for a while after each operation, waiting for the next one. Threads of a separate pool
+would share the processors with them: of two processors, one and a third would be left for the work.
 """
 
 import ctypes
@@ -22,10 +22,10 @@ _MEMBER = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
 def parallel_for(work: Callable[[Task], None], tasks: Sequence[Task]) -> None:
-    """Call `work` with every task, as many at a time as torch has threads; raises what it raises.
+    """Call `work` with every task, in as many threads as torch uses, and raise the first exception of any call.
 
-    One after the other in a process that was forked after this was imported: OpenMP does not work there. Work must not
-    call this again.
+    In a process that was forked after this module was imported the tasks run one after the other, because OpenMP does
+    not work there. `work` must not call `parallel_for`.
     """
     threads = min(torch.get_num_threads(), len(tasks))
     if threads <= 1 or os.getpid() != _PROCESS:
@@ -42,7 +42,7 @@ def parallel_for(work: Callable[[Task], None], tasks: Sequence[Task]) -> None:
                 except IndexError:  # another member was quicker
                     break
                 work(task)
-        except BaseException as problem:  # would be lost on the way through C
+        except BaseException as problem:  # C cannot pass it on
             problems.append(problem)
             waiting.clear()
         ended.add(get_ident())
@@ -51,11 +51,11 @@ def parallel_for(work: Callable[[Task], None], tasks: Sequence[Task]) -> None:
     if problems:
         raise problems[0]
     if _open_mp() and get_ident() not in ended:
-        raise KeyboardInterrupt  # a signal came just where C calls back, and its exception was lost there
+        raise KeyboardInterrupt  # a signal arrived while C called back, and its exception was lost there
 
 
 def _run_team(member: Callable[[int | None], None], threads: int) -> None:
-    """Call a function once in each of some threads, this one among them where they are OpenMP's."""
+    """Call a function once in each of several threads; with OpenMP the calling thread is one of them."""
     if parallel := _open_mp():
         parallel(_MEMBER(member), None, threads, 0)
     else:
@@ -64,7 +64,7 @@ def _run_team(member: Callable[[int | None], None], threads: int) -> None:
 
 @cache
 def _open_mp() -> Callable[..., None] | None:
-    """How GCC's OpenMP runs a block of code in all threads, if it is what torch has loaded."""
+    """Entry of GCC's OpenMP that runs a function in all threads; None if torch uses another OpenMP."""
     try:
         parallel = ctypes.CDLL("libgomp.so.1", mode=os.RTLD_NOLOAD).GOMP_parallel
     except (AttributeError, OSError):  # another system, or another OpenMP

@@ -1,4 +1,4 @@
-"""The tiles of `ops/cpu/winograd.py`, compiled: cut from a map, multiplied by torch, laid into a map."""
+"""Compiled tiles of the Winograd convolution: gathered from a map, multiplied by torch, scattered to a map."""
 
 from collections.abc import Callable
 from functools import partial
@@ -12,21 +12,21 @@ from torch import Tensor
 
 from atrous.ops.cpu.compilation import compiled
 from atrous.ops.cpu.threads import parallel_for
-from atrous.ops.cpu.winograd import SCHEMES, TileRun
+from atrous.ops.cpu.winograd_schemes import SCHEMES, TileRun
 
 Array = np.ndarray
 
 TILES = 144
-"""That are held at a time, at most: many enough for the matrix products, few enough for the caches."""
+"""Largest number of tiles held at a time: enough for the matrix products, few enough for the caches."""
 
 CHANNELS = 256
-"""That are worked on together, at most, for the same reasons."""
+"""Largest number of channels processed together, for the same reasons."""
 
 
 def filter_image(
     image: Float[Tensor, "h w c"],
     out: Float[Tensor, "h w k"],
-    wide: Float[Tensor, "p c k"],
+    transformed: Float[Tensor, "p c k"],
     bias: Float[Tensor, " k"],
     *,
     rows: TileRun,
@@ -34,24 +34,37 @@ def filter_image(
     rate: int,
     bounds: tuple[float, float],
 ) -> None:
-    """Fill the part of `out` that these tiles cover, a chunk at a time, with as many threads as torch uses."""
-    products, channels, filters = wide.shape
-    down, right = SCHEMES[rows.scheme], SCHEMES[columns.scheme]
+    """Compute the part of `out` that these tiles cover, some tiles at a time, in as many threads as torch uses."""
+    products, channels, filters = transformed.shape
+    row_scheme, column_scheme = SCHEMES[rows.scheme], SCHEMES[columns.scheme]
     count, block = len(rows.starts) * len(columns.starts), min(CHANNELS, channels)
     chunk = min(count, TILES)
-    # A tile's inputs lie together: they are written at once. Its products do not, which suits the matrix product.
-    gathered, multiplied = wide.new_empty(chunk * products * block), wide.new_empty(products, chunk, filters)
+    # The inputs of a tile are contiguous, since they are written at once; its products are not, as torch.baddbmm wants.
+    gathered, multiplied = (
+        transformed.new_empty(chunk * products * block),
+        transformed.new_empty(products, chunk, filters),
+    )
     dtype = image.numpy().dtype
-    places = rows.starts, columns.starts, rate
-    before = image.numpy(), *places, _factors(down.input_transform, dtype), _factors(right.input_transform, dtype)
-    after = multiplied.numpy(), *places, _factors(down.output_transform, dtype), _factors(right.output_transform, dtype)
+    tile_starts = rows.starts, columns.starts, rate
+    before = (
+        image.numpy(),
+        *tile_starts,
+        _factors(row_scheme.input_transform, dtype),
+        _factors(column_scheme.input_transform, dtype),
+    )
+    after = (
+        multiplied.numpy(),
+        *tile_starts,
+        _factors(row_scheme.output_transform, dtype),
+        _factors(column_scheme.output_transform, dtype),
+    )
     low, high = (dtype.type(bound) for bound in bounds)
-    finish = len(right.input_transform), bias.numpy(), low, high, out.numpy()
+    finish = len(column_scheme.input_transform), bias.numpy(), low, high, out.numpy()
     for start in range(0, count, chunk):
         tiles = min(chunk, count - start)
         sums = multiplied[:, :tiles]
         for begin in range(0, channels, block):
-            some = wide[:, begin : begin + block]
+            some = transformed[:, begin : begin + block]
             inputs = gathered[: tiles * products * some.shape[1]].view(tiles, products, -1)
             _in_parts(partial(_gather, *before, inputs.numpy(), begin, start), tiles)
             torch.baddbmm(sums, inputs.transpose(0, 1), some, beta=0 if begin == 0 else 1, out=sums)
@@ -65,7 +78,7 @@ def _in_parts(work: Callable[[int, int], None], count: int) -> None:
 
 
 def _factors(matrix: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """With columns of zeros up to 3 or 6, as `_combine` takes them."""
+    """Append columns of zeros up to 3 or 6, as `_combine` expects them."""
     terms = matrix.shape[1]
     return np.pad(matrix, ((0, 0), (0, -terms % 3))).astype(dtype)
 
@@ -73,7 +86,7 @@ def _factors(matrix: np.ndarray, dtype: np.dtype) -> np.ndarray:
 @compiled
 @no_type_check
 def _combine(factors: Array, values: Array, out: Array) -> None:
-    """Write the 3 or 6 values, times their factors and summed, in one pass."""
+    """Write the sum of 3 or 6 values times their factors, in one pass."""
     f, g, h = factors[0], factors[1], factors[2]
     if len(factors) == 3:
         for c in range(len(out)):
@@ -100,9 +113,9 @@ def _gather(
     first: int,
     stop: int,
 ) -> None:
-    """Inputs of the tiles `first` to `stop` of the chunk that begins with tile `start`, transformed.
+    """Transform the inputs of the tiles `first` to `stop` of the chunk that begins with tile `start`.
 
-    As many channels, from `begin` on, as there is room for in `tiles`.
+    The channels are those from `begin` on, as many as `tiles` holds.
     """
     height, width, count = image.shape[0], image.shape[1], tiles.shape[2]
     inputs = np.zeros((down.shape[1], right.shape[1] * count), image.dtype)
@@ -145,7 +158,10 @@ def _scatter(
     first: int,
     stop: int,
 ) -> None:
-    """Outputs of the tiles `first` to `stop` of the chunk that begins with tile `start`; `across` products per row."""
+    """Write the outputs of the tiles `first` to `stop` of the chunk that begins with tile `start`.
+
+    There are `across` products in each row of a tile.
+    """
     height, width, channels = image.shape
     most = min(CHANNELS, channels)
     inputs = np.zeros((down.shape[1], right.shape[1] * most), image.dtype)

@@ -1,1 +1,1 @@
-"""Placement and argmax in one: label maps from coarse logits."""
+"""Label maps of coarse logits: upsampling and argmax in one step, on CPU and GPU."""

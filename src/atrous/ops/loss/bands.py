@@ -1,23 +1,42 @@
-"""Cross entropy of upsampled logits and its gradient, some rows of one image at a time: plain torch, any device."""
+"""Cross entropy of upsampled logits and its gradient, some rows of one image at a time: plain torch, any device.
+
+Interpolation along an axis is a product with a small matrix, and its gradient a product with the transpose.
+"""
+
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
 
 from atrous.errors import InputError
-from atrous.ops.bilinear import axis
-from atrous.ops.loss.bilinear_matrices import stretches, upsample_columns, upsample_columns_transpose
+from atrous.ops.bilinear import Neighbours
 from atrous.ops.loss.pixel_loss import PixelLoss
 from atrous.ops.upsample import Placement
 
 BAND_FLOATS = 1 << 17
-"""A band holds about this many logits: it stays in the cache while a dozen operations pass over it."""
+"""Number of logits in a band: they stay in the cache during the dozen operations on them."""
 
 LEAST_ROWS = 4
-"""Thinner bands would spend their time on calls."""
+"""Least rows of a band: in thinner ones the cost of calls would dominate."""
 
 COLUMNS = 64
 """Columns that one matrix interpolates: enough for a fast product, few enough that most of it is not zero."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A run of neighbouring positions on a fine axis, and the pixels of the coarse axis that interpolate them.
+
+    Attributes:
+        fine: The positions.
+        coarse: The pixels.
+        matrix: Weight of each pixel at each position; rows sum to 1.
+    """
+
+    fine: slice
+    coarse: slice
+    matrix: Float[Tensor, "fine coarse"]
 
 
 def losses_and_gradient(
@@ -28,20 +47,17 @@ def losses_and_gradient(
     pixel_loss: PixelLoss,
     pixel_weights: Float[Tensor, "b H W"] | None,
 ) -> tuple[Float[Tensor, "b H W"], Float[Tensor, "b k h w"] | None]:
-    """What each pixel loses, and the gradient of the sum of pixel_weights * losses; without pixel_weights no gradient.
+    """Loss of each pixel, and the gradient of the sum of pixel_weights * losses (None without pixel_weights).
 
-    Held are one image's maps as wide as the crop, twice, and a band.
+    Held at a time are two maps of one image, as high as the coarse map and as wide as the crop, and one band.
 
     Raises:
         InputError: If a label has no class.
     """
     weights, classes, width = pixel_loss.class_weights, logits.shape[1], placement.crop[1]
-    down, across = (
-        axis(crop, length=length, source=source, align_corners=placement.align_corners, like=weights)
-        for crop, length, source in zip(placement.crop, placement.size, logits.shape[2:], strict=True)
-    )
-    rows = stretches(down, fine=max(BAND_FLOATS // (classes * width), LEAST_ROWS))
-    columns = stretches(across, fine=COLUMNS)
+    row_neighbours, column_neighbours = placement.neighbours(logits.shape[2:], like=weights)
+    rows = stretches(row_neighbours, fine=max(BAND_FLOATS // (classes * width), LEAST_ROWS))
+    columns = stretches(column_neighbours, fine=COLUMNS)
     losses = torch.empty_like(target, dtype=weights.dtype)
     gradient = None if pixel_weights is None else torch.empty_like(logits, dtype=weights.dtype)
     for i, image in enumerate(logits):
@@ -49,8 +65,8 @@ def losses_and_gradient(
         wide_gradient = torch.zeros_like(wide)
         for row in rows:
             band = (row.matrix @ wide[row.coarse].flatten(1)).unflatten(1, (classes, width))
-            share = None if pixel_weights is None else pixel_weights[i, row.fine]
-            losses[i, row.fine] = cross_entropy_band_(band, target[i, row.fine], pixel_loss, pixel_weights=share)
+            band_weights = None if pixel_weights is None else pixel_weights[i, row.fine]
+            losses[i, row.fine] = cross_entropy_band_(band, target[i, row.fine], pixel_loss, pixel_weights=band_weights)
             if pixel_weights is not None:
                 wide_gradient[row.coarse].flatten(1).addmm_(row.matrix.T, band.flatten(1))
         if gradient is not None:
@@ -65,32 +81,66 @@ def cross_entropy_band_(
     *,
     pixel_weights: Float[Tensor, "n W"] | None,
 ) -> Float[Tensor, "n W"]:
-    """What the pixels of a band lose; its logits are overwritten, by the gradient where there are pixel_weights.
+    """Loss of the pixels of a band, whose logits are overwritten, by their gradient if there are pixel_weights.
 
-    With z for the logits, own and background as in `PixelLoss`, and mass for the sum of both over the classes, a pixel
-    loses mass log(sum(exp(z))) - own z[label] - sum(background z). The gradient of that is mass softmax(z) - own at the
-    label - background.
+    With logits z, label y, and total target weight m = label_weight(y) + sum of smoothing_weights, the loss is
+    m log(sum(exp(z))) - label_weight(y) z_y - sum(smoothing_weights z), and its gradient
+    m softmax(z) - label_weight(y) at y - smoothing_weights.
     """
     labelled = pixel_loss.labelled(target)
     labels = torch.where(labelled, target.long(), 0)
     _check(labels, classes=band.shape[1])
-    own, background = pixel_loss.own(labels) * labelled, pixel_loss.background
-    mass = own + background.sum() * labelled
-    band -= band.amax(1, keepdim=True)  # no exponential overflows, and the loss stays
-    losses = -own * band.gather(1, labels[:, None])[:, 0]
+    label_weight, smoothing = pixel_loss.label_weight(labels) * labelled, pixel_loss.smoothing_weights
+    total_weight = label_weight + smoothing.sum() * labelled
+    band -= band.amax(1, keepdim=True)  # no exponential overflows, and the loss stays the same
+    losses = -label_weight * band.gather(1, labels[:, None])[:, 0]
     if pixel_loss.label_smoothing:
-        losses -= (background @ band) * labelled
-    total = band.exp_().sum(1)
-    losses += mass * total.log()
+        losses -= (smoothing @ band) * labelled
+    normaliser = band.exp_().sum(1)
+    losses += total_weight * normaliser.log()
     if pixel_weights is not None:
-        band *= (mass * pixel_weights / total)[:, None]
-        band.scatter_add_(1, labels[:, None], -(own * pixel_weights)[:, None])
+        band *= (total_weight * pixel_weights / normaliser)[:, None]
+        band.scatter_add_(1, labels[:, None], -(label_weight * pixel_weights)[:, None])
         if pixel_loss.label_smoothing:
-            band -= background[:, None] * (labelled * pixel_weights)[:, None]
+            band -= smoothing[:, None] * (labelled * pixel_weights)[:, None]
     return losses
 
 
 def _check(labels: Integer[Tensor, "n W"], *, classes: int) -> None:
-    stray = labels[(labels < 0) | (labels >= classes)]
-    if stray.numel():
-        raise InputError(f"label {int(stray[0])} has no class; use 0 to {classes - 1}, or the ignored value")
+    outside = labels[(labels < 0) | (labels >= classes)]
+    if outside.numel():
+        raise InputError(f"label {int(outside[0])} has no class; use 0 to {classes - 1}, or the ignored value")
+
+
+def stretches(axis: Neighbours, *, fine: int) -> list[Stretch]:
+    """Cut an axis into stretches of at most `fine` positions."""
+    length = len(axis.weight)
+    return [_stretch(axis, slice(start, min(start + fine, length))) for start in range(0, length, fine)]
+
+
+def _stretch(axis: Neighbours, fine: slice) -> Stretch:
+    part = axis.part(fine)
+    coarse = slice(int(part.first[0]), int(part.second[-1]) + 1)
+    matrix = part.weight.new_zeros(len(part.weight), coarse.stop - coarse.start)
+    row = torch.arange(len(matrix), device=matrix.device)
+    matrix[row, part.first - coarse.start] += 1 - part.weight
+    matrix[row, part.second - coarse.start] += part.weight
+    return Stretch(fine, coarse, matrix)
+
+
+def upsample_columns(maps: Float[Tensor, "h k w"], columns: list[Stretch]) -> Float[Tensor, "h k W"]:
+    """Interpolate maps along their width."""
+    wide = maps.new_empty(*maps.shape[:2], columns[-1].fine.stop)
+    for column in columns:
+        wide[..., column.fine] = maps[..., column.coarse] @ column.matrix.T
+    return wide
+
+
+def upsample_columns_transpose(
+    gradient: Float[Tensor, "h k W"], columns: list[Stretch], *, width: int
+) -> Float[Tensor, "h k w"]:
+    """Gradient of maps `width` wide from the gradient of `upsample_columns` of them."""
+    maps = gradient.new_zeros(*gradient.shape[:2], width)
+    for column in columns:
+        maps[..., column.coarse] += gradient[..., column.fine] @ column.matrix
+    return maps

@@ -1,4 +1,4 @@
-"""Labels shrunk to the grid of coarse logits: what the papers advise against (DeepLabv3, Table 8)."""
+"""Labels reduced to the grid of the coarse logits, which costs accuracy (DeepLabv3, section 4.1 and Table 8)."""
 
 import torch
 from jaxtyping import Integer
@@ -11,16 +11,16 @@ from atrous.sizes import Size
 def coarse_labels(
     labels: Integer[Tensor, "b H W"], size: Size, *, placement: Placement, ignore: int
 ) -> Integer[Tensor, "b h w"]:
-    """The label nearest to where each coarse logit placement, halves up.
+    """Pick the label nearest to the position of each coarse logit; halves are rounded up.
 
     Args:
-        labels: At full size: the crop of `placement`.
+        labels: Class ids at full size: the crop of `placement`.
         size: (height, width) of the coarse map.
-        placement: How the map lies over the image.
-        ignore: What positions beyond the image get.
+        placement: Placement of the map over the image.
+        ignore: Label of positions beyond the image.
     """
-    beyond_rows, beyond_columns = (whole - inside for whole, inside in zip(placement.size, placement.crop, strict=True))
-    padded = torch.nn.functional.pad(labels, (0, beyond_columns, 0, beyond_rows), value=ignore)
+    more_rows, more_columns = (length - crop for length, crop in zip(placement.size, placement.crop, strict=True))
+    padded = torch.nn.functional.pad(labels, (0, more_columns, 0, more_rows), value=ignore)
     rows, columns = (
         _nearest(new, old, align_corners=placement.align_corners, like=labels)
         for new, old in zip(size, placement.size, strict=True)
@@ -29,7 +29,7 @@ def coarse_labels(
 
 
 def _nearest(new: int, old: int, *, align_corners: bool, like: Tensor) -> Integer[Tensor, " n"]:
-    """Of `old` full positions, those nearest to `new` coarse ones; integers, so that every machine agrees."""
+    """Indices of the `old` positions nearest to `new` coarse ones; integers, so that every machine agrees."""
     index = torch.arange(new, device=like.device)
     if not align_corners:
         return (2 * index + 1) * old // (2 * new)  # (i + 1/2) * old / new - 1/2, rounded

@@ -1,9 +1,9 @@
-"""Losses of how well areas overlap, Dice and Lovasz-softmax, at full resolution, a class at a time (not in the papers).
+"""Overlap losses of upsampled logits, Dice and Lovasz-softmax, computed one class at a time (not in the papers).
 
 Both are means over the classes that have a labelled pixel in the batch, of a function f of one class's probabilities
-p(x) over all labelled pixels x. So a gradient needs no map of all classes at once: with G = df / dp of each class, that
-of the logit of class j at x is p_j (G_j - sum over c of G_c p_c). Three passes over the classes (normaliser, loss, rest
-of the gradient) keep a few maps of `[b, H, W]` in memory, however many classes there are.
+p(x) over all labelled pixels x. So the gradient needs no map of all classes at once: with G = df / dp of each class,
+the gradient by the logit of class j at x is p_j (G_j - sum over c of G_c p_c). Three passes over the classes
+(normaliser, loss, rest of the gradient) keep a few maps of `[b, H, W]` in memory, however many classes there are.
 
 * Dice: f = 1 - 2 sum(p y) / (sum(p) + sum(y)), y being 1 where the label is the class (V-Net, arXiv 1606.04797, there
   with squares).
@@ -16,20 +16,17 @@ import torch
 from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
-from atrous.ops.upsample import upsample
-from atrous.sizes import Size
+from atrous.ops.upsample import Placement, upsample
 
 ClassLoss = Callable[[Float[Tensor, " n"], Bool[Tensor, " n"]], tuple[Float[Tensor, ""], Float[Tensor, " n"]]]
-"""Probabilities of a class, and where it is; gives its loss and the derivative by each probability."""
+"""From the probabilities of a class and the mask of its pixels to its loss and the derivative by each of them."""
 
 
 def upsample_dice(
     logits: Float[Tensor, "b k h w"],
     target: Integer[Tensor, "b H W"],
+    placement: Placement,
     *,
-    size: Size,
-    align_corners: bool,
-    crop: Size | None = None,
     ignore: int = 255,
 ) -> Float[Tensor, ""]:
     """Mean over the present classes of 1 - Dice, 0..1; 0 without a labelled pixel.
@@ -37,25 +34,21 @@ def upsample_dice(
     Args:
         logits: Coarse logits; half precision is computed in single.
         target: Class ids at full size, or `ignore`.
-        size: (height, width) in pixels that the coarse map spans.
-        align_corners: Whether corner pixels' centres (True) or edges (False) coincide.
-        crop: (height, width) of the target, top left in `size`; None is all of it.
-        ignore: Label value without a say.
+        placement: Placement of the logits over the target.
+        ignore: Label of pixels that do not count.
     """
-    return _mean_over_classes(logits, target, _dice, size=size, align_corners=align_corners, crop=crop, ignore=ignore)
+    return _mean_over_classes(logits, target, placement, _dice, ignore=ignore)
 
 
 def upsample_lovasz(
     logits: Float[Tensor, "b k h w"],
     target: Integer[Tensor, "b H W"],
+    placement: Placement,
     *,
-    size: Size,
-    align_corners: bool,
-    crop: Size | None = None,
     ignore: int = 255,
 ) -> Float[Tensor, ""]:
-    """Mean over the present classes of the Lovasz extension of 1 - IoU, 0..1; arguments as of `upsample_dice`."""
-    return _mean_over_classes(logits, target, _lovasz, size=size, align_corners=align_corners, crop=crop, ignore=ignore)
+    """Mean over the present classes of the Lovasz extension of 1 - IoU, 0..1; same arguments as `upsample_dice`."""
+    return _mean_over_classes(logits, target, placement, _lovasz, ignore=ignore)
 
 
 def _dice(probability: Float[Tensor, " n"], there: Bool[Tensor, " n"]) -> tuple[Tensor, Tensor]:
@@ -69,7 +62,7 @@ def _lovasz(probability: Float[Tensor, " n"], there: Bool[Tensor, " n"]) -> tupl
     hit = there[order]
     hits = hit.cumsum(0)  # integers: sums of millions of ones are exact
     missed, union = hits[-1] - hits, torch.arange(1, len(hits) + 1, device=hits.device) - hits + hits[-1]
-    # What one more wrong pixel takes from missed / union, the IoU that is left: exact, where a difference is not.
+    # Decrease of the IoU, missed / union, by one more wrong pixel: exact, where a difference of two IoUs is not.
     slope = torch.where(hit, 1, missed / (union - 1).to(errors.dtype)) / union
     sign = torch.where(hit, -slope, slope)
     return errors @ slope, torch.empty_like(slope).scatter_(0, order, sign)
@@ -78,11 +71,9 @@ def _lovasz(probability: Float[Tensor, " n"], there: Bool[Tensor, " n"]) -> tupl
 def _mean_over_classes(
     logits: Float[Tensor, "b k h w"],
     target: Integer[Tensor, "b H W"],
+    placement: Placement,
     loss_of: ClassLoss,
     *,
-    size: Size,
-    align_corners: bool,
-    crop: Size | None,
     ignore: int,
 ) -> Float[Tensor, ""]:
     dtype = torch.promote_types(logits.dtype, torch.float32)
@@ -91,12 +82,12 @@ def _mean_over_classes(
         maps = [coarse[:, [label]].requires_grad_() for label in range(logits.shape[1])]
 
         def full(label: int) -> Tensor:
-            return upsample(maps[label], size=size, align_corners=align_corners, crop=crop)[:, 0]
+            return upsample(maps[label], placement)[:, 0]
 
-        def pulled_back(of: Tensor, label: int, values: Tensor) -> Tensor:
-            """What values at the labelled pixels of a full map amount to on the coarse one."""
-            spread = torch.zeros_like(of).masked_scatter_(labelled, values)
-            return torch.autograd.grad(of, maps[label], spread)[0]
+        def coarse_gradient(logit: Tensor, label: int, values: Tensor) -> Tensor:
+            """Gradient of the coarse map from the gradient at the labelled pixels of the full one."""
+            full_gradient = torch.zeros_like(logit).masked_scatter_(labelled, values)
+            return torch.autograd.grad(logit, maps[label], full_gradient)[0]
 
         normaliser = coarse.new_full(target.shape, -torch.inf)
         for label in range(logits.shape[1]):
@@ -109,10 +100,10 @@ def _mean_over_classes(
             probability = (logit.detach()[labelled] - normaliser).exp()
             value, slope = loss_of(probability, truth == label)
             loss, common = loss + value / len(present), common + probability * slope / len(present)
-            gradient[:, [label]] = pulled_back(logit, label, probability * slope / len(present))
+            gradient[:, [label]] = coarse_gradient(logit, label, probability * slope / len(present))
         for label in range(logits.shape[1]):
             logit = full(label)
             probability = (logit.detach()[labelled] - normaliser).exp()
-            gradient[:, [label]] -= pulled_back(logit, label, probability * common)
+            gradient[:, [label]] -= coarse_gradient(logit, label, probability * common)
     known = ((logits.to(dtype) - coarse) * gradient).sum()  # 0, with the gradient of the loss
     return loss.detach() + known

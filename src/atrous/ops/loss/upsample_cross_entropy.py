@@ -1,4 +1,4 @@
-"""The papers' loss: logits are upsampled, labels stay as they are (DeepLabv3, section 4.1 and Table 8)."""
+"""Cross entropy at full resolution: logits are upsampled, labels stay as they are (DeepLabv3, section 4.1, Table 8)."""
 
 from collections.abc import Callable
 from functools import partial
@@ -11,28 +11,25 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from atrous.errors import InputError
-from atrous.ops.loss.hard_pixels import top_k_weights
-from atrous.ops.loss.pixel_loss import PixelLoss
+from atrous.ops.loss.pixel_loss import PixelLoss, top_k_weights
 from atrous.ops.upsample import Placement
-from atrous.sizes import Size
 
 
 def upsample_cross_entropy(
     logits: Float[Tensor, "b k h w"],
     target: Integer[Tensor, "b H W"],
+    placement: Placement,
     *,
-    size: Size,
-    align_corners: bool,
-    crop: Size | None = None,
     ignore: int = 255,
     class_weights: Float[Tensor, " k"] | None = None,
     label_smoothing: float = 0.0,
     top_k_fraction: float = 1.0,
 ) -> Float[Tensor, ""]:
-    """Cross entropy of the upsampled logits, in nats: weighted sum over labelled pixels / number of labelled pixels.
+    """Mean cross entropy of the upsampled logits over the labelled pixels, in nats.
 
-    The divisor is the count, as in the official code, not the sum of weights; without a labelled pixel the loss is 0.
-    With `top_k_fraction` below 1 the mean is over the pixels with the largest losses (`ops/loss/hard_pixels.py`).
+    It is the sum of the pixels' losses, weighted by class, over the number of labelled pixels: the divisor is that
+    number, as in the official code, not the sum of weights. Without a labelled pixel the loss is 0. With
+    `top_k_fraction` below 1 the mean is over the pixels of the batch with the largest losses (`top_k_weights`).
 
     Neither logits nor gradients ever exist at full size. The gradient is computed along with the loss and cannot be
     differentiated again. Two calls with the same tensors give the same bits.
@@ -42,37 +39,35 @@ def upsample_cross_entropy(
     Args:
         logits: Coarse logits; half precision is computed in single.
         target: Class ids at full size, or `ignore`.
-        size: (height, width) in pixels that the coarse map spans; may be smaller than the map.
-        align_corners: Whether corner pixels' centres (True) or edges (False) coincide.
-        crop: (height, width) of the target, top left in `size`; None is all of it.
-        ignore: Label value without a say.
+        placement: Placement of the logits over the target; its size may be smaller than the map.
+        ignore: Label of pixels that do not count.
         class_weights: One factor per class, not negative.
-        label_smoothing: Share of each label that goes to all classes alike, 0..1.
-        top_k_fraction: Share of the batch's pixels that is kept, above 0, up to 1.
+        label_smoothing: Fraction of each label's weight that is spread evenly over all classes, 0..1.
+        top_k_fraction: Fraction of the batch's pixels that is kept, above 0, up to 1.
 
     Raises:
-        InputError: If target, crop or class weights do not fit, a share is out of range, or a label has no class. (On a
-            GPU nobody waits to look at labels: there a label without a class makes the loss not a number.)
+        InputError: If target, crop or class weights do not fit, a fraction is out of range, or a label has no class.
+            (On a GPU labels are not checked, since that would wait for the device: there a label without a class makes
+            the loss NaN.)
     """
-    placement = Placement(size=size, align_corners=align_corners, crop=crop or size)
     dtype = torch.promote_types(logits.dtype, torch.float32)
     weights = logits.new_ones(logits.shape[1], dtype=dtype) if class_weights is None else class_weights.to(dtype)
     pixel_loss = PixelLoss(weights, label_smoothing=label_smoothing, ignore=ignore)
     _check(logits, target, placement=placement, pixel_loss=pixel_loss, top_k_fraction=top_k_fraction)
     wanted = logits.requires_grad and torch.is_grad_enabled()
     with torch.no_grad(), torch.autocast(logits.device.type, enabled=False):
-        engine = partial(_engine(logits.device), logits, target, placement=placement, pixel_loss=pixel_loss)
+        compute = partial(_backend(logits.device), logits, target, placement=placement, pixel_loss=pixel_loss)
         if top_k_fraction < 1:
-            pixel_weights = top_k_weights(engine(pixel_weights=None)[0], fraction=top_k_fraction)
+            pixel_weights = top_k_weights(compute(pixel_weights=None)[0], fraction=top_k_fraction)
         else:
             pixel_weights = pixel_loss.labelled(target).sum().clamp(min=1).to(dtype).reciprocal().expand(target.shape)
-        losses, gradient = engine(pixel_weights=pixel_weights if wanted else None)
+        losses, gradient = compute(pixel_weights=pixel_weights if wanted else None)
         loss = (losses * pixel_weights).sum()
     return loss if gradient is None else _Differentiable.apply(loss, logits, gradient)
 
 
 class _Differentiable(torch.autograd.Function):
-    """A loss whose gradient is known already."""
+    """A loss whose gradient was computed along with it."""
 
     @staticmethod
     def forward(ctx: Any, loss: Tensor, logits: Tensor, gradient: Tensor) -> Tensor:
@@ -87,9 +82,9 @@ class _Differentiable(torch.autograd.Function):
         return None, (gradient * upstream).to(ctx.dtype), None
 
 
-def _engine(device: torch.device) -> Callable[..., tuple[Tensor, Tensor | None]]:
+def _backend(device: torch.device) -> Callable[..., tuple[Tensor, Tensor | None]]:
     if device.type == "cuda" and find_spec("triton"):
-        from atrous.ops.loss.cross_entropy_triton import losses_and_gradient
+        from atrous.ops.loss.cuda import losses_and_gradient
     else:
         from atrous.ops.loss.bands import losses_and_gradient
     return losses_and_gradient
@@ -102,11 +97,10 @@ def _check(
     if target.shape != (batch, *placement.crop):
         needed = (batch, *placement.crop)
         raise InputError(f"target of shape {tuple(target.shape)} does not fit logits and crop; it must be {needed}")
-    if placement.crop[0] > placement.size[0] or placement.crop[1] > placement.size[1]:
-        raise InputError(f"crop {placement.crop} is larger than the size {placement.size} that the logits span")
+    placement.check()
     if pixel_loss.class_weights.shape != (classes,):
         raise InputError(f"class weights of shape {tuple(pixel_loss.class_weights.shape)} do not fit {classes} classes")
     if not 0 <= pixel_loss.label_smoothing <= 1:
         raise InputError(f"label smoothing {pixel_loss.label_smoothing} is out of range; choose 0 to 1")
     if not 0 < top_k_fraction <= 1:
-        raise InputError(f"top_k_fraction {top_k_fraction} is out of range; choose a share above 0, up to 1")
+        raise InputError(f"top_k_fraction {top_k_fraction} is out of range; choose a fraction above 0, up to 1")

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atrous.ops.loss.overlap_losses import upsample_dice, upsample_lovasz
+from reference.placement import placed
 
 IGNORE = 9
 
@@ -49,7 +50,7 @@ def test_loss_and_gradient_are_those_of_the_definition(ours, definition, align_c
     placement = {"size": (9, 13), "align_corners": align_corners, "crop": (7, 9)}
     results = []
     for function in (
-        lambda *args, **kw: ours(*args, **kw, ignore=IGNORE),
+        lambda *args, **kw: ours(*args, placed(**kw), ignore=IGNORE),
         lambda *args, **kw: plainly(definition, *args, **kw),
     ):
         leaf = logits.clone().requires_grad_()
@@ -62,26 +63,29 @@ def test_loss_and_gradient_are_those_of_the_definition(ours, definition, align_c
 def test_the_extremes_by_hand(ours):
     target = torch.tensor([[[0, 0, 1, 1]]])
     right = torch.tensor([[[[1.0, 1.0, -1.0, -1.0]], [[-1.0, -1.0, 1.0, 1.0]]]]) * 100
-    placement = {"size": (1, 4), "align_corners": False}
-    assert ours(right, target, **placement).item() == pytest.approx(0, abs=1e-6)
-    assert ours(-right, target, **placement).item() == pytest.approx(1, abs=1e-6)
+    placement = placed((1, 4), align_corners=False)
+    assert ours(right, target, placement).item() == pytest.approx(0, abs=1e-6)
+    assert ours(-right, target, placement).item() == pytest.approx(1, abs=1e-6)
     # Class 1 everywhere: overlap 0 for class 0; for class 1 IoU 1/2, and Dice 2 * 2 / (4 + 2) = 2/3.
     one = torch.tensor([-100.0, 100.0]).view(1, 2, 1, 1).expand(1, 2, 1, 4)
     expected = {upsample_dice: (1 + 1 / 3) / 2, upsample_lovasz: (1 + 1 / 2) / 2}[ours]
-    assert ours(one, target, **placement).item() == pytest.approx(expected, abs=1e-6)
+    assert ours(one, target, placement).item() == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize("ours", [upsample_dice, upsample_lovasz])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_nothing_labelled_is_zero_and_half_precision_is_computed_in_single(ours, dtype):
     logits = torch.randn(1, 3, 4, 4).to(dtype).requires_grad_()
-    placement = {"size": (8, 8), "align_corners": False, "ignore": IGNORE}
-    loss = ours(logits, torch.full((1, 8, 8), IGNORE), **placement)
+    placement = placed((8, 8), align_corners=False)
+    loss = ours(logits, torch.full((1, 8, 8), IGNORE), placement, ignore=IGNORE)
     loss.backward()
     assert loss.item() == 0
     assert not logits.grad.any()
     target = torch.randint(0, 3, (1, 8, 8))
-    assert ours(logits, target, **placement).item() == ours(logits.float(), target, **placement).item()
+    assert (
+        ours(logits, target, placement, ignore=IGNORE).item()
+        == ours(logits.float(), target, placement, ignore=IGNORE).item()
+    )
 
 
 @pytest.mark.parametrize("ours", [upsample_dice, upsample_lovasz])
@@ -100,5 +104,5 @@ def test_memory_does_not_grow_with_the_number_of_classes(ours):
     logits = torch.randn(2, 50, 4, 4, requires_grad=True)
     target = torch.from_numpy(np.random.default_rng(0).integers(0, 50, (2, 64, 64)))
     with Watch():
-        ours(logits, target, size=(64, 64), align_corners=True).backward()
+        ours(logits, target, placed((64, 64), align_corners=True)).backward()
     assert largest == 2 * 64 * 64

@@ -1,12 +1,12 @@
-"""The label map of coarse logits on CUDA: every pixel interpolates its classes one after the other, in registers.
+"""Label map of coarse logits on CUDA: every pixel interpolates its classes one after the other, in registers.
 
 The coarse map is small enough for the caches, and a GPU interpolates faster than it could decide where it need not:
 there are no cells here as on a CPU.
 """
-# ruff: noqa: ANN001, ANN202  (what a kernel takes is typed by Triton)
+# ruff: noqa: ANN001, ANN202  (arguments of kernels have Triton's types)
 
 from functools import lru_cache
-from typing import no_type_check
+from typing import Any, no_type_check
 
 import torch
 import triton  # pyright: ignore[reportMissingImports]
@@ -14,7 +14,7 @@ import triton.language as tl  # pyright: ignore[reportMissingImports]
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from atrous.ops.label_map.upsample_argmax import Labels, exact_dtype
+from atrous.ops.label_map.labels import Labels, exact_dtype
 from atrous.ops.upsample import Placement
 from atrous.sizes import Size
 
@@ -38,21 +38,21 @@ def confidence_map(
     _run(_confidence, logits, placement, labels, probability, entropy)
 
 
-def _run(kernel: triton.JITFunction, logits: Tensor, placement: Placement, *maps: Tensor) -> None:
+def _run(kernel: Any, logits: Tensor, placement: Placement, *maps: Tensor) -> None:
     by_image, by_class, *steps = logits.stride()
-    places = _places(placement, tuple(logits.shape[-2:]), tuple(steps), exact_dtype(logits.dtype), logits.device)
+    axes = _axes(placement, tuple(logits.shape[-2:]), tuple(steps), exact_dtype(logits.dtype), logits.device)
     height, width = placement.crop
     grid = (len(logits) * height, triton.cdiv(width, COLUMNS.value))
     with torch.cuda.device_of(logits):
-        kernel[grid](logits, by_image, by_class, logits.shape[1], *places, height, width, *maps)
+        kernel[grid](logits, by_image, by_class, logits.shape[1], *axes, height, width, *maps)
 
 
 @lru_cache(maxsize=32)
-def _places(
+def _axes(
     placement: Placement, coarse: Size, steps: tuple[int, int], dtype: torch.dtype, device: torch.device
 ) -> tuple[Int64[Tensor, "2 H"], Int64[Tensor, "2 W"], Float[Tensor, " H"], Float[Tensor, " W"]]:
-    """Distances of both rows and both columns, weights of the second; kept, since moving them holds up the device."""
-    rows, columns = placement.places(coarse, like=torch.empty(0, dtype=dtype, device=device))
+    """Offsets of both rows and both columns, weights of the second; cached, since copies hold up the device."""
+    rows, columns = placement.neighbours(coarse, like=torch.empty(0, dtype=dtype, device=device))
     above_below, left_right = torch.stack((rows.first, rows.second)), torch.stack((columns.first, columns.second))
     return above_below * steps[0], left_right * steps[1], rows.weight, columns.weight
 
@@ -126,5 +126,5 @@ def _value(a, b, c, d, far_y, far_x, inside):
 @triton.jit
 @no_type_check
 def _weighted(value, weight):
-    """What has weight 0 has no say, not even if it is infinite or NaN."""
+    """Product, but 0 at weight 0, even if the value is infinite or NaN."""
     return tl.where(weight == 0, 0.0, value.to(weight.dtype) * weight)

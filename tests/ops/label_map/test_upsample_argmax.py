@@ -1,4 +1,4 @@
-"""Label maps against the definition in float64; the backend_for way and the plain one alike."""
+"""Label maps against the definition in float64; compiled and plain torch alike."""
 
 import importlib
 import sys
@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from atrous.errors import InputError
-from atrous.ops.label_map import upsample_argmax
+from atrous.ops.label_map.backend import backend_for
+from atrous.ops.label_map.upsample_argmax import upsample_argmax
 from atrous.weights.load import load
 from reference.operations import axis_weights, bilinear
+from reference.placement import placed
 from reference.weights import uniform
 
-DOOR = importlib.import_module(
-    "atrous.ops.label_map.upsample_argmax"
-)  # the package's attribute of that name is the function
+DISPATCH = importlib.import_module("atrous.ops.label_map.upsample_argmax")
 COMPILED = importlib.import_module("atrous.ops.label_map.cpu")
 WAYS = {"numba": COMPILED, "torch": None}
 
@@ -39,8 +39,8 @@ SINGLE_ROUNDING = 2.0**-20
 def labelled(way, logits, **placement):
     """The label map in one of the two ways."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DOOR, "backend_for", lambda _: WAYS[way])
-        return upsample_argmax(logits, **placement)
+        patch.setattr(DISPATCH, "backend_for", lambda _: WAYS[way])
+        return upsample_argmax(logits, placed(**placement))
 
 
 @pytest.fixture(params=WAYS)
@@ -208,16 +208,16 @@ def test_logits_that_are_being_trained_are_labelled_too(label):
 )
 def test_what_cannot_be_is_refused(shape, placement, message):
     with pytest.raises(InputError, match=message):
-        upsample_argmax(torch.zeros(shape), align_corners=True, **placement)
+        upsample_argmax(torch.zeros(shape), placed(align_corners=True, **placement))
 
 
 def test_without_a_compiler_it_works_and_says_so_once(monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "atrous.ops.label_map.cpu", None)
-    monkeypatch.setattr(DOOR, "backend_for", cache(DOOR.backend_for.__wrapped__))
+    monkeypatch.setattr(DISPATCH, "backend_for", cache(backend_for.__wrapped__))
     logits = uniform(1, 5, 6, 7)
     expected = labelled("numba", logits, size=(20, 30), align_corners=False)
     for _ in range(2):
-        assert torch.equal(upsample_argmax(logits, size=(20, 30), align_corners=False), expected)
+        assert torch.equal(upsample_argmax(logits, placed((20, 30), align_corners=False)), expected)
     (record,) = caplog.records
     assert "several times longer without compiled code" in record.getMessage()
 
@@ -231,7 +231,7 @@ def test_logits_of_the_official_weights_on_real_photos(label, shared, photo):
     height, width = pixels.shape[-2:]
     with torch.inference_mode():
         coarse, placement = model(pixels), model.placement((height, width))
-    labels = label(coarse, **placement._asdict())
+    labels = label(coarse, size=placement.size, align_corners=placement.align_corners, crop=placement.crop)
     values = F.interpolate(coarse.double(), placement.size, mode="bilinear", align_corners=placement.align_corners)
     assert torch.equal(labels.long(), values[..., :height, :width].argmax(dim=1))
     assert len(labels.unique()) > 1

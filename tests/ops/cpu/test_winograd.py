@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atrous.ops.cpu.winograd import SCHEMES, cheapest, saving, schemes, transform_filters, winograd_conv2d
+from atrous.ops.cpu.winograd import transform_filters, winograd_conv2d
+from atrous.ops.cpu.winograd_schemes import SCHEMES, cheapest, saving, schemes
 
 
 def filters(channels, count, *, dtype, seed=0):
@@ -19,8 +20,8 @@ def filters(channels, count, *, dtype, seed=0):
 
 def convolved(x, weight, bias, *, rate, **bounds):
     height, width = x.shape[-2:]
-    wide = transform_filters(weight, schemes(height, width, rate=rate))
-    return winograd_conv2d(x, wide, bias, rate=rate, **bounds)
+    transformed = transform_filters(weight, schemes(height, width, rate=rate))
+    return winograd_conv2d(x, transformed, bias, rate=rate, **bounds)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES[2:], ids=lambda scheme: f"{len(scheme.output_transform)} outputs")

@@ -5,7 +5,7 @@ import pytest
 
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
-from atrous.report.label_index import label_index
+from atrous.report.label_colors import label_index
 
 SPACE = LabelSpace(("a", "b", "c"))
 

@@ -6,7 +6,7 @@ from atrous.data.dataset import open_data
 from atrous.demo.color_classifier import ColorClassifier
 from atrous.demo.scenes import SCENE_LABELS, draw_scene, write_scenes
 from atrous.demo.scenes.canvas import Canvas, Patch
-from atrous.demo.scenes.classes import FIELD, WATER
+from atrous.demo.scenes.scene_state import FIELD, WATER
 from atrous.demo.scenes.texture import noise
 from atrous.errors import InputError
 

@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atrous.ops.bilinear import neighbours, pixels, source_positions
-from atrous.ops.label_map.mean_argmax import View, mean_argmax, mean_bands, mean_probabilities
+from atrous.ops.label_map.mean_argmax import mean_argmax
 from atrous.ops.label_map.mean_cpu import _exponential
+from atrous.ops.label_map.views import View, mean_bands, mean_probabilities
 
 COMPILED = importlib.import_module("atrous.ops.label_map.mean_cpu")
-DOOR = importlib.import_module("atrous.ops.label_map.mean_argmax")
+DISPATCH = importlib.import_module("atrous.ops.label_map.mean_argmax")
 
 
 def view(logits, size, *, mirrored=False, align_corners=True):
@@ -115,7 +116,7 @@ def test_what_is_not_finite_follows_torch(odd):
 )
 def test_torch_does_the_same(dtype, without, monkeypatch):
     if without:
-        monkeypatch.setattr(DOOR, "backend_for", lambda _: None)
+        monkeypatch.setattr(DISPATCH, "backend_for", lambda _: None)
     generator = torch.Generator().manual_seed(3)
     views = [view(smooth(generator, 2, 5, 4, 6).to(dtype), (30, 17), mirrored=turned) for turned in (False, True)]
     assert_labels(mean_argmax(views), defined(views))

@@ -69,7 +69,7 @@ def test_a_signal_that_is_lost_in_c_is_heard_of(monkeypatch):
 def test_a_forked_process_does_not_wait_for_its_parents_threads(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     parallel_for(id, [1, 2])
-    child = multiprocessing.get_context("fork").Process(target=each, args=(id, [1, 2]))
+    child = multiprocessing.get_context("fork").Process(target=parallel_for, args=(id, [1, 2]))
     child.start()
     child.join(timeout=30)
     code = child.exitcode

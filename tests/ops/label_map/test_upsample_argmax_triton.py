@@ -5,9 +5,9 @@ import os
 import pytest
 import torch
 
-from atrous.ops.label_map import confidence as upsample_confidence
-from atrous.ops.label_map import upsample_argmax
-from atrous.ops.label_map.upsample_argmax import backend_for
+from atrous.ops.label_map.backend import backend_for
+from atrous.ops.label_map.confidence import upsample_confidence
+from atrous.ops.label_map.upsample_argmax import upsample_argmax
 from atrous.ops.upsample import Placement
 from reference.weights import uniform
 
@@ -20,9 +20,9 @@ def triton_ways():
     pytest.importorskip("triton", reason="needs Triton")
     if not INTERPRETED and not torch.cuda.is_available():
         pytest.skip("needs cuda, or TRITON_INTERPRET=1")
-    from atrous.ops.label_map import upsample_argmax_triton
+    from atrous.ops.label_map import cuda as kernels
 
-    return upsample_argmax_triton, torch.device("cpu" if INTERPRETED else "cuda")
+    return kernels, torch.device("cpu" if INTERPRETED else "cuda")
 
 
 def whole_numbers(shape, *, infinite):
@@ -55,7 +55,7 @@ def test_labels_are_those_of_the_cpu_on_every_pixel(infinite, channels_last, dty
     if channels_last:
         logits = logits.contiguous(memory_format=torch.channels_last)
     placement = Placement(size, align_corners=True, crop=crop)
-    expected = upsample_argmax(logits, **placement._asdict())
+    expected = upsample_argmax(logits, placement)
     labels = torch.empty_like(expected, device=device)
     ways.label_map(logits.to(device), labels, placement)
     assert torch.equal(labels.cpu(), expected)
@@ -71,7 +71,7 @@ def test_confidence_is_that_of_the_cpu(align_corners, dtype, triton_ways):
     logits[:, 3] = -float("inf")
     logits[0, 1, 0, 0] = float("nan")
     placement = Placement((9, 7), align_corners=align_corners, crop=(8, 7))
-    labels, probability, entropy = upsample_confidence(logits, **placement._asdict())
+    labels, probability, entropy = upsample_confidence(logits, placement)
     found = torch.empty_like(probability, device=device), torch.empty_like(entropy, device=device)
     ways.confidence_map(logits.to(device), labels.to(device), *found, placement)
     tolerance = {"atol": 1e-10 if dtype == torch.float64 else 1e-5, "rtol": 0}
@@ -83,9 +83,9 @@ def test_confidence_is_that_of_the_cpu(align_corners, dtype, triton_ways):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_cuda_takes_the_kernels():
     logits = uniform(1, 21, 9, 13).cuda()
-    placement = {"size": (40, 51), "align_corners": False, "crop": (39, 50)}
+    placement = Placement((40, 51), align_corners=False, crop=(39, 50))
     for ours, theirs in zip(
-        upsample_confidence(logits.cpu(), **placement), upsample_confidence(logits, **placement), strict=True
+        upsample_confidence(logits.cpu(), placement), upsample_confidence(logits, placement), strict=True
     ):
         torch.testing.assert_close(theirs.cpu(), ours)
     assert backend_for("cuda") is not None

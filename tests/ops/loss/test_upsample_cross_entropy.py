@@ -11,8 +11,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from atrous.errors import InputError
 from atrous.ops.loss import bands as cross_entropy_bands
-from atrous.ops.loss import upsample_cross_entropy
+from atrous.ops.loss.upsample_cross_entropy import upsample_cross_entropy
 from reference.operations import bilinear, cross_entropy
+from reference.placement import placed
 from reference.weights import uniform
 
 FORMATS = {
@@ -20,6 +21,11 @@ FORMATS = {
     "channels last": lambda x: x.contiguous(memory_format=torch.channels_last),
     "every second column": lambda x: x.repeat_interleave(2, dim=3)[..., ::2],
 }
+
+
+def loss_at(logits, target, *, size, align_corners, crop=None, **arguments):
+    """The loss, with the placement in single arguments, as `plain` below has them."""
+    return upsample_cross_entropy(logits, target, placed(size, align_corners=align_corners, crop=crop), **arguments)
 
 
 def labels(*shape, classes=3, ignore=255, seed=0):
@@ -33,7 +39,7 @@ def labels(*shape, classes=3, ignore=255, seed=0):
 def test_two_pixels_by_hand():
     logits = torch.tensor([[[[math.log(3.0), 0.0]], [[0.0, 0.0]]]])  # class 0: 3/4 and 1/2
     target = torch.tensor([[[0, 1]]])
-    loss = upsample_cross_entropy(logits, target, size=(1, 2), align_corners=True)
+    loss = loss_at(logits, target, size=(1, 2), align_corners=True)
     assert loss.item() == pytest.approx((math.log(4 / 3) + math.log(2)) / 2)
 
 
@@ -47,7 +53,7 @@ def test_definition(coarse, size, align_corners, crop, class_weights):
     rows, columns = crop or size
     full = bilinear(logits.numpy(), size, align_corners=align_corners)[..., :rows, :columns]
     expected = cross_entropy(full, target.numpy(), ignore=255, class_weights=class_weights)
-    loss = upsample_cross_entropy(
+    loss = loss_at(
         logits,
         target,
         size=size,
@@ -63,8 +69,8 @@ def test_labels_of_any_integer_type(dtype):
     logits, target = uniform(1, 3, 2, 2), labels(1, 5, 5)
     placement = {"size": (5, 5), "align_corners": True}
     assert torch.equal(
-        upsample_cross_entropy(logits, target.to(dtype), **placement),
-        upsample_cross_entropy(logits, target, **placement),
+        loss_at(logits, target.to(dtype), **placement),
+        loss_at(logits, target, **placement),
     )
 
 
@@ -74,7 +80,7 @@ def test_ignored_pixels_have_no_say(ignore):
     target = labels(1, 2, 2, ignore=ignore, seed=2)
     ignored = (target == ignore)[0]
     assert 0 < ignored.sum() < 4
-    loss = upsample_cross_entropy(logits, target, size=(2, 2), align_corners=True, ignore=ignore)
+    loss = loss_at(logits, target, size=(2, 2), align_corners=True, ignore=ignore)
     loss.backward()
     assert (logits.grad[0][:, ignored] == 0).all()
     assert (logits.grad[0][:, ~ignored] != 0).all()
@@ -86,7 +92,7 @@ def test_ignored_pixels_have_no_say(ignore):
 def test_nothing_labelled_is_zero_with_zero_gradients(class_weights):
     logits = uniform(2, 3, 2, 2).requires_grad_()
     target = torch.full((2, 6, 6), 255)
-    loss = upsample_cross_entropy(logits, target, size=(6, 6), align_corners=True, class_weights=class_weights)
+    loss = loss_at(logits, target, size=(6, 6), align_corners=True, class_weights=class_weights)
     loss.backward()
     assert loss.item() == 0
     assert torch.equal(logits.grad, torch.zeros_like(logits))
@@ -155,7 +161,7 @@ def test_loss_and_gradient_are_those_of_the_plain_definition(
         patch.setattr(cross_entropy_bands, "BAND_FLOATS", band)
         patch.setattr(cross_entropy_bands, "LEAST_ROWS", 1)
         patch.setattr(cross_entropy_bands, "COLUMNS", columns)
-        found, found_gradient = with_gradient(upsample_cross_entropy, logits, target, **arguments)
+        found, found_gradient = with_gradient(loss_at, logits, target, **arguments)
     torch.testing.assert_close(found, loss, rtol=0, atol=1e-12)
     torch.testing.assert_close(found_gradient, gradient, rtol=0, atol=1e-12)
     assert found_gradient.is_contiguous(memory_format=torch.channels_last) == (memory == "channels last") or 1 in shape
@@ -171,7 +177,7 @@ def test_single_precision_at_a_real_size(dtype, align_corners, arguments):
     arguments["class_weights"] = uniform(21, low=0.1, high=3, seed=1)
     loss, gradient = with_gradient(plain, logits.double(), target, **arguments)
     arguments["class_weights"] = arguments["class_weights"].float()
-    found, found_gradient = with_gradient(upsample_cross_entropy, logits, target, **arguments)
+    found, found_gradient = with_gradient(loss_at, logits, target, **arguments)
     assert (found.dtype, found_gradient.dtype) == (torch.float32, dtype)
     torch.testing.assert_close(found.double(), loss, rtol=1e-6, atol=0)
     rounding = 0 if dtype == torch.float32 else torch.finfo(dtype).eps
@@ -186,7 +192,7 @@ def test_gradients(align_corners, label_smoothing):
     target, weights = labels(2, 5, 6), torch.tensor([0.5, 1.0, 2.0], dtype=torch.float64)
 
     def loss(logits):
-        return 3 * upsample_cross_entropy(
+        return 3 * loss_at(
             logits,
             target,
             size=(7, 7),
@@ -217,7 +223,7 @@ def halves(*exponents):
 def test_hard_pixels_by_hand(top_k_fraction, mean, pixel_weights):
     logits, target = halves(1, 2, 3, 4, 5), torch.tensor([[[0, 0, 0, 0, 255]]])
     loss, gradient = with_gradient(
-        upsample_cross_entropy, logits, target, size=(1, 5), align_corners=True, top_k_fraction=top_k_fraction
+        loss_at, logits, target, size=(1, 5), align_corners=True, top_k_fraction=top_k_fraction
     )
     assert loss.item() == pytest.approx(mean * math.log(2))
     slopes = [share * (2.0**-exponent - 1) for share, exponent in zip(pixel_weights, (1, 2, 3, 4, 5), strict=True)]
@@ -228,7 +234,7 @@ def test_hard_pixels_are_those_of_the_whole_batch_and_what_loses_nothing_does_no
     logits = torch.cat([halves(1, 1), halves(3, 2)])
     target = torch.tensor([[[0, 1]], [[0, 0]]])
     loss, gradient = with_gradient(
-        upsample_cross_entropy,
+        loss_at,
         logits,
         target,
         size=(1, 2),
@@ -237,16 +243,14 @@ def test_hard_pixels_are_those_of_the_whole_batch_and_what_loses_nothing_does_no
         top_k_fraction=0.99,
     )
     assert loss.item() == pytest.approx(2 * math.log(2))  # 3, 2, 1; three of four are kept
-    loss = upsample_cross_entropy(logits, target, size=(1, 2), align_corners=True, top_k_fraction=0.5)
+    loss = loss_at(logits, target, size=(1, 2), align_corners=True, top_k_fraction=0.5)
     assert loss.item() == pytest.approx(2.5 * math.log(2))
     assert (gradient[0, :, 0, 1] == 0).all()
 
 
 def test_of_equally_hard_pixels_the_first_are_kept():
     logits, target = halves(1, 1, 1, 2, 1), torch.zeros(1, 1, 5).long()
-    _, gradient = with_gradient(
-        upsample_cross_entropy, logits, target, size=(1, 5), align_corners=True, top_k_fraction=0.6
-    )
+    _, gradient = with_gradient(loss_at, logits, target, size=(1, 5), align_corners=True, top_k_fraction=0.6)
     assert (gradient[0, 0, 0] != 0).tolist() == [True, True, False, True, False]
 
 
@@ -258,7 +262,7 @@ def test_what_is_not_finite_shows(bad, label, top_k_fraction):
     logits[1, 2, 1, 1] = bad
     target = labels(2, 9, 9)
     target[1] = label
-    loss = upsample_cross_entropy(logits, target, size=(9, 9), align_corners=True, top_k_fraction=top_k_fraction)
+    loss = loss_at(logits, target, size=(9, 9), align_corners=True, top_k_fraction=top_k_fraction)
     assert not loss.isfinite()
 
 
@@ -266,11 +270,11 @@ def test_what_is_not_finite_shows(bad, label, top_k_fraction):
 def test_the_second_time_gives_the_same_bits_in_autocast_too(arguments):
     logits, target = (3 * uniform(2, 5, 17, 17)).float(), labels(2, 65, 65, classes=5)
     arguments |= {"size": (65, 65), "align_corners": True}
-    first = with_gradient(upsample_cross_entropy, logits, target, **arguments)
+    first = with_gradient(loss_at, logits, target, **arguments)
     with torch.autocast("cpu", torch.bfloat16):
-        second = with_gradient(upsample_cross_entropy, logits, target, **arguments)
+        second = with_gradient(loss_at, logits, target, **arguments)
     with torch.no_grad():
-        assert torch.equal(upsample_cross_entropy(logits.requires_grad_(), target, **arguments), first[0])
+        assert torch.equal(loss_at(logits.requires_grad_(), target, **arguments), first[0])
     assert all(map(torch.equal, first, second))
 
 
@@ -292,16 +296,14 @@ def test_nothing_of_full_size_is_made(top_k_fraction, monkeypatch):
     monkeypatch.setattr(cross_entropy_bands, "BAND_FLOATS", 1)
     logits, target = uniform(3, 40, 33, 33).float(), labels(3, 129, 129, classes=40)
     with Largest() as made:
-        with_gradient(
-            upsample_cross_entropy, logits, target, size=(129, 129), align_corners=True, top_k_fraction=top_k_fraction
-        )
+        with_gradient(loss_at, logits, target, size=(129, 129), align_corners=True, top_k_fraction=top_k_fraction)
     assert made.elements == 40 * 33 * 129
 
 
 def test_an_empty_batch_loses_nothing():
     for top_k_fraction in (1.0, 0.5):
         loss, gradient = with_gradient(
-            upsample_cross_entropy,
+            loss_at,
             torch.zeros(0, 3, 2, 2),
             torch.zeros(0, 5, 5).long(),
             size=(5, 5),
@@ -317,7 +319,7 @@ def test_an_empty_batch_loses_nothing():
     [
         ({"target": torch.zeros(1, 4, 5).long()}, "target of shape"),
         ({"target": torch.zeros(2, 5, 5).long()}, "target of shape"),
-        ({"crop": (6, 5), "target": torch.zeros(1, 6, 5).long()}, "larger than the size"),
+        ({"crop": (6, 5), "target": torch.zeros(1, 6, 5).long()}, "larger than size"),
         ({"class_weights": torch.ones(2)}, "class weights"),
         ({"label_smoothing": 1.1}, "label smoothing"),
         ({"label_smoothing": math.nan}, "label smoothing"),
@@ -330,24 +332,25 @@ def test_an_empty_batch_loses_nothing():
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_does_not_fit_is_refused(fields, message):
-    arguments = {"target": torch.zeros(1, 5, 5).long(), "size": (5, 5), "align_corners": True} | fields
+    arguments = {"target": torch.zeros(1, 5, 5).long(), "crop": (5, 5)} | fields
+    placement = placed((5, 5), align_corners=True, crop=arguments.pop("crop"))
     unchecked = inspect.unwrap(upsample_cross_entropy)  # by the tests' own check of shapes
     with pytest.raises(InputError, match=message):
-        unchecked(torch.zeros(1, 3, 2, 2), **arguments)
+        unchecked(torch.zeros(1, 3, 2, 2), placement=placement, **arguments)
 
 
 def test_half_precision_logits_are_summed_in_single():
     """65536 pixels of loss log 2 sum to 45426 and count to more than half precision holds."""
     logits = torch.zeros(1, 2, 2, 2, dtype=torch.bfloat16)
     target = torch.zeros(1, 256, 256, dtype=torch.uint8)
-    loss = upsample_cross_entropy(logits, target, size=(256, 256), align_corners=True)
+    loss = loss_at(logits, target, size=(256, 256), align_corners=True)
     assert loss.dtype == torch.float32
     assert loss.item() == pytest.approx(math.log(2), rel=1e-6)
 
 
 def test_confident_logits_stay_finite():
     logits = torch.tensor([1e4, -1e4]).view(1, 2, 1, 1).requires_grad_()
-    loss = upsample_cross_entropy(logits, torch.ones(1, 3, 3).long(), size=(3, 3), align_corners=True)
+    loss = loss_at(logits, torch.ones(1, 3, 3).long(), size=(3, 3), align_corners=True)
     loss.backward()
     assert loss.item() == pytest.approx(2e4)
     assert np.allclose(logits.grad.flatten(), [1, -1])

@@ -18,7 +18,9 @@ IGNORE = 99
 def test_each_logit_has_the_label_nearest_to_where_it_lies(align_corners, size, whole):
     crop = (whole[0] - 2, whole[1] - 3)
     labels = torch.arange(2 * crop[0] * crop[1]).view(2, *crop)
-    found = coarse_labels(labels, size, placement=Placement(whole, align_corners, crop), ignore=IGNORE)
+    found = coarse_labels(
+        labels, size, placement=Placement(whole, align_corners=align_corners, crop=crop), ignore=IGNORE
+    )
     for row, column in np.ndindex(*size):
         places = []
         for index, new, old in ((row, size[0], whole[0]), (column, size[1], whole[1])):

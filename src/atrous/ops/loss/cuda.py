@@ -1,10 +1,10 @@
-"""Cross entropy of upsampled logits and its gradient on a GPU: three kernels, no atomics, so the same bits every time.
+"""Cross entropy of upsampled logits and its gradient on a GPU: three kernels, no atomics, hence reproducible bits.
 
 1. `pixel_losses` interpolates each pixel's logits and keeps their maximum and the logarithm of the sum of exponentials.
 2. `row_gradients` gathers, for each coarse row, from the rows of pixels that it reaches; softmax is computed again.
 3. `column_gradients` does the same for columns.
 
-The largest thing held lies between 2 and 3: coarse rows as wide as the crop.
+The largest tensor held is between 2 and 3: maps as high as the coarse map and as wide as the crop.
 """
 
 # pyright: reportIndexIssue=false
@@ -18,21 +18,21 @@ import triton  # pyright: ignore[reportMissingImports]
 from jaxtyping import Float, Int64, Integer
 from torch import Tensor
 
-from atrous.ops.bilinear import Neighbours, axis
-from atrous.ops.loss import triton_kernels as kernels
+from atrous.ops.bilinear import Neighbours, axis_neighbours
+from atrous.ops.loss import cuda_kernels as kernels
 from atrous.ops.loss.pixel_loss import PixelLoss
 from atrous.ops.upsample import Placement
 
 
 @dataclass(frozen=True)
 class DeviceAxis:
-    """An axis on the device, seen from both sides.
+    """Interpolation along an axis, on the device: from coarse pixels to fine ones, and back for gradients.
 
     Attributes:
-        fine: Between which coarse pixels each position placement.
-        start: The first position that each coarse pixel reaches.
-        stop: One behind the last.
-        reach: The most positions that one coarse pixel reaches.
+        fine: Coarse neighbours of every fine position.
+        start: First fine position on which each coarse pixel has an influence.
+        stop: End (exclusive) of these positions.
+        reach: Largest number of fine positions on which one coarse pixel has an influence.
     """
 
     fine: Neighbours
@@ -45,9 +45,9 @@ class DeviceAxis:
 def device_axis(
     *, crop: int, length: int, source: int, align_corners: bool, dtype: torch.dtype, device: torch.device
 ) -> DeviceAxis:
-    """An axis as `bilinear.axis` has it; kept, because moving it in every step would hold up the device."""
+    """Build an axis as `axis_neighbours` does; cached, because a copy in every step would hold up the device."""
     like = torch.empty(0, dtype=dtype)
-    fine = axis(crop, length=length, source=source, align_corners=align_corners, like=like)
+    fine = axis_neighbours(crop, length=length, source=source, align_corners=align_corners, like=like)
     coarse = torch.arange(source)
     start = torch.searchsorted(fine.first, coarse - 1)
     stop = torch.searchsorted(fine.first, coarse, right=True)
@@ -63,13 +63,13 @@ def losses_and_gradient(
     pixel_loss: PixelLoss,
     pixel_weights: Float[Tensor, "b H W"] | None,
 ) -> tuple[Float[Tensor, "b H W"], Float[Tensor, "b k h w"] | None]:
-    """What each pixel loses, and the gradient of the sum of pixel_weights * losses; without pixel_weights no gradient.
+    """Loss of each pixel, and the gradient of the sum of pixel_weights * losses (None without pixel_weights).
 
-    The loss of a label without a class is not a number.
+    The loss of a pixel whose label has no class is NaN.
     """
     (batch, classes, height, width), (rows, columns) = logits.shape, placement.crop
-    weights, background = pixel_loss.class_weights, pixel_loss.background
-    own = pixel_loss.own(torch.arange(classes, device=logits.device))
+    weights, smoothing = pixel_loss.class_weights, pixel_loss.smoothing_weights
+    label_weights = pixel_loss.label_weight(torch.arange(classes, device=logits.device))
     down, across = (
         device_axis(
             crop=placement.crop[i],
@@ -98,8 +98,8 @@ def losses_and_gradient(
             columns,
             target,
             pixel_loss.ignore,
-            own,
-            background,
+            label_weights,
+            smoothing,
             losses,
             peaks,
             logs,
@@ -123,9 +123,9 @@ def losses_and_gradient(
             columns,
             target,
             pixel_loss.ignore,
-            own,
-            background,
-            background.sum(),
+            label_weights,
+            smoothing,
+            smoothing.sum(),
             peaks,
             logs,
             pixel_weights.contiguous(),

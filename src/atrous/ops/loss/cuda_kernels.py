@@ -1,8 +1,8 @@
-"""The Triton kernels behind `cross_entropy_triton`; maps are `[b, k, h, w]`, pixels `[b, H, W]`.
+"""Triton kernels of the cross entropy; coarse maps are `[b, k, h, w]`, maps of pixels `[b, H, W]`.
 
-Steps are distances in elements. Every program works on `PIXELS` neighbours of a row and on `CLASSES` classes at a time.
+Steps are strides in elements. Every program works on `PIXELS` pixels of a row and on `CLASSES` classes at a time.
 """
-# ruff: noqa: ANN001, ANN201, ANN202  (what a kernel takes is typed by Triton)
+# ruff: noqa: ANN001, ANN201, ANN202  (arguments of kernels have Triton's types)
 
 from typing import no_type_check
 
@@ -41,13 +41,13 @@ def pixel_losses(
     columns,
     target,
     ignore,
-    own,
-    background,
+    label_weights,
+    smoothing_weights,
     losses,
     peaks,
     logs,
 ):
-    """Per pixel: its loss, its largest logit, log(sum(exp(logits - largest)))."""
+    """Store of every pixel its loss, its largest logit, and log(sum(exp(logits - largest)))."""
     row, rows, image = tl.program_id(1), tl.num_programs(1), tl.program_id(2).to(tl.int64)
     column = tl.program_id(0) * PIXELS + tl.arange(0, PIXELS)
     inside = column < columns
@@ -61,13 +61,13 @@ def pixel_losses(
     pixel = (image * rows + row) * columns + column
     label = tl.load(target + pixel, mask=inside, other=0).to(tl.int64)
     labelled = label != ignore
-    stray = labelled & ((label < 0) | (label >= classes))
+    outside = labelled & ((label < 0) | (label >= classes))
 
     peak = tl.full([PIXELS], float("-inf"), across.dtype)
     total = tl.zeros([PIXELS], across.dtype)
-    picked = tl.zeros([PIXELS], across.dtype)
-    spread = tl.zeros([PIXELS], across.dtype)
-    mass = tl.zeros([PIXELS], across.dtype)
+    at_label = tl.zeros([PIXELS], across.dtype)
+    smoothed = tl.zeros([PIXELS], across.dtype)
+    total_weight = tl.zeros([PIXELS], across.dtype)
     for start in range(0, classes, CLASSES):
         number = (start + tl.arange(0, CLASSES))[:, None]
         there = (number < classes) & inside[None, :]
@@ -75,19 +75,19 @@ def pixel_losses(
         above = _between(upper + offset, first, second, across, there)
         below = _between(lower + offset, first, second, across, there)
         z = above + down * (below - above)
-        share = tl.load(background + number, mask=number < classes, other=0)
-        mass += tl.sum(share)
-        spread += tl.sum(share * z, 0)
-        picked += tl.sum(tl.where(number == label[None, :], z, 0), 0)
+        smoothing = tl.load(smoothing_weights + number, mask=number < classes, other=0)
+        total_weight += tl.sum(smoothing)
+        smoothed += tl.sum(smoothing * z, 0)
+        at_label += tl.sum(tl.where(number == label[None, :], z, 0), 0)
         z = tl.where(number < classes, z, float("-inf"))
         highest = tl.maximum(peak, tl.max(z, 0))
         total = total * tl.exp(peak - highest) + tl.sum(tl.exp(z - highest[None, :]), 0)
         peak = highest
 
     log = tl.log(total)
-    weight = tl.load(own + label, mask=inside & labelled & (stray == 0), other=0)
-    loss = weight * ((peak - picked) + log) + labelled.to(log.dtype) * (mass * (peak + log) - spread)
-    tl.store(losses + pixel, tl.where(stray, float("nan"), loss), mask=inside)
+    weight = tl.load(label_weights + label, mask=inside & labelled & (outside == 0), other=0)
+    loss = weight * ((peak - at_label) + log) + labelled.to(log.dtype) * (total_weight * (peak + log) - smoothed)
+    tl.store(losses + pixel, tl.where(outside, float("nan"), loss), mask=inside)
     tl.store(peaks + pixel, peak, mask=inside)
     tl.store(logs + pixel, log, mask=inside)
 
@@ -113,17 +113,18 @@ def row_gradients(
     columns,
     target,
     ignore,
-    own,
-    background,
-    everyone,
+    label_weights,
+    smoothing_weights,
+    smoothing_sum,
     peaks,
     logs,
     pixel_weights,
     wide,
 ):
-    """The gradient of the logits at coarse rows and fine columns, `[b, k, h, W]`; `everyone` is the background's sum.
+    """Store the gradient of the logits at coarse rows and fine columns, `[b, k, h, W]`.
 
-    The pixels that a coarse row reaches lie between it and the row above or the row below: three rows are read once.
+    The pixels on which a coarse row has an influence are between it and the row above or the row below, so that three
+    coarse rows are loaded once.
     """
     block, image = tl.program_id(1), tl.program_id(2).to(tl.int64)
     coarse = block % height
@@ -139,26 +140,26 @@ def row_gradients(
     middle = _between(maps + coarse * row_step, first, second, across, there)
     lower = _between(maps + tl.minimum(coarse + 1, height - 1) * row_step, first, second, across, there)
 
-    share = tl.load(background + number, mask=number < classes, other=0)
-    mass = tl.load(everyone)
+    smoothing = tl.load(smoothing_weights + number, mask=number < classes, other=0)
+    total_weight = tl.load(smoothing_sum)
     gradient = tl.zeros([CLASSES, PIXELS], across.dtype)
     for row in range(tl.load(row_start + coarse), tl.load(row_stop + coarse)):
         down = tl.load(row_weight + row)
         is_below = tl.load(row_first + row) == coarse
         z = tl.where(is_below, middle + down * (lower - middle), upper + down * (middle - upper))
-        pull = tl.where(is_below, 1 - down, down)
+        factor = tl.where(is_below, 1 - down, down)
         pixel = (image * rows + row) * columns + column
         label = tl.load(target + pixel, mask=inside, other=0).to(tl.int64)
         labelled = label != ignore
         known = labelled & (label >= 0) & (label < classes)
-        weight = tl.load(own + label, mask=inside & known, other=0)
+        weight = tl.load(label_weights + label, mask=inside & known, other=0)
         counts = labelled.to(across.dtype)
         norm = tl.load(peaks + pixel, mask=inside, other=0)[None, :]
         log = tl.load(logs + pixel, mask=inside, other=0)[None, :]
         softmax = tl.exp((z - norm) - log)
-        change = (weight + mass * counts)[None, :] * softmax - share * counts[None, :]
+        change = (weight + total_weight * counts)[None, :] * softmax - smoothing * counts[None, :]
         change -= tl.where(number == label[None, :], weight[None, :], 0)
-        gradient += (pull * tl.load(pixel_weights + pixel, mask=inside, other=0))[None, :] * change
+        gradient += (factor * tl.load(pixel_weights + pixel, mask=inside, other=0))[None, :] * change
     tl.store(wide + ((image * classes + number) * height + coarse) * columns + column[None, :], gradient, mask=there)
 
 
@@ -182,7 +183,7 @@ def column_gradients(
     height,
     width,
 ):
-    """The gradient of the coarse logits from that at fine columns; a line is a row of a class of an image."""
+    """Store the gradient of the coarse logits from that at fine columns; a line is a row of one class of one image."""
     line = (tl.program_id(0).to(tl.int64) * LINES + tl.arange(0, LINES))[:, None]
     coarse = (tl.program_id(1) * PIXELS + tl.arange(0, PIXELS))[None, :]
     start = tl.load(column_start + coarse, mask=coarse < width, other=0)
@@ -193,8 +194,8 @@ def column_gradients(
         reached = column < stop
         across = tl.load(column_weight + column, mask=reached, other=0)
         is_right = tl.load(column_first + column, mask=reached, other=0) == coarse
-        pull = tl.where(is_right, 1 - across, across)
-        total += pull * tl.load(wide + line * columns + column, mask=(line < lines) & reached, other=0)
-    row, map_ = line % height, line // height
-    place = map_ // classes * image_step + map_ % classes * class_step + row * row_step + coarse * column_step
-    tl.store(gradient + place, total, mask=(line < lines) & (coarse < width))
+        factor = tl.where(is_right, 1 - across, across)
+        total += factor * tl.load(wide + line * columns + column, mask=(line < lines) & reached, other=0)
+    row, plane = line % height, line // height
+    position = plane // classes * image_step + plane % classes * class_step + row * row_step + coarse * column_step
+    tl.store(gradient + position, total, mask=(line < lines) & (coarse < width))

@@ -8,9 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atrous.ops.label_map import confidence as upsample_confidence
-from atrous.ops.label_map import upsample_argmax
+from atrous.ops.label_map.confidence import upsample_confidence
+from atrous.ops.label_map.upsample_argmax import upsample_argmax
 from reference.operations import bilinear
+from reference.placement import placed
 from reference.weights import uniform
 
 
@@ -35,9 +36,9 @@ def in_float64(logits, placement):
 def test_both_numbers_are_those_of_the_softmax(shape, size, align_corners, dtype, seed):
     logits = (8 * uniform(*shape, seed=seed)).to(dtype)
     placement = {"size": size, "align_corners": align_corners, "crop": (size[0], max(size[1] - 3, 1))}
-    labels, probability, entropy = upsample_confidence(logits, **placement)
+    labels, probability, entropy = upsample_confidence(logits, placed(**placement))
     assert probability.dtype == entropy.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
-    assert torch.equal(labels, upsample_argmax(logits, **placement))
+    assert torch.equal(labels, upsample_argmax(logits, placed(**placement)))
     expected = in_float64(logits, placement)
     tolerance = 1e-10 if dtype == torch.float64 else 1e-5
     np.testing.assert_allclose(probability, expected[0], atol=tolerance)
@@ -46,7 +47,7 @@ def test_both_numbers_are_those_of_the_softmax(shape, size, align_corners, dtype
 
 def test_by_hand():
     logits = torch.tensor([[math.log(3), 0], [0, 0]])[None, :, None]
-    labels, probability, entropy = upsample_confidence(logits, size=(1, 2), align_corners=True)
+    labels, probability, entropy = upsample_confidence(logits, placed((1, 2), align_corners=True))
     assert labels.tolist() == [[[0, 0]]]
     assert probability.flatten().tolist() == pytest.approx([0.75, 0.5])
     assert entropy.flatten().tolist() == pytest.approx([math.log(4) - 0.75 * math.log(3), math.log(2)])
@@ -55,12 +56,12 @@ def test_by_hand():
 def test_masked_classes_have_no_share_and_nan_stays_nan():
     logits = uniform(1, 4, 3, 3).float()
     logits[:, 2] = -float("inf")
-    masked = upsample_confidence(logits, size=(9, 9), align_corners=True)
-    without = upsample_confidence(logits[:, [0, 1, 3]], size=(9, 9), align_corners=True)
+    masked = upsample_confidence(logits, placed((9, 9), align_corners=True))
+    without = upsample_confidence(logits[:, [0, 1, 3]], placed((9, 9), align_corners=True))
     torch.testing.assert_close(masked.probability, without.probability)
     torch.testing.assert_close(masked.entropy, without.entropy)
     logits[0, 1, 0, 0] = float("nan")
-    broken = upsample_confidence(logits, size=(9, 9), align_corners=True)
+    broken = upsample_confidence(logits, placed((9, 9), align_corners=True))
     expected = torch.zeros(9, 9, dtype=torch.bool)
     expected[:4, :4] = True  # the pixels for which that neighbour has a weight
     assert torch.equal(broken.probability[0].isnan(), expected)

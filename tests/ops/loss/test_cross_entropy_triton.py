@@ -19,9 +19,9 @@ def triton_engine():
     pytest.importorskip("triton", reason="needs Triton")
     if not INTERPRETED and not torch.cuda.is_available():
         pytest.skip("needs cuda, or TRITON_INTERPRET=1")
-    from atrous.ops.loss import cross_entropy_triton
+    from atrous.ops.loss import cuda as cross_entropy_cuda
 
-    return cross_entropy_triton.losses_and_gradient, torch.device("cpu" if INTERPRETED else "cuda")
+    return cross_entropy_cuda.losses_and_gradient, torch.device("cpu" if INTERPRETED else "cuda")
 
 
 def labels(*shape, classes, dtype):
@@ -66,9 +66,9 @@ def test_kernels_compute_what_the_cpu_computes(dtype, align_corners, shape, size
         pixel_weights=pixel_weights.to(device),
     )
     tolerance = 1e-12 if dtype == torch.float64 else 1e-5
-    for mine, reference in zip(found, expected, strict=True):
+    for ours, reference in zip(found, expected, strict=True):
         largest = reference.abs().max().clamp(min=1).item()
-        torch.testing.assert_close(mine.cpu(), reference, rtol=tolerance, atol=tolerance * largest)
+        torch.testing.assert_close(ours.cpu(), reference, rtol=tolerance, atol=tolerance * largest)
 
 
 @pytest.mark.gpu
