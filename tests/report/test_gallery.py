@@ -38,7 +38,7 @@ def page_file(tmp_path_factory):
     ]
     path = tmp_path_factory.mktemp("page") / "report.html"
     page = Page("A run").heading("Images").legend(SPACE)
-    page.gallery(images, space=SPACE, layers=("prediction", "truth"), note="All of them.").write(path)
+    page.gallery(images, space=SPACE, layers=("prediction", "truth")).write(path)
     return path
 
 
@@ -124,7 +124,7 @@ def test_an_image_is_enlarged_moved_through_and_closed_by_keys(opened):
     assert opened.locator("[name=opacity]").input_value() == "0"
     opened.keyboard.press("Escape")
     assert not dialog.is_visible()
-    assert opened.evaluate("document.activeElement.closest('.card').dataset.name").startswith("b<script>")
+    opened.wait_for_function("document.activeElement.closest('.card')?.dataset.name.startsWith('b<script>')")
 
 
 def test_the_wheel_enlarges_about_the_pointer(opened):

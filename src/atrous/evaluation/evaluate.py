@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
+
 from atrous.data.dataset import DataSet
 from atrous.errors import InputError
 from atrous.evaluation.counts import Counts, ImageCounts
@@ -13,13 +15,19 @@ from atrous.evaluation.report import Report
 from atrous.inference.predictor import Predictor
 from atrous.inference.prefetch import prefetch
 from atrous.labels import LabelSpace
+from atrous.report.gallery import GalleryImage
 
 OnProgress = Callable[[int, int], None]
 """Called with (images done, images in all)."""
 
 
 def evaluate(
-    predictor: Predictor, dataset: DataSet, *, keep_worst: int = 4, on_progress: OnProgress | None = None
+    predictor: Predictor,
+    dataset: DataSet,
+    *,
+    keep_worst: int = 4,
+    gallery: int = 0,
+    on_progress: OnProgress | None = None,
 ) -> Report:
     """Predict every image whole and sum the pixel counts over all of them.
 
@@ -29,6 +37,7 @@ def evaluate(
         predictor: A model with the same classes as the data set.
         dataset: Labelled samples.
         keep_worst: Number of images, those with the largest shares of wrong pixels, that the report shows.
+        gallery: Largest number of images, evenly spread over the data set, that the report's page shows in a gallery.
         on_progress: Called after every image.
 
     Raises:
@@ -40,16 +49,28 @@ def evaluate(
         raise InputError(f"data set {dataset.name} has no images to evaluate on")
     samples = prefetch(dataset.__getitem__, range(len(dataset)))
     examples = (predicted(predictor, sample.result(), space=space) for _, sample in samples)
-    total, images, worst = Counts.none(len(space)), list[ImageCounts](), list[Example]()
-    for example, counted in prefetch(partial(Counts.of, space=space), examples):
-        counts = counted.result()
+    chosen = frozenset(np.linspace(0, len(dataset) - 1, min(gallery, len(dataset)), dtype=int).tolist())
+    total, images, worst, shown = Counts.none(len(space)), list[ImageCounts](), list[Example](), list[GalleryImage]()
+    counting = partial(_counted, space=space, chosen=chosen)
+    for (_, example), counted in prefetch(counting, enumerate(examples)):
+        counts, shown_image = counted.result()
+        shown += [shown_image] if shown_image else []
         total += counts
         images.append(ImageCounts.of(counts.matrix, name=example.name, sequence=example.sequence))
-        worst = sorted([*worst, example], key=lambda shown: -shown.wrong)[:keep_worst]
+        worst = sorted([*worst, example], key=lambda example: -example.wrong)[:keep_worst]
         if on_progress:
             on_progress(len(images), len(dataset))
     protocol = Protocol.of(predictor, dataset, trimap=total.trimap.around)
-    return Report(protocol, space=space, counts=total, images=tuple(images), worst=tuple(worst))
+    return Report(protocol, space=space, counts=total, images=tuple(images), worst=tuple(worst), gallery=tuple(shown))
+
+
+def _counted(
+    numbered: tuple[int, Example], *, space: LabelSpace, chosen: frozenset[int]
+) -> tuple[Counts, GalleryImage | None]:
+    """Counts of an image, and its picture for the gallery where it is one of the chosen."""
+    number, example = numbered
+    counts = Counts.of(example, space=space)
+    return counts, example.gallery_image(counts.matrix, space) if number in chosen else None
 
 
 def common_labels(weights: LabelSpace, data: LabelSpace) -> LabelSpace:

@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Integer, UInt8
+from jaxtyping import Int64, Integer, UInt8
 
 from atrous.data.sample import Sample
 from atrous.errors import InputError
+from atrous.evaluation import metrics
+from atrous.evaluation.metrics import finite_or_none
 from atrous.inference.predictor import Predictor
 from atrous.labels import LabelSpace
+from atrous.report.gallery import GalleryImage
 from atrous.report.label_colors import colorize
 from atrous.report.pictures import error_map, visible
 
@@ -41,6 +44,21 @@ class Example:
             ("prediction", colorize(self.labels, space)),
             (f"{self.wrong:.1%} wrong", error_map(self.labels, self.truth, space)),
         ]
+
+    def gallery_image(self, matrix: Int64[np.ndarray, "k k"], space: LabelSpace) -> GalleryImage:
+        """Return the image with prediction, truth and errors as layers, scored by the IoU of its confusion matrix."""
+        layers = {
+            "prediction": colorize(self.labels, space),
+            "truth": colorize(self.truth, space),
+            "errors": error_map(self.labels, self.truth, space),
+        }
+        scores = dict(zip(space.names, map(finite_or_none, metrics.iou(matrix).tolist()), strict=True))
+        mean = finite_or_none(metrics.miou(matrix))
+        return GalleryImage.encoded(self.name, visible(self.image), layers, scores=scores, mean=mean)
+
+
+LAYERS = ("prediction", "truth", "errors")
+"""The layers of a gallery image, the first one shown first."""
 
 
 def predicted(predictor: Predictor, sample: Sample, *, space: LabelSpace) -> Example:

@@ -4,6 +4,8 @@ The mean IoU is that of PASCAL VOC: one matrix over the data set, and the mean o
 prediction. A metric without any pixel to be measured on is NaN, never 0 or 1.
 """
 
+import math
+
 import numpy as np
 from jaxtyping import Float64, Int64, Num
 from numpy.typing import ArrayLike
@@ -54,6 +56,11 @@ def frequency_weighted_iou(matrix: Matrix) -> float:
     """IoU of the classes weighted with their shares of the true pixels; NaN without any counted pixel."""
     present = matrix.sum(axis=1) > 0
     return float(_ratio((matrix.sum(axis=1) * np.where(present, iou(matrix), 0.0)).sum(), matrix.sum()))
+
+
+def finite_or_none(value: float) -> float | None:
+    """The number, or None for NaN: there is no such number."""
+    return None if math.isnan(value) else value
 
 
 def _ratio(part: ArrayLike, whole: ArrayLike) -> np.ndarray:

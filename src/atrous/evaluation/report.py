@@ -15,12 +15,14 @@ from atrous.evaluation import metrics
 from atrous.evaluation.bootstrap import Interval, miou_interval
 from atrous.evaluation.boundaries import WIDTHS
 from atrous.evaluation.counts import FRAMES, Counts, ImageCounts
-from atrous.evaluation.example import Example
+from atrous.evaluation.example import LAYERS, Example
+from atrous.evaluation.metrics import finite_or_none
 from atrous.evaluation.protocol import Protocol
 from atrous.files import atomic_path
 from atrous.labels import LabelSpace
 from atrous.plain import to_plain
 from atrous.report.confusion_plot import confusion_plot
+from atrous.report.gallery import GalleryImage
 from atrous.report.page import Page
 from atrous.report.plots import bar_plot, line_plot
 from atrous.report.tables import Cell, Table, shown
@@ -36,6 +38,7 @@ class Report:
         counts: Pixel counts over all images.
         images: Pixel counts of each image.
         worst: Images with the largest shares of wrong pixels, the worst first.
+        gallery: Images that the page shows, to be sorted and enlarged.
     """
 
     protocol: Protocol
@@ -43,6 +46,7 @@ class Report:
     counts: Counts
     images: tuple[ImageCounts, ...] = ()
     worst: tuple[Example, ...] = ()
+    gallery: tuple[GalleryImage, ...] = ()
 
     @property
     def matrix(self) -> Int64[np.ndarray, "k k"]:
@@ -52,7 +56,7 @@ class Report:
     @property
     def miou(self) -> float | None:
         """Mean IoU over the classes that occur in truth or prediction, 0..1; None where nothing is labelled."""
-        return _number(metrics.miou(self.matrix))
+        return finite_or_none(metrics.miou(self.matrix))
 
     @cached_property
     def miou_interval(self) -> Interval | None:
@@ -62,7 +66,7 @@ class Report:
     @property
     def pixel_accuracy(self) -> float | None:
         """Share of labelled pixels that are right, 0..1; None where nothing is labelled."""
-        return _number(metrics.pixel_accuracy(self.matrix))
+        return finite_or_none(metrics.pixel_accuracy(self.matrix))
 
     @property
     def iou(self) -> dict[str, float | None]:
@@ -82,13 +86,13 @@ class Report:
     @property
     def boundary_miou(self) -> float | None:
         """Mean Boundary IoU over the classes that have one, 0..1; None if no class has."""
-        return _number(float(metrics.overlap_miou(self.counts.boundary)))
+        return finite_or_none(float(metrics.overlap_miou(self.counts.boundary)))
 
     @property
     def trimap(self) -> dict[int, float | None]:
         """Mean IoU inside the band of each width in pixels; None for an empty band."""
         values = metrics.overlap_miou(self.counts.trimap.overlaps).tolist()
-        return {width: _number(value) for width, value in zip(WIDTHS, values, strict=True)}
+        return {width: finite_or_none(value) for width, value in zip(WIDTHS, values, strict=True)}
 
     def to_json(self) -> dict[str, Any]:
         """Return numbers, protocol and confusion matrix as plain values."""
@@ -116,7 +120,7 @@ class Report:
         shares = self.matrix.sum(axis=1) / max(self.matrix.sum(), 1)
         columns = (self.iou.values(), self.boundary_iou.values(), self.class_accuracy.values(), shares.tolist())
         rows: list[tuple[Cell, ...]] = list(zip(self.space.names, *columns, strict=True))
-        mean_accuracy = _number(metrics.mean_class_accuracy(self.matrix))
+        mean_accuracy = finite_or_none(metrics.mean_class_accuracy(self.matrix))
         return Table(
             columns=("class", "IoU", "boundary IoU", "accuracy", "share of pixels"),
             rows=(*rows, ("mean", self.miou, self.boundary_miou, mean_accuracy, None)),
@@ -132,23 +136,39 @@ class Report:
         return "\n".join([self.table().to_text(), "", *lines])
 
     def add_to(self, page: Page) -> None:
-        """Add sections to a page: numbers, table, bars, confusion, trimap curve, the worst images, protocol."""
+        """Add sections to a page: numbers, images, table, bars, confusion, trimap curve, protocol."""
         page.heading("Evaluation")
         page.facts(self._facts())
+        self._add_images(page)
+        page.heading("By class")
         page.table(self.table())
-        page.svg(bar_plot(self.iou, title="IoU by class", x_label="IoU"))
+        page.svg(bar_plot(self.iou, title="IoU by class", x_label="IoU", colors=self.space.palette))
         page.heading("What is taken for what", "A row per true class; small shares are shown stronger than they are.")
         page.svg(confusion_plot(self.matrix, names=self.space.names), own_size=True)
         page.heading("Near contours", f"Mean IoU inside bands around {self.protocol.trimap} (trimap curve).")
         points = [(width, math.nan if value is None else value) for width, value in self.trimap.items()]
         page.svg(line_plot({"mIoU": points}, title="mIoU near contours", x_label="width, pixels", y_label="mIoU"))
+        page.heading("Protocol")
+        page.facts(self.protocol.facts())
+
+    def _add_images(self, page: Page) -> None:
+        """Add the gallery, or where there is none, the worst images."""
+        if self.gallery:
+            whole = len(self.images)
+            few = (
+                f"{len(self.gallery)} of the {whole} images, evenly spread"
+                if len(self.gallery) < whole
+                else "All images"
+            )
+            page.heading("Images", f"{few}. The score is the IoU of the image alone. Click one to enlarge it.")
+            page.legend(self.space)
+            page.gallery(self.gallery, space=self.space, layers=LAYERS)
+            return
         if self.worst:
             page.heading("Where it is wrong", "The images with the largest shares of wrong pixels, the worst first.")
             page.legend(self.space)
         for example in self.worst:
             page.pictures(example.pictures(self.space), columns=4)
-        page.heading("Protocol")
-        page.facts(self.protocol.facts())
 
     def write_html(self, path: Path) -> None:
         """Write a page of this evaluation alone; raises InputError if that is impossible."""
@@ -177,16 +197,12 @@ class Report:
             "miou_interval": to_plain(self.miou_interval),
             "boundary_miou": self.boundary_miou,
             "pixel_accuracy": self.pixel_accuracy,
-            "mean_class_accuracy": _number(metrics.mean_class_accuracy(self.matrix)),
-            "frequency_weighted_iou": _number(metrics.frequency_weighted_iou(self.matrix)),
+            "mean_class_accuracy": finite_or_none(metrics.mean_class_accuracy(self.matrix)),
+            "frequency_weighted_iou": finite_or_none(metrics.frequency_weighted_iou(self.matrix)),
         }
 
     def _by_name(self, values: metrics.PerClass) -> dict[str, float | None]:
-        return {name: _number(float(value)) for name, value in zip(self.space.names, values, strict=True)}
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else value
+        return {name: finite_or_none(float(value)) for name, value in zip(self.space.names, values, strict=True)}
 
 
 def _shown(value: float | None) -> str:

@@ -65,20 +65,17 @@ class GalleryImage:
         return cls(name, file.getvalue(), flat, dict(scores), mean)
 
 
-def gallery_markup(images: Sequence[GalleryImage], *, space: LabelSpace, layers: Sequence[str], note: str) -> Markup:
+def gallery_markup(images: Sequence[GalleryImage], *, space: LabelSpace, layers: Sequence[str]) -> Markup:
     """The gallery as markup that shows all images without its script, and gains controls with it.
 
     Args:
         images: In the order of the page; the script sorts them.
         space: The classes that can be chosen.
         layers: Names of the layers, the one that is shown first in front.
-        note: A sentence above the controls.
     """
     names = [one_line(name) for name in space.names]
     cards = [_card(image, names=space.names, layers=layers) for image in images]
-    return Markup(
-        load_template("gallery.html.jinja").render(names=names, layers=layers, cards=cards, note=one_line(note))
-    )
+    return Markup(load_template("gallery.html.jinja").render(names=names, layers=layers, cards=cards))
 
 
 @cache

@@ -61,6 +61,11 @@ class Page:
         """
         return self._add('<figure class="{}">{}</figure>', "own plot" if own_size else "plot", Markup(drawing))
 
+    def charts(self, drawings: Sequence[str]) -> "Page":
+        """Drawings of this package, two in a row where the window is wide."""
+        figures = (Markup('<figure class="plot">{}</figure>').format(Markup(drawing)) for drawing in drawings)
+        return self._add('<div class="charts">{}</div>', Markup("\n").join(figures))
+
     def pictures(self, pictures: Sequence[tuple[str, UInt8[np.ndarray, "_ _ 3"]]], *, columns: int = 3) -> "Page":
         """A grid of pictures over their captions.
 
@@ -84,10 +89,10 @@ class Page:
         ]
         return self._add('<div class="grid" style="--columns: {}">\n{}\n</div>', columns, Markup("\n").join(figures))
 
-    def gallery(self, images: Sequence[GalleryImage], *, space: LabelSpace, layers: Sequence[str], note: str) -> "Page":
+    def gallery(self, images: Sequence[GalleryImage], *, space: LabelSpace, layers: Sequence[str]) -> "Page":
         """Images that can be sorted, filtered and enlarged; see `gallery_markup` for the arguments."""
         self._script = viewer_script()
-        return self._add("{}", gallery_markup(images, space=space, layers=layers, note=note))
+        return self._add("{}", gallery_markup(images, space=space, layers=layers))
 
     def legend(self, space: LabelSpace) -> "Page":
         """The colours of all classes and of ignored pixels."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from markupsafe import escape
 
+from atrous.labels import Color
 from atrous.report.tables import ABSENT
 from atrous.report.wording import shortened
 
@@ -119,7 +120,14 @@ def line_plot(
         return _svg(figure, axes, title)
 
 
-def bar_plot(values: Mapping[str, Number | None], *, title: str, x_label: str, spec: str = ".3f") -> str:
+def bar_plot(
+    values: Mapping[str, Number | None],
+    *,
+    title: str,
+    x_label: str,
+    spec: str = ".3f",
+    colors: Sequence[Color] | None = None,
+) -> str:
     """Horizontal bars from zero with the numbers at their ends, the first on top.
 
     Args:
@@ -128,6 +136,7 @@ def bar_plot(values: Mapping[str, Number | None], *, title: str, x_label: str, s
         title: Above the plot; also its accessible name.
         x_label: Below the axis, with the unit.
         spec: Format of the numbers.
+        colors: Colour of each bar; None gives all the same. Bars have an outline: a class may be white.
 
     Returns:
         One `<svg>` element; axes and letters take the text colour of the page.
@@ -136,7 +145,11 @@ def bar_plot(values: Mapping[str, Number | None], *, title: str, x_label: str, s
     with drawing(width=7.2, height=0.9 + 0.24 * len(values)) as figure:
         axes = figure.add_subplot()
         places = range(len(lengths))
-        axes.barh(places, [length or 0.0 for length in lengths], height=0.68, color=COLORS[0])
+        painted = (
+            [COLORS[0]] * len(lengths) if colors is None else [tuple(part / 255 for part in color) for color in colors]
+        )
+        edge = {} if colors is None else {"edgecolor": INK, "linewidth": 0.5}
+        axes.barh(places, [length or 0.0 for length in lengths], height=0.68, color=painted, **edge)
         for place, length in zip(places, lengths, strict=True):
             text = ABSENT if length is None else format(length, spec)
             axes.annotate(text, (max(length or 0.0, 0.0), place), (4, 0), textcoords="offset points", va="center")

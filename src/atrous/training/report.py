@@ -24,14 +24,16 @@ PICTURE_HEIGHT = 240
 def add_curves(page: Page, records: Sequence[Mapping[str, Any]]) -> None:
     """Add curves of loss, mIoU, learning rate and time over the iterations."""
     page.heading("Curves")
+    charts = []
     for name, title, unit in (
         ("loss", "Training loss", "nats"),
         ("miou", "Validation mIoU", "mIoU"),
         ("rate", "Learning rate", "rate"),
     ):
-        page.svg(line_plot({unit: _points(records, name)}, title=title, x_label="iteration", y_label=unit))
+        charts.append(line_plot({unit: _points(records, name)}, title=title, x_label="iteration", y_label=unit))
     times = {"all": _points(records, "seconds"), "waiting for data": _points(records, "data_seconds")}
-    page.svg(line_plot(times, title="Time of a step", x_label="iteration", y_label="seconds"))
+    charts.append(line_plot(times, title="Time of a step", x_label="iteration", y_label="seconds"))
+    page.charts(charts)
 
 
 def _points(records: Sequence[Mapping[str, Any]], name: str) -> list[tuple[int, float]]:
