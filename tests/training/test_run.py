@@ -48,7 +48,7 @@ def test_run_folder_holds_what_it_says(tmp_path):
     files = {path.name for path in (tmp_path / "run").iterdir()}
     assert files == {
         "config.json", "metrics.jsonl", "state.safetensors", "last.safetensors", "best.safetensors", "report.html",
-        "pictures",
+        "images.csv", "pictures",
     }  # fmt: skip
     last = load(tmp_path / "run" / "last.safetensors")
     assert last.labels.names[:2] == ("Sky", "Building")

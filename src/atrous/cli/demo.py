@@ -15,10 +15,11 @@ from atrous.demo.color_classifier import ColorClassifier
 from atrous.demo.scenes import SCENE_LABELS, write_scenes
 from atrous.errors import InputError
 from atrous.evaluation.confusion import ConfusionMatrix
+from atrous.evaluation.counts import block_overlaps
 from atrous.evaluation.evaluate import evaluate
 from atrous.evaluation.example import predicted
-from atrous.evaluation.metrics import miou
-from atrous.evaluation.report import Report
+from atrous.evaluation.metrics import miou, overlap_miou
+from atrous.evaluation.report import MOST_IMAGES, Report
 from atrous.inference.predictor import Predictor
 from atrous.model.deeplab import DeepLab
 from atrous.report.page import Page
@@ -31,7 +32,7 @@ from atrous.training.stages import Stage
 
 SCALES = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
 """Scales of the papers' inference (DeepLabv3, section 4.1)."""
-TRAIN_SCENES, VAL_SCENES, SHOWN_SCENES = 160, 24, 4
+TRAIN_SCENES, VAL_SCENES = 160, 24
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def _evaluations(model: DeepLab, data: DataSet) -> dict[str, Report]:
         ),
     }
     items = tracked(predictors.items(), description="evaluating", total=len(predictors))
-    return {name: evaluate(predictor, data) for name, predictor in items}
+    return {name: evaluate(predictor, data, gallery=MOST_IMAGES) for name, predictor in items}
 
 
 def _color_baseline(data: DataSet, validation: DataSet) -> float:
@@ -124,6 +125,13 @@ def _color_baseline(data: DataSet, validation: DataSet) -> float:
     return miou(confusion.matrix)
 
 
+def _good_median_worst(report: Report) -> list[int]:
+    """Numbers of three images of a data set: those of the best, the median and the worst mean IoU."""
+    scores = [float(overlap_miou(block_overlaps([image], classes=len(report.space))[0])) for image in report.images]
+    ranked = sorted(range(len(scores)), key=lambda index: -scores[index])
+    return [ranked[0], ranked[len(ranked) // 2], ranked[-1]]
+
+
 def _page(reports: Mapping[str, Report], baseline: float, *, predictor: Predictor, run: Run, data: DataSet) -> Page:
     """Build the page: scores, pictures, training curves, evaluation."""
     first, *_ = reports.values()
@@ -134,9 +142,9 @@ def _page(reports: Mapping[str, Report], baseline: float, *, predictor: Predicto
     page.table(Table(("inference", "mIoU", "pixel accuracy"), tuple(rows), formats=("", ".3f", ".3f")))
     ratio = (first.miou or 0.0) / max(baseline, 1e-9)
     page.text(f"At output stride 16 the network scores {ratio:.1f} times what colours alone reach.")
-    page.heading("Pictures", "Validation scenes, which training never saw.")
+    page.heading("Good, median, worst", "Three validation scenes, which training never saw, by their mean IoU.")
     page.legend(data.labels)
-    for index in range(min(SHOWN_SCENES, len(data))):
+    for index in _good_median_worst(first):
         example = predicted(predictor, data[index], space=data.labels)
         page.pictures(example.pictures(data.labels), columns=4)
     add_curves(page, run.records())

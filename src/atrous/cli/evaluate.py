@@ -12,6 +12,7 @@ from atrous.cli.options import parse
 from atrous.data.dataset import open_data
 from atrous.evaluation.comparison import Across, compare, comparison_table
 from atrous.evaluation.evaluate import evaluate
+from atrous.evaluation.report import MOST_IMAGES
 from atrous.evaluation.saved import read_report
 
 
@@ -36,7 +37,7 @@ class Options:
     json: Path | None = None
     """Write numbers, protocol, confusion matrix and the counts of every image to this file."""
     html: Path | None = None
-    """Write a page with table, curves, confusion and the worst images to this file."""
+    """Write a page with table, curves, confusion and all images to this file, and a .csv of the images beside it."""
     inference: Inference = field(default_factory=Inference)
 
 
@@ -64,14 +65,17 @@ def main(arguments: Sequence[str]) -> int:
     dataset = open_data(options.data, split=options.split, schema=options.schema)
     predictor = options.inference.predictor(options.weights)
     with progress_callback("evaluating") as on_progress:
-        report = evaluate(predictor, dataset, on_progress=on_progress)
+        shown = MOST_IMAGES if options.html else 0
+        report = evaluate(predictor, dataset, gallery=shown, on_progress=on_progress)
     print(report.to_text())
     if options.json is not None:
         report.write_json(options.json)
         print(f"numbers  {options.json}")
     if options.html is not None:
         report.write_html(options.html)
+        report.write_csv(options.html.with_suffix(".csv"))
         print(f"page     {options.html}")
+        print(f"by image {options.html.with_suffix('.csv')}")
     return 0
 
 

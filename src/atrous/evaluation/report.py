@@ -1,5 +1,6 @@
 """The report of an evaluation as JSON, as text and as a web page."""
 
+import csv
 import json
 import math
 import re
@@ -14,7 +15,7 @@ from jaxtyping import Int64
 from atrous.evaluation import metrics
 from atrous.evaluation.bootstrap import Interval, miou_interval
 from atrous.evaluation.boundaries import WIDTHS
-from atrous.evaluation.counts import FRAMES, Counts, ImageCounts
+from atrous.evaluation.counts import FRAMES, Counts, ImageCounts, block_overlaps
 from atrous.evaluation.example import LAYERS, Example
 from atrous.evaluation.metrics import finite_or_none
 from atrous.evaluation.protocol import Protocol
@@ -26,6 +27,9 @@ from atrous.report.gallery import GalleryImage
 from atrous.report.page import Page
 from atrous.report.plots import bar_plot, line_plot
 from atrous.report.tables import Cell, Table, shown
+
+MOST_IMAGES = 200
+"""Images that a page shows, at most: more would make it slow to open."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +173,21 @@ class Report:
             page.legend(self.space)
         for example in self.worst:
             page.pictures(example.pictures(self.space), columns=4)
+
+    def write_csv(self, path: Path) -> None:
+        """Write a line per image: name, mean IoU and the IoU of every class, empty where a class does not occur.
+
+        Raises:
+            InputError: If the file cannot be written.
+        """
+        with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(("image", "mIoU", *self.space.names))
+            for image in self.images:
+                overlaps = block_overlaps([image], classes=len(self.space))[0]
+                scores = [metrics.overlap_miou(overlaps), *metrics.overlap_iou(overlaps)]
+                values = (finite_or_none(float(score)) for score in scores)
+                writer.writerow((image.name, *("" if value is None else f"{value:.4f}" for value in values)))
 
     def write_html(self, path: Path) -> None:
         """Write a page of this evaluation alone; raises InputError if that is impossible."""

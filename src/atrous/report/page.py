@@ -50,6 +50,12 @@ class Page:
         pairs = [Markup("<div><dt>{}</dt><dd>{}</dd></div>").format(one_line(k), shown(v)) for k, v in facts.items()]
         return self._add("<dl>{}</dl>", Markup("\n").join(pairs))
 
+    def commands(self, commands: Sequence[tuple[str, str]]) -> "Page":
+        """Commands to copy, each with what it is for."""
+        row = Markup("<div><dt>{}</dt><dd><code>{}</code></dd></div>")
+        rows = (row.format(one_line(purpose), one_line(command)) for purpose, command in commands)
+        return self._add('<dl class="commands">{}</dl>', Markup("\n").join(rows))
+
     def table(self, table: Table) -> "Page":
         """A table; it scrolls by itself where it is wider than the page."""
         return self._add('<div class="scroll">{}</div>', table.to_html())

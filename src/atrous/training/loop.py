@@ -10,7 +10,7 @@ from atrous.data.dataset import DataSet
 from atrous.data.loader import training_batches
 from atrous.errors import InputError
 from atrous.evaluation.evaluate import OnProgress, evaluate
-from atrous.evaluation.report import Report
+from atrous.evaluation.report import MOST_IMAGES, Report
 from atrous.inference.predictor import Predictor
 from atrous.training.checkpoint import TrainingState, share_state
 from atrous.training.config import TrainConfig
@@ -75,6 +75,8 @@ def train(
         requested = time.perf_counter()
         batch = next(batches)
         waited = time.perf_counter() - requested
+        if state.iteration == 0 and replicas.leads:
+            run.show(batch, space=data.labels)
         rate = rate_at(state.iteration, config)
         loss = step(state, config, batch=batch, rate=rate, loss_of=loss_of, device=device, replicas=replicas)
         window.add(loss, names=batch.names, waited=waited)
@@ -90,7 +92,7 @@ def train(
             _require_finite(state)
             if replicas.leads and due:
                 predictor = Predictor(state.result, labels=data.labels, device=device)
-                report = evaluate(predictor, validation, on_progress=validating)
+                report = evaluate(predictor, validation, gallery=MOST_IMAGES, on_progress=validating)
                 run.keep(state, config, report=report, data=data)
                 yield Validated(state.iteration, report)
             elif replicas.leads:

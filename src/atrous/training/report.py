@@ -1,5 +1,6 @@
 """The HTML page of a run: curves, the latest validation, the settings."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,18 +8,23 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from atrous.data.loader import Batch
 from atrous.evaluation.example import Example
 from atrous.evaluation.report import Report
 from atrous.files import atomic_path
 from atrous.labels import LabelSpace
 from atrous.plain import to_plain
 from atrous.report.page import Page
-from atrous.report.pictures import side_by_side
+from atrous.report.pictures import overlay, side_by_side, visible
 from atrous.report.plots import line_plot
+from atrous.report.tables import Cell
 from atrous.training.config import TrainConfig
 
 PICTURE_HEIGHT = 240
 """Height of a validation image on the page, in pixels."""
+
+MOST_CROPS = 8
+"""Crops of a training batch that are shown."""
 
 
 def add_curves(page: Page, records: Sequence[Mapping[str, Any]]) -> None:
@@ -49,15 +55,93 @@ def write_picture(path: Path, examples: Sequence[Example], *, space: LabelSpace)
         Image.fromarray(np.concatenate(padded)).save(temporary)
 
 
+def write_batch(path: Path, batch: Batch, *, space: LabelSpace) -> None:
+    """Write the crops of a training batch as one PNG, as the network sees them, under their labels."""
+    images, labels = batch.images.permute(0, 2, 3, 1).numpy(), batch.labels.numpy()
+    crops = [
+        (name, overlay(visible(image), label, space))
+        for name, image, label in zip(batch.names, images, labels, strict=False)  # a replica has some of the images
+    ]
+    with atomic_path(path) as temporary:
+        Image.fromarray(side_by_side(crops[:MOST_CROPS], height=PICTURE_HEIGHT)).save(temporary)
+
+
 def write_report(
-    path: Path, records: Sequence[Mapping[str, Any]], *, report: Report | None, config: TrainConfig
+    path: Path,
+    records: Sequence[Mapping[str, Any]],
+    *,
+    report: Report | None,
+    config: TrainConfig,
+    batch: Path | None = None,
 ) -> None:
-    """Write `report.html` of a run; may be called any number of times during training."""
-    done = records[-1]["iteration"] if records else 0
-    page = Page("Training run", f"{done} of {config.iterations} iterations")
-    add_curves(page, records)
+    """Write `report.html` of a run; may be called any number of times during training.
+
+    Args:
+        path: The page.
+        records: Lines of `metrics.jsonl`.
+        report: The latest validation, or None before the first.
+        config: Settings of the run.
+        batch: Picture of a training batch, shown where the file exists.
+    """
+    page = Page("Training run", str(path.parent.name))
+    page.facts(_headline(records, report=report, config=config))
     if report:
         report.add_to(page)
-    page.heading("Settings")
-    page.facts({name: str(value) for name, value in to_plain(config).items()})
+    add_curves(page, records)
+    if batch is not None and batch.is_file():
+        page.heading("A training batch", "Crops as the network sees them, scaled, mirrored and changed in colour.")
+        with Image.open(batch) as picture:
+            page.pictures([("the first batch", np.array(picture.convert("RGB")))], columns=1)
+    page.heading("What next")
+    page.commands(_commands(path.parent))
+    page.heading("Settings", "Those that differ from the defaults; all of them stand in config.json.")
+    page.facts(_changed_settings(config))
     page.write(path)
+
+
+def _headline(records: Sequence[Mapping[str, Any]], *, report: Report | None, config: TrainConfig) -> dict[str, Cell]:
+    """What a run is judged by at first sight."""
+    validations = [(record["miou"], record["iteration"]) for record in records if record.get("miou") is not None]
+    best, at = max(validations, default=(None, None))
+    facts: dict[str, Cell] = {
+        "mIoU, latest": validations[-1][0] if validations else None,
+        "mIoU, best": "none yet" if best is None else f"{best:.4f} at iteration {at}",
+        "iterations": f"{records[-1]['iteration'] if records else 0} of {config.iterations}",
+        "training time": _duration(_seconds(records)),
+        "backbone": config.model.backbone.kind,
+        "output stride": config.model.output_stride,
+    }
+    if report:
+        facts["validated on"] = f"{report.protocol.data.get('name', '')} {report.protocol.data.get('split', '')}"
+        facts["validation images"] = len(report.images)
+    return facts
+
+
+def _seconds(records: Sequence[Mapping[str, Any]]) -> float:
+    """Time of all steps: that of each report's steps, as many as there are since the report before."""
+    steps = [(record["iteration"], record["seconds"]) for record in records if record.get("seconds") is not None]
+    starts = [0, *(iteration for iteration, _ in steps)]
+    return sum((iteration - start) * seconds for start, (iteration, seconds) in zip(starts, steps, strict=False))
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def _commands(folder: Path) -> list[tuple[str, str]]:
+    """What a user may want to do with the run, with the command that does it."""
+    weights = shlex.quote(str(folder / "last.safetensors"))
+    return [
+        ("label pictures", f"atrous predict {weights} PICTURES --out labels"),
+        ("measure with scales and flip", f"atrous evaluate {weights} --data DATA --scales 0.75 1 1.25 --flip"),
+        ("look at strides, rates and cost", f"atrous info {weights}"),
+    ]
+
+
+def _changed_settings(config: TrainConfig) -> dict[str, Cell]:
+    """Settings with other values than the defaults of `TrainConfig`, and the model."""
+    settings, defaults = to_plain(config), to_plain(TrainConfig(model=config.model))
+    changed = {name: str(value) for name, value in settings.items() if value != defaults[name]}
+    return {**changed, "model": str(settings["model"])}

@@ -11,15 +11,17 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from atrous.data.dataset import DataSet
+from atrous.data.loader import Batch
 from atrous.errors import InputError
 from atrous.evaluation.report import Report
 from atrous.files import atomic_path
+from atrous.labels import LabelSpace
 from atrous.plain import first_difference, to_plain
 from atrous.training.checkpoint import TrainingState, load_state, previous_path, save_state, saved_iteration
 from atrous.training.config import TrainConfig
 from atrous.training.format0 import upgraded_settings
 from atrous.training.progress import TrainingProgress
-from atrous.training.report import write_picture, write_report
+from atrous.training.report import write_batch, write_picture, write_report
 from atrous.weights.archive import save
 
 STATE_FILE = "state.safetensors"
@@ -42,7 +44,8 @@ class Run:
     """Paths and records of one run.
 
     Files: `config.json`, `metrics.jsonl` (a line per report), `state.safetensors` (to resume), `last.safetensors` and
-    `best.safetensors` (archives), `report.html`, `pictures/ITERATION.png` (validation images, truth, prediction).
+    `best.safetensors` (archives), `report.html`, `images.csv` (IoU of every validation image), `pictures/ITERATION.png`
+    (validation images, truth, prediction), `pictures/batch.png` (crops of the first training batch).
 
     Attributes:
         extended_from: Number of steps that the finished run in the folder had, if this one has more; else None.
@@ -64,6 +67,8 @@ class Run:
         self.best = folder / "best.safetensors"
         self.page = folder / "report.html"
         self.pictures = folder / "pictures"
+        self.batch = self.pictures / "batch.png"
+        self.images = folder / "images.csv"
         self._report: Report | None = None
         self.extended_from: int | None = None
         self._settings = json.loads(json.dumps(to_plain(settings)))
@@ -222,9 +227,14 @@ class Run:
         if state.best[1] == iteration:
             save(self.best, state.result, labels=data.labels, provenance=provenance)
         self._report = report
-        write_report(self.page, self.records(), report=report, config=config)
+        write_report(self.page, self.records(), report=report, config=config, batch=self.batch)
+        report.write_csv(self.images)
         write_picture(self.pictures / f"{iteration:07d}.png", report.worst, space=data.labels)
         self.save(state)
+
+    def show(self, batch: Batch, *, space: LabelSpace) -> None:
+        """Keep a picture of a training batch for the page."""
+        write_batch(self.batch, batch, space=space)
 
     def save(self, state: TrainingState) -> None:
         """Write the state that `resume` reads."""
@@ -237,7 +247,7 @@ class Run:
     def refresh(self, config: TrainConfig) -> None:
         """Update the page between validations; after a resume the old page stays until the first validation."""
         if self._report or not self.page.exists():
-            write_report(self.page, self.records(), report=self._report, config=config)
+            write_report(self.page, self.records(), report=self._report, config=config, batch=self.batch)
 
 
 def _check_writable(folder: Path) -> None:
