@@ -1,5 +1,6 @@
 """What a report says, in all its forms."""
 
+import csv
 import json
 import re
 from dataclasses import replace
@@ -152,3 +153,13 @@ def test_a_report_that_cannot_be_written_is_told(tmp_path):
     for write in (REPORT.write_json, REPORT.write_html):
         with pytest.raises(InputError, match="cannot write"):
             write(tmp_path / "taken" / "report")
+
+
+def test_the_table_of_images_has_a_line_each_and_nothing_where_a_class_is_absent(tmp_path):
+    REPORT.write_csv(tmp_path / "images.csv")
+    rows = list(csv.reader((tmp_path / "images.csv").read_text(encoding="utf-8").splitlines()))
+    assert rows == [
+        ["image", "mIoU", *SPACE.names],
+        ["a", "1.0000", "1.0000", "", ""],
+        ["b", "0.3333", "0.0000", "0.6667", ""],
+    ]

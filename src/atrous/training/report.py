@@ -121,7 +121,8 @@ def _seconds(records: Sequence[Mapping[str, Any]]) -> float:
     """Time of all steps: that of each report's steps, as many as there are since the report before."""
     steps = [(record["iteration"], record["seconds"]) for record in records if record.get("seconds") is not None]
     starts = [0, *(iteration for iteration, _ in steps)]
-    return sum((iteration - start) * seconds for start, (iteration, seconds) in zip(starts, steps, strict=False))
+    pairs = zip(starts, steps, strict=False)
+    return sum(((iteration - start) * float(seconds) for start, (iteration, seconds) in pairs), 0.0)
 
 
 def _duration(seconds: float) -> str:
