@@ -10,7 +10,7 @@ from atrous.data.sample import Sample
 from atrous.labels import LabelSpace
 
 CACHE_BYTES = 2 * 2**30
-"""How much memory decoded samples may take: 2 GiB, 3100 frames of 480x360 with their labels."""
+"""Most memory that decoded samples may take: 2 GiB, 3100 frames of 480x360 with their labels."""
 
 
 class CachedDataSet:
@@ -33,12 +33,12 @@ class CachedDataSet:
 
     @property
     def labels(self) -> LabelSpace:
-        """What the labels of every sample mean."""
+        """Names, colours and ignore value of the class ids of every sample."""
         return self._source.labels
 
     @property
     def name(self) -> str:
-        """What the data set is called in protocols."""
+        """Name of the data set in protocols."""
         return self._source.name
 
     @property
@@ -54,7 +54,7 @@ class CachedDataSet:
         return self._kept[index] if 0 <= index < len(self._kept) else self._source[index]
 
     def describe(self) -> dict[str, Any]:
-        """What a protocol says about this data."""
+        """Description of the data for a protocol."""
         return self._source.describe()
 
 

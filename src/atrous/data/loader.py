@@ -35,7 +35,7 @@ class Batch:
         images: RGB, 0..255, channels last in memory.
         labels: Class ids and ignore value; uint8 where they fit (the loss wants int64: `labels.long()` on the
             device), otherwise int32.
-        names: Of all samples of the batch.
+        names: Names of all samples of the batch.
     """
 
     images: UInt8[Tensor, "b c h w"]
@@ -116,7 +116,7 @@ def draw_generator(*, seed: int, draw: int) -> np.random.Generator:
 
 
 def draw_index(*, seed: int, draw: int, size: int) -> int:
-    """Which of `size` samples a draw takes: every sample once per epoch, in an order of the epoch's own."""
+    """Index of the sample that a draw takes, out of `size`: every sample once per epoch, in an order of the epoch's own."""
     epoch, place = divmod(draw, size)
     return int(_permutation(seed, epoch, size)[place])
 

@@ -15,7 +15,7 @@ def bit_palette(classes: int) -> tuple[Color, ...]:
     """Colours of the PASCAL VOC devkit: the bits of the id dealt out to red, green and blue from the top.
 
     Args:
-        classes: How many colours, 0 or more.
+        classes: Number of colours, 0 or more.
 
     Returns:
         RGB triples in 0..255, all different for up to 256 classes; the first is black.

@@ -27,7 +27,7 @@ def confusion_plot(matrix: Int64[np.ndarray, "k k"], *, names: Sequence[str]) ->
 
     Args:
         matrix: Pixels by `[true class, predicted class]`; the row of a class without pixels stays empty.
-        names: Of the classes; cut to 24 characters.
+        names: Names of the classes, cut to 24 characters.
 
     Returns:
         One `<svg>` element as large as its letters need: 2100 pixels wide for 150 classes.

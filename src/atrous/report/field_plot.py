@@ -48,7 +48,7 @@ class TapCurves:
         rates: Atrous rates, ascending: the x axis.
         shares: By number of valid taps, the share (0..1) of positions at each of the rates.
         marked: Rates of the network itself.
-        marked_name: What they are the rates of.
+        marked_name: Name of the layers that have them.
     """
 
     size: tuple[int, int]

@@ -34,7 +34,7 @@ _LETTERS, _LABEL = 7, 8
 
 @runtime_checkable
 class DrawnUnit(Protocol):
-    """What is drawn of a unit: all of it whole numbers, lengths in positions of its map or pixels of the image."""
+    """The drawn properties of a unit, whole numbers: lengths in positions of its map or pixels of the image."""
 
     @property
     def name(self) -> str:
@@ -43,7 +43,7 @@ class DrawnUnit(Protocol):
 
     @property
     def stride(self) -> int:
-        """Of its spatial convolution."""
+        """Stride of its spatial convolution."""
         ...
 
     @property
@@ -69,7 +69,7 @@ class DrawnUnit(Protocol):
 
 @dataclass(frozen=True)
 class NetworkSheet:
-    """What is drawn; `title` and `subtitle` may hold what users wrote."""
+    """The content of the sheet; `title` and `subtitle` may hold what users wrote."""
 
     title: str
     subtitle: str

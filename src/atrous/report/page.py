@@ -78,7 +78,7 @@ class Page:
         Args:
             pictures: (caption, RGB picture). Pictures of at most 256 colours, such as label maps, are stored without
                 loss, others as JPEG of quality 90.
-            columns: How many stand side by side where the window is wide; fewer in narrow windows.
+            columns: Number of pictures side by side where the window is wide; fewer in narrow windows.
         """
         figures = [
             Markup(

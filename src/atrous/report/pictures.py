@@ -67,7 +67,7 @@ def overlay(
 def error_map(
     labels: Integer[np.ndarray, "h w"], truth: Integer[np.ndarray, "h w"], space: LabelSpace
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """Where a prediction is wrong: right pixels dim grey (`RIGHT`), wrong pixels bright red (`WRONG`).
+    """A map of the mistakes of a prediction: right pixels dim grey (`RIGHT`), wrong pixels bright red (`WRONG`).
 
     Pixels that the truth ignores are neither and get the colour that `colorize` gives them; a prediction of the ignore
     value where the truth has a class is wrong. The wrong pixels have one colour for all classes, because a class's own

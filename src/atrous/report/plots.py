@@ -30,7 +30,7 @@ else:  # matplotlib takes half a second to load: it is imported where something 
 Number = int | float
 
 COLORS = ("#3579c4", "#dd7127", "#2f9e6e", "#c04f86", "#8567cf", "#a88a1e")
-"""Of middling lightness: at least 3 : 1 in contrast to light and to dark paper."""
+"""Colours of middling lightness, at least 3 : 1 in contrast to light and to dark paper."""
 
 INK = "#010203"
 """Lines and letters: all but black."""

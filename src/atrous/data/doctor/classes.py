@@ -9,7 +9,7 @@ from atrous.data.doctor.totals import Totals, scored_counts, training_counts
 from atrous.data.schema import SCHEMA_FILE, Schema, hex_color
 
 RARE = 1000
-"""A class with so many times fewer pixels than the most frequent one is told."""
+"""A class with so many times fewer pixels than the most frequent one is reported as rare."""
 _MOSTLY = 0.5
 _VOIDS = frozenset({"void", "ignore", "ignored", "unlabeled", "unlabelled", "unknown", "undefined", "none"})
 
@@ -19,12 +19,12 @@ def check_classes(path: Path, schema: Schema, totals: Mapping[str, Totals]) -> I
 
     Args:
         path: The data.
-        schema: What its masks mean.
+        schema: The meaning of its masks.
         totals: By split.
     """
     names, seen, scored = schema.labels.names, training_counts(totals), scored_counts(totals)
     if seen is None:
-        return  # no mask was understood, which is told elsewhere
+        return  # no mask was understood, which another check reports
     if not seen.any():
         yield error("nothing labelled", f"{path}: no pixel to train on has a class; correct the masks or {SCHEMA_FILE}")
         return
@@ -68,7 +68,7 @@ def check_ignore(
 
     Args:
         path: The data.
-        schema: What its masks mean.
+        schema: The meaning of its masks.
         totals: By split.
         examined: Every pair.
     """

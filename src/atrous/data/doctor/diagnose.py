@@ -26,7 +26,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 OnProgress = Callable[[str, int, int], None]
-"""Is told what is being done, how much of it is done, and how much there is in all."""
+"""Called with the name of the work, the number of items done and the number in all."""
 
 SMALL_VAL = 10
 """Fewer pictures than this do not say how good a network is."""
@@ -34,12 +34,12 @@ SMALL_VAL = 10
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was found.
+    """The findings about a data set, and what they were found in.
 
     Attributes:
         survey: The files.
-        schema: What masks were read by; a proposal where none is declared that works.
-        examined: Every pair that could be told.
+        schema: The meaning masks were read by; a proposal where none is declared that works.
+        examined: Every pair of picture and mask.
         findings: Errors first, then warnings, then notes.
         totals: Pixels by split; empty where masks have no meaning.
         duplicate_pairs: Pictures that are in two splits.
@@ -54,7 +54,7 @@ class Diagnosis:
 
     @property
     def errors(self) -> tuple[Finding, ...]:
-        """What training refuses."""
+        """The findings that training refuses."""
         return tuple(finding for finding in self.findings if finding.grade == Grade.ERROR)
 
 
@@ -65,7 +65,7 @@ def diagnose(
 
     Args:
         path: The folder, of any layout or of none.
-        splits: Which ones; none: all of a plain folder, `train` and `val` of published data.
+        splits: Names of splits; none: all of a plain folder, `train` and `val` of published data.
         schema: A `schema.toml` elsewhere.
         on_progress: Sees files being read.
 
@@ -149,14 +149,14 @@ def _check_sizes(files: Survey) -> Iterator[Finding]:
 def _parallel(work: Callable[[T], R], items: Sequence[T], *, tell: Callable[[int, int], None]) -> list[R]:
     """Work on all items in threads, in order; decoders work outside Python's lock."""
 
-    def told(results: Iterable[R]) -> Iterator[R]:
+    def counted(results: Iterable[R]) -> Iterator[R]:
         for done, result in enumerate(results, start=1):
             yield result
             tell(done, len(items))
 
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         try:
-            return list(told(pool.map(work, items)))
+            return list(counted(pool.map(work, items)))
         except BaseException:  # an interrupt, which must not wait for all files
             pool.shutdown(wait=False, cancel_futures=True)
             raise

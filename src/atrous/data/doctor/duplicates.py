@@ -28,8 +28,8 @@ def find_duplicate_pairs(examined: Sequence[Examined], *, tell: Callable[[int, i
     """For each picture of a split the one most like it in a larger split, if they look alike.
 
     Args:
-        examined: Of all splits.
-        tell: Is told how many pictures of smaller splits are done, and how many there are in all.
+        examined: Pairs of all splits.
+        tell: Called with the number of pictures of smaller splits that are done, and their number in all.
     """
     splits: dict[str, list[tuple[Examined, PerceptualHash]]] = defaultdict(list)
     for one in examined:

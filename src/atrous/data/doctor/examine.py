@@ -17,7 +17,7 @@ from atrous.data.schema import Schema
 from atrous.labels import Color
 
 GREY, PALETTE, RGB_GREY, RGB, OTHER = "grey", "palette", "greys stored as RGB", "RGB colours", "shapes or a matrix"
-"""How a mask may be stored."""
+"""Ways to store a mask."""
 
 VALUES = "mask values"
 """The kind of a fault: a value that has no meaning."""
@@ -28,7 +28,7 @@ _KEPT = 256
 
 @dataclass(frozen=True)
 class Mask:
-    """What lies in a mask's file.
+    """The content of a mask's file.
 
     Attributes:
         storage: One of the words above.
@@ -54,8 +54,8 @@ class Examined:
 
     Attributes:
         pair: Its files.
-        split: Which part of the data it is in.
-        faults: What is wrong; each would stop training.
+        split: Name of its split.
+        faults: Errors; each would stop training.
         size: Height, width and channels of the picture; None where it is unreadable.
         look: Its fingerprint.
         mask: None where it is unreadable.
@@ -74,9 +74,9 @@ def examine(pair: Pair, *, split: str, read: LabelReader, schema: Schema | None)
 
     Args:
         pair: The files.
-        split: Which part of the data it is in.
+        split: Name of its split.
         read: Reads masks that are no pictures.
-        schema: What masks mean; without it, those that are pictures are looked at as they lie in the file.
+        schema: The meaning of masks; without it, those that are pictures are looked at as they lie in the file.
     """
     faults: list[Complaint] = []
     image = attempt(lambda: read_picture(pair.image), "unreadable picture", faults)
@@ -97,12 +97,12 @@ def examine(pair: Pair, *, split: str, read: LabelReader, schema: Schema | None)
 
 
 def is_grey(colors: Integer[np.ndarray, "h w 3"]) -> bool:
-    """Whether R = G = B everywhere."""
+    """Return True if R = G = B everywhere."""
     return not (colors != colors[..., :1]).any()
 
 
 def value_counts(values: Integer[np.ndarray, "..."]) -> dict[int, int]:
-    """How many pixels have each of the most frequent values, in the order of the values."""
+    """Number of pixels of each of the most frequent values, in the order of the values."""
     found, counts = np.unique(values, return_counts=True) if values.itemsize > 2 else _binned(values)
     kept = np.sort(np.argsort(-counts, kind="stable")[:_KEPT])
     return dict(zip(found[kept].tolist(), counts[kept].tolist(), strict=True))

@@ -1,11 +1,11 @@
-"""What the doctor finds: one line with file, value and remedy, and how bad it is."""
+"""A finding of the doctor: one line with file, value and remedy, and how bad it is."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Grade(StrEnum):
-    """How bad a finding is: training refuses errors; warnings cost quality; notes are worth knowing."""
+    """Severity of a finding: training refuses errors; warnings cost quality; notes are worth knowing."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -17,8 +17,8 @@ class Finding:
     """One finding.
 
     Attributes:
-        grade: How bad it is.
-        kind: What it is about in a word or two; findings of a kind are told together.
+        grade: Its severity.
+        kind: Its subject in a word or two; findings of a kind are listed together.
         line: File, value and remedy.
     """
 

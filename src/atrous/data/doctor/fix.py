@@ -1,4 +1,4 @@
-"""What the doctor can write: a schema, a split, class weights. Pictures, masks and files that are there stay."""
+"""Fixes: write a schema, a split and class weights. Pictures, masks and files that exist stay as they are."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What masks mean where nobody has said it, and the schema that says it."""
+"""Proposed schemas: the meaning of masks that no schema declares."""
 
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ _BLACK = (0, 0, 0)
 
 @dataclass(frozen=True)
 class MaskContent:
-    """What a mask shows: names, or numbers, or colours (packed as 0xRRGGBB)."""
+    """The distinct content of a mask: names, or numbers, or colours (packed as 0xRRGGBB)."""
 
     pair: Pair
     names: Set[str] | None = None
@@ -41,12 +41,12 @@ class MaskContent:
 
 @dataclass(frozen=True)
 class Meaning:
-    """The answer.
+    """A schema for the masks, and why training would not find it.
 
     Attributes:
-        schema: What to read the masks by: found, or else proposed; None where nothing makes sense of them.
-        found: Whether training finds the same by itself.
-        faults: What keeps it from that.
+        schema: The schema to read the masks by: found, or else proposed; None where nothing makes sense of them.
+        found: True if training finds the same by itself.
+        faults: Reasons why training does not.
     """
 
     schema: Schema | None
@@ -74,11 +74,11 @@ def content_of(pair: Pair, read: LabelReader) -> MaskContent:
 
 
 def meaning_of(folder: Path, contents: Sequence[MaskContent]) -> Meaning:
-    """What masks mean, by all that they show.
+    """Propose a schema from the content of all masks.
 
     Args:
         folder: The data, for the message.
-        contents: Of every mask.
+        contents: The content of every mask.
     """
     faults = [fault for content in contents for fault in content.faults]
     named = [content.names for content in contents if content.names is not None]

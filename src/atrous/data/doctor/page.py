@@ -19,8 +19,8 @@ from atrous.report.pictures import overlay, visible
 from atrous.report.plots import bar_plot
 from atrous.report.tables import Cell, Table
 
-SAMPLES, TWINS, BARS = 9, 12, 64
-"""How many are shown at most: pictures under their labels, pairs that look alike, bars of values."""
+SAMPLES, DUPLICATES, BARS = 9, 12, 64
+"""Most that are shown: pictures under their labels, pairs that look alike, bars of values."""
 _WIDTH = 480
 _TITLES = {
     Grade.ERROR: ("Errors", "Training refuses to start."),
@@ -51,7 +51,7 @@ def write_page(path: Path, diagnosis: Diagnosis) -> None:
         _add_balance(page, diagnosis, diagnosis.schema.labels)
         _add_samples(page, diagnosis, diagnosis.schema.labels)
     _add_values(page, diagnosis)
-    _add_twins(page, diagnosis)
+    _add_duplicates(page, diagnosis)
     page.write(path)
 
 
@@ -64,12 +64,12 @@ def _verdict(diagnosis: Diagnosis) -> str:
 def _facts(diagnosis: Diagnosis) -> dict[str, str | int]:
     files, schema = diagnosis.survey, diagnosis.schema
     sizes = sorted({one.size[:2] for one in diagnosis.examined if one.size}, key=lambda size: size[0] * size[1])
-    told = (
+    sizes_text = (
         " to ".join(f"{width} x {height}" for height, width in dict.fromkeys((sizes[0], sizes[-1]))) if sizes else "–"
     )
     splits = {f"pictures in {name}": len(split.pairs) for name, split in files.splits.items()}
     classes = len(schema.labels) if schema else "unknown"
-    return {"layout": files.layout or "unknown", **splits, "size": told, "classes": classes}
+    return {"layout": files.layout or "unknown", **splits, "size": sizes_text, "classes": classes}
 
 
 def _add_balance(page: Page, diagnosis: Diagnosis, space: LabelSpace) -> None:
@@ -96,7 +96,7 @@ def _add_values(page: Page, diagnosis: Diagnosis) -> None:
     histogram = value_histogram(diagnosis.examined)
     if not histogram:
         return
-    page.heading("What lies in the masks", "Numbers and colours as they stand in the files, before any schema.")
+    page.heading("Values in the masks", "Numbers and colours as they stand in the files, before any schema.")
     pixels, shown = sum(histogram.values()), dict(list(histogram.items())[:BARS])
     shares = {name: count / pixels for name, count in shown.items()}
     page.svg(bar_plot(shares, title="Values in the masks", x_label="share of all pixels", spec=".2%"))
@@ -135,16 +135,16 @@ def _under_labels(one: Examined, diagnosis: Diagnosis, space: LabelSpace) -> Ite
         yield f"{one.pair.name} ({one.split})", _small(overlay(image, labels, space))
 
 
-def _add_twins(page: Page, diagnosis: Diagnosis) -> None:
+def _add_duplicates(page: Page, diagnosis: Diagnosis) -> None:
     if not diagnosis.duplicate_pairs:
         return
     page.heading(
         "In two splits", "Pictures that are the same, or look it: left in the larger split, right in the other."
     )
-    for duplicate_pairs in diagnosis.duplicate_pairs[:TWINS]:
-        page.pictures([*_plain([duplicate_pairs.first, duplicate_pairs.second])], columns=2)
-    if len(diagnosis.duplicate_pairs) > TWINS:
-        page.text(f"And {len(diagnosis.duplicate_pairs) - TWINS} more pairs.")
+    for pair in diagnosis.duplicate_pairs[:DUPLICATES]:
+        page.pictures([*_plain([pair.first, pair.second])], columns=2)
+    if len(diagnosis.duplicate_pairs) > DUPLICATES:
+        page.text(f"And {len(diagnosis.duplicate_pairs) - DUPLICATES} more pairs.")
 
 
 def _plain(examined: Sequence[Examined]) -> Iterator[tuple[str, Picture]]:

@@ -1,4 +1,4 @@
-"""How a picture looks, in a few bytes: enough to find it again after resizing or compression.
+"""A fingerprint of what a picture looks like: a few bytes, enough to find it again after resizing or compression.
 
 The difference hash: a picture of 9x9 greys, and for each of 64 places whether the right neighbour is lighter, and
 whether the lower one is. Brightness, contrast, size and compression hardly change it.
@@ -19,7 +19,7 @@ class PerceptualHash:
     """A fingerprint.
 
     Attributes:
-        digest: Of the pixels: equal where pictures are equal.
+        digest: Hash of the pixels, equal where pictures are equal.
         bits: The difference hash, 128 bits.
         colors: The picture, 8x8.
     """

@@ -11,15 +11,15 @@ from atrous.labels import Color
 
 
 def check_storage(path: Path, examined: Sequence[Examined]) -> Iterator[Finding]:
-    """How masks are stored, where that is not plain grey or deserves a second look."""
+    """Report masks that are not stored as plain grey numbers, or in several ways."""
     kinds: dict[str, list[Path]] = defaultdict(list)
     for one in examined:
         if one.mask is not None:
             kinds[one.mask.storage].append(one.pair.mask)
     if len(kinds) > 1:
-        told = ", ".join(f"{len(files)} {kind} (such as {files[0].name})" for kind, files in kinds.items())
+        listed = ", ".join(f"{len(files)} {kind} (such as {files[0].name})" for kind, files in kinds.items())
         yield note(
-            "several kinds of masks", f"{path}: masks are stored in several ways: {told}; check that all were meant"
+            "several kinds of masks", f"{path}: masks are stored in several ways: {listed}; check that all were meant"
         )
     if files := kinds.get(RGB_GREY):
         yield note(

@@ -1,4 +1,4 @@
-"""Which files a data set consists of, by all its lists and folders, without opening a picture."""
+"""The files of a data set, by all its lists and folders, without opening a picture."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,11 +28,11 @@ class Survey:
     Attributes:
         path: The folder.
         layout: One of `LAYOUTS`; empty where it has none.
-        splits: By name; those that could be told.
+        splits: Pairs by name of the split.
         unpaired: Pictures that are in no split of a folder whose pairs are in disorder.
         schema: The declared one, or that of the published data; None where there is none, or a bad one.
         schema_file: Where a schema is declared, good or bad; None where there is none.
-        complaints: What is wrong.
+        complaints: Errors of lists and folders.
     """
 
     path: Path
@@ -45,7 +45,7 @@ class Survey:
 
 
 def survey(path: Path, *, names: Sequence[str] = (), schema: Path | None = None) -> Survey:
-    """PerceptualHash at lists and folders.
+    """Find the files of a data set by its lists and folders.
 
     Args:
         path: The data.

@@ -16,9 +16,9 @@ class Totals:
     """Pixels of a split.
 
     Attributes:
-        counts: Of each class.
-        ignored: Without a class.
-        shown: In how many pictures each class occurs.
+        counts: Pixels of each class.
+        ignored: Pixels without a class.
+        shown: Number of pictures in which each class occurs.
     """
 
     counts: Int64[np.ndarray, " k"]
@@ -49,7 +49,7 @@ def by_split(examined: Sequence[Examined], *, space: LabelSpace) -> Mapping[str,
 
 
 def is_training(split: str) -> bool:
-    """Whether a split is trained on, by its name: `train`, `trainval`, `train-0006R0` ..."""
+    """Return True if a split is trained on, by its name: `train`, `trainval`, `train-0006R0` ..."""
     return split.startswith("train")
 
 
@@ -68,7 +68,7 @@ def _summed(counts: Sequence[Int64[np.ndarray, " k"]]) -> Int64[np.ndarray, " k"
 
 
 def value_histogram(examined: Iterable[Examined]) -> Mapping[str, int]:
-    """Pixels by what lies in the files: numbers in their order, colours by their frequency."""
+    """Pixels by stored value: numbers in their order, colours by their frequency."""
     numbers, colors = Counter[int](), Counter[int]()
     for one in examined:
         if one.mask is not None and one.mask.storage != OTHER:

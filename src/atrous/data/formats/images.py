@@ -67,7 +67,7 @@ def rgb_array(picture: Image.Image, *, name: str = "the picture") -> UInt8[np.nd
 
     Args:
         picture: An image of Pillow's.
-        name: What error messages call it.
+        name: Its name in error messages.
 
     Raises:
         InputError: If it holds floating-point values, or integers outside 0..65535.
@@ -103,7 +103,7 @@ def read_labels(path: Path, *, max_pixels: int = MAX_PIXELS) -> Integer[np.ndarr
 
 
 def read_mask(path: Path, *, max_pixels: int = MAX_PIXELS) -> Integer[np.ndarray, "h w"] | UInt8[np.ndarray, "h w 3"]:
-    """Read a mask as it lies in the file: numbers as `read_labels`, or the RGB colours of a file that has three planes.
+    """Read a mask without interpreting it: numbers as `read_labels`, or the RGB colours of a file that has three planes.
 
     Raises:
         InputError: As `read_labels`, but colours are welcome.
@@ -239,7 +239,7 @@ def _to_rgb(picture: Image.Image, *, name: str) -> Image.Image:
 
 
 def _raw_mode(picture: Image.Image) -> str:
-    """How the pixels lie in the file; empty where the format does not say."""
+    """Layout of the pixels in the file; empty where the format does not state it."""
     if not isinstance(picture, ImageFile.ImageFile) or not picture.tile:
         return ""
     arguments = picture.tile[0][3]

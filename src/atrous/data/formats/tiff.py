@@ -26,7 +26,7 @@ _ALPHA = (1, 2)
 _GEO_TAGS = {33550: 12, 33922: 12, 34264: 12, 34735: 3, 34736: 12, 34737: 2}
 """ModelPixelScale, ModelTiepoint, ModelTransformation, GeoKeyDirectory, GeoDoubleParams, GeoAsciiParams: types."""
 _VALUES = {2: str, 3: int, 12: float}
-"""What Pillow gives for these types: text, 16-bit integers, doubles."""
+"""Python types that Pillow gives for these tag types: text, 16-bit integers, doubles."""
 
 
 def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray, "h w c"]:
@@ -77,7 +77,7 @@ def picture_size(path: Path) -> Size:
 
 
 def is_stored_plainly(path: Path) -> bool:
-    """Whether a TIFF's decoded tiles or strips are what `read_picture` gives: 8-bit RGB, or many bands."""
+    """Return True if decoded tiles or strips of a TIFF equal `read_picture`: 8-bit RGB, or many bands."""
     tags = _tags(path)
     if not tags or _whole(tags, _ORIENTATION) != 1:
         return False
@@ -111,7 +111,7 @@ def write_geo_labels(path: Path, labels: np.ndarray, *, palette: bytes | None, r
         path: The file, replaced as a whole or not at all.
         labels: Class ids `[h, w]`, 0..65535.
         palette: RGB of every value, for maps of up to 256 values.
-        reference: What `geo_reference` gave.
+        reference: The tags from `geo_reference`.
 
     Raises:
         InputError: If the file cannot be written.

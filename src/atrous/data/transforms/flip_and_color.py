@@ -22,7 +22,7 @@ class RandomFlip:
     """Mirror left and right.
 
     Attributes:
-        probability: How often, 0..1.
+        probability: Share of samples that are mirrored, 0..1.
     """
 
     probability: float = 0.5

@@ -52,14 +52,14 @@ class _Scaled:
 
 @dataclass(frozen=True)
 class _Axis:
-    """Where the pixels of a crop come from along one axis.
+    """Source positions of the pixels of a crop along one axis.
 
     Attributes:
         low: Source index at or before each crop pixel that lies inside the scaled image.
         high: The source index after it.
-        weight: How far it lies from `low` towards `high`, 0..1.
+        weight: Position between `low` (0) and `high` (1).
         nearest: Source index of the nearest pixel, halves up.
-        inside: How many crop pixels lie inside; the rest is padding.
+        inside: Number of crop pixels inside the image; the rest is padding.
     """
 
     low: Integer[np.ndarray, " n"]
@@ -80,7 +80,7 @@ class ClassFocus:
     """Makes crops show classes that a random place would often miss.
 
     Attributes:
-        probability: Of a crop with a focus, 0..1.
+        probability: Share of crops with a focus, 0..1.
         classes: Ids to choose from, those that the image shows, with equal chance; all that it shows if empty.
     """
 
@@ -116,7 +116,7 @@ class ScaleCrop:
         fill: Value of each channel, 0..255, of the padding in the image: the mean pixel that the model subtracts.
         ignore: Label of the padding.
         scales: Factors to choose from with equal chance.
-        focus: Which pixels a crop should hold; None leaves its place to chance.
+        focus: Chooses pixels that a crop should hold; None leaves its place to chance.
     """
 
     size: tuple[int, int]

@@ -63,8 +63,8 @@ def write_scenes(
 
     Args:
         folder: Where to; created if missing, files of the same names are replaced.
-        train: How many scenes to train on.
-        val: How many to validate on.
+        train: Number of scenes to train on.
+        val: Number of scenes to validate on.
         size: Height and width of each, 32 or more.
         seed: Another seed gives other scenes.
         on_progress: Called after each scene with the number done and the total.

@@ -17,7 +17,7 @@ def noise(
         generator: Where the randomness comes from.
         shape: Rows and columns.
         cell: Rows and columns of the largest blobs; each octave halves them and their strength.
-        octaves: How many grids.
+        octaves: Number of grids.
     """
     total, weight = np.full(shape, 0.5, np.float32), 1.0
     if 0 in shape:

@@ -102,7 +102,7 @@ def draw_balloon(state: SceneState, x: float, base: float, *, height: float) -> 
 
 
 def _girth(v: np.ndarray) -> np.ndarray:
-    """How a balloon narrows below its middle (v > 0), against a ball."""
+    """Width of a balloon at height v, as a share of a ball's: narrower below the middle (v > 0)."""
     return np.where(v > 0, 1 - 0.42 * v**2, 1)
 
 
