@@ -116,7 +116,7 @@ def draw_generator(*, seed: int, draw: int) -> np.random.Generator:
 
 
 def draw_index(*, seed: int, draw: int, size: int) -> int:
-    """Index of the sample that a draw takes, out of `size`: every sample once per epoch, in an order of the epoch's own."""
+    """Index of the sample that a draw takes, out of `size`: each once per epoch, in an order of the epoch's own."""
     epoch, place = divmod(draw, size)
     return int(_permutation(seed, epoch, size)[place])
 

@@ -103,7 +103,7 @@ def read_labels(path: Path, *, max_pixels: int = MAX_PIXELS) -> Integer[np.ndarr
 
 
 def read_mask(path: Path, *, max_pixels: int = MAX_PIXELS) -> Integer[np.ndarray, "h w"] | UInt8[np.ndarray, "h w 3"]:
-    """Read a mask without interpreting it: numbers as `read_labels`, or the RGB colours of a file that has three planes.
+    """Read a mask without interpreting it: numbers as `read_labels`, or the RGB colours of a file of three planes.
 
     Raises:
         InputError: As `read_labels`, but colours are welcome.
