@@ -272,10 +272,10 @@ def test_lossy_masks_are_refused(tmp_path):
         read_labels(saved(Image.fromarray(GREYS), tmp_path / "a.png", format="JPEG"))
 
 
-@pytest.mark.parametrize("mode", ["F", "CMYK"])
-def test_masks_of_other_modes_are_refused(tmp_path, mode):
+@pytest.mark.parametrize(("mode", "color"), [("F", 0.5), ("CMYK", 0)])
+def test_masks_of_other_modes_are_refused(tmp_path, mode, color):
     with pytest.raises(InputError) as error:
-        read_labels(saved(Image.new(mode, (2, 2)), tmp_path / "a.tif"))
+        read_labels(saved(Image.new(mode, (2, 2), color), tmp_path / "a.tif"))
     one_line(error, "a.tif", "PNG")
 
 

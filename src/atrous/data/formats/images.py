@@ -1,8 +1,10 @@
 """Reading pictures and masks of any mode; finding them by file, folder or pattern."""
 
 import glob
+import importlib
 import os
 import re
+import stat
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -13,12 +15,14 @@ import numpy as np
 from jaxtyping import Integer, UInt8
 from PIL import Image, ImageCms, ImageFile, ImageOps
 
+from atrous.data.formats.raw_values import number_type, raw_mask, tiff_tags
 from atrous.errors import InputError, reason
+from atrous.extras import installed
 from atrous.sizes import Size
 
 IMAGE_SUFFIXES = frozenset(
-    {".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff",
-     ".webp"}
+    {".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm",
+     ".ppm", ".tif", ".tiff", ".webp"}
 )  # fmt: skip
 """Lower-case suffixes that count as pictures where a folder or a pattern is searched."""
 
@@ -26,8 +30,10 @@ MAX_PIXELS = 2**28
 """Largest picture that is decoded unless the caller says otherwise: 16384 x 16384, 800 MB of RGB."""
 
 # Only formats that Pillow decodes by itself: its EPS reader, for one, would start Ghostscript.
-_WANTED = ("PNG", "JPEG", "JPEG2000", "TIFF", "BMP", "DIB", "GIF", "WEBP", "PPM", "AVIF")
+_WANTED = ("PNG", "JPEG", "JPEG2000", "TIFF", "BMP", "DIB", "GIF", "WEBP", "PPM", "AVIF", "HEIF")
 Image.init()
+if installed("pillow_heif"):  # extra heic
+    importlib.import_module("pillow_heif").register_heif_opener()
 _FORMATS = tuple(name for name in _WANTED if name in Image.OPEN)
 _SIXTEEN_BIT = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 # Pillow stretches these greys to 0..255; in a mask they were class ids.
@@ -108,9 +114,12 @@ def read_mask(path: Path, *, max_pixels: int = MAX_PIXELS) -> Integer[np.ndarray
     Raises:
         InputError: As `read_labels`, but colours are welcome.
     """
+    _check_file(path)
+    if (numbers := raw_mask(path, max_pixels=max_pixels)) is not None:
+        return numbers
     with _opened(path, max_pixels=max_pixels) as picture:
-        if picture.format == "JPEG":
-            raise InputError(f"{path} is a JPEG, whose compression alters class ids; save masks as PNG")
+        if name := _lossy_codec(path, picture):
+            raise InputError(f"{path} is a {name}, whose compression alters class ids; save masks as PNG")
         stretch = _STRETCH.get(_raw_mode(picture), 1)
         values = np.array(ImageOps.exif_transpose(picture))
         if values.ndim == 3 and picture.mode not in ("RGB", "RGBA", "LA", "PA"):
@@ -188,14 +197,7 @@ def _is_picture(path: Path) -> bool:
 def _opened(path: Path, *, max_pixels: int) -> Iterator[Image.Image]:
     """The decoded picture; whatever goes wrong inside becomes one line about this file."""
     try:
-        if not path.exists():
-            if path.is_symlink():
-                raise InputError(f"{path} is a link that leads nowhere; repair or remove it")
-            raise InputError(f"no such file: {path}")
-        if path.is_dir():
-            raise InputError(f"{path} is a folder, not a picture")
-        if path.is_file() and not path.stat().st_size:
-            raise InputError(f"{path} is empty (0 bytes), not a picture of a known format; replace it")
+        _check_file(path)
         # Pillow's own limit warns before it refuses, and is global; ours refuses at once, and is the caller's.
         with _pillow_limit:
             limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
@@ -213,10 +215,65 @@ def _opened(path: Path, *, max_pixels: int) -> Iterator[Image.Image]:
     except InputError:
         raise
     except Image.UnidentifiedImageError as error:
+        if remedy := _foreign_remedy(path):
+            raise InputError(f"{path} {remedy}") from error
         formats = ", ".join(_FORMATS)
         raise InputError(f"{path} is not a picture of a known format ({formats}); replace or convert it") from error
     except Exception as error:  # damaged files make decoders raise nearly anything
         raise InputError(f"cannot read {path}: {reason(error)}; the file may be damaged, replace it") from error
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what is no file with content: opening a pipe would wait for ever."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        if path.is_symlink():
+            raise InputError(f"{path} is a link that leads nowhere; repair or remove it") from None
+        raise InputError(f"no such file: {path}") from None
+    except OSError as error:  # links in a circle, no access, a name too long
+        line = f"cannot read {str(path)[:500]}: {reason(error)}; check the name and the access rights"
+        raise InputError(line) from error
+    if stat.S_ISDIR(status.st_mode):
+        raise InputError(f"{path} is a folder, not a picture")
+    if not stat.S_ISREG(status.st_mode):
+        raise InputError(f"{path} is a pipe, socket or device, not a file; remove it")
+    if not status.st_size:
+        raise InputError(f"{path} is empty (0 bytes), not a picture of a known format; replace it")
+
+
+def _lossy_codec(path: Path, picture: Image.Image) -> str:
+    """The name of a compression that changes pixel values; empty where it keeps them."""
+    match picture.format:
+        case "JPEG" | "MPO":
+            return "JPEG"
+        case "AVIF" | "HEIF" as name:
+            return f"{name} picture"
+        case "WEBP":
+            with path.open("rb") as file:
+                return "" if b"VP8L" in file.read(64) else "lossy WebP picture"
+        case "JPEG2000":
+            with path.open("rb") as file:
+                marker = file.read(2**16).partition(b"\xff\x52")[
+                    2
+                ]  # COD: its twelfth byte names the wavelet, 0 with loss
+            return "lossy JPEG 2000 picture" if marker[11:12] == b"\0" else ""
+        case _:
+            return ""
+
+
+def _foreign_remedy(path: Path) -> str:
+    """The nature of a file of another field and the way to convert it; empty where it is unknown."""
+    with path.open("rb") as file:
+        head = file.read(352)
+    if head[128:132] == b"DICM":
+        return "is a DICOM file; convert it with 'dcmj2pnm +on2 FILE.dcm FILE.png' (DCMTK), or with pydicom and Pillow"
+    if path.name.lower().endswith((".nii", ".nii.gz")) or head[344:348] in (b"n+1\0", b"ni1\0"):
+        return "is a NIfTI volume; save its slices as PNG with 'med2image -i FILE.nii -o slice.png', or with nibabel"
+    if head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1"):
+        return "is a HEIC picture; install what reads it by 'pip install atrous[heic]', or convert it to JPEG"
+    tags = tiff_tags(path)
+    return f"is a TIFF of {number_type(tags)}; save it with 8 or 16 bits (uint8, uint16)" if tags else ""
 
 
 def _to_rgb(picture: Image.Image, *, name: str) -> Image.Image:

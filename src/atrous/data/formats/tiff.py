@@ -14,13 +14,22 @@ from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from atrous.data.formats.images import MAX_PIXELS, image_size, read_image
+from atrous.data.formats.raw_values import (
+    BITS,
+    COMPRESSION,
+    EXTRA,
+    HEIGHT,
+    PHOTOMETRIC,
+    SAMPLES,
+    WIDTH,
+    tiff_tags,
+)
 from atrous.errors import InputError, reason
 from atrous.extras import require
 from atrous.files import atomic_path
 from atrous.sizes import Size
 
-_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION, _SAMPLES = 256, 257, 258, 259, 262, 274, 277
-_EXTRA = 338
+_ORIENTATION = 274
 _GREYS, _RGB, _YCBCR, _JPEG = (0, 1), 2, 6, 7
 _ALPHA = (1, 2)
 _GEO_TAGS = {33550: 12, 33922: 12, 34264: 12, 34735: 3, 34736: 12, 34737: 2}
@@ -42,11 +51,11 @@ def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarra
     Raises:
         InputError: As `read_image`, and if bands are of other types than 8- or 16-bit integers or tifffile is missing.
     """
-    tags = _tags(path)
+    tags = tiff_tags(path)
     if not _is_multiband(tags):
         return read_image(path, max_pixels=max_pixels)
     reader = require("tifffile", extra="geo", purpose=f"reading the bands of {path}")
-    width, height, bands = (_whole(tags, tag) for tag in (_WIDTH, _HEIGHT, _SAMPLES))
+    width, height, bands = (_whole(tags, tag) for tag in (WIDTH, HEIGHT, SAMPLES))
     if width * height * bands > 3 * max_pixels:
         raise InputError(f"{path} has {width} x {height} pixels of {bands} bands; cut it into tiles or raise the limit")
     try:
@@ -70,20 +79,20 @@ def eight_bits(values: Integer[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "h w c
 
 def picture_size(path: Path) -> Size:
     """(height, width) of a picture as it lies in the file, without decoding it; raises InputError as `read_picture`."""
-    tags = _tags(path)
-    if {_WIDTH, _HEIGHT} <= tags.keys():
-        return _whole(tags, _HEIGHT), _whole(tags, _WIDTH)
+    tags = tiff_tags(path)
+    if {WIDTH, HEIGHT} <= tags.keys():
+        return _whole(tags, HEIGHT), _whole(tags, WIDTH)
     return image_size(path)
 
 
 def is_stored_plainly(path: Path) -> bool:
     """Return True if decoded tiles or strips of a TIFF equal `read_picture`: 8-bit RGB, or many bands."""
-    tags = _tags(path)
+    tags = tiff_tags(path)
     if not tags or _whole(tags, _ORIENTATION) != 1:
         return False
-    bits = tags.get(_BITS)
-    rgb = tags.get(_PHOTOMETRIC) == _RGB or (tags.get(_PHOTOMETRIC) == _YCBCR and tags.get(_COMPRESSION) == _JPEG)
-    return _is_multiband(tags) or (rgb and _whole(tags, _SAMPLES) == 3 and bits in ((8, 8, 8), 8))
+    bits = tags.get(BITS)
+    rgb = tags.get(PHOTOMETRIC) == _RGB or (tags.get(PHOTOMETRIC) == _YCBCR and tags.get(COMPRESSION) == _JPEG)
+    return _is_multiband(tags) or (rgb and _whole(tags, SAMPLES) == 3 and bits in ((8, 8, 8), 8))
 
 
 def geo_reference(path: Path) -> Mapping[int, Any]:
@@ -93,7 +102,7 @@ def geo_reference(path: Path) -> Mapping[int, Any]:
         InputError: If the picture is to be turned before it is shown: then its reference is not that of its rows. Or
             if the tags hold other things than a reference.
     """
-    tags = _tags(path)
+    tags = tiff_tags(path)
     found = {tag: tags[tag] for tag in _GEO_TAGS if tag in tags}
     if found and _whole(tags, _ORIENTATION) != 1:
         raise InputError(f"{path} has both an orientation and a geo-reference; save it upright")
@@ -152,8 +161,8 @@ def write_geo_labels_in_tiles(
 
 
 def _is_multiband(tags: Mapping[int, Any]) -> bool:
-    samples, extra = _whole(tags, _SAMPLES), tags.get(_EXTRA)
-    colors = {**dict.fromkeys(_GREYS, 1), _RGB: 3}.get(tags.get(_PHOTOMETRIC, _RGB))
+    samples, extra = _whole(tags, SAMPLES), tags.get(EXTRA)
+    colors = {**dict.fromkeys(_GREYS, 1), _RGB: 3}.get(tags.get(PHOTOMETRIC, _RGB))
     if colors is None:  # a palette, inks, YCbCr ...: a picture
         return False
     return samples > colors and not (samples == colors + 1 and extra in [(alpha,) for alpha in _ALPHA])
@@ -163,21 +172,3 @@ def _whole(tags: Mapping[int, Any], tag: int) -> int:
     """A tag that is one whole number; 1, TIFF's default of those that are asked for, where it is something else."""
     value = tags.get(tag)
     return value if isinstance(value, int) else 1
-
-
-def _tags(path: Path) -> Mapping[int, Any]:
-    """The first directory of a TIFF; empty for other files, and for those that `read_image` is to complain about."""
-    try:
-        with path.open("rb") as file:
-            header = file.read(8)
-            if header[:4] not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-                return {}
-            if b"+" in header[2:4]:  # BigTIFF; Pillow knows it by the third byte, whatever the byte order
-                directory = ImageFileDirectory_v2(b"II+\0" + header[4:] + file.read(8), prefix=header[:2])
-            else:
-                directory = ImageFileDirectory_v2(header)
-            file.seek(directory.next)
-            directory.load(file)
-            return dict(directory)
-    except Exception:  # whatever a damaged directory raises, reading the picture will say it
-        return {}

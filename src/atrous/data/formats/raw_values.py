@@ -1,0 +1,209 @@
+"""The numbers of PNG and TIFF masks as they stand in the file, where Pillow would change or refuse them.
+
+Pillow keeps the upper 8 of 16 bits of colours, inverts greys whose 0 is white, and reads the first page alone. Such
+files are decoded by tifffile and imagecodecs (extra `geo`); all others are left to Pillow.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Integer, Shaped
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+from atrous.errors import InputError, reason
+from atrous.extras import require
+
+WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, SAMPLES, PLANAR, EXTRA, FORMAT = (
+    256, 257, 258, 259, 262, 277, 284, 338, 339
+)  # fmt: skip
+_NODATA = 42113
+"""GDAL's tag for the number that marks pixels without data."""
+_LOSSY = {6: "JPEG", 7: "JPEG", 34892: "lossy JPEG", 34933: "PNG with loss", 50002: "JPEG XL"}
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE = range(4)
+_NEXT_PAGE = -1
+"""Key under which `tiff_tags` gives the place of the next page, 0 where there is none."""
+_PNG, _DEEP_COLORS = b"\x89PNG\r\n\x1a\n", (2, 4, 6)
+_MOST_PAGES = 1024
+
+
+def tiff_tags(path: Path) -> Mapping[int, Any]:
+    """The first directory of a TIFF; empty for other files, and for those whose directory is damaged."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(8)
+            if header[:4] not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+                return {}
+            if b"+" in header[2:4]:  # BigTIFF; Pillow knows it by the third byte, whatever the byte order
+                directory = ImageFileDirectory_v2(b"II+\0" + header[4:] + file.read(8), prefix=header[:2])
+            else:
+                directory = ImageFileDirectory_v2(header)
+            file.seek(directory.next)
+            directory.load(file)
+            return {**directory, _NEXT_PAGE: directory.next}
+    except Exception:  # whatever a damaged directory raises, reading the picture will say it
+        return {}
+
+
+def raw_mask(path: Path, *, max_pixels: int) -> Integer[np.ndarray, "h w"] | None:
+    """Numbers of a mask that Pillow would change; None for files that Pillow reads as they are.
+
+    Pixels that are NaN, -1 or the file's own "no data" below 0 have no label: they become 255, or 65535 where 255 is
+    used. Pages that are each 255 (or 1) where their class is become class ids.
+
+    Args:
+        path: A file that exists.
+        max_pixels: Refuse masks of more pixels before decoding them.
+
+    Returns:
+        uint8, or uint16 where values exceed 255.
+
+    Raises:
+        InputError: If the file is damaged, too large, compressed with loss, or holds other things than class ids.
+    """
+    with path.open("rb") as file:
+        head = file.read(33)
+    if head[:8] == _PNG and head[24:26] in [bytes((16, kind)) for kind in _DEEP_COLORS]:
+        return _deep_png(path, head, max_pixels=max_pixels)
+    tags = tiff_tags(path)
+    if not tags:
+        return None
+    if (method := tags.get(COMPRESSION)) in _LOSSY:
+        raise InputError(f"{path} is compressed as {_LOSSY[method]}, which alters class ids; save masks as PNG")
+    return None if _is_plain(tags) else _tiff_pages(path, tags, max_pixels=max_pixels)
+
+
+def number_type(tags: Mapping[int, Any]) -> str:
+    """The type of the numbers of a TIFF in numpy's words: `uint16`, `float64`, ..."""
+    kind = _first(tags, FORMAT)
+    return {1: "uint", 2: "int", 3: "float", 5: "complex int", 6: "complex"}.get(kind, "uint") + str(_first(tags, BITS))
+
+
+def _is_plain(tags: Mapping[int, Any]) -> bool:
+    """Return True for one page of unsigned numbers that Pillow decodes without changing them."""
+    bits, samples = _first(tags, BITS), _first(tags, SAMPLES)
+    return (
+        not tags[_NEXT_PAGE]
+        and _first(tags, FORMAT) == 1
+        and (samples == 1 or _first(tags, PLANAR) == 1)
+        and (bits <= 8 or (bits == 16 and samples == 1))
+        and tags.get(PHOTOMETRIC, _BLACK_IS_ZERO) != _WHITE_IS_ZERO
+    )
+
+
+def _first(tags: Mapping[int, Any], tag: int) -> int:
+    """The first number of a tag; 1, TIFF's default of those that are asked for, where there is none."""
+    value = tags.get(tag)
+    value = value[0] if isinstance(value, tuple) and value else value
+    return value if isinstance(value, int) else 1
+
+
+def _deep_png(path: Path, head: bytes, *, max_pixels: int) -> Integer[np.ndarray, "h w"]:
+    """A PNG of 16 bits per channel with colours or transparency."""
+    width, height = (int.from_bytes(head[start : start + 4], "big") for start in (16, 20))
+    _check_size(path, width, height, max_pixels=max_pixels)
+    codec = require("imagecodecs", extra="geo", purpose=f"reading {path}, a PNG of 16 bits per channel")
+    try:
+        values = codec.png_decode(path.read_bytes())
+    except Exception as error:  # damaged files make decoders raise nearly anything
+        raise _damaged(path, error) from error
+    return _one_plane(path, values)
+
+
+def _tiff_pages(path: Path, tags: Mapping[int, Any], *, max_pixels: int) -> Integer[np.ndarray, "h w"]:
+    reader = require("tifffile", extra="geo", purpose=f"reading {path}, a TIFF of {number_type(tags)}")
+    try:
+        with reader.TiffFile(path) as file:
+            if len(file.pages) > _MOST_PAGES:
+                raise InputError(f"{path} has {len(file.pages)} pages; a mask has one")
+            # Overviews and transparency masks are no further masks.
+            pages = [page for page in file.pages if not page.is_reduced and not page.is_mask] or [file.pages[0]]
+            _check_size(path, pages[0].imagewidth, pages[0].imagelength * len(pages), max_pixels=3 * max_pixels)
+            values = [np.asarray(page.asarray()) for page in pages]
+            axes = pages[0].axes
+    except InputError:
+        raise
+    except Exception as error:  # damaged files make decoders raise nearly anything
+        raise _damaged(path, error) from error
+    if len(values) > 1:
+        return _class_per_page(path, values)
+    channels_last = np.moveaxis(values[0], axes.index("S"), -1) if "S" in axes else values[0]
+    return _one_plane(path, channels_last, nodata=tags.get(_NODATA))
+
+
+def _one_plane(
+    path: Path, values: Shaped[np.ndarray, "h w *c"], *, nodata: object = None
+) -> Integer[np.ndarray, "h w"]:
+    """The numbers of an array of one channel, or of equal channels; an opaque alpha channel is left out."""
+    if values.ndim == 3 and values.shape[2] in (2, 4):
+        if (values[..., -1] != np.iinfo(values.dtype).max).any():
+            raise InputError(f"{path} has transparent pixels, whose class is unclear; save masks without alpha")
+        values = values[..., :-1]
+    if values.ndim == 3:
+        if (values != values[..., :1]).any():
+            raise InputError(
+                f"{path} holds {values.shape[2]} different channels of {values.dtype}; "
+                "save masks as 8-bit RGB or as one channel of class ids"
+            )
+        values = values[..., 0]
+    if values.ndim != 2:
+        raise InputError(f"{path} holds {' x '.join(map(str, values.shape))} numbers; a mask is height x width")
+    return _class_ids(path, values, nodata=nodata)
+
+
+def _class_ids(path: Path, values: Shaped[np.ndarray, "h w"], *, nodata: object) -> Integer[np.ndarray, "h w"]:
+    if values.dtype.kind not in "buif":
+        raise InputError(f"{path} holds {values.dtype}; save class ids as 8- or 16-bit PNG")
+    absent = _without_label(values, nodata=nodata)
+    labelled = values[~absent] if absent.any() else values
+    if labelled.size and (
+        labelled.min() < 0 or labelled.max() > 65535 or (values.dtype.kind == "f" and (labelled % 1).any())
+    ):
+        raise InputError(
+            f"{path} holds {values.dtype} values outside the integers 0..65535 "
+            f"({labelled.min()} to {labelled.max()}); save class ids as 8- or 16-bit PNG"
+        )
+    largest = int(labelled.max()) if labelled.size else 0
+    mark = 255 if largest < 255 else 65535
+    wide = largest > 255 or (absent.any() and mark > 255)
+    found = np.where(absent, 0, values).astype(np.uint16 if wide else np.uint8)
+    found[absent] = mark if absent.any() else 0
+    return found
+
+
+def _without_label(values: Shaped[np.ndarray, "h w"], *, nodata: object) -> Bool[np.ndarray, "h w"]:
+    """Pixels that no tool would count: NaN, -1, and a negative or not finite number that GDAL marks as no data."""
+    if values.dtype.kind not in "if":
+        return np.zeros(values.shape, bool)
+    absent = (values == -1) | np.isnan(values) if values.dtype.kind == "f" else values == -1
+    try:
+        mark = float(str(nodata).strip("\0 "))
+    except ValueError:
+        return absent
+    return absent | (values == mark) if mark < 0 or mark > 65535 else absent
+
+
+def _class_per_page(path: Path, pages: list[Shaped[np.ndarray, "..."]]) -> Integer[np.ndarray, "h w"]:
+    """Class ids of pages that each show one class in white (255 or 1) on black."""
+    number = len(pages)
+    if any(page.shape != pages[0].shape or page.ndim != 2 for page in pages) or number > 255:
+        raise InputError(f"{path} has {number} pages of several kinds; a mask has one")
+    shown = np.stack([page != 0 for page in pages])
+    if any(len(np.unique(page)) > 2 for page in pages) or (shown.sum(axis=0) != 1).any():
+        raise InputError(
+            f"{path} has {number} pages; a mask has one, or one per class that together cover each pixel once"
+        )
+    return shown.argmax(axis=0).astype(np.uint8)
+
+
+def _check_size(path: Path, width: int, height: int, *, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        raise InputError(
+            f"{path} has {width} x {height} pixels, more than the limit of {max_pixels}; "
+            "cut it into tiles or raise the limit"
+        )
+
+
+def _damaged(path: Path, error: Exception) -> InputError:
+    return InputError(f"cannot read {path}: {reason(error)}; the file may be damaged, replace it")
