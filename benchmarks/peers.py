@@ -122,7 +122,7 @@ def networks(name: str, stride: int) -> tuple[nn.Module, nn.Module | None]:
     if not name.startswith("resnet"):
         model = atrous.build(config).eval()
         return model, hugging_face(stride) if name == "mobilenet_v2" else Labels(Whole(model)).eval()
-    config = replace(config, aspp=replace(config.aspp, projection=((1, 256, False), (3, 256, False))))
+    config = replace(config, head=replace(config.head, projection=((1, 256, False), (3, 256, False))))
     model, peer = atrous.build(config).eval(), None
     try:
         from torchvision.models import resnet

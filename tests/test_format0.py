@@ -10,6 +10,7 @@ import torch
 
 import atrous
 from atrous.model.config import ModelConfig
+from atrous.model.old_config import upgraded_config
 from atrous.model.presets import preset
 from atrous.plain import from_plain
 from fakes.run import small_run
@@ -40,7 +41,7 @@ def test_an_archive_computes_what_it_computed(path):
 
 @pytest.mark.parametrize("name", sorted(PRESETS))
 def test_a_preset_is_what_it_was(name):
-    assert from_plain(ModelConfig, PRESETS[name], where="presets.json") == preset(name)
+    assert from_plain(ModelConfig, upgraded_config(PRESETS[name]), where="presets.json") == preset(name)
 
 
 def test_a_run_goes_on_as_one_that_was_never_stopped(tmp_path):

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atrous.errors import InputError
+from atrous.model.compatibility import Compatibility
 from atrous.model.config import (
     ASPPConfig,
     DecoderConfig,
@@ -38,8 +39,6 @@ configs = st.builds(
             st.just("large"),
             st.floats(0.01, 8),
             st.floats(0.01, 8),
-            st.one_of(st.none(), st.tuples(st.just(5), st.sampled_from(["depthwise", "output"]))),
-            st.sampled_from(["before", "after"]),
         ),
         st.builds(
             ResNetConfig,
@@ -50,7 +49,7 @@ configs = st.builds(
         ),
         st.builds(XceptionConfig, st.sampled_from([41, 65, 71])),
     ),
-    aspp=st.builds(
+    head=st.builds(
         ASPPConfig,
         rates=st.lists(st.integers(1, 32).map(lambda rate: 2 * rate), max_size=4).map(tuple),
         aspp_channels=st.integers(1, 512),
@@ -74,6 +73,11 @@ configs = st.builds(
         input_mean=colours,
         input_std=colours,
     ),
+    compatibility=st.builds(
+        Compatibility,
+        between_separable=st.sampled_from(["norm and relu", "nothing"]),
+        pool_window=st.one_of(st.none(), st.tuples(st.integers(1, 2000), st.integers(1, 2000))),
+    ),
     classes=st.integers(1, 32767),
     output_stride=st.sampled_from([4, 8, 16, 32]),
     in_channels=st.integers(1, 8),
@@ -94,7 +98,7 @@ def test_round_trip_through_json(config):
 
 
 def test_plain_form_by_hand():
-    config = replace(PRESETS["deeplabv3_resnet50"], aspp=ASPPConfig(rates=(6,)))
+    config = replace(PRESETS["deeplabv3_resnet50"], head=ASPPConfig(rates=(6,)))
     plain = to_plain(config)
     assert plain["backbone"] == {
         "kind": "resnet",
@@ -102,12 +106,10 @@ def test_plain_form_by_hand():
         "multi_grid": [1, 1, 1],
         "stem": "7x7",
         "added_blocks": 0,
-        "low_level": "residual",
-        "unstrided_rate": "before",
     }
-    assert plain["aspp"] == {
+    assert plain["head"] == {
         "rates": [6], "aspp_channels": 256, "image_pooling": True, "separable": False,
-        "projection": [[1, 256, False]], "dropout": 0.1, "pool_window": None,
+        "projection": [[1, 256, False]], "dropout": 0.1,
     }  # fmt: skip
     assert plain["decoder"] is None
     assert plain["classes"] == 21
@@ -152,23 +154,23 @@ def test_heads_are_told_apart():
     """ASPP has no `kind`, as in files from before there was another head."""
     config = PRESETS["lraspp_mobilenet_v3"]
     plain = to_plain(config)
-    assert plain["aspp"] == {
-        "kind": "lraspp", "aspp_channels": 128, "pool_window": None, "pool_stride": [128, 160], "gate": "sigmoid",
+    assert plain["head"] == {
+        "kind": "lraspp", "aspp_channels": 128, "pool_stride": [128, 160], "gate": "sigmoid",
     }  # fmt: skip
-    assert plain["backbone"]["middle_level"] == [5, "output"]
+    assert plain["compatibility"]["middle_level"] == [5, "output"]
     assert from_plain(ModelConfig, plain, where="file") == config
-    assert from_plain(ModelConfig, {**plain, "aspp": {}}, where="file").aspp == ASPPConfig()
-    assert from_plain(ModelConfig, {**plain, "aspp": {"kind": "lraspp"}}, where="file").aspp == LRASPPConfig()
+    assert from_plain(ModelConfig, {**plain, "head": {}}, where="file").head == ASPPConfig()
+    assert from_plain(ModelConfig, {**plain, "head": {"kind": "lraspp"}}, where="file").head == LRASPPConfig()
 
 
 def test_a_cascade_has_no_aspp_and_says_so():
     config = PRESETS["deeplabv3_cascade_resnet50"]
     plain = to_plain(config)
-    assert plain["aspp"] is None
+    assert plain["head"] is None
     assert plain["backbone"]["added_blocks"] == 3
     assert from_plain(ModelConfig, plain, where="file") == config
-    without = {key: value for key, value in plain.items() if key != "aspp"}
-    assert from_plain(ModelConfig, without, where="file").aspp == ASPPConfig()
+    without = {key: value for key, value in plain.items() if key != "head"}
+    assert from_plain(ModelConfig, without, where="file").head == ASPPConfig()
 
 
 @pytest.mark.parametrize(
@@ -188,12 +190,12 @@ def test_a_cascade_has_no_aspp_and_says_so():
         ({"backbone": {"kind": "mobilenet_v2", "depth_multiplier": 10**400}}, "expected a finite number, found 1000"),
         ({"backbone": {"kind": "mobilenet_v2", "depth_multiplier": True}}, "expected a finite number, found True"),
         ({"backbone": 3}, "backbone: 3 does not fit"),
-        ({"aspp": {"kind": "aspp"}}, "aspp: unknown field 'kind'"),
-        ({"aspp": {"kind": "lraspp", "rates": []}}, "aspp: unknown field 'rates'; known: aspp_channels, pool_window"),
-        ({"aspp": {"kind": "lraspp", "pool_window": [1]}}, r"pool_window: \[1\] does not fit"),
-        ({"backbone": {"kind": "mobilenet_v3", "middle_level": [7, "input"]}}, "middle_level: .* does not fit"),
-        ({"aspp": []}, r"aspp: \[\] does not fit"),
-        ({"aspp": {"rates": 6}}, "rates: expected a list, found 6"),
+        ({"head": {"kind": "aspp"}}, "head: unknown field 'kind'"),
+        ({"head": {"kind": "lraspp", "rates": []}}, "head: unknown field 'rates'; known: aspp_channels, pool_stride"),
+        ({"compatibility": {"pool_window": [1]}}, r"pool_window: \[1\] does not fit"),
+        ({"compatibility": {"middle_level": [7, "input"]}}, "middle_level: .* does not fit"),
+        ({"head": []}, r"head: \[\] does not fit"),
+        ({"head": {"rates": 6}}, "rates: expected a list, found 6"),
         ({"decoder": "yes"}, "decoder: 'yes' does not fit"),
         ({"conventions": {"fit": "x" * 500}}, "fit: 'x{79} is none of"),
         ({"conventions": {"fit": "a\nb"}}, r"fit: 'a\\nb' is none of"),

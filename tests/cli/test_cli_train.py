@@ -104,7 +104,7 @@ def test_another_model_with_a_head_of_its_own(camvid, out, capsys):
     assert train(camvid, out, "--model", "lraspp_mobilenet_v3_small", "--pool-window", "33", "33") == 0
     assert "last  " in capsys.readouterr().out
     config = atrous.load(out / "last.safetensors").model.config
-    assert (config.backbone.kind, config.aspp.pool_window, config.classes) == ("mobilenet_v3", (33, 33), 11)
+    assert (config.backbone.kind, config.compatibility.pool_window, config.classes) == ("mobilenet_v3", (33, 33), 11)
 
 
 @pytest.mark.parametrize(

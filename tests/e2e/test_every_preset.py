@@ -45,7 +45,7 @@ def test_ten_steps_and_back(name, precision, batch_size, channels, crop, tmp_pat
         batch_size=batch_size,
         crop=crop,
         # Logits of the cascade lie straight on 2048 channels that no norm has tamed.
-        learning_rate=0.001 if PRESETS[name].aspp is None else 0.01,
+        learning_rate=0.001 if PRESETS[name].head is None else 0.01,
         norm_momentum=0.5,
         scales=(1.0,),
         flip=0.0,

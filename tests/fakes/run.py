@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 
 MODEL = ModelConfig(
     MobileNetV2Config(depth_multiplier=0.1),
-    aspp=ASPPConfig(aspp_channels=8, separable=True, projection=((1, 8, False),)),
+    head=ASPPConfig(aspp_channels=8, separable=True, projection=((1, 8, False),)),
     decoder=DecoderConfig(low_level_channels=4, refinement=((3, 8, True),)),
     classes=11,
 )

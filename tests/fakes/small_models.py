@@ -10,11 +10,11 @@ def small_config(name: str, **changes) -> ModelConfig:
     """A preset with 8 channels in head and decoder, MobileNets at a tenth of their width; `changes` on top."""
     config = preset(name)
     config = replace(config, classes=4)
-    if isinstance(config.aspp, LRASPPConfig):
-        config = replace(config, aspp=replace(config.aspp, aspp_channels=8))
-    if isinstance(config.aspp, ASPPConfig):
-        narrow = tuple((kernel, 8, separable) for kernel, _, separable in config.aspp.projection)
-        config = replace(config, aspp=replace(config.aspp, aspp_channels=8, projection=narrow))
+    if isinstance(config.head, LRASPPConfig):
+        config = replace(config, head=replace(config.head, aspp_channels=8))
+    if isinstance(config.head, ASPPConfig):
+        narrow = tuple((kernel, 8, separable) for kernel, _, separable in config.head.projection)
+        config = replace(config, head=replace(config.head, aspp_channels=8, projection=narrow))
     if config.decoder is not None:
         refinement = tuple((kernel, 8, separable) for kernel, _, separable in config.decoder.refinement)
         config = replace(config, decoder=replace(config.decoder, low_level_channels=4, refinement=refinement))

@@ -53,7 +53,7 @@ def test_configurations_are_those_of_the_published_models(float_archive, eight_b
     assert (small.backbone, small.output_stride) == (MobileNetV2Config(depth_multiplier=0.5), 8)
     assert (large.backbone, large.output_stride) == (MobileNetV2Config(depth_multiplier=1.0), 16)
     for config, scaling in ((small, 127.5), (large, 128.0)):
-        assert config.aspp == preset("deeplabv3_mobilenet_v2").aspp
+        assert config.head == preset("deeplabv3_mobilenet_v2").head
         assert (config.conventions.input_mean, config.conventions.input_std) == ((scaling,), (scaling,))
         assert config.conventions.align_corners
     assert float_archive.labels == eight_bit_archive.labels == PASCAL_VOC

@@ -55,8 +55,8 @@ def test_the_scaling_in_the_file_is_the_one_that_is_used(tmp_path):
 def test_configuration_is_derived_from_the_layers(tmp_path):
     config = import_deeplab(network(tmp_path, FakeMobileNet(width=0.25, output_stride=8, classes=4).content())).config
     assert config.backbone == MobileNetV2Config(depth_multiplier=0.25, channel_divisor=None)
-    assert (config.classes, config.output_stride, config.decoder, config.aspp.rates) == (4, 8, None, ())
-    assert (config.aspp.aspp_channels, config.aspp.projection) == (6, ((1, 7, False),))
+    assert (config.classes, config.output_stride, config.decoder, config.head.rates) == (4, 8, None, ())
+    assert (config.head.aspp_channels, config.head.projection) == (6, ((1, 7, False),))
     assert config.conventions == replace(TENSORFLOW, input_mean=(127.5,), input_std=(127.5,))
 
 

@@ -14,7 +14,7 @@ from atrous.model.norm import norms
 def model():
     """A small model whose batch norms are lines of every kind, falling ones included."""
     torch.manual_seed(0)
-    config = ModelConfig(MobileNetV2Config(depth_multiplier=0.125), aspp=ASPPConfig(rates=(), aspp_channels=8))
+    config = ModelConfig(MobileNetV2Config(depth_multiplier=0.125), head=ASPPConfig(rates=(), aspp_channels=8))
     model = build(config).eval()
     for norm in norms(model):
         norm.weight.data.uniform_(-0.5, 1.5)

@@ -54,11 +54,11 @@ def reference_logits(model, images):
     elif isinstance(config.backbone, MobileNetV2Config):
         low, middle, high = backbone.mobilenet_v2(x, plan)
     elif isinstance(config.backbone, MobileNetV3Config):
-        low, middle, high = backbone.mobilenet_v3(x, plan[:-1], middle=config.backbone.middle_level)
+        low, middle, high = backbone.mobilenet_v3(x, plan[:-1], middle=config.compatibility.middle_level)
     else:
         low, middle, high = backbone.xception(x, plan, taps=(2, 4) if config.backbone.depth == 71 else (1, 2))
     features = high
-    if isinstance(aspp := config.aspp, ASPPConfig):
+    if isinstance(aspp := config.head, ASPPConfig):
         head = part("aspp", conventions.head_epsilon)
         features = head.aspp(high, rates=model.aspp.rates, separable=aspp.separable, image_pooling=aspp.image_pooling)
         for number, (_, _, separable) in enumerate(aspp.projection[1:], start=1):
@@ -73,7 +73,8 @@ def reference_logits(model, images):
         decoder = part(name, conventions.head_epsilon)
         features = decoder.decoder(tapped, features, separable=separable, align_corners=conventions.align_corners)
     if isinstance(aspp, LRASPPConfig):
-        assert aspp.pool_window in (None, (769, 769))  # the images here are smaller: the whole is one window
+        # The images here are smaller than the window: the whole is one window.
+        assert config.compatibility.pool_window in (None, (769, 769))
         head, pooled = part("aspp", conventions.head_epsilon), high.mean(axis=(2, 3), keepdims=True)
         hard, size = aspp.gate == "hard_sigmoid", middle.shape[2:]
         features = head.lraspp(high, size, pooled=pooled, hard=hard, align_corners=conventions.align_corners)
@@ -215,7 +216,7 @@ def test_impossible_stride_changes_nothing(output_stride):
 
 def test_stride_without_whole_aspp_rates_changes_nothing():
     config = small_config("deeplabv3_mobilenet_v2_aspp")
-    model = randomize(build(replace(config, aspp=replace(config.aspp, rates=(3,)))))
+    model = randomize(build(replace(config, head=replace(config.head, rates=(3,)))))
     planned = model.backbone.planned
     with pytest.raises(InputError, match="ASPP rate 3"):
         model.output_stride = 32

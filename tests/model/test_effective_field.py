@@ -26,7 +26,7 @@ def images(size, *, count=1, seed=0):
 def test_the_gradient_is_what_small_changes_do():
     """Of ten pixels, every channel moved by a thousandth of a grey level both ways, in float64."""
     config = small_config("deeplabv3plus_mobilenet_v2", output_stride=8)
-    config = replace(config, aspp=replace(config.aspp, image_pooling=False))
+    config = replace(config, head=replace(config.head, image_pooling=False))
     model, (image,) = fresh_model(config).double(), images((41, 57))
     heat = effective_field(model, [image.double()]).heat
     middle = (slice(None), slice(None), 5, 7)  # of the logits of 41x57 at stride 4, 11x15

@@ -7,6 +7,7 @@ import torch
 import atrous
 from atrous.errors import InputError
 from atrous.model.build import build
+from atrous.model.compatibility import Compatibility
 from atrous.model.config import (
     ASPPConfig,
     DecoderConfig,
@@ -40,17 +41,17 @@ def test_presets_are_what_the_papers_name():
         assert (config.decoder is not None) == name.startswith("deeplabv3plus")
         assert config.conventions.align_corners == (name not in resnets | mobiles)
         if "cascade" in name:
-            assert config.aspp is None
+            assert config.head is None
         elif "lraspp" not in name:
             special = {"deeplabv3_mobilenet_v2": (), "deeplabv3_mobilenet_v3": (12, 24, 36)}
-            assert config.aspp.rates == special.get(name, (6, 12, 18))
-            assert config.aspp.image_pooling
+            assert config.head.rates == special.get(name, (6, 12, 18))
+            assert config.head.image_pooling
     assert {PRESETS[name].conventions for name in resnets} == {PYTORCH}
     assert {PRESETS[name].conventions for name in mobiles} == {replace(PYTORCH, backbone_epsilon=1e-3)}
     official = {name for name in PRESETS if "mobilenet" in name} - mobiles
     assert {PRESETS[name].conventions for name in official} == {TENSORFLOW}
     separable = {
-        name for name, config in PRESETS.items() if isinstance(config.aspp, ASPPConfig) and config.aspp.separable
+        name for name, config in PRESETS.items() if isinstance(config.head, ASPPConfig) and config.head.separable
     }
     assert separable == {
         *(f"deeplabv3plus_mobilenet_v{version}" for version in (2, 3)),
@@ -92,14 +93,16 @@ def test_both_classifiers_of_lite_r_aspp_start_small():
 
 def test_lite_presets_are_the_official_ones():
     """Model zoo: the last block's filters halved, taps at output stride 8, pooling of 769 pixels, hard sigmoid."""
-    head = LRASPPConfig(aspp_channels=128, pool_window=(769, 769), pool_stride=(128, 160), gate="hard_sigmoid")
+    head = LRASPPConfig(aspp_channels=128, pool_stride=(128, 160), gate="hard_sigmoid")
     for variant, channels in (("large", 120), ("small", 88)):
         config = preset(f"lraspp_mobilenet_v3_{variant}")
-        assert config.aspp == head
+        assert config.head == head
+        assert config.compatibility.pool_window == (769, 769)
         assert config.backbone == MobileNetV3Config(variant, tail_multiplier=0.5)
         with torch.device("meta"):
             assert build(config).middle_classifier.in_channels == channels
-    assert preset("lraspp_mobilenet_v3").aspp == LRASPPConfig(aspp_channels=128, pool_window=None, gate="sigmoid")
+    assert preset("lraspp_mobilenet_v3").head == LRASPPConfig(aspp_channels=128, gate="sigmoid")
+    assert preset("lraspp_mobilenet_v3").compatibility.pool_window is None
 
 
 def test_beta_presets_are_the_official_resnets():
@@ -155,14 +158,8 @@ def test_conventions_of_the_official_code_and_of_torchvision():
         (MobileNetV2Config, {"channel_divisor": 0}, "channel divisor 0 is out of range"),
         (MobileNetV3Config, {"depth_multiplier": math.inf}, "depth multiplier inf is out of range"),
         (MobileNetV3Config, {"tail_multiplier": 0.0}, "tail multiplier 0.0 is out of range; choose 0.01 to 8"),
-        (
-            MobileNetV3Config,
-            {"middle_level": (4, "output")},
-            "choose layer 5, 6, 7 and depthwise or output",
-        ),
-        (MobileNetV3Config, {"variant": "small", "middle_level": (7, "output")}, "choose layer 3, 4 and depthwise or"),
         (LRASPPConfig, {"aspp_channels": 0}, "0 channels are out of range"),
-        (LRASPPConfig, {"pool_window": (0, 5)}, r"pool window \(0, 5\) needs two numbers of pixels, 1 to 65536"),
+        (Compatibility, {"pool_window": (0, 5)}, r"pool window \(0, 5\) needs two numbers of pixels, 1 to 65536"),
         (LRASPPConfig, {"pool_stride": (5, 10**9)}, "pool stride"),
         (ResNetConfig, {"multi_grid": (1, 0, 2)}, "three rates from 1 to 4096"),
         (ResNetConfig, {"multi_grid": (1, 2, 5000)}, "three rates from 1 to 4096"),
@@ -204,20 +201,41 @@ def test_what_no_network_can_be_is_refused(kind, values, complaint):
     [
         ({"output_stride": 12}, "output stride 12 is impossible; choose one of 4, 8, 16, 32"),
         ({"output_stride": 64}, "output stride 64 is impossible"),
-        ({"output_stride": 32, "aspp": ASPPConfig(rates=(5,))}, "ASPP rate 5"),
-        ({"output_stride": 64, "aspp": None}, "output stride 64 is impossible; choose one of 4, 8, 16, 32$"),
-        ({"backbone": ResNetConfig(added_blocks=1), "output_stride": 128, "aspp": None}, "choose one of 4, .*, 64$"),
+        ({"output_stride": 32, "head": ASPPConfig(rates=(5,))}, "ASPP rate 5"),
+        ({"output_stride": 64, "head": None}, "output stride 64 is impossible; choose one of 4, 8, 16, 32$"),
+        ({"backbone": ResNetConfig(added_blocks=1), "output_stride": 128, "head": None}, "choose one of 4, .*, 64$"),
         ({"backbone": ResNetConfig(added_blocks=1), "output_stride": 64}, "64 runs without ASPP only; choose up to 32"),
         (
-            {"backbone": ResNetConfig(added_blocks=3), "output_stride": 64, "aspp": ASPPConfig(rates=())},
+            {"backbone": ResNetConfig(added_blocks=3), "output_stride": 64, "head": ASPPConfig(rates=())},
             "output stride 64 runs without ASPP only",
         ),
-        ({"aspp": None, "decoder": DecoderConfig()}, "the decoder refines what an ASPP gives"),
-        ({"aspp": LRASPPConfig(), "decoder": DecoderConfig()}, "the decoder refines what an ASPP gives"),
-        ({"aspp": LRASPPConfig(), "output_stride": 64}, "output stride 64 is impossible"),
+        ({"head": None, "decoder": DecoderConfig()}, "the decoder refines what an ASPP gives"),
+        ({"head": LRASPPConfig(), "decoder": DecoderConfig()}, "the decoder refines what an ASPP gives"),
+        ({"head": LRASPPConfig(), "output_stride": 64}, "output stride 64 is impossible"),
         (
-            {"backbone": ResNetConfig(added_blocks=3), "output_stride": 64, "aspp": LRASPPConfig()},
+            {"backbone": ResNetConfig(added_blocks=3), "output_stride": 64, "head": LRASPPConfig()},
             "output stride 64 runs without ASPP only",
+        ),
+        (
+            {"backbone": MobileNetV3Config(), "compatibility": Compatibility(middle_level=(4, "output"))},
+            "choose layer 5, 6, 7 and depthwise or output",
+        ),
+        (
+            {"backbone": MobileNetV3Config("small"), "compatibility": Compatibility(middle_level=(7, "output"))},
+            "choose layer 3, 4 and depthwise or",
+        ),
+        ({"compatibility": Compatibility(middle_level=(5, "output"))}, "output stride 8 is not at .*; leave it out"),
+        (
+            {"backbone": XceptionConfig(), "compatibility": Compatibility(low_level="output")},
+            "low level 'output' is built for MobileNetV2 and ResNet only",
+        ),
+        (
+            {"backbone": XceptionConfig(), "compatibility": Compatibility(unstrided_rate="after")},
+            "unstrided rate 'after' is not built for Xception",
+        ),
+        (
+            {"backbone": ResNetConfig(), "compatibility": Compatibility(padded="units")},
+            "padding of 'units' is built for MobileNetV2 only",
         ),
         ({"classes": 0}, "0 classes are out of range"),
         ({"classes": 40000}, "40000 classes are out of range"),

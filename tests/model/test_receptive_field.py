@@ -90,7 +90,7 @@ def test_rates_make_up_for_strides(name):
 
 WIDE_HEAD = small_config(
     "deeplabv3plus_mobilenet_v2",
-    aspp=ASPPConfig(rates=(2,), aspp_channels=8, projection=((3, 8, False), (1, 8, False))),
+    head=ASPPConfig(rates=(2,), aspp_channels=8, projection=((3, 8, False), (1, 8, False))),
     decoder=DecoderConfig(low_level_channels=4, refinement=((5, 8, False), (3, 8, True), (1, 8, False))),
 )
 TWO_TAPS = small_config(

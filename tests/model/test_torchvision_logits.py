@@ -28,7 +28,7 @@ def model(request):
     assert skipped == tuple(name for name in theirs if name.startswith("aux_classifier."))
     assert len(state) + len(skipped) == len(theirs)
     config = PRESETS[f"deeplabv3_resnet{depth}"]
-    config = replace(config, aspp=ASPPConfig(projection=((1, 256, False), (3, 256, False))))
+    config = replace(config, head=ASPPConfig(projection=((1, 256, False), (3, 256, False))))
     with torch.device("meta"):
         model = build(config)
     model.preprocess = Preprocess(config.conventions, in_channels=3)

@@ -10,17 +10,19 @@ from safetensors import safe_open
 
 from atrous.importers.projects.torchvision_mobilenet_v3_keys import from_torchvision
 from atrous.model.build import build
+from atrous.model.compatibility import Compatibility
 from atrous.model.config import MobileNetV3Config
 from atrous.model.preprocess import Preprocess
 from atrous.model.presets import PRESETS
 from reference.weights import drawn
 
 STORED = Path(__file__).parents[1] / "reference" / "torchvision_mobilenet_v3.safetensors"
-SMALL = MobileNetV3Config("small", middle_level=(3, "output"), unstrided_rate="after")
+SMALL = MobileNetV3Config("small")
+DETAILS = Compatibility(middle_level=(3, "output"), unstrided_rate="after")
 CONFIGS = {
     "deeplabv3_large": PRESETS["deeplabv3_mobilenet_v3"],
     "lraspp_large": PRESETS["lraspp_mobilenet_v3"],
-    "lraspp_small": replace(PRESETS["lraspp_mobilenet_v3"], backbone=SMALL),
+    "lraspp_small": replace(PRESETS["lraspp_mobilenet_v3"], backbone=SMALL, compatibility=DETAILS),
 }
 SIZES = {"deeplabv3": ("17x593", "594x18"), "lraspp": ("49x33", "34x50")}
 
@@ -62,8 +64,8 @@ def test_equal_logits_at_odd_and_even_sizes(named, output_stride):
 
 def test_the_rate_of_the_unit_that_gives_up_its_stride_would_be_noticed(named):
     name, model = named
-    backbone = replace(model.config.backbone, unstrided_rate="before")
-    other = build(replace(model.config, backbone=backbone)).double().eval()
+    details = replace(model.config.compatibility, unstrided_rate="before")
+    other = build(replace(model.config, compatibility=details)).double().eval()
     other.load_state_dict(model.state_dict())
     logits, expected = logits_and_theirs(name, other, output_stride=16, size=SIZES[name.partition("_")[0]][0])
     assert (logits - expected).abs().max() > 0.01

@@ -13,7 +13,7 @@ from atrous.training.step import step
 from fakes.run import CPU, MODEL, changed, small_data, small_run
 
 # Dropout draws from the device's own generator, so no two devices agree on it.
-CONFIG = changed(model=replace(MODEL, aspp=replace(MODEL.aspp, dropout=0.0)), loss=LossConfig(class_balance=0.5))
+CONFIG = changed(model=replace(MODEL, head=replace(MODEL.head, dropout=0.0)), loss=LossConfig(class_balance=0.5))
 
 
 def device(name: str) -> torch.device:

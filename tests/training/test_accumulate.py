@@ -14,7 +14,7 @@ from atrous.training.step import step
 from fakes.run import CPU, MODEL, changed, small_data
 
 # One dropout mask over a whole batch is not the masks of its parts.
-QUIET = replace(MODEL, aspp=replace(MODEL.aspp, dropout=0.0))
+QUIET = replace(MODEL, head=replace(MODEL.head, dropout=0.0))
 
 
 def stepped(data, *, parts: int, class_balance: float, labels: torch.Tensor):

@@ -34,7 +34,7 @@ from fakes.memory_data import MemoryData
 from fakes.replicas import exit_codes, in_replicas
 from fakes.run import CPU, MODEL, changed
 
-QUIET = replace(MODEL, aspp=replace(MODEL.aspp, dropout=0.0))
+QUIET = replace(MODEL, head=replace(MODEL.head, dropout=0.0))
 CONFIG = changed(
     model=QUIET,
     iterations=4,

@@ -19,7 +19,7 @@ from reference.weights import randomize
 
 CONFIG = ModelConfig(
     MobileNetV2Config(depth_multiplier=0.125),
-    aspp=ASPPConfig(aspp_channels=8, separable=True),
+    head=ASPPConfig(aspp_channels=8, separable=True),
     decoder=DecoderConfig(),
     classes=3,
 )
@@ -109,7 +109,7 @@ def test_a_backbone_of_another_kind_is_refused_before_anything_changes(file, con
 
 
 def test_a_plain_resnet_starts_a_cascade_whose_added_blocks_stay_fresh(tmp_path):
-    plain = ModelConfig(ResNetConfig(), aspp=None, conventions=PYTORCH, classes=2)
+    plain = ModelConfig(ResNetConfig(), head=None, conventions=PYTORCH, classes=2)
     trained = randomize(build(plain)).float()
     archive.save(tmp_path / "plain.safetensors", trained, labels=LabelSpace(("a", "b")), provenance={})
     cascade = build(replace(plain, backbone=ResNetConfig(added_blocks=3), classes=5)).eval()

@@ -96,9 +96,9 @@ def _with_options(config: ModelConfig, options: Options) -> ModelConfig:
     if options.output_stride is not None:
         config = replace(config, output_stride=options.output_stride)
     if options.rates is not None:
-        if not isinstance(config.aspp, ASPPConfig) or len(options.rates) != len(config.aspp.rates):
-            raise InputError(f"--rates: this network's head has {config.aspp}")
-        config = replace(config, aspp=replace(config.aspp, rates=options.rates))
+        if not isinstance(config.head, ASPPConfig) or len(options.rates) != len(config.head.rates):
+            raise InputError(f"--rates: this network's head has {config.head}")
+        config = replace(config, head=replace(config.head, rates=options.rates))
     if options.multi_grid is not None:
         if not isinstance(config.backbone, ResNetConfig):
             raise InputError("--multi-grid: only a ResNet has it")

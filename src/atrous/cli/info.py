@@ -73,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
 def _options(arguments: Sequence[str], *, model: str, config: ModelConfig) -> Options:
     """Parse the options; their defaults are the configuration of the model."""
     # The decoder's options are offered even where it is left out, unless there can be none.
-    decoder = config.decoder or (DecoderConfig() if isinstance(config.aspp, ASPPConfig) else None)
+    decoder = config.decoder or (DecoderConfig() if isinstance(config.head, ASPPConfig) else None)
     default = Options(model, config=replace(config, decoder=decoder), decoder=config.decoder is not None)
     options = parse(Options, arguments, verb="info", default=default)
     if not options.decoder and options.config.decoder != decoder:

@@ -21,6 +21,7 @@ from atrous.importers.projects import (
 )
 from atrous.importers.projects.key_map import pooling_last
 from atrous.labels import LabelSpace
+from atrous.model.compatibility import Compatibility
 from atrous.model.config import ASPPConfig, MobileNetV2Config, MobileNetV3Config, ModelConfig, ResNetConfig
 from atrous.model.conventions import PYTORCH, Conventions
 from atrous.model.deeplab import DeepLab
@@ -44,7 +45,7 @@ def to_torchvision(path: Path, model: DeepLab) -> None:
         case ResNetConfig(depth=depth):
             table = {**torchvision_keys.LAYERS, **layers.resnet_units("backbone.", depth=depth)}
         case MobileNetV3Config(variant=variant):
-            other = torchvision_mobilenet_v3.LITE_HEAD if isinstance(config.aspp, ASPPConfig) else torchvision_keys.HEAD
+            other = torchvision_mobilenet_v3.LITE_HEAD if isinstance(config.head, ASPPConfig) else torchvision_keys.HEAD
             layers_of_both = torchvision_mobilenet_v3.LAYERS[variant]
             table = {theirs: ours for theirs, ours in layers_of_both.items() if theirs not in other}
         case _:
@@ -67,12 +68,12 @@ def to_hugging_face(folder: Path, model: DeepLab, *, labels: LabelSpace) -> None
         InputError: If the model is another network; the message shows the difference.
     """
     config, conventions = model.config, model.config.conventions
-    if not isinstance(config.backbone, MobileNetV2Config) or not isinstance(config.aspp, ASPPConfig):
+    if not isinstance(config.backbone, MobileNetV2Config) or not isinstance(config.head, ASPPConfig):
         raise InputError("Hugging Face has DeepLabv3 on MobileNetV2 only; this is another network")
     like = replace(
         config,
         backbone=MobileNetV2Config(config.backbone.depth_multiplier, channel_divisor=8),
-        aspp=ASPPConfig(rates=(), dropout=config.aspp.dropout),
+        head=ASPPConfig(rates=(), dropout=config.head.dropout),
         decoder=None,
         conventions=replace(
             hugging_face.CONVENTIONS,
@@ -81,6 +82,7 @@ def to_hugging_face(folder: Path, model: DeepLab, *, labels: LabelSpace) -> None
             input_mean=conventions.input_mean,
             input_std=conventions.input_std,
         ),
+        compatibility=Compatibility(low_level=config.compatibility.low_level),
     )
     if config.backbone.depth_multiplier == 1.0 and config.backbone.channel_divisor is None:
         like = replace(like, backbone=config.backbone)  # at multiplier 1 both rules give the same widths
@@ -105,10 +107,10 @@ def _torchvision_config(config: ModelConfig) -> ModelConfig:
     """Configuration of the network that torchvision builds with this backbone and these classes."""
     head = ASPPConfig(projection=((1, 256, False), (3, 256, False)))
     if isinstance(config.backbone, ResNetConfig):
-        backbone = ResNetConfig(config.backbone.depth, low_level=config.backbone.low_level)
-        like = ModelConfig(backbone, head, conventions=PYTORCH)
+        details = Compatibility(low_level=config.compatibility.low_level)
+        like = ModelConfig(ResNetConfig(config.backbone.depth), head, conventions=PYTORCH, compatibility=details)
     else:
-        like = PRESETS["deeplabv3_mobilenet_v3" if isinstance(config.aspp, ASPPConfig) else "lraspp_mobilenet_v3"]
+        like = PRESETS["deeplabv3_mobilenet_v3" if isinstance(config.head, ASPPConfig) else "lraspp_mobilenet_v3"]
     scaling = {name: getattr(config.conventions, name) for name in ("input_mean", "input_std")}
     return replace(
         like,

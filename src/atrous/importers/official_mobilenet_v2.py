@@ -73,7 +73,7 @@ def import_backbone(network: FusedNetwork) -> ImportedBackbone:
     with _naming(network.path):
         config = ModelConfig(
             backbone=_backbone_config(network),
-            aspp=ASPPConfig(rates=()),
+            head=ASPPConfig(rates=()),
             conventions=_conventions(network),
             output_stride=_output_stride(network),
         )
@@ -97,7 +97,7 @@ def import_deeplab(network: FusedNetwork) -> DeepLabV3:
             raise InputError("an ImageNet classifier, which segments nothing; use it as backbone weights")
         config = ModelConfig(
             backbone=_backbone_config(network),
-            aspp=ASPPConfig(
+            head=ASPPConfig(
                 rates=(), aspp_channels=_width(network, ASPP0), projection=((1, _width(network, PROJECTION), False),)
             ),
             conventions=_conventions(network),

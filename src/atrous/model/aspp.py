@@ -8,8 +8,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from atrous.model.atrous import AtrousConv, SeparableAtrousConv
+from atrous.model.compatibility import BetweenSeparable
 from atrous.model.config import LayerSpec
-from atrous.model.conventions import BetweenSeparable
 from atrous.model.image_mean import ImageMean
 from atrous.model.layers import conv_layer, conv_layers
 from atrous.model.pooling import WindowMeans

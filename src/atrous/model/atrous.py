@@ -4,7 +4,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from atrous.model.conventions import BetweenSeparable, Padding
+from atrous.model.compatibility import BetweenSeparable
+from atrous.model.conventions import Padding
 from atrous.model.norm import BatchNorm
 from atrous.ops.cpu.depthwise import depthwise_conv2d
 

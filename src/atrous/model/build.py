@@ -42,6 +42,7 @@ from atrous.sizes import Size
 def build_backbone(config: ModelConfig) -> Backbone:
     """The backbone alone."""
     conventions, output_stride, in_channels = config.conventions, config.output_stride, config.in_channels
+    compatibility = config.compatibility
     match config.backbone:
         case MobileNetV2Config() as v2:
             return MobileNetV2(
@@ -49,9 +50,9 @@ def build_backbone(config: ModelConfig) -> Backbone:
                 depth_multiplier=v2.depth_multiplier,
                 channel_divisor=v2.channel_divisor,
                 last_channels=v2.last_channels,
-                low_level=v2.low_level,
-                unstrided_rate=v2.unstrided_rate,
-                padded=v2.padded,
+                low_level=compatibility.low_level,
+                unstrided_rate=compatibility.unstrided_rate,
+                padded=compatibility.padded,
                 output_stride=output_stride,
                 conventions=conventions,
             )
@@ -61,8 +62,8 @@ def build_backbone(config: ModelConfig) -> Backbone:
                 variant=v3.variant,
                 depth_multiplier=v3.depth_multiplier,
                 tail_multiplier=v3.tail_multiplier,
-                middle_level=v3.middle_level,
-                unstrided_rate=v3.unstrided_rate,
+                middle_level=compatibility.middle_level,
+                unstrided_rate=compatibility.unstrided_rate,
                 output_stride=output_stride,
                 conventions=conventions,
             )
@@ -72,8 +73,8 @@ def build_backbone(config: ModelConfig) -> Backbone:
                 depth=resnet.depth,
                 multi_grid=resnet.multi_grid,
                 added_blocks=resnet.added_blocks,
-                low_level=resnet.low_level,
-                unstrided_rate=resnet.unstrided_rate,
+                low_level=compatibility.low_level,
+                unstrided_rate=compatibility.unstrided_rate,
                 output_stride=output_stride,
                 conventions=conventions,
             )
@@ -100,7 +101,7 @@ def build(config: ModelConfig) -> DeepLab:
 
 
 def _assembled(config: ModelConfig, preprocess: Preprocess, backbone: Backbone) -> DeepLab:
-    match config.aspp:
+    match config.head:
         case None:
             return DeepLabV3Cascade(config, preprocess, backbone)
         case LRASPPConfig() as head:
@@ -123,13 +124,14 @@ def _build_aspp(config: ModelConfig, head: ASPPConfig, backbone: Backbone) -> AS
         dropout=head.dropout,
         output_stride=config.output_stride,
         epsilon=config.conventions.head_epsilon,
-        pool=_pool(head.pool_window, stride=(1, 1), config=config),
+        pool=_pool(stride=(1, 1), config=config),
         align_corners=config.conventions.align_corners,
-        between=config.conventions.between_separable,
+        between=config.compatibility.between_separable,
     )
 
 
-def _pool(window: Size | None, *, stride: Size, config: ModelConfig) -> ImageMean | WindowMeans:
+def _pool(*, stride: Size, config: ModelConfig) -> ImageMean | WindowMeans:
+    window = config.compatibility.pool_window
     if window is None:
         return ImageMean()
     return WindowMeans(window=window, stride=stride, output_stride=config.output_stride)
@@ -138,7 +140,7 @@ def _pool(window: Size | None, *, stride: Size, config: ModelConfig) -> ImageMea
 def _build_lraspp(config: ModelConfig, head: LRASPPConfig, backbone: Backbone) -> LRASPP:
     return LRASPP(
         backbone.high_channels,
-        _pool(head.pool_window, stride=head.pool_stride, config=config),
+        _pool(stride=head.pool_stride, config=config),
         nn.Sigmoid() if head.gate == "sigmoid" else nn.Hardsigmoid(),
         channels=head.aspp_channels,
         align_corners=config.conventions.align_corners,
@@ -154,7 +156,7 @@ def _with_decoder(
         Decoder,
         align_corners=conventions.align_corners,
         epsilon=conventions.head_epsilon,
-        between=conventions.between_separable,
+        between=config.compatibility.between_separable,
     )
     low = partial(stage, backbone.low_channels, low_level_channels=head.low_level_channels, refinement=head.refinement)
     if head.middle_level_channels is None:

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from atrous.errors import InputError
+from atrous.model.compatibility import PAPERS, Compatibility, check_choice, check_window
 from atrous.model.conventions import TENSORFLOW, Conventions
-from atrous.model.stride_plan import MOST_ADDED_BLOCKS, UnstridedRate, aspp_rates, check_output_stride
+from atrous.model.stride_plan import MOST_ADDED_BLOCKS, aspp_rates, check_output_stride
 
 LayerSpec = tuple[int, int, bool]
 """(kernel, channels, separable) of a convolution in a head or decoder."""
@@ -25,28 +26,16 @@ class MobileNetV2Config:
         channel_divisor: Widths are rounded to multiples of this: ImageNet's weights use 8. None is DeepLab's rule, 8 at
             multiplier 1 and no rounding at any other.
         last_channels: Of a last 1x1 convolution, ImageNet's 1280 at most multipliers, or None: DeepLab leaves it out.
-        low_level: What the decoder takes of the last unit before the network strides: its depthwise output (official
-            code), or its output.
-        unstrided_rate: Rate of a unit that gives up its stride: that of the units before it (the official code), or
-            already that of those after it (segmentation_models.pytorch).
-        padded: Where the zeros stand: around what a convolution sees, or around the input of a unit, whose expansion
-            makes other numbers of them, and then nowhere in the stem (VainF).
     """
 
     kind: ClassVar = "mobilenet_v2"
     depth_multiplier: float = 1.0
     channel_divisor: int | None = None
     last_channels: int | None = None
-    low_level: Literal["depthwise", "output"] = "depthwise"
-    unstrided_rate: UnstridedRate = "before"
-    padded: Literal["convolutions", "units"] = "convolutions"
 
     def __post_init__(self) -> None:
-        """Reject widths that no layer can have and choices that do not exist."""
+        """Reject widths that no layer can have."""
         _check_multiplier(self.depth_multiplier, "depth")
-        _check_choice(self.low_level, ("depthwise", "output"), name="low level")
-        _check_choice(self.unstrided_rate, ("before", "after"), name="unstrided rate")
-        _check_choice(self.padded, ("convolutions", "units"), name="padding of")
         if self.last_channels is not None and not 1 <= self.last_channels <= 65536:
             raise InputError(f"{self.last_channels} last channels are out of range; choose 1 to 65536")
         if self.channel_divisor is not None and not 1 <= self.channel_divisor <= 256:
@@ -66,35 +55,19 @@ class MobileNetV3Config:
         depth_multiplier: Scales the width of all layers, which are then rounded to multiples of 8.
         tail_multiplier: Scales, in addition, the layers from the last strided unit on: 0.5 in the official models for
             segmentation ("reduce the filters in the last block", section 6.4).
-        middle_level: Where the features at output stride 8 leave: the number of a layer as the official code counts
-            them, and its depthwise output (before squeeze-and-excite) or its output. None is the code's place: layer 7
-            of large, 4 of small, depthwise. torchvision takes the output of layer 5.
-        unstrided_rate: Rate of a unit that gives up its stride: that of the units before it (the official code), or
-            already that of those after it (torchvision).
     """
 
     kind: ClassVar = "mobilenet_v3"
     variant: Literal["large", "small"] = "large"
     depth_multiplier: float = 1.0
     tail_multiplier: float = 1.0
-    middle_level: tuple[int, Literal["depthwise", "output"]] | None = None
-    unstrided_rate: UnstridedRate = "before"
 
     def __post_init__(self) -> None:
         """Reject networks that do not exist and widths that no layer can have."""
         if self.variant not in MIDDLE_LAYERS:
             raise InputError(f"MobileNetV3 {self.variant!r:.80} is unknown; choose large or small")
-        _check_choice(self.unstrided_rate, ("before", "after"), name="unstrided rate")
         _check_multiplier(self.depth_multiplier, "depth")
         _check_multiplier(self.tail_multiplier, "tail")
-        layers = MIDDLE_LAYERS[self.variant]
-        if self.middle_level is not None and (
-            self.middle_level[0] not in layers or self.middle_level[1] not in ("depthwise", "output")
-        ):
-            listed = ", ".join(map(str, layers))
-            raise InputError(
-                f"output stride 8 is not at {self.middle_level}; choose layer {listed} and depthwise or output"
-            )
 
 
 @dataclass(frozen=True)
@@ -107,10 +80,6 @@ class ResNetConfig:
         stem: One 7x7 convolution, or three 3x3: 64, 64 and 128 channels ("beta", the official code), or 32, 32 and 64
             ("v1c", MMSegmentation).
         added_blocks: Copies of block4 after it, 0 to 3: the cascade of section 3.2.
-        low_level: What the decoder takes of the last unit before the network strides: the residual alone (official
-            code), or the unit's output, shortcut and ReLU included (everybody else).
-        unstrided_rate: Rate of a unit that gives up its stride: that of the units before it (the official code,
-            torchvision), or already that of those after it (jfzhang95, detectron2, segmentation_models.pytorch).
     """
 
     kind: ClassVar = "resnet"
@@ -118,16 +87,12 @@ class ResNetConfig:
     multi_grid: tuple[int, int, int] = (1, 1, 1)
     stem: Literal["7x7", "beta", "v1c"] = "7x7"
     added_blocks: int = 0
-    low_level: Literal["residual", "output"] = "residual"
-    unstrided_rate: UnstridedRate = "before"
 
     def __post_init__(self) -> None:
         """Reject depths, stems and blocks that do not exist and rates that no layer can have."""
         if self.depth not in (50, 101):
             raise InputError(f"ResNet depth {self.depth} is unknown; choose 50 or 101")
-        _check_choice(self.stem, ("7x7", "beta", "v1c"), name="ResNet stem")
-        _check_choice(self.low_level, ("residual", "output"), name="low level")
-        _check_choice(self.unstrided_rate, ("before", "after"), name="unstrided rate")
+        check_choice(self.stem, ("7x7", "beta", "v1c"), name="ResNet stem")
         if not 0 <= self.added_blocks <= MOST_ADDED_BLOCKS:
             raise InputError(f"{self.added_blocks} added blocks are out of range; choose 0 to {MOST_ADDED_BLOCKS}")
         if len(self.multi_grid) != 3 or not all(1 <= rate <= LARGEST_RATE for rate in self.multi_grid):
@@ -154,19 +119,9 @@ class XceptionConfig:
 BackboneConfig = MobileNetV2Config | MobileNetV3Config | ResNetConfig | XceptionConfig
 
 
-def _check_choice(value: str, choices: tuple[str, ...], *, name: str) -> None:
-    if value not in choices:
-        raise InputError(f"{name} {value!r:.80} is unknown; choose {' or '.join(choices)}")
-
-
 def _check_multiplier(multiplier: float, name: str) -> None:
     if not 0.01 <= multiplier <= 8:
         raise InputError(f"{name} multiplier {multiplier} is out of range; choose 0.01 to 8")
-
-
-def _check_pool(name: str, size: tuple[int, int]) -> None:
-    if len(size) != 2 or not all(1 <= pixels <= 65536 for pixels in size):
-        raise InputError(f"pool {name} {size} needs two numbers of pixels, 1 to 65536")
 
 
 def _check_layers(layers: tuple[LayerSpec, ...], name: str) -> None:
@@ -190,8 +145,6 @@ class ASPPConfig:
         separable: Whether the 3x3 branches are depthwise separable.
         projection: (kernel, channels, separable) of each layer after the concatenation.
         dropout: Probability after the projection (official code: 0.1; not in the papers).
-        pool_window: (height, width) in pixels of windows whose means the image-level branch gives, one at every
-            position (detectron2: the size of a training crop); None is the whole image.
     """
 
     rates: tuple[int, ...] = (6, 12, 18)
@@ -200,7 +153,6 @@ class ASPPConfig:
     separable: bool = False
     projection: tuple[LayerSpec, ...] = ((1, 256, False),)
     dropout: float = 0.1
-    pool_window: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         """Reject heads that cannot be built."""
@@ -211,7 +163,6 @@ class ASPPConfig:
         if len(self.rates) > MOST_LAYERS or not all(1 <= rate <= LARGEST_RATE for rate in self.rates):
             raise InputError(f"ASPP rates {self.rates} need to be up to {MOST_LAYERS} numbers from 1 to {LARGEST_RATE}")
         _check_layers(self.projection, "projection")
-        _check_pool("window", self.pool_window or (1, 1))
 
 
 @dataclass(frozen=True)
@@ -220,14 +171,12 @@ class LRASPPConfig:
 
     Attributes:
         aspp_channels: Of both branches.
-        pool_window: (height, width) in pixels of the windows whose means open the gates; None is the whole image.
-        pool_stride: (down, right) in pixels from window to window.
+        pool_stride: (down, right) in pixels from window to window, where the compatibility says `pool_window`.
         gate: What makes 0..1 of them: the paper and torchvision have the sigmoid, the official code the hard one.
     """
 
     kind: ClassVar = "lraspp"
     aspp_channels: int = 128
-    pool_window: tuple[int, int] | None = None
     pool_stride: tuple[int, int] = (128, 160)
     gate: Literal["sigmoid", "hard_sigmoid"] = "sigmoid"
 
@@ -237,8 +186,7 @@ class LRASPPConfig:
             raise InputError(f"gate {self.gate!r:.80} is unknown; choose sigmoid or hard_sigmoid")
         if not 1 <= self.aspp_channels <= 65536:
             raise InputError(f"{self.aspp_channels} channels are out of range; choose 1 to 65536")
-        _check_pool("window", self.pool_window or (1, 1))
-        _check_pool("stride", self.pool_stride)
+        check_window("stride", self.pool_stride)
 
 
 @dataclass(frozen=True)
@@ -275,9 +223,10 @@ class ModelConfig:
 
     Attributes:
         backbone: Which network gives the features.
-        aspp: The head; None for the cascade: logits straight from the backbone.
+        head: ASPP, Lite R-ASPP, or None for the cascade: logits straight from the backbone.
         decoder: The decoder, or None for DeepLabv3.
         conventions: How the weights expect to be run.
+        compatibility: Details that only weights of other projects ask for.
         classes: Channels of the logits.
         output_stride: Input size / size of the backbone's last map: 4, 8, 16 or 32; without ASPP, each added block of a
             ResNet allows another doubling, up to 256.
@@ -285,9 +234,10 @@ class ModelConfig:
     """
 
     backbone: BackboneConfig
-    aspp: ASPPConfig | LRASPPConfig | None = ASPPConfig()
+    head: ASPPConfig | LRASPPConfig | None = ASPPConfig()
     decoder: DecoderConfig | None = None
     conventions: Conventions = TENSORFLOW
+    compatibility: Compatibility = PAPERS
     classes: int = 21
     output_stride: int = 16
     in_channels: int = 3
@@ -296,9 +246,10 @@ class ModelConfig:
         """Reject contradictions before a layer is built."""
         added_blocks = self.backbone.added_blocks if isinstance(self.backbone, ResNetConfig) else 0
         check_output_stride(self.output_stride, added_blocks=added_blocks)
-        if self.aspp is not None:
-            self._check_head(self.aspp)
-        if self.decoder is not None and not isinstance(self.aspp, ASPPConfig):
+        if self.head is not None:
+            self._check_head(self.head)
+        _check_compatibility(self.compatibility, self.backbone)
+        if self.decoder is not None and not isinstance(self.head, ASPPConfig):
             raise InputError("the decoder refines what an ASPP gives; leave it out, or add an ASPP")
         if not 1 <= self.classes <= 32767:
             raise InputError(f"{self.classes} classes are out of range; choose 1 to 32767")
@@ -312,3 +263,19 @@ class ModelConfig:
             )
         if isinstance(head, ASPPConfig):
             aspp_rates(head.rates, output_stride=self.output_stride)
+
+
+def _check_compatibility(compatibility: Compatibility, backbone: BackboneConfig) -> None:
+    """Refuse details that a backbone is not built with."""
+    if compatibility.middle_level is not None:
+        layers = MIDDLE_LAYERS[backbone.variant] if isinstance(backbone, MobileNetV3Config) else ()
+        layer, map_ = compatibility.middle_level
+        if layer not in layers or map_ not in ("depthwise", "output"):
+            listed = f"choose layer {', '.join(map(str, layers))} and depthwise or output" if layers else "leave it out"
+            raise InputError(f"output stride 8 is not at {compatibility.middle_level}; {listed}")
+    if compatibility.low_level != "inside" and not isinstance(backbone, MobileNetV2Config | ResNetConfig):
+        raise InputError("low level 'output' is built for MobileNetV2 and ResNet only")
+    if compatibility.unstrided_rate != "before" and isinstance(backbone, XceptionConfig):
+        raise InputError("unstrided rate 'after' is not built for Xception")
+    if compatibility.padded != "convolutions" and not isinstance(backbone, MobileNetV2Config):
+        raise InputError("padding of 'units' is built for MobileNetV2 only")

@@ -8,9 +8,6 @@ from atrous.errors import InputError
 
 Padding = Literal["symmetric", "same"]
 
-BetweenSeparable = Literal["norm and relu", "nothing"]
-"""What stands between the depthwise and the pointwise convolution of heads and decoders."""
-
 
 @dataclass(frozen=True)
 class Conventions:
@@ -26,8 +23,6 @@ class Conventions:
         stride_unit: Which unit of a ResNet block strides (last in the official code, first in torchvision).
         backbone_epsilon: Added to the variance in the backbone's batch norms.
         head_epsilon: The same in ASPP and decoder.
-        between_separable: What stands between the depthwise and the pointwise convolution of ASPP and decoder: batch
-            norm and ReLU (all of the official code), or nothing (segmentation_models.pytorch).
         input_mean: Subtracted from pixel values 0..255; one number, or one for each of red, green, blue.
         input_std: What is left is divided by this; same form.
     """
@@ -39,7 +34,6 @@ class Conventions:
     stride_unit: Literal["first", "last"] = "last"
     backbone_epsilon: float = 1e-5
     head_epsilon: float = 1e-5
-    between_separable: BetweenSeparable = "norm and relu"
     input_mean: tuple[float, ...] = (127.5,)
     input_std: tuple[float, ...] = (127.5,)
 

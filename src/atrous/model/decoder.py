@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from atrous.model.compatibility import BetweenSeparable
 from atrous.model.config import LayerSpec
-from atrous.model.conventions import BetweenSeparable
 from atrous.model.layers import conv_layer, conv_layers
 from atrous.model.resize import Resize
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from torch import nn
 
 from atrous.model.atrous import AtrousConv, SeparableAtrousConv
+from atrous.model.compatibility import BetweenSeparable
 from atrous.model.config import LayerSpec
-from atrous.model.conventions import BetweenSeparable
 
 
 def conv_layer(

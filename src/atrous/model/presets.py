@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from atrous.errors import InputError
 from atrous.model.build import build
+from atrous.model.compatibility import Compatibility
 from atrous.model.config import (
     ASPPConfig,
     DecoderConfig,
@@ -28,7 +29,8 @@ _XCEPTION = replace(TENSORFLOW, conv_padding="symmetric")
 """The official Xceptions: the same padding, epsilon 1e-3."""
 
 _TORCHVISION_MOBILE = replace(PYTORCH, backbone_epsilon=1e-3)
-_OFFICIAL_LITE_HEAD = LRASPPConfig(pool_window=(769, 769), gate="hard_sigmoid")
+_OFFICIAL_LITE_HEAD = LRASPPConfig(gate="hard_sigmoid")
+_OFFICIAL_LITE_WINDOW = Compatibility(pool_window=(769, 769))
 """At output stride 32 windows of 25 positions, every 4 down and 5 to the right (model zoo, MobileNetV3)."""
 
 _SEPARABLE_DECODER = DecoderConfig(refinement=((3, 256, True), (3, 256, True)))
@@ -36,25 +38,26 @@ _SEPARABLE_DECODER = DecoderConfig(refinement=((3, 256, True), (3, 256, True)))
 
 def _cascade(depth: Literal[50, 101]) -> ModelConfig:
     backbone = ResNetConfig(depth=depth, multi_grid=(1, 2, 1), stem="beta", added_blocks=3)
-    return ModelConfig(backbone, aspp=None, conventions=_BETA)
+    return ModelConfig(backbone, head=None, conventions=_BETA)
 
 
 def _separable_xception(depth: Literal[41, 65, 71]) -> ModelConfig:
     return ModelConfig(
         XceptionConfig(depth=depth),
-        aspp=ASPPConfig(separable=True),
+        head=ASPPConfig(separable=True),
         decoder=_SEPARABLE_DECODER,
         conventions=_XCEPTION,
     )
 
 
 PRESETS: Mapping[str, ModelConfig] = {
-    "deeplabv3_mobilenet_v2": ModelConfig(MobileNetV2Config(), aspp=ASPPConfig(rates=()), conventions=TENSORFLOW),
+    "deeplabv3_mobilenet_v2": ModelConfig(MobileNetV2Config(), head=ASPPConfig(rates=()), conventions=TENSORFLOW),
     "deeplabv3_mobilenet_v2_aspp": ModelConfig(MobileNetV2Config(), conventions=TENSORFLOW),
     "deeplabv3_mobilenet_v3": ModelConfig(
-        MobileNetV3Config(unstrided_rate="after"),
-        aspp=ASPPConfig(rates=(12, 24, 36), projection=((1, 256, False), (3, 256, False))),
+        MobileNetV3Config(),
+        head=ASPPConfig(rates=(12, 24, 36), projection=((1, 256, False), (3, 256, False))),
         conventions=_TORCHVISION_MOBILE,
+        compatibility=Compatibility(unstrided_rate="after"),
     ),
     "deeplabv3_resnet50": ModelConfig(ResNetConfig(depth=50), conventions=PYTORCH),
     "deeplabv3_resnet101": ModelConfig(ResNetConfig(depth=101), conventions=PYTORCH),
@@ -64,10 +67,10 @@ PRESETS: Mapping[str, ModelConfig] = {
     "deeplabv3_cascade_resnet101": _cascade(101),
     "deeplabv3_xception65": ModelConfig(XceptionConfig(depth=65), conventions=_XCEPTION),
     "deeplabv3plus_mobilenet_v2": ModelConfig(
-        MobileNetV2Config(), aspp=ASPPConfig(separable=True), decoder=_SEPARABLE_DECODER, conventions=TENSORFLOW
+        MobileNetV2Config(), head=ASPPConfig(separable=True), decoder=_SEPARABLE_DECODER, conventions=TENSORFLOW
     ),
     "deeplabv3plus_mobilenet_v3": ModelConfig(
-        MobileNetV3Config(), aspp=ASPPConfig(separable=True), decoder=_SEPARABLE_DECODER, conventions=TENSORFLOW
+        MobileNetV3Config(), head=ASPPConfig(separable=True), decoder=_SEPARABLE_DECODER, conventions=TENSORFLOW
     ),
     "deeplabv3plus_resnet50": ModelConfig(ResNetConfig(depth=50), decoder=DecoderConfig(), conventions=PYTORCH),
     "deeplabv3plus_resnet101": ModelConfig(ResNetConfig(depth=101), decoder=DecoderConfig(), conventions=PYTORCH),
@@ -77,17 +80,22 @@ PRESETS: Mapping[str, ModelConfig] = {
     "deeplabv3plus_xception65": _separable_xception(65),
     "deeplabv3plus_xception71": _separable_xception(71),
     "lraspp_mobilenet_v3": ModelConfig(
-        MobileNetV3Config(middle_level=(5, "output"), unstrided_rate="after"),
-        aspp=LRASPPConfig(),
+        MobileNetV3Config(),
+        head=LRASPPConfig(),
         conventions=_TORCHVISION_MOBILE,
+        compatibility=Compatibility(middle_level=(5, "output"), unstrided_rate="after"),
     ),
     "lraspp_mobilenet_v3_large": ModelConfig(
-        MobileNetV3Config(tail_multiplier=0.5), aspp=_OFFICIAL_LITE_HEAD, conventions=TENSORFLOW
+        MobileNetV3Config(tail_multiplier=0.5),
+        head=_OFFICIAL_LITE_HEAD,
+        conventions=TENSORFLOW,
+        compatibility=_OFFICIAL_LITE_WINDOW,
     ),
     "lraspp_mobilenet_v3_small": ModelConfig(
         MobileNetV3Config(variant="small", tail_multiplier=0.5),
-        aspp=_OFFICIAL_LITE_HEAD,
+        head=_OFFICIAL_LITE_HEAD,
         conventions=TENSORFLOW,
+        compatibility=_OFFICIAL_LITE_WINDOW,
     ),
 }
 """The configuration of every named model, at 21 classes and output stride 16."""

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from atrous.model.old_config import upgraded_config
+
 _LOSS = ("class_balance", "label_smoothing", "hard_pixels")
 """Settings that stood beside the group `loss` before they were moved into it."""
 
@@ -23,5 +25,7 @@ def upgraded_settings(saved: Mapping[str, Any]) -> dict[str, Any]:
 def _upgraded_training(training: Mapping[str, Any]) -> dict[str, Any]:
     moved = {name: training[name] for name in _LOSS if name in training}
     kept = {name: value for name, value in training.items() if name not in _LOSS}
+    if "model" in kept:
+        kept["model"] = upgraded_config(kept["model"])
     loss = kept.get("loss", {})
     return {**kept, "loss": {**loss, **moved}} if moved and isinstance(loss, dict) else kept

@@ -27,10 +27,12 @@ from atrous.labels import LabelSpace
 from atrous.model.build import build
 from atrous.model.config import ModelConfig
 from atrous.model.deeplab import DeepLab
+from atrous.model.old_config import upgraded_config
 from atrous.plain import from_plain, to_plain
 from atrous.report.wording import shortened
 
-FORMAT = 1
+FORMAT = 2
+"""Archives of format 1 have older names in their model configuration (`atrous.model.old_config`)."""
 
 _KEY = "atrous"
 _LARGEST_HEADER = 16 << 20  # bytes; ResNet-101 needs 0.1 MiB
@@ -211,7 +213,7 @@ def _description(text: str | None) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise InputError("its description is not JSON: damaged or altered; get it again from its source") from error
     version = description.get("format") if isinstance(description, dict) else None
-    if version != FORMAT:
+    if version not in (1, FORMAT) or isinstance(version, bool):
         raise InputError(f"written in format {version!r:.20}, this version of atrous reads {FORMAT}; upgrade atrous")
     return description
 
@@ -224,6 +226,8 @@ def _config(description: Mapping[str, Any]) -> ModelConfig:
     config = description.get("config")
     if len(_canonical({"config": config})) > _LONGEST_CONFIG:
         raise InputError("its model configuration is longer than any real one")
+    if description["format"] == 1:
+        config = upgraded_config(config)
     return from_plain(ModelConfig, config, where="model configuration")
 
 

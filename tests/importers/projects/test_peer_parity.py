@@ -11,7 +11,6 @@ from safetensors import safe_open
 from atrous.importers.projects.read import from_state_dict
 from atrous.importers.pytorch.state_dict import StateDict
 from atrous.model.build import build
-from atrous.model.config import ASPPConfig
 from atrous.model.preprocess import Preprocess
 from reference.weights import drawn, mixed
 
@@ -41,8 +40,8 @@ def as_found(shapes, settings=None):
 def built(source):
     """The source's model in float64."""
     config = source.config
-    if config.aspp is not None and isinstance(config.aspp, ASPPConfig) and config.aspp.pool_window:
-        config = replace(config, aspp=replace(config.aspp, pool_window=CROP))
+    if config.compatibility.pool_window:
+        config = replace(config, compatibility=replace(config.compatibility, pool_window=CROP))
     with torch.device("meta"):
         model = build(config)
     model.preprocess = Preprocess(config.conventions, in_channels=3)

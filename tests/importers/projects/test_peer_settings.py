@@ -113,7 +113,7 @@ def test_settings_that_make_sense_are_taken(folders):
     conventions = found["hugging_face"].conventions
     assert (conventions.backbone_epsilon, conventions.conv_padding) == (1.0, "symmetric")
     assert found["hugging_face"].output_stride == found["smp"].output_stride == 8
-    assert found["smp"].aspp.rates == (6, 12, 24)  # half of theirs, which are said for output stride 8
+    assert found["smp"].head.rates == (6, 12, 24)  # half of theirs, which are said for output stride 8
     expected = replace(
         PYTORCH, pool_padding="symmetric", input_mean=(0.0, 127.5, 255.0), input_std=(255.0, 63.75, 31.875)
     )

@@ -60,7 +60,7 @@ def test_every_form_gives_what_was_drawn(written, name):
     assert recognition.recognises(read_head(path))
     source = read_tensorflow(path)
     assert source.config.backbone == MobileNetV2Config(depth_multiplier=0.1)
-    assert source.config.aspp == ASPPConfig(rates=(), aspp_channels=8, projection=((1, 8, False),))
+    assert source.config.head == ASPPConfig(rates=(), aspp_channels=8, projection=((1, 8, False),))
     assert (source.config.classes, source.config.output_stride, source.segments) == (5, 16, True)
     assert set(source.state) == set(build(source.config).state_dict())
 

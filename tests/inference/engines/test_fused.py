@@ -15,6 +15,7 @@ from atrous.inference.engines import fused_conv
 from atrous.inference.engines.fused import FusedASPP, fused
 from atrous.inference.engines.fused_conv import FusedConv
 from atrous.model.atrous import AtrousConv
+from atrous.model.compatibility import Compatibility
 from atrous.model.norm import BatchNorm
 from fakes.lively_model import blocks, lively_model
 from fakes.small_models import small_config
@@ -63,19 +64,18 @@ def test_what_other_projects_do_otherwise():
     config = small_config("deeplabv3plus_xception41", output_stride=16)
     config = replace(
         config,
-        aspp=replace(config.aspp, pool_window=(33, 33)),
-        conventions=replace(config.conventions, between_separable="nothing"),
+        compatibility=Compatibility(pool_window=(33, 33), between_separable="nothing"),
     )
     model = with_statistics(atrous.build(config)).double()
     with torch.inference_mode():
         close(fused(model)(blocks(65, 97)), model(blocks(65, 97)), within=1e-11)
 
 
-@pytest.mark.parametrize("low_level", ["residual", "output"])
+@pytest.mark.parametrize("low_level", ["inside", "output"])
 def test_sums_overwrite_nothing_that_the_decoder_takes(low_level):
     """Units write into their shortcut; what an earlier unit gave out, and the image, must still be there."""
     config = small_config("deeplabv3plus_resnet50", output_stride=16)
-    model = with_statistics(atrous.build(replace(config, backbone=replace(config.backbone, low_level=low_level))))
+    model = with_statistics(atrous.build(replace(config, compatibility=Compatibility(low_level=low_level))))
     image = blocks(65, 49).float()
     before = image.clone()
     with torch.inference_mode():
@@ -173,7 +173,7 @@ def test_image_pooling_is_left_in_the_projection_where_it_must_be():
     for changes in ({"projection": ((3, 8, False),)}, {"projection": ()}, {"image_pooling": False}):
         with torch.inference_mode(mode=False):
             config = small_config("deeplabv3_mobilenet_v2")
-            model = with_statistics(atrous.build(replace(config, aspp=replace(config.aspp, **changes))))
+            model = with_statistics(atrous.build(replace(config, head=replace(config.head, **changes))))
         twin = fused(model)
         assert not any(isinstance(module, FusedASPP) for module in twin.modules())
         close(twin(blocks(33, 49)), copy.deepcopy(model).double()(blocks(33, 49)), within=2e-5)

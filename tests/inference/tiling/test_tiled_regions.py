@@ -32,8 +32,8 @@ def picture(size, *, seed=0):
 def small_field(name, *, image_pooling=False, **changes):
     """A model with little of an ASPP, in float64: what it sees is a few hundred pixels."""
     config = small_config(name)
-    if isinstance(config.aspp, ASPPConfig):
-        changes["aspp"] = replace(config.aspp, image_pooling=image_pooling, rates=(2,))
+    if isinstance(config.head, ASPPConfig):
+        changes["head"] = replace(config.head, image_pooling=image_pooling, rates=(2,))
     return lively_model(name, **changes).double().eval()
 
 

@@ -99,7 +99,7 @@ def test_published_counts_of_the_classifiers(variant, multiplier, pooled, classe
     """At 224x224: ours up to the last convolution, and by hand the two layers after pooling, which have biases."""
     config = ModelConfig(
         MobileNetV3Config(variant=variant, depth_multiplier=multiplier),
-        aspp=None,
+        head=None,
         conventions=PYTORCH,
         classes=1,
         output_stride=32,

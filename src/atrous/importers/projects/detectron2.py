@@ -19,6 +19,7 @@ from atrous.importers.projects.key_map import (
 )
 from atrous.importers.pytorch.state_dict import StateDict
 from atrous.model.backbones.resnet import BLOCK_UNITS
+from atrous.model.compatibility import Compatibility
 from atrous.model.config import ASPPConfig, DecoderConfig, ModelConfig, ResNetConfig
 from atrous.model.conventions import PYTORCH
 
@@ -70,9 +71,10 @@ def read(found: StateDict) -> ForeignNetwork:
         state[name] = encoder_first(state[name], low_level_channels=low)
     config = ModelConfig(
         backbone,
-        ASPPConfig(pool_window=CROP),
+        ASPPConfig(),
         DecoderConfig(low_level_channels=width(state, "decoder.low_level.conv.weight")) if plus else None,
         conventions=PYTORCH,
+        compatibility=Compatibility(low_level="output", unstrided_rate="after", pool_window=CROP),
         classes=width(tensors, "sem_seg_head.predictor.weight"),
     )
     return checked(ForeignNetwork(f"{PROJECT} DeepLabv3{'+' if plus else ''}", config, state, skipped))
@@ -89,9 +91,7 @@ def _backbone(tensors: Mapping[str, Tensor], *, prefix: str) -> tuple[ResNetConf
     for number, (block, position) in enumerate(places):
         unit = f"{prefix}res{block}.{position}"
         parts |= {f"{unit}.{theirs}": f"backbone.units.{number}.{ours}" for theirs, ours in _UNIT.items()}
-    config = ResNetConfig(
-        depth, multi_grid=(1, 2, 4), stem="beta" if beta else "7x7", low_level="output", unstrided_rate="after"
-    )
+    config = ResNetConfig(depth, multi_grid=(1, 2, 4), stem="beta" if beta else "7x7")
     return config, parts
 
 

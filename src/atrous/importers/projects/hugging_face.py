@@ -91,7 +91,7 @@ def read(found: StateDict) -> ForeignNetwork:
         aspp_channels=width(state, "aspp.branches.aspp0.conv.weight"),
         projection=((1, width(state, "aspp.projection.0.conv.weight"), False),),
     )
-    config = replace(config, aspp=head, classes=classes)
+    config = replace(config, head=head, classes=classes)
     labels = _labels(found.settings, classes)
     return checked(ForeignNetwork("Hugging Face MobileNetV2 DeepLabv3", config, state, skipped, labels))
 

@@ -11,6 +11,7 @@ from atrous.importers.projects import layers
 from atrous.importers.projects.key_map import checked, named_classes, pooling_first, resnet_depth, translated, width
 from atrous.importers.pytorch.state_dict import StateDict
 from atrous.labels import PASCAL_VOC
+from atrous.model.compatibility import Compatibility
 from atrous.model.config import ASPPConfig, DecoderConfig, ModelConfig, ResNetConfig
 from atrous.model.conventions import PYTORCH
 
@@ -56,10 +57,11 @@ def read(found: StateDict) -> ForeignNetwork:
     state["aspp.projection.0.conv.weight"] = pooling_first(state["aspp.projection.0.conv.weight"])
     classes = width(tensors, "decoder.last_conv.8.weight")
     config = ModelConfig(
-        ResNetConfig(depth, multi_grid=(1, 2, 4), low_level="output", unstrided_rate="after"),
+        ResNetConfig(depth, multi_grid=(1, 2, 4)),
         ASPPConfig(dropout=0.5),
         DecoderConfig(),
         conventions=replace(PYTORCH, align_corners=True),
+        compatibility=Compatibility(low_level="output", unstrided_rate="after"),
         classes=classes,
     )
     return checked(

@@ -10,6 +10,7 @@ from atrous.importers.projects import layers
 from atrous.importers.projects.key_map import AUXILIARY_REASON, checked, named_classes, resnet_depth, translated, width
 from atrous.importers.pytorch.state_dict import StateDict
 from atrous.labels import PASCAL_VOC
+from atrous.model.compatibility import Compatibility
 from atrous.model.config import ASPPConfig, DecoderConfig, ModelConfig, ResNetConfig
 from atrous.model.conventions import PYTORCH
 
@@ -49,6 +50,7 @@ def read(found: StateDict) -> ForeignNetwork:
         ASPPConfig(aspp_channels=channels, separable=separable, projection=((3, channels, False),)),
         decoder if plus else None,
         conventions=PYTORCH,
+        compatibility=Compatibility(low_level="output"),
         classes=classes,
         output_stride=8,
     )
@@ -61,9 +63,9 @@ def _backbone(tensors: Mapping[str, Tensor]) -> tuple[ResNetConfig, dict[str, st
         raise InputError(f"{PROJECT} with another backbone than ResNet-50 and -101; others are not built here")
     depth = resnet_depth(tensors, r"backbone\.layer3\.(\d+)\.conv1\.weight$")
     if "backbone.conv1.weight" in tensors:
-        return ResNetConfig(depth, low_level="output"), layers.resnet("backbone.", depth=depth)
+        return ResNetConfig(depth), layers.resnet("backbone.", depth=depth)
     stem = layers.three_convolutions(*(f"backbone.stem.{number}" for number in (0, 1, 3, 4, 6, 7)))
-    backbone = ResNetConfig(depth, stem="v1c", low_level="output")
+    backbone = ResNetConfig(depth, stem="v1c")
     return backbone, {**stem, **layers.resnet_units("backbone.", depth=depth)}
 
 

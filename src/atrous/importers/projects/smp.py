@@ -19,12 +19,14 @@ from atrous.importers.projects.key_map import (
     width,
 )
 from atrous.importers.pytorch.state_dict import StateDict
+from atrous.model.compatibility import Compatibility
 from atrous.model.config import ASPPConfig, BackboneConfig, DecoderConfig, MobileNetV2Config, ModelConfig, ResNetConfig
 from atrous.model.conventions import PYTORCH
 from atrous.model.stride_plan import check_output_stride
 
 PROJECT = "segmentation_models.pytorch"
-CONVENTIONS = replace(PYTORCH, align_corners=True, between_separable="nothing")
+CONVENTIONS = replace(PYTORCH, align_corners=True)
+COMPATIBILITY = Compatibility(low_level="output", unstrided_rate="after", between_separable="nothing")
 PAIR = ("0", "1")
 
 _OLD_NAMES = {r"decoder\.0\.": "decoder.aspp.", r"decoder\.1\.": "decoder.conv.", r"decoder\.2\.": "decoder.bn."}
@@ -78,6 +80,7 @@ def read(found: StateDict) -> ForeignNetwork:
         ),
         DecoderConfig(refinement=((3, channels, True),)) if plus else None,
         conventions=CONVENTIONS,
+        compatibility=COMPATIBILITY,
         classes=width(tensors, "segmentation_head.0.weight"),
         output_stride=settings.encoder_output_stride,
     )
@@ -94,11 +97,11 @@ def _renamed(name: str) -> str:
 def _encoder(tensors: Mapping[str, Tensor]) -> tuple[BackboneConfig, dict[str, str]]:
     if "encoder.features.18.0.weight" in tensors and "encoder.features.17.conv.3.weight" in tensors:
         last = width(tensors, "encoder.features.18.0.weight")
-        backbone = MobileNetV2Config(channel_divisor=8, last_channels=last, low_level="output", unstrided_rate="after")
+        backbone = MobileNetV2Config(channel_divisor=8, last_channels=last)
         return backbone, layers.mobilenet_v2(lambda number: f"encoder.features.{number}")
     if "encoder.layer3.0.conv3.weight" in tensors and "encoder.conv1.weight" in tensors:
         depth = resnet_depth(tensors, r"encoder\.layer3\.(\d+)\.conv1\.weight$")
-        return ResNetConfig(depth, low_level="output", unstrided_rate="after"), layers.resnet("encoder.", depth=depth)
+        return ResNetConfig(depth), layers.resnet("encoder.", depth=depth)
     raise InputError(
         f"{PROJECT} with another encoder than resnet50, resnet101 and mobilenet_v2; others are not built here"
     )

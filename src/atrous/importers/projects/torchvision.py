@@ -76,8 +76,8 @@ def _deeplab(tensors: Mapping[str, Tensor]) -> ForeignNetwork:
         state, skipped = torchvision_mobilenet_v3.from_torchvision(tensors, variant="small" if small else "large")
         config = PRESETS["lraspp_mobilenet_v3" if lite else "deeplabv3_mobilenet_v3"]
         if small:
-            backbone = MobileNetV3Config("small", middle_level=(3, "output"), unstrided_rate="after")
-            config = replace(config, backbone=backbone)
+            details = replace(config.compatibility, middle_level=(3, "output"))
+            config = replace(config, backbone=MobileNetV3Config("small"), compatibility=details)
         name = f"torchvision {'LR-ASPP' if lite else 'DeepLabv3'}, MobileNetV3 {'small' if small else 'large'}"
     reasons = dict.fromkeys(skipped, AUXILIARY_REASON)
     labels = named_classes(classes, voc=PASCAL_VOC)

@@ -1,7 +1,6 @@
 """VainF/DeepLabV3Plus-Pytorch: DeepLabv3 and DeepLabv3+ with ResNet and MobileNetV2."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from torch import Tensor
 
@@ -19,6 +18,7 @@ from atrous.importers.projects.key_map import (
 )
 from atrous.importers.pytorch.state_dict import StateDict
 from atrous.labels import PASCAL_VOC
+from atrous.model.compatibility import Compatibility
 from atrous.model.config import ASPPConfig, BackboneConfig, DecoderConfig, MobileNetV2Config, ModelConfig, ResNetConfig
 from atrous.model.conventions import PYTORCH
 
@@ -64,7 +64,12 @@ def read(found: StateDict) -> ForeignNetwork:
             separable=separable, projection=((1, 256, False),) if plus else ((1, 256, False), (3, 256, separable))
         ),
         DecoderConfig(refinement=((3, 256, separable),)) if plus else None,
-        conventions=replace(PYTORCH, between_separable="nothing" if separable else "norm and relu"),
+        conventions=PYTORCH,
+        compatibility=Compatibility(
+            low_level="output",
+            padded="units" if isinstance(backbone, MobileNetV2Config) else "convolutions",
+            between_separable="nothing" if separable else "norm and relu",
+        ),
         classes=classes,
     )
     name = f"{PROJECT} DeepLabv3{'+' if plus else ''}"
@@ -77,10 +82,10 @@ def _backbone(tensors: Mapping[str, Tensor]) -> tuple[BackboneConfig, dict[str, 
             lambda number: f"backbone.{'low' if number < 4 else 'high'}_level_features.{number}"
         )
         table = {theirs: ours for theirs, ours in table.items() if "_features.18." not in theirs}  # it has no last one
-        return MobileNetV2Config(channel_divisor=8, low_level="output", padded="units"), table
+        return MobileNetV2Config(channel_divisor=8), table
     if "backbone.conv1.weight" in tensors and "backbone.layer3.0.conv3.weight" in tensors:
         depth = resnet_depth(tensors, r"backbone\.layer3\.(\d+)\.conv1\.weight$")
-        return ResNetConfig(depth, low_level="output"), layers.resnet("backbone.", depth=depth)
+        return ResNetConfig(depth), layers.resnet("backbone.", depth=depth)
     if any(name.startswith("backbone.stage2.") for name in tensors):
         raise InputError(f"{PROJECT} with HRNet: that backbone is not built here")
     raise InputError(f"{PROJECT} with Xception: its units are not those of the paper's, which are built here")

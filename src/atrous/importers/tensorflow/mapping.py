@@ -116,7 +116,7 @@ def _gated(config: ModelConfig, state: Mapping[str, Tensor]) -> Iterator[str]:
     for name in state:
         if name.endswith(".gate.excite.weight"):
             yield name.replace(".gate.excite.weight", ".project.conv.weight")
-    if isinstance(config.aspp, LRASPPConfig):
+    if isinstance(config.head, LRASPPConfig):
         yield "classifier.weight"
 
 

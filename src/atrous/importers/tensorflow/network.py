@@ -59,10 +59,10 @@ def config_of(shapes: Shapes, *, output_stride: int | None) -> ModelConfig:
         if scope in scopes:
             raise InputError(f"{reason}; use another model of the zoo")
     backbone, conventions = _backbone(shapes, scopes)
-    config = ModelConfig(backbone, aspp=ASPPConfig(rates=()), conventions=conventions)
+    config = ModelConfig(backbone, head=ASPPConfig(rates=()), conventions=conventions)
     if segments(shapes):
         config = _with_head(config, shapes)
-    default = 32 if isinstance(config.aspp, LRASPPConfig) else 16
+    default = 32 if isinstance(config.head, LRASPPConfig) else 16
     return replace(config, output_stride=output_stride or default)
 
 
@@ -107,20 +107,24 @@ def _mobilenet_v3(shapes: Shapes) -> MobileNetV3Config:
 
 def _mobilenet_v3_widths(config: MobileNetV3Config) -> list[int]:
     with torch.device("meta"):
-        backbone = build_backbone(ModelConfig(config, aspp=ASPPConfig(rates=())))
+        backbone = build_backbone(ModelConfig(config, head=ASPPConfig(rates=())))
     assert isinstance(backbone, MobileNetV3)
     return [backbone.stem.out_channels, *(unit.project.out_channels for unit in backbone.units), backbone.high_channels]
 
 
 def _with_head(config: ModelConfig, shapes: Shapes) -> ModelConfig:
     if _is_lite(shapes):
-        official = preset("lraspp_mobilenet_v3_large").aspp
-        assert isinstance(official, LRASPPConfig)
-        head = replace(official, aspp_channels=_width(shapes, "aspp0"))
-        return replace(config, aspp=head, classes=_width(shapes, "decoder/decoder_conv0"))
+        official = preset("lraspp_mobilenet_v3_large")
+        assert isinstance(official.head, LRASPPConfig)
+        return replace(
+            config,
+            head=replace(official.head, aspp_channels=_width(shapes, "aspp0")),
+            compatibility=official.compatibility,
+            classes=_width(shapes, "decoder/decoder_conv0"),
+        )
     config = replace(config, classes=_width(shapes, LOGITS))
     if "aspp0/weights" not in shapes:
-        return replace(config, aspp=None)
+        return replace(config, head=None)
     channels = _width(shapes, "aspp0")
     separable = "aspp1_depthwise/depthwise_weights" in shapes
     branches = 0
@@ -129,14 +133,14 @@ def _with_head(config: ModelConfig, shapes: Shapes) -> ModelConfig:
     if branches not in _ASPP_RATES:
         raise InputError(f"{branches} atrous branches, whose rates no file says; 0, 3 or 4 are known")
     projected = "concat_projection/weights" in shapes
-    aspp = ASPPConfig(
+    head = ASPPConfig(
         rates=_ASPP_RATES[branches],
         aspp_channels=channels,
         image_pooling="image_pooling/weights" in shapes,
         separable=separable,
         projection=((1, _width(shapes, "concat_projection"), False),) if projected else (),
     )
-    return replace(config, aspp=aspp, decoder=_decoder(shapes))
+    return replace(config, head=head, decoder=_decoder(shapes))
 
 
 def _decoder(shapes: Shapes) -> DecoderConfig | None:

@@ -69,7 +69,7 @@ def backbone_scope(config: BackboneConfig) -> str:
 def layers(config: ModelConfig) -> Iterator[SlimLayer]:
     """Every layer of a network."""
     yield from backbone_layers(config.backbone)
-    match config.aspp:
+    match config.head:
         case ASPPConfig() as aspp:
             yield from _aspp(aspp)
         case LRASPPConfig():

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal, cast
+from typing import cast
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from atrous.model.atrous import AtrousConv
 from atrous.model.backbones.features import Features
 from atrous.model.backbones.inverted_residual import Border, InvertedResidual
 from atrous.model.backbones.skip_features import run_units
+from atrous.model.compatibility import LowLevel, Padded
 from atrous.model.conventions import Conventions
 from atrous.model.stride_plan import PlannedUnit, Unit, UnstridedRate, plan_units
 
@@ -59,9 +60,9 @@ class MobileNetV2(nn.Module):
         depth_multiplier: float = 1.0,
         channel_divisor: int | None = None,
         last_channels: int | None = None,
-        low_level: Literal["depthwise", "output"] = "depthwise",
+        low_level: LowLevel = "inside",
         unstrided_rate: UnstridedRate = "before",
-        padded: Literal["convolutions", "units"] = "convolutions",
+        padded: Padded = "convolutions",
         in_channels: int = 3,
     ) -> None:
         super().__init__()
@@ -104,9 +105,9 @@ class MobileNetV2(nn.Module):
             epsilon = conventions.backbone_epsilon
             self.last = AtrousConv(widths[-1], last_channels, epsilon=epsilon, activation=nn.ReLU6())
         low, middle = self.units[LOW_UNIT], self.units[MIDDLE_UNIT]
-        skip_features = [unit.depthwise if low_level == "depthwise" else unit.project for unit in (low, middle)]
+        skip_features = [unit.depthwise if low_level == "inside" else unit.project for unit in (low, middle)]
         self.low_channels, self.middle_channels = (layer.out_channels for layer in skip_features)
-        self._taps, self._outputs = ((LOW_UNIT, MIDDLE_UNIT), ())[:: 1 if low_level == "depthwise" else -1]
+        self._taps, self._outputs = ((LOW_UNIT, MIDDLE_UNIT), ())[:: 1 if low_level == "inside" else -1]
         self._unstrided_rate: UnstridedRate = unstrided_rate
         self.entry = ENTRY
         self.plan(output_stride=output_stride)

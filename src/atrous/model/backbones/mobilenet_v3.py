@@ -13,6 +13,7 @@ from atrous.model.backbones.features import Features
 from atrous.model.backbones.inverted_residual import InvertedResidual
 from atrous.model.backbones.mobilenet_v2 import rounded_channels
 from atrous.model.backbones.skip_features import run_units
+from atrous.model.compatibility import MiddleLevel
 from atrous.model.conventions import Conventions
 from atrous.model.image_mean import ImageMean
 from atrous.model.stride_plan import PlannedUnit, Unit, UnstridedRate, plan_units
@@ -21,9 +22,6 @@ STEM_CHANNELS = 16
 ENTRY = (PlannedUnit("stem", stride=2, rate=1, output_stride=2),)
 FIRST_LAYER = 2
 """The official code calls the stem layer_1 and the first unit layer_2."""
-
-MiddleLevel = tuple[int, Literal["depthwise", "output"]]
-"""(layer, which of its maps)."""
 
 
 class BottleneckRow(NamedTuple):

@@ -1,7 +1,7 @@
 """ResNet-50 and -101 (arXiv 1512.03385) with atrous rates, Multi_Grid and the cascade (DeepLabv3, section 3.2)."""
 
 from collections.abc import Sequence
-from typing import Literal, cast
+from typing import cast
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from atrous.model.backbones.features import Features
 from atrous.model.backbones.resnet_stem import BetaStem
 from atrous.model.backbones.skip_features import run_units
 from atrous.model.backbones.subsample import Subsample
+from atrous.model.compatibility import LowLevel
 from atrous.model.conventions import Conventions, Padding
 from atrous.model.stride_plan import PlannedUnit, Unit, UnstridedRate, plan_units
 
@@ -105,7 +106,7 @@ class ResNet(nn.Module):
         depth: int = 101,
         multi_grid: tuple[int, int, int] = (1, 1, 1),
         added_blocks: int = 0,
-        low_level: Literal["residual", "output"] = "residual",
+        low_level: LowLevel = "inside",
         unstrided_rate: UnstridedRate = "before",
     ) -> None:
         super().__init__()
@@ -124,7 +125,7 @@ class ResNet(nn.Module):
         self.units = cast(Sequence[Bottleneck], units)
         striding = [number for number, unit in enumerate(self._units) if unit.stride > 1]
         last_before = (striding[0] - 1, striding[1] - 1)
-        self._taps, self._outputs = ((LOW_UNIT, MIDDLE_UNIT), ()) if low_level == "residual" else ((), last_before)
+        self._taps, self._outputs = ((LOW_UNIT, MIDDLE_UNIT), ()) if low_level == "inside" else ((), last_before)
         self._unstrided_rate: UnstridedRate = unstrided_rate
         self.low_channels = WIDTHS[0] * EXPANSION
         self.middle_channels = WIDTHS[1] * EXPANSION
