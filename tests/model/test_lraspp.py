@@ -3,9 +3,8 @@ import pytest
 import torch
 from torch import nn
 
-from atrous.model.image_mean import ImageMean
 from atrous.model.lraspp import LRASPP
-from atrous.model.pooling import WindowMeans
+from atrous.model.resampling import ImageMean, WindowMeans
 from reference.networks import Reference
 from reference.weights import arrays, randomize, uniform
 

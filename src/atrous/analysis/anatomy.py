@@ -1,22 +1,19 @@
-"""What a model is made of at an image size, counted without computing: its tensors stay on the meta device."""
+"""Parts, parameters and multiply-adds of a model at an image size, counted on the meta device without computing."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from atrous.analysis.receptive_field import receptive_fields
+from atrous.analysis.receptive_field import receptive_fields, windows
 from atrous.analysis.valid_taps import mean_valid_share, valid_shares
 from atrous.errors import InputError
-from atrous.model.aspp import ASPP
-from atrous.model.backbones.features import LOW_STRIDE, MIDDLE_STRIDE
 from atrous.model.build import build
 from atrous.model.config import ModelConfig
-from atrous.model.decoder import Decoder
-from atrous.model.deeplab import DeepLab, DeepLabLRASPP, DeepLabV3Plus, DeepLabV3PlusTwoSkips
-from atrous.model.stride_plan import PlannedUnit
+from atrous.model.parts import Part
 from atrous.sizes import Size
 
 LARGEST_SIDE = 1 << 16
@@ -28,7 +25,7 @@ class SizedUnit:
 
     Attributes:
         name: The papers' or the official code's name.
-        stride: Of its spatial convolution or pooling.
+        stride: Stride of its spatial convolution or pooling.
         rate: Atrous rate of the same.
         output_stride: Input size / size of the map that it gives.
         size: (height, width) of that map.
@@ -46,10 +43,10 @@ class SizedUnit:
 
 @dataclass(frozen=True)
 class ValidTaps:
-    """How much of an ASPP branch's 3x3 filter sees the map rather than its padding (DeepLabv3, Figure 4).
+    """Share of an ASPP branch's 3x3 filter taps that see the map rather than its padding (DeepLabv3, Figure 4).
 
     Attributes:
-        rate: Of the branch.
+        rate: Rate of the branch.
         mean: Mean share (0..1) of its nine taps that lie inside.
         shares: Share (0..1) of positions with 9, 6, 4, 3, 2 and 1 taps inside.
     """
@@ -61,13 +58,13 @@ class ValidTaps:
 
 @dataclass(frozen=True)
 class Anatomy:
-    """What `atrous info` tells.
+    """Everything that `atrous info` prints.
 
     Attributes:
         parameters: Trainable numbers, scale and shift of batch norm among them.
-        multiply_adds: Of the convolutions for one image, those with zeros of the padding among them.
-        padded_multiply_adds: What the papers count: TensorFlow runs an atrous convolution on maps that are padded to
-            multiples of the rate.
+        multiply_adds: Multiply-adds of the convolutions for one image, including those with zeros of the padding.
+        padded_multiply_adds: The same as the papers count: TensorFlow pads the maps of atrous convolutions to multiples
+            of the rate.
         fitted_size: (height, width) that the network works on, after padding to output stride * k + 1 if it does that.
         receptive_field: Side in pixels of the square of the image that one coarse logit sees, image pooling (and any
             other global mean) left out: see `atrous.analysis.receptive_field`.
@@ -109,17 +106,16 @@ def anatomy(config: ModelConfig, *, size: Size) -> Anatomy:
         padded_multiply_adds=multiply_adds + sum(surplus),
         fitted_size=fitted,
         receptive_field=fields["classifier"],
-        units=tuple(_sized(part, fitted, fields.get(part.name)) for part in _parts(model)),
+        units=tuple(_sized(part, fitted, fields.get(part.name)) for part in model.parts()),
         valid_taps=tuple(
             ValidTaps(rate, mean_valid_share(deepest, rate=rate), valid_shares(deepest, rate=rate))
-            for aspp in _aspps(model)
-            for rate in aspp.rates
+            for rate in _parallel_rates(model.parts())
         ),
     )
 
 
 def _surplus_of_rates(model: nn.Module) -> list[int]:
-    """Multiply-adds at positions that TensorFlow adds, one entry per atrous convolution after the next forward pass.
+    """Multiply-adds at positions that TensorFlow adds: a list that the next forward pass fills, by atrous convolution.
 
     It splits a map into rate x rate maps of every rate-th row and column, which all need the same size.
     """
@@ -137,50 +133,20 @@ def _surplus_of_rates(model: nn.Module) -> list[int]:
     return surplus
 
 
-def _sized(part: PlannedUnit, fitted: Size, receptive_field: int | None) -> SizedUnit:
+def _parallel_rates(parts: Sequence[Part]) -> Iterator[int]:
+    """Yield the rates of ASPP's branches: of filters with several taps that see a map together with other parts."""
+    readers = Counter(name for part in parts for name in part.inputs)
+    for part in parts:
+        if windows(part.module) and any(readers[name] > 1 for name in part.inputs):
+            yield part.rate
+
+
+def _sized(part: Part, fitted: Size, receptive_field: int | None) -> SizedUnit:
     size = _reduced(fitted, part.output_stride)
     return SizedUnit(part.name, part.stride, part.rate, part.output_stride, size, receptive_field)
 
 
 def _reduced(size: Size, output_stride: int) -> Size:
-    """Both paddings round up at every stride, so that the order of the strides does not matter."""
+    """Divide a size, rounding up, as both paddings do at every stride: the order of the strides does not matter."""
     height, width = (-(-length // output_stride) for length in size)
     return height, width
-
-
-def _parts(model: DeepLab) -> Iterator[PlannedUnit]:
-    yield from model.backbone.entry
-    yield from model.backbone.planned
-    output_stride = model.output_stride
-    for aspp in _aspps(model):
-        yield from _aspp_parts(aspp, output_stride=output_stride)
-    middle_stride = min(MIDDLE_STRIDE, output_stride)
-    if isinstance(model, DeepLabLRASPP):
-        yield PlannedUnit("features", 1, 1, output_stride)
-        output_stride = middle_stride
-        yield PlannedUnit("middle_classifier", 1, 1, output_stride)
-    if isinstance(model, DeepLabV3PlusTwoSkips):
-        yield from _decoder_parts(model.middle_decoder, "middle_level", "middle_refine", output_stride=middle_stride)
-    if isinstance(model, DeepLabV3Plus | DeepLabV3PlusTwoSkips):
-        output_stride = LOW_STRIDE
-        yield from _decoder_parts(model.decoder, "low_level", "refine", output_stride=output_stride)
-    yield PlannedUnit("classifier", 1, 1, output_stride)
-
-
-def _aspps(model: DeepLab) -> list[ASPP]:
-    """One, or none in the cascade."""
-    return [part for part in model.planned_parts if isinstance(part, ASPP)]
-
-
-def _aspp_parts(aspp: ASPP, *, output_stride: int) -> Iterator[PlannedUnit]:
-    rates = {f"aspp{number}": rate for number, rate in enumerate(aspp.rates, start=1)}
-    for name in aspp.branches:
-        yield PlannedUnit(name, 1, rates.get(name, 1), output_stride)
-    for number in range(len(aspp.projection)):
-        yield PlannedUnit(f"projection{number}", 1, 1, output_stride)
-
-
-def _decoder_parts(decoder: Decoder, level: str, refine: str, *, output_stride: int) -> Iterator[PlannedUnit]:
-    yield PlannedUnit(level, 1, 1, output_stride)
-    for number in range(len(decoder.refine)):
-        yield PlannedUnit(f"{refine}{number}", 1, 1, output_stride)

@@ -1,7 +1,7 @@
-"""Which pixels move a logit, and how much: the effective receptive field (Luo et al. 2016, arXiv 1701.04128).
+"""Effective receptive field: how strongly each pixel changes a logit (Luo et al. 2016, arXiv 1701.04128).
 
-Of all that a logit can see, most matters little. The measure is the gradient at the middle of the map: |d logit / d
-pixel|, added over the image's channels and averaged over random images.
+Most pixels of the receptive field have little effect. The measure is the gradient at the middle of the map: |d logit /
+d pixel|, added over the image's channels and averaged over random images.
 """
 
 import math
@@ -21,7 +21,7 @@ from atrous.model.norm import norms, set_norm_momentum
 from atrous.ops.upsample import Placement
 from atrous.sizes import Size
 
-SETTLING_SIDE = 129
+STATISTICS_SIDE = 129
 """Pixels; enough for every batch norm of the backbone to see hundreds of values at output stride 16."""
 
 LARGEST_SIDE, MOST_MULTIPLY_ADDS = 769, 300_000_000_000
@@ -30,7 +30,7 @@ LARGEST_SIDE, MOST_MULTIPLY_ADDS = 769, 300_000_000_000
 
 @dataclass(frozen=True)
 class EffectiveField:
-    """Where the gradient of the middle logit lies.
+    """Distribution of the gradient of the middle logit over the image.
 
     Attributes:
         heat: Share of the gradient at each pixel of the image; the sum is 1.
@@ -52,7 +52,7 @@ class EffectiveField:
 
 
 def affordable_size(size: Size, *, multiply_adds: int) -> Size:
-    """As much of the middle of an image (height, width in pixels) as is measured in reasonable time and memory.
+    """Cut a size (height, width in pixels) down to what is measured in reasonable time and memory.
 
     `multiply_adds` are those of the whole image. Where something is cut away, the side is of the form 32 k + 1.
     """
@@ -63,15 +63,15 @@ def affordable_size(size: Size, *, multiply_adds: int) -> Size:
 
 
 def fresh_model(config: ModelConfig, *, seed: int = 0) -> DeepLab:
-    """A model to measure, without gradients for its parameters: weights drawn by a seed, batch norms settled.
+    """Build a model to measure: weights drawn by a seed, running statistics from random images, no gradients.
 
-    Their running statistics are those of random images. Without them the maps of an untrained network grow from unit to
-    unit, until ReLU6 lets no gradient through.
+    Without such statistics the maps of an untrained network grow from unit to unit, until ReLU6 lets no gradient
+    through.
     """
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
         model = build(config).eval().requires_grad_(requires_grad=False)
-    images = random_images(2, channels=config.in_channels, size=(SETTLING_SIDE, SETTLING_SIDE), seed=seed)
+    images = random_images(2, channels=config.in_channels, size=(STATISTICS_SIDE, STATISTICS_SIDE), seed=seed)
     set_norm_momentum(model, 1.0)
     for norm in norms(model):
         norm.train()
@@ -81,7 +81,7 @@ def fresh_model(config: ModelConfig, *, seed: int = 0) -> DeepLab:
 
 
 def random_images(count: int, *, channels: int, size: Size, seed: int = 0) -> Iterator[Float[Tensor, "1 c h w"]]:
-    """Images (height, width in pixels) of independent values, uniform in 0..255."""
+    """Draw images (height, width in pixels) of independent values, uniform in 0..255."""
     generator = torch.Generator().manual_seed(seed)
     for _ in range(count):
         yield torch.rand(1, channels, *size, generator=generator) * 255
@@ -90,7 +90,7 @@ def random_images(count: int, *, channels: int, size: Size, seed: int = 0) -> It
 def effective_field(model: DeepLab, images: Iterable[Float[Tensor, "1 c h w"]]) -> EffectiveField:
     """Measure the field of the largest logit in the middle of the map.
 
-    What sees all of the image (image pooling, other global means) takes part, but its gradient is left out.
+    Parts that see all of the image (image pooling, other global means) are computed, but their gradient is left out.
 
     Args:
         model: In eval mode. Takes half the memory where its parameters need no gradient.
@@ -118,7 +118,7 @@ def effective_field(model: DeepLab, images: Iterable[Float[Tensor, "1 c h w"]]) 
 
 @contextmanager
 def _global_gradients_left_out(model: DeepLab, *, size: Size) -> Iterator[None]:
-    """No gradient flows back through maps of a single position, unless all of the image is one."""
+    """Stop the gradient at maps of a single position, unless the whole image is one."""
     fitted = model.preprocess.fitted(size, output_stride=model.output_stride)
     convolutions = (module for module in model.modules() if isinstance(module, nn.Conv2d))
     hooks = [conv.register_forward_hook(_detached) for conv in convolutions if max(fitted) > model.output_stride]
@@ -134,7 +134,7 @@ def _detached(_: nn.Module, __: object, output: Tensor) -> Tensor:
 
 
 def _pixel(position: Size, lengths: tuple[int, ...], placement: Placement) -> Size:
-    """The pixel on which a position of a map of these lengths lies."""
+    """Return the pixel under a position of a map of these lengths."""
     row, column = (
         i * (whole - 1) // max(n - 1, 1) if placement.align_corners else (2 * i + 1) * whole // (2 * n)
         for i, n, whole in zip(position, lengths, placement.size, strict=True)

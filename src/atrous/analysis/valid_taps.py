@@ -1,10 +1,10 @@
-"""How much of a 3x3 atrous filter sees the map rather than its padding (DeepLabv3, Figure 4)."""
+"""Share of a 3x3 atrous filter's taps that see the map rather than its padding (DeepLabv3, Figure 4)."""
 
 from atrous.sizes import Size
 
 
 def _valid_positions(length: int, rate: int) -> dict[int, int]:
-    """Positions of one axis whose 3-tap filter has 3, 2 or 1 taps inside a map of this length."""
+    """Count the positions of one axis whose 3-tap filter has 3, 2 or 1 taps inside a map of this length."""
     three = max(length - 2 * rate, 0)
     one = max(2 * rate - length, 0) if rate < length else length
     return {3: three, 2: length - three - one, 1: one}

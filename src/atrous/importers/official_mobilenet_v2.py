@@ -17,7 +17,7 @@ from atrous.errors import InputError
 from atrous.importers.fused_convolution import Activation, FusedConvolution, FusedNetwork, fill_layer
 from atrous.model.aspp import ASPP, ImagePooling
 from atrous.model.atrous import AtrousConv
-from atrous.model.backbones.features import Backbone
+from atrous.model.backbones.backbone import Backbone
 from atrous.model.backbones.inverted_residual import InvertedResidual
 from atrous.model.backbones.mobilenet_v2 import STAGES, STEM_CHANNELS, MobileNetV2, scaled_channels
 from atrous.model.build import build, build_backbone

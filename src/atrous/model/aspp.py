@@ -1,26 +1,31 @@
 """Atrous spatial pyramid pooling (DeepLabv3, section 3.3 and Figure 5)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from atrous.model.atrous import AtrousConv, SeparableAtrousConv
+from atrous.model.atrous import AtrousConv, SeparableAtrousConv, conv_layer, conv_layers
 from atrous.model.compatibility import BetweenSeparable
 from atrous.model.config import LayerSpec
-from atrous.model.image_mean import ImageMean
-from atrous.model.layers import conv_layer, conv_layers
-from atrous.model.pooling import WindowMeans
-from atrous.model.resize import Resize
-from atrous.model.stride_plan import aspp_rates
+from atrous.model.parts import Part, chained
+from atrous.model.resampling import ImageMean, Resize, WindowMeans
+from atrous.model.stride_plan import aspp_rates, check_head_stride
 
 
 class ImagePooling(nn.Module):
-    """The image-level feature: global mean -> 1x1 convolution -> the same vector everywhere.
+    """Image-level features: global mean -> 1x1 convolution -> the same vector at every position.
 
-    With means over windows it is one vector for each of them, upsampled.
+    With means over windows there is a vector for each window, upsampled to the map.
+
+    Args:
+        in_channels: Channels of the backbone's high map.
+        out_channels: Channels of the result.
+        pool: Global mean (None) or means over windows.
+        align_corners: True where upsampling aligns the centres of corner pixels, False where it aligns their edges.
+        epsilon: Added to the variance in the batch norm.
     """
 
     def __init__(
@@ -38,11 +43,11 @@ class ImagePooling(nn.Module):
         self.project = AtrousConv(in_channels, out_channels, epsilon=epsilon, activation=nn.ReLU())
 
     def plan(self, *, output_stride: int) -> None:
-        """Set the windows for an output stride, where there are any."""
+        """Set the windows, if there are any, for an output stride."""
         self.pool.plan(output_stride=output_stride)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k h w"]:
-        """Bilinear upsampling of a single position is a constant, hence `expand`."""
+        """Pool, project, and spread over the map; a single position is upsampled bilinearly to a constant."""
         projected, (height, width) = self.project(self.pool(x)), x.shape[-2:]
         if self.resize is None:
             return projected.expand(-1, -1, height, width)
@@ -54,17 +59,17 @@ class ASPP(nn.Module):
 
     Args:
         in_channels: Channels of the backbone's high map.
-        rates: Of the 3x3 branches at output stride 16; () is the mobile head without them.
-        channels: Of every branch.
-        image_pooling: Whether the image-level branch exists.
-        separable: Whether the 3x3 branches are depthwise separable (DeepLabv3+).
+        rates: Rates of the 3x3 branches at output stride 16; () is the mobile head without them.
+        channels: Channels of each branch.
+        image_pooling: True for a branch of image-level features.
+        separable: True for depthwise separable 3x3 branches (DeepLabv3+).
         projection: Layers after the concatenation; the papers have one 1x1.
         dropout: Probability after the projection, 0.1 in the official code.
-        output_stride: The backbone's; the rates scale with it.
-        epsilon: Of the batch norms.
-        pool: Of the image-level branch; None is the mean of the whole map.
-        align_corners: Of the upsampling of its means, where there are several.
-        between: What stands between the convolutions of separable ones.
+        output_stride: Output stride of the backbone; the rates scale with it.
+        epsilon: Added to the variance in the batch norms.
+        pool: Pooling of the image-level branch; None is the mean of the whole map.
+        align_corners: Alignment with which means over windows are upsampled.
+        between: Layers between the convolutions of separable branches.
     """
 
     def __init__(
@@ -101,7 +106,12 @@ class ASPP(nn.Module):
         self.plan(output_stride=output_stride)
 
     def plan(self, *, output_stride: int) -> None:
-        """Set the rates of the 3x3 branches, and windows of the pooling, for an output stride."""
+        """Set the rates of the 3x3 branches, and windows of the pooling, for an output stride.
+
+        Raises:
+            InputError: If there is no ASPP at this output stride, or a rate would not be a positive integer.
+        """
+        check_head_stride(output_stride)
         self.rates = aspp_rates(self.rates_at_16, output_stride=output_stride)
         for number, rate in enumerate(self.rates, start=1):
             branch = cast(AtrousConv | SeparableAtrousConv, self.branches[f"aspp{number}"])
@@ -111,11 +121,21 @@ class ASPP(nn.Module):
 
     @property
     def pooling(self) -> ImagePooling | None:
-        """The image-level branch."""
+        """The branch of image-level features."""
         first = next(iter(self.branches.values()))
         return first if isinstance(first, ImagePooling) else None
 
+    def parts(self, *, after: str, output_stride: int) -> Iterator[Part]:
+        """Yield the branches, which all take the part `after`, then the projection, which takes all branches."""
+        rates = {f"aspp{number}": rate for number, rate in enumerate(self.rates, start=1)}
+        for name, branch in self.branches.items():
+            inputs = () if branch is self.pooling else (after,)
+            yield Part(name, 1, rates.get(name, 1), output_stride, branch, inputs)
+        yield from chained(
+            tuple(self.projection), name="projection", output_stride=output_stride, inputs=tuple(self.branches)
+        )
+
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k h w"]:
-        """The encoder's output, 256 channels in the papers."""
-        views = [branch(x) for branch in self.branches.values()]
-        return self.dropout(self.projection(torch.cat(views, dim=1)))
+        """Encode the map: 256 channels in the papers."""
+        branches = [branch(x) for branch in self.branches.values()]
+        return self.dropout(self.projection(torch.cat(branches, dim=1)))

@@ -1,37 +1,40 @@
-"""Atrous convolution, plain and separable, with its batch norm and activation (DeepLabv3 3.1, DeepLabv3+ 3.1)."""
+"""Atrous convolution, plain and separable, with batch norm and activation (DeepLabv3 3.1, DeepLabv3+ 3.1)."""
+
+from collections.abc import Sequence
 
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from atrous.model.compatibility import BetweenSeparable
+from atrous.model.config import LayerSpec
 from atrous.model.conventions import Padding
 from atrous.model.norm import BatchNorm
 from atrous.ops.cpu.depthwise import depthwise_conv2d
 
 
 def same_padding(length: int, *, kernel: int, stride: int) -> tuple[int, int]:
-    """TensorFlow's SAME for one axis: (before, after) so that ceil(length / stride) positions come out.
+    """Zeros (before, after) that TensorFlow's SAME adds to one axis, so that ceil(length / stride) positions come out.
 
-    `kernel` is the effective one, (k - 1) * rate + 1. The odd zero goes after; with stride 1, and with stride 2 on odd
-    lengths, both sides get the same.
+    `kernel` is the effective kernel size, (k - 1) * rate + 1. An odd zero goes after. With stride 1, and with stride 2
+    on odd lengths, both sides get the same number.
     """
     total = max((-(-length // stride) - 1) * stride + kernel - length, 0)
     return total // 2, total - total // 2
 
 
 def pad_same(x: Float[Tensor, "b c h w"], *, kernel: int, stride: int, value: float = 0.0) -> Float[Tensor, "b c H W"]:
-    """Pad a map so that an unpadded window of this size and stride gives what TensorFlow's SAME gives."""
+    """Pad a map as TensorFlow's SAME does for a window of this size and stride."""
     top, bottom = same_padding(x.shape[-2], kernel=kernel, stride=stride)
     left, right = same_padding(x.shape[-1], kernel=kernel, stride=stride)
     return F.pad(x, (left, right, top, bottom), value=value)
 
 
 class Conv2d(nn.Conv2d):
-    """`nn.Conv2d` without bias that can pad as TensorFlow's SAME and whose depthwise form trains fast on a CPU."""
+    """`nn.Conv2d` without bias, with optional SAME padding and a depthwise form that trains fast on a CPU."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, *, groups: int, padding: Padding) -> None:
-        super().__init__(in_channels, out_channels, kernel, groups=groups, bias=False)
+        super().__init__(in_channels, out_channels, kernel, groups=groups, bias=False)  # pyright: ignore[reportUnknownMemberType]
         self.same = padding == "same"
 
     def forward(self, input: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:  # noqa: A002
@@ -43,7 +46,7 @@ class Conv2d(nn.Conv2d):
         return F.conv2d(padded, self.weight, None, stride, margin, rate)
 
     def padded(self, x: Float[Tensor, "b c h w"]) -> tuple[Float[Tensor, "b c H W"], int]:
-        """The map, and the zeros that the convolution itself is to add on all sides: all, where SAME is symmetric."""
+        """Return the map, padded where SAME is not symmetric, and the zeros to add on all sides while convolving."""
         stride, height, width = self.stride[0], x.shape[-2], x.shape[-1]
         if self.same and stride > 1 and not (stride == 2 and height % 2 and width % 2):
             kernel = (self.kernel_size[0] - 1) * self.dilation[0] + 1
@@ -79,7 +82,7 @@ class AtrousConv(nn.Module):
 
     @property
     def out_channels(self) -> int:
-        """Channels of the output."""
+        """Number of output channels."""
         return self.conv.out_channels
 
     @property
@@ -93,22 +96,22 @@ class AtrousConv(nn.Module):
         return self.conv.dilation[0]
 
     def plan(self, *, stride: int, rate: int) -> None:
-        """Set stride and rate; the padding follows so that stride 1 keeps the size."""
+        """Set stride and rate, and the padding with which stride 1 keeps the size."""
         margin = (self.conv.kernel_size[0] - 1) * rate // 2
         self.conv.stride = (stride, stride)
         self.conv.dilation = (rate, rate)
         self.conv.padding = (margin, margin)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
-        """One layer."""
+        """Convolve, normalise, activate."""
         return self.activation(self.norm(self.conv(x)))
 
 
 class SeparableAtrousConv(nn.Module):
     """Depthwise 3x3 at an atrous rate, then pointwise 1x1, each with norm and activation (DeepLabv3+, Figure 3).
 
-    Both use the one activation, which has no parameters; None is the identity (most of Xception). `between` "nothing"
-    leaves out norm and activation of the depthwise convolution.
+    Both use the same activation, which has no parameters; None is the identity (most of Xception). With `between`
+    "nothing" the depthwise convolution has neither norm nor activation.
     """
 
     def __init__(
@@ -149,5 +152,33 @@ class SeparableAtrousConv(nn.Module):
         self.depthwise.plan(stride=stride, rate=rate)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
-        """One layer."""
+        """Filter each channel, then mix the channels."""
         return self.pointwise(self.depthwise(x))
+
+
+def conv_layer(
+    in_channels: int,
+    layer: LayerSpec,
+    *,
+    rate: int = 1,
+    epsilon: float,
+    between: BetweenSeparable = "norm and relu",
+) -> AtrousConv | SeparableAtrousConv:
+    """Layer of a head or decoder from its (kernel, channels, separable), with ReLU."""
+    kernel, channels, separable = layer
+    if separable:
+        return SeparableAtrousConv(
+            in_channels, channels, kernel=kernel, rate=rate, epsilon=epsilon, activation=nn.ReLU(), between=between
+        )
+    return AtrousConv(in_channels, channels, kernel=kernel, rate=rate, epsilon=epsilon, activation=nn.ReLU())
+
+
+def conv_layers(
+    in_channels: int, layers: Sequence[LayerSpec], *, epsilon: float, between: BetweenSeparable = "norm and relu"
+) -> nn.Sequential:
+    """Layers in sequence."""
+    stack = nn.Sequential()
+    for layer in layers:
+        stack.append(conv_layer(in_channels, layer, epsilon=epsilon, between=between))
+        in_channels = layer[1]
+    return stack

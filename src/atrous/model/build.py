@@ -1,12 +1,13 @@
-"""From configuration to network: the only place that knows which class each part of a configuration means."""
+"""Building networks from configurations: the only place that maps each part of a configuration to its class."""
 
 from functools import partial
+from typing import TypedDict
 
 from torch import nn
 
 from atrous.model.aspp import ASPP
 from atrous.model.atrous import AtrousConv
-from atrous.model.backbones.features import Backbone
+from atrous.model.backbones.backbone import Backbone
 from atrous.model.backbones.mobilenet_v2 import MobileNetV2
 from atrous.model.backbones.mobilenet_v3 import MobileNetV3
 from atrous.model.backbones.resnet import ResNet
@@ -32,15 +33,20 @@ from atrous.model.deeplab import (
     DeepLabV3Plus,
     DeepLabV3PlusTwoSkips,
 )
-from atrous.model.image_mean import ImageMean
 from atrous.model.lraspp import LRASPP
-from atrous.model.pooling import WindowMeans
 from atrous.model.preprocess import Preprocess
+from atrous.model.resampling import ImageMean, WindowMeans
 from atrous.sizes import Size
 
 
+class _Settings(TypedDict):
+    classes: int
+    output_stride: int
+    align_corners: bool
+
+
 def build_backbone(config: ModelConfig) -> Backbone:
-    """The backbone alone."""
+    """Build the backbone alone, with fresh weights."""
     conventions, output_stride, in_channels = config.conventions, config.output_stride, config.in_channels
     compatibility = config.compatibility
     match config.backbone:
@@ -89,28 +95,36 @@ def _resnet_stem(config: ResNetConfig, *, in_channels: int, conventions: Convent
 
 
 def build(config: ModelConfig) -> DeepLab:
-    """A model with fresh weights.
+    """Build a model with fresh weights.
 
     Raises:
         InputError: If the configuration contradicts itself.
     """
-    model = _assembled(config, Preprocess(config.conventions, in_channels=config.in_channels), build_backbone(config))
+    preprocess = Preprocess(config.conventions, in_channels=config.in_channels)
+    model = _assembled(config, preprocess, build_backbone(config))
+    model.config = config
     if not model.classifier.weight.is_meta:  # there is nothing to fill, and torch takes seconds to find that out
         _initialize(model)
     return model
 
 
 def _assembled(config: ModelConfig, preprocess: Preprocess, backbone: Backbone) -> DeepLab:
+    settings = _Settings(
+        classes=config.classes, output_stride=config.output_stride, align_corners=config.conventions.align_corners
+    )
     match config.head:
         case None:
-            return DeepLabV3Cascade(config, preprocess, backbone)
+            return DeepLabV3Cascade(preprocess, backbone, **settings)
         case LRASPPConfig() as head:
-            return DeepLabLRASPP(config, preprocess, backbone, _build_lraspp(config, head, backbone))
+            return DeepLabLRASPP(preprocess, backbone, _build_lraspp(config, head, backbone), **settings)
         case ASPPConfig() as head:
             aspp = _build_aspp(config, head, backbone)
             if config.decoder is None:
-                return DeepLabV3(config, preprocess, backbone, aspp)
-            return _with_decoder(config, config.decoder, preprocess, backbone, aspp)
+                return DeepLabV3(preprocess, backbone, aspp, **settings)
+            low, middle = _build_decoders(config, config.decoder, backbone, encoder_channels=aspp.out_channels)
+            if middle is None:
+                return DeepLabV3Plus(preprocess, backbone, aspp, low, **settings)
+            return DeepLabV3PlusTwoSkips(preprocess, backbone, aspp, middle, low, **settings)
 
 
 def _build_aspp(config: ModelConfig, head: ASPPConfig, backbone: Backbone) -> ASPP:
@@ -148,30 +162,37 @@ def _build_lraspp(config: ModelConfig, head: LRASPPConfig, backbone: Backbone) -
     )
 
 
-def _with_decoder(
-    config: ModelConfig, head: DecoderConfig, preprocess: Preprocess, backbone: Backbone, aspp: ASPP
-) -> DeepLabV3Plus | DeepLabV3PlusTwoSkips:
+def _build_decoders(
+    config: ModelConfig, head: DecoderConfig, backbone: Backbone, *, encoder_channels: int
+) -> tuple[Decoder, Decoder | None]:
+    """Build the decoder over low features, and the one before it over middle features, if there is one."""
     conventions = config.conventions
-    stage = partial(
+    decoder = partial(
         Decoder,
         align_corners=conventions.align_corners,
         epsilon=conventions.head_epsilon,
         between=config.compatibility.between_separable,
     )
-    low = partial(stage, backbone.low_channels, low_level_channels=head.low_level_channels, refinement=head.refinement)
-    if head.middle_level_channels is None:
-        return DeepLabV3Plus(config, preprocess, backbone, aspp, low(aspp.out_channels))
-    middle = stage(
-        backbone.middle_channels,
-        aspp.out_channels,
-        low_level_channels=head.middle_level_channels,
-        refinement=head.middle_refinement,
+    middle = None
+    if head.middle_level_channels is not None:
+        middle = decoder(
+            backbone.middle_channels,
+            encoder_channels,
+            low_level_channels=head.middle_level_channels,
+            refinement=head.middle_refinement,
+        )
+        encoder_channels = middle.out_channels
+    low = decoder(
+        backbone.low_channels,
+        encoder_channels,
+        low_level_channels=head.low_level_channels,
+        refinement=head.refinement,
     )
-    return DeepLabV3PlusTwoSkips(config, preprocess, backbone, aspp, middle, low(middle.out_channels))
+    return low, middle
 
 
 def _initialize(model: DeepLab) -> None:
-    """He initialisation, which batch norm makes equivalent to the official code's; the logits exactly as there."""
+    """Draw weights: He initialisation, equivalent to the official code's under batch norm; logits exactly as there."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")

@@ -1,4 +1,4 @@
-"""A model as data: every switch of both papers, and nothing that contradicts another."""
+"""Configuration of a model: every switch of both papers; contradictions are refused."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -6,12 +6,10 @@ from typing import ClassVar, Literal
 from atrous.errors import InputError
 from atrous.model.compatibility import PAPERS, Compatibility, check_choice, check_window
 from atrous.model.conventions import TENSORFLOW, Conventions
-from atrous.model.stride_plan import MOST_ADDED_BLOCKS, aspp_rates, check_output_stride
+from atrous.model.stride_plan import MOST_ADDED_BLOCKS, aspp_rates, check_head_stride, check_output_stride
 
 LayerSpec = tuple[int, int, bool]
 """(kernel, channels, separable) of a convolution in a head or decoder."""
-
-LARGEST_ASPP_STRIDE = 32
 
 LARGEST_RATE, LARGEST_KERNEL, MOST_LAYERS = 4096, 31, 16
 """Beyond any use, and small enough that a configuration from a stranger cannot exhaust the memory by them."""
@@ -25,7 +23,8 @@ class MobileNetV2Config:
         depth_multiplier: Scales the width of all layers.
         channel_divisor: Widths are rounded to multiples of this: ImageNet's weights use 8. None is DeepLab's rule, 8 at
             multiplier 1 and no rounding at any other.
-        last_channels: Of a last 1x1 convolution, ImageNet's 1280 at most multipliers, or None: DeepLab leaves it out.
+        last_channels: Channels of a last 1x1 convolution: ImageNet's 1280 at most multipliers, or None: DeepLab leaves
+            it out.
     """
 
     kind: ClassVar = "mobilenet_v2"
@@ -51,7 +50,7 @@ class MobileNetV3Config:
     """MobileNetV3.
 
     Attributes:
-        variant: The network of Table 1 or of Table 2 of its paper.
+        variant: Network of Table 1 (large) or Table 2 (small) of its paper.
         depth_multiplier: Scales the width of all layers, which are then rounded to multiples of 8.
         tail_multiplier: Scales, in addition, the layers from the last strided unit on: 0.5 in the official models for
             segmentation ("reduce the filters in the last block", section 6.4).
@@ -139,10 +138,10 @@ class ASPPConfig:
     """Atrous spatial pyramid pooling.
 
     Attributes:
-        rates: Of the 3x3 branches at output stride 16; they scale with it. () is the mobile head without them.
-        aspp_channels: Of every branch.
-        image_pooling: Whether the image-level branch exists.
-        separable: Whether the 3x3 branches are depthwise separable.
+        rates: Rates of the 3x3 branches at output stride 16; they scale with it. () is the mobile head without them.
+        aspp_channels: Channels of each branch.
+        image_pooling: True for a branch of image-level features.
+        separable: True for depthwise separable 3x3 branches.
         projection: (kernel, channels, separable) of each layer after the concatenation.
         dropout: Probability after the projection (official code: 0.1; not in the papers).
     """
@@ -170,9 +169,9 @@ class LRASPPConfig:
     """Lite R-ASPP, the head of MobileNetV3.
 
     Attributes:
-        aspp_channels: Of both branches.
+        aspp_channels: Channels of both branches.
         pool_stride: (down, right) in pixels from window to window, where the compatibility says `pool_window`.
-        gate: What makes 0..1 of them: the paper and torchvision have the sigmoid, the official code the hard one.
+        gate: Activation of the gates: sigmoid (paper, torchvision) or hard sigmoid (official code).
     """
 
     kind: ClassVar = "lraspp"
@@ -194,11 +193,11 @@ class DecoderConfig:
     """The decoder of DeepLabv3+.
 
     Attributes:
-        low_level_channels: What the low-level features are projected to.
+        low_level_channels: Channels that the low-level features are projected to.
         refinement: (kernel, channels, separable) of each layer after the concatenation.
-        middle_level_channels: What features at output stride 8 are projected to, which are joined before the low-level
-            ones (Conv3 of DeepLabv3+, Table 2), or None without them.
-        middle_refinement: Layers between the two: (kernel, channels, separable) of each.
+        middle_level_channels: Channels that features at output stride 8 are projected to; these are joined before the
+            low-level ones (Conv3 of DeepLabv3+, Table 2). None leaves them out.
+        middle_refinement: Layers after joining these: (kernel, channels, separable) of each.
     """
 
     low_level_channels: int = 48
@@ -222,10 +221,10 @@ class ModelConfig:
     """DeepLabv3 (no decoder), DeepLabv3+, or one of their relatives.
 
     Attributes:
-        backbone: Which network gives the features.
+        backbone: Network that gives the features.
         head: ASPP, Lite R-ASPP, or None for the cascade: logits straight from the backbone.
         decoder: The decoder, or None for DeepLabv3.
-        conventions: How the weights expect to be run.
+        conventions: Conventions that the weights are trained with.
         compatibility: Details that only weights of other projects ask for.
         classes: Channels of the logits.
         output_stride: Input size / size of the backbone's last map: 4, 8, 16 or 32; without ASPP, each added block of a
@@ -257,10 +256,7 @@ class ModelConfig:
             raise InputError(f"{self.in_channels} image channels are out of range; choose 1 to 1024")
 
     def _check_head(self, head: ASPPConfig | LRASPPConfig) -> None:
-        if self.output_stride > LARGEST_ASPP_STRIDE:
-            raise InputError(
-                f"output stride {self.output_stride} runs without ASPP only; choose up to {LARGEST_ASPP_STRIDE} with it"
-            )
+        check_head_stride(self.output_stride)
         if isinstance(head, ASPPConfig):
             aspp_rates(head.rates, output_stride=self.output_stride)
 

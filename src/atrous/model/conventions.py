@@ -1,4 +1,4 @@
-"""Everything on which TensorFlow's and PyTorch's DeepLab weights disagree, as one value stored with the weights."""
+"""Conventions in which TensorFlow's and PyTorch's DeepLab weights differ, as one value stored with the weights."""
 
 import math
 from dataclasses import dataclass
@@ -11,16 +11,17 @@ Padding = Literal["symmetric", "same"]
 
 @dataclass(frozen=True)
 class Conventions:
-    """How a set of weights expects to be run.
+    """Conventions that a set of weights was trained with.
 
     Attributes:
-        conv_padding: Of strided convolutions: the same on both sides, or TensorFlow's SAME, which on even sizes pads
-            bottom and right only and so samples another grid.
+        conv_padding: Padding of strided convolutions: the same on both sides, or TensorFlow's SAME, which on even sizes
+            pads bottom and right only and so samples another grid.
         pool_padding: The same choice for the max pooling of a ResNet's stem.
-        align_corners: Whether resizing aligns the corner pixels' centres (all of the official code) or their edges.
-        fit: What happens to a size that is not output stride * k + 1: padded below and right with zeros after
+        align_corners: True where resizing aligns the centres of corner pixels (all of the official code), False where
+            it aligns their edges.
+        fit: Treatment of a size that is not output stride * k + 1: padded below and right with zeros after
             normalisation, or nothing (parity with systems that do not pad).
-        stride_unit: Which unit of a ResNet block strides (last in the official code, first in torchvision).
+        stride_unit: Unit of a ResNet block that strides (last in the official code, first in torchvision).
         backbone_epsilon: Added to the variance in the backbone's batch norms.
         head_epsilon: The same in ASPP and decoder.
         input_mean: Subtracted from pixel values 0..255; one number, or one for each of red, green, blue.
@@ -46,7 +47,7 @@ class Conventions:
             raise InputError("input mean must be finite; input std and the epsilons of batch norm also positive")
 
     def input_scaling(self, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Mean and deviation of each channel: where there are not three, the average of the constants for all."""
+        """Return mean and deviation of each channel; unless there are three, all have the average constant."""
         constants = (self.input_mean, self.input_std)
         mean, std = (c if len(c) == channels else (sum(c) / len(c),) * channels for c in constants)
         return mean, std

@@ -1,4 +1,4 @@
-"""DeepLabv3 (arXiv 1706.05587, Figures 3 and 5), DeepLabv3+ (1802.02611, Figure 2) and their lite relative."""
+"""DeepLabv3 (arXiv 1706.05587, Figures 3 and 5), DeepLabv3+ (1802.02611, Figure 2) and MobileNetV3's Lite R-ASPP."""
 
 import copy
 from abc import ABC, abstractmethod
@@ -9,12 +9,15 @@ from typing import TypeVar
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
+from atrous.errors import InputError
 from atrous.model.aspp import ASPP
-from atrous.model.backbones.features import LOW_STRIDE, MIDDLE_STRIDE, Backbone
+from atrous.model.backbones.backbone import LOW_STRIDE, MIDDLE_STRIDE, Backbone
 from atrous.model.config import ModelConfig
 from atrous.model.decoder import Decoder
 from atrous.model.lraspp import LRASPP
+from atrous.model.parts import Part, last_names
 from atrous.model.preprocess import Preprocess
+from atrous.model.stride_plan import check_output_stride
 from atrous.ops.upsample import Placement, upsample
 from atrous.sizes import Size
 
@@ -22,42 +25,71 @@ Images = UInt8[Tensor, "b c h w"] | Float[Tensor, "b c h w"]
 """RGB (or other channels), values 0..255, any size from 1x1."""
 
 Planned = Backbone | ASPP | LRASPP
+"""Parts whose strides and rates follow the output stride."""
 
 Model = TypeVar("Model", bound="DeepLab")  # typing.Self, but understood by the type checker of the tests
 
 
 class DeepLab(nn.Module, ABC):
-    """What the models share; abstract: `forward` belongs to the final classes below.
+    """Base class of the models; `forward` belongs to the final classes below.
 
     Calling a model gives *coarse* logits `[b, classes, h / s, w / s]`. `placement(size)` says how they lie over the
-    image, for `atrous.ops`; `logits(images)` upsamples them where somebody really wants them at full size.
+    image, for `atrous.ops`; `logits(images)` upsamples them for callers who need them at full size.
+
+    Args:
+        preprocess: Normalisation and padding of the image.
+        backbone: Network that gives the features.
+        output_stride: Output stride at which the parts were built.
+        align_corners: True where resizing aligns the centres of corner pixels, False where it aligns their edges.
     """
 
     classifier: nn.Conv2d
+    _config: ModelConfig
 
-    def __init__(self, config: ModelConfig, preprocess: Preprocess, backbone: Backbone) -> None:
-        """`config` says what the parts were built from."""
+    def __init__(
+        self, preprocess: Preprocess, backbone: Backbone, *, output_stride: int, align_corners: bool = True
+    ) -> None:
         super().__init__()
-        self.config = config
         self.preprocess = preprocess
         self.backbone = backbone
+        self.align_corners = align_corners
+        self._output_stride = output_stride
+
+    @property
+    def config(self) -> ModelConfig:
+        """Configuration that `build` made the model from, at the output stride that it has now."""
+        if self._config.output_stride != self.output_stride:
+            self._config = replace(self._config, output_stride=self.output_stride)
+        return self._config
+
+    @config.setter
+    def config(self, config: ModelConfig) -> None:
+        self._config = config
 
     @property
     def classifiers(self) -> tuple[nn.Conv2d, ...]:
-        """What gives logits."""
+        """Layers that give logits."""
         return (self.classifier,)
 
     @property
     def output_stride(self) -> int:
-        """Input size / size of the backbone's last map; setting it replans backbone and ASPP of this very module."""
-        return self.config.output_stride
+        """Input size / size of the backbone's last map; setting it replans the parts of this model.
+
+        Setting it raises InputError, and changes nothing, if the network cannot run at the output stride.
+        """
+        return self._output_stride
 
     @output_stride.setter
     def output_stride(self, output_stride: int) -> None:
-        config = replace(self.config, output_stride=output_stride)  # refuses before anything has changed
-        for part in self.planned_parts:
-            part.plan(output_stride=output_stride)
-        self.config = config
+        check_output_stride(output_stride, added_blocks=self.backbone.added_blocks)
+        try:
+            for part in self.planned_parts:
+                part.plan(output_stride=output_stride)
+        except InputError:
+            for part in self.planned_parts:
+                part.plan(output_stride=self._output_stride)
+            raise
+        self._output_stride = output_stride
 
     @property
     def logits_stride(self) -> int:
@@ -67,10 +99,14 @@ class DeepLab(nn.Module, ABC):
     @property
     @abstractmethod
     def planned_parts(self) -> tuple[Planned, ...]:
-        """The parts whose strides and rates follow the output stride."""
+        """Parts whose strides and rates follow the output stride."""
+
+    @abstractmethod
+    def parts(self) -> tuple[Part, ...]:
+        """All parts in the order of the forward pass, with their names, strides, rates and inputs."""
 
     def replanned(self: Model, *, output_stride: int) -> Model:
-        """A second module over the same parameters and statistics, with strides and rates for another output stride.
+        """Return a second module over the same parameters and statistics, planned for another output stride.
 
         Raises:
             InputError: If the network cannot run at this output stride.
@@ -81,9 +117,9 @@ class DeepLab(nn.Module, ABC):
         return twin
 
     def placement(self, size: Size) -> Placement:
-        """How the coarse logits of an image of this size (height, width) lie over it."""
+        """Placement of the coarse logits over an image of this size (height, width)."""
         fitted = self.preprocess.fitted(size, output_stride=self.output_stride)
-        return Placement(fitted, align_corners=self.config.conventions.align_corners, crop=size)
+        return Placement(fitted, align_corners=self.align_corners, crop=size)
 
     def logits(self, images: Images) -> Float[Tensor, "b k h w"]:
         """Logits at full size: as large as classes * h * w floats."""
@@ -92,17 +128,44 @@ class DeepLab(nn.Module, ABC):
 
 
 class DeepLabV3(DeepLab):
-    """Backbone with atrous rates -> ASPP -> 1x1 logits."""
+    """Backbone with atrous rates -> ASPP -> 1x1 logits.
 
-    def __init__(self, config: ModelConfig, preprocess: Preprocess, backbone: Backbone, aspp: ASPP) -> None:
-        super().__init__(config, preprocess, backbone)
+    image [h, w] -> preprocess -> backbone -> high [h/16, w/16]
+                                                |
+           +-------------+------------+---------+--+------------+
+           |             |            |            |            |
+      global mean     1x1 conv     3x3 conv     3x3 conv     3x3 conv
+       1x1 conv                     rate 6      rate 12      rate 18
+           |             |            |            |            |
+           +-------------+------------+---------+--+------------+
+                                                |
+                                   concatenate -> 1x1 conv -> classifier -> logits [h/16, w/16]
+    """
+
+    def __init__(
+        self,
+        preprocess: Preprocess,
+        backbone: Backbone,
+        aspp: ASPP,
+        *,
+        classes: int,
+        output_stride: int,
+        align_corners: bool = True,
+    ) -> None:
+        super().__init__(preprocess, backbone, output_stride=output_stride, align_corners=align_corners)
         self.aspp = aspp
-        self.classifier = nn.Conv2d(aspp.out_channels, config.classes, 1)
+        self.classifier = nn.Conv2d(aspp.out_channels, classes, 1)
 
     @property
     def planned_parts(self) -> tuple[Planned, ...]:
-        """The parts whose strides and rates follow the output stride."""
+        """Parts whose strides and rates follow the output stride."""
         return self.backbone, self.aspp
+
+    def parts(self) -> tuple[Part, ...]:
+        """All parts in the order of the forward pass."""
+        parts = [*self.backbone.parts()]
+        parts += self.aspp.parts(after=parts[-1].name, output_stride=self.output_stride)
+        return (*parts, Part("classifier", 1, 1, self.output_stride, self.classifier, last_names(parts)))
 
     def forward(self, images: Images) -> Float[Tensor, "b k hs ws"]:
         """Coarse logits at the output stride."""
@@ -111,16 +174,33 @@ class DeepLabV3(DeepLab):
 
 
 class DeepLabV3Cascade(DeepLab):
-    """Backbone with atrous rates, its last block repeated, -> 1x1 logits (DeepLabv3, section 3.2 and Figure 3)."""
+    """Backbone with atrous rates, its last block repeated, -> 1x1 logits (DeepLabv3, section 3.2 and Figure 3).
 
-    def __init__(self, config: ModelConfig, preprocess: Preprocess, backbone: Backbone) -> None:
-        super().__init__(config, preprocess, backbone)
-        self.classifier = nn.Conv2d(backbone.high_channels, config.classes, 1)
+    image [h, w] -> preprocess -> block1 ... block4 -> block5 -> block6 -> block7 -> classifier -> logits
+                    strides        4      16, rate 2    rate 4    rate 8    rate 16              [h/16, w/16]
+    """
+
+    def __init__(
+        self,
+        preprocess: Preprocess,
+        backbone: Backbone,
+        *,
+        classes: int,
+        output_stride: int,
+        align_corners: bool = True,
+    ) -> None:
+        super().__init__(preprocess, backbone, output_stride=output_stride, align_corners=align_corners)
+        self.classifier = nn.Conv2d(backbone.high_channels, classes, 1)
 
     @property
     def planned_parts(self) -> tuple[Planned, ...]:
-        """The parts whose strides and rates follow the output stride."""
+        """Parts whose strides and rates follow the output stride."""
         return (self.backbone,)
+
+    def parts(self) -> tuple[Part, ...]:
+        """All parts in the order of the forward pass."""
+        parts = [*self.backbone.parts()]
+        return (*parts, Part("classifier", 1, 1, self.output_stride, self.classifier, last_names(parts)))
 
     def forward(self, images: Images) -> Float[Tensor, "b k hs ws"]:
         """Coarse logits at the output stride."""
@@ -129,14 +209,33 @@ class DeepLabV3Cascade(DeepLab):
 
 
 class DeepLabV3Plus(DeepLab):
-    """DeepLabV3 as the encoder, then the decoder over low-level features -> 1x1 logits."""
+    """DeepLabV3 as the encoder, then the decoder over low-level features -> 1x1 logits.
+
+    image [h, w] -> preprocess -> backbone -> high [h/16, w/16] -> ASPP
+                                     |                              |
+                              low [h/4, w/4]                    upsample
+                                     |                              |
+                                 1x1 conv, 48                       |
+                                     |                              |
+                                     +--------> concatenate <-------+
+                                                     |
+                                     3x3 conv -> 3x3 conv -> classifier -> logits [h/4, w/4]
+    """
 
     def __init__(
-        self, config: ModelConfig, preprocess: Preprocess, backbone: Backbone, aspp: ASPP, decoder: Decoder
+        self,
+        preprocess: Preprocess,
+        backbone: Backbone,
+        aspp: ASPP,
+        decoder: Decoder,
+        *,
+        classes: int,
+        output_stride: int,
+        align_corners: bool = True,
     ) -> None:
-        super().__init__(config, preprocess, backbone)
+        super().__init__(preprocess, backbone, output_stride=output_stride, align_corners=align_corners)
         self.aspp = aspp
-        self.classifier = nn.Conv2d(decoder.out_channels, config.classes, 1)
+        self.classifier = nn.Conv2d(decoder.out_channels, classes, 1)
         self.decoder = decoder  # last: the states of optimizers go by the order of the parameters
 
     @property
@@ -146,8 +245,16 @@ class DeepLabV3Plus(DeepLab):
 
     @property
     def planned_parts(self) -> tuple[Planned, ...]:
-        """The parts whose strides and rates follow the output stride."""
+        """Parts whose strides and rates follow the output stride."""
         return self.backbone, self.aspp
+
+    def parts(self) -> tuple[Part, ...]:
+        """All parts in the order of the forward pass."""
+        parts = [*self.backbone.parts()]
+        parts += self.aspp.parts(after=parts[-1].name, output_stride=self.output_stride)
+        encoded = last_names(parts)
+        parts += self.decoder.parts(level="low_level", refine="refine", after=encoded, output_stride=LOW_STRIDE)
+        return (*parts, Part("classifier", 1, 1, LOW_STRIDE, self.classifier, last_names(parts)))
 
     def forward(self, images: Images) -> Float[Tensor, "b k h4 w4"]:
         """Coarse logits at output stride 4."""
@@ -157,20 +264,36 @@ class DeepLabV3Plus(DeepLab):
 
 
 class DeepLabV3PlusTwoSkips(DeepLab):
-    """DeepLabV3Plus with a first decoder over features at output stride 8 (DeepLabv3+, Table 2: Conv2 and Conv3)."""
+    """DeepLabV3Plus with a first decoder over features at output stride 8 (DeepLabv3+, Table 2: Conv2 and Conv3).
+
+    image [h, w] -> preprocess -> backbone -> high [h/16, w/16] -> ASPP
+                                   |    |                           |
+                                   |  middle [h/8, w/8]          upsample
+                                   |    |                           |
+                                   |    +---> middle decoder <------+
+                                   |                |
+                              low [h/4, w/4]     upsample
+                                   |                |
+                                   +---> decoder <--+
+                                            |
+                                       classifier -> logits [h/4, w/4]
+    """
 
     def __init__(
         self,
-        config: ModelConfig,
         preprocess: Preprocess,
         backbone: Backbone,
         aspp: ASPP,
         middle_decoder: Decoder,
         decoder: Decoder,
+        *,
+        classes: int,
+        output_stride: int,
+        align_corners: bool = True,
     ) -> None:
-        super().__init__(config, preprocess, backbone)
+        super().__init__(preprocess, backbone, output_stride=output_stride, align_corners=align_corners)
         self.aspp = aspp
-        self.classifier = nn.Conv2d(decoder.out_channels, config.classes, 1)
+        self.classifier = nn.Conv2d(decoder.out_channels, classes, 1)
         self.middle_decoder = middle_decoder
         self.decoder = decoder
 
@@ -181,8 +304,20 @@ class DeepLabV3PlusTwoSkips(DeepLab):
 
     @property
     def planned_parts(self) -> tuple[Planned, ...]:
-        """The parts whose strides and rates follow the output stride."""
+        """Parts whose strides and rates follow the output stride."""
         return self.backbone, self.aspp
+
+    def parts(self) -> tuple[Part, ...]:
+        """All parts in the order of the forward pass."""
+        middle_stride = min(MIDDLE_STRIDE, self.output_stride)
+        parts = [*self.backbone.parts()]
+        parts += self.aspp.parts(after=parts[-1].name, output_stride=self.output_stride)
+        parts += self.middle_decoder.parts(
+            level="middle_level", refine="middle_refine", after=last_names(parts), output_stride=middle_stride
+        )
+        joined = last_names(parts)
+        parts += self.decoder.parts(level="low_level", refine="refine", after=joined, output_stride=LOW_STRIDE)
+        return (*parts, Part("classifier", 1, 1, LOW_STRIDE, self.classifier, last_names(parts)))
 
     def forward(self, images: Images) -> Float[Tensor, "b k h4 w4"]:
         """Coarse logits at output stride 4."""
@@ -193,17 +328,33 @@ class DeepLabV3PlusTwoSkips(DeepLab):
 
 
 class DeepLabLRASPP(DeepLab):
-    """Backbone -> Lite R-ASPP -> 1x1 logits, and 1x1 logits of the middle features added (MobileNetV3, Figure 10)."""
+    r"""Backbone -> Lite R-ASPP -> 1x1 logits, and 1x1 logits of the middle features added (MobileNetV3, Figure 10).
 
-    def __init__(self, config: ModelConfig, preprocess: Preprocess, backbone: Backbone, aspp: LRASPP) -> None:
-        super().__init__(config, preprocess, backbone)
+    image [h, w] -> preprocess -> backbone -> high [h/16, w/16] -> 1x1 conv ---> x -> upsample -> classifier
+                                     |                        \                 |                     |
+                              middle [h/8, w/8]                mean -> 1x1 -> gate                    +-> logits
+                                     |                                                                |  [h/8, w/8]
+                                     +------------------------------> middle classifier --------------+
+    """
+
+    def __init__(
+        self,
+        preprocess: Preprocess,
+        backbone: Backbone,
+        aspp: LRASPP,
+        *,
+        classes: int,
+        output_stride: int,
+        align_corners: bool = True,
+    ) -> None:
+        super().__init__(preprocess, backbone, output_stride=output_stride, align_corners=align_corners)
         self.aspp = aspp
-        self.classifier = nn.Conv2d(aspp.out_channels, config.classes, 1)
-        self.middle_classifier = nn.Conv2d(backbone.middle_channels, config.classes, 1)
+        self.classifier = nn.Conv2d(aspp.out_channels, classes, 1)
+        self.middle_classifier = nn.Conv2d(backbone.middle_channels, classes, 1)
 
     @property
     def classifiers(self) -> tuple[nn.Conv2d, ...]:
-        """What gives logits."""
+        """Layers that give logits."""
         return self.classifier, self.middle_classifier
 
     @property
@@ -213,8 +364,16 @@ class DeepLabLRASPP(DeepLab):
 
     @property
     def planned_parts(self) -> tuple[Planned, ...]:
-        """The parts whose strides and rates follow the output stride."""
+        """Parts whose strides and rates follow the output stride."""
         return self.backbone, self.aspp
+
+    def parts(self) -> tuple[Part, ...]:
+        """All parts in the order of the forward pass."""
+        parts = [*self.backbone.parts()]
+        parts += self.aspp.parts(after=parts[-1].name, output_stride=self.output_stride)
+        classified = last_names(parts)
+        middle = Part("middle_classifier", 1, 1, self.logits_stride, self.middle_classifier)
+        return (*parts, middle, Part("classifier", 1, 1, self.logits_stride, self.classifier, classified))
 
     def forward(self, images: Images) -> Float[Tensor, "b k h8 w8"]:
         """Coarse logits at output stride 8."""

@@ -10,14 +10,14 @@ from torch import Tensor, nn
 from atrous.ops.replica_norm import replica_norm, replica_statistics
 
 _log = logging.getLogger(__name__)
-_told = False
+_warned = False
 
 
 class BatchNorm(nn.BatchNorm2d):
     """`nn.BatchNorm2d`, except where it cannot or must not use the statistics of its input.
 
     * One value per channel (b * h * w == 1, as in image pooling on a batch of one) has no variance: in training it is
-      normalised with the running statistics, which stay as they are; said once in the log.
+      normalised with the running statistics, which stay as they are; a warning is logged once.
     * `frozen` (stage 2 of the papers' protocol): the running statistics are used and never move. Scale and shift stay
       trainable, as in the official code; to fix them too, switch off their `requires_grad`.
     * `spans_replicas`: in training the batch is that of all replicas together; they have two values per channel at
@@ -37,7 +37,7 @@ class BatchNorm(nn.BatchNorm2d):
         if not (self.frozen or single):
             return super().forward(input)
         if single and not self.frozen:
-            _tell_once()
+            _warn_once()
         mean, variance = self.running_mean, self.running_var
         return F.batch_norm(input, mean, variance, self.weight, self.bias, training=False, eps=self.eps)
 
@@ -56,20 +56,20 @@ class BatchNorm(nn.BatchNorm2d):
             self.num_batches_tracked.add_(1)
 
 
-def _tell_once() -> None:
-    global _told
-    if not _told:
-        _told = True
+def _warn_once() -> None:
+    global _warned
+    if not _warned:
+        _warned = True
         _log.warning("a batch norm saw one value per channel (batch of one): it uses its running statistics")
 
 
 def norms(model: nn.Module) -> list[BatchNorm]:
-    """All batch norms of a model, in its own order."""
+    """List all batch norms of a model, in the order of its modules."""
     return [module for module in model.modules() if isinstance(module, BatchNorm)]
 
 
 def set_norm_momentum(model: nn.Module, momentum: float) -> None:
-    """Share (0..1) of each new batch in the running statistics: 1 - decay in TensorFlow's terms."""
+    """Set the share (0..1) of each new batch in the running statistics: 1 - decay in TensorFlow's terms."""
     for norm in norms(model):
         norm.momentum = momentum
 
@@ -83,6 +83,6 @@ def freeze_norms(model: nn.Module, *, affine: bool = False) -> None:
 
 
 def span_replicas(model: nn.Module) -> None:
-    """From now on train with the statistics of all replicas' batches together; they must all call the model alike."""
+    """Train with the statistics of all replicas' batches together; all replicas must call the model alike."""
     for norm in norms(model):
         norm.spans_replicas = True

@@ -1,4 +1,4 @@
-"""What happens to an image before the first layer: scaling, and padding to a size that the network resolves evenly."""
+"""Preprocessing inside the model: scaling of pixel values, and padding to a size that the network resolves evenly."""
 
 import torch
 import torch.nn.functional as F
@@ -12,11 +12,11 @@ from atrous.sizes import Size
 
 
 class Preprocess(nn.Module):
-    """Normalisation as part of the model, so that no caller can forget it.
+    """Normalisation and padding as part of the model, so that no caller can forget them.
 
     Args:
         conventions: Input mean and standard deviation, and the rule for sizes (`fit`).
-        in_channels: Of the image.
+        in_channels: Channels of the image.
     """
 
     mean: Tensor
@@ -29,13 +29,13 @@ class Preprocess(nn.Module):
             self.register_buffer(name, torch.tensor(values).view(1, -1, 1, 1), persistent=False)
 
     def fitted(self, size: Size, *, output_stride: int) -> Size:
-        """The size that the network works on for an image of this size (height, width)."""
+        """Size that the network works on for an image of this size (height, width)."""
         return fitted_size(size, output_stride=output_stride) if self.fits else size
 
     def on_mean_pixel(
         self, images: UInt8[Tensor, "b c h w"] | Float[Tensor, "b c h w"], *, size: Size
     ) -> Float[Tensor, "b c H W"]:
-        """Images 0..255 at the top left of larger ones of the mean pixel, which is zero to every layer.
+        """Put images 0..255 at the top left of larger ones of the mean pixel, which is zero to every layer.
 
         Unlike the padding of `forward` it is part of the image: upsampling and scaling see it, too.
         """

@@ -17,6 +17,9 @@ OUTPUT_STRIDES = (4, 8, 16, 32, 64, 128, 256)
 MOST_ADDED_BLOCKS = 3
 """block5, block6 and block7."""
 
+LARGEST_HEAD_STRIDE = 32
+"""ASPP and Lite R-ASPP exist up to this output stride."""
+
 UnstridedRate = Literal["before", "after"]
 """The rate of a unit that gives up its stride: that of the units before it (the official code), or already that of
 those after it (torchvision's MobileNetV3)."""
@@ -49,10 +52,18 @@ def check_output_stride(output_stride: int, *, added_blocks: int = 0) -> None:
         raise InputError(f"output stride {output_stride} is impossible; choose one of {listed}")
 
 
+def check_head_stride(output_stride: int) -> None:
+    """Raise InputError unless a head (ASPP, Lite R-ASPP) exists at this output stride."""
+    if output_stride > LARGEST_HEAD_STRIDE:
+        raise InputError(
+            f"output stride {output_stride} runs without ASPP only; choose up to {LARGEST_HEAD_STRIDE} with it"
+        )
+
+
 def plan_units(
     units: Sequence[Unit], *, entry_stride: int, output_stride: int, unstrided_rate: UnstridedRate = "before"
 ) -> tuple[PlannedUnit, ...]:
-    """Stride and rate of every unit at an output stride.
+    """Plan stride and rate of every unit for an output stride.
 
     A unit that gives up its stride keeps the rate of the units before it; only later ones get the larger rate
     (the official code's bookkeeping, which torchvision's ResNet shares).
@@ -61,7 +72,7 @@ def plan_units(
         units: In the order of the forward pass.
         entry_stride: Input size / size of the map that enters the first unit.
         output_stride: Input size / size of the map that leaves the last unit.
-        unstrided_rate: "after" gives the larger rate to the unit itself, too.
+        unstrided_rate: Rate of a unit that gives up its stride: of the units before it, or of those after it.
 
     Raises:
         InputError: If the output stride is none that the network can run at.
@@ -74,8 +85,8 @@ def plan_units(
             current *= unit.stride
             planned.append(PlannedUnit(unit.name, unit.stride, rate * unit.unit_rate, current))
         else:
-            own = rate * unit.stride if unstrided_rate == "after" else rate
-            planned.append(PlannedUnit(unit.name, 1, own * unit.unit_rate, current))
+            kept = rate * unit.stride if unstrided_rate == "after" else rate
+            planned.append(PlannedUnit(unit.name, 1, kept * unit.unit_rate, current))
             rate *= unit.stride
     if current != output_stride:
         raise InputError(
@@ -85,7 +96,7 @@ def plan_units(
 
 
 def aspp_rates(rates_at_16: Sequence[int], *, output_stride: int) -> tuple[int, ...]:
-    """Rates of the ASPP branches: given for output stride 16, doubled at 8, halved at 32 (section 3.3).
+    """Scale the rates of ASPP branches, given for output stride 16: doubled at 8, halved at 32 (section 3.3).
 
     Raises:
         InputError: If a rate would not be a positive integer.
@@ -100,7 +111,7 @@ def aspp_rates(rates_at_16: Sequence[int], *, output_stride: int) -> tuple[int, 
 
 
 def fitted_size(size: Size, *, output_stride: int) -> Size:
-    """The smallest size of the form output_stride * k + 1, k >= 0, that holds `size` (height, width in pixels).
+    """Round a size (height, width in pixels) up to the form output_stride * k + 1, k >= 0.
 
     On such sizes the corners of image and feature map coincide (513 -> 257 -> 129 -> 65 -> 33).
     """

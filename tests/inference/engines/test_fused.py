@@ -184,4 +184,4 @@ def test_filters_of_two_sizes_are_kept():
     with torch.inference_mode():
         for size in (12, 18, 24, 12):
             layer(torch.randn(1, 128, size, size))
-    assert len(layer._wide) <= 2
+    assert len(layer._transformed) <= 2

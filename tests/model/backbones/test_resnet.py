@@ -6,7 +6,7 @@ import torch
 
 from atrous.model.backbones.resnet import Bottleneck, MaxPool, ResNet
 from atrous.model.backbones.resnet_stem import BetaStem, plain_stem
-from atrous.model.backbones.subsample import Subsample
+from atrous.model.backbones.units import Subsample
 from atrous.model.conventions import PYTORCH
 from reference.networks import Reference
 from reference.operations import max_pool

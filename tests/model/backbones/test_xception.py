@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from atrous.model.atrous import AtrousConv
-from atrous.model.backbones.subsample import Subsample
+from atrous.model.backbones.units import Subsample
 from atrous.model.backbones.xception import ExitUnit, Xception, XceptionUnit
 from atrous.model.conventions import TENSORFLOW
 from reference.networks import Reference

@@ -1,4 +1,4 @@
-"""A model for inference alone: batch norms folded, sums and activations inside the convolutions before them."""
+"""Models fused for inference: batch norms, sums and activations become part of the convolutions before them."""
 
 import copy
 from itertools import chain
@@ -12,19 +12,20 @@ from torch import Tensor, nn
 from atrous.inference.engines.fused_conv import FusedConv
 from atrous.model.aspp import ASPP, ImagePooling
 from atrous.model.atrous import AtrousConv
-from atrous.model.backbones.resnet import Bottleneck, ResNet
+from atrous.model.backbones.resnet import Bottleneck
+from atrous.model.backbones.units import ResidualUnit, UnitSequence
 from atrous.model.backbones.xception import XceptionUnit
 from atrous.model.deeplab import DeepLab
-from atrous.model.image_mean import ImageMean
+from atrous.model.resampling import ImageMean
 
 Network = TypeVar("Network", bound=DeepLab)
 
 
 def fused(model: Network) -> Network:
-    """A twin in eval mode with the weights as they are now, for inference at the output stride that the model has.
+    """Return a copy in eval mode with the present weights, for inference at the output stride that the model has.
 
     On a CPU in float32 and without gradients its layers take the quickest way there; elsewhere they are plain
-    convolutions with bias. What is not a convolution is shared with the model. It is no model to train or to save.
+    convolutions with bias. Other layers are shared with the model. The copy can be neither trained nor saved.
     """
     tensors = {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())}
     twin = copy.deepcopy(model, tensors).eval()
@@ -37,11 +38,8 @@ def _fuse_parts(parent: nn.Module) -> None:
         match part:
             case AtrousConv():
                 setattr(parent, name, FusedConv(part))
-            case ResNet():
-                _fuse_parts(part)
+            case UnitSequence():
                 _fuse_units(part)
-            case Bottleneck():
-                pass  # with the whole of its backbone, which knows what else becomes of its input
             case XceptionUnit():
                 setattr(parent, name, FusedXceptionUnit(part))
             case ASPP(pooling=ImagePooling(pool=ImageMean()) as pooling) if _begins_pointwise(part.projection):
@@ -50,19 +48,24 @@ def _fuse_parts(parent: nn.Module) -> None:
                 _fuse_parts(part)
 
 
-def _fuse_units(backbone: ResNet) -> None:
-    """Units whose input nobody else wants give their output in its memory."""
-    for number, unit in enumerate(backbone.units):
-        wanted = number == 0 or number - 1 in backbone.given_out
-        cast(nn.ModuleList, backbone.units)[number] = FusedBottleneck(unit, input_wanted=wanted)
+def _fuse_units(units: UnitSequence) -> None:
+    """Fuse units; a bottleneck may overwrite its input unless that is also a skip feature."""
+    for number, unit in enumerate(list(units)):
+        match unit:
+            case Bottleneck():
+                units[number] = FusedBottleneck(unit, input_wanted=number == 0 or number - 1 in units.outputs)
+            case XceptionUnit():
+                units[number] = FusedXceptionUnit(unit)
+            case _:
+                _fuse_parts(unit)
 
 
-class FusedBottleneck(nn.Module):
-    """`Bottleneck` whose sum and last ReLU are part of its last convolution.
+class FusedBottleneck(ResidualUnit):
+    """`Bottleneck` with its sum and last ReLU inside its last convolution.
 
     Args:
-        unit: What is folded.
-        input_wanted: By somebody else, afterwards: it must not be overwritten.
+        unit: Unit to fuse.
+        input_wanted: True if the input is read again afterwards and must not be overwritten.
     """
 
     def __init__(self, unit: Bottleneck, *, input_wanted: bool) -> None:
@@ -71,23 +74,27 @@ class FusedBottleneck(nn.Module):
         self.shortcut = FusedConv(unit.shortcut) if isinstance(unit.shortcut, AtrousConv) else unit.shortcut
         self._overwrites = isinstance(self.shortcut, FusedConv) or not input_wanted
 
+    def plan(self, *, stride: int, rate: int) -> None:
+        """Refuse: fused layers keep the stride and rate that they were fused with."""
+        raise NotImplementedError
+
     def filtered(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
-        """The residual: what is added to the shortcut."""
+        """Compute the residual, which is added to the shortcut."""
         return self.restore(self.atrous(self.reduce(x)))
 
     def merged(self, x: Float[Tensor, "b c h w"], filtered: Float[Tensor, "b k H W"]) -> Float[Tensor, "b k H W"]:
-        """The unit's output from its input and its residual."""
+        """Add residual and shortcut, then ReLU."""
         return F.relu_(filtered + self.shortcut(x))
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
-        """One unit."""
+        """Compute the unit."""
         filtered, shortcut = self.atrous(self.reduce(x)), self.shortcut(x)
         if self._overwrites:
             return self.restore.relu_into(shortcut, filtered)
         return self.restore.relu_of_sum(filtered, shortcut)
 
 
-class FusedXceptionUnit(nn.Module):
+class FusedXceptionUnit(ResidualUnit):
     """`XceptionUnit` with all but the first of its ReLUs, and its sum, inside the convolutions before them."""
 
     def __init__(self, unit: XceptionUnit) -> None:
@@ -98,16 +105,20 @@ class FusedXceptionUnit(nn.Module):
         self.pointwise1, self.pointwise2, self.pointwise3 = (FusedConv(part.pointwise) for part in separables)
         self.shortcut = FusedConv(unit.shortcut) if isinstance(unit.shortcut, AtrousConv) else unit.shortcut
 
+    def plan(self, *, stride: int, rate: int) -> None:
+        """Refuse: fused layers keep the stride and rate that they were fused with."""
+        raise NotImplementedError
+
     def filtered(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b m h w"]:
-        """What the second convolution gives, before any ReLU."""
+        """Compute the output of the second convolution, before any ReLU."""
         return self.pointwise2(self._before_second(x))
 
     def merged(self, x: Float[Tensor, "b c h w"], filtered: Float[Tensor, "b m h w"]) -> Float[Tensor, "b k H W"]:
-        """The unit's output from its input and what its second convolution gave."""
+        """Compute the third convolution, and add the shortcut."""
         return self._with_shortcut(x, self.activation(filtered))
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
-        """One unit."""
+        """Compute the unit."""
         return self._with_shortcut(x, self.pointwise2.relu_of(self._before_second(x)))
 
     def _before_second(self, x: Tensor) -> Tensor:
@@ -139,13 +150,13 @@ class FusedASPP(nn.Module):
         _fuse_parts(self.rest)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k h w"]:
-        """The encoder's output."""
+        """Encode the map."""
         pooled = F.conv2d(self.pooled(self.mean(x)), self.pooled_weight)
         views = torch.cat([view(x) for view in self.views], dim=1)
         return self.rest(self.project.relu_of_sum(views, pooled.expand(-1, -1, *x.shape[-2:])))
 
 
 def _begins_pointwise(projection: nn.Sequential) -> bool:
-    """Whether a 1x1 layer is all that takes the concatenated branches."""
+    """Return True if the first layer after the concatenation is a 1x1 convolution."""
     first = next(iter(projection), None)
     return isinstance(first, AtrousConv) and first.conv.kernel_size == (1, 1)

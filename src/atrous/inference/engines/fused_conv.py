@@ -1,9 +1,10 @@
-"""A convolution with its batch norm folded in, by the quickest way on a CPU.
+"""A convolution fused with its batch norm, computed by the quickest method on a CPU.
 
     activation(norm(conv(x))) = activation(conv'(x) + bias)
 
-There are three ways, equal up to rounding: Winograd's for 3x3 with many channels, at any rate (`ops/cpu/winograd.py`);
-oneDNN's own with the activation built in; and torch's plain one, for any device and precision.
+There are three methods, equal up to rounding: Winograd's for 3x3 with many channels, at any rate
+(`ops/cpu/winograd.py`); oneDNN's with the activation built in; and torch's plain convolution, for any device and
+precision.
 """
 
 import copy
@@ -26,16 +27,16 @@ FEWEST_CHANNELS = 128
 """In and out, from which transforming tiles costs less than Winograd saves."""
 
 SAVING = 2.0
-"""Products of the plain way per product of Winograd's, at least."""
+"""Least number of plain multiplications per multiplication of Winograd's method."""
 
 KEPT = 2
-"""Sizes of maps for which a layer keeps transformed filters, each up to seven times as large as the filters."""
+"""Number of map sizes for which a layer keeps transformed filters, each up to seven times as large as the filters."""
 
 _log = logging.getLogger(__name__)
 
 
 class Clamp(NamedTuple):
-    """An activation that bounds its values: how oneDNN calls it, and the bounds."""
+    """Activation that bounds its values: oneDNN's name and arguments, and the bounds."""
 
     name: str
     scalars: list[float]
@@ -63,41 +64,41 @@ class FusedConv(nn.Module):
         self.clamp = CLAMPS.get(type(layer.activation))
         shape = weight.shape
         self._tiles = shape[2:] == (3, 3) and self.stride == 1 and min(shape[:2]) >= FEWEST_CHANNELS
-        self._wide: dict[Schemes, list[Tensor]] = {}
+        self._transformed: dict[Schemes, list[Tensor]] = {}
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
-        """One layer."""
+        """Compute convolution, norm and activation."""
         if self.clamp is None or not _quick(x):
             return self.activation(self._plain(x))
         height, width = x.shape[-2:]
         if self._tiles and saving(height, width, rate=self.rate) >= SAVING and _compiled():
-            wide = self._widened(schemes(height, width, rate=self.rate))
-            return winograd_conv2d(x, wide, self.bias, rate=self.rate, bounds=self.clamp.bounds)
+            filters = self._transformed_filters(schemes(height, width, rate=self.rate))
+            return winograd_conv2d(x, filters, self.bias, rate=self.rate, bounds=self.clamp.bounds)
         if not _one_dnn():
             return self.activation(self._plain(x))
         convolve = torch.ops.mkldnn._convolution_pointwise
         return convolve(*self._operands(x), self.clamp.name, self.clamp.scalars, "")
 
     def relu_of(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
-        """ReLU(conv'(x) + bias), without this layer's own activation; so are all below."""
+        """Compute ReLU(conv'(x) + bias), without the activation of this layer, as all methods below."""
         if not (_quick(x) and _one_dnn()):
             return F.relu_(self._plain(x))
         return torch.ops.mkldnn._convolution_pointwise(*self._operands(x), RELU.name, RELU.scalars, "")
 
     def sum_of(self, x: Float[Tensor, "b c h w"], other: Float[Tensor, "b k H W"]) -> Float[Tensor, "b k H W"]:
-        """conv'(x) + bias + other: one pass instead of two."""
+        """Compute conv'(x) + bias + other in one pass instead of two."""
         if not (_quick(x) and _one_dnn()):
             return self._plain(x) + other
         return self._sum(x, other, None)
 
     def relu_of_sum(self, x: Float[Tensor, "b c h w"], other: Float[Tensor, "b k H W"]) -> Float[Tensor, "b k H W"]:
-        """ReLU(conv'(x) + bias + other): one pass instead of three."""
+        """Compute ReLU(conv'(x) + bias + other) in one pass instead of three."""
         if not (_quick(x) and _one_dnn()):
             return F.relu_(self._plain(x) + other)
         return self._sum(x, other, RELU.name)
 
     def relu_into(self, other: Float[Tensor, "b k H W"], x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
-        """`relu_of_sum`, in the memory of `other` where that is possible: nothing new to clear, a tenth less time."""
+        """Compute `relu_of_sum` in the memory of `other` where possible: no new memory, a tenth less time."""
         if not (_quick(x) and _one_dnn()):
             return F.relu_(self._plain(x).add_(other))
         x, *rest = self._operands(x)
@@ -114,27 +115,27 @@ class FusedConv(nn.Module):
         return F.conv2d(x, self.weight, self.bias, self.stride, margin, self.rate, self.groups)
 
     def _operands(self, x: Tensor) -> tuple:
-        """What oneDNN takes, up to the activation; packed weights would suit one size of map and slow down others."""
+        """Arguments of oneDNN up to the activation; packed weights would suit one map size and slow down others."""
         x, margin = self.pads(x)
         x = x.contiguous(memory_format=torch.channels_last)
         return x, self.weight, self.bias, [margin] * 2, [self.stride] * 2, [self.rate] * 2, self.groups
 
-    def _widened(self, chosen: Schemes) -> list[Tensor]:
-        wide = self._wide.get(chosen)
-        if wide is None:
-            wide = transform_filters(self.weight, chosen)
-            while len(self._wide) >= KEPT:  # other threads may be here, too
-                self._wide.pop(next(iter(self._wide), chosen), None)
-            self._wide[chosen] = wide
-        return wide
+    def _transformed_filters(self, chosen: Schemes) -> list[Tensor]:
+        filters = self._transformed.get(chosen)
+        if filters is None:
+            filters = transform_filters(self.weight, chosen)
+            while len(self._transformed) >= KEPT:  # another thread may delete at the same time
+                self._transformed.pop(next(iter(self._transformed), chosen), None)
+            self._transformed[chosen] = filters
+        return filters
 
 
 def fused_tensors(layer: AtrousConv) -> tuple[Float[Tensor, "k c n n"], Float[Tensor, " k"]]:
-    """Weight and bias of the one convolution, computed in double precision; a layer may have no norm."""
+    """Compute weight and bias of the fused convolution in double precision; a layer may have no norm."""
     norm, weight = layer.norm, layer.conv.weight.detach()
     if not isinstance(norm, BatchNorm):
         return weight, weight.new_zeros(len(weight))
-    assert norm.running_mean is not None  # ours always have both
+    assert norm.running_mean is not None  # a `BatchNorm` always has both
     assert norm.running_var is not None
     scale = norm.weight.detach().double() / (norm.running_var.double() + norm.eps).sqrt()
     bias = norm.bias.detach().double() - norm.running_mean.double() * scale
@@ -142,13 +143,13 @@ def fused_tensors(layer: AtrousConv) -> tuple[Float[Tensor, "k c n n"], Float[Te
 
 
 def _quick(x: Tensor) -> bool:
-    """Whether the quick ways take it."""
+    """Return True if the quick methods take the map."""
     return x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_grad_enabled() and x.numel() > 0
 
 
 @cache
 def _compiled() -> bool:
-    """Whether Winograd's way works here."""
+    """Return True if Winograd's method works here."""
     ones = torch.ones(1, 1, 1, 1)
     try:
         winograd_conv2d(ones, [ones[0]], ones[0, 0, 0], rate=1)
@@ -160,7 +161,7 @@ def _compiled() -> bool:
 
 @cache
 def _one_dnn() -> bool:
-    """Whether torch has oneDNN, with convolutions that add and clamp."""
+    """Return True if torch has oneDNN, with convolutions that add and clamp."""
     ones, once = torch.ones(1, 1, 1, 1), ([0, 0], [1, 1], [1, 1], 1)
     try:
         convolve = torch.ops.mkldnn._convolution_pointwise

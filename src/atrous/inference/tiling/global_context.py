@@ -17,8 +17,7 @@ from torch import Tensor, nn
 from atrous.inference.engines.fused import fused
 from atrous.inference.tiling.tiles import Tile, TileSpan
 from atrous.model.deeplab import DeepLab, Images
-from atrous.model.image_mean import ImageMean
-from atrous.model.resize import Resize
+from atrous.model.resampling import ImageMean, Resize
 from atrous.ops.bilinear import Neighbours, between_columns, between_rows, neighbours, pixels, source_positions
 from atrous.sizes import Size
 

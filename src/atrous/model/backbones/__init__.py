@@ -1,1 +1,1 @@
-"""Backbones: image -> features at output stride 4 and at the planned output stride."""
+"""Backbones: image -> features at output strides 4 and 8 and at the planned output stride."""

@@ -1,10 +1,11 @@
-"""The unit of MobileNetV2 and MobileNetV3: narrow, wide, filtered, narrow (arXiv 1801.04381, section 3.3)."""
+"""Inverted residual, the unit of MobileNetV2, MobileNetV3 and EfficientNet (arXiv 1801.04381, section 3.3)."""
 
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from atrous.model.atrous import AtrousConv
+from atrous.model.backbones.units import ResidualUnit
 from atrous.model.conventions import Conventions
 
 
@@ -14,20 +15,22 @@ class Border(nn.Module):
     margin = 1
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c H W"]:
-        """The larger map."""
+        """Pad the map."""
         return F.pad(x, (self.margin,) * 4)
 
 
-class InvertedResidual(nn.Module):
+class InvertedResidual(ResidualUnit):
     """1x1 expansion -> depthwise -> gate -> linear 1x1 projection, added to the input where the shapes agree.
 
     Args:
-        wide: Channels of the depthwise convolution; there is no expansion where they are those of the input.
-        stride: In the classification network.
-        kernel: Of the depthwise convolution.
-        activation: After expansion and depthwise.
-        gate: What the depthwise output passes on its way to the projection; MobileNetV2 has none.
-        border: What puts zeros around the input of the expansion; then the depthwise convolution itself does not pad.
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        wide: Channels of the depthwise convolution; without an expansion if equal to `in_channels`.
+        stride: Stride in the classification network.
+        kernel: Kernel size of the depthwise convolution.
+        activation: Activation after expansion and depthwise convolution.
+        gate: Module between depthwise convolution and projection, as squeeze-and-excite; MobileNetV2 has none.
+        border: Module that puts zeros around the input of the expansion; then the depthwise convolution does not pad.
         conventions: Padding and epsilon.
     """
 
@@ -72,14 +75,10 @@ class InvertedResidual(nn.Module):
             self.border.margin, self.depthwise.conv.padding = rate, (0, 0)
 
     def filtered(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b e H W"]:
-        """The depthwise output, after batch norm and activation."""
+        """Compute the depthwise output, after batch norm and activation."""
         return self.depthwise(self.expand(x if self.border is None else self.border(x)))
 
     def merged(self, x: Float[Tensor, "b c h w"], filtered: Float[Tensor, "b e H W"]) -> Float[Tensor, "b k H W"]:
-        """The unit's output from its input and its depthwise output."""
+        """Gate and project the depthwise output, and add the input where the unit has a shortcut."""
         projected = self.project(self.gate(filtered))
         return x + projected if self.has_shortcut else projected
-
-    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
-        """One unit."""
-        return self.merged(x, self.filtered(x))

@@ -1,16 +1,14 @@
 """MobileNetV2 (arXiv 1801.04381, Table 2) up to its 320 channels, as DeepLab uses it."""
 
-from collections.abc import Sequence
 from itertools import pairwise
-from typing import cast
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from atrous.model.atrous import AtrousConv
-from atrous.model.backbones.features import Features
+from atrous.model.backbones.backbone import Backbone, Features
 from atrous.model.backbones.inverted_residual import Border, InvertedResidual
-from atrous.model.backbones.skip_features import run_units
+from atrous.model.backbones.units import UnitSequence
 from atrous.model.compatibility import LowLevel, Padded
 from atrous.model.conventions import Conventions
 from atrous.model.stride_plan import PlannedUnit, Unit, UnstridedRate, plan_units
@@ -21,33 +19,33 @@ STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3,
 """(expansion, channels, repeats, stride of the first repeat)."""
 
 LOW_UNIT, MIDDLE_UNIT = 2, 5
-"""The decoder's taps are inside layer_4 and layer_7: their depthwise outputs, 144 and 192 channels at multiplier 1."""
+"""Units with the skip features, layer_4 and layer_7: depthwise outputs of 144 and 192 channels at multiplier 1."""
 
 
 def rounded_channels(channels: int | float, *, divisor: int) -> int:
-    """The next multiple of `divisor` (never less than one), but never below 90 % of `channels`."""
+    """Round to the nearest multiple of `divisor`, at least one, and up where that is below 90 % of `channels`."""
     rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < 0.9 * channels else rounded
 
 
 def scaled_channels(channels: int, *, depth_multiplier: float, divisor: int | None) -> int:
-    """Width at a depth multiplier; divisor None is DeepLab's rule: 8 at multiplier 1, no rounding at any other."""
+    """Round the width at a depth multiplier; divisor None is DeepLab's rule, 8 at multiplier 1 and otherwise none."""
     if divisor is None:
         divisor = 8 if depth_multiplier == 1.0 else 1
     return rounded_channels(channels * depth_multiplier, divisor=divisor)
 
 
-class MobileNetV2(nn.Module):
-    """The backbone of the mobile models.
+class MobileNetV2(Backbone):
+    """MobileNetV2 up to its last inverted residual.
 
     Args:
         output_stride: 4, 8, 16 or 32.
         depth_multiplier: Scales all widths.
         channel_divisor: Widths are rounded to multiples of this; None is DeepLab's rule.
-        last_channels: Of a last 1x1 convolution, or None without it.
-        low_level: Whether the decoder takes the depthwise output of a unit, or its output.
+        last_channels: Channels of a last 1x1 convolution, or None without it.
+        low_level: "inside" gives the decoder the depthwise output of a unit, "output" the unit's output.
         unstrided_rate: Rate of a unit that gives up its stride.
-        padded: Whether zeros stand around what a convolution sees, or around the input of every unit.
+        padded: "convolutions" puts zeros around the input of each convolution, "units" around the input of each unit.
         in_channels: Channels of the image.
         conventions: Padding and epsilon.
     """
@@ -86,7 +84,7 @@ class MobileNetV2(nn.Module):
         )
         if padded == "units":
             self.stem.conv.padding = (0, 0)
-        units = nn.ModuleList(
+        units = [
             InvertedResidual(
                 before,
                 after,
@@ -97,17 +95,17 @@ class MobileNetV2(nn.Module):
                 conventions=conventions,
             )
             for (before, after), (expansion, _, stride) in zip(pairwise(widths), repeats, strict=True)
-        )
-        self.units = cast(Sequence[InvertedResidual], units)
+        ]
+        skips = (LOW_UNIT, MIDDLE_UNIT)
+        inside = skips if low_level == "inside" else ()
+        self.units = UnitSequence(units, inside=inside, outputs=() if inside else skips)
         self._units = tuple(Unit(f"layer_{number}", stride) for number, (*_, stride) in enumerate(repeats, start=2))
         self.last, self.high_channels = None, last_channels or widths[-1]
         if last_channels is not None:
             epsilon = conventions.backbone_epsilon
             self.last = AtrousConv(widths[-1], last_channels, epsilon=epsilon, activation=nn.ReLU6())
-        low, middle = self.units[LOW_UNIT], self.units[MIDDLE_UNIT]
-        skip_features = [unit.depthwise if low_level == "inside" else unit.project for unit in (low, middle)]
-        self.low_channels, self.middle_channels = (layer.out_channels for layer in skip_features)
-        self._taps, self._outputs = ((LOW_UNIT, MIDDLE_UNIT), ())[:: 1 if low_level == "inside" else -1]
+        given = [units[number].depthwise if inside else units[number].project for number in skips]
+        self.low_channels, self.middle_channels = (layer.out_channels for layer in given)
         self._unstrided_rate: UnstridedRate = unstrided_rate
         self.entry = ENTRY
         self.plan(output_stride=output_stride)
@@ -120,12 +118,15 @@ class MobileNetV2(nn.Module):
             output_stride=output_stride,
             unstrided_rate=self._unstrided_rate,
         )
-        for unit, planned in zip(self.units, self.planned, strict=True):
-            unit.plan(stride=planned.stride, rate=planned.rate)
+        self.units.plan(self.planned)
         if self.last is not None:
             self.planned += (PlannedUnit("last", stride=1, rate=1, output_stride=output_stride),)
 
+    def layers(self) -> tuple[nn.Module, ...]:
+        """Modules of `entry` and `planned`, in their order."""
+        return (self.stem, *self.units, *(() if self.last is None else (self.last,)))
+
     def forward(self, image: Float[Tensor, "b c h w"]) -> Features:
-        """Normalised image to features: low 144 channels at output stride 4, middle 192, high 320 (at multiplier 1)."""
-        low, middle, high = run_units(self.units, self.stem(image), skips=self._taps, outputs=self._outputs)
+        """Compute features: low 144 channels at output stride 4, middle 192, high 320 (at multiplier 1)."""
+        low, middle, high = self.units(self.stem(image))
         return Features(low=low, middle=middle, high=high if self.last is None else self.last(high))

@@ -2,20 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Literal, NamedTuple, cast
+from typing import Literal, NamedTuple
 
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from atrous.model.atrous import AtrousConv
-from atrous.model.backbones.features import Features
+from atrous.model.backbones.backbone import Backbone, Features
 from atrous.model.backbones.inverted_residual import InvertedResidual
 from atrous.model.backbones.mobilenet_v2 import rounded_channels
-from atrous.model.backbones.skip_features import run_units
+from atrous.model.backbones.units import UnitSequence
 from atrous.model.compatibility import MiddleLevel
 from atrous.model.conventions import Conventions
-from atrous.model.image_mean import ImageMean
+from atrous.model.resampling import ImageMean
 from atrous.model.stride_plan import PlannedUnit, Unit, UnstridedRate, plan_units
 
 STEM_CHANNELS = 16
@@ -25,7 +25,7 @@ FIRST_LAYER = 2
 
 
 class BottleneckRow(NamedTuple):
-    """A row of the paper's tables."""
+    """Row of the paper's tables: an inverted residual."""
 
     kernel: int
     wide: int
@@ -36,7 +36,7 @@ class BottleneckRow(NamedTuple):
 
 
 class NetworkTable(NamedTuple):
-    """A network of the paper: its units, the width of its last convolution, the official taps at strides 4 and 8."""
+    """Network of the paper: units, width of the last convolution, layers of the official skip features at 4 and 8."""
 
     rows: tuple[BottleneckRow, ...]
     last: int
@@ -90,7 +90,7 @@ VARIANTS: Mapping[Variant, NetworkTable] = {"large": LARGE, "small": SMALL}
 
 
 class SqueezeExcite(nn.Module):
-    """Each channel weighted, 0..1, by what the means of all channels say (section 5.3): a quarter as many between."""
+    """Squeeze-and-excite (section 5.3): weights, 0..1, of the channels, from their means by two layers."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -100,20 +100,20 @@ class SqueezeExcite(nn.Module):
         self.excite = nn.Conv2d(squeezed, channels, 1)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        """The weighted map."""
+        """Multiply each channel by its weight."""
         squeezed = F.relu(self.squeeze(self.mean(x)))
         return x * F.hardsigmoid(self.excite(squeezed))
 
 
-class MobileNetV3(nn.Module):
-    """The backbone of the mobile models of 2019.
+class MobileNetV3(Backbone):
+    """MobileNetV3 up to its last convolution.
 
     Args:
         output_stride: 4, 8, 16 or 32.
         variant: "large" or "small".
         depth_multiplier: Scales all widths.
-        tail_multiplier: Scales, in addition, those of the last block: from the last strided unit on.
-        middle_level: Where the features at output stride 8 leave; None is the official code's place.
+        tail_multiplier: Scales, in addition, the widths of the last block: from the last strided unit on.
+        middle_level: Layer and map that give the features at output stride 8; None is the official code's choice.
         unstrided_rate: Rate of a unit that gives up its stride.
         in_channels: Channels of the image.
         conventions: Padding and epsilon.
@@ -145,21 +145,20 @@ class MobileNetV3(nn.Module):
             activation=nn.Hardswish(),
         )
         widths = (stem_channels, *(row.channels for row in rows))
-        units = nn.ModuleList(
+        units = [
             _unit(before, row, conventions=conventions) for (before, _), row in zip(pairwise(widths), rows, strict=True)
-        )
-        self.units = cast(Sequence[InvertedResidual], units)
+        ]
+        layer, middle_map = middle_level or (table.middle, "depthwise")
+        low_unit, middle_unit = table.low - FIRST_LAYER, layer - FIRST_LAYER
+        inside = (low_unit, middle_unit) if middle_map == "depthwise" else (low_unit,)
+        self.units = UnitSequence(units, inside=inside, outputs=() if middle_unit in inside else (middle_unit,))
+        self.low_channels = units[low_unit].depthwise.out_channels
+        middle = units[middle_unit]
+        self.middle_channels = (middle.depthwise if middle_unit in inside else middle.project).out_channels
         self.high_channels = rounded_channels(table.last * tail_multiplier * depth_multiplier, divisor=8)
         self.last = AtrousConv(widths[-1], self.high_channels, epsilon=epsilon, activation=nn.Hardswish())
         self._units = tuple(Unit(f"layer_{number}", row.stride) for number, row in enumerate(rows, start=FIRST_LAYER))
         self._unstrided_rate: UnstridedRate = unstrided_rate
-        layer, self._middle_map = middle_level or (table.middle, "depthwise")
-        self._low_unit, self._middle_unit = table.low - FIRST_LAYER, layer - FIRST_LAYER
-        skip_features = self.units[self._middle_unit]
-        self.low_channels = self.units[self._low_unit].depthwise.out_channels
-        self.middle_channels = {"depthwise": skip_features.depthwise, "output": skip_features.project}[
-            self._middle_map
-        ].out_channels
         self.entry = ENTRY
         self.plan(output_stride=output_stride)
 
@@ -171,27 +170,22 @@ class MobileNetV3(nn.Module):
             output_stride=output_stride,
             unstrided_rate=self._unstrided_rate,
         )
-        for unit, plan in zip(self.units, planned, strict=True):
-            unit.plan(stride=plan.stride, rate=plan.rate)
+        self.units.plan(planned)
         last = PlannedUnit(f"layer_{len(planned) + FIRST_LAYER}", stride=1, rate=1, output_stride=output_stride)
         self.planned = (*planned, last)
 
+    def layers(self) -> tuple[nn.Module, ...]:
+        """Modules of `entry` and `planned`, in their order."""
+        return (self.stem, *self.units, self.last)
+
     def forward(self, image: Float[Tensor, "b c h w"]) -> Features:
-        """Normalised image to features: low 72 channels (Small: 16), middle 120 (88), high 960 (576)."""
-        before, skip_features, after = (
-            self.units[: self._middle_unit],
-            self.units[self._middle_unit],
-            self._middle_unit + 1,
-        )
-        low, x = run_units(before, self.stem(image), skips=(self._low_unit,))
-        filtered = skip_features.filtered(x)
-        x = skip_features.merged(x, filtered)
-        (high,) = run_units(self.units[after:], x, skips=())
-        return Features(low=low, middle={"depthwise": filtered, "output": x}[self._middle_map], high=self.last(high))
+        """Compute features: low 72 channels (Small: 16), middle 120 (88), high 960 (576)."""
+        low, middle, high = self.units(self.stem(image))
+        return Features(low=low, middle=middle, high=self.last(high))
 
 
 def _scaled(rows: Sequence[BottleneckRow], *, depth_multiplier: float, tail_multiplier: float) -> list[BottleneckRow]:
-    """The rows with the widths that are built.
+    """Scale the widths of the rows by both multipliers.
 
     As in the official code, the table's expansions are factors of the width that really comes in.
     """

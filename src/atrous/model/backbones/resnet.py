@@ -1,16 +1,12 @@
 """ResNet-50 and -101 (arXiv 1512.03385) with atrous rates, Multi_Grid and the cascade (DeepLabv3, section 3.2)."""
 
-from collections.abc import Sequence
-from typing import cast
-
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from atrous.model.atrous import AtrousConv, pad_same
-from atrous.model.backbones.features import Features
+from atrous.model.backbones.backbone import Backbone, Features
 from atrous.model.backbones.resnet_stem import BetaStem
-from atrous.model.backbones.skip_features import run_units
-from atrous.model.backbones.subsample import Subsample
+from atrous.model.backbones.units import ResidualUnit, Subsample, UnitSequence
 from atrous.model.compatibility import LowLevel
 from atrous.model.conventions import Conventions, Padding
 from atrous.model.stride_plan import PlannedUnit, Unit, UnstridedRate, plan_units
@@ -24,11 +20,11 @@ FIRST_GRID_BLOCK = 3
 ENTRY = (PlannedUnit("stem", stride=2, rate=1, output_stride=2), PlannedUnit("pool", stride=2, rate=1, output_stride=4))
 
 LOW_UNIT, MIDDLE_UNIT = 1, 5
-"""The decoder's taps are in block1/unit_2 and block2/unit_3, the units before those that stride in the official code:
-their last convolutions after batch norm, before the shortcut is added."""
+"""Units with the skip features, block1/unit_2 and block2/unit_3, before the units that stride in the official code: the
+output of the last convolution after batch norm, before the shortcut is added."""
 
 
-class Bottleneck(nn.Module):
+class Bottleneck(ResidualUnit):
     """1x1 -> 3x3 (stride, rate) -> 1x1, added to the shortcut, then ReLU."""
 
     def __init__(self, in_channels: int, width: int, *, stride: int, conventions: Conventions) -> None:
@@ -51,21 +47,17 @@ class Bottleneck(nn.Module):
         self.activation = nn.ReLU()
 
     def plan(self, *, stride: int, rate: int) -> None:
-        """Set stride and rate of the 3x3 convolution; the shortcut strides along."""
+        """Set stride and rate of the 3x3 convolution, and the stride of the shortcut."""
         self.atrous.plan(stride=stride, rate=rate)
         self.shortcut.plan(stride=stride, rate=1)
 
     def filtered(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
-        """The residual: what is added to the shortcut."""
+        """Compute the residual, which is added to the shortcut."""
         return self.restore(self.atrous(self.reduce(x)))
 
     def merged(self, x: Float[Tensor, "b c h w"], filtered: Float[Tensor, "b k H W"]) -> Float[Tensor, "b k H W"]:
-        """The unit's output from its input and its residual."""
+        """Add residual and shortcut, then ReLU."""
         return self.activation(filtered + self.shortcut(x))
-
-    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
-        """One unit."""
-        return self.merged(x, self.filtered(x))
 
 
 class MaxPool(nn.Module):
@@ -81,20 +73,20 @@ class MaxPool(nn.Module):
         return self.pool(pad_same(x, kernel=3, stride=2, value=float("-inf")) if self.same else x)
 
 
-class ResNet(nn.Module):
+class ResNet(Backbone):
     """A stem, pooling, and four to seven blocks of bottlenecks.
 
     Args:
-        stem: Image to a map at output stride 2.
+        stem: Layers from the image to a map at output stride 2.
         output_stride: 4, 8, 16 or 32, with each added block one more doubling.
         depth: 50 or 101.
         multi_grid: Unit rates of the three 3x3 convolutions of block4 and of every added block; multiplied with the
             planned rate.
         added_blocks: Copies of block4 after it (block5 to block7), with weights of their own; since 2048 channels enter
             and leave, all their shortcuts are the identity.
-        low_level: Whether the decoder takes the residual of a unit, or its output.
+        low_level: "inside" gives the decoder the residual of a unit, "output" the unit's output.
         unstrided_rate: Rate of a unit that gives up its stride.
-        conventions: Padding, epsilon, and which unit of a block strides.
+        conventions: Padding, epsilon, and the unit of a block that strides.
     """
 
     def __init__(
@@ -115,21 +107,23 @@ class ResNet(nn.Module):
         counts = BLOCK_UNITS[depth] + BLOCK_UNITS[depth][-1:] * added_blocks
         widths = WIDTHS + WIDTHS[-1:] * added_blocks
         self._units = _block_units(counts, multi_grid=multi_grid, stride_unit=conventions.stride_unit)
-        units = nn.ModuleList()
+        units: list[Bottleneck] = []
         channels = stem.out_channels
         for width, count in zip(widths, counts, strict=True):
             for _ in range(count):
                 stride = self._units[len(units)].stride
                 units.append(Bottleneck(channels, width, stride=stride, conventions=conventions))
                 channels = width * EXPANSION
-        self.units = cast(Sequence[Bottleneck], units)
         striding = [number for number, unit in enumerate(self._units) if unit.stride > 1]
-        last_before = (striding[0] - 1, striding[1] - 1)
-        self._taps, self._outputs = ((LOW_UNIT, MIDDLE_UNIT), ()) if low_level == "inside" else ((), last_before)
+        if low_level == "inside":
+            self.units = UnitSequence(units, inside=(LOW_UNIT, MIDDLE_UNIT))
+        else:
+            self.units = UnitSequence(units, outputs=(striding[0] - 1, striding[1] - 1))
         self._unstrided_rate: UnstridedRate = unstrided_rate
         self.low_channels = WIDTHS[0] * EXPANSION
         self.middle_channels = WIDTHS[1] * EXPANSION
         self.high_channels = channels
+        self.added_blocks = added_blocks
         self.entry = ENTRY
         self.plan(output_stride=output_stride)
 
@@ -141,29 +135,26 @@ class ResNet(nn.Module):
             output_stride=output_stride,
             unstrided_rate=self._unstrided_rate,
         )
-        for unit, planned in zip(self.units, self.planned, strict=True):
-            unit.plan(stride=planned.stride, rate=planned.rate)
+        self.units.plan(self.planned)
 
-    @property
-    def given_out(self) -> tuple[int, ...]:
-        """The units whose whole output is a feature for the decoder."""
-        return self._outputs
+    def layers(self) -> tuple[nn.Module, ...]:
+        """Modules of `entry` and `planned`, in their order."""
+        return (self.stem, self.pool, *self.units)
 
     def forward(self, image: Float[Tensor, "b c h w"]) -> Features:
-        """Normalised image to features: low 256 channels at output stride 4, middle 512, high 2048."""
-        pooled = self.pool(self.stem(image))
-        low, middle, high = run_units(self.units, pooled, skips=self._taps, outputs=self._outputs)
+        """Compute features: low 256 channels at output stride 4, middle 512, high 2048."""
+        low, middle, high = self.units(self.pool(self.stem(image)))
         return Features(low=low, middle=middle, high=high)
 
 
 def _block_units(counts: tuple[int, ...], *, multi_grid: tuple[int, int, int], stride_unit: str) -> tuple[Unit, ...]:
-    """The units of block1, block2, ... with their strides and unit rates.
+    """List the units of block1, block2, ... with their strides and unit rates.
 
     A block hands the next one half its size: in the official code the last unit of all but the last block strides, in
     torchvision the first unit of all but the first.
     """
     last_block = len(counts) - 1
-    units = []
+    units: list[Unit] = []
     for block, count in enumerate(counts):
         for position in range(count):
             ends_block = stride_unit == "last" and position == count - 1 and block < last_block

@@ -1,4 +1,4 @@
-"""The two ways into a ResNet: one 7x7 convolution, or three 3x3 ("beta", as in the papers' own numbers)."""
+"""Stems of ResNets: one 7x7 convolution, or three 3x3 ("beta", as in the papers' own numbers)."""
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ BETA, V1C = (64, 64, 128), (32, 32, 64)
 
 
 def plain_stem(in_channels: int, *, conventions: Conventions) -> AtrousConv:
-    """A 7x7 convolution of stride 2 with 64 channels (arXiv 1512.03385, Table 1)."""
+    """Build a 7x7 convolution of stride 2 with 64 channels (arXiv 1512.03385, Table 1)."""
     return _layer(in_channels, 64, kernel=7, stride=2, conventions=conventions)
 
 
@@ -29,7 +29,7 @@ class BetaStem(nn.Module):
         self.conv1_3 = _layer(second, self.out_channels, kernel=3, stride=1, conventions=conventions)
 
     def forward(self, image: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
-        """Normalised image to a map at output stride 2."""
+        """Compute a map at output stride 2."""
         return self.conv1_3(self.conv1_2(self.conv1_1(image)))
 
 

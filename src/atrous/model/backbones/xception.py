@@ -1,16 +1,15 @@
 """Modified Aligned Xception-41, -65 and -71 (DeepLabv3+, section 3.2, Figure 4; official code `core/xception.py`)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from atrous.model.atrous import AtrousConv, SeparableAtrousConv
-from atrous.model.backbones.features import Features
-from atrous.model.backbones.skip_features import run_units
-from atrous.model.backbones.subsample import Subsample
+from atrous.model.backbones.backbone import Backbone, Features
+from atrous.model.backbones.units import ResidualUnit, Subsample, UnitSequence
 from atrous.model.conventions import Conventions
 from atrous.model.stride_plan import PlannedUnit, Unit, plan_units
 
@@ -23,7 +22,7 @@ Widths = tuple[int, int, int]
 
 
 class EntryFlow(NamedTuple):
-    """(channels, stride) of each unit, and which two hold the taps: those that leave output strides 4 and 8."""
+    """(channels, stride) of each unit, and the units with the skip features, which leave output strides 4 and 8."""
 
     units: tuple[tuple[int, int], ...]
     low_unit: int
@@ -40,14 +39,15 @@ EXIT_WIDTHS: tuple[Widths, Widths] = ((728, 1024, 1024), (1536, 1536, 2048))
 """Channels after each separable convolution of a unit."""
 
 
-class XceptionUnit(nn.Module):
+class XceptionUnit(ResidualUnit):
     """Three times ReLU -> separable convolution, the third strides; added to the shortcut, with no ReLU after it.
 
     Depthwise and pointwise have a batch norm each, but nothing between them (official code; the paper has a ReLU).
 
     Args:
-        widths: Channels after each of the three.
-        shortcut: A convolution in entry and exit flow, the identity in the middle flow.
+        in_channels: Channels of the input.
+        widths: Channels after each of the three convolutions.
+        shortcut: Convolution in entry and exit flow, identity in the middle flow.
         conventions: Padding and epsilon.
     """
 
@@ -69,16 +69,12 @@ class XceptionUnit(nn.Module):
         self.shortcut.plan(stride=stride, rate=1)
 
     def filtered(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b m h w"]:
-        """What the second convolution gives: the decoder's tap, after batch norm and before any ReLU."""
+        """Compute the output of the second convolution, after batch norm and before any ReLU."""
         return self.separable2(self.activation(self.separable1(self.activation(x))))
 
     def merged(self, x: Float[Tensor, "b c h w"], filtered: Float[Tensor, "b m h w"]) -> Float[Tensor, "b k H W"]:
-        """The unit's output from its input and what its second convolution gave."""
+        """Compute the third convolution, and add the shortcut."""
         return self.separable3(self.activation(filtered)) + self.shortcut(x)
-
-    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
-        """One unit."""
-        return self.merged(x, self.filtered(x))
 
 
 class ExitUnit(nn.Module):
@@ -97,11 +93,11 @@ class ExitUnit(nn.Module):
         self.separable3.plan(stride=stride, rate=rate)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
-        """One unit."""
+        """Compute the three convolutions."""
         return self.separable3(self.separable2(self.separable1(x)))
 
 
-class Xception(nn.Module):
+class Xception(Backbone):
     """Entry, middle and exit flow.
 
     Args:
@@ -122,16 +118,14 @@ class Xception(nn.Module):
         )
         self.conv1_2 = AtrousConv(32, 64, kernel=3, epsilon=epsilon, activation=nn.ReLU())
         widths = (self.conv1_2.out_channels, *(channels for channels, _ in entry_flow.units))
-        units = nn.ModuleList(
-            _unit(before, (after, after, after), conventions=conventions) for before, after in pairwise(widths)
-        )
-        for _ in range(middle_units):
-            units.append(XceptionUnit(widths[-1], MIDDLE_WIDTHS, Subsample(1), conventions=conventions))
+        units = [_unit(before, (after, after, after), conventions=conventions) for before, after in pairwise(widths)]
+        units += [
+            XceptionUnit(widths[-1], MIDDLE_WIDTHS, Subsample(1), conventions=conventions) for _ in range(middle_units)
+        ]
         units.append(_unit(widths[-1], EXIT_WIDTHS[0], conventions=conventions))
-        self.units = cast(Sequence[XceptionUnit], units)
+        self.units = UnitSequence(units, inside=(entry_flow.low_unit, entry_flow.middle_unit))
         self.last = ExitUnit(EXIT_WIDTHS[0][-1], EXIT_WIDTHS[1], conventions=conventions)
         self._units = tuple(_planned_units(entry_flow, middle_units=middle_units))
-        self._taps = (entry_flow.low_unit, entry_flow.middle_unit)
         self.low_channels = entry_flow.units[entry_flow.low_unit][0]
         self.middle_channels = entry_flow.units[entry_flow.middle_unit][0]
         self.high_channels = EXIT_WIDTHS[1][-1]
@@ -141,13 +135,16 @@ class Xception(nn.Module):
     def plan(self, *, output_stride: int) -> None:
         """Set stride and rate of every unit (the first convolution always strides)."""
         self.planned = plan_units(self._units, entry_stride=self.entry[-1].output_stride, output_stride=output_stride)
-        for unit, planned in zip((*self.units, self.last), self.planned, strict=True):
-            unit.plan(stride=planned.stride, rate=planned.rate)
+        self.units.plan(self.planned[:-1])
+        self.last.plan(stride=self.planned[-1].stride, rate=self.planned[-1].rate)
+
+    def layers(self) -> tuple[nn.Module, ...]:
+        """Modules of `entry` and `planned`, in their order."""
+        return (self.conv1_1, self.conv1_2, *self.units, self.last)
 
     def forward(self, image: Float[Tensor, "b c h w"]) -> Features:
-        """Normalised image to features: low 256 channels at output stride 4, middle 728, high 2048."""
-        entered = self.conv1_2(self.conv1_1(image))
-        low, middle, x = run_units(self.units, entered, skips=self._taps)
+        """Compute features: low 256 channels at output stride 4, middle 728, high 2048."""
+        low, middle, x = self.units(self.conv1_2(self.conv1_1(image)))
         return Features(low=low, middle=middle, high=self.last(x))
 
 
@@ -164,13 +161,13 @@ def _separable(
 
 
 def _unit(in_channels: int, widths: Widths, *, conventions: Conventions) -> XceptionUnit:
-    """With a convolution for a shortcut, even where the channels agree (block3 and block5 of Xception-71)."""
+    """Build a unit with a convolution as shortcut, even where the channels agree (block3, block5 of Xception-71)."""
     shortcut = AtrousConv(in_channels, widths[-1], epsilon=conventions.backbone_epsilon)
     return XceptionUnit(in_channels, widths, shortcut, conventions=conventions)
 
 
 def _planned_units(entry_flow: EntryFlow, *, middle_units: int) -> Iterator[Unit]:
-    """The units by the official code's names, with their strides in the classification network."""
+    """Yield the units by the official code's names, with their strides in the classification network."""
     for number, (_, stride) in enumerate(entry_flow.units, start=1):
         yield Unit(f"entry_flow/block{number}", stride)
     for number in range(1, middle_units + 1):
