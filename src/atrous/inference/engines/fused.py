@@ -48,7 +48,7 @@ def _fuse_parts(parent: nn.Module) -> None:
                 _fuse_parts(part)
 
 
-def _fuse_units(units: UnitSequence) -> None:
+def _fuse_units(units: UnitSequence[ResidualUnit]) -> None:
     """Fuse units; a bottleneck may overwrite its input unless that is also a skip feature."""
     for number, unit in enumerate(list(units)):
         match unit:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import cast
+from typing import Generic, TypeVar, cast
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -30,7 +30,10 @@ class ResidualUnit(nn.Module, ABC):
         return self.merged(x, self.filtered(x))
 
 
-class UnitSequence(nn.ModuleList):
+UnitKind = TypeVar("UnitKind", bound=ResidualUnit)
+
+
+class UnitSequence(nn.ModuleList, Generic[UnitKind]):
     """Units that follow each other.
 
     Args:
@@ -40,13 +43,13 @@ class UnitSequence(nn.ModuleList):
     """
 
     def __init__(
-        self, units: Iterable[ResidualUnit], *, inside: Collection[int] = (), outputs: Collection[int] = ()
+        self, units: Iterable[UnitKind], *, inside: Collection[int] = (), outputs: Collection[int] = ()
     ) -> None:
         super().__init__(units)
         self.inside, self.outputs = tuple(inside), tuple(outputs)
 
-    def __iter__(self) -> Iterator[ResidualUnit]:
-        return cast(Iterator[ResidualUnit], super().__iter__())
+    def __iter__(self) -> Iterator[UnitKind]:
+        return cast(Iterator[UnitKind], super().__iter__())
 
     def plan(self, planned: Sequence[PlannedUnit]) -> None:
         """Set stride and rate of every unit."""
