@@ -19,7 +19,7 @@ from atrous.importers.file_head import read_head
 from atrous.importers.readers import read_foreign
 from atrous.model.config import ASPPConfig, MobileNetV2Config, ModelConfig
 
-TINY = ModelConfig(MobileNetV2Config(depth_multiplier=0.125), aspp=ASPPConfig(rates=(), aspp_channels=8), classes=2)
+TINY = ModelConfig(MobileNetV2Config(depth_multiplier=0.125), head=ASPPConfig(rates=(), aspp_channels=8), classes=2)
 
 CONVERT = "checkpoint that it was made from"
 REFUSED = {
