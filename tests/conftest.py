@@ -11,9 +11,12 @@ import pytest
 import torch
 from hypothesis import settings
 
+from torchvision_shim import declare_operators
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+declare_operators()  # transformers imports torchvision where it finds it
 settings.register_profile("untimed", settings.default, deadline=None)  # a machine may be busy
 settings.load_profile("untimed")
 
