@@ -190,7 +190,9 @@ def test_other_channels_are_for_models_that_take_them():
         four(picture(18, 26))
 
 
-@pytest.mark.parametrize(("shape", "dtype"), [((5, 5), "uint8"), ((5, 5, 3), "float32"), ((0, 5, 3), "uint8")])
+@pytest.mark.parametrize(
+    ("shape", "dtype"), [((5,), "uint8"), ((5, 5, 2), "uint8"), ((5, 5, 3), "float32"), ((0, 5, 3), "uint8")]
+)
 def test_arrays_that_are_no_pictures_are_refused(shape, dtype):
     with pytest.raises(atrous.InputError, match=r"the model takes uint8 \[height, width, 3\]"):
         Predictor(lively_model())(np.zeros(shape, dtype))

@@ -1,12 +1,15 @@
 """Results as files and pictures."""
 
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from atrous.errors import InputError
+from atrous.inference.predictor import Predictor
 from atrous.inference.result import Result
-from fakes.lively_model import LABELS
+from fakes.lively_model import LABELS, blocks, lively_archive
 
 RESULT = Result(labels=np.array([[0, 1], [3, 3]], np.uint8), image=np.full((2, 2, 3), 100, np.uint8), space=LABELS)
 
@@ -39,3 +42,39 @@ def test_the_legend_stands_below_and_shows_the_classes_that_occur():
     colors = {color for _, color in explained.getcolors(maxcolors=1 << 16)}
     assert {(0, 0, 255), (90, 90, 90), (200, 0, 0)} <= colors
     assert (0, 160, 0) not in colors  # no tree in the picture
+
+
+def test_shares_and_repr_name_the_classes_that_occur():
+    assert RESULT.shares() == {"car": 0.5, "sky": 0.25, "road": 0.25}
+    assert repr(RESULT) == "Result(2x2 pixels: car 50.0%, sky 25.0%, road 25.0%)"
+
+
+def test_a_notebook_shows_the_overlay():
+    with Image.open(io.BytesIO(RESULT._repr_png_())) as shown:
+        np.testing.assert_array_equal(np.array(shown), np.array(RESULT.overlay()))
+    large = Result(np.zeros((3000, 10), np.uint8), np.zeros((3000, 10, 3), np.uint8), LABELS)
+    with Image.open(io.BytesIO(large._repr_png_())) as shown:
+        assert shown.height < 1200
+
+
+def test_show_opens_the_overlay(monkeypatch):
+    shown = []
+    monkeypatch.setattr(Image.Image, "show", lambda image, title: shown.append((image, title)))
+    RESULT.show()
+    assert (shown[0][0].size, shown[0][1]) == (RESULT.overlay().size, "atrous")
+
+
+def test_polygons_are_named_by_class():
+    found = RESULT.polygons(tolerance=0.0)
+    assert set(found) == {"sky", "road", "car"}
+    assert found["car"][0].outer.tolist() == [[0, 1], [2, 1], [2, 2], [0, 2]]
+
+
+def test_probabilities_come_by_option():
+    image = np.ascontiguousarray(blocks(33, 49)[0].permute(1, 2, 0).numpy())
+    for options in ({}, {"scales": (0.5, 1.0), "flip": True}, {"pad": (49, 65)}):
+        predictor = Predictor(lively_archive(), **options)
+        result = predictor(image, probabilities=True)
+        np.testing.assert_allclose(result.probabilities, predictor.probabilities(image), atol=1e-6)
+        assert (result.probabilities.argmax(axis=0) == result.labels).all()
+        assert predictor(image).probabilities is None

@@ -1,22 +1,25 @@
-"""Prediction of single images."""
+"""Prediction of images in memory, in files or at addresses."""
 
 import copy
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, cast, overload
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Integer, UInt8
-from PIL import Image
 from torch import Tensor
 
-from atrous.data.formats.images import MAX_PIXELS, rgb_array
-from atrous.data.formats.tiff import read_picture
+from atrous.data.formats.images import MAX_PIXELS
 from atrous.data.formats.windows import Pixels, check_channels
 from atrous.errors import InputError
 from atrous.inference.engines.fused import fused
+from atrous.inference.image_input import ImageInput, holds_several, image_array
+from atrous.inference.isolation import computing
+from atrous.inference.load_weights import load_weights
 from atrous.inference.multiscale import probability_bands, views
+from atrous.inference.precision import Precision, PrecisionChoice, check_precision, choose_precision, in_precision
 from atrous.inference.result import Result
 from atrous.inference.tiling.regions import OnProgress, Region, predict_regions
 from atrous.inference.tiling.tiles import Tiling
@@ -28,9 +31,13 @@ from atrous.sizes import Size, size_text
 from atrous.weights.archive import Archive
 
 Model = DeepLab
-ImageInput = str | Path | Image.Image | np.ndarray
 
 LARGEST_SCALE = 8
+
+BATCH_PIXELS = {"cpu": 2**16}
+"""Pixels of the images that are computed together, by kind of device. On a CPU, larger batches leave the caches."""
+
+OTHER_BATCH_PIXELS = 2**22
 
 
 class Predictor:
@@ -41,7 +48,8 @@ class Predictor:
     other devices it shares them with that model, unless they have to be copied to another device.
 
     Args:
-        weights: An archive as `atrous.load` returns it, or a model.
+        weights: A name that `atrous weights` lists, a file of weights, a run folder (its last checkpoint is used), an
+            archive as `atrous.load` returns it, or a model.
         labels: Names and colours of the classes; by default those of the archive, else `class 0`, `class 1` ...
         output_stride: Output stride of the backbone; by default the model's own. Smaller is finer and slower.
         scales: Image sizes whose probabilities are averaged (the papers: 0.5, 0.75, 1, 1.25, 1.5, 1.75).
@@ -49,21 +57,24 @@ class Predictor:
         pad: (height, width) to which every image is padded with the mean pixel, below and to the right, so that image
             pooling averages over the same area as in the papers (VOC 513x513, Cityscapes 1025x2049); by default none.
         device: Device to compute on; by default that of the weights.
+        precision: Number type of the computation; by default that of the weights. `auto` compares half precision with
+            float32 on generated images, once, and takes it where labels agree (`inference/precision.py`).
 
     Attributes:
         labels, output_stride, scales, flip, pad, device: As above, with defaults resolved.
         sha256: Hash of the archive; None for a model.
-        precision: Number type of the weights, such as `float32`.
+        precision: Number type of the computation, such as `float32`.
+        precision_reason: The comparison that led to it; empty unless `auto` was asked for.
         model: The module that runs, on its device; it is neither to be trained nor saved.
 
     Raises:
-        InputError: If labels and classes differ in number, the network cannot run at the output stride, a scale is not
-            in 0..8, or the pad is no size.
+        InputError: If weights cannot be loaded, labels and classes differ in number, the network cannot run at the
+            output stride, a scale is not in 0..8, the pad is no size, or the precision has another name.
     """
 
     def __init__(
         self,
-        weights: Archive | Model,
+        weights: str | Path | Archive | DeepLab,
         *,
         labels: LabelSpace | None = None,
         output_stride: int | None = None,
@@ -71,7 +82,10 @@ class Predictor:
         flip: bool = False,
         pad: Size | None = None,
         device: str | torch.device | None = None,
+        precision: Precision | None = None,
     ) -> None:
+        if isinstance(weights, str | Path):
+            weights = load_weights(weights)
         if isinstance(weights, Archive):
             model, named, self.sha256 = weights.model, weights.labels, weights.sha256
         else:
@@ -90,42 +104,109 @@ class Predictor:
         self.flip = flip
         self.pad = pad
         weight = model.classifier.weight
-        self.precision = str(weight.dtype).removeprefix("torch.")
         self.device = torch.device(device) if device is not None else weight.device
         self._plain = model.replanned(output_stride=self.output_stride).eval()
         if self.device.type != weight.device.type or self.device.index not in (None, weight.device.index):
             self._plain = copy.deepcopy(self._plain).to(self.device)  # `to` alone would move the shared weights
-        self.model = fused(self._plain) if self.device.type == "cpu" else self._plain
+        choice = self._choose(precision)
+        self.precision, self.precision_reason, self._dtype = choice.precision, choice.reason, choice.dtype
+        if self._dtype != weight.dtype:
+            self.model = in_precision(self._plain, self._dtype)
+        else:
+            self.model = fused(self._plain) if self.device.type == "cpu" else self._plain
 
-    def __call__(self, image: ImageInput) -> Result:
-        """Predict the label map of an image, at the size of the image.
+    def _choose(self, precision: Precision | None) -> PrecisionChoice:
+        if precision is None:
+            return PrecisionChoice(str(self._plain.classifier.weight.dtype).removeprefix("torch."))
+        check_precision(precision)
+        if precision != "auto":
+            return PrecisionChoice(precision)
+        with computing(self.device):
+            return choose_precision(self._plain)
+
+    @overload
+    def __call__(self, image: Sequence[ImageInput], *, probabilities: bool = False) -> list[Result]: ...
+
+    @overload
+    def __call__(self, image: Tensor, *, probabilities: bool = False) -> Any: ...
+
+    @overload
+    def __call__(self, image: ImageInput, *, probabilities: bool = False) -> Result: ...
+
+    def __call__(self, image: object, *, probabilities: bool = False) -> Result | list[Result]:
+        """Predict the label map of one image or of several, at the size of each image.
 
         Args:
-            image: A file, a PIL image, or a uint8 array `[h, w, c]`, RGB unless the model takes other channels.
+            image: A path, an http or https address (at most 100 MB and 30 s), the bytes of an image file, a binary
+                file object, a PIL image, a uint8 array `[h, w, c]` (RGB unless the model takes other channels; grey
+                `[h, w]` and RGBA become RGB), or a uint8 tensor `[c, h, w]`. A list or tuple of these, or a tensor
+                `[b, c, h, w]`, is computed in batches of equal size.
+            probabilities: If true, results hold the probability of every class at every pixel, too.
+
+        Returns:
+            One result, or a list of results in the order of the images.
 
         Raises:
-            InputError: If the file cannot be read, or the image is not what the model takes, or larger than `pad`.
+            InputError: If an image cannot be read, is not what the model takes, or is larger than `pad`.
         """
-        array = self._array(image)
-        height, width = array.shape[:2]
-        with torch.inference_mode():
-            labels = self._labels(self.batch(array))[:height, :width].cpu().numpy()
-        return Result(labels=labels, image=array, space=self.labels)
+        if not holds_several(image):
+            return self.predict_batch([self.image_array(image)], probabilities=probabilities)[0]
+        images = list(cast(Sequence[object], image))
+        arrays = list[np.ndarray]()
+        for number, single in enumerate(images, start=1):
+            try:
+                arrays.append(self.image_array(single))
+            except InputError as error:
+                raise InputError(f"image {number} of {len(images)}: {error}") from error
+        return self._predict_arrays(arrays, probabilities=probabilities)
 
     def probabilities(self, image: ImageInput) -> Float32[np.ndarray, "k h w"]:
         """Probability of every class at every pixel: 4 bytes * classes * height * width of memory.
 
         Args:
-            image: As for a call, which raises the same errors.
+            image: One image, as for a call, which raises the same errors.
         """
-        array = self._array(image)
-        height, width = array.shape[:2]
-        probabilities = np.empty((len(self.labels), *(self.pad or (height, width))), np.float32)
-        with torch.inference_mode():
-            bands = probability_bands(self.model, self.batch(array), scales=self.scales, flip=self.flip)
-            for rows, band in bands:
-                probabilities[:, rows] = band[0].cpu().numpy()
-        return probabilities[:, :height, :width]
+        array = self.image_array(image)
+        with computing(self.device):
+            return self._probabilities(self.batch(array))[0][:, : array.shape[0], : array.shape[1]]
+
+    def image_array(self, image: object) -> UInt8[np.ndarray, "h w c"]:
+        """Convert an image in any form that a call takes to an array; raises the InputErrors of a call."""
+        array = image_array(image, channels=self.model.config.in_channels)
+        if self.pad is not None and (array.shape[0] > self.pad[0] or array.shape[1] > self.pad[1]):
+            raise InputError(
+                f"an image of {size_text((array.shape[0], array.shape[1]))} does not fit into the padding to "
+                f"{size_text(self.pad)} (height x width); choose a larger one, or none"
+            )
+        return array
+
+    def input_size(self, array: UInt8[np.ndarray, "h w c"]) -> Size:
+        """(height, width) of an image as the network takes it, with padding: images of equal size form batches."""
+        return self.pad or (array.shape[0], array.shape[1])
+
+    def batch_length(self, size: Size) -> int:
+        """Number of images of an input size that are computed together."""
+        return max(1, BATCH_PIXELS.get(self.device.type, OTHER_BATCH_PIXELS) // math.prod(size))
+
+    def predict_batch(
+        self, arrays: Sequence[UInt8[np.ndarray, "_ _ c"]], *, probabilities: bool = False
+    ) -> list[Result]:
+        """Predict images of one input size together.
+
+        Args:
+            arrays: Images as `image_array` returns them.
+            probabilities: If true, results hold probabilities, too.
+        """
+        with computing(self.device):
+            images = self.batch(*arrays)
+            labels = self._labels(images).cpu().numpy()
+            maps = self._probabilities(images) if probabilities else [None] * len(arrays)
+        results = list[Result]()
+        for array, label_map, class_maps in zip(arrays, labels, maps, strict=True):
+            height, width = array.shape[:2]
+            cropped = None if class_maps is None else class_maps[:, :height, :width]
+            results.append(Result(label_map[:height, :width], image=array, space=self.labels, probabilities=cropped))
+        return results
 
     def regions(self, pixels: Pixels, *, tiling: Tiling, on_progress: OnProgress | None = None) -> Iterator[Region]:
         """Predict an image of any size in tiles, region by region.
@@ -142,44 +223,46 @@ class Predictor:
         if not self.allows_tiles:
             raise InputError("tiles are seen at scale 1, neither mirrored nor padded; leave out scales, flip and pad")
         check_channels(pixels, channels=self._plain.config.in_channels)
-        yield from predict_regions(self._plain, pixels, tiling=tiling, on_progress=on_progress)
+        yield from predict_regions(self._plain, pixels, tiling=tiling, dtype=self._dtype, on_progress=on_progress)
 
     @property
     def allows_tiles(self) -> bool:
         """True at scale 1, without flip and pad: only then can images be predicted in tiles."""
         return self.scales == (1.0,) and not self.flip and self.pad is None
 
-    def _labels(self, images: Images) -> Integer[Tensor, "h w"]:
+    def batch(self, *arrays: UInt8[np.ndarray, "_ _ c"]) -> UInt8[Tensor, "b c h w"] | Float[Tensor, "b c H W"]:
+        """Return images of one input size as a batch for the model, padded where `pad` is set.
+
+        It is channels-last, like the arrays: on a CPU MobileNetV2 is 1.2 times as fast so, ResNet alike.
+        """
+        if self.pad is None:
+            return torch.as_tensor(np.stack(arrays)).permute(0, 3, 1, 2).to(self.device)
+        singles = (torch.as_tensor(np.array(array)).permute(2, 0, 1)[None].to(self.device) for array in arrays)
+        return torch.cat([self.model.preprocess.on_mean_pixel(single, size=self.pad) for single in singles])
+
+    def _predict_arrays(self, arrays: Sequence[np.ndarray], *, probabilities: bool) -> list[Result]:
+        by_size: dict[Size, list[int]] = {}
+        for number, array in enumerate(arrays):
+            by_size.setdefault(self.input_size(array), []).append(number)
+        found: dict[int, Result] = {}
+        for size, numbers in by_size.items():
+            length = self.batch_length(size)
+            for first in range(0, len(numbers), length):
+                some = numbers[first : first + length]
+                batch = [arrays[number] for number in some]
+                found.update(zip(some, self.predict_batch(batch, probabilities=probabilities), strict=True))
+        return [found[number] for number in range(len(arrays))]
+
+    def _labels(self, images: Images) -> Integer[Tensor, "b h w"]:
         height, width = images.shape[-2:]
         if self.scales == (1.0,) and not self.flip:
             placement = self.model.placement((height, width))
-            return upsample_argmax(self.model(images), placement)[0]
-        return mean_argmax(views(self.model, images, scales=self.scales, flip=self.flip))[0]
+            return upsample_argmax(self.model(images), placement)
+        return mean_argmax(views(self.model, images, scales=self.scales, flip=self.flip))
 
-    def _array(self, image: ImageInput) -> UInt8[np.ndarray, "h w c"]:
-        match image:
-            case np.ndarray():
-                array = image
-            case Image.Image():
-                array = rgb_array(image)
-            case _:
-                array = read_picture(Path(image))
-        channels = self.model.config.in_channels
-        if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != channels or not array.size:
-            raise InputError(
-                f"an image of {array.dtype} {list(array.shape)}; the model takes uint8 [height, width, {channels}]"
-            )
-        if self.pad is not None and (array.shape[0] > self.pad[0] or array.shape[1] > self.pad[1]):
-            raise InputError(
-                f"an image of {size_text((array.shape[0], array.shape[1]))} does not fit into the padding to "
-                f"{size_text(self.pad)} (height x width); choose a larger one, or none"
-            )
-        return array
-
-    def batch(self, image: UInt8[np.ndarray, "h w c"]) -> UInt8[Tensor, "1 c h w"] | Float[Tensor, "1 c H W"]:
-        """Return an image as a batch for the model, padded where `pad` is set.
-
-        It is channels-last, like the array: on a CPU MobileNetV2 is 1.2 times as fast so, ResNet alike.
-        """
-        batch = torch.as_tensor(np.array(image, order="C")).permute(2, 0, 1)[None].to(self.device)
-        return batch if self.pad is None else self.model.preprocess.on_mean_pixel(batch, size=self.pad)
+    def _probabilities(self, images: Images) -> Float32[np.ndarray, "b k h w"]:
+        height, width = images.shape[-2:]
+        probabilities = np.empty((len(images), len(self.labels), height, width), np.float32)
+        for rows, band in probability_bands(self.model, images, scales=self.scales, flip=self.flip):
+            probabilities[:, :, rows] = band.cpu().numpy()
+        return probabilities

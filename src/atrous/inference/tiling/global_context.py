@@ -15,6 +15,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from atrous.inference.engines.fused import fused
+from atrous.inference.isolation import computing
+from atrous.inference.precision import in_precision
 from atrous.inference.tiling.tiles import Tile, TileSpan
 from atrous.model.deeplab import DeepLab, Images
 from atrous.model.resampling import ImageMean, Resize
@@ -35,11 +37,16 @@ class GlobalContext:
     Args:
         model: A model in eval mode.
         size: (height, width) of the whole image, including what the network pads.
+        dtype: Number type of the computation.
     """
 
-    def __init__(self, model: DeepLab, *, size: Size) -> None:
-        twin = model.replanned(output_stride=model.output_stride)
-        self._model = fused(twin) if model.classifier.weight.device.type == "cpu" else twin
+    def __init__(self, model: DeepLab, *, size: Size, dtype: torch.dtype) -> None:
+        weight, twin = model.classifier.weight, model.replanned(output_stride=model.output_stride)
+        self._device = weight.device
+        if dtype != weight.dtype:
+            self._model = in_precision(twin, dtype)
+        else:
+            self._model = fused(twin) if self._device.type == "cpu" else twin
         self._size = size
         self._tile: Tile | None = None
         for module in self._model.modules():
@@ -52,11 +59,11 @@ class GlobalContext:
         """The layers that average over the whole image, in the order of the forward pass."""
         return tuple(module for module in self._model.modules() if isinstance(module, ImageMean))
 
-    @torch.inference_mode()
     def logits(self, images: Images, tile: Tile) -> Float[Tensor, "1 k hc wc"]:
         """Coarse logits of a tile."""
         self._tile = tile
-        return self._model(images)
+        with computing(self._device):
+            return self._model(images)
 
     def collect(self, mean: ImageMean) -> Callable[[Images, Tile], None]:
         """Start to collect a layer's mean over the image.

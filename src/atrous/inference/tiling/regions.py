@@ -64,7 +64,12 @@ class Region:
 
 
 def predict_regions(
-    model: DeepLab, pixels: Pixels, *, tiling: Tiling, on_progress: OnProgress | None = None
+    model: DeepLab,
+    pixels: Pixels,
+    *,
+    tiling: Tiling,
+    dtype: torch.dtype | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Iterator[Region]:
     """Predict an image tile by tile.
 
@@ -72,6 +77,7 @@ def predict_regions(
         model: A model in eval mode.
         pixels: The image, read tile by tile.
         tiling: Size and overlap of the tiles.
+        dtype: Number type of the computation; by default that of the weights.
         on_progress: Called after every tile; the passes that collect means over the image count, too.
 
     Yields:
@@ -81,7 +87,8 @@ def predict_regions(
         InputError: If tiles are too small for their overlap, the image has other channels than the model takes, or
             cannot be read.
     """
-    yield from _TiledImage(model, pixels, tiling, on_progress or (lambda _done, _all: None)).regions()
+    dtype = dtype or model.classifier.weight.dtype
+    yield from _TiledImage(model, pixels, tiling, dtype, on_progress or (lambda _done, _all: None)).regions()
 
 
 def label_strips(regions: Iterator[Region], *, width: int) -> Iterator[Integer[np.ndarray, "n w"]]:
@@ -100,10 +107,12 @@ def label_strips(regions: Iterator[Region], *, width: int) -> Iterator[Integer[n
 class _TiledImage:
     """An image divided into tiles, with the network that runs on them."""
 
-    def __init__(self, model: DeepLab, pixels: Pixels, tiling: Tiling, on_progress: OnProgress) -> None:
+    def __init__(
+        self, model: DeepLab, pixels: Pixels, tiling: Tiling, dtype: torch.dtype, on_progress: OnProgress
+    ) -> None:
         weight, placement, stride = model.classifier.weight, model.placement(pixels.size), model.logits_stride
         coarse = (-(-placement.size[0] // stride), -(-placement.size[1] // stride))
-        neighbours = placement.neighbours(coarse, like=weight.new_empty(0, dtype=exact_dtype(weight.dtype)))
+        neighbours = placement.neighbours(coarse, like=weight.new_empty(0, dtype=exact_dtype(dtype)))
         # With an overlap of the receptive field, neighbouring tiles have equal logits, and need no cross-fade.
         agree = tiling.overlap >= receptive_fields(model)["classifier"]
         max_fade = MAX_PENDING // (model.config.classes * coarse[1]) * stride
@@ -112,7 +121,7 @@ class _TiledImage:
             _divide(length, along, tiling=tiling, model=model, fade=fade)
             for length, along in zip(placement.size, neighbours, strict=True)
         )
-        self._context = GlobalContext(model, size=placement.size)
+        self._context = GlobalContext(model, size=placement.size, dtype=dtype)
         self._pixels, self._device, self._on_progress = pixels, weight.device, on_progress
         tiles = len(self._row_spans) * len(self._column_spans)
         self._means = self._context.means if tiling.means == "picture" and tiles > 1 else ()
