@@ -62,7 +62,7 @@ def image_array(image: object, *, channels: int) -> UInt8[np.ndarray, "h w c"]:
             return _checked(_decoded(download_image(image), name=image), channels=channels)
         case str() | Path():
             return _checked(read_whole(Path(image)), channels=channels)
-        case bytes() | bytearray() | memoryview():
+        case bytes() | bytearray():
             return _checked(_decoded(bytes(image), name="the image in memory"), channels=channels)
         case BinaryFile():
             name = str(getattr(image, "name", "the file object"))
