@@ -30,7 +30,7 @@ def commands(page):
 @cache
 def known_options(verb):
     """What `atrous VERB --help` shows, in a process of its own: without the type checks of the tests."""
-    command = [sys.executable, "-m", "atrous.cli.main", verb, "--help"]
+    command = [sys.executable, "-m", "atrous.cli.main", verb, "--help-all" if verb == "train" else "--help"]
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return set(re.findall(r"--[a-z][a-z-]*[a-z]", shown))
 

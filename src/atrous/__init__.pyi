@@ -1,6 +1,8 @@
 """The public names of `atrous`, each with the module that defines it."""
 
 from .errors import InputError as InputError
+from .data.sample import Sample as Sample
+from .evaluation.on_data import evaluate as evaluate, open_data as open_data
 from .inference.predictor import Predictor as Predictor
 from .inference.result import Result as Result
 from .labels import LabelSpace as LabelSpace
@@ -48,6 +50,8 @@ from .model.presets import (
     lraspp_mobilenet_v3_large as lraspp_mobilenet_v3_large,
     lraspp_mobilenet_v3_small as lraspp_mobilenet_v3_small,
 )
+from .training.observers import Observer as Observer
+from .training.train_run import train as train
 from .weights.archive import Archive as Archive, save as save
 from .weights.load import load as load
 

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections import Counter
 
 import numpy as np
@@ -87,7 +89,7 @@ def test_class_weights_of_a_file_are_a_setting_like_any_other(camvid, tmp_path, 
     for name in ("weights.json", "other.json"):
         (tmp_path / name).write_text(json.dumps(dict.fromkeys(CAMVID.names, 0.5)))
     assert train(camvid, out, "--class-weights", "weights.json") == 0
-    assert "  class weights of a file: weights.json; paper: none\n" in capsys.readouterr().err
+    capsys.readouterr()
     written = json.loads((out / "config.json").read_text())["training"]
     config = from_plain(TrainConfig, written, where="training")
     assert config.loss == LossConfig(class_weights="weights.json")
@@ -110,7 +112,7 @@ def test_another_model_with_a_head_of_its_own(camvid, out, capsys):
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ("--recipe camvidd", "unknown recipe 'camvidd'; known: ade20k, camvid, cityscapes, coco, "),
+        ("--recipe camvidd", "unknown recipe 'camvidd'; did you mean 'camvid'? known: ade20k, camvid, cityscapes, coco, "),
         ("--model deeplabv4", "unknown model 'deeplabv4'; known: deeplabv3_mobilenet_v2, "),
         ("--output-stride 5", "output stride 5 is impossible; choose one of 4, 8, 16, 32"),
         ("--classes 5", "--classes is not for training: the data's schema.toml says which classes there are"),
@@ -173,11 +175,10 @@ def test_masks_without_a_schema_are_looked_through_once_for_all_splits(tmp_path,
     assert read == Counter({path.stem: 1 for path in (street / "masks").iterdir()})
 
 
-def test_out_is_required(camvid, capsys):
-    assert main(["train", str(camvid)]) == 2
-    told = capsys.readouterr().err.splitlines()
-    assert len(told) == 1
-    assert "--out" in told[0]
+def test_out_has_a_default(camvid, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", str(camvid), *TINY.split()]) == 0
+    assert capsys.readouterr().out.startswith("last  runs/camvid/last.safetensors\n")
 
 
 def test_data_that_is_not_there(tmp_path, complaint):
@@ -306,21 +307,114 @@ def test_overfitting_trains_and_validates_on_the_same_few(camvid, out, capsys):
 
 
 def test_every_departure_from_the_papers_is_told_before_the_first_step_and_not_again(camvid, out, capsys):
-    assert train(camvid, out, "--jitter", "0.1") == 0
+    assert train(camvid, out.with_name("scenes")) == 0
+    assert "paper" not in capsys.readouterr().err  # not a recipe of the papers
+    small = ["--recipe", "ade20k", "--model", "deeplabv3plus_mobilenet_v2", "--jitter", "0.1"]
+    assert train(camvid, out, *small) == 0
     told = capsys.readouterr().err
     before, *_ = told.partition("0 of 2 iterations are done")
     assert "  colour jitter: 0.1; paper: none\n" in before
     assert "  start: random weights; paper: ImageNet (needs a far longer run)\n" in before
-    assert train(camvid, out, "--jitter", "0.1") == 0
+    assert train(camvid, out, *small) == 0
     assert "paper" not in capsys.readouterr().err
 
 
-def test_help_shows_an_example_and_every_setting(capsys):
+def shown_help(capsys, *options) -> str:
     with pytest.raises(SystemExit) as stop:
-        main(["train", "--help"])
+        main(["train", *options])
     assert stop.value.code == 0
-    printed = capsys.readouterr().out
+    return capsys.readouterr().out
+
+
+def test_help_shows_an_example_and_the_options_that_matter(capsys):
+    printed = shown_help(capsys, "--help")
     assert "Example: atrous train street/ --recipe finetune" in printed
-    assert f"start from: {', '.join(RECIPES)}." in " ".join(printed.replace("│", "").split())
-    for option in ("--learning-rate", "--ema-decay", "--backbone-weights", "--depth-multiplier", "--rates"):
+    assert f"settings: {', '.join(RECIPES)}." in " ".join(printed.replace("│", "").split())
+    assert "--help-all" in printed
+    assert "--learning-rate" in printed
+    assert not any(option in printed for option in ("--ema-decay", "--depth-multiplier", "--rates"))
+    assert len(set(re.findall(r"--[a-z][a-z-]+", printed)) - {"--help", "--help-all"}) <= 14
+
+
+def test_help_all_shows_every_setting(capsys):
+    printed = shown_help(capsys, "--help-all")
+    for option in ("--learning-rate", "--ema-decay", "--backbone-weights", "--depth-multiplier", "--rates", "--folds"):
         assert option in printed
+
+
+def config(out):
+    return json.loads((out / "config.json").read_text())["training"]
+
+
+def test_other_spellings_are_understood(camvid, out):
+    options = "--recipe scenes --iterations 2 --validate-every 1 --depth-multiplier 0.1 --aspp-channels 8"
+    others = "--batch 2 --lr=0.5 --crop 17 --scales 0.5,1 --flip 0.25 --device cpu -o"
+    assert main(["train", str(camvid), *options.split(), *others.split(), str(out)]) == 0
+    found = config(out)
+    assert (found["batch_size"], found["learning_rate"], found["crop"], found["scales"], found["flip_probability"]) == (
+        2, 0.5, [17, 17], [0.5, 1.0], 0.25,
+    )  # fmt: skip
+
+
+def test_a_short_run_just_runs_and_says_which_norm_momentum_it_takes(camvid, out, caplog):
+    options = "--recipe scenes --batch-size 2 --crop 17 17 --depth-multiplier 0.1 --aspp-channels 8 --device cpu"
+    assert main(["train", str(camvid), "--out", str(out), "--iterations", "3", *options.split()]) == 0
+    assert config(out)["norm_momentum"] == pytest.approx(1 - 0.0198 ** (1 / 3), abs=0.01)
+    assert "norm momentum 0.73 in place of 0.1, for a run of 3 steps" in caplog.text
+
+
+def test_epochs_are_converted_and_the_conversion_is_shown(camvid, out, caplog):
+    options = "--recipe scenes --epochs 1.2 --batch-size 2 --crop 17 17 --depth-multiplier 0.1 --aspp-channels 8"
+    assert main(["train", str(camvid), "--out", str(out), *options.split(), "--device", "cpu"]) == 0
+    assert config(out)["iterations"] == 3  # 1.2 * 5 / 2
+    assert "1.2 epochs of 5 images in batches of 2 are 3 iterations" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("--learning-rte 1", "--learning-rte is unknown, did you mean --learning-rate?"),
+        ("--val_splt val", "--val_splt is unknown, did you mean --val-split?"),
+        ("--recipe camvidd", "unknown recipe 'camvidd'; did you mean 'camvid'?"),
+        ("--device cdua", "--device cdua: there is no such device; did you mean 'cuda'?"),
+        ("--epochs 3", "epochs and iterations both say how long to train; give one of them"),
+        ("--folds 9", "9 folds of 7 images; choose 2 to 7"),
+        ("--val-split none --patience 3", "patience needs validations"),
+    ],
+)
+def test_hints_are_one_line(camvid, complaint, options, expected):
+    assert expected in complaint(camvid, *options.split())
+
+
+def test_without_validation_all_pictures_are_trained_on(camvid, out, capsys):
+    assert train(camvid, out, "--val-split", "none") == 0
+    printed = capsys.readouterr()
+    assert "7 images to train on, 0 to validate on" in printed.err
+    assert printed.out == f"last  {out}/last.safetensors\npage  {out}/report.html\n"
+    assert atrous.load(out / "last.safetensors").provenance["results"] == []
+    assert train(camvid, out, "--val-split", "none") == 0
+    assert "2 of 2 iterations are done" in capsys.readouterr().err
+
+
+def test_folds_report_the_mean_and_validate_every_picture_once(camvid, out, capsys):
+    assert train(camvid, out, "--folds", "2") == 0
+    line = capsys.readouterr().out.splitlines()[0]
+    mean, *scores = map(float, re.findall(r"0\.\d+", line))
+    assert mean == pytest.approx(sum(scores) / 2, abs=1e-4)
+    assert len(scores) == 2
+    counts = [json.loads((out / f"fold{fold}" / "config.json").read_text()) for fold in (1, 2)]
+    assert [(one["data"]["images"], one["validation"]["images"]) for one in counts] == [(3, 4), (4, 3)]
+
+
+def test_a_longer_run_goes_on_and_says_how(camvid, out, capsys):
+    assert train(camvid, out) == 0
+    assert train(camvid, out, "--iterations", "4") == 0
+    assert "the finished run of 2 iterations goes on to 4: the learning rate rises to" in capsys.readouterr().err
+
+
+def test_a_full_standard_output_is_one_line():
+    command = [sys.executable, "-m", "atrous.cli.main", "weights"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "atrous weights: standard output or the disk is full; free some space\n"

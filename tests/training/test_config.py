@@ -17,7 +17,7 @@ from fakes.run import CONFIG, MODEL, changed
         ({"iterations": 0}, "at least 1"),
         ({"learning_rate": -1.0}, "learning rate -1.0"),
         ({"scales": (1.0, 0.0)}, "scales"),
-        ({"flip": 1.5}, "flip 1.5"),
+        ({"flip_probability": 1.5}, "flip probability 1.5"),
         ({"workers": -1}, "cannot be negative"),
         ({"seed": -1}, "seed -1"),
         ({"seed": 2**32}, "seed 4294967296"),

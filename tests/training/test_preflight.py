@@ -48,7 +48,7 @@ def test_the_papers_protocol_deviates_in_nothing():
         ({"crop": (321, 321)}, "crop: 321x321; paper: 513x513 (Table 8: 67.22 for 77.21 at 321)"),
         ({"crop": (769, 769)}, "crop: 769x769; paper: 513x513"),
         ({"scales": (1.0,)}, "scales: 1; paper: 0.5 to 2 in steps of 0.25"),
-        ({"flip": 0.0}, "flip: 0; paper: 0.5"),
+        ({"flip_probability": 0.0}, "flip: 0; paper: 0.5"),
         ({"backbone_weights": None}, "start: random weights; paper: ImageNet (needs a far longer run)"),
         ({"iterations": 15000}, "iterations: 15000; paper: 30000"),
         ({"learning_rate": 0.01}, "learning rate: 0.01; paper: 0.007"),
@@ -85,7 +85,7 @@ def test_data_without_sbd_and_cityscapes_with_another_crop():
 
 
 def test_the_second_stage_is_measured_by_its_own_protocol():
-    second = replace(recipe("voc").second, second_copies=1).after(PAPER)
+    second = replace(recipe("voc").second, second_hard_copies=1).after(PAPER)
     assert settings(second, second=True) == ["bootstrapping: none; paper: images with hard classes are duplicated"]
     assert "batch norm: trained; paper: frozen in the second stage" in settings(
         replace(second, norms="trained"), second=True

@@ -89,7 +89,7 @@ def test_numbers_out_of_range_are_refused(fields, message):
 
 @pytest.mark.parametrize("conventions", [TENSORFLOW, PYTORCH, Conventions(input_mean=(200.0,))])
 def test_padding_is_what_the_model_normalises_to_zero_and_nobody_counts(conventions):
-    config = replace(CONFIG, crop=(9, 7), scales=(1.0,), flip=0.0)
+    config = replace(CONFIG, crop=(9, 7), scales=(1.0,), flip_probability=0.0)
     sample = Sample("small", np.full((4, 5, 3), 10, np.uint8), np.full((4, 5), 2, np.uint8))
     for transform in training_transforms(config, conventions, space=LabelSpace(("a", "b", "c"), ignore=77)):
         sample = transform(sample, np.random.default_rng(0))

@@ -13,7 +13,7 @@ import tyro
 from PIL import Image
 
 from atrous.cli.console import progress_callback
-from atrous.cli.inference import Device, choose_device, load_weights
+from atrous.cli.inference import choose_device, load_weights
 from atrous.cli.options import parse
 from atrous.data.formats.images import MAX_PIXELS
 from atrous.errors import InputError
@@ -48,7 +48,7 @@ class Options:
     """4, 8, 16 or 32; smaller is finer and slower, None is the model's own."""
     rounds: int = 10
     """Number of timed pictures after the first."""
-    device: Device = "auto"
+    device: str = "auto"
     """Where to compute."""
 
 

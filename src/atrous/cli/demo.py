@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from atrous.cli.console import progress_callback, tracked
-from atrous.cli.inference import Device, choose_device
+from atrous.cli.inference import choose_device
 from atrous.cli.options import parse
-from atrous.cli.training_display import follow
+from atrous.cli.training_display import TerminalDisplay
 from atrous.data.cache import CachedDataSet
 from atrous.data.dataset import DataSet, open_data
 from atrous.data.schema import SCHEMA_FILE
@@ -29,6 +29,8 @@ from atrous.training.recipes import recipe
 from atrous.training.report import add_curves
 from atrous.training.run import Run
 from atrous.training.stages import Stage
+from atrous.training.train_run import run_stages
+from atrous.weights.load import load
 
 SCALES = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
 """Scales of the papers' inference (DeepLabv3, section 4.1)."""
@@ -50,7 +52,7 @@ class Options:
     """Number of training steps."""
     seed: int = 0
     """Seed of scenes and initial weights."""
-    device: Device = "auto"
+    device: str = "auto"
     """Device to compute on."""
 
 
@@ -62,13 +64,11 @@ def main(arguments: Sequence[str]) -> int:
     data, validation = _scenes(options.out / f"scenes-{options.seed}", seed=options.seed)
     run = Run(options.out / "run", settings={"training": config, "data": data.describe()})
     stage = Stage(config, data, validation, run)
-    state = stage.fresh_state(device=device)
-    with run.locked():
-        stage.resume(state)
-        follow(state, stage, device=device)
-    reports = _evaluations(state.result, validation)
+    run_stages([stage], device=device, observers=[TerminalDisplay([stage], of_papers=False)])
+    model = load(run.last).model.to(device)
+    reports = _evaluations(model, validation)
     baseline = _color_baseline(data, validation)
-    page = _page(reports, baseline, predictor=Predictor(state.result, labels=data.labels), run=run, data=validation)
+    page = _page(reports, baseline, predictor=Predictor(model, labels=data.labels), run=run, data=validation)
     page.write(options.out / "report.html")
     scores = ", ".join(f"{report.miou or 0.0:.3f} ({name})" for name, report in reports.items())
     print(f"mIoU     {scores}; {baseline:.3f} (colours alone)")

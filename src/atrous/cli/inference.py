@@ -1,19 +1,19 @@
 """Weights, device and inference strategy: the options that `predict` and `evaluate` share."""
 
+import difflib
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated
 
 import torch
 import tyro
 
-from atrous.cli.console import progress_callback
+from atrous.cli.console import console, progress_callback
 from atrous.errors import InputError
 from atrous.inference.predictor import Predictor
 from atrous.sizes import parse_size
 from atrous.weights.archive import Archive
 from atrous.weights.load import load
-
-Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Inference:
     """Average with the prediction of the mirrored picture."""
     pad: Annotated[str | None, tyro.conf.arg(metavar="SIZE")] = None
     """Pad every picture with the mean pixel to this size, as the papers do: 513, 1025x2049 (height x width)."""
-    device: Device = "auto"
-    """Device to compute on; auto takes CUDA, else Apple's MPS, else the CPU."""
+    device: str = "auto"
+    """Device to compute on: auto, cpu, cuda, cuda:1, mps; auto takes CUDA, else Apple's MPS, else the CPU."""
 
     def predictor(self, weights: str) -> Predictor:
         """Load weights by file or name into a predictor; raises InputError if they or the options are unusable."""
@@ -45,18 +45,33 @@ class Inference:
         )
 
 
-def choose_device(name: Device) -> torch.device:
-    """Return the device of a name; `auto` takes CUDA, else Apple's MPS, else the CPU.
+def choose_device(name: str) -> torch.device:
+    """Return the device of a name such as `cpu`, `cuda` or `cuda:1`; `auto` takes CUDA, else Apple's MPS, else the CPU.
 
     Raises:
-        InputError: If this machine, or this build of torch, has no such device.
+        InputError: If there is no such name, or this machine or this build of torch has no such device.
     """
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         return torch.device(next(device for device, there in available.items() if there))
-    if not available[name]:
+    kind, _, number = name.partition(":")
+    if kind not in available or (number and not number.isdecimal()):
+        close = difflib.get_close_matches(kind, ["auto", *available], n=1)
+        hint = f"did you mean {close[0]!r}?" if close else "choose auto, cpu, cuda, cuda:1 or mps"
+        raise InputError(f"--device {name}: there is no such device; {hint}")
+    count = torch.cuda.device_count() if kind == "cuda" else 1
+    if not available[kind] or int(number or 0) >= count:
         raise InputError(f"--device {name}: this machine or this build of torch has none; use --device cpu")
     return torch.device(name)
+
+
+def run_weights(source: str) -> str:
+    """Return the last weights of a run folder, and print that they are taken; any other source is returned as it is."""
+    last = Path(source) / "last.safetensors"
+    if not last.is_file():
+        return source
+    console.print(f"weights of the run: {last}", soft_wrap=True, markup=False)
+    return str(last)
 
 
 def load_weights(source: str) -> Archive:
@@ -66,4 +81,4 @@ def load_weights(source: str) -> Archive:
         InputError: If the weights cannot be loaded.
     """
     with progress_callback("downloading weights") as on_progress:
-        return load(source, on_progress=on_progress)
+        return load(run_weights(source), on_progress=on_progress)

@@ -1,6 +1,7 @@
 """The command `atrous VERB ...`: runs the verb and turns bad input into one line and an exit status."""
 
 import difflib
+import errno
 import importlib
 import io
 import logging
@@ -29,6 +30,9 @@ VERBS = {
     "info": "strides, rates, parameters and multiply-adds of a model",
 }
 """Each is a module `atrous.cli.VERB` with `main(arguments) -> exit status`, imported only when called."""
+
+ALIASES = {"val": "evaluate", "eval": "evaluate", "infer": "predict", "fit": "train", "check": "doctor"}
+"""Verbs as other programs call them, and ours."""
 
 BAD_INPUT, INTERRUPTED = 2, 130
 
@@ -68,13 +72,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         keep_freed_memory()
     logging.basicConfig(level=logging.WARNING, format="atrous: %(message)s", stream=sys.stderr)
+    verb = ALIASES.get(verb, verb)
     try:
         if verb not in VERBS:
             close = difflib.get_close_matches(verb, VERBS, n=1)
             hint = f"; did you mean {close[0]!r}?" if close else f"; verbs: {', '.join(VERBS)}"
             raise InputError(f"unknown verb {verb!r}{hint}")
         with _terminable():
-            return importlib.import_module(f"atrous.cli.{verb}").main(rest)
+            status = importlib.import_module(f"atrous.cli.{verb}").main(rest)
+            sys.stdout.flush()
+            return status
     except InputError as error:
         # In one piece, newline and all: replicas may speak at the same time.
         print(f"atrous {verb}: {one_line(str(error))}\n", end="", file=sys.stderr)
@@ -86,6 +93,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader (`| head`) has what it wanted; a second complaint at exit would be noise.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        # Nothing more fits: neither may the flush at exit fail.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"atrous {verb}: standard output or the disk is full; free some space", file=sys.stderr)
+        return BAD_INPUT
 
 
 @contextmanager

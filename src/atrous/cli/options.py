@@ -1,11 +1,13 @@
-"""Parsing of a verb's options into a dataclass; errors become one line."""
+"""Parsing of a verb's options into a dataclass; usual other spellings are accepted, and errors become one line."""
 
 import contextlib
+import dataclasses
+import difflib
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import dropwhile, takewhile
-from typing import TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import tyro
 
@@ -15,21 +17,50 @@ T = TypeVar("T")
 
 _FRAME, _RULE = "│|╭╮╰╯+ ", "─-"
 
+ALIASES: Mapping[str, str] = {
+    "-o": "--out",
+    "--output": "--out",
+    "--batch": "--batch-size",
+    "--lr": "--learning-rate",
+    "--imgsz": "--crop",
+}
+"""Options as other programs spell them, and ours."""
 
-def parse(kind: type[T], arguments: Sequence[str], *, verb: str, default: T | None = None) -> T:
+_LISTS = ("--scales", "--rates", "--multi-grid", "--crop", "--pool-window", "--hard-classes", "--crop-classes")
+"""Options of several values, which may also be separated by commas."""
+
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.ASCII)
+
+
+def parse(
+    kind: type[T],
+    arguments: Sequence[str],
+    *,
+    verb: str,
+    default: T | None = None,
+    aliases: Mapping[str, str] | None = None,
+) -> T:
     """Parse arguments into `kind`; every field of it and of its nested dataclasses is an option of that flat name.
+
+    Args:
+        kind: The dataclass.
+        arguments: Words of the command line after the verb.
+        verb: The verb, for messages.
+        default: Default values; by default those of the dataclass.
+        aliases: Older spellings of this verb's options, besides `ALIASES`.
 
     Raises:
         InputError: If an option is unknown, lacks its value, or has an impossible one.
         SystemExit: After `--help` (status 0).
     """
     complaint = io.StringIO()
+    words = normalized(arguments, aliases=aliases)
     try:
         with contextlib.redirect_stderr(complaint):
             return tyro.cli(
                 kind,
                 prog=f"atrous {verb}",
-                args=list(arguments),
+                args=words,
                 default=tyro.MISSING_NONPROP if default is None else default,
                 config=(
                     tyro.conf.OmitArgPrefixes,
@@ -40,7 +71,78 @@ def parse(kind: type[T], arguments: Sequence[str], *, verb: str, default: T | No
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
-        raise InputError(f"{_sentence(complaint.getvalue())}; see atrous {verb} --help") from None
+        hint = _similar(words, known=option_names(kind)) or f"see atrous {verb} --help"
+        raise InputError(f"{_sentence(complaint.getvalue())}; {hint}") from None
+
+
+def normalized(arguments: Sequence[str], *, aliases: Mapping[str, str] | None = None) -> list[str]:
+    """Return the arguments with our spellings of options, and lists as separate words.
+
+    `--scales 0.5,1` becomes `--scales 0.5 1`, `--crop 256` becomes `--crop 256 256`, `--crop 256x384` two numbers,
+    `--device 0` and `--device gpu` become `--device cuda`.
+    """
+    spellings = {**ALIASES, **(aliases or {})}
+    words: list[str] = []
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        is_option = name.startswith("-") and not _NUMBER.fullmatch(argument)
+        if is_option:
+            name = spellings.get(name.replace("_", "-"), name)
+            words += [name, value] if equals else [name]
+        else:
+            words.append(argument)
+    separated: list[str] = []
+    for index, word in enumerate(words):
+        option = words[index - 1] if index else ""
+        if option == "--device" and word in ("0", "gpu"):
+            separated.append("cuda")
+        elif option in _LISTS and "," in word:
+            separated += word.split(",")
+        elif option in ("--crop", "--pool-window") and re.fullmatch(r"\d+x\d+", word, re.ASCII):
+            separated += word.split("x")
+        elif option in ("--crop", "--pool-window") and word.isdecimal():
+            following = words[index + 1 : index + 2]
+            separated += [word] if following and _NUMBER.fullmatch(following[0]) else [word, word]
+        else:
+            separated.append(word)
+    return separated
+
+
+def given_names(words: Sequence[str]) -> set[str]:
+    """Names of the fields whose options are among normalized arguments; `--no-x` gives `x`, too."""
+    names = {word[2:].replace("-", "_") for word in words if word.startswith("--")}
+    return names | {name.removeprefix("no_") for name in names}
+
+
+def option_names(kind: Any) -> list[str]:
+    """The options of a dataclass and of the dataclasses in it."""
+    return sorted({f"--{name.replace('_', '-')}" for name in _field_names(kind, set())})
+
+
+def _field_names(kind: Any, seen: set[Any]) -> Iterator[str]:
+    if kind in seen:
+        return
+    seen.add(kind)
+    if not dataclasses.is_dataclass(kind):
+        for member in get_args(kind):
+            if isinstance(member, type) or get_args(member):
+                yield from _field_names(member, seen)
+        return
+    hints = get_type_hints(kind)
+    for field in dataclasses.fields(kind):
+        inner = [*_field_names(hints[field.name], seen)]
+        yield from inner or [field.name]
+        if hints[field.name] is bool:
+            yield f"no_{field.name}"
+
+
+def _similar(words: Sequence[str], *, known: Sequence[str]) -> str:
+    """`did you mean --x?` for the first unknown option that resembles a known one."""
+    for word in words:
+        name = word.replace("_", "-")
+        if word.startswith("--") and name not in known and (close := difflib.get_close_matches(name, known, n=1)):
+            return f"{word} is unknown, did you mean {close[0]}?"
+    return ""
 
 
 def _sentence(box: str) -> str:

@@ -2,35 +2,44 @@
 
 import argparse
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass, make_dataclass, replace
 from pathlib import Path
+from typing import Annotated, Any
 
-import torch
 import tyro
 
 from atrous.cli.console import console
 from atrous.cli.doctor import examined
-from atrous.cli.inference import Device, choose_device
-from atrous.cli.options import parse
-from atrous.cli.training_display import follow
-from atrous.data.cache import CachedDataSet
+from atrous.cli.inference import choose_device
+from atrous.cli.options import given_names, normalized, parse
+from atrous.cli.training_display import TerminalDisplay
 from atrous.data.dataset import DataSet, open_splits
 from atrous.data.doctor import Grade
 from atrous.data.selection import first_of
 from atrous.errors import InputError
-from atrous.model.presets import preset
-from atrous.training.checkpoint import TrainingState
 from atrous.training.config import TrainConfig
-from atrous.training.fitting import facts_of
-from atrous.training.preflight import deviations
-from atrous.training.recipes import Recipe, recipe
+from atrous.training.observers import Observer
+from atrous.training.recipes import Recipe
 from atrous.training.replicas import Replicas, started_replicas
-from atrous.training.run import STATE_FILE, Run
-from atrous.training.stages import SecondStage, Stage
-from atrous.training.start import check_classes
-from atrous.training.tensorboard import TensorBoardWriter, require_tensorboard
+from atrous.training.run import STATE_FILE
+from atrous.training.settings import flat_settings
+from atrous.training.stages import SecondStage
+from atrous.training.trackers import MlflowObserver, TensorBoardObserver, WandbObserver
+from atrous.training.train_run import (
+    NO_VALIDATION,
+    TrainedRun,
+    chosen_recipe,
+    configured,
+    default_folder,
+    fold_data,
+    opened_data,
+    plan_stages,
+    run_stages,
+)
+
+OLD_SPELLINGS = {"--flip": "--flip-probability", "--second-copies": "--second-hard-copies"}
+"""Options of this verb that were renamed; the old names are still accepted."""
 
 
 @dataclass(frozen=True)
@@ -45,88 +54,219 @@ class Options:
     Several GPUs share every batch if torchrun starts a process for each: torchrun --nproc-per-node 4 -m atrous train
     with the same options.
 
+    `--help` shows the options that matter most, `--help-all` all of them.
+
     Example: atrous train street/ --recipe finetune --out runs/street --iterations 3000
     """
 
     data: tyro.conf.Positional[Path]
     """Folder of images/ and masks/, or CamVid in the SegNet layout."""
-    out: Path
-    """Run folder."""
     config: TrainConfig
     second: SecondStage
     split: str
     """Split of the data to train on."""
     recipe: str = "finetune"
     """Recipe with the default settings: ade20k, camvid, cityscapes, coco, finetune, scenes, voc, voc-coco."""
+    out: Path | None = None
+    """Run folder; by default runs/ and the name of the data folder."""
     model: str = ""
     """Name of another model than the recipe's."""
     val_split: str = "val"
-    """Split of the data to validate on."""
+    """Split of the data to validate on; none trains on all pictures and validates on none."""
+    folds: int = 0
+    """Train this many times, each time validating on another part of all pictures, and report the mean; 0 is once."""
+    epochs: float = 0.0
+    """Length of the training in passes over the data, converted to iterations; 0 uses --iterations."""
     schema: Path | None = None
     """schema.toml, where it is not in the data folder."""
     overfit: int = 0
     """Train and validate on this many first images, to test if a network can learn them by heart; 0 is all."""
     tensorboard: bool = False
     """Write the curves for TensorBoard, too, to `tensorboard/` in the run folder."""
-    device: Device = "auto"
-    """Device to train on."""
+    wandb: bool = False
+    """Log to Weights & Biases, too; WANDB_MODE=offline needs no account."""
+    mlflow: bool = False
+    """Log to MLflow, too; MLFLOW_TRACKING_URI names server or folder."""
+    resume_previous: bool = False
+    """Resume from the state before the newest one, if that is damaged."""
+    device: str = "auto"
+    """Device to train on: auto, cpu, cuda, cuda:1, mps."""
+
+
+@dataclass(frozen=True)
+class MainOptions:
+    """Train on a data set by a recipe, or resume an interrupted run with the same command.
+
+    These are the options that matter most; `--help-all` shows every setting of the recipe and of its model.
+
+    Example: atrous train street/ --recipe finetune --out runs/street --iterations 3000
+    """
+
+    data: tyro.conf.Positional[Path]
+    """Folder of images/ and masks/, or a published data set."""
+    recipe: str = Options.recipe
+    """Recipe with the default settings: ade20k, camvid, cityscapes, coco, finetune, scenes, voc, voc-coco."""
+    out: Path | None = None
+    """Run folder; by default runs/ and the name of the data folder."""
+    model: str = ""
+    """Name of another model than the recipe's."""
+    iterations: int | None = None
+    """Number of steps; finetune chooses it from the data."""
+    epochs: float = 0.0
+    """Length in passes over the data instead; 0 uses --iterations."""
+    batch_size: int = 16
+    """Number of crops per step."""
+    accumulate: int = 1
+    """Parts in which a step is computed, to save memory."""
+    crop: Annotated[tuple[int, int] | None, tyro.conf.arg(metavar="HEIGHT WIDTH")] = None
+    """Height and width of a crop in pixels; finetune chooses it from the data."""
+    learning_rate: float = 0.007
+    """Initial learning rate."""
+    backbone_weights: str | None = None
+    """File or name of ImageNet weights for the backbone."""
+    weights: str | None = None
+    """Archive of the same network to start from."""
+    val_split: str = "val"
+    """Split to validate on; none trains on all pictures."""
+    schema: Path | None = None
+    """schema.toml, where it is not in the data folder."""
+    device: str = "auto"
+    """Device to train on: auto, cpu, cuda, cuda:1, mps."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Train, or resume training; returns the exit status."""
     replicas = started_replicas()
     console.quiet = not replicas.leads
-    options, splits = _options(arguments, leads=replicas.leads)
-    device = replicas.own(choose_device(options.device))
-    stages = _stages(options, splits, replicas=replicas)
-    if options.tensorboard:
-        require_tensorboard()
-    first, *later = stages
-    # Before the lock: a start that fails leaves no folder behind.
-    ready, state = _prepared(first, device=device, replicas=replicas)
-    with replicas.joined(device), stages[-1].run.locked() if replicas.leads else nullcontext():
-        _train(ready, state, device=device, replicas=replicas, tensorboard=options.tensorboard)
-        for stage in later:
-            ready, state = _prepared(stage, device=device, replicas=replicas, before=ready)
-            _train(ready, state, device=device, replicas=replicas, tensorboard=options.tensorboard)
+    words = normalized(arguments, aliases=OLD_SPELLINGS)
+    start = _recipe(words)
+    if {"-h", "--help"} & {*words}:
+        parse(MainOptions, words, verb="train", default=_main_defaults(start))
+    options = _parsed(words, start)
+    out = options.out or default_folder(options.data)
     if replicas.leads:
-        _print_paths(ready.run, best=state.best, split=options.val_split)
+        _check_data(options, out)
+    settings = _given_settings(options, words)
+    device = replicas.own(choose_device(options.device))
+    trackers = _trackers(options)
+    if not options.folds:
+        data, validation = _opened(options)
+        done = _run(options, start, settings, data, validation, out, device, replicas, trackers)
+        if replicas.leads:
+            _print_paths(done, split=options.val_split)
+        return 0
+    everything, _ = opened_data(options.data, options.split, NO_VALIDATION, schema=options.schema)
+    scores = []
+    for fold, (training, held_out) in enumerate(fold_data(everything, options.folds), start=1):
+        parts = {options.split: training}
+        done = _run(options, start, settings, parts, held_out, out / f"fold{fold}", device, replicas, trackers)
+        scores.append(done.miou or 0.0)
+    if replicas.leads:
+        mean = sum(scores) / len(scores)
+        print(f"mIoU  {mean:.4f}, the mean of {', '.join(f'{score:.4f}' for score in scores)}")
+        print(f"runs  {out}/fold1 to {out}/fold{options.folds}")
     return 0
 
 
-def _print_paths(run: Run, *, best: tuple[float, int], split: str) -> None:
-    miou, iteration = best
-    print(f"last  {run.last}")
-    if iteration:
-        print(f"best  {run.best} (mIoU {miou:.4f} on {split} at iteration {iteration})")
-    print(f"page  {run.page}")
+def _run(
+    options: Options,
+    start: Recipe,
+    settings: dict[str, Any],
+    data: dict[str, DataSet],
+    validation: DataSet | None,
+    out: Path,
+    device: Any,
+    replicas: Replicas,
+    trackers: list[Observer],
+) -> TrainedRun:
+    """Train one run: in all its stages, or one fold."""
+    config, second = configured(start, settings, data=data[options.split], validation=validation)
+    stages = plan_stages(
+        config, second, data=data, split=options.split, validation=validation, out=out, replicas=replicas
+    )
+    display = TerminalDisplay(stages, of_papers=start.of_papers)
+    done = run_stages(
+        stages,
+        device=device,
+        replicas=replicas,
+        observers=[display, *trackers],
+        status=console.status,
+        resume_previous=options.resume_previous,
+    )
+    if done.iterations < stages[-1].config.iterations:
+        patience = stages[-1].config.patience
+        console.print(f"{patience} validations without a better one: ended after {done.iterations} iterations")
+    return done
 
 
-def _options(arguments: Sequence[str], *, leads: bool) -> tuple[Options, dict[str, DataSet]]:
-    """Return the options and the data by split; defaults of the settings depend on recipe, model and data.
+def _print_paths(done: TrainedRun, *, split: str) -> None:
+    print(f"last  {done.last}")
+    if done.best is not None:
+        print(f"best  {done.best} (mIoU {done.miou:.4f} on {split} at iteration {done.best_iteration})")
+    print(f"page  {done.folder / 'report.html'}")
 
-    Of several replicas only the leading one checks all files; if it finds an error, all of them end.
-    """
+
+def _recipe(words: Sequence[str]) -> Recipe:
+    """The recipe, with the model, that the arguments name; the defaults of all other options depend on it."""
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--recipe", nargs="?", default=Options.recipe)
     first.add_argument("--model", nargs="?", default=Options.model)
-    start, _ = first.parse_known_args(arguments)
-    chosen = recipe(start.recipe or Options.recipe)
-    if start.model:
-        chosen = replace(chosen, config=replace(chosen.config, model=preset(start.model)))
-    options = _parsed(arguments, chosen)
-    if leads:
-        _check_data(options)
-    splits = _opened(options)
-    if chosen.fit:
-        facts = facts_of(splits[options.split], splits[_validated(options)])
-        options = _parsed(arguments, replace(chosen, config=chosen.fit(chosen.config, facts)))
-    return options, splits
+    given, _ = first.parse_known_args([*words])
+    return chosen_recipe(given.recipe or Options.recipe, model=given.model)
 
 
-def _check_data(options: Options) -> None:
+def _main_defaults(start: Recipe) -> MainOptions:
+    config = start.config
+    return MainOptions(
+        Path("DATA"),
+        iterations=None if start.fit else config.iterations,
+        batch_size=config.batch_size,
+        crop=None if start.fit else config.crop,
+        learning_rate=config.learning_rate,
+        backbone_weights=config.backbone_weights,
+    )
+
+
+def _parsed(words: Sequence[str], start: Recipe) -> Options:
+    """Parse the options; a norm momentum that is not given follows the number of steps later."""
+    words = ["--help" if word == "--help-all" else word for word in words]
+    config = start.config
+    if "--help" not in words:
+        given = given_names(words)
+        if "norm_momentum" not in given:
+            config = replace(config, norm_momentum=1.0)
+        elif "iterations" not in given:
+            config = replace(config, iterations=10**9)
+    fields = [("config", TrainConfig, config), ("second", SecondStage, start.second), ("split", str, start.split)]
+    kind = make_dataclass("Options", fields, bases=(Options,), frozen=True, namespace={"__doc__": Options.__doc__})
+    options: Options = parse(kind, words, verb="train", aliases=OLD_SPELLINGS)
+    if "classes" in given_names(words):
+        raise InputError("--classes is not for training: the data's schema.toml says which classes there are")
+    return options
+
+
+def _given_settings(options: Options, words: Sequence[str]) -> dict[str, Any]:
+    """The settings of recipe and model that were given as options, by name."""
+    given = given_names(words)
+    known = {**flat_settings(options.config), **flat_settings(options.second)}
+    settings = {name: value for name, value in known.items() if name in given}
+    return {**settings, "epochs": options.epochs} if options.epochs else settings
+
+
+def _trackers(options: Options) -> list[Observer]:
+    trackers: list[Observer] = []
+    if options.tensorboard:
+        trackers.append(TensorBoardObserver())
+    if options.wandb:
+        trackers.append(WandbObserver())
+    if options.mlflow:
+        trackers.append(MlflowObserver())
+    return trackers
+
+
+def _check_data(options: Options, out: Path) -> None:
     """Raise InputError for errors that the doctor finds; a resumed run was checked when it began."""
-    folders = (options.out, options.out / "stage1")
+    folders = (out, out / "stage1", out / "fold1")
     if options.overfit or any(os.path.exists(folder / STATE_FILE) for folder in folders):
         return
     diagnosis = examined(options.data, splits=_splits(options), schema=options.schema)
@@ -143,81 +283,25 @@ def _check_data(options: Options) -> None:
         console.print(line, soft_wrap=True, markup=False)
 
 
-def _parsed(arguments: Sequence[str], start: Recipe) -> Options:
-    fields = [("config", TrainConfig, start.config), ("second", SecondStage, start.second), ("split", str, start.split)]
-    kind = make_dataclass("Options", fields, bases=(Options,), frozen=True, namespace={"__doc__": Options.__doc__})
-    options: Options = parse(kind, arguments, verb="train")
-    if options.config.model.classes != start.config.model.classes:
-        raise InputError("--classes is not for training: the data's schema.toml says which classes there are")
-    return options
-
-
 def _splits(options: Options) -> list[str]:
     """The splits of the data that are used, each once."""
     later = [options.second.second_split] if options.second.second_iterations else []
-    return [*dict.fromkeys([options.split, _validated(options), *later])]
+    validated = options.split if options.overfit else options.val_split
+    names = [*dict.fromkeys([options.split, validated, *later])]
+    return [name for name in names if name != NO_VALIDATION]
 
 
-def _validated(options: Options) -> str:
-    """The split of the data to validate on."""
-    return options.split if options.overfit else options.val_split
-
-
-def _opened(options: Options) -> dict[str, DataSet]:
-    splits = open_splits(options.data, splits=_splits(options), schema=options.schema)
-    return {name: first_of(data, options.overfit) for name, data in splits.items()} if options.overfit else splits
-
-
-def _stages(options: Options, splits: Mapping[str, DataSet], *, replicas: Replicas) -> list[Stage]:
-    """Return one stage or two; their run folders and class names are checked before anything starts."""
-    if options.config.replicas not in (1, replicas.size):
-        raise InputError(
-            f"--replicas {options.config.replicas}, but {replicas.size} started; leave it out, and start with "
-            f"torchrun --nproc-per-node {options.config.replicas} -m atrous train"
+def _opened(options: Options) -> tuple[dict[str, DataSet], DataSet | None]:
+    """The data by split, and the validation data."""
+    if options.val_split == NO_VALIDATION and not options.overfit:
+        training, _ = opened_data(options.data, options.split, NO_VALIDATION, schema=options.schema)
+        splits = (
+            {}
+            if not options.second.second_iterations
+            else open_splits(options.data, splits=[options.second.second_split], schema=options.schema)
         )
-    data, validation = splits[options.split], splits[_validated(options)]
-    model = replace(options.config.model, classes=len(data.labels))
-    config = replace(options.config, model=model, replicas=replicas.size)
-    parts = [(config, data, False)]
-    if options.second.second_iterations:
-        parts.append((options.second.after(config), splits[options.second.second_split], True))
-    stages = []
-    for number, (config, data, second) in enumerate(parts, start=1):
-        check_classes(config, space=data.labels)
-        folder = options.out if number == len(parts) else options.out / f"stage{number}"
-        about = {"training": config, "data": data.describe(), "validation": validation.describe()}
-        stages.append(Stage(config, data, validation, Run(folder, settings=about), second=second))
-    return stages
-
-
-def _prepared(
-    stage: Stage, *, device: torch.device, replicas: Replicas, before: Stage | None = None
-) -> tuple[Stage, TrainingState]:
-    """Return the stage with its images in memory, and its initial state."""
-    with console.status(f"reading {len(stage.data)} images to train on, {len(stage.validation)} to validate on"):
-        stage = replace(stage, data=CachedDataSet(stage.data))
-        if replicas.leads:  # the others do not validate
-            stage = replace(stage, validation=CachedDataSet(stage.validation))
-    with console.status("preparing the model"):
-        return stage, stage.fresh_state(device=device, before=before)
-
-
-def _train(stage: Stage, state: TrainingState, *, device: torch.device, replicas: Replicas, tensorboard: bool) -> None:
-    """Train from the state in the run folder; a new stage first lists its deviations from the papers."""
-    config, data = stage.config, stage.data
-    if not stage.resume(state, replicas=replicas):
-        found = deviations(config, data, second=stage.second)
-        console.print(f"{len(found)} points differ from the papers' protocol" + ":" * bool(found))
-        for deviation in found:
-            console.print(f"  {deviation}", soft_wrap=True, markup=False)
-    console.print(
-        f"{len(data)} images to train on, {len(stage.validation)} to validate on, {len(data.labels)} classes; "
-        + f"{replicas.size} replicas; " * (replicas.size > 1)
-        + f"{state.iteration} of {config.iterations} iterations are done",
-        soft_wrap=True,
-    )
-    boarded = tensorboard and replicas.leads
-    with TensorBoardWriter(stage.run.folder, done=state.iteration) if boarded else nullcontext() as board:
-        follow(state, stage, device=device, replicas=replicas, board=board)
-    if state.iteration < config.iterations:
-        console.print(f"{config.patience} validations without a better one: ended after {state.iteration} iterations")
+        return {**splits, options.split: training}, None
+    splits: dict[str, DataSet] = open_splits(options.data, splits=_splits(options), schema=options.schema)
+    if options.overfit:
+        splits = {name: first_of(data, options.overfit) for name, data in splits.items()}
+    return splits, splits[options.split if options.overfit else options.val_split]

@@ -1,59 +1,94 @@
 """Display of a training run in the terminal."""
 
-import torch
+from collections.abc import Sequence
 
-from atrous.cli.console import progress_bar
-from atrous.errors import InputError
-from atrous.training.checkpoint import TrainingState
-from atrous.training.config import TrainConfig
+from rich.progress import Progress, TaskID
+
+from atrous.cli.console import console, progress_bar
+from atrous.training.loop import Validated
+from atrous.training.observers import Observer, RunStart
+from atrous.training.optimizer import poly_rate
+from atrous.training.preflight import deviations
 from atrous.training.progress import TrainingProgress
-from atrous.training.replicas import ALONE, Replicas
 from atrous.training.stages import Stage
-from atrous.training.tensorboard import TensorBoardWriter
 
 
-def follow(
-    state: TrainingState,
-    stage: Stage,
-    *,
-    device: torch.device,
-    replicas: Replicas = ALONE,
-    board: TensorBoardWriter | None = None,
-) -> None:
-    """Run the training loop with progress, time left and a line per validation; `board` gets every event.
+class TerminalDisplay(Observer):
+    """Shows progress, time left and a line per validation.
 
-    Raises:
-        InputError: If training fails, as for `train`, or the device's memory is too small.
+    Args:
+        stages: The stages of the run.
+        of_papers: If true, a new stage first lists its deviations from the papers' protocol.
     """
-    config = stage.config
-    with progress_bar() as progress:
-        task = progress.add_task("training", total=config.iterations, completed=state.iteration)
-        pictures = progress.add_task("validating", total=len(stage.validation), visible=False)
 
-        def show(done: int, total: int) -> None:
-            progress.update(pictures, completed=done, total=total, visible=done < total)
+    def __init__(self, stages: Sequence[Stage], *, of_papers: bool) -> None:
+        self._stages = {stage.run.folder: stage for stage in stages}
+        self._of_papers = of_papers
+        self._progress: Progress | None = None
+        self._training = self._validating = TaskID(0)
 
-        try:
-            for event in stage.events(state, device=device, replicas=replicas, validating=show):
-                if board:
-                    board.add(event)
-                if isinstance(event, TrainingProgress):
-                    progress.update(task, completed=event.iteration, description=_line(event, config))
-                else:
-                    miou = event.report.miou
-                    shown = "nothing labelled" if miou is None else f"mIoU {miou:.4f}"
-                    progress.console.print(f"iteration {event.iteration}: {shown}")
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            height, width = config.crop
-            raise InputError(
-                f"{device} ran out of memory; raise --accumulate ({config.accumulate}), "
-                f"or lower --batch-size ({config.batch_size}) or --crop ({height} {width})"
-            ) from error
+    def on_start(self, start: RunStart) -> None:
+        """Print what the stage is about, and open the progress bar."""
+        self._stage = stage = self._stages[start.folder]
+        config = stage.config
+        if self._of_papers and not start.iteration:
+            found = deviations(config, stage.data, second=stage.second)
+            console.print(f"{len(found)} points differ from the papers' protocol" + ":" * bool(found))
+            for deviation in found:
+                console.print(f"  {deviation}", soft_wrap=True, markup=False)
+        before = stage.run.extended_from
+        if before is not None and start.iteration < config.iterations:
+            rate = poly_rate(
+                start.iteration, base=config.learning_rate, iterations=config.iterations, power=config.power
+            )
+            console.print(
+                f"the finished run of {before} iterations goes on to {config.iterations}: the learning rate rises to "
+                f"{rate:.4g}, where the longer schedule has it, and falls to 0 again",
+                soft_wrap=True,
+                markup=False,
+            )
+        validated = 0 if stage.validation is None else len(stage.validation)
+        replicas = f"{config.replicas} replicas; " if config.replicas > 1 else ""
+        console.print(
+            f"{len(stage.data)} images to train on, {validated} to validate on, {len(stage.data.labels)} classes; "
+            f"{replicas}{start.iteration} of {config.iterations} iterations are done",
+            soft_wrap=True,
+            markup=False,
+        )
+        self._last = start.iteration
+        self._progress = progress_bar()
+        self._training = self._progress.add_task("training", total=config.iterations, completed=start.iteration)
+        self._validating = self._progress.add_task("validating", total=validated, visible=False)
+        self._progress.start()
 
+    def on_step(self, progress: TrainingProgress) -> None:
+        """Advance the bar; beside it loss, rate and time per step."""
+        if self._progress is None:
+            return
+        self._last = progress.iteration
+        if self._stage.config.validates(progress.iteration) and self._stage.validation is not None:
+            line = f"loss {progress.loss:.3f}  validating"
+        else:
+            share = progress.data_seconds / progress.seconds
+            times = f"{progress.seconds:.2f} s/step, {share:.0%} on data"
+            line = f"loss {progress.loss:.3f}  rate {progress.rate:.4f}  {times}"
+        self._progress.update(self._training, completed=progress.iteration, description=line)
 
-def _line(event: TrainingProgress, config: TrainConfig) -> str:
-    """Text beside the progress bar until the next event of the loop."""
-    if config.validates(event.iteration):
-        return f"loss {event.loss:.3f}  validating"
-    share = event.data_seconds / event.seconds
-    return f"loss {event.loss:.3f}  rate {event.rate:.4f}  {event.seconds:.2f} s/step, {share:.0%} on data"
+    def on_validation_progress(self, done: int, total: int) -> None:
+        """Advance the bar of the validation."""
+        if self._progress is not None:
+            self._progress.update(self._validating, completed=done, total=total, visible=done < total)
+
+    def on_validation(self, validated: Validated) -> None:
+        """Print the mIoU."""
+        miou = validated.report.miou
+        shown = "nothing labelled" if miou is None else f"mIoU {miou:.4f}"
+        if self._progress is not None:
+            self._progress.console.print(f"iteration {validated.iteration}: {shown}")
+
+    def on_end(self) -> None:
+        """Close the progress bar, and say if patience ended the stage."""
+        if self._progress is None:
+            return
+        self._progress.stop()
+        self._progress = None

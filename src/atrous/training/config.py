@@ -21,7 +21,7 @@ _RANGES = {
     "momentum": (0, 1),
     "weight_decay": (0, 1),
     "norm_momentum": (0, 1),
-    "flip": (0, 1),
+    "flip_probability": (0, 1),
     "jitter": (0, 1),
     "ema_decay": (0, 1),
     "seed": (0, 2**32 - 1),
@@ -115,7 +115,7 @@ class TrainConfig:
             (second stage of the papers); `fixed` fixes all of it.
         norm_momentum: Weight of each batch in the running statistics: 1 - decay.
         scales: Factors of the random scaling.
-        flip: Probability 0..1 that a crop is mirrored left to right.
+        flip_probability: Probability 0..1 that a crop is mirrored left to right.
         jitter: Strength 0..1 of random brightness, contrast, saturation and hue (not in the papers).
         loss: Settings of the loss.
         sampling: Settings that show some images and crops more often.
@@ -147,7 +147,7 @@ class TrainConfig:
     norms: Literal["trained", "frozen", "fixed"] = "trained"
     norm_momentum: float = 0.01
     scales: tuple[float, ...] = PAPER_SCALES
-    flip: float = 0.5
+    flip_probability: float = 0.5
     jitter: float = 0.0
     loss: LossConfig = field(default_factory=LossConfig)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)

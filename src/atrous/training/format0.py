@@ -9,6 +9,10 @@ _LOSS = ("class_balance", "label_smoothing", "hard_pixels")
 """Settings that stood beside the group `loss` before they were moved into it."""
 
 
+_RENAMED = {"flip": "flip_probability"}
+"""New names of settings by their old ones."""
+
+
 def upgraded_settings(saved: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings of format 0 in the layout of format 1.
 
@@ -23,6 +27,7 @@ def upgraded_settings(saved: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _upgraded_training(training: Mapping[str, Any]) -> dict[str, Any]:
+    training = {_RENAMED.get(name, name): value for name, value in training.items()}
     moved = {name: training[name] for name in _LOSS if name in training}
     kept = {name: value for name, value in training.items() if name not in _LOSS}
     if "model" in kept:

@@ -14,7 +14,7 @@ from atrous.evaluation.report import MOST_IMAGES, Report
 from atrous.inference.predictor import Predictor
 from atrous.training.checkpoint import TrainingState, share_state
 from atrous.training.config import TrainConfig
-from atrous.training.loss import SegmentationLoss
+from atrous.training.loss import CustomLoss, LossFunction, SegmentationLoss
 from atrous.training.progress import LossWindow, TrainingProgress
 from atrous.training.replicas import ALONE, Replicas
 from atrous.training.run import Run
@@ -41,17 +41,19 @@ def train(
     config: TrainConfig,
     *,
     data: DataSet,
-    validation: DataSet,
+    validation: DataSet | None,
     run: Run,
     device: torch.device,
     replicas: Replicas = ALONE,
     validating: OnProgress | None = None,
+    loss_function: LossFunction | None = None,
 ) -> Iterator[TrainingProgress | Validated]:
     """Train from `state`, which `run.resume` has filled, until it is `finished`; yields progress and validations.
 
     Replicas have joined and start from one state; replica 0 alone validates and writes to `run`.
 
-    `validating` is called after every image of a validation with (images done, all images).
+    `validating` is called after every image of a validation with (images done, all images). Without validation data
+    weights are saved when a validation would be due. `loss_function` replaces the configuration's loss.
 
     Raises:
         InputError: If the loss stops being finite (names the pictures), data is bad, or the folder cannot be written.
@@ -59,7 +61,12 @@ def train(
     """
     if finished(state, config):
         return
-    loss_of = SegmentationLoss(data, config.loss, device=device)
+    ignore = data.labels.ignore
+    loss_of = (
+        CustomLoss(loss_function, ignore=ignore)
+        if loss_function
+        else SegmentationLoss(data, config.loss, device=device)
+    )
     batches = training_batches(
         bootstrapped(data, config.sampling),
         training_transforms(config, state.model.config.conventions, space=data.labels),
@@ -89,8 +96,10 @@ def train(
             run.log(progress)
         yield progress
         if due or saving:
-            _require_finite(state)
-            if replicas.leads and due:
+            require_finite(state)
+            if replicas.leads and due and validation is None:
+                run.keep(state, config, report=None, data=data)
+            elif replicas.leads and due and validation is not None:
                 predictor = Predictor(state.result, labels=data.labels, device=device)
                 report = evaluate(predictor, validation, gallery=MOST_IMAGES, on_progress=validating)
                 run.keep(state, config, report=report, data=data)
@@ -113,7 +122,7 @@ def finished(state: TrainingState, config: TrainConfig) -> bool:
     return state.iteration >= config.iterations or impatient
 
 
-def _require_finite(state: TrainingState) -> None:
+def require_finite(state: TrainingState) -> None:
     """Refuse weights that are not finite; a step's loss is computed before its update and cannot show them."""
     tensors = state.model.state_dict().values()
     if not all(bool(tensor.isfinite().all()) for tensor in tensors):

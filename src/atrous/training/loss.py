@@ -1,5 +1,6 @@
 """The loss of a run: coarse logits against labels of full size."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,32 @@ from atrous.ops.loss.upsample_cross_entropy import upsample_cross_entropy
 from atrous.ops.upsample import Placement
 from atrous.training.config import LossConfig
 from atrous.training.sampling import class_counts
+
+LossFunction = Callable[[Float[Tensor, "b k h w"], Integer[Tensor, "b H W"]], Float[Tensor, ""]]
+"""A user's loss: takes coarse logits and full-size labels (class ids and ignore value), returns a mean over pixels."""
+
+
+class CustomLoss:
+    """The loss of a run from a user's function.
+
+    Args:
+        function: Takes coarse logits and full-size labels; see `LossFunction`.
+        ignore: Ignore value of the labels.
+    """
+
+    def __init__(self, function: LossFunction, *, ignore: int) -> None:
+        self.ignore = ignore
+        self._function = function
+
+    def __call__(
+        self, model: DeepLab, logits: Float[Tensor, "b k h w"], labels: Integer[Tensor, "b H W"], *, iteration: int
+    ) -> Float[Tensor, ""]:
+        """Call the function; raises InputError if it returns no single number with a gradient."""
+        del model, iteration
+        loss = self._function(logits, labels)
+        if not (isinstance(loss, Tensor) and loss.ndim == 0 and loss.requires_grad):
+            raise InputError("the loss function must return a tensor of no dimensions that depends on the logits")
+        return loss
 
 
 class SegmentationLoss:

@@ -90,8 +90,8 @@ def _crops(config: TrainConfig, *, about: Mapping[str, Any]) -> Iterator[Deviati
         yield Deviation("crop", "{}x{}".format(*config.crop), "{}x{}".format(*crop), effect)
     if config.scales != PAPER_SCALES:
         yield Deviation("scales", " ".join(f"{scale:g}" for scale in config.scales), "0.5 to 2 in steps of 0.25")
-    if config.flip != 0.5:
-        yield Deviation("flip", f"{config.flip:g}", "0.5")
+    if config.flip_probability != 0.5:
+        yield Deviation("flip", f"{config.flip_probability:g}", "0.5")
 
 
 def _schedule(config: TrainConfig, *, second: bool) -> Iterator[Deviation]:

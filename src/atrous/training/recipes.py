@@ -1,5 +1,6 @@
 """Training protocols by name, each with its source, cost and expected result."""
 
+import difflib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -21,12 +22,14 @@ class Recipe:
         config: Settings of the only or first stage.
         second: Changes in the second stage, if there is one.
         split: Split of the data that the first stage trains on.
+        of_papers: True if the protocol is the papers', so that deviations from it are worth a list.
         fit: Chooses settings from the data where the protocol does not fix them; None for a fixed protocol.
     """
 
     config: TrainConfig
     second: SecondStage = field(default_factory=SecondStage)
     split: str = "train"
+    of_papers: bool = False
     fit: Callable[[TrainConfig, DataFacts], TrainConfig] | None = None
 
 
@@ -46,7 +49,7 @@ def voc() -> Recipe:
         validate_every=3000,
         workers=_workers(),
     )
-    return Recipe(config, SecondStage(second_iterations=30000, second_copies=2), split="trainaug")
+    return Recipe(config, SecondStage(second_iterations=30000, second_hard_copies=2), split="trainaug", of_papers=True)
 
 
 def voc_coco() -> Recipe:
@@ -66,7 +69,7 @@ def coco() -> Recipe:
     Source: DeepLabv3, section 4.2; steps from its first author's remark that 300000 are enough. Expected: no figure in
     print. Cost: ten times the first stage of `voc`.
     """
-    return Recipe(replace(voc().config, iterations=300000, validate_every=30000))
+    return Recipe(replace(voc().config, iterations=300000, validate_every=30000), of_papers=True)
 
 
 def cityscapes() -> Recipe:
@@ -85,7 +88,7 @@ def cityscapes() -> Recipe:
         validate_every=9000,
         workers=_workers(),
     )
-    return Recipe(config)
+    return Recipe(config, of_papers=True)
 
 
 def ade20k() -> Recipe:
@@ -102,7 +105,7 @@ def ade20k() -> Recipe:
         validate_every=15000,
         workers=_workers(),
     )
-    return Recipe(config)
+    return Recipe(config, of_papers=True)
 
 
 def camvid() -> Recipe:
@@ -179,7 +182,9 @@ def recipe(name: str) -> Recipe:
         InputError: If there is no such recipe; the message lists all names.
     """
     if name not in RECIPES:
-        raise InputError(f"unknown recipe {name!r}; known: {', '.join(RECIPES)}")
+        close = difflib.get_close_matches(name, RECIPES, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise InputError(f"unknown recipe {name!r}; {hint}known: {', '.join(RECIPES)}")
     return RECIPES[name]()
 
 

@@ -133,6 +133,11 @@ class Run:
             )
         return {name: value for name, value in saved.items() if name != "format"}
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Settings and descriptions of the data as plain JSON values."""
+        return self._settings
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold a lock that keeps other processes out of the folder; it is released when the process ends.
@@ -210,26 +215,28 @@ class Run:
         except OSError as error:
             raise InputError(f"cannot write {self.metrics}: {error.strerror}; free some space and run again") from error
 
-    def keep(self, state: TrainingState, config: TrainConfig, *, report: Report, data: DataSet) -> None:
-        """Save weights, metrics, page, pictures and state after a validation."""
+    def keep(self, state: TrainingState, config: TrainConfig, *, report: Report | None, data: DataSet) -> None:
+        """Save weights, metrics, page, pictures and state after a validation; `report` is None if there is none."""
         iteration = state.iteration
-        if report.miou is not None and report.miou > state.best[0]:
-            state.best = (report.miou, iteration)
-        self._append({"iteration": iteration, "miou": report.miou, "pixel_accuracy": report.pixel_accuracy})
+        if report is not None:
+            if report.miou is not None and report.miou > state.best[0]:
+                state.best = (report.miou, iteration)
+            self._append({"iteration": iteration, "miou": report.miou, "pixel_accuracy": report.pixel_accuracy})
         provenance = {
             "trained_on": data.describe(),
             "iterations": iteration,
             "training": to_plain(config),
             **({"started_from": state.started_from} if state.started_from else {}),
-            "results": [report.to_json()],
+            "results": [report.to_json()] if report else [],
         }
         save(self.last, state.result, labels=data.labels, provenance=provenance)
         if state.best[1] == iteration:
             save(self.best, state.result, labels=data.labels, provenance=provenance)
         self._report = report
         write_report(self.page, self.records(), report=report, config=config, batch=self.batch)
-        report.write_csv(self.images)
-        write_picture(self.pictures / f"{iteration:07d}.png", report.worst, space=data.labels)
+        if report is not None:
+            report.write_csv(self.images)
+            write_picture(self.pictures / f"{iteration:07d}.png", report.worst, space=data.labels)
         self.save(state)
 
     def show(self, batch: Batch, *, space: LabelSpace) -> None:

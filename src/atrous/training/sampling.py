@@ -80,7 +80,7 @@ def training_transforms(config: TrainConfig, conventions: Conventions, *, space:
     fill = tuple(map(round, mean))
     transforms: list[Transform] = [
         ScaleCrop(size=config.crop, fill=fill, ignore=space.ignore, scales=config.scales, focus=focus),
-        RandomFlip(config.flip),
+        RandomFlip(config.flip_probability),
     ]
     if config.jitter:
         strength = config.jitter

@@ -11,6 +11,7 @@ from atrous.evaluation.evaluate import OnProgress
 from atrous.training.checkpoint import TrainingState, share_state
 from atrous.training.config import TrainConfig
 from atrous.training.loop import Validated, train
+from atrous.training.loss import LossFunction
 from atrous.training.progress import TrainingProgress
 from atrous.training.replicas import ALONE, Replicas
 from atrous.training.run import Run
@@ -24,16 +25,18 @@ class Stage:
     Attributes:
         config: Settings of the stage.
         data: Training data.
-        validation: Validation data.
+        validation: Validation data; None for a run without validations.
         run: Run folder of the stage.
         second: True if the stage starts from the result of a first one.
+        loss: Replaces the loss of the settings.
     """
 
     config: TrainConfig
     data: DataSet
-    validation: DataSet
+    validation: DataSet | None
     run: Run
     second: bool = False
+    loss: LossFunction | None = None
 
     def fresh_state(self, *, device: torch.device, before: "Stage | None" = None) -> TrainingState:
         """The initial state; its weights are those saved by the finished stage `before`, if there is one.
@@ -46,9 +49,9 @@ class Stage:
         start, unfold = before.run.last if before else None, not self.run.state.exists()
         return fresh_state(self.config, data=self.data, device=device, unfold=unfold, before=start)
 
-    def resume(self, state: TrainingState, *, replicas: Replicas = ALONE) -> bool:
+    def resume(self, state: TrainingState, *, replicas: Replicas = ALONE, previous: bool = False) -> bool:
         """Load the saved state of the run folder into all replicas; returns False if there is none."""
-        resumed = replicas.leads and self.run.resume(state)
+        resumed = replicas.leads and self.run.resume(state, previous=previous)
         share_state(state, replicas=replicas)
         return resumed
 
@@ -70,6 +73,7 @@ class Stage:
             device=device,
             replicas=replicas,
             validating=validating,
+            loss_function=self.loss,
         )
 
 
@@ -83,7 +87,7 @@ class SecondStage:
         second_learning_rate: Initial learning rate: 0.001, or 0.0001 if the first stage started from COCO.
         second_output_stride: Output stride of the network; batch norm is frozen, so that a small batch does no harm.
         second_batch_size: Number of crops per step; 0 takes that of the first stage (the papers state none).
-        second_copies: Number of times that an epoch shows an image with a hard class, as `hard_copies`.
+        second_hard_copies: Number of times that an epoch shows an image with a hard class, as `hard_copies`.
     """
 
     second_iterations: int = 0
@@ -91,7 +95,7 @@ class SecondStage:
     second_learning_rate: float = 0.001
     second_output_stride: int = 8
     second_batch_size: int = 0
-    second_copies: int = 1
+    second_hard_copies: int = 1
 
     def __post_init__(self) -> None:
         """Refuse negative numbers under the names of this stage's options; raises InputError."""
@@ -112,7 +116,7 @@ class SecondStage:
             learning_rate=self.second_learning_rate,
             warmup=0,
             norms="fixed" if first.norms == "fixed" else "frozen",
-            sampling=replace(first.sampling, hard_copies=self.second_copies),
+            sampling=replace(first.sampling, hard_copies=self.second_hard_copies),
             backbone_weights=None,
             weights=None,
         )

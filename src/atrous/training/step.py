@@ -7,7 +7,7 @@ from torch import Tensor
 from atrous.data.loader import Batch
 from atrous.training.checkpoint import TrainingState
 from atrous.training.config import TrainConfig
-from atrous.training.loss import SegmentationLoss
+from atrous.training.loss import CustomLoss, SegmentationLoss
 from atrous.training.optimizer import poly_rate, set_rate
 from atrous.training.replicas import ALONE, Replicas
 
@@ -34,7 +34,7 @@ def step(
     *,
     batch: Batch,
     rate: float,
-    loss_of: SegmentationLoss,
+    loss_of: SegmentationLoss | CustomLoss,
     device: torch.device,
     replicas: Replicas = ALONE,
 ) -> Tensor:
@@ -72,7 +72,7 @@ def _backward(
     images: UInt8[Tensor, "b c h w"],
     labels: Integer[Tensor, "b h w"],
     *,
-    loss_of: SegmentationLoss,
+    loss_of: SegmentationLoss | CustomLoss,
     labelled: Integer[Tensor, ""],
 ) -> Float[Tensor, ""]:
     """Add the gradients of a part of a batch with `labelled` labelled pixels; returns the part's share of the loss."""

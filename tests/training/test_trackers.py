@@ -7,8 +7,9 @@ import pytest
 
 from atrous.cli.main import main
 from atrous.errors import InputError
+from atrous.training.observers import RunStart
 from atrous.training.progress import TrainingProgress
-from atrous.training.tensorboard import TensorBoardWriter
+from atrous.training.trackers import TensorBoardObserver
 from fakes.camvid import fake_camvid
 
 SETTINGS = (
@@ -44,11 +45,13 @@ def test_curves_are_those_of_the_metrics(tmp_path):
 
 def test_a_resumed_run_hides_what_it_repeats(tmp_path):
     pytest.importorskip("tensorboard")
-    with TensorBoardWriter(tmp_path, done=0) as board:
-        board.add(TrainingProgress(10, loss=2.5, rate=0.25, seconds=1.5, data_seconds=0.5))
-        board.add(TrainingProgress(20, loss=1.5, rate=0.125, seconds=1.0, data_seconds=0.25))
-    with TensorBoardWriter(tmp_path, done=10) as board:
-        board.add(TrainingProgress(20, loss=1.25, rate=0.125, seconds=1.0, data_seconds=0.25))
+    parts = [(0, [(10, 2.5, 1.5), (20, 1.5, 1.0)]), (10, [(20, 1.25, 1.0)])]
+    for done, reports in parts:
+        board = TensorBoardObserver()
+        board.on_start(RunStart(tmp_path, done, 20, {}))
+        for iteration, loss, seconds in reports:
+            board.on_step(TrainingProgress(iteration, loss=loss, rate=0.125, seconds=seconds, data_seconds=0.25))
+        board.on_end()
     found = read_back(tmp_path)
     assert found["train/loss"] == [(10, 2.5), (20, 1.25)]
     assert found["seconds per step/all"] == [(10, 1.5), (20, 1.0)]
@@ -62,4 +65,4 @@ def test_it_is_refused_where_it_is_not_installed(tmp_path, capsys, monkeypatch):
     assert told == "atrous train: --tensorboard needs tensorboard; install it with: pip install 'atrous[tensorboard]'\n"
     assert not (tmp_path / "run").exists()
     with pytest.raises(InputError, match="needs tensorboard; install it"):
-        TensorBoardWriter(tmp_path, done=0)
+        TensorBoardObserver()

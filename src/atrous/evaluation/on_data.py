@@ -1,0 +1,54 @@
+"""Evaluation in one call: weights and data by path, name or object."""
+
+from pathlib import Path
+from typing import Any
+
+from atrous.data import dataset
+from atrous.data.dataset import DataSet
+from atrous.evaluation import evaluate as loop
+from atrous.evaluation.report import Report
+from atrous.inference.predictor import Model, Predictor
+from atrous.weights.archive import Archive
+from atrous.weights.load import load
+
+
+def open_data(path: str | Path, *, split: str = "train", schema: str | Path | None = None) -> DataSet:
+    """Open a split of a folder of images and masks, or of a published data set.
+
+    Args:
+        path: The folder.
+        split: `train`, `val`, or another split that the folder has.
+        schema: The meaning of the masks, if it is not in the folder.
+
+    Raises:
+        InputError: If the folder is missing, of no known layout, or contradicts itself.
+    """
+    return dataset.open_data(Path(path), split=split, schema=None if schema is None else Path(schema))
+
+
+def evaluate(
+    weights: str | Path | Archive | Model | Predictor,
+    data: str | Path | DataSet,
+    *,
+    split: str = "val",
+    schema: str | Path | None = None,
+    **inference: Any,
+) -> Report:
+    """Evaluate weights on a labelled data set; `print(report.to_text())` shows mIoU and the table of classes.
+
+    Args:
+        weights: A file, a run folder (its last weights), a name, an archive, a model or a predictor.
+        data: A folder, or an open data set.
+        split: Split of a folder.
+        schema: The meaning of the masks of a folder, if it is not in the folder.
+        inference: Settings of `Predictor`: `output_stride`, `scales`, `flip`, `pad`, `device`.
+
+    Raises:
+        InputError: If weights or data cannot be used, or their classes differ.
+    """
+    opened = open_data(data, split=split, schema=schema) if isinstance(data, str | Path) else data
+    if isinstance(weights, str | Path):
+        last = Path(weights) / "last.safetensors"
+        weights = load(last if last.is_file() else weights)
+    predictor = weights if isinstance(weights, Predictor) else Predictor(weights, **inference)
+    return loop.evaluate(predictor, opened)

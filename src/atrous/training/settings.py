@@ -1,0 +1,65 @@
+"""Settings by flat name: every field of a recipe's nested configuration, as options and keyword arguments name it."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeVar
+
+from atrous.errors import InputError
+
+T = TypeVar("T")
+
+
+def flat_settings(config: Any) -> dict[str, Any]:
+    """All fields of a dataclass and of the dataclasses in it, by name."""
+    return dict(_walk(config))
+
+
+def with_settings(config: T, settings: Mapping[str, Any]) -> T:
+    """Return `config` with other values of some fields, however deep they are; names that it lacks are ignored.
+
+    Raises:
+        InputError: If a value is refused.
+    """
+    changes: dict[str, Any] = {}
+    for field in fields(config):  # pyright: ignore[reportArgumentType]
+        value = getattr(config, field.name)
+        if is_dataclass(value) and not isinstance(value, type):
+            changed = settings[field.name] if is_dataclass(settings.get(field.name)) else with_settings(value, settings)
+            if changed != value:
+                changes[field.name] = changed
+        elif field.name in settings:
+            given = settings[field.name]
+            changes[field.name] = tuple(given) if isinstance(given, list) else given
+    try:
+        return replace(config, **changes) if changes else config  # pyright: ignore[reportArgumentType]
+    except TypeError as error:
+        raise InputError(
+            f"settings {', '.join(changes)}: {error}; give values of the same kind as the defaults"
+        ) from error
+
+
+def check_names(settings: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    """Refuse settings that do not exist.
+
+    Raises:
+        InputError: With the most similar name.
+    """
+    for name in settings:
+        if name not in known:
+            raise InputError(f"unknown setting {name!r}; {did_you_mean(name, known)}")
+
+
+def did_you_mean(name: str, known: Mapping[str, Any] | list[str]) -> str:
+    """`did you mean 'x'?` with the most similar known name, or a list of the known names."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+
+
+def _walk(config: Any) -> Iterator[tuple[str, Any]]:
+    for field in fields(config):
+        value = getattr(config, field.name)
+        if is_dataclass(value) and not isinstance(value, type):
+            yield from _walk(value)
+        else:
+            yield field.name, value

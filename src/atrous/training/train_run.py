@@ -1,0 +1,352 @@
+"""Training as one call: settings from a recipe, data and the caller, then one run folder per stage."""
+
+import hashlib
+import logging
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from atrous.data.cache import CachedDataSet
+from atrous.data.dataset import DataSet, open_splits
+from atrous.data.selection import Selection
+from atrous.errors import InputError
+from atrous.model.config import ModelConfig
+from atrous.model.presets import preset
+from atrous.training.checkpoint import TrainingState
+from atrous.training.config import TrainConfig, least_norm_momentum
+from atrous.training.fitting import facts_of
+from atrous.training.loop import require_finite
+from atrous.training.loss import LossFunction
+from atrous.training.observers import Observer, RunStart, notify
+from atrous.training.recipes import Recipe, recipe
+from atrous.training.replicas import ALONE, Replicas
+from atrous.training.run import Run
+from atrous.training.settings import check_names, flat_settings, with_settings
+from atrous.training.stages import SecondStage, Stage
+from atrous.training.start import check_classes
+from atrous.training.user_data import JoinedData, as_data_set
+
+_LOGGER = logging.getLogger(__name__)
+
+NO_VALIDATION = "none"
+"""Name of the validation split with which a run trains on all pictures and validates on none."""
+
+Status = Callable[[str], AbstractContextManager[object]]
+"""Shows a line of text while its context is open."""
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A finished run.
+
+    Attributes:
+        folder: Run folder.
+        last: Archive with the last weights.
+        best: Archive with the best weights of a validation; None without validations.
+        miou: Best mIoU (0..1) of a validation; None without validations.
+        iterations: Number of steps that were done.
+        best_iteration: Number of steps before the best validation; 0 without validations.
+    """
+
+    folder: Path
+    last: Path
+    best: Path | None
+    miou: float | None
+    iterations: int
+    best_iteration: int
+
+
+def train(
+    data: str | Path | DataSet | Sequence[Any],
+    *,
+    out: str | Path,
+    recipe: str = "finetune",
+    validation: DataSet | Sequence[Any] | None = None,
+    model: str | ModelConfig | None = None,
+    classes: Sequence[str] | None = None,
+    split: str | None = None,
+    val_split: str = "val",
+    schema: str | Path | None = None,
+    loss: LossFunction | None = None,
+    observers: Sequence[Observer] = (),
+    device: str | torch.device = "cpu",
+    **settings: Any,
+) -> TrainedRun:
+    """Train on a data set by a recipe, or resume the run in the folder `out`.
+
+    Args:
+        data: A folder, a data set, or a sequence of samples or (image, labels) pairs.
+        out: Run folder.
+        recipe: Name of the recipe with the default settings.
+        validation: Validation data, if `data` is not a folder; without it there are no validations.
+        model: Name of a preset, or a configuration; by default the recipe's.
+        classes: Names of the classes of a sequence of pairs.
+        split: Split of a folder to train on; by default the recipe's.
+        val_split: Split of a folder to validate on; `none` trains on all pictures and validates on none.
+        schema: The meaning of the masks of a folder, if it is not in the folder.
+        loss: Function of coarse logits and labels that replaces the recipe's loss.
+        observers: Called after reports and validations.
+        device: Device to train on.
+        settings: Any setting of the recipe by its name, such as `iterations`, `learning_rate` or `output_stride`;
+            `epochs` in place of `iterations` is converted.
+
+    Raises:
+        InputError: If settings, data or folder cannot be used, or the loss stops being finite.
+    """
+    start = chosen_recipe(recipe, model=model)
+    if isinstance(data, str | Path):
+        names = [start.split if split is None else split, val_split]
+        training, held_out = opened_data(Path(data), *names, schema=None if schema is None else Path(schema))
+    else:
+        training = as_data_set(data, classes=classes)
+        held_out = None if validation is None else as_data_set(validation, classes=training.labels)
+    config, second = configured(start, settings, data=training, validation=held_out)
+    if second.second_iterations:
+        raise InputError(
+            f"recipe {recipe!r} has a second stage; give second_iterations=0, then train again with weights= and norms="
+        )
+    stages = plan_stages(config, second, data={"": training}, split="", validation=held_out, out=Path(out), loss=loss)
+    return run_stages(stages, device=torch.device(device), observers=observers)
+
+
+def chosen_recipe(name: str, *, model: str | ModelConfig | None = None) -> Recipe:
+    """Return a recipe with another model, if one is given; raises InputError for unknown names."""
+    start = recipe(name)
+    if not model:
+        return start
+    return replace(start, config=replace(start.config, model=preset(model) if isinstance(model, str) else model))
+
+
+def opened_data(folder: Path, split: str, val_split: str, *, schema: Path | None) -> tuple[DataSet, DataSet | None]:
+    """Open the data to train and to validate on; for `val_split` `none` all of `train` and `val` is trained on."""
+    if val_split != NO_VALIDATION:
+        splits = open_splits(folder, splits=[*dict.fromkeys([split, val_split])], schema=schema)
+        return splits[split], splits[val_split]
+    parts = open_splits(folder, splits=[split, "val"] if split == "train" else [split], schema=schema)
+    return JoinedData(tuple(parts.values())), None
+
+
+def fold_data(data: DataSet, folds: int) -> list[tuple[DataSet, DataSet]]:
+    """Split a data set into `folds` pairs of training and validation data; every image is validated on once.
+
+    Raises:
+        InputError: If there are fewer than two folds, or fewer images than folds.
+    """
+    if not 2 <= folds <= len(data):
+        raise InputError(f"{folds} folds of {len(data)} images; choose 2 to {len(data)}")
+    order = sorted(range(len(data)), key=lambda index: hashlib.sha256(data.names[index].encode()).digest())
+    pairs = []
+    for fold in range(folds):
+        held_out = sorted(order[fold::folds])
+        rest = sorted({*order} - {*held_out})
+        rule = f"fold {fold + 1} of {folds}"
+        pairs.append(
+            (Selection(data, tuple(rest), rule=f"all but {rule}"), Selection(data, tuple(held_out), rule=rule))
+        )
+    return pairs
+
+
+def configured(
+    start: Recipe, settings: Mapping[str, Any], *, data: DataSet, validation: DataSet | None
+) -> tuple[TrainConfig, SecondStage]:
+    """Settings of a recipe, then what it chooses from the data, then the caller's.
+
+    For fewer steps than the recipe's norm momentum is made for, the least possible one is taken, unless it is given.
+
+    Raises:
+        InputError: If a setting does not exist or has an impossible value.
+    """
+    chosen = dict(settings)
+    epochs = chosen.pop("epochs", None)
+    known = {**flat_settings(start.config), **flat_settings(start.second)}
+    check_names(chosen, {**known, "epochs": None})
+    config = start.config
+    if start.fit:
+        config = start.fit(config, facts_of(data, validation if validation is not None else data))
+    if epochs is not None:
+        chosen["iterations"] = _iterations(epochs, chosen, config=config, data=data)
+    iterations = chosen.get("iterations", config.iterations)
+    norms = chosen.get("norms", config.norms)
+    if "norm_momentum" not in chosen and norms == "trained" and isinstance(iterations, int) and iterations > 0:
+        least = least_norm_momentum(iterations)
+        if least > config.norm_momentum:
+            chosen["norm_momentum"] = least
+            _LOGGER.warning(
+                "norm momentum %g in place of %g, for a run of %d steps", least, config.norm_momentum, iterations
+            )
+    if "crop" in chosen and isinstance(chosen["crop"], int):
+        chosen["crop"] = (chosen["crop"], chosen["crop"])
+    return with_settings(config, chosen), with_settings(start.second, chosen)
+
+
+def plan_stages(
+    config: TrainConfig,
+    second: SecondStage,
+    *,
+    data: Mapping[str, DataSet],
+    split: str,
+    validation: DataSet | None,
+    out: Path,
+    replicas: Replicas = ALONE,
+    loss: LossFunction | None = None,
+) -> list[Stage]:
+    """Return one stage or two; their run folders and class names are checked before anything starts.
+
+    Args:
+        config: Settings of the first stage; its number of classes is replaced by the data's.
+        second: Changes in the second stage.
+        data: Training data by split.
+        split: Split of the first stage.
+        validation: Validation data; None for no validations.
+        out: Run folder; with two stages that of the second, and `stage1` in it that of the first.
+        replicas: Processes that train together.
+        loss: Replaces the loss of the settings.
+
+    Raises:
+        InputError: If a folder holds another run or cannot be written to, or settings contradict the data.
+    """
+    if config.replicas not in (1, replicas.size):
+        raise InputError(
+            f"--replicas {config.replicas}, but {replicas.size} started; leave it out, and start with "
+            f"torchrun --nproc-per-node {config.replicas} -m atrous train"
+        )
+    if validation is None and config.patience:
+        raise InputError("patience needs validations; choose a validation split, or set patience to 0")
+    training = data[split]
+    config = replace(config, model=replace(config.model, classes=len(training.labels)), replicas=replicas.size)
+    parts = [(config, training, False)]
+    if second.second_iterations:
+        parts.append((second.after(config), data[second.second_split], True))
+    stages = []
+    for number, (settings, samples, is_second) in enumerate(parts, start=1):
+        check_classes(settings, space=samples.labels)
+        folder = out if number == len(parts) else out / f"stage{number}"
+        about: dict[str, Any] = {"training": settings, "data": samples.describe()}
+        about["validation"] = None if validation is None else validation.describe()
+        about["label_space"] = {"names": samples.labels.names, "ignore": samples.labels.ignore}
+        if loss is not None:
+            about["loss_function"] = (
+                f"{getattr(loss, '__module__', '')}.{getattr(loss, '__qualname__', type(loss).__name__)}"
+            )
+        stages.append(Stage(settings, samples, validation, Run(folder, settings=about), second=is_second, loss=loss))
+    return stages
+
+
+def run_stages(
+    stages: Sequence[Stage],
+    *,
+    device: torch.device,
+    replicas: Replicas = ALONE,
+    observers: Sequence[Observer] = (),
+    status: Status = lambda _: nullcontext(),
+    resume_previous: bool = False,
+) -> TrainedRun:
+    """Train the stages one after the other, each from where its run folder stands.
+
+    Args:
+        stages: As `plan_stages` returns them.
+        device: Device to train on.
+        replicas: Processes that train together.
+        observers: Called by the leading process.
+        status: Shows what is done before training starts.
+        resume_previous: Resume from the state before the newest one.
+
+    Raises:
+        InputError: If a state cannot be built or loaded, training fails, or the device's memory is too small.
+    """
+    first, *later = stages
+    # Before the lock: a start that fails leaves no folder behind.
+    ready, state = _prepared(first, device=device, replicas=replicas, status=status)
+    with replicas.joined(device), stages[-1].run.locked() if replicas.leads else nullcontext():
+        _run_stage(ready, state, device=device, replicas=replicas, observers=observers, previous=resume_previous)
+        for stage in later:
+            ready, state = _prepared(stage, device=device, replicas=replicas, status=status, before=ready)
+            _run_stage(ready, state, device=device, replicas=replicas, observers=observers, previous=False)
+    miou, iteration = state.best
+    run = ready.run
+    return TrainedRun(
+        run.folder, run.last, run.best if iteration else None, miou if iteration else None, state.iteration, iteration
+    )
+
+
+def _prepared(
+    stage: Stage, *, device: torch.device, replicas: Replicas, status: Status, before: Stage | None = None
+) -> tuple[Stage, TrainingState]:
+    """Return the stage with its images in memory, and its initial state."""
+    validated = 0 if stage.validation is None else len(stage.validation)
+    with status(f"reading {len(stage.data)} images to train on, {validated} to validate on"):
+        stage = replace(stage, data=CachedDataSet(stage.data))
+        if replicas.leads and stage.validation is not None:  # the others do not validate
+            stage = replace(stage, validation=CachedDataSet(stage.validation))
+    with status("preparing the model"):
+        return stage, stage.fresh_state(device=device, before=before)
+
+
+def _run_stage(
+    stage: Stage,
+    state: TrainingState,
+    *,
+    device: torch.device,
+    replicas: Replicas,
+    observers: Sequence[Observer],
+    previous: bool,
+) -> None:
+    config = stage.config
+    stage.resume(state, replicas=replicas, previous=previous)
+    watching = observers if replicas.leads else ()
+    start = RunStart(stage.run.folder, state.iteration, config.iterations, stage.run.settings)
+    try:
+        for observer in watching:
+            observer.on_start(start)
+        for event in stage.events(state, device=device, replicas=replicas, validating=_validation_progress(watching)):
+            _notify(watching, event, stage=stage, state=state)
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        height, width = config.crop
+        raise InputError(
+            f"{device} ran out of memory; raise --accumulate ({config.accumulate}), "
+            f"or lower --batch-size ({config.batch_size}) or --crop ({height} {width})"
+        ) from error
+    finally:
+        for observer in watching:
+            observer.on_end()
+
+
+def _notify(observers: Sequence[Observer], event: Any, *, stage: Stage, state: TrainingState) -> None:
+    """Call the observers; if one raises, save the state before the error goes on."""
+    try:
+        notify(observers, event)
+    except Exception:
+        require_finite(state)
+        stage.run.save(state)
+        raise
+
+
+def _validation_progress(observers: Sequence[Observer]) -> Callable[[int, int], None]:
+    def on_progress(done: int, total: int) -> None:
+        for observer in observers:
+            observer.on_validation_progress(done, total)
+
+    return on_progress
+
+
+def _iterations(epochs: Any, settings: Mapping[str, Any], *, config: TrainConfig, data: DataSet) -> int:
+    """Convert epochs to steps, and say so."""
+    if "iterations" in settings:
+        raise InputError("epochs and iterations both say how long to train; give one of them")
+    if not isinstance(epochs, int | float) or not 0 < epochs < math.inf:
+        raise InputError(f"epochs {epochs} is out of range; choose a number above 0")
+    batch = settings.get("batch_size", config.batch_size)
+    iterations = max(1, math.ceil(epochs * len(data) / batch))
+    _LOGGER.warning("%g epochs of %d images in batches of %d are %d iterations", epochs, len(data), batch, iterations)
+    return iterations
+
+
+def default_folder(data: Path) -> Path:
+    """Run folder that is taken where none is given: `runs/` and the name of the data folder."""
+    return Path("runs") / (Path(os.path.abspath(data)).name or "run")
