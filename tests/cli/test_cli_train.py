@@ -112,7 +112,7 @@ def test_another_model_with_a_head_of_its_own(camvid, out, capsys):
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ("--recipe camvidd", "unknown recipe 'camvidd'; did you mean 'camvid'? known: ade20k, camvid, cityscapes, coco, "),
+        ("--recipe camvidd", "unknown recipe 'camvidd'; did you mean 'camvid'? known: ade20k, camvid, cityscapes, "),
         ("--model deeplabv4", "unknown model 'deeplabv4'; known: deeplabv3_mobilenet_v2, "),
         ("--output-stride 5", "output stride 5 is impossible; choose one of 4, 8, 16, 32"),
         ("--classes 5", "--classes is not for training: the data's schema.toml says which classes there are"),

@@ -15,6 +15,7 @@ from atrous.data.sample import Sample
 from atrous.training.checkpoint import saved_iteration
 from atrous.training.observers import Observer
 from atrous.training.trackers import MlflowObserver, WandbObserver
+from atrous.training.user_data import as_data_set
 from fakes.camvid import fake_camvid
 
 SMALL = {
@@ -65,11 +66,11 @@ def test_a_sequence_of_pairs_and_an_own_loss(tmp_path):
         full = F.interpolate(logits, size=labels.shape[1:], mode="bilinear", align_corners=True)
         return F.cross_entropy(full, labels.long(), ignore_index=255)
 
-    settings = {**SMALL, "iterations": 3, "validate_every": 3}
+    settings = {**SMALL, "iterations": 1, "norm_momentum": 1.0}
     done = atrous.train(
         squares(6), validation=squares(2), classes=["dark", "bright"], out=tmp_path, loss=own_loss, **settings
     )
-    assert len(calls) == 3
+    assert len(calls) == 1
     assert calls[0] == ((2, 2, 5, 5), (2, 17, 17))  # decoder at stride 4
     archive = atrous.load(done.last)
     assert archive.labels.names == ("dark", "bright")
@@ -79,16 +80,14 @@ def test_a_sequence_of_pairs_and_an_own_loss(tmp_path):
     plain = atrous.train(
         squares(6), validation=squares(2), classes=["dark", "bright"], out=tmp_path / "plain", **settings
     )
-    ours, theirs = load_file(done.last), load_file(plain.last)  # the built-in loss is the same function
-    for name, tensor in ours.items():
-        assert (tensor - theirs[name]).abs().max() <= 1e-4, name
+    own, built_in = (json.loads((run.folder / "metrics.jsonl").read_text().splitlines()[0]) for run in (done, plain))
+    assert own["loss"] == pytest.approx(built_in["loss"], rel=1e-5)  # the same function
 
 
 @pytest.mark.parametrize(
     ("data", "message"),
     [
         ([], "the sequence of samples is empty"),
-        (42, "data is a int; give a folder"),
         ([np.zeros((4, 4, 3), np.uint8)] * 2, "sample 0 is a ndarray; give atrous.Sample objects or"),
         ([(np.zeros((4, 4, 3), np.float32), np.zeros((4, 4), np.uint8))], r"image is float32 \[4, 4, 3\]; give uint8"),
         ([(np.zeros((4, 4, 3), np.uint8), np.zeros((4, 5), np.uint8))], r"labels are uint8 \[4, 5\]; give integers"),
@@ -101,15 +100,20 @@ def test_wrong_data_is_one_line(tmp_path, data, message):
     assert not (tmp_path / "run").exists()
 
 
+def test_other_kinds_of_data_are_refused():
+    with pytest.raises(atrous.InputError, match="data is a int; give a folder, a data set, or a sequence of samples"):
+        as_data_set(42)
+
+
 def test_unknown_settings_have_a_hint(tmp_path):
-    with pytest.raises(atrous.InputError, match="unknown setting 'learning_rte'; did you mean 'learning_rate'?"):
+    with pytest.raises(atrous.InputError, match=r"unknown setting 'learning_rte'; did you mean 'learning_rate'\?"):
         atrous.train(squares(2), out=tmp_path, learning_rte=1.0)
 
 
 def test_samples_of_the_user_stay_writable(tmp_path):
     image, labels = squares(1)[0]
     samples = [Sample("a", image, labels), Sample("b", image, labels)]
-    atrous.train(samples, out=tmp_path, **{**SMALL, "iterations": 1})
+    atrous.train(samples, out=tmp_path, **{**SMALL, "iterations": 1, "norm_momentum": 1.0})
     image[0, 0] = 0
 
 
@@ -160,6 +164,7 @@ def test_wandb_offline_holds_the_curves(tmp_path, monkeypatch):
 
 def test_mlflow_reads_back_the_curves(tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "mlruns").as_uri())
     atrous.train(squares(4), validation=squares(2), out=tmp_path / "run", observers=[MlflowObserver()], **SMALL)
     client = mlflow.MlflowClient()

@@ -1,7 +1,7 @@
 """Data sets from Python objects: any sequence of samples, and several data sets joined into one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -45,16 +45,19 @@ class SequenceData:
     def __getitem__(self, index: int) -> Sample:
         """Return a sample; raises InputError if it is of another kind, size or number type."""
         item = self.items[index]
+        name, sequence = f"sample {index}", ""
         if isinstance(item, Sample):
-            sample = replace(item, image=item.image.copy(), labels=None if item.labels is None else item.labels.copy())
+            name, sequence, image, labels = item.name, item.sequence, item.image, item.labels
         elif isinstance(item, tuple | list) and len(item) == 2:
-            sample = Sample(f"sample {index}", np.array(item[0]), np.array(item[1]))
+            image, labels = item
         else:
             raise InputError(
                 f"sample {index} is a {type(item).__name__}; give atrous.Sample objects or (image, labels) pairs"
             )
-        _check(sample, space=self.labels)
-        return sample
+        # Copies, because a cache makes its arrays read-only.
+        image, labels = np.array(image), None if labels is None else np.array(labels)
+        _check(name, image, labels, space=self.labels)
+        return Sample(name, image, labels, sequence)
 
     def describe(self) -> dict[str, Any]:
         """The part of a protocol that is about the data."""
@@ -139,20 +142,15 @@ def _largest_label(data: Sequence[Any]) -> int:
     return largest
 
 
-def _check(sample: Sample, *, space: LabelSpace) -> None:
-    image, labels = sample.image, sample.labels
+def _check(name: str, image: np.ndarray, labels: np.ndarray | None, *, space: LabelSpace) -> None:
     if image.dtype != np.uint8 or image.ndim != 3:
-        raise InputError(
-            f"{sample.name}: image is {image.dtype} {list(image.shape)}; give uint8 [height, width, channels]"
-        )
+        raise InputError(f"{name}: image is {image.dtype} {list(image.shape)}; give uint8 [height, width, channels]")
     if labels is None:
         return
     if labels.shape != image.shape[:2] or labels.dtype.kind not in "iu":
         raise InputError(
-            f"{sample.name}: labels are {labels.dtype} {list(labels.shape)}; give integers {list(image.shape[:2])}"
+            f"{name}: labels are {labels.dtype} {list(labels.shape)}; give integers {list(image.shape[:2])}"
         )
     strangers = np.setdiff1d(labels, [*range(len(space)), space.ignore])
     if strangers.size:
-        raise InputError(
-            f"{sample.name} has label {strangers[0]}; classes are 0..{len(space) - 1}, ignore {space.ignore}"
-        )
+        raise InputError(f"{name} has label {strangers[0]}; classes are 0..{len(space) - 1}, ignore {space.ignore}")
