@@ -130,7 +130,7 @@ def test_bad_weights_are_one_line(content, photos, tmp_path, capsys):
         (["--scales", "big"], "big"),
         (["--device", "tpu"], "tpu"),
         (["--sclaes", "1"], "--sclaes"),
-        (["--pad", "big"], "size 'big' is not one"),
+        (["--pad", "big"], "size 'big' is not a size"),
         (["--pad", "0"], "padding to 0x0 is out of reach"),
         (["--pad", "999999999"], "padding to 999999999x999999999 is out of reach"),
         (["--server", "coco"], "coco"),
