@@ -7,11 +7,22 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageDraw
 
-from atrous.labels.polygons import fill_rings, joined, trace_polygons
+from atrous.data.annotations.regions import polygon_region
+from atrous.labels.polygons import joined, trace_polygons
 
 MAPS = hnp.arrays(
     np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=9), elements=st.integers(0, 2)
 )
+
+
+def fill_rings(rings, *, height, width):
+    """Pixels whose centre lies inside an odd number of rings."""
+    filled = np.zeros((height, width), np.uint8)
+    for ring in rings:
+        inside = np.zeros_like(filled)
+        polygon_region(ring, size=(height, width)).paint(inside, value=1)
+        filled ^= inside
+    return filled == 1
 
 
 def test_a_frame_has_an_outline_and_a_hole():

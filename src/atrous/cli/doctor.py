@@ -5,14 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
-from atrous.cli.console import progress_callbacks
+from atrous.cli.console import progress_callback, progress_callbacks
 from atrous.cli.options import parse
 from atrous.data.doctor import Diagnosis, Finding, Grade, diagnose
 from atrous.data.doctor.fix import write_schema_fix, write_split_fix, write_weights_fix
 from atrous.data.doctor.page import write_page
+from atrous.data.writers.data_set import Format, write_data_set
+from atrous.errors import InputError
 from atrous.report.wording import one_line
 
 SHOWN = 3
@@ -43,6 +46,14 @@ class Options:
     fix: bool = False
     """Write what is missing into the data folder: schema.toml, train.txt and val.txt, class_weights.json. Files that
     are there stay as they are; images and masks are never touched."""
+    write: Path | None = None
+    """Write the data set to this new folder in the format of --as. Masks are read by the schema that is declared or,
+    without one, by what --fix would write. The exit status is 1 if images were left out."""
+    form: Annotated[Format, tyro.conf.arg(name="as")] = "masks"
+    """Format of --write: masks (images/, masks/ with class ids, schema.toml, train.txt, val.txt), coco, yolo, labelme
+    or voc."""
+    tolerance: float = 0.0
+    """For polygons of --write: largest distance in pixels of a removed corner from the simplified line; 0 is exact."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -56,6 +67,8 @@ def main(arguments: Sequence[str]) -> int:
     if options.html is not None:
         write_page(options.html, diagnosis)
         print(f"page     {options.html}")
+    if options.write is not None:
+        return _write(options.write, diagnosis, options)
     return FOUND_ERRORS if diagnosis.errors else 0
 
 
@@ -73,6 +86,25 @@ def _fixed(diagnosis: Diagnosis, options: Options) -> Diagnosis:
     if not written:
         print("wrote    nothing: all files are there already, or the errors must go first")
     return examined(options.data, splits=options.splits, schema=options.schema) if written else diagnosis
+
+
+def _write(folder: Path, diagnosis: Diagnosis, options: Options) -> int:
+    """Convert the data set; returns the exit status."""
+    schema, files = diagnosis.schema, diagnosis.survey
+    if schema is None:
+        raise InputError(f"{files.path}: the masks have no meaning that could be written; see the errors above")
+    if files.schema is None:
+        print(f"schema   as --fix would write it: {', '.join(map(one_line, schema.labels.names))}")
+    splits = {name: (split.pairs, split.read) for name, split in files.splits.items()}
+    with progress_callback("writing images") as on_progress:
+        written = write_data_set(
+            folder, splits, schema, form=options.form, tolerance=options.tolerance, on_progress=on_progress
+        )
+    lines = [f"left out {one_line(line)}" for line in written.left_out] + [f"lost     {line}" for line in written.lost]
+    for line in lines:
+        print(line)
+    print(f"wrote    {written.images} images to {folder} as {options.form}")
+    return FOUND_ERRORS if written.left_out or files.complaints else 0
 
 
 def _summary(diagnosis: Diagnosis, *, page: Path | None) -> list[str]:

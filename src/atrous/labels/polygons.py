@@ -1,8 +1,8 @@
-"""Polygons of label maps: outlines and holes of connected regions, and the same areas painted back.
+"""Polygons of label maps: outlines and holes of connected regions.
 
-Corners are (x, y) in pixels of the image: pixel (row r, column c) covers x in c..c+1 and y in r..r+1. Outlines run along
-the edges of pixels, so they are exact until they are simplified. Pixels are connected by their edges, not by their
-corners.
+Corners are (x, y) in pixels of the image: pixel (row r, column c) covers x in c..c+1 and y in r..r+1. Outlines run
+along the edges of pixels, so they are exact until they are simplified. Pixels are connected by their edges, not by
+their corners.
 """
 
 from collections.abc import Iterable, Sequence
@@ -67,22 +67,6 @@ def joined(polygon: Polygon) -> Ring:
         turned = np.roll(hole, -start, axis=0)
         ring = np.concatenate([ring[: place + 1], turned, turned[:1], ring[place:]])
     return ring
-
-
-def fill_rings(rings: Sequence[Ring], *, height: int, width: int) -> Bool[np.ndarray, "h w"]:
-    """Pixels whose centre lies inside an odd number of rings (even-odd rule)."""
-    crossings = np.zeros((height, width + 1), np.int64)
-    for ring in rings:
-        (x0, y0), (x1, y1) = ring.T, np.roll(ring, -1, axis=0).T
-        for ax, ay, bx, by in zip(x0, y0, x1, y1, strict=True):
-            low, high = sorted((ay, by))
-            first, last = max(int(np.ceil(low - 0.5)), 0), min(int(np.ceil(high - 0.5)), height)
-            if first >= last:
-                continue
-            rows = np.arange(first, last)
-            x = ax + (rows + 0.5 - ay) / (by - ay) * (bx - ax)
-            np.add.at(crossings, (rows, np.clip(np.ceil(x - 0.5).astype(int), 0, width)), 1)
-    return crossings.cumsum(axis=1)[:, :width] % 2 == 1
 
 
 def _regions(inside: Bool[np.ndarray, "h w"], *, label: int, tolerance: float, smallest: int) -> list[Polygon]:

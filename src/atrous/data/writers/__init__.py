@@ -1,0 +1,1 @@
+"""Writing labelled images in the formats of annotation tools, one file per format."""
