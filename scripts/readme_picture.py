@@ -1,4 +1,9 @@
-"""Draw the README's picture from a finished demo: python scripts/readme_picture.py demo docs/images/demo.png."""
+"""Draw the README's picture: official weights on two photos.
+
+    python scripts/readme_picture.py SHARED docs/images/official.jpg
+
+SHARED is the folder of test data (CONTRIBUTING, "Test data"); the photos in it are under the Apache licence 2.0.
+"""
 
 import sys
 from pathlib import Path
@@ -7,31 +12,24 @@ import numpy as np
 from PIL import Image
 
 import atrous
-from atrous.data.dataset import open_data
-from atrous.report.label_colors import colorize
-from atrous.report.pictures import error_map, side_by_side, with_legend
+from atrous.report.pictures import with_legend
 
-SCENES = (1, 3)
+PAIRS = (
+    ("images/segmentation_input_rotation0.jpg", "weights/deeplabv3_mnv2_dm05_voc_257_float.tflite"),
+    ("images/bird_segmentation.bmp", "weights/deeplabv3_mnv2_pascal_quant.tflite"),
+)
+SIDE = 400
 
 
-def main(demo: Path, out: Path) -> None:
-    data = open_data(next(demo.glob("scenes-*")), split="val")
-    predictor = atrous.Predictor(atrous.load(demo / "run" / "last.safetensors"), output_stride=8)
-    rows = []
-    for index in SCENES:
-        sample = data[index]
-        assert sample.labels is not None
-        labels = predictor(sample.image).labels
-        captions = ("image", "truth", "prediction", "where it is wrong")
-        pictures = (
-            sample.image,
-            colorize(sample.labels, data.labels),
-            colorize(labels, data.labels),
-            error_map(labels, sample.labels, data.labels),
-        )
-        rows.append(side_by_side(list(zip(captions, pictures, strict=True))))
-    sheet = with_legend(np.concatenate(rows), data.labels, present=range(len(data.labels)))
-    Image.fromarray(sheet).quantize(256, dither=Image.Dither.NONE).save(out, optimize=True)
+def main(shared: Path, out: Path) -> None:
+    panels, present = [], set()
+    for photo, weights in PAIRS:
+        result = atrous.Predictor(atrous.load(shared / weights))(shared / photo)
+        present |= {int(label) for label in np.unique(result.labels)}
+        for picture in (Image.fromarray(result.image), result.overlay(legend=False)):
+            panels.append(np.array(picture.resize((SIDE, SIDE))))
+    sheet = with_legend(np.concatenate(panels, axis=1), result.space, present=present)
+    Image.fromarray(sheet).save(out, quality=88)
 
 
 if __name__ == "__main__":
