@@ -26,8 +26,8 @@ def main(shared: Path, out: Path) -> None:
     for photo, weights in PAIRS:
         result = atrous.Predictor(atrous.load(shared / weights))(shared / photo)
         present |= {int(label) for label in np.unique(result.labels)}
-        for picture in (Image.fromarray(result.image), result.overlay(legend=False)):
-            panels.append(np.array(picture.resize((SIDE, SIDE))))
+        pair = Image.fromarray(result.image), result.overlay(legend=False)
+        panels += [np.array(picture.resize((SIDE, SIDE))) for picture in pair]
     sheet = with_legend(np.concatenate(panels, axis=1), result.space, present=present)
     Image.fromarray(sheet).save(out, quality=88)
 
