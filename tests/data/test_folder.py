@@ -172,10 +172,10 @@ def test_masks_of_both_splits_count(tmp_path):
 @pytest.mark.parametrize(
     ("values", "classes", "table"),
     [
-        ((0, 255), '"value 0", "value 255"', {0: 0, 255: 1}),
-        ((0, 128), '"value 0", "value 128"', {0: 0, 128: 1}),
-        ((1, 2, 255), '"value 1", "value 2"', {1: 0, 2: 1}),
-        ((0, 1, 5), '"value 0", "value 1", "value 5"', {0: 0, 1: 1, 5: 2}),
+        ((0, 255), '"background", "foreground"', {0: 0, 255: 1}),
+        ((0, 128), '"background", "foreground"', {0: 0, 128: 1}),
+        ((1, 2, 255), '"class 1", "class 2"', {1: 0, 2: 1}),
+        ((0, 1, 5), '"background", "class 1", "class 5"', {0: 0, 1: 1, 5: 2}),
     ],
 )
 def test_the_proposed_schema_makes_the_masks_usable(tmp_path, values, classes, table):

@@ -24,7 +24,7 @@ ERRORS = {
     ),
     "images empty": Defect(broken.empty_images, "error", ("images", "is empty", "put the images there")),
     "masks empty": Defect(broken.empty_masks, "error", ("masks", "is empty", "put the masks there")),
-    "no masks": Defect(broken.no_masks_folder, "error", ("masks", "no known layout", "expected are")),
+    "no masks": Defect(broken.no_masks_folder, "error", ("masks", "no known layout", "I see 11 .jpg", "expected are")),
     "two pictures of one name": Defect(
         broken.same_stem_images, "error", ("photo5.jpg", "photo5.png", "rename or remove one")
     ),
@@ -40,9 +40,6 @@ ERRORS = {
     "two layouts": Defect(broken.two_layouts, "error", ("Cityscapes", "images/ and masks/", "name the folder")),
     "a stranger among masks": Defect(
         lambda folder: (folder / "masks/photo5.npy").touch(), "error", ("photo5.npy", "not a picture", "move it out")
-    ),
-    "a stranger among images": Defect(
-        lambda folder: (folder / "images/notes.txt").touch(), "error", ("notes.txt", "not a picture", "move it out")
     ),
     "linked folder": Defect(broken.linked_folder, "error", ("images/more", "link to a folder", "put the files there")),
     "link to nothing": Defect(
@@ -140,7 +137,7 @@ ERRORS = {
         broken.turned_by_exif, "error", ("masks/photo5.png is 32 x 24", "images/photo5.jpg is 24 x 32", "turn the mask")
     ),
     "0 and 255": Defect(
-        broken.zero_and_255, "error", ("masks/photo1.png", "value 255 (", 'classes = ["value 0", "value 255"]')
+        broken.zero_and_255, "error", ("masks/photo1.png", "value 255 (", 'classes = ["background", "foreground"]')
     ),
     "a gap in the numbers": Defect(
         broken.gap_in_numbers, "error", ("masks/photo1.png", "value 9 (", "write ", "9 = 2")
@@ -155,9 +152,6 @@ ERRORS = {
     "stray value": Defect(
         broken.stray_value, "error", ("masks/photo1.png", "value 77 (2 pixels)", "add what is missing to")
     ),
-    "colours without a schema": Defect(
-        broken.colors_without_schema, "error", ("masks/photo1.png", "3 colours", "list the colors of the classes")
-    ),
     "stray colour": Defect(
         broken.stray_color, "error", ("masks/photo1.png", '"#010203" (2 pixels)', "list them in colors")
     ),
@@ -167,6 +161,9 @@ ERRORS = {
         ("masks/photo1.png", "one thing as colours and another", "save masks as 8-bit grey"),
     ),
     "nothing labelled": Defect(broken.nothing_labelled, "error", ("data", "no pixel to train on", "correct the masks")),
+    "one class": Defect(
+        broken.one_class, "error", ("data", "'sea' is the only class", "add pictures of the other classes")
+    ),
     "schema that is no TOML": Defect(
         lambda folder: broken.schema(folder, "classes = [\n"),
         "error",
@@ -208,9 +205,6 @@ OTHERS = {
         broken.never_seen, "warning", ("data", "class 3 'ice'", "take it out of classes")
     ),
     "rare class": Defect(broken.rare, "warning", ("data", "class 1 'sea' has 1 pixels", "--class-balance 0.5")),
-    "one class": Defect(
-        broken.one_class, "warning", ("data", "'sea' is the only class", "add pictures of the other classes")
-    ),
     "background ignored": Defect(
         broken.background_ignored, "warning", ("schema.toml", "ignores the value 0, 8", "make it a class")
     ),
@@ -241,6 +235,12 @@ OTHERS = {
     ),
     "one picture, two masks": Defect(
         broken.contradicting_masks, "warning", ("photo3.jpg is ", "photo2.png", "keep the right one")
+    ),
+    "a stranger among images": Defect(
+        lambda folder: (folder / "images/notes.txt").touch(), "note", ("data", "left out: 1 file", "images/notes.txt")
+    ),
+    "colours without a schema": Defect(
+        broken.colors_without_schema, "note", ("data", "3 colours of the masks", "names")
     ),
     "greys stored as RGB": Defect(broken.greys_as_rgb, "note", ("masks/photo1.png", "R = G = B", "8-bit grey")),
     "palette mask": Defect(broken.palette_mask, "note", ("masks/photo1.png", "count by index", "check the names")),

@@ -41,6 +41,8 @@ class Options:
     """Splits to check; by default all of a folder, train and val of a published data set."""
     schema: Path | None = None
     """schema.toml, where it is not in the data folder."""
+    pair_by_order: bool = False
+    """Pair pictures with masks whose names have nothing in common by their order."""
     html: Path | None = None
     """Write a page with all findings, class balance, samples and pictures that look alike to this file."""
     fix: bool = False
@@ -59,7 +61,7 @@ class Options:
 def main(arguments: Sequence[str]) -> int:
     """Examine the data and print the findings; returns the exit status."""
     options = parse(Options, arguments, verb="doctor")
-    diagnosis = examined(options.data, splits=options.splits, schema=options.schema)
+    diagnosis = _examined(options)
     if options.fix:
         diagnosis = _fixed(diagnosis, options)
     for line in _summary(diagnosis, page=options.html):
@@ -72,10 +74,14 @@ def main(arguments: Sequence[str]) -> int:
     return FOUND_ERRORS if diagnosis.errors else 0
 
 
-def examined(data: Path, *, splits: Sequence[str], schema: Path | None) -> Diagnosis:
+def _examined(options: Options) -> Diagnosis:
+    return examined(options.data, splits=options.splits, schema=options.schema, pair_by_order=options.pair_by_order)
+
+
+def examined(data: Path, *, splits: Sequence[str], schema: Path | None, pair_by_order: bool = False) -> Diagnosis:
     """Diagnose a data set, with a progress display if it takes more than two seconds."""
     with progress_callbacks(after=2.0) as on_progress:
-        return diagnose(data, splits=splits, schema=schema, on_progress=on_progress)
+        return diagnose(data, splits=splits, schema=schema, pair_by_order=pair_by_order, on_progress=on_progress)
 
 
 def _fixed(diagnosis: Diagnosis, options: Options) -> Diagnosis:
@@ -85,7 +91,7 @@ def _fixed(diagnosis: Diagnosis, options: Options) -> Diagnosis:
         print(f"wrote    {path}")
     if not written:
         print("wrote    nothing: all files are there already, or the errors must go first")
-    return examined(options.data, splits=options.splits, schema=options.schema) if written else diagnosis
+    return _examined(options) if written else diagnosis
 
 
 def _write(folder: Path, diagnosis: Diagnosis, options: Options) -> int:

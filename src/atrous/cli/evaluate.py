@@ -34,6 +34,8 @@ class Options:
     """Split of the data."""
     schema: Path | None = None
     """schema.toml, where it is not in the data folder."""
+    pair_by_order: bool = False
+    """Pair pictures with masks whose names have nothing in common by their order."""
     json: Path | None = None
     """Write numbers, protocol, confusion matrix and the counts of every image to this file."""
     html: Path | None = None
@@ -62,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
     if any(argument.partition("=")[0] == "--compare" for argument in arguments):
         return _compare(arguments)
     options = parse(Options, arguments, verb="evaluate")
-    dataset = open_data(options.data, split=options.split, schema=options.schema)
+    dataset = open_data(options.data, split=options.split, schema=options.schema, pair_by_order=options.pair_by_order)
     predictor = options.inference.predictor(options.weights)
     with progress_callback("evaluating") as on_progress:
         shown = MOST_IMAGES if options.html else 0

@@ -276,6 +276,8 @@ def _check_data(options: Options, out: Path) -> None:
             f"; and {others} more error{'s' * (others > 1)}: atrous doctor {options.data} lists all" if others else ""
         )
         raise InputError(f"{diagnosis.errors[0].line}{more}")
+    for remark in diagnosis.survey.remarks:
+        console.print(remark.line, soft_wrap=True, markup=False)
     if warnings := [finding for finding in diagnosis.findings if finding.grade == Grade.WARNING]:
         line = (
             f"{len(warnings)} warning{'s' * (len(warnings) > 1)} about the data: atrous doctor {options.data} lists all"

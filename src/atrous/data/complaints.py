@@ -11,10 +11,11 @@ T = TypeVar("T")
 
 
 class Complaint(NamedTuple):
-    """A fault: its kind in a word or two, and the line that names file, value and remedy."""
+    """A fault, or a remark: its kind in a word or two, and the line that names file, value and remedy."""
 
     kind: str
     line: str
+    remark: bool = False
 
 
 _collected: ContextVar[list[Complaint] | None] = ContextVar("collected", default=None)
@@ -30,6 +31,13 @@ def complain(line: str, *, kind: str) -> None:
     if collected is None:
         raise InputError(line)
     collected.append(Complaint(kind, line))
+
+
+def remark(line: str, *, kind: str) -> None:
+    """Note a choice, or something that is left out, inside `collecting`; elsewhere nothing happens."""
+    collected = _collected.get()
+    if collected is not None:
+        collected.append(Complaint(kind, line, remark=True))
 
 
 @contextmanager

@@ -1,11 +1,16 @@
 """The protocol of data sets, and opening one by the layout of its folder."""
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from atrous.data.annotations.scan import scan
 from atrous.data.complaints import unreadable
-from atrous.data.folder import is_plain_folder, open_folder
+from atrous.data.folder import is_plain_folder
+from atrous.data.formats.images import natural_key
+from atrous.data.layouts.contents import Contents
+from atrous.data.layouts.scanner import contents_of
 from atrous.data.pairs import PairedFiles
 from atrous.data.published.ade20k import is_ade20k, open_ade20k
 from atrous.data.published.camvid import is_camvid, open_camvid
@@ -13,22 +18,24 @@ from atrous.data.published.cityscapes import is_cityscapes, open_cityscapes
 from atrous.data.published.coco_voc import is_coco, open_coco
 from atrous.data.published.voc import is_voc, open_voc
 from atrous.data.sample import Sample
-from atrous.data.schema import SCHEMA_FILE, Schema, read_schema
+from atrous.data.schema import SCHEMA_FILE, Schema, read_schema, read_table
+from atrous.data.splits import Part, chosen_part
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
 
 PLAIN = "images/ and masks/"
-"""The layout of a user's own folder."""
+"""A user's own folder, whatever its layout."""
+ALL = "all"
+"""The split of every labelled picture."""
 
-LAYOUTS: dict[str, tuple[Callable[[Path], bool], Callable[..., PairedFiles]]] = {
+PUBLISHED: dict[str, tuple[Callable[[Path], bool], Callable[..., PairedFiles]]] = {
     "CamVid": (is_camvid, open_camvid),
     "Cityscapes": (is_cityscapes, open_cityscapes),
     "PASCAL VOC": (is_voc, open_voc),
     "COCO 2017": (is_coco, open_coco),
     "ADE20K": (is_ade20k, open_ade20k),
-    PLAIN: (is_plain_folder, open_folder),
 }
-"""Every layout: does a folder have it, and opening a split."""
+"""Every published data set: a function that recognises its folder, and one that opens a split."""
 
 
 @runtime_checkable
@@ -61,44 +68,58 @@ class DataSet(Protocol):
         ...
 
 
-def open_data(path: Path, *, split: str, schema: Path | None = None) -> DataSet:
-    """Open a split of a folder, whichever of the `LAYOUTS` it has.
+def open_data(
+    path: Path | str, *, split: str = ALL, schema: Path | None = None, pair_by_order: bool = False
+) -> DataSet:
+    """Open a folder of labelled pictures, whatever its layout: published data, or any that `data/layouts` knows.
 
     Args:
         path: The folder.
-        split: `train`, `val`, or what else the layout offers.
+        split: `train`, `val`, or what else the folder offers; `all` gives every labelled picture.
         schema: A `schema.toml` elsewhere, for data that cannot be written to; otherwise the one in the folder counts.
+        pair_by_order: Pair pictures and masks whose names have nothing in common by their order.
 
     Raises:
         InputError: If the folder is missing, of no known layout or of several, or anything in it contradicts itself or
             cannot be looked at.
     """
-    return open_splits(path, splits=(split,), schema=schema)[split]
+    return open_splits(Path(path), splits=(split,), schema=schema, pair_by_order=pair_by_order)[split]
 
 
-def open_splits(path: Path, *, splits: Collection[str], schema: Path | None = None) -> dict[str, DataSet]:
+def open_splits(
+    path: Path, *, splits: Collection[str] = (), schema: Path | None = None, pair_by_order: bool = False
+) -> dict[str, DataSet]:
     """Open several splits as `open_data` does, and look through masks without a schema only once for all of them.
+
+    Args:
+        path: The folder.
+        splits: Their names; none: all of a user's own folder, `train` and `val` of published data.
+        schema: As for `open_data`.
+        pair_by_order: As for `open_data`.
 
     Raises:
         InputError: As `open_data` does.
     """
     try:
         layout, meaning = find_layout(path), declared_schema(path, elsewhere=schema)
+        if layout == PLAIN:
+            contents = contents_of(path, pair_by_order=pair_by_order)
+            return _open_own(path, contents, splits=splits, schema=meaning)
+        opener = PUBLISHED[layout][1]
         opened: dict[str, DataSet] = {}
-        for split in splits:
-            data = opened[split] = LAYOUTS[layout][1](path, split=split, schema=meaning)
-            if layout == PLAIN:  # what all its masks show; published data would pass for a folder of other classes
-                meaning = data.schema
+        for split in splits or ("train", "val"):
+            parts = ("train", "val") if split == ALL else (split,)
+            opened[split] = _joined([opener(path, split=part, schema=meaning) for part in parts], split=split)
         return opened
     except OSError as error:  # of any layout: no access, a name too long
         raise InputError(unreadable(error)) from error
 
 
 def find_layout(path: Path) -> str:
-    """Which of the `LAYOUTS` a folder has.
+    """The published data set that a folder holds, or `PLAIN`.
 
     Raises:
-        InputError: If the folder is missing, of no known layout or of several.
+        InputError: If the folder is missing, or holds several published data sets.
     """
     if not path.is_dir():
         raise InputError(
@@ -106,15 +127,11 @@ def find_layout(path: Path) -> str:
             if not path.exists()
             else f"{path} is not a folder of data; name one"
         )
-    fitting = [name for name, (fits, _) in LAYOUTS.items() if fits(path)]
+    fitting = [name for name, (fits, _) in PUBLISHED.items() if fits(path)]
+    fitting += [PLAIN] * (bool(fitting) and is_plain_folder(path))
     if len(fitting) > 1:
         raise InputError(f"{path} looks like {' and '.join(fitting)} at once; name the folder that holds only one")
-    if not fitting:
-        raise InputError(
-            f"{path} is of no known layout; expected are {path / 'images'} and {path / 'masks'}, "
-            f"or the same two folders inside {path / 'train'}, or a data set as it was extracted ({', '.join(LAYOUTS)})"
-        )
-    return fitting[0]
+    return fitting[0] if fitting else PLAIN
 
 
 def declared_schema(path: Path, *, elsewhere: Path | None) -> Schema | None:
@@ -123,5 +140,54 @@ def declared_schema(path: Path, *, elsewhere: Path | None) -> Schema | None:
     Raises:
         InputError: If it is missing, or says something that makes no sense.
     """
-    beside = path / SCHEMA_FILE
-    return read_schema(elsewhere) if elsewhere else read_schema(beside) if beside.exists() else None
+    file = elsewhere or path / SCHEMA_FILE
+    if elsewhere is None and not file.exists():
+        return None
+    table = read_table(file)
+    return None if "layout" in table and not table.keys() & {"classes", "colors", "remap"} else read_schema(file)
+
+
+def own_schema(path: Path, contents: Contents) -> Schema:
+    """The classes of a user's folder without a `schema.toml`: as its files state them, or as all masks show them.
+
+    Raises:
+        InputError: If masks hold values that are no class ids; the line proposes a schema.
+    """
+    if contents.schema is not None:
+        return contents.schema
+    parts = contents.splits.values()
+    return scan(path, [(pair, part.read) for part in parts for pair in part.pairs], classes=contents.classes)
+
+
+def _open_own(path: Path, contents: Contents, *, splits: Collection[str], schema: Schema | None) -> dict[str, DataSet]:
+    if not contents.pairs:
+        raise InputError(f"{path} has no picture with a mask ({contents.layout}); there is nothing to learn")
+    parts = {**contents.splits, ALL: _everything(contents)}
+    chosen = {split: chosen_part(parts, split=split, folder=path) for split in splits or contents.splits}
+    meaning = schema or own_schema(path, contents)
+    return {
+        split: PairedFiles(
+            name=path.resolve().name,
+            split=split,
+            rule=part.rule,
+            licence="not stated",
+            schema=meaning,
+            pairs=part.pairs,
+            read=part.read,
+        )
+        for split, part in chosen.items()
+    }
+
+
+def _everything(contents: Contents) -> Part:
+    """All pairs in the natural order of their pictures; one reader serves every split of a folder."""
+    first = next(iter(contents.splits.values()))
+    pairs = sorted(contents.pairs, key=lambda pair: natural_key(pair.image))
+    return replace(first, pairs=tuple(pairs), rule="all pairs")
+
+
+def _joined(parts: Sequence[PairedFiles], *, split: str) -> PairedFiles:
+    first = parts[0]
+    pairs = tuple(pair for part in parts for pair in part.pairs)
+    rule = " and ".join(part.rule for part in parts)
+    return first if len(parts) == 1 else replace(first, split=split, rule=rule, pairs=pairs)

@@ -20,29 +20,15 @@ The meaning of the masks stands in `schema.toml`. Without it all masks are read 
 values 0..n-1 (and 255 for ignore) become classes without names, names become classes.
 """
 
-import hashlib
-from dataclasses import dataclass, replace
 from pathlib import Path
 
-from atrous.data.annotations.masks import ANNOTATIONS, NamingReader, find_images, find_masks, has_masks
+from atrous.data.annotations.masks import ANNOTATIONS, find_images, find_masks, has_masks
 from atrous.data.annotations.scan import scan
 from atrous.data.complaints import complain
 from atrous.data.formats.lists import read_lines
 from atrous.data.pairs import Pair, PairedFiles
 from atrous.data.schema import Schema
-from atrous.errors import InputError
-
-
-@dataclass(frozen=True)
-class Part:
-    """A split: its pairs, what reads their masks, and how it was chosen."""
-
-    pairs: tuple[Pair, ...]
-    read: NamingReader
-    rule: str
-
-
-Splits = dict[str, Part]
+from atrous.data.splits import Part, Splits, chosen_part, disjoint, with_validation
 
 
 def is_plain_folder(folder: Path) -> bool:
@@ -78,25 +64,7 @@ def open_folder(folder: Path, *, split: str, schema: Schema | None = None) -> Pa
 def folder_splits(folder: Path) -> Splits:
     """Every split of a plain folder; raises InputError as `open_folder` does, but for what masks hold."""
     splits = _listed_splits(folder) if has_masks(folder) else _folder_splits(folder)
-    return _disjoint(splits)
-
-
-def chosen_part(splits: Splits, *, split: str, folder: Path) -> Part:
-    """A split by its name; raises InputError where the folder has none of that name."""
-    if split not in splits:
-        raise InputError(f"{folder} has no split {split!r}; choose from {', '.join(sorted(splits))}")
-    return splits[split]
-
-
-def hold_out(pairs: tuple[Pair, ...], *, folder: Path) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
-    """The rest and a tenth, at least one, chosen by the SHA-256 of the names; both keep the order given."""
-    if len(pairs) < 2:
-        line = f"{folder} has {len(pairs)} labelled picture; at least two are needed, for train and val"
-        complain(line, kind="too few pictures")
-        return pairs, ()
-    ranked = sorted(pairs, key=lambda pair: hashlib.sha256(pair.name.encode()).digest())
-    held = {pair.name for pair in ranked[: max(1, len(pairs) // 10)]}
-    return tuple(pair for pair in pairs if pair.name not in held), tuple(pair for pair in pairs if pair.name in held)
+    return disjoint(splits)
 
 
 def _listed_splits(folder: Path) -> Splits:
@@ -117,7 +85,7 @@ def _listed_splits(folder: Path) -> Splits:
         rest = tuple(pair for pair in _all_pairs(folder, images=images, masks=masks) if pair.name not in listed)
         others = " and ".join(f"{name}.txt" for name in splits)
         splits["train"] = Part(rest, read, f"all pairs that are not in {others}" if splits else "all pairs")
-    return _with_validation(folder, splits)
+    return with_validation(folder, splits)
 
 
 def _folder_splits(folder: Path) -> Splits:
@@ -130,23 +98,7 @@ def _folder_splits(folder: Path) -> Splits:
         images = find_images(part)
         masks, read = find_masks(part, images=images)
         splits[part.name] = Part(_all_pairs(part, images=images, masks=masks), read, f"folder {part.name}")
-    return _with_validation(folder, splits)
-
-
-def _with_validation(folder: Path, splits: Splits) -> Splits:
-    part = splits["train"]
-    if not part.pairs:
-        complain(f"{folder} leaves no pictures for training; shorten the lists or add pictures", kind="empty split")
-        return splits
-    if "val" in splits:
-        return splits
-    train, val = hold_out(part.pairs, folder=folder)
-    tenth = f"{len(val)} of {len(part.pairs)} pictures, by SHA-256 of the name"
-    return {
-        **splits,
-        "train": replace(part, pairs=train, rule=f"{part.rule} without val"),
-        "val": replace(part, pairs=val, rule=tenth),
-    }
+    return with_validation(folder, splits)
 
 
 def _all_pairs(folder: Path, *, images: dict[str, Path], masks: dict[str, Path]) -> tuple[Pair, ...]:
@@ -176,20 +128,6 @@ def _chosen(path: Path, *, images: dict[str, Path]) -> list[str]:
             continue
         complain(f"{path} line {number}: {wrong}", kind="list")
     return list(chosen)
-
-
-def _disjoint(splits: Splits) -> Splits:
-    """The splits, with every picture in the first of those that name it; complains of the others."""
-    seen: dict[Path, str] = {}
-    for name, part in splits.items():
-        for pair in part.pairs:
-            if seen.setdefault(pair.image, name) != name:
-                line = f"{pair.image} is in both {seen[pair.image]} and {name}; take it out of one of them"
-                complain(line, kind="split overlap")
-    return {
-        name: replace(part, pairs=tuple(pair for pair in part.pairs if seen[pair.image] == name))
-        for name, part in splits.items()
-    }
 
 
 def _displayed(path: Path, *, key: str) -> str:

@@ -27,12 +27,14 @@ class Pair:
         image: The picture.
         mask: The mask; for some formats a folder, or one file about all pictures.
         sequence: The video that the picture is a frame of; empty where it stands alone.
+        ignore: A second mask whose zeros are ignored, such as the field of view of a camera; None where there is none.
     """
 
     name: str
     image: Path
     mask: Path
     sequence: str = ""
+    ignore: Path | None = None
 
 
 LabelReader = Callable[[Pair, Schema], Integer[np.ndarray, "h w"]]

@@ -9,6 +9,9 @@ A `schema.toml` beside the data:
     0 = 0
     128 = 1
     "#e0e0c0" = 255                       # a colour in RGB masks, besides those in `colors`
+
+Masks of two classes with smoothed edges: `threshold = 128` makes lower values class 0 and the others class 1. The table
+`[layout]` says where pictures and masks lie (`data/layouts/patterns.py`); alone it leaves the classes to the masks.
 """
 
 import json
@@ -27,7 +30,7 @@ from atrous.files import atomic_path
 from atrous.labels import Color, LabelSpace
 
 SCHEMA_FILE = "schema.toml"
-_KEYS = ("classes", "colors", "ignore", "remap")
+_KEYS = ("classes", "colors", "ignore", "remap", "threshold", "layout")
 _SHOWN = 8
 
 
@@ -40,6 +43,7 @@ class Schema:
         remap: Value in the file -> class id or ignore value. Empty: values are ids already. Otherwise every value
             must be listed, except the ignore value, which then stays what it is.
         recolor: RGB colour in the file -> class id or ignore value, besides the colours of the label space.
+        threshold: Values of 8-bit masks from this one on are class 1, lower ones class 0; 0: values count as they are.
 
     Raises:
         ValueError: If a value is not in 0..65535 or a target is neither a class id nor the ignore value.
@@ -48,8 +52,14 @@ class Schema:
     labels: LabelSpace
     remap: Mapping[int, int] = field(default_factory=dict)
     recolor: Mapping[Color, int] = field(default_factory=dict)
+    threshold: int = 0
 
     def __post_init__(self) -> None:
+        if self.threshold and (not 0 < self.threshold < 256 or len(self.labels) != 2 or self.remap):
+            raise ValueError(
+                f"threshold: {self.threshold} does not part 8-bit values into two classes; give 1..255 with two "
+                "classes and no remap"
+            )
         for value in self.remap:
             if not 0 <= value <= 65535:
                 raise ValueError(f"remap: {value} is not a mask value (0..65535)")
@@ -65,6 +75,8 @@ class Schema:
     def meaning(self) -> dict[int, int]:
         """Every value that may stand in a file, and what it becomes."""
         ignore = self.labels.ignore
+        if self.threshold:
+            return {value: int(value >= self.threshold) for value in range(256)}
         return {ignore: ignore, **(self.remap or {label: label for label in range(len(self.labels))})}
 
 
@@ -117,11 +129,11 @@ def count_values(values: Integer[np.ndarray, "..."]) -> str:
     return ", ".join(shown) + (f" and {rest} more values" if rest else "")
 
 
-def read_schema(path: Path) -> Schema:
-    """Read a `schema.toml`.
+def read_table(path: Path) -> dict[str, Any]:
+    """The content of a `schema.toml`, of which only the names of the keys are checked.
 
     Raises:
-        InputError: If the file is missing, not TOML, or says something that makes no sense; the line names the key.
+        InputError: If the file is missing, not TOML, or has a key that means nothing.
     """
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
@@ -133,6 +145,16 @@ def read_schema(path: Path) -> Schema:
         raise InputError(f"{path} is not a schema: nested too deeply") from error
     if unknown := sorted(data.keys() - set(_KEYS)):
         raise InputError(f"{path}: unknown key {unknown[0]!r}; known keys are {', '.join(_KEYS)}")
+    return data
+
+
+def read_schema(path: Path) -> Schema:
+    """Read a `schema.toml`.
+
+    Raises:
+        InputError: If the file is missing, not TOML, or says something that makes no sense; the line names the key.
+    """
+    data = read_table(path)
     try:
         labels = LabelSpace(
             names=_names(data.get("classes")),
@@ -140,13 +162,20 @@ def read_schema(path: Path) -> Schema:
             ignore=_integer(data.get("ignore", 255), key="ignore"),
         )
         remap, recolor = _remap(data.get("remap", {}))
-        return Schema(labels=labels, remap=remap, recolor=recolor)
+        threshold = _integer(data.get("threshold", 0), key="threshold")
+        return Schema(labels=labels, remap=remap, recolor=recolor, threshold=threshold)
     except ValueError as error:
         raise InputError(f"{path}: {error}") from error
 
 
-def write_schema(path: Path, schema: Schema) -> None:
-    """Write a `schema.toml` that `read_schema` reads back to an equal schema."""
+def write_schema(path: Path, schema: Schema, *, layout: Mapping[str, str] | None = None) -> None:
+    """Write a `schema.toml` that `read_schema` reads back to an equal schema.
+
+    Args:
+        path: The file.
+        schema: Classes and values.
+        layout: Entries of the table `[layout]`; none leave it out.
+    """
     lines = [
         "# What the pixel values of the masks mean.",
         "classes = [",
@@ -156,10 +185,13 @@ def write_schema(path: Path, schema: Schema) -> None:
         *(f"    {list(color)}," for color in schema.labels.palette),
         "]",
         f"ignore = {schema.labels.ignore}",
+        *([f"threshold = {schema.threshold}"] if schema.threshold else []),
     ]
     if schema.remap or schema.recolor:
         lines += ["", "[remap]  # value in the file = class id", *(f"{v} = {i}" for v, i in schema.remap.items())]
         lines += [f'"{hex_color(color)}" = {i}' for color, i in schema.recolor.items()]
+    if layout:
+        lines += ["", "[layout]", *(f"{key} = {_quoted(pattern)}" for key, pattern in layout.items())]
     with atomic_path(path) as temporary:
         temporary.write_text("\n".join([*lines, ""]), encoding="utf-8")
 

@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from atrous.cli.main import main
+from atrous.data.annotations.proposals import colored_schema
 from atrous.data.class_weights import read_class_weights
 from atrous.data.dataset import open_data
 from atrous.data.doctor import diagnose
-from atrous.data.doctor.meaning import colored_schema
 from atrous.data.doctor.perceptual_hash import perceptual_hash
 from atrous.data.doctor.totals import value_histogram
 from atrous.data.folder import folder_splits
@@ -104,7 +104,12 @@ def test_values_are_counted_as_they_lie_in_the_files(tmp_path):
 
 @pytest.mark.parametrize(
     ("values", "remap"),
-    [((0, 255), {0: 0, 255: 1}), ((0, 1), {}), ((0, 128, 255), {0: 0, 128: 1}), ((1, 2, 3, 255), {1: 0, 2: 1, 3: 2})],
+    [
+        ((0, 255), {0: 0, 255: 1}),
+        ((0, 1), {}),
+        ((0, 128, 255), {0: 0, 128: 1, 255: 2}),
+        ((1, 2, 3, 255), {1: 0, 2: 1, 3: 2}),
+    ],
 )
 def test_fix_makes_numbers_usable(tmp_path, values, remap, capsys):
     folder = fake_folder(tmp_path / "data", values=values)
@@ -187,7 +192,7 @@ def test_colours_become_classes(tmp_path):
     truth = np.array(Image.open(folder / "masks/photo1.png"))
     assert main(["doctor", str(folder), "--fix"]) == 0
     schema = read_schema(folder / "schema.toml")
-    assert schema.labels.names == ("#000000", "#00c800", "#1e005a")
+    assert schema.labels.names == ("background", "#00c800", "#1e005a")
     sample = open_data(folder, split="train")[0]
     np.testing.assert_array_equal(np.array(schema.labels.palette, np.uint8)[sample.labels], truth)
 
@@ -200,7 +205,7 @@ def test_published_colours_get_their_names():
     assert schema.recolor == {(0, 0, 0): 255}
     own = colored_schema([road, 0x010203, black])
     assert own is not None
-    assert own.labels.names == ("#000000", "#010203", "#804080")
+    assert own.labels.names == ("background", "#010203", "#804080")
     assert colored_schema(range(100, 300)) is None
 
 
@@ -300,7 +305,7 @@ def test_a_folder_that_cannot_be_listed_is_one_line(tmp_path, monkeypatch):
     def forbidden(*_, **__):
         raise PermissionError(13, "Permission denied", str(tmp_path / "images"))
 
-    monkeypatch.setattr("atrous.data.doctor.survey.folder_splits", forbidden)
+    monkeypatch.setattr("atrous.data.doctor.survey.contents_of", forbidden)
     folder = broken.sound_folder(tmp_path)
     told = [finding.line for finding in diagnose(folder).errors]
     assert told == [f"cannot read {tmp_path / 'images'}: Permission denied; check the name and the access rights"]
@@ -309,7 +314,7 @@ def test_a_folder_that_cannot_be_listed_is_one_line(tmp_path, monkeypatch):
 def test_a_name_that_steers_terminals_is_told_without_doing_so(tmp_path, capsys):
     folder = broken.sound_folder(tmp_path / "data")
     (folder / "images/\x1b[2Jnotes.txt").touch()
-    assert main(["doctor", str(folder)]) == 1
+    assert main(["doctor", str(folder)]) == 0
     told = capsys.readouterr().out
-    assert "[2Jnotes.txt is not a picture" in told
+    assert "[2Jnotes.txt" in told
     assert "\x1b" not in told

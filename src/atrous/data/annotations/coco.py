@@ -157,9 +157,10 @@ def _area(value: Any) -> float:
 
 def _picture(item: dict[str, Any], annotations: list[Annotation]) -> CocoImage:
     file = PurePosixPath(text(item, "file_name").replace("\\", "/"))
-    if file.is_absolute() or ".." in file.parts or not file.name:
+    below = PurePosixPath(*(part for part in file.parts if part not in ("/", "..") and not part.endswith(":")))
+    if not below.name:
         raise ValueError(f"file_name {str(file)!r:.80} is not a file below the folder of images")
-    return CocoImage(file, picture_size(item, height="height", width="width"), tuple(annotations))
+    return CocoImage(below, picture_size(item, height="height", width="width"), tuple(annotations))
 
 
 def _regions(segmentation: Any, *, size: Size) -> list[Region]:

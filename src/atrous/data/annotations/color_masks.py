@@ -10,6 +10,10 @@ from atrous.errors import InputError
 from atrous.labels import Color
 
 _SHOWN = 4
+MOST_VALUES = 4096
+"""Values of a mask that tell its meaning: class ids are fewer, a photo in place of a mask has a million."""
+_KEPT = 256
+"""Values of a mask that are kept, the most frequent ones: a photo in place of a mask has a million."""
 
 
 def color_ids(colors: UInt8[np.ndarray, "h w 3"], *, schema: Schema, path: Path) -> Integer[np.ndarray, "h w"]:
@@ -52,6 +56,19 @@ def color_ids(colors: UInt8[np.ndarray, "h w 3"], *, schema: Schema, path: Path)
 def packed_colors(colors: UInt8[np.ndarray, "h w 3"]) -> Int64[np.ndarray, "h w"]:
     """RGB as one number, 0xRRGGBB."""
     return colors.astype(np.int64) @ np.array([1 << 16, 1 << 8, 1])
+
+
+def value_counts(values: Integer[np.ndarray, "..."], *, most: int = _KEPT) -> dict[int, int]:
+    """The pixels of each of the `most` most frequent values, in the order of the values."""
+    found, counts = np.unique(values, return_counts=True) if values.itemsize > 2 else _binned(values)
+    kept = np.sort(np.argsort(-counts, kind="stable")[:most])
+    return dict(zip(found[kept].tolist(), counts[kept].tolist(), strict=True))
+
+
+def _binned(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    counts = np.bincount(values.ravel())
+    found = np.flatnonzero(counts)
+    return found, counts[found]
 
 
 def _meaning(schema: Schema, *, path: Path) -> dict[int, int]:

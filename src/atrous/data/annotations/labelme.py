@@ -1,7 +1,7 @@
 """Label maps drawn with LabelMe: one JSON per picture, a list of named shapes.
 
 Shapes are painted in the order of the file, later ones over earlier ones. Polygons, rectangles and circles have an
-inside; other shapes (points, lines) are refused. Pixels under no shape are background; see
+inside, and so have masks; points and lines have none and are left out. Pixels under no shape are background; see
 `data/annotations/named_shapes.py`.
 """
 
@@ -12,12 +12,16 @@ from typing import Any
 import numpy as np
 from jaxtyping import Integer
 
+from atrous.data.annotations.bitmaps import bitmap_of, placed
 from atrous.data.annotations.named_shapes import Shape, paint
 from atrous.data.annotations.regions import Region, circle_region, polygon_region
 from atrous.data.formats.json_files import objects, picture_size, points, read_object, text
 from atrous.data.schema import Schema
 from atrous.errors import InputError
 from atrous.sizes import Size
+
+WITHOUT_INSIDE = frozenset({"point", "points", "line", "linestrip"})
+"""Types of shapes that cover no pixels."""
 
 
 def read_labelme(path: Path, *, schema: Schema) -> Integer[np.ndarray, "h w"]:
@@ -33,7 +37,8 @@ def read_labelme(path: Path, *, schema: Schema) -> Integer[np.ndarray, "h w"]:
     content = read_object(path)
     try:
         size = picture_size(content, height="imageHeight", width="imageWidth")
-        shapes = [_shape(item, size=size, number=i) for i, item in enumerate(_shapes(content))]
+        items = [(i, item) for i, item in enumerate(_shapes(content)) if not _is_without_inside(item)]
+        shapes = [_shape(item, size=size, number=i) for i, item in items]
         return paint(shapes, size=size, schema=schema)
     except InputError:
         raise
@@ -45,9 +50,14 @@ def labelme_names(path: Path) -> Set[str]:
     """The labels that a file uses; raises InputError where it is not LabelMe's."""
     content = read_object(path)
     try:
-        return {text(item, "label") for item in _shapes(content)}
+        return {text(item, "label") for item in _shapes(content) if not _is_without_inside(item)}
     except ValueError as error:
         raise InputError(f"{path}: {error}; is it a LabelMe file?") from error
+
+
+def _is_without_inside(item: dict[str, Any]) -> bool:
+    kind = item.get("shape_type")
+    return isinstance(kind, str) and kind in WITHOUT_INSIDE
 
 
 def _shapes(content: dict[str, Any]) -> list[dict[str, Any]]:
@@ -63,9 +73,14 @@ def _shape(item: dict[str, Any], *, size: Size, number: int) -> Shape:
 
 def _region(item: dict[str, Any], *, size: Size) -> Region:
     corners = points(item.get("points"), name="points")
-    kind = item.get("shape_type", "polygon")
+    kind = item.get("shape_type") or "polygon"
     match kind, len(corners):
         case "polygon", _:
+            return polygon_region(corners, size=size)
+        case "mask", 2:  # a PNG between two corners, both inside
+            column, row = (round(float(value)) for value in corners[0])
+            return placed(bitmap_of(text(item, "mask")), (column, row), size=size)
+        case "rectangle" | "rotation" | "oriented_rectangle" | "rotated_rectangle", 4:
             return polygon_region(corners, size=size)
         case "rectangle", 2:
             (x0, y0), (x1, y1) = corners

@@ -21,12 +21,15 @@ from atrous.data.annotations.coco import CocoLabels, read_coco
 from atrous.data.annotations.instance_masks import instance_names, read_instances
 from atrous.data.annotations.labelme import labelme_names, read_labelme
 from atrous.data.complaints import complain
-from atrous.data.formats.images import IMAGE_SUFFIXES, natural_key, read_labels
+from atrous.data.formats.arrays import read_array
+from atrous.data.formats.images import IMAGE_SUFFIXES, natural_key, read_labels, read_mask
 from atrous.data.formats.matlab import read_mat
 from atrous.data.pairs import Pair, mask_ids
 from atrous.data.schema import Schema, apply_schema
+from atrous.errors import InputError
 
 ANNOTATIONS = "annotations.json"
+ARRAY_SUFFIXES = frozenset({".mat", ".npy", ".npz"})
 _OTHER_SUFFIXES = frozenset({".mat", ".json"})
 
 
@@ -54,10 +57,11 @@ class MaskFiles:
         match pair.mask.suffix.lower():
             case ".json":
                 return read_labelme(pair.mask, schema=schema)
-            case ".mat":
-                return apply_schema(read_mat(pair.mask), schema=schema, path=pair.mask)
+            case ".mat" | ".npy" | ".npz":
+                ids = apply_schema(read_values(pair.mask), schema=schema, path=pair.mask)
             case _:
-                return mask_ids(pair, schema)
+                ids = mask_ids(pair, schema)
+        return ids if pair.ignore is None else _within(ids, pair.ignore, ignore=schema.labels.ignore)
 
     def names(self, pair: Pair) -> Set[str] | None:
         """The classes that the mask names; None where it holds numbers or colours."""
@@ -100,9 +104,27 @@ def find_masks(folder: Path, *, images: Mapping[str, Path]) -> tuple[dict[str, P
     return files | instances, MaskFiles()
 
 
+def read_numbers_or_colors(path: Path) -> Integer[np.ndarray, "h w *c"]:
+    """The numbers of a mask, or the colours of an RGB picture that is not grey; raises InputError as `read_mask`."""
+    if path.suffix.lower() in ARRAY_SUFFIXES:
+        return read_values(path)
+    values = read_mask(path)
+    return values[..., 0] if values.ndim == 3 and not (values != values[..., :1]).any() else values
+
+
 def read_values(path: Path) -> Integer[np.ndarray, "h w"]:
     """The numbers of a mask that holds numbers; raises InputError as `read_labels` and `read_mat`."""
+    if path.suffix.lower() in (".npy", ".npz"):
+        return read_array(path)
     return read_mat(path) if path.suffix.lower() == ".mat" else read_labels(path)
+
+
+def _within(ids: Integer[np.ndarray, "h w"], path: Path, *, ignore: int) -> Integer[np.ndarray, "h w"]:
+    """The class ids, ignored where a second mask is 0."""
+    field = read_labels(path)
+    if field.shape != ids.shape:
+        raise InputError(f"{path} is not of the size of the mask that it belongs to; correct it")
+    return np.where(field == 0, np.asarray(ignore, ids.dtype), ids)
 
 
 def _files(

@@ -16,7 +16,7 @@ from atrous.labels import LabelSpace
 from atrous.sizes import Size
 
 BACKGROUND = "background"
-_BACKGROUNDS, _IGNORED = (BACKGROUND, "_background_"), "__ignore__"
+BACKGROUNDS, IGNORED = (BACKGROUND, "_background_"), "__ignore__"
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,14 @@ def paint(shapes: Iterable[Shape], *, size: Size, schema: Schema) -> Integer[np.
 def uncovered(schema: Schema) -> int:
     """The label of pixels under no shape."""
     names = schema.labels.names
-    return next((names.index(name) for name in _BACKGROUNDS if name in names), schema.labels.ignore)
+    return next((names.index(name) for name in BACKGROUNDS if name in names), schema.labels.ignore)
 
 
 def class_of(name: str, *, schema: Schema) -> int:
     """The label that a name stands for; raises ValueError where it is no class."""
-    if name == _IGNORED:
+    if name == IGNORED:
         return schema.labels.ignore
-    if name in _BACKGROUNDS:
+    if name in BACKGROUNDS:
         return uncovered(schema)
     if name not in schema.labels.names:
         raise ValueError(f"{name!r:.80} is not a class; add it to classes in {SCHEMA_FILE}, or correct the spelling")
@@ -63,5 +63,5 @@ def class_of(name: str, *, schema: Schema) -> int:
 
 def proposed_labels(names: Iterable[str]) -> LabelSpace:
     """Background and the names that occur, in alphabetical order: what there is without a schema."""
-    kept = sorted(set(names) - {*_BACKGROUNDS, _IGNORED})
+    kept = sorted(set(names) - {*BACKGROUNDS, IGNORED})
     return LabelSpace(names=(BACKGROUND, *kept), ignore=255 if len(kept) < 255 else 65535)

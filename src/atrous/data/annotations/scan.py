@@ -1,56 +1,96 @@
-"""The label space that masks show where there is no schema: their values, or the names that they use."""
+"""The label space that masks show where there is no schema: their values, colours, or the names that they use."""
 
 import os
 from collections.abc import Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
-from jaxtyping import Integer
-
-from atrous.data.annotations.masks import NamingReader, read_values
+from atrous.data.annotations.color_masks import MOST_VALUES, packed_colors, value_counts
+from atrous.data.annotations.masks import NamingReader, read_numbers_or_colors, read_values
 from atrous.data.annotations.named_shapes import proposed_labels
+from atrous.data.annotations.proposals import colored_schema, listed_schema, proposal_line, value_totals
+from atrous.data.layouts.class_names import ClassList
 from atrous.data.pairs import Pair
 from atrous.data.schema import SCHEMA_FILE, Schema, count_values
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
 
 _IGNORE = 255
-_PROPOSED = 32
-"""More values than this in a mask are not class ids that somebody forgot to number; nor are all 256 of a byte."""
 
 
-def scan(folder: Path, pairs: Sequence[tuple[Pair, NamingReader]]) -> Schema:
+def scan(folder: Path, pairs: Sequence[tuple[Pair, NamingReader]], *, classes: ClassList | None = None) -> Schema:
     """The label space that all masks together show.
 
     Masks with names: background and the names, in alphabetical order. Masks with numbers: 0..n-1, and 255 for ignore.
+    Masks with colours: one class for each colour. A list of classes gives values and colours their names.
 
     Args:
         folder: The data, for the message.
         pairs: Every pair with the reader of its mask.
+        classes: Names, values and colours as a file beside the masks lists them.
 
     Raises:
-        InputError: If the masks hold other numbers, or some hold names and others numbers; the line proposes a schema.
+        InputError: If the masks hold other numbers or too many colours, or some hold names and others numbers; the line
+            proposes a schema.
     """
+    if not pairs:
+        raise InputError(f"{folder} has no picture with a mask; there is nothing to learn")
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         names = list(pool.map(lambda item: item[1].names(item[0]), pairs))
         if any(found is not None for found in names):
             return named_schema(folder, names)
-        per_mask = list(pool.map(lambda item: np.unique(read_values(item[0].mask)), pairs))
-    return numbered_schema(folder, {pair.mask: found for (pair, _), found in zip(pairs, per_mask, strict=True)})
+        shown = list(pool.map(lambda item: _counted(item[0].mask), pairs))
+    masks = [pair.mask for pair, _ in pairs]
+    numbers = {mask: found for mask, (found, is_color) in zip(masks, shown, strict=True) if not is_color}
+    colors = {mask: found for mask, (found, is_color) in zip(masks, shown, strict=True) if is_color}
+    return mask_schema(folder, numbers, colors, classes=classes)
 
 
-def numbered_schema(folder: Path, masks: Mapping[Path, Integer[np.ndarray, " n"]]) -> Schema:
+def mask_schema(
+    folder: Path,
+    numbers: Mapping[Path, Mapping[int, int]],
+    colors: Mapping[Path, Mapping[int, int]],
+    *,
+    classes: ClassList | None = None,
+) -> Schema:
+    """The schema of masks that are pictures: by the list of classes where it fits, otherwise by what they show.
+
+    Args:
+        folder: The data, for the message.
+        numbers: Value -> pixels, of every mask of numbers.
+        colors: Colour as 0xRRGGBB -> pixels, of every other mask.
+        classes: Names, values and colours as a file beside the masks lists them.
+
+    Raises:
+        InputError: As `scan`.
+    """
+    values = sorted({value for found in numbers.values() for value in found})
+    packed = sorted({color for found in colors.values() for color in found})
+    if classes is not None and (schema := listed_schema(classes, values=values, colors=packed)):
+        return schema
+    if not packed:
+        return numbered_schema(folder, numbers)
+    if schema := colored_schema(packed, values=values):
+        return schema
+    path = next(iter(colors))
+    raise InputError(
+        f"{path} is a colour picture, and all masks have {len(packed)} colours: too many for classes; save masks as "
+        f"8-bit grey or palette PNG whose pixel values are the class ids, or list the colors in {SCHEMA_FILE}"
+    )
+
+
+def numbered_schema(folder: Path, masks: Mapping[Path, Mapping[int, int]]) -> Schema:
     """The schema that the values of all masks show together; raises InputError as `scan`."""
-    values = [int(value) for value in np.unique(np.concatenate([*masks.values()]))]
+    counts = value_totals(masks.values())
+    values = sorted(counts.pixels)
     ids = [value for value in values if value != _IGNORE]
     if len(ids) > 1 and ids == list(range(len(ids))) and values != list(range(256)):
         return Schema(LabelSpace.unnamed(len(ids)))
     suspects = range(len(ids)) if len(ids) > 1 else range(1)
-    path = next((path for path, found in masks.items() if not np.isin(found, suspects).all()), next(iter(masks)))
+    path = next((path for path, found in masks.items() if not found.keys() <= {*suspects}), next(iter(masks)))
     raise InputError(
         f"{path} has {count_values(read_values(path))}; without {SCHEMA_FILE} masks hold 0..n-1 for two "
-        f"classes or more, and {_IGNORE} for ignore; {_proposal(folder, values=values)}"
+        f"classes or more, and {_IGNORE} for ignore; {proposal_line(folder, counts)}"
     )
 
 
@@ -66,23 +106,11 @@ def named_schema(folder: Path, names: Sequence[Set[str] | None]) -> Schema:
     return Schema(found)
 
 
-def proposed_schema(values: Sequence[int]) -> Schema | None:
-    """The schema that would make masks of these values usable; None where they do not look like class ids."""
-    if not 2 <= len(values) <= _PROPOSED:
-        return None
-    ids = list(values) if len(values) == 2 else [value for value in values if value != _IGNORE]
-    names = tuple(f"value {value}" for value in ids)
-    return Schema(LabelSpace(names), remap={value: label for label, value in enumerate(ids)})
-
-
-def _proposal(folder: Path, *, values: list[int]) -> str:
-    """The schema that would make these masks usable, on one line."""
-    if len(values) > _PROPOSED:
-        return f"{len(values)} different values look like a picture or smoothed edges, not class ids: correct the masks"
-    if len(values) == 1:
-        return f"all masks hold nothing but {values[0]}: there is nothing to learn; correct the masks"
-    proposed = proposed_schema(values)
-    assert proposed
-    names = ", ".join(f'"{name}"' for name in proposed.labels.names)
-    table = ", ".join(f"{value} = {label}" for value, label in proposed.remap.items())
-    return f"write {folder / SCHEMA_FILE} with the two lines: classes = [{names}] and: remap = {{ {table} }}"
+def _counted(path: Path) -> tuple[dict[int, int], bool]:
+    """The pixels of every value or packed colour of a mask, and True for colours."""
+    found = read_numbers_or_colors(path)
+    return (
+        (value_counts(found, most=MOST_VALUES), False)
+        if found.ndim == 2
+        else (value_counts(packed_colors(found), most=MOST_VALUES), True)
+    )

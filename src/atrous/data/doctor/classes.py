@@ -30,7 +30,7 @@ def check_classes(path: Path, schema: Schema, totals: Mapping[str, Totals]) -> I
         return
     if (seen > 0).sum() == 1:
         only = names[int(seen.argmax())]
-        yield warning("one class", f"{path}: {only!r} is the only class to train on; add pictures of the other classes")
+        yield error("one class", f"{path}: {only!r} is the only class to train on; add pictures of the other classes")
     for label, name in enumerate(names):
         tested = 0 if scored is None else int(scored[label])
         if not seen[label] and tested:

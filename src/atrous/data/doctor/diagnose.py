@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import TypeVar
@@ -13,7 +13,7 @@ from atrous.data.dataset import PLAIN
 from atrous.data.doctor.classes import check_classes, check_colors, check_ignore
 from atrous.data.doctor.duplicates import DuplicatePair, check_duplicate_pairs, check_repeats, find_duplicate_pairs
 from atrous.data.doctor.examine import VALUES, Examined, examine
-from atrous.data.doctor.finding import Finding, Grade, error, note
+from atrous.data.doctor.finding import Finding, Grade, error, note, warning
 from atrous.data.doctor.meaning import Meaning, content_of, meaning_of
 from atrous.data.doctor.storage import check_bands, check_storage
 from atrous.data.doctor.survey import Split, Survey, survey
@@ -59,7 +59,12 @@ class Diagnosis:
 
 
 def diagnose(
-    path: Path, *, splits: Sequence[str] = (), schema: Path | None = None, on_progress: OnProgress | None = None
+    path: Path,
+    *,
+    splits: Sequence[str] = (),
+    schema: Path | None = None,
+    pair_by_order: bool = False,
+    on_progress: OnProgress | None = None,
 ) -> Diagnosis:
     """Examine a data set: every list, every picture and every mask, each once (masks twice without a schema).
 
@@ -67,13 +72,14 @@ def diagnose(
         path: The folder, of any layout or of none.
         splits: Names of splits; none: all of a plain folder, `train` and `val` of published data.
         schema: A `schema.toml` elsewhere.
+        pair_by_order: Pair pictures and masks whose names have nothing in common by their order.
         on_progress: Sees files being read.
 
     Returns:
         Everything that is wrong; nothing of that is raised.
     """
     tell = on_progress or (lambda _what, _done, _whole: None)
-    files = survey(path, names=splits, schema=schema)
+    files = survey(path, names=splits, schema=schema, pair_by_order=pair_by_order)
     meaning = _meaning(files, tell)
     # Splits may overlap (`trainval`, `val`); a pair is examined in the first that has it.
     pairs: dict[Pair, tuple[str, Split]] = {}
@@ -90,6 +96,7 @@ def diagnose(
     own = (fault for one in examined for fault in one.faults if meaning.found or fault.kind != VALUES)
     faults = chain(files.complaints, _unpaired_faults(files), meaning.faults, own)
     findings = [error(fault.kind, fault.line) for fault in dict.fromkeys(faults)]
+    findings += [note(remark.kind, remark.line) for remark in files.remarks]
     totals = by_split(examined, space=meaning.schema.labels) if meaning.schema else {}
     duplicate_pairs = tuple(
         find_duplicate_pairs(examined, tell=lambda done, whole: tell("comparing splits", done, whole))
@@ -114,9 +121,10 @@ def _meaning(files: Survey, tell: OnProgress) -> Meaning:
     contents = _parallel(
         lambda item: content_of(*item), pairs, tell=lambda done, whole: tell("scanning masks", done, whole)
     )
-    meaning = meaning_of(files.path, contents)
+    classes = files.contents.classes if files.contents else None
+    meaning = meaning_of(files.path, contents, classes=classes)
     # Where the schema is bad, what masks show without one is only good for going on.
-    return Meaning(meaning.schema, False, ()) if files.schema_file else meaning
+    return replace(meaning, found=False, faults=(), lines=()) if files.schema_file else meaning
 
 
 def _unpaired_faults(files: Survey) -> list[Complaint]:
@@ -129,6 +137,14 @@ def _unpaired_faults(files: Survey) -> list[Complaint]:
 def _check_meaning(
     files: Survey, meaning: Meaning, totals: Mapping[str, Totals], examined: Sequence[Examined]
 ) -> Iterator[Finding]:
+    for line in meaning.lines:
+        yield warning("proposal", f"{files.path}: {line}")
+    if meaning.colors:
+        yield note(
+            "colours",
+            f"{files.path}: {meaning.colors} colours of the masks are the classes; atrous doctor {files.path} --fix "
+            "writes schema.toml, where they get names",
+        )
     if meaning.schema is not None:
         yield from check_classes(files.path, meaning.schema, totals)
         yield from check_ignore(files.path, meaning.schema, totals, examined)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64, Integer
 
-from atrous.data.annotations.color_masks import packed_colors
+from atrous.data.annotations.color_masks import packed_colors, value_counts
 from atrous.data.complaints import Complaint, attempt
 from atrous.data.doctor.perceptual_hash import PerceptualHash, perceptual_hash
 from atrous.data.formats.images import IMAGE_SUFFIXES, read_mask, read_palette
@@ -21,9 +21,6 @@ GREY, PALETTE, RGB_GREY, RGB, OTHER = "grey", "palette", "greys stored as RGB", 
 
 VALUES = "mask values"
 """The kind of a fault: a value that has no meaning."""
-
-_KEPT = 256
-"""Values of a mask that are kept, the most frequent ones: a photo in place of a mask has a million."""
 
 
 @dataclass(frozen=True)
@@ -101,13 +98,6 @@ def is_grey(colors: Integer[np.ndarray, "h w 3"]) -> bool:
     return not (colors != colors[..., :1]).any()
 
 
-def value_counts(values: Integer[np.ndarray, "..."]) -> dict[int, int]:
-    """Number of pixels of each of the most frequent values, in the order of the values."""
-    found, counts = np.unique(values, return_counts=True) if values.itemsize > 2 else _binned(values)
-    kept = np.sort(np.argsort(-counts, kind="stable")[:_KEPT])
-    return dict(zip(found[kept].tolist(), counts[kept].tolist(), strict=True))
-
-
 def _mask(path: Path, *, raw: np.ndarray | None, ids: np.ndarray | None, schema: Schema | None) -> Mask | None:
     shown = raw if raw is not None else ids
     if shown is None:
@@ -131,12 +121,6 @@ def _mask(path: Path, *, raw: np.ndarray | None, ids: np.ndarray | None, schema:
 
 def _is_picture(mask: Path) -> bool:
     return mask.suffix.lower() in IMAGE_SUFFIXES and not mask.is_dir()
-
-
-def _binned(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    counts = np.bincount(values.ravel())
-    found = np.flatnonzero(counts)
-    return found, counts[found]
 
 
 def _color(color: np.ndarray) -> Color:

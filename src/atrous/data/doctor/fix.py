@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from atrous.data.annotations.masks import has_masks
 from atrous.data.class_weights import balanced_weights, write_class_weights
 from atrous.data.dataset import PLAIN
 from atrous.data.doctor.diagnose import Diagnosis
+from atrous.data.doctor.survey import Survey
 from atrous.data.doctor.totals import training_counts
+from atrous.data.layouts.patterns import read_layout
 from atrous.data.schema import SCHEMA_FILE, Schema, write_schema
 from atrous.files import atomic_path
 
@@ -28,7 +29,7 @@ def write_schema_fix(diagnosis: Diagnosis) -> Iterator[Path]:
     """
     files, schema = diagnosis.survey, diagnosis.schema
     if files.layout == PLAIN and files.schema_file is None and schema is not None:
-        write_schema(files.path / SCHEMA_FILE, painted(schema, diagnosis))
+        write_schema(files.path / SCHEMA_FILE, painted(schema, diagnosis), layout=read_layout(files.path))
         yield files.path / SCHEMA_FILE
 
 
@@ -45,12 +46,18 @@ def write_split_fix(diagnosis: Diagnosis) -> Iterator[Path]:
     """
     files = diagnosis.survey
     listed = any((files.path / f"{name}.txt").exists() for name in ("train", "val", "test"))
-    if files.layout != PLAIN or files.complaints or listed or not has_masks(files.path):
+    if files.layout != PLAIN or files.complaints or listed or not _is_undivided(files):
         return
     for name in ("train", "val"):
         with atomic_path(files.path / f"{name}.txt") as temporary:
             temporary.write_text("".join(f"{pair.name}\n" for pair in files.splits[name].pairs), encoding="utf-8")
         yield files.path / f"{name}.txt"
+
+
+def _is_undivided(files: Survey) -> bool:
+    """Return True if no folder or list says which pictures are trained on."""
+    val = files.splits.get("val")
+    return val is not None and set(files.splits) == {"train", "val"} and "by SHA-256" in val.rule
 
 
 def write_weights_fix(diagnosis: Diagnosis) -> Iterator[Path]:

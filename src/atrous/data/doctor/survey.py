@@ -2,14 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from atrous.data.annotations.masks import find_images, has_masks
 from atrous.data.complaints import Complaint, attempt, collecting
-from atrous.data.dataset import LAYOUTS, PLAIN, declared_schema, find_layout
-from atrous.data.folder import chosen_part, folder_splits
+from atrous.data.dataset import PLAIN, PUBLISHED, declared_schema, find_layout
+from atrous.data.layouts.contents import Contents
+from atrous.data.layouts.scanner import contents_of
+from atrous.data.layouts.tree import look
+from atrous.data.layouts.words import meaning
 from atrous.data.pairs import LabelReader, Pair
 from atrous.data.schema import SCHEMA_FILE, Schema
+from atrous.data.splits import chosen_part
 
 
 @dataclass(frozen=True)
@@ -27,12 +31,14 @@ class Survey:
 
     Attributes:
         path: The folder.
-        layout: One of `LAYOUTS`; empty where it has none.
+        layout: Name of the published data set, or `PLAIN`; empty where the folder has no layout.
         splits: Pairs by name of the split.
         unpaired: Pictures that are in no split of a folder whose pairs are in disorder.
         schema: The declared one, or that of the published data; None where there is none, or a bad one.
         schema_file: Where a schema is declared, good or bad; None where there is none.
         complaints: Errors of lists and folders.
+        contents: The contents of a user's own folder; None for published data.
+        remarks: Choices that were made, and files that are left out.
     """
 
     path: Path
@@ -42,45 +48,60 @@ class Survey:
     schema: Schema | None
     schema_file: Path | None
     complaints: tuple[Complaint, ...]
+    contents: Contents | None = None
+    remarks: tuple[Complaint, ...] = ()
 
 
-def survey(path: Path, *, names: Sequence[str] = (), schema: Path | None = None) -> Survey:
+def survey(path: Path, *, names: Sequence[str] = (), schema: Path | None = None, pair_by_order: bool = False) -> Survey:
     """Find the files of a data set by its lists and folders.
 
     Args:
         path: The data.
         names: Splits to look at; none: every split of a plain folder, `train` and `val` of published data.
         schema: A `schema.toml` elsewhere.
+        pair_by_order: Pair pictures and masks whose names have nothing in common by their order.
     """
     splits: dict[str, Split] = {}
-    published = None
+    published = contents = None
     with collecting() as complaints:
         layout = attempt(lambda: find_layout(path), "layout", complaints) or ""
-        meaning = attempt(lambda: declared_schema(path, elsewhere=schema), "schema", complaints)
-        declared = meaning is not None or any(complaint.kind == "schema" for complaint in complaints)
+        stated = attempt(lambda: declared_schema(path, elsewhere=schema), "schema", complaints)
+        declared = stated is not None or any(complaint.kind == "schema" for complaint in complaints)
         if layout == PLAIN:
-            splits = attempt(lambda: _plain_splits(path, names=names), "layout", complaints) or {}
+            contents = attempt(lambda: contents_of(path, pair_by_order=pair_by_order), "layout", complaints)
+            splits = attempt(lambda: _own_splits(contents, names=names, path=path), "layout", complaints) or {}
         for name in () if layout in ("", PLAIN) else names or ("train", "val"):
-            data = attempt(lambda name=name: LAYOUTS[layout][1](path, split=name, schema=meaning), "layout", complaints)
+            open_split = PUBLISHED[layout][1]
+            data = attempt(partial(open_split, path, split=name, schema=stated), "layout", complaints)
             if data is not None:
                 splits[name] = Split(data.pairs, data.read, data.rule)
                 published = data.schema
-        found = tuple(dict.fromkeys(complaints))
-        disorder = layout == PLAIN and found
-        unpaired = (attempt(lambda: _unpaired(path, splits), "layout", complaints) or ()) if disorder else ()
+        faults = tuple(dict.fromkeys(one for one in complaints if not one.remark))
+        unpaired = (
+            (attempt(lambda: _unpaired(path, splits), "layout", complaints) or ()) if layout == PLAIN and faults else ()
+        )
+    remarks = tuple(dict.fromkeys(one for one in complaints if one.remark))
     # A bad schema is not replaced by the published one: it may say something else.
-    kept = meaning if declared else published
-    return Survey(path, layout, splits, unpaired, kept, (schema or path / SCHEMA_FILE) if declared else None, found)
+    kept = stated if declared else published or (contents.schema if contents else None)
+    where = (schema or path / SCHEMA_FILE) if declared else None
+    return Survey(
+        path, layout if contents or layout != PLAIN else "", splits, unpaired, kept, where, faults, contents, remarks
+    )
 
 
-def _plain_splits(path: Path, *, names: Sequence[str]) -> dict[str, Split]:
-    parts = folder_splits(path)
-    chosen = {name: chosen_part(parts, split=name, folder=path) for name in names} or parts
-    return {name: Split(part.pairs, part.read, part.rule) for name, part in chosen.items()}
+def _own_splits(contents: Contents | None, *, names: Sequence[str], path: Path) -> dict[str, Split]:
+    parts = contents.splits if contents else {}
+    chosen = {name: chosen_part(parts, split=name, folder=path) for name in names} if contents else {}
+    return {name: Split(part.pairs, part.read, part.rule) for name, part in (chosen or parts).items()}
 
 
 def _unpaired(path: Path, splits: Mapping[str, Split]) -> tuple[Path, ...]:
     """Pictures that no split has: a fault among the masks or lists must not hide theirs."""
-    paired = {pair.image for split in splits.values() for pair in split.pairs}
-    parts = [path] if has_masks(path) else sorted(part for part in path.iterdir() if has_masks(part))
-    return tuple(image for part in parts for image in find_images(part).values() if image not in paired)
+    used = {file for split in splits.values() for pair in split.pairs for file in (pair.image, pair.mask)}
+    tree = look(path)
+    found = (path / picture for picture in tree.pictures)
+    return tuple(image for image in found if image not in used and not _among_masks(image.relative_to(path)))
+
+
+def _among_masks(path: Path) -> bool:
+    return any(meaning(part).role == "mask" for part in path.parent.parts)

@@ -23,8 +23,16 @@ def read_object(path: Path, *, remedy: str = "export it again") -> dict[str, Any
     Raises:
         InputError: If the file cannot be read, is not JSON (NaN and Infinity are not), or holds something else.
     """
+    content = read_value(path, remedy=remedy)
+    if not isinstance(content, dict):
+        raise InputError(f"{path} holds {_kind(content)} where an object was expected; {remedy}")
+    return content
+
+
+def read_value(path: Path, *, remedy: str = "export it again") -> Any:
+    """The value that a JSON file holds; raises InputError as `read_object`, but any value is welcome."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"), parse_constant=_refuse)
+        return json.loads(path.read_text(encoding="utf-8-sig"), parse_constant=_refuse)
     except OSError as error:
         reason = error.strerror or error
         raise InputError(f"cannot read {path}: {reason}; check the name and the access rights") from error
@@ -32,9 +40,6 @@ def read_object(path: Path, *, remedy: str = "export it again") -> dict[str, Any
         raise InputError(f"{path} is nested too deeply; {remedy}") from error
     except (ValueError, MemoryError) as error:  # not UTF-8, not JSON, a number of a million digits
         raise InputError(f"{path} is not valid JSON: {' '.join(str(error).split())}; {remedy}") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path} holds {_kind(content)} where an object was expected; {remedy}")
-    return content
 
 
 def objects(value: Any, *, name: str) -> list[dict[str, Any]]:
@@ -53,8 +58,12 @@ def text(item: dict[str, Any], name: str) -> str:
 
 
 def whole(item: dict[str, Any], name: str) -> int:
-    """A field that is a whole number; raises ValueError where it is missing or something else."""
+    """A field that is a whole number, also written as `3.0` or `"3"`; raises ValueError where it is anything else."""
     value = item.get(name)
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        value = int(value)
+    if isinstance(value, str) and len(value) < 20 and value.strip().isdecimal() and value.isascii():
+        value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):
         raise ValueError(f"{name}: expected a whole number, found {_kind(value)}")
     return value

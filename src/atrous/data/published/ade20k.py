@@ -10,6 +10,7 @@ Splits:
     train, val    20210 and 2000 images
 """
 
+from itertools import islice
 from pathlib import Path
 
 from atrous.data.formats.images import picture_paths
@@ -27,8 +28,15 @@ _PLACES = ("ADEChallengeData2016", ".")
 
 
 def is_ade20k(folder: Path) -> bool:
-    """Return True if a folder holds the benchmark, or a part of it."""
-    return any((folder / place / "annotations" / part).is_dir() for place in _PLACES for part in SPLITS.values())
+    """Return True if a folder holds the benchmark, or a part of it: its pictures are called `ADE_...`."""
+    roots = [folder / place for place in _PLACES]
+    parts = [root / kind / part for root in roots for kind in ("annotations", "images") for part in SPLITS.values()]
+    names = [path.name for part in parts if part.is_dir() for path in islice(part.iterdir(), 20)]
+    return any(map(_has_parts, roots)) and (not names or any(name.startswith("ADE_") for name in names))
+
+
+def _has_parts(root: Path) -> bool:
+    return any((root / "annotations" / part).is_dir() for part in SPLITS.values())
 
 
 def open_ade20k(folder: Path, *, split: str, schema: Schema | None = None) -> PairedFiles:
@@ -44,7 +52,7 @@ def open_ade20k(folder: Path, *, split: str, schema: Schema | None = None) -> Pa
     """
     if split not in SPLITS:
         raise InputError(f"{folder} has no split {split!r}; choose from {', '.join(SPLITS)}")
-    root = next(folder / place for place in _PLACES if is_ade20k(folder / place))
+    root = next(folder / place for place in _PLACES if _has_parts(folder / place))
     images, masks = (root / kind / SPLITS[split] for kind in ("images", "annotations"))
     return PairedFiles(
         name="ADE20K" if schema is None else folder.resolve().name,

@@ -12,6 +12,7 @@ Splits:
     0006R0              the frames of one sequence in `train`
 """
 
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from atrous.data.complaints import complain
@@ -38,12 +39,19 @@ CITATION = (
     "G. J. Brostow, J. Fauqueur, R. Cipolla: Semantic object classes in video: "
     "a high-definition ground truth database. Pattern Recognition Letters 30 (2009)"
 )
+DRIVES = ("0001TP_", "0006R0_", "0016E5_", "Seq05VD_")
 _LISTS = ("train", "val", "test")
 
 
 def is_camvid(folder: Path) -> bool:
-    """Return True if a folder has the SegNet layout: a list and the annotation folder of the same name."""
-    return any((folder / f"{name}.txt").is_file() and (folder / f"{name}annot").is_dir() for name in _LISTS)
+    """Return True if a folder has the SegNet layout: a list, the annotation folder of its name, frames of CamVid."""
+    folders = [folder / name for name in _LISTS if _has_parts(folder, name)]
+    names = [path.name for part in folders if part.is_dir() for path in islice(part.iterdir(), 20)]
+    return bool(folders) and (not names or any(name.startswith(DRIVES) for name in names))
+
+
+def _has_parts(folder: Path, name: str) -> bool:
+    return (folder / f"{name}.txt").is_file() and (folder / f"{name}annot").is_dir()
 
 
 def open_camvid(folder: Path, *, split: str, schema: Schema | None = None) -> PairedFiles:

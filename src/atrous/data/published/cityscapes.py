@@ -27,6 +27,16 @@ CITATION = (
     "M. Cordts, M. Omran, S. Ramos, T. Rehfeld, M. Enzweiler, R. Benenson, U. Franke, S. Roth, B. Schiele: "
     "The Cityscapes dataset for semantic urban scene understanding. CVPR 2016"
 )
+CITIES = frozenset(
+    {
+        "aachen", "bochum", "bremen", "cologne", "darmstadt", "dusseldorf", "erfurt", "hamburg", "hanover", "jena",
+        "krefeld", "monchengladbach", "strasbourg", "stuttgart", "tubingen", "ulm", "weimar", "zurich", "frankfurt",
+        "lindau", "munster", "berlin", "bielefeld", "bonn", "leverkusen", "mainz", "munich", "augsburg", "bad-honnef",
+        "bamberg", "bayreuth", "dessau-rosslau", "dortmund", "dresden", "duisburg", "erlangen", "freiburg", "gottingen",
+        "hanau", "heidelberg", "heilbronn", "karlsruhe", "konigswinter", "konstanz", "mannheim", "muhlheim-ruhr",
+        "nuremberg", "oberhausen", "saarbrucken", "schweinfurt", "troisdorf", "wuppertal", "wurzburg",
+    }
+)  # fmt: skip
 _TRAINVAL = (("train", "gtFine"), ("val", "gtFine"))
 SPLITS = {
     "train": _TRAINVAL[:1],
@@ -47,8 +57,18 @@ _SCHEMA = Schema(
 
 
 def is_cityscapes(folder: Path) -> bool:
-    """Return True if a folder holds a package of Cityscapes."""
-    return any((folder / part).is_dir() for part in ("leftImg8bit", "gtFine", "gtCoarse"))
+    """Return True if a folder holds a package of Cityscapes: frames of its cities, and no polygons alone."""
+    packages = [folder / part for part in ("leftImg8bit", "gtFine", "gtCoarse") if (folder / part).is_dir()]
+    cities = [city for package in packages for part in _folders(package) for city in _folders(part)]
+    labelled = [city for city in cities if city.parent.parent.name != "leftImg8bit"]
+    has_images = any(any(city.glob("*_labelIds.png")) for city in labelled)
+    has_polygons = any(any(city.glob("*_polygons.json")) for city in labelled)
+    named = not cities or any(city.name in CITIES for city in cities)
+    return bool(packages) and named and (has_images or not has_polygons)
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_dir()]
 
 
 def open_cityscapes(folder: Path, *, split: str, schema: Schema | None = None) -> PairedFiles:

@@ -10,6 +10,7 @@ its minival is `val`: the split of 2017.
 With a `schema.toml`, the categories are its classes by their names, and every image is kept.
 """
 
+from itertools import islice
 from pathlib import Path
 
 from atrous.data.annotations.coco import CocoImage, CocoLabels, read_coco
@@ -41,8 +42,11 @@ SPLITS = ("train", "val")
 
 
 def is_coco(folder: Path) -> bool:
-    """Return True if a folder has annotations of COCO 2017."""
-    return any(_annotations(folder, split=split).is_file() for split in SPLITS)
+    """Return True if a folder has annotations of COCO 2017: its pictures are called by twelve digits."""
+    places = [folder / place / f"{split}2017" for place in ("images", ".") for split in SPLITS]
+    names = [path.stem for place in places if place.is_dir() for path in islice(place.iterdir(), 20)]
+    named = not names or any(len(name) == 12 and name.isdecimal() for name in names)
+    return named and any(_annotations(folder, split=split).is_file() for split in SPLITS)
 
 
 def open_coco(folder: Path, *, split: str, schema: Schema | None = None) -> PairedFiles:

@@ -11,6 +11,9 @@ Splits:
     trainaug                10582 images; see `data/published/trainaug.py`
 """
 
+import re
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from atrous.data.formats.lists import read_names
@@ -29,12 +32,35 @@ VOID = (224, 224, 192)
 """The colour of void in masks that were saved as RGB."""
 SPLITS = ("train", "val", "trainval", "trainaug")
 _PLACES = ("VOCdevkit/VOC2012", "VOC2012", ".")
+_NAME = re.compile(r"\d{4}_\d{6}")
+_SAMPLED = 20
 
 
 def is_voc(folder: Path) -> bool:
-    """Return True if a folder holds the devkit, or a part of it."""
-    parts = ("SegmentationClass", "ImageSets/Segmentation")
-    return any((folder / place / part).is_dir() for place in _PLACES for part in parts)
+    """Return True if a folder holds the devkit, or a part of it: other data in its folders has other names."""
+    roots = [folder / place for place in _PLACES if _has_parts(folder / place)]
+    return bool(roots) and _has_its_names(roots[0])
+
+
+def _has_parts(root: Path) -> bool:
+    return any((root / part).is_dir() for part in ("SegmentationClass", "ImageSets/Segmentation"))
+
+
+def _has_its_names(root: Path) -> bool:
+    """Return True if the first names are a year and six digits, or none is there to tell."""
+    files = [path for part in ("SegmentationClass", "JPEGImages") for path in islice(_files(root / part), _SAMPLED)]
+    listed = [path for path in _files(root / "ImageSets/Segmentation") if path.suffix == ".txt"]
+    names = [path.stem for path in files] or [line for path in listed for line in _first_lines(path)]
+    return not names or any(_NAME.fullmatch(name) for name in names)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else iter(())
+
+
+def _first_lines(path: Path) -> list[str]:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return [line.strip() for line in islice(file, _SAMPLED)]
 
 
 def open_voc(folder: Path, *, split: str, schema: Schema | None = None) -> PairedFiles:
@@ -50,7 +76,7 @@ def open_voc(folder: Path, *, split: str, schema: Schema | None = None) -> Paire
     """
     if split not in SPLITS:
         raise InputError(f"{folder} has no split {split!r}; choose from {', '.join(SPLITS)}")
-    root = next(folder / place for place in _PLACES if is_voc(folder / place))
+    root = next(folder / place for place in _PLACES if _has_parts(folder / place))
     for part in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
         if not (root / part).is_dir():
             raise InputError(f"{root} lacks the folder {part} of PASCAL VOC 2012; extract the whole archive again")

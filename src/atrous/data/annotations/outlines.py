@@ -1,0 +1,215 @@
+"""Named outlines as annotation tools write them, and their label maps.
+
+An outline becomes pixels when the size of its picture is known: coordinates may be shares of it. Outlines are painted
+in their order, later ones over earlier ones.
+"""
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float64, Integer
+
+from atrous.data.annotations.bitmaps import bitmap_of, decode_brush, placed
+from atrous.data.annotations.named_shapes import Shape, paint
+from atrous.data.annotations.regions import Region, polygon_region, runs_region
+from atrous.data.formats.images import image_size, read_labels
+from atrous.data.pairs import Pair
+from atrous.data.schema import Schema
+from atrous.errors import InputError
+from atrous.sizes import Size
+
+
+@runtime_checkable
+class Outline(Protocol):
+    """A part of a picture that becomes pixels when the size is known."""
+
+    def region(self, size: Size) -> Region:
+        """The pixels of the part; raises ValueError where it makes no sense."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Polygon:
+    """A polygon with holes.
+
+    Attributes:
+        rings: Corners (x, y) of the outer ring, then of the holes; inside is by the even-odd rule.
+        scale: Coordinates of the full width and height; None where they are pixels.
+    """
+
+    rings: tuple[Float64[np.ndarray, "_ 2"], ...]
+    scale: float | None = None
+
+    def region(self, size: Size) -> Region:
+        """The pixels inside an odd number of rings."""
+        factor = np.array([1.0, 1.0] if self.scale is None else [size[1] / self.scale, size[0] / self.scale])
+        first, *holes = [polygon_region(ring * factor, size=size) for ring in self.rings if len(ring) > 2] or [
+            polygon_region(self.rings[0], size=size)
+        ]
+        if not holes:
+            return first
+        whole = np.zeros(size, bool)
+        first.paint(whole, value=True)
+        for hole in holes:
+            inside = np.zeros(size, bool)
+            hole.paint(inside, value=True)
+            whole ^= inside
+        return Region(0, 0, whole)
+
+
+@dataclass(frozen=True)
+class Ellipse:
+    """An axis-aligned ellipse: centre and half axes in pixels, or in shares of `scale`, and its turn in degrees."""
+
+    center: tuple[float, float]
+    radii: tuple[float, float]
+    turn: float = 0.0
+    scale: float | None = None
+
+    def region(self, size: Size) -> Region:
+        """The pixels whose centres are inside."""
+        sx, sy = (1.0, 1.0) if self.scale is None else (size[1] / self.scale, size[0] / self.scale)
+        y, x = np.ogrid[0.5 : size[0], 0.5 : size[1]]
+        x, y = x - self.center[0] * sx, y - self.center[1] * sy
+        cos, sin = np.cos(np.radians(self.turn)), np.sin(np.radians(self.turn))
+        rx, ry = self.radii[0] * sx, self.radii[1] * sy
+        if not (0 < rx < 1e7 and 0 < ry < 1e7):
+            raise ValueError("an ellipse without an inside")
+        return Region(0, 0, ((x * cos + y * sin) / rx) ** 2 + ((y * cos - x * sin) / ry) ** 2 <= 1)
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Run lengths over the whole picture, column by column, outside first."""
+
+    counts: tuple[int, ...]
+
+    def region(self, size: Size) -> Region:
+        """The pixels inside."""
+        return runs_region(self.counts, size=size)
+
+
+@dataclass(frozen=True)
+class StartRuns:
+    """Pairs of a first pixel, counted from 1, and a length: column by column, or row by row."""
+
+    starts: tuple[int, ...]
+    lengths: tuple[int, ...]
+    by_rows: bool = False
+
+    def region(self, size: Size) -> Region:
+        """The pixels of all runs."""
+        inside = np.zeros(size[0] * size[1], bool)
+        for start, length in zip(self.starts, self.lengths, strict=True):
+            if start < 1 or length < 0 or start - 1 + length > inside.size:
+                raise ValueError(f"a run of {length} pixels from {start} in a picture of {size[1]} x {size[0]}")
+            inside[start - 1 : start - 1 + length] = True
+        shape = size if self.by_rows else size[::-1]
+        grid = inside.reshape(shape)
+        return Region(0, 0, np.ascontiguousarray(grid if self.by_rows else grid.T))
+
+
+@dataclass(frozen=True)
+class Bitmap:
+    """A small picture of the part, whose upper left corner lies at a place (x, y) of the picture.
+
+    Attributes:
+        data: The picture's file, in base64; first unpacked by zlib where `packed`.
+        origin: Column and row of its first pixel.
+        packed: True for Supervisely's bitmaps.
+    """
+
+    data: str
+    origin: tuple[int, int] = (0, 0)
+    packed: bool = False
+
+    def region(self, size: Size) -> Region:
+        """The pixels that are set, cut off at the picture's edges."""
+        return placed(bitmap_of(self.data, packed=self.packed), self.origin, size=size)
+
+
+@dataclass(frozen=True)
+class MaskFile:
+    """A picture of its own, whose pixels that are not 0 are the part."""
+
+    path: Path
+
+    def region(self, size: Size) -> Region:
+        """The pixels that are not 0; raises InputError where the file cannot be read."""
+        inside = read_labels(self.path) != 0
+        if inside.shape != size:
+            raise ValueError(f"{self.path} has another size than its picture")
+        return Region(0, 0, inside)
+
+
+@dataclass(frozen=True)
+class Brush:
+    """Label Studio's brush strokes: the bytes of its run lengths, and the size of their picture."""
+
+    data: bytes
+    drawn_on: Size
+
+    def region(self, size: Size) -> Region:
+        """The pixels that are painted at all."""
+        if self.drawn_on != size:
+            raise ValueError("brush strokes of a picture of another size")
+        return Region(0, 0, decode_brush(self.data, size=size))
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """The outlines of one picture.
+
+    Attributes:
+        shapes: Names and outlines in the order in which they are painted.
+        size: Height and width as the annotations state them; None where the picture's are taken.
+        skipped: What was drawn but has no inside, such as lines: kind -> number.
+    """
+
+    shapes: tuple[tuple[str, Outline], ...]
+    size: Size | None = None
+    skipped: Mapping[str, int] | None = None
+
+
+@dataclass(frozen=True)
+class Drawings:
+    """Reads the class ids of pictures from outlines.
+
+    Attributes:
+        drawings: By the name of the pair.
+    """
+
+    drawings: Mapping[str, Drawing]
+
+    def __call__(self, pair: Pair, schema: Schema) -> Integer[np.ndarray, "h w"]:
+        """Class ids of one picture; raises InputError where an outline makes no sense."""
+        drawing = self.drawings[pair.name]
+        size = drawing.size or image_size(pair.image)
+        try:
+            return paint((Shape(name, one.region(size)) for name, one in drawing.shapes), size=size, schema=schema)
+        except ValueError as error:
+            raise InputError(f"{pair.mask}: {pair.name}: {error}; correct it in your tool and export again") from error
+
+    def names(self, pair: Pair) -> Set[str]:
+        """The names of the outlines on a picture."""
+        return {name for name, _ in self.drawings[pair.name].shapes}
+
+
+def rectangle(left: float, top: float, right: float, bottom: float, *, scale: float | None = None) -> Polygon:
+    """A rectangle between two corners."""
+    corners = [[left, top], [right, top], [right, bottom], [left, bottom]]
+    return Polygon((np.array(corners, np.float64),), scale=scale)
+
+
+def ring(points: object, *, path: Path) -> Float64[np.ndarray, "_ 2"]:
+    """Pairs of numbers as corners; raises InputError on anything else."""
+    try:
+        corners = np.array(points, np.float64).reshape(-1, 2)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{path}: a polygon whose corners are not pairs of numbers; export it again") from error
+    if not np.isfinite(corners).all():
+        raise InputError(f"{path}: a polygon whose corners are not finite; export it again")
+    return corners

@@ -1,0 +1,219 @@
+"""Names and colours of classes from the files that tools put beside masks.
+
+labelmap.txt                  CVAT: `background:0,0,0::`
+_classes.csv                  Roboflow: `Pixel Value, Class`
+class_dict.csv ...            a header that names columns of name, red, green, blue, or number
+class_names.txt, classes.txt  one name a line, in the order of the ids; labelme2voc begins with `__ignore__`
+data.yaml                     Ultralytics: `names`, a list or a table of ids
+dataset.json                  nnU-Net: `labels`, a table of names or of ids
+classes.json, id2label.json   a list of names, or a table of ids
+"""
+
+import csv
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from atrous.data.annotations.named_shapes import BACKGROUND, BACKGROUNDS, IGNORED
+from atrous.data.layouts.tree import Tree
+from atrous.errors import InputError
+from atrous.extras import require
+from atrous.labels import Color
+
+_LISTS = ("class_names.txt", "classes.txt", "labels.txt", "names.txt", "label_names.txt", "obj.names", "classnames.txt")
+_TABLES = (
+    "_classes.csv", "class_dict.csv", "classes.csv", "labels.csv", "class_dict_seg.csv", "label_colors.csv",
+    "label_colors.txt", "labels_class_dict.csv", "_classes.txt",
+)  # fmt: skip
+_YAML = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
+_JSON = ("dataset.json", "classes.json", "labels.json", "id2label.json", "class_names.json", "label_map.json")
+_LONGEST = 2**20
+_NAME, _NUMBER = (
+    ("name", "class", "label", "classname", "class_name", "category"),
+    ("pixelvalue", "value", "id", "index"),
+)
+_RGB = (("r", "red"), ("g", "green"), ("b", "blue"))
+
+
+@dataclass(frozen=True)
+class ClassList:
+    """Classes as a file lists them.
+
+    Attributes:
+        path: The file, below the root.
+        names: In the order of the file.
+        values: The value of each class in masks; empty where the file states none.
+        colors: The colour of each class in masks; empty where the file states none.
+        counted: True where the order of the names is that of the values from 0 on.
+    """
+
+    path: Path
+    names: tuple[str, ...]
+    values: tuple[int, ...] = ()
+    colors: tuple[Color, ...] = ()
+    counted: bool = False
+
+
+def find_classes(tree: Tree) -> ClassList | None:
+    """The list of classes nearest to the root; None where there is none that can be read."""
+    readers = (
+        (("labelmap.txt",), _labelmap), (_TABLES, _table), (_LISTS, _lines), (_YAML, _yaml), (_JSON, _json),
+    )  # fmt: skip
+    for names, read in readers:
+        for path in tree.named(*names):
+            found = read(tree, path)
+            if found is not None and 0 < len(found.names) == len(set(found.names)):
+                return replace(found, names=tuple(BACKGROUND if name in BACKGROUNDS else name for name in found.names))
+    return None
+
+
+def yaml_content(tree: Tree, path: Path) -> Mapping[str, Any]:
+    """The table that a YAML file holds; empty where it holds something else."""
+    text = text_of(tree, path)
+    if not text:
+        return {}
+    yaml = require("yaml", extra="labels", purpose=f"reading {tree.root / path}")
+    try:
+        content = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def yaml_names(content: Mapping[str, Any]) -> tuple[tuple[int, str], ...]:
+    """The ids and names under `names` of a `data.yaml`; none where it has no such list or table."""
+    names = content.get("names")
+    items = list(enumerate(names)) if isinstance(names, list) else [*names.items()] if isinstance(names, dict) else []
+    try:
+        return tuple(sorted((int(number), str(name)) for number, name in items))
+    except (TypeError, ValueError):
+        return ()
+
+
+def text_of(tree: Tree, path: Path) -> str:
+    """The text of a small file; empty where it cannot be read, is no text, or is large."""
+    try:
+        if (tree.root / path).stat().st_size > _LONGEST:
+            return ""
+        return (tree.root / path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _labelmap(tree: Tree, path: Path) -> ClassList | None:
+    """CVAT's `name:r,g,b:parts:actions`."""
+    names, colors = [], []
+    for line in text_of(tree, path).splitlines():
+        match = re.fullmatch(r"([^#:][^:]*):\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*(:.*)?", line.strip())
+        if match:
+            names.append(match[1].strip())
+            colors.append((int(match[2]), int(match[3]), int(match[4])))
+    if not names:
+        return _lines(tree, path)
+    return ClassList(path, tuple(names), colors=tuple(colors)) if _are_colors(colors) else None
+
+
+def _table(tree: Tree, path: Path) -> ClassList | None:
+    """Rows under a header, or rows of three numbers and a name."""
+    text = text_of(tree, path)
+    try:
+        rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text)) if any(map(str.strip, row))]
+    except csv.Error:
+        return None
+    if not rows:
+        return None
+    header = [re.sub(r"[\s_]", "", cell.lower()) for cell in rows[0]]
+    name = next((header.index(word) for word in _NAME if word in header), None)
+    if name is None:
+        return _color_lines(text, path)
+    number = next((header.index(word) for word in _NUMBER if word in header), None)
+    rgb = [next((header.index(word) for word in words if word in header), None) for words in _RGB]
+    body = [row for row in rows[1:] if len(row) == len(header)]
+    names = tuple(row[name] for row in body)
+    values = _integers(body, [number])
+    colors = _integers(body, rgb)
+    return ClassList(
+        path,
+        names,
+        values=tuple(value for (value,) in values),
+        colors=tuple((r, g, b) for r, g, b in colors) if _are_colors(colors) else (),
+        counted=not values and not colors,
+    )
+
+
+def _color_lines(text: str, path: Path) -> ClassList | None:
+    """Lines of three numbers and a name, or of a name and three numbers, as CamVid's `label_colors.txt`."""
+    names, colors = [], []
+    for line in text.splitlines():
+        numbers = re.findall(r"\d+", line)
+        name = re.sub(r"[\d,;\t]+", " ", line).strip()
+        if len(numbers) == 3 and name:
+            names.append(name)
+            colors.append((int(numbers[0]), int(numbers[1]), int(numbers[2])))
+    return ClassList(path, tuple(names), colors=tuple(colors)) if names and _are_colors(colors) else None
+
+
+def _integers(rows: Sequence[Sequence[str]], columns: Sequence[int | None]) -> list[list[int]]:
+    """The numbers in some columns of every row; empty where one of them is missing or no number."""
+    kept = [column for column in columns if column is not None]
+    if len(kept) < len(columns):
+        return []
+    try:
+        return [[int(row[column]) for column in kept] for row in rows]
+    except ValueError:
+        return []
+
+
+def _lines(tree: Tree, path: Path) -> ClassList | None:
+    names = [line.strip() for line in text_of(tree, path).splitlines() if line.strip() and not line.startswith("#")]
+    if names and names[0] == IGNORED:  # labelme2voc counts it as -1
+        names = names[1:]
+    if any(len(name) > 80 or not name.isprintable() for name in names):
+        return None
+    numbered = [re.fullmatch(r"(\d+)\s*[:,\s]\s*(\D.*)", name) for name in names]
+    if names and all(numbered):
+        pairs = [(int(match[1]), match[2].strip()) for match in numbered if match]
+        return ClassList(path, tuple(name for _, name in pairs), values=tuple(value for value, _ in pairs))
+    return ClassList(path, tuple(names), counted=True)
+
+
+def _yaml(tree: Tree, path: Path) -> ClassList | None:
+    pairs = yaml_names(yaml_content(tree, path))
+    return _valued(path, pairs)
+
+
+def _json(tree: Tree, path: Path) -> ClassList | None:
+    content = tree.json(path)
+    if isinstance(content, dict):
+        nested = [content.get(key) for key in ("labels", "names", "classes", "id2label") if key in content]
+        content = nested[0] if nested else content
+    if isinstance(content, list) and content and all(isinstance(name, str) for name in content):
+        return ClassList(path, tuple(content), counted=True)
+    if not isinstance(content, dict):
+        return None
+    by_name = [(value, name) for name, value in content.items() if type(value) is int]
+    by_value = [(int(key), name) for key, name in content.items() if key.isdecimal() and isinstance(name, str)]
+    pairs = by_name if len(by_name) == len(content) else by_value if len(by_value) == len(content) else []
+    return _valued(path, tuple(sorted(pairs)))
+
+
+def _valued(path: Path, pairs: Sequence[tuple[int, str]]) -> ClassList | None:
+    if not pairs:
+        return None
+    values = tuple(value for value, _ in pairs)
+    return ClassList(path, tuple(name for _, name in pairs), values=values, counted=values == (*range(len(values)),))
+
+
+def _are_colors(colors: Sequence[Sequence[int]]) -> bool:
+    return bool(colors) and all(len(color) == 3 and all(0 <= part <= 255 for part in color) for color in colors)
+
+
+def checked_names(names: Sequence[str], *, path: Path) -> tuple[str, ...]:
+    """Names of classes that a schema can hold; raises InputError where one repeats or is not printable."""
+    kept = tuple(name.strip() for name in names)
+    if len(set(kept)) < len(kept) or not all(name and name.isprintable() for name in kept):
+        raise InputError(f"{path}: names of classes must be printable and differ: {', '.join(kept)!r:.200}")
+    return kept

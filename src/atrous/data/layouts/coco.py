@@ -1,0 +1,122 @@
+"""COCO's JSON of instances, of any name and place: one file for all pictures, or one for each split.
+
+    annotations.json, annotations/instances_default.json (CVAT), train/_annotations.coco.json (Roboflow) ...
+
+`file_name` may have folders, or be a path of another machine. Roboflow's first category only groups the others; it is
+no class where nothing is drawn with it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from atrous.data.annotations.coco import CocoImage, CocoLabels, read_coco
+from atrous.data.complaints import Complaint, attempt
+from atrous.data.layouts.contents import Contents
+from atrous.data.layouts.drawn import named_space, sample_names, split_of_folders
+from atrous.data.layouts.lists import listed_splits, ordered
+from atrous.data.layouts.tree import Tree, listed
+from atrous.data.layouts.words import split_of
+from atrous.data.pairs import Pair
+from atrous.data.schema import Schema
+from atrous.data.splits import Part, Splits
+
+_SHOWN = 3
+
+
+def coco(tree: Tree) -> Contents | None:
+    """Every COCO file of instances, and the pictures that it names; None where there is none."""
+    paths = [path for path in tree.with_suffix(".json") if _is_coco(tree.json(path))]
+    labelled = [path for path in paths if _has_instances(tree.json(path))]
+    if not labelled:
+        return None
+    faults: list[Complaint] = []
+    files = {path: attempt(lambda path=path: read_coco(tree.root / path), "annotations", faults) for path in labelled}
+    images: dict[Path, tuple[Path, CocoImage]] = {}
+    missing: list[str] = []
+    for path, file in files.items():
+        for one in file.pictures.values() if file else ():
+            image = tree.find(str(one.file), near=path.parent, pictures=True)
+            if image is None:
+                missing.append(str(one.file))
+            elif image in images:
+                first, known = images[image]
+                images[image] = first, replace(known, annotations=(*known.annotations, *one.annotations))
+            else:
+                images[image] = path, one
+    wrong = [(fault.kind, fault.line) for fault in faults]
+    if missing:
+        line = f"{tree.root}: {len(missing)} pictures of {listed(labelled)} are missing, such as {missing[0]!r:.200}"
+        wrong.append(("missing file", f"{line}; add them or take them out"))
+    if not images:
+        return Contents("COCO", {}, faults=tuple(wrong or [("annotations", f"{labelled[0]} names no picture")]))
+    categories = [name for file in files.values() if file for name in file.categories]
+    kept = _classes(tree, labelled, categories)
+    notes = [f"{len(images)} pictures with instances of {len(kept)} categories ({listed(labelled)})"]
+    if dropped := [name for name in dict.fromkeys(categories) if name not in kept]:
+        notes.append(f"{', '.join(dropped)} only groups other categories and is no class")
+    if others := [path for path in paths if path not in labelled]:
+        notes.append(f"without outlines, so not read: {listed(others)}")
+    splits, used, more = _splits(tree, images)
+    return Contents(
+        "COCO",
+        splits,
+        Schema(named_space(kept)),
+        used=used | set(paths),
+        notes=tuple(notes),
+        faults=(*wrong, *more),
+    )
+
+
+def _splits(
+    tree: Tree, images: Mapping[Path, tuple[Path, CocoImage]]
+) -> tuple[Splits, frozenset[Path], tuple[tuple[str, str], ...]]:
+    keys = sample_names([*images])
+    reader = CocoLabels({keys[image]: one for image, (_, one) in images.items()})
+    pairs = {image: Pair(keys[image], tree.root / image, tree.root / path) for image, (path, _) in images.items()}
+    splits = {image: _split(path) or split_of_folders(image) for image, (path, _) in images.items()}
+    if not any(splits.values()):
+        by_list, used, faults = listed_splits(tree, pairs, read=reader)
+        if by_list:
+            return ordered(by_list), used, faults
+    parts: Splits = {
+        split: Part(
+            tuple(pairs[image] for image in images if splits[image] == split), reader, _rule(images, splits, split)
+        )
+        for split in dict.fromkeys(splits.values())
+    }
+    return ordered(parts), frozenset(), ()
+
+
+def _split(path: Path) -> str:
+    return split_of(path.stem) or split_of_folders(path)
+
+
+def _rule(images: Mapping[Path, tuple[Path, CocoImage]], splits: Mapping[Path, str], split: str) -> str:
+    files = dict.fromkeys(path.name for image, (path, _) in images.items() if splits[image] == split)
+    return f"pictures of {' and '.join([*files][:_SHOWN])}"
+
+
+def _classes(tree: Tree, paths: Sequence[Path], categories: Sequence[str]) -> list[str]:
+    """The categories without those that only group others and that no annotation has."""
+    groups, used = set[str](), set[str]()
+    for path in paths:
+        content = tree.json(path)
+        names = {item.get("id"): item.get("name") for item in content["categories"] if isinstance(item, dict)}
+        groups |= {str(item.get("supercategory")) for item in content["categories"] if isinstance(item, dict)}
+        used |= {str(names.get(item.get("category_id"))) for item in content["annotations"] if isinstance(item, dict)}
+    return [name for name in dict.fromkeys(categories) if name in used or name not in groups]
+
+
+def _is_coco(content: Any) -> bool:
+    return isinstance(content, dict) and all(
+        isinstance(content.get(name), list) for name in ("images", "annotations", "categories")
+    )
+
+
+def _has_instances(content: Any) -> bool:
+    """Return True if annotations have outlines, or there are categories but none is drawn yet."""
+    annotations = [item for item in content["annotations"] if isinstance(item, dict)]
+    outlined = any(item.get("segmentation") and "category_id" in item for item in annotations)
+    return outlined or not (annotations or any("keypoints" in str(item)[:200] for item in content["categories"]))

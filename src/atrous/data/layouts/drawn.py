@@ -1,0 +1,138 @@
+"""Splits of pictures whose labels are outlines or run lengths, from whatever file."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from atrous.data.annotations.named_shapes import BACKGROUND, BACKGROUNDS, IGNORED
+from atrous.data.annotations.outlines import Drawing, Drawings
+from atrous.data.layouts.contents import Contents
+from atrous.data.layouts.lists import listed_splits, ordered
+from atrous.data.layouts.tree import Tree, folded, listed
+from atrous.data.layouts.words import meaning
+from atrous.data.pairs import Pair
+from atrous.data.schema import Schema
+from atrous.data.splits import Part, Splits
+from atrous.labels import Color, LabelSpace
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The labels of one picture.
+
+    Attributes:
+        image: The picture, below the root.
+        source: The file that holds its labels, below the root.
+        drawing: Its outlines.
+        split: The split that the file tells; empty where it tells none.
+    """
+
+    image: Path
+    source: Path
+    drawing: Drawing
+    split: str = ""
+
+
+def drawn_contents(
+    tree: Tree,
+    layout: str,
+    drawn: Sequence[Drawn],
+    *,
+    names: Sequence[str] = (),
+    colors: Mapping[str, Color] | None = None,
+    background: bool = True,
+    used: Sequence[Path] = (),
+    notes: Sequence[str] = (),
+    faults: Sequence[tuple[str, str]] = (),
+) -> Contents | None:
+    """The contents of pictures with drawings; None where there is none.
+
+    Args:
+        tree: The files.
+        layout: Name of the layout.
+        drawn: Every picture.
+        names: Classes in the order in which the format lists them; none: the names that occur, in alphabetical order.
+        colors: Colours of some classes.
+        background: False where pixels under no outline are ignored.
+        used: Further files that were read.
+        notes: Lines about choices.
+        faults: Lines about what does not fit: (kind, line).
+    """
+    if not drawn:
+        return None
+    once: dict[Path, Drawn] = {}
+    doubled = []
+    for one in drawn:
+        if one.image in once:
+            doubled.append(one.image)
+        once.setdefault(one.image, one)
+    keys = sample_names([*once])
+    reader = Drawings({keys[image]: one.drawing for image, one in once.items()})
+    pairs = {image: Pair(keys[image], tree.root / image, tree.root / one.source) for image, one in once.items()}
+    splits = {image: one.split or split_of_folders(image) for image, one in once.items()}
+    parts: Splits = {
+        split: Part(tuple(pairs[image] for image in once if splits[image] == split), reader, _rule(split))
+        for split in dict.fromkeys(splits.values())
+    }
+    extra: frozenset[Path] = frozenset()
+    wrong = [*faults]
+    if not any(splits.values()):
+        by_list, extra, more = listed_splits(tree, pairs, read=reader)
+        parts, wrong = by_list or parts, [*wrong, *more]
+    occurring = {name for one in once.values() for name, _ in one.drawing.shapes}
+    space = named_space(names or sorted(occurring), colors=colors, background=background)
+    lines = [*notes, f"{len(once)} pictures with outlines ({layout})", *_skipped(once)]
+    if doubled:
+        lines.append(f"labelled twice, the first counts: {listed(doubled)}")
+    wrong += [("classes", f"{tree.root}: no outline has a name, so there is nothing to learn")] * (len(space) < 1)
+    return Contents(
+        layout, ordered(parts), Schema(space), used=extra | set(used), notes=tuple(lines), faults=tuple(wrong)
+    )
+
+
+def named_space(
+    names: Sequence[str], *, colors: Mapping[str, Color] | None = None, background: bool = True
+) -> LabelSpace:
+    """Background and the names in their order; without background where the names have one, or none is wanted."""
+    kept = [name for name in dict.fromkeys(names) if name not in (*BACKGROUNDS, IGNORED)]
+    named = [name for name in names if name in BACKGROUNDS]
+    classes = (BACKGROUND, *kept) if background or named else tuple(kept)
+    known = {BACKGROUND: (0, 0, 0), **(colors or {})}
+    palette = tuple(known[name] for name in classes) if colors and all(name in known for name in classes) else ()
+    return LabelSpace(classes, palette=palette, ignore=255 if len(classes) < 256 else 65535)
+
+
+def split_of_folders(path: Path) -> str:
+    """The split that a folder of a path tells; empty where none does."""
+    return next((word.split for part in path.parent.parts if (word := meaning(part)).split), "")
+
+
+def _rule(split: str) -> str:
+    return f"folders of {split}" if split else "all pictures"
+
+
+def sample_names(images: Sequence[Path]) -> dict[Path, str]:
+    """Names of samples: the path without folders that only say picture or split, or all of it where names repeat."""
+    short = {
+        image: "/".join([*(part for part in image.parent.parts if not meaning(part).whole), image.stem])
+        for image in images
+    }
+    if len({folded(name) for name in short.values()}) == len(short):
+        return short
+    whole = {image: image.with_suffix("").as_posix() for image in images}
+    if len({folded(name) for name in whole.values()}) == len(whole):
+        return whole
+    return {image: image.as_posix() for image in images}
+
+
+def _skipped(drawn: Mapping[Path, Drawn]) -> list[str]:
+    counts: dict[str, int] = {}
+    where: dict[str, list[Path]] = {}
+    for one in drawn.values():
+        for kind, count in (one.drawing.skipped or {}).items():
+            counts[kind] = counts.get(kind, 0) + count
+            where.setdefault(kind, []).append(one.source)
+    return [
+        f"left out: {count} {kind}, which have no inside ({listed(list(dict.fromkeys(where[kind])))})"
+        for kind, count in counts.items()
+    ]

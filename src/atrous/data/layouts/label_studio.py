@@ -1,0 +1,150 @@
+"""Label Studio's JSON export: polygons, rectangles, ellipses and brush strokes of every task.
+
+Also its export of brush strokes as PNG, `task-1-annotation-1-by-1-tag-cat-0.png`: these names tell the task, not the
+picture. They are paired by the JSON export where it is there, otherwise only where the user asks for pairs by order.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import numpy as np
+
+from atrous.data.annotations.outlines import Brush, Drawing, Ellipse, MaskFile, Outline, Polygon, rectangle, ring
+from atrous.data.formats.images import natural_key
+from atrous.data.layouts.contents import Contents
+from atrous.data.layouts.drawn import Drawn, drawn_contents
+from atrous.data.layouts.tree import Tree
+from atrous.errors import InputError
+
+_TASK = re.compile(r"task-(\d+)-annotation-(\d+)-by-\d+-tag-(.+)-(\d+)")
+_HUNDRED = 100.0
+"""Label Studio's coordinates are per cent of width and height."""
+
+
+def label_studio(tree: Tree) -> Contents | None:
+    """Pictures and the outlines of their tasks; None where there is no export."""
+    drawn: list[Drawn] = []
+    faults: list[tuple[str, str]] = []
+    used: list[Path] = []
+    for path in tree.with_suffix(".json"):
+        tasks = tree.json(path)
+        if not _is_export(tasks):
+            continue
+        used.append(path)
+        for task in tasks:
+            image = _image(tree, task, near=path)
+            if image is None:
+                written = str(task.get("data"))
+                faults.append(
+                    ("missing file", f"{tree.root / path}: no picture for task {task.get('id')} ({written:.120})")
+                )
+                continue
+            try:
+                drawn.append(Drawn(image, path, _drawing(task, path=tree.root / path)))
+            except (InputError, ValueError, TypeError, KeyError) as error:
+                faults.append(("unreadable mask", f"{tree.root / path}: task {task.get('id')}: {error}"))
+    return drawn_contents(tree, "Label Studio", drawn, used=used, faults=faults)
+
+
+def brush_pictures(tree: Tree, *, by_order: bool) -> Contents | None:
+    """Pictures with the brush PNGs of their tasks; None where no file is called as such.
+
+    Args:
+        tree: The files.
+        by_order: Pair the n-th picture with the n-th task, which holds if the pictures were imported in that order.
+    """
+    found = {path: match for path in tree.pictures if (match := _TASK.fullmatch(path.stem))}
+    if not found:
+        return None
+    tasks: dict[int, list[Path]] = {}
+    for path in sorted(found, key=natural_key):
+        tasks.setdefault(int(found[path][1]), []).append(path)
+    images = [path for path in tree.pictures if path not in found]
+    folder = next(iter(found)).parent
+    if not by_order:
+        line = (
+            f"{tree.root / folder}: the names of Label Studio's brush PNGs tell tasks, not pictures: export JSON, too, "
+            f"or pair {len(images)} pictures with {len(tasks)} tasks in their order by --pair-by-order"
+        )
+        return Contents("Label Studio brush PNGs", {}, faults=(("pairing", line),))
+    if len(images) != len(tasks):
+        line = f"{tree.root} has {len(images)} pictures but {len(tasks)} tasks; they cannot be paired by order"
+        return Contents("Label Studio brush PNGs", {}, faults=(("pairing", line),))
+    drawn = []
+    for image, task in zip(images, sorted(tasks), strict=True):
+        shapes = tuple((found[path][3], MaskFile(tree.root / path)) for path in tasks[task])
+        drawn.append(Drawn(image, tasks[task][0], Drawing(shapes)))
+    notes = ["pictures and tasks pair by their order, as asked"]
+    return drawn_contents(tree, "Label Studio brush PNGs", drawn, used=[*found], notes=notes)
+
+
+def _image(tree: Tree, task: dict[str, Any], *, near: Path) -> Path | None:
+    """The picture of a task; uploads have eight hexadecimal digits and a dash before the name."""
+    data = task.get("data")
+    texts = [value for value in data.values() if isinstance(value, str)] if isinstance(data, dict) else []
+    texts += [task["file_upload"]] if isinstance(task.get("file_upload"), str) else []
+    for text in texts:
+        url = urlsplit(text)
+        query = parse_qs(url.query).get("d", [])
+        for written in (*query, unquote(url.path), text):
+            name = Path(written.replace("\\", "/")).name
+            for candidate in (written, re.sub(r"^[0-9a-f]{8}-", "", name)):
+                if candidate and (image := tree.find(candidate, near=near, pictures=True)):
+                    return image
+    return None
+
+
+def _drawing(task: dict[str, Any], *, path: Path) -> Drawing:
+    """The results of the first annotation that was not cancelled."""
+    annotations = [one for one in task.get("annotations", task.get("completions", [])) if isinstance(one, dict)]
+    kept = next((one for one in annotations if not one.get("was_cancelled")), {"result": []})
+    shapes: list[tuple[str, Outline]] = []
+    skipped: dict[str, int] = {}
+    size = None
+    for item in kept.get("result", []):
+        value, kind = item.get("value"), str(item.get("type", ""))
+        if not isinstance(value, dict):
+            continue
+        if "original_width" in item:
+            size = int(item["original_height"]), int(item["original_width"])
+        names = value.get(kind) or next((value[key] for key in value if key.endswith("labels")), None)
+        outline = _outline(value, size=size, path=path)
+        if outline is None or not isinstance(names, list) or not names:
+            skipped[kind or "results"] = skipped.get(kind or "results", 0) + 1
+        else:
+            shapes.append((str(names[0]), outline))
+    return Drawing(tuple(shapes), size, skipped or None)
+
+
+def _outline(value: dict[str, Any], *, size: tuple[int, int] | None, path: Path) -> Outline | None:
+    if "points" in value:
+        return Polygon((ring(value["points"], path=path),), scale=_HUNDRED)
+    if isinstance(value.get("rle"), list) and size is not None:
+        return Brush(bytes(value["rle"]), size)
+    if "radiusX" in value:
+        center, radii = (value["x"], value["y"]), (value["radiusX"], value["radiusY"])
+        return Ellipse(center, radii, turn=float(value.get("rotation", 0)), scale=_HUNDRED)
+    if {"x", "y", "width", "height"} <= value.keys():
+        left, top, width, height = (float(value[key]) for key in ("x", "y", "width", "height"))
+        if value.get("rotation") and size is not None:
+            return _turned(left, top, width, height, float(value["rotation"]), size=size)
+        return rectangle(left, top, left + width, top + height, scale=_HUNDRED)
+    return None
+
+
+def _turned(left: float, top: float, width: float, height: float, degrees: float, *, size: tuple[int, int]) -> Polygon:
+    """A rectangle turned about its upper left corner; angles are of pixels, not of shares."""
+    factor = np.array([size[1], size[0]]) / _HUNDRED
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]]) * factor
+    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return Polygon((corners @ np.array([[cos, sin], [-sin, cos]]) + np.array([left, top]) * factor,))
+
+
+def _is_export(tasks: Any) -> bool:
+    return isinstance(tasks, list) and bool(tasks) and all(_is_task(task) for task in tasks[:20])
+
+
+def _is_task(task: Any) -> bool:
+    return isinstance(task, dict) and "data" in task and ("annotations" in task or "completions" in task)

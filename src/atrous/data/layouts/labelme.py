@@ -1,0 +1,73 @@
+"""LabelMe's JSON files beside the pictures, or in a folder of their own: one for each picture."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from atrous.data.annotations.labelme import WITHOUT_INSIDE
+from atrous.data.annotations.masks import MaskFiles
+from atrous.data.layouts.contents import Contents
+from atrous.data.layouts.drawn import sample_names, split_of_folders
+from atrous.data.layouts.lists import listed_splits, ordered
+from atrous.data.layouts.tree import Tree, listed
+from atrous.data.pairs import Pair
+from atrous.data.splits import Part, Splits
+
+
+def labelme(tree: Tree) -> Contents | None:
+    """Pictures with LabelMe's files; None where there is none. Pictures without a file are left out."""
+    files: dict[Path, Path] = {}
+    skipped: dict[str, list[Path]] = {}
+    faults: list[tuple[str, str]] = []
+    for path in tree.with_suffix(".json"):
+        content = tree.json(path)
+        if not _is_labelme(content):
+            continue
+        image = _image(tree, path, content)
+        if image is None:
+            line = f"no image for {tree.root / path} ({content.get('imagePath')!r:.120}); add it or move the file away"
+            faults.append(("no image", line))
+            continue
+        files.setdefault(image, path)
+        kinds = Counter(str(shape.get("shape_type")) for shape in content["shapes"] if isinstance(shape, dict))
+        for kind in kinds.keys() & WITHOUT_INSIDE:
+            skipped.setdefault(kind, []).extend([path] * kinds[kind])
+    if not files:
+        return None
+    keys, reader = sample_names([*files]), MaskFiles()
+    pairs = {image: Pair(keys[image], tree.root / image, tree.root / path) for image, path in files.items()}
+    splits = {image: split_of_folders(image) for image in files}
+    parts: Splits = {
+        split: Part(
+            tuple(pairs[image] for image in files if splits[image] == split),
+            reader,
+            f"folders of {split}" if split else "all pictures with a LabelMe file",
+        )
+        for split in dict.fromkeys(splits.values())
+    }
+    used: frozenset[Path] = frozenset()
+    if not any(splits.values()):
+        by_list, used, wrong = listed_splits(tree, pairs, read=reader)
+        parts, faults = by_list or parts, [*faults, *wrong]
+    notes = [f"{len(files)} pictures have LabelMe files"]
+    notes += [
+        f"left out: {len(paths)} shapes of type {kind}, which have no inside ({listed([*dict.fromkeys(paths)])})"
+        for kind, paths in skipped.items()
+    ]
+    return Contents("LabelMe", ordered(parts), used=used, notes=tuple(notes), faults=tuple(faults))
+
+
+def _image(tree: Tree, path: Path, content: dict[str, Any]) -> Path | None:
+    """The picture of a file: of its own name, or the one that it names."""
+    own = tree.find(path.stem, near=path, pictures=True)
+    written = content.get("imagePath")
+    named = tree.find(written, near=path, pictures=True) if isinstance(written, str) and written else None
+    return own if own is not None and own.stem == path.stem else named
+
+
+def _is_labelme(content: Any) -> bool:
+    return (
+        isinstance(content, dict)
+        and isinstance(content.get("shapes"), list)
+        and ("imagePath" in content or "imageHeight" in content)
+    )

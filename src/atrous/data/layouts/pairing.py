@@ -1,0 +1,144 @@
+"""Pairing pictures with masks: a search for one rule that holds for all files.
+
+A key is a path below the folders whose names only say picture, mask or split, without suffix: `sub 0/a_mask`. Rules are
+tried from the plainest on: equal keys; keys equal but for letter case and Unicode form; keys that differ by one prefix
+or suffix on either side (`a` and `a_mask`, `gt_a`, `a_image` and `a_label`, `a` and `a.jpg`); the folder alone, where
+each holds one picture and one mask; the last part of the key alone.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from atrous.data.layouts.tree import folded
+
+_TRIED = 40
+"""Pictures on which prefixes and suffixes are looked for."""
+_RULES = 12
+"""Most frequent pairs of prefixes and suffixes that are tried on all files."""
+
+
+@dataclass(frozen=True)
+class Affixes:
+    """Text before and after the common part of the last part of a key."""
+
+    image: tuple[str, str] = ("", "")
+    mask: tuple[str, str] = ("", "")
+
+    @property
+    def length(self) -> int:
+        """Characters in all four."""
+        return sum(map(len, (*self.image, *self.mask)))
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """Pictures and masks that belong together.
+
+    Attributes:
+        pairs: Key of a picture -> key of its mask.
+        rule: The rule, in words.
+        affixes: Prefixes and suffixes that the rule takes off; None where it takes the folder or base name.
+    """
+
+    pairs: Mapping[str, str]
+    rule: str
+    affixes: Affixes | None
+
+
+def pairings(images: Sequence[str], masks: Sequence[str]) -> list[Pairing]:
+    """Every rule that pairs anything, the one that pairs most pictures first, among equals the plainest."""
+    found = [
+        _by(images, masks, _same, "files pair by name without suffix"),
+        _by(images, masks, folded, "files pair by name without suffix, letter case and Unicode form apart"),
+        *(_by_affixes(images, masks, affixes) for affixes in _likely_affixes(images, masks)),
+        _by(images, masks, _folder, "files pair by folder, each with one picture and one mask"),
+        _by(images, masks, _base, "files pair by base name, in whatever folder"),
+    ]
+    kept = [pairing for pairing in found if pairing.pairs]
+    return sorted(kept, key=lambda pairing: -len(pairing.pairs))  # stable: the plainest first
+
+
+def _same(key: str) -> str:
+    return key
+
+
+def _folder(key: str) -> str:
+    return folded(key.rpartition("/")[0]) or "\0"
+
+
+def _base(key: str) -> str:
+    return folded(key.rpartition("/")[2])
+
+
+def _by(images: Sequence[str], masks: Sequence[str], core: Callable[[str], str], rule: str) -> Pairing:
+    """Pairs of keys whose cores are equal, where no other key on either side has that core."""
+    left, right = _unique(images, core), _unique(masks, core)
+    pairs = {left[value]: right[value] for value in left if value in right}
+    return Pairing(pairs, rule, None if core in (_folder, _base) else Affixes())
+
+
+def _by_affixes(images: Sequence[str], masks: Sequence[str], affixes: Affixes) -> Pairing:
+    left = _unique(images, lambda key: _stripped(key, affixes.image))
+    right = _unique(masks, lambda key: _stripped(key, affixes.mask))
+    pairs = {left[value]: right[value] for value in left if value and value in right}
+    return Pairing(pairs, f"{_shown(affixes.image)} pairs with {_shown(affixes.mask)}", affixes)
+
+
+def _unique(keys: Sequence[str], core: Callable[[str], str]) -> dict[str, str]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for key in keys:
+        found[core(key)].append(key)
+    return {value: same[0] for value, same in found.items() if len(same) == 1}
+
+
+def _stripped(key: str, affixes: tuple[str, str]) -> str:
+    """The key without prefix and suffix; empty where it lacks one of them."""
+    folder, _, name = folded(key).rpartition("/")
+    prefix, suffix = affixes
+    if not name.startswith(prefix) or not name.endswith(suffix) or len(name) <= len(prefix) + len(suffix):
+        return ""
+    return f"{folder}/{name[len(prefix) : len(name) - len(suffix)]}"
+
+
+def _likely_affixes(images: Sequence[str], masks: Sequence[str]) -> list[Affixes]:
+    """Prefixes and suffixes that most often make a picture's name a mask's name, the most frequent ones first."""
+    by_folder: dict[str, list[str]] = defaultdict(list)
+    for key in masks:
+        folder, _, name = folded(key).rpartition("/")
+        by_folder[folder].append(name)
+    votes = Counter[Affixes]()
+    step = max(1, len(images) // _TRIED)
+    for key in images[::step][:_TRIED]:
+        folder, _, name = folded(key).rpartition("/")
+        for affixes in {found for other in by_folder.get(folder, ()) for found in _between(name, other)}:
+            votes[affixes] += 1
+    best = sorted(votes, key=lambda affixes: (-votes[affixes], affixes.length))
+    return best[:_RULES]
+
+
+def _between(image: str, mask: str) -> list[Affixes]:
+    """The ways in which one name becomes the other by a change at its ends."""
+    found = []
+    if image != mask and image in mask:
+        at = mask.index(image)
+        found.append(Affixes(mask=(mask[:at], mask[at + len(image) :])))
+    elif image != mask and mask in image:
+        at = image.index(mask)
+        found.append(Affixes(image=(image[:at], image[at + len(mask) :])))
+    for cut in _cuts(image):
+        if mask.startswith(image[:cut]) and image[cut:] != mask[cut:]:
+            found.append(Affixes(("", image[cut:]), ("", mask[cut:])))
+        if mask.endswith(image[cut:]) and len(mask) > len(image) - cut:
+            found.append(Affixes((image[:cut], ""), (mask[: len(mask) - len(image) + cut], "")))
+    return found
+
+
+def _cuts(name: str) -> list[int]:
+    """Places between the words of a name: at punctuation, and between letters and digits."""
+    return [match.start() for match in re.finditer(r"(?<=[^\W\d_])(?=[\d\W_])|(?<=\d)(?=[^\d])|(?<=[\W_])(?=\w)", name)]
+
+
+def _shown(affixes: tuple[str, str]) -> str:
+    return f"{affixes[0]}NAME{affixes[1]}"

@@ -1,0 +1,127 @@
+"""The table `[layout]` of a `schema.toml`: where pictures and masks lie, for folders that no rule fits.
+
+    [layout]
+    images = "images/{name}_image.png"          # {name} stands for any text without a slash
+    masks = "annotations/{name}_annotation.png"
+    ignore = "mask/{name}_mask.gif"             # optional: pixels that are 0 in it are ignored
+    train = "train/*"                           # optional: names of each split by pattern, or the list that holds them
+    val = "lists/val.txt"
+
+`{folder}` stands for any number of folders; a part that stands twice must be the same text.
+"""
+
+import fnmatch
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from atrous.data.annotations.masks import MaskFiles
+from atrous.data.layouts.contents import Contents
+from atrous.data.layouts.lists import ordered
+from atrous.data.layouts.tree import Tree, look
+from atrous.data.pairs import Pair
+from atrous.data.schema import SCHEMA_FILE, read_table
+from atrous.data.splits import Part, Splits
+from atrous.errors import InputError
+
+_KEYS = ("images", "masks", "ignore", "train", "val", "test")
+
+
+def read_layout(folder: Path) -> Mapping[str, str]:
+    """The table `[layout]` of a folder's `schema.toml`; empty where there is none.
+
+    Raises:
+        InputError: If the file cannot be read, or the table has other keys or lacks pictures or masks.
+    """
+    path = folder / SCHEMA_FILE
+    table = read_table(path).get("layout", {}) if path.exists() else {}
+    if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
+        raise InputError(f'{path}: layout: give a table of patterns such as images = "images/{{name}}.jpg"')
+    if unknown := sorted(table.keys() - set(_KEYS)):
+        raise InputError(f"{path}: layout: unknown key {unknown[0]!r}; known keys are {', '.join(_KEYS)}")
+    if table and not {"images", "masks"} <= table.keys():
+        raise InputError(f"{path}: layout: give the patterns of both images and masks")
+    for key in ("images", "masks", "ignore"):
+        if key in table and "{name}" not in table[key]:
+            raise InputError(f"{path}: layout: {key} = {table[key]!r:.200} has no {{name}}; say where the name stands")
+    return table
+
+
+def by_patterns(tree: Tree, table: Mapping[str, str]) -> Contents:
+    """The pairs that the table says; faults name pictures without a mask."""
+    files = tree.files
+    if any(pattern.startswith("masks_fixed/") for pattern in table.values()):
+        fixed = look(tree.root / "masks_fixed") if (tree.root / "masks_fixed").is_dir() else None
+        files = (*files, *(Path("masks_fixed", path) for path in (fixed.files if fixed else ())))
+    found = {key: _matches(files, table[key]) for key in ("images", "masks", "ignore") if key in table}
+    images, masks = found["images"], found["masks"]
+    ignore = found.get("ignore", {})
+    faults = [
+        ("no mask", f"no mask for {path} in {tree.root} by the pattern {table['masks']!r}; add it or change [layout]")
+        for key, path in images.items()
+        if key not in masks
+    ]
+    if not images:
+        faults.append(("layout", f"{tree.root / SCHEMA_FILE}: no file fits images = {table['images']!r}; correct it"))
+    pairs = [
+        Pair(
+            name="/".join(part for part in key if part),
+            image=tree.root / path,
+            mask=tree.root / masks[key],
+            ignore=tree.root / ignore[key] if key in ignore else None,
+        )
+        for key, path in images.items()
+        if key in masks
+    ]
+    notes = (f"{len(pairs)} pictures pair by [layout] of {SCHEMA_FILE}",)
+    return Contents("[layout]", _splits(tree, table, pairs), notes=notes, faults=tuple(faults))
+
+
+def _splits(tree: Tree, table: Mapping[str, str], pairs: list[Pair]) -> Splits:
+    """The splits by their patterns or lists; where `train` has no pattern, it is what no other pattern fits."""
+    chosen: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        place = pair.image.relative_to(tree.root)
+        split = next(
+            (name for name in ("val", "test", "train") if name in table and _fits(tree, table[name], pair, place)), ""
+        )
+        chosen.setdefault(split, []).append(pair)
+    parts = {
+        split: Part(tuple(some), MaskFiles(), f"{split} = {table[split]!r}" if split else "all other pairs")
+        for split, some in chosen.items()
+    }
+    if "train" in table and len(parts) > 1:
+        parts.pop("", None)
+    return ordered(parts)
+
+
+def _fits(tree: Tree, pattern: str, pair: Pair, place: Path) -> bool:
+    if pattern.endswith((".txt", ".lst", ".csv")):
+        try:
+            lines = (tree.root / pattern).read_text(encoding="utf-8-sig").split()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{tree.root / SCHEMA_FILE}: layout: cannot read the list {pattern!r}") from error
+        return bool({pair.name, place.name, place.as_posix()} & set(lines))
+    return fnmatch.fnmatchcase(place.as_posix(), pattern) or fnmatch.fnmatchcase(pair.name, pattern)
+
+
+def _matches(files: tuple[Path, ...], pattern: str) -> dict[tuple[str, str], Path]:
+    """Folders and name -> file, for the files that a pattern fits."""
+    parts = re.split(r"(\{name\}|\{folder\}|\*)", pattern)
+    seen: set[str] = set()
+    expression = ""
+    for part in parts:
+        if part in ("{name}", "{folder}"):
+            key = part[1:-1]
+            body = "[^/]+" if key == "name" else ".+"
+            expression += f"(?P={key})" if key in seen else f"(?P<{key}>{body})"
+            seen.add(key)
+        else:
+            expression += "[^/]*" if part == "*" else re.escape(part)
+    compiled = re.compile(expression)
+    found: dict[tuple[str, str], Path] = {}
+    for path in files:
+        if match := compiled.fullmatch(path.as_posix()):
+            groups = match.groupdict()
+            found.setdefault((groups.get("folder", ""), groups["name"]), path)
+    return found

@@ -1,0 +1,97 @@
+"""Sorting the files of a folder into pictures and masks, by the names of their folders and by their own."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from atrous.data.formats.images import IMAGE_SUFFIXES
+from atrous.data.layouts.tree import Tree, folded
+from atrous.data.layouts.words import is_second_choice, kind_words, meaning, stem_role
+
+ARRAY_SUFFIXES = frozenset({".mat", ".npy", ".npz"})
+_PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".webp", ".avif"})
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A picture or mask, and what its place says.
+
+    Attributes:
+        path: Below the root.
+        role: `image`, `mask`, or empty.
+        split: The split that one of its folders names; empty where none does.
+        kind: The words for masks in the names of its folders; masks of one kind share it.
+        key: The other folders and the name without suffix.
+        second: True for by-products of masks, such as drawings of them.
+    """
+
+    path: Path
+    role: str
+    split: str
+    kind: str
+    key: str
+    second: bool = False
+
+
+def entries(tree: Tree) -> list[Entry]:
+    """Every file that may be a picture or a mask."""
+    suffixes = IMAGE_SUFFIXES | ARRAY_SUFFIXES
+    return [_entry(path) for path in tree.files if path.suffix.lower() in suffixes]
+
+
+def by_folder(found: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
+    """Pictures and masks by the names of their folders; no masks where no folder is called after them."""
+    masks = [entry for entry in found if entry.role == "mask"]
+    named = [entry for entry in found if entry.role == "image" and not is_array(entry)]
+    others = [entry for entry in found if not entry.role and not is_array(entry)]
+    return named or others, masks
+
+
+def by_name(found: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
+    """Pictures and masks by a word at the end or beginning of their names."""
+    roles = [(entry, stem_role(entry.path.stem)) for entry in found]
+    masks = [replace(entry, second=is_second_choice(entry.path.stem)) for entry, role in roles if role == "mask"]
+    named = [entry for entry, role in roles if role == "image" and not is_array(entry)]
+    others = [entry for entry, role in roles if not role and not is_array(entry)]
+    return (named if named and len(named) >= len(others) else named + others), masks
+
+
+def side_by_side(found: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
+    """Photos and files of the same name that lossless suffixes make their masks: `a.jpg` and `a.png`."""
+    same: dict[str, list[Entry]] = defaultdict(list)
+    for entry in found:
+        same[folded(entry.path.with_suffix("").as_posix())].append(entry)
+    images, masks = [], []
+    for group in same.values():
+        photos = [entry for entry in group if entry.path.suffix.lower() in _PHOTO_SUFFIXES]
+        others = [entry for entry in group if entry not in photos]
+        if not photos and len(others) == 2:  # a picture in any format, and an array
+            photos = [entry for entry in others if not is_array(entry)][:1]
+            others = [entry for entry in others if is_array(entry)]
+        if len(photos) == 1 and len(others) == 1:
+            images.append(photos[0])
+            masks.append(others[0])
+    return images, masks
+
+
+def _entry(path: Path) -> Entry:
+    words = [(part, meaning(part)) for part in path.parent.parts]
+    split = next((word.split for _, word in words if word.split), "")
+    masks = [word for _, word in words if word.role == "mask"]
+    role = "mask" if masks else "image" if any(word.role == "image" for _, word in words) else ""
+    kind = "/".join(" ".join(kind_words(part)) for part, word in words if word.role == "mask")
+    rest = [part for part, word in words if not word.whole]
+    stem = path.stem
+    return Entry(path, role, split, kind, "/".join([*rest, stem]), second=any(word.second for word in masks))
+
+
+def is_array(entry: Entry) -> bool:
+    """Return True if an entry is no picture but an array or matrix."""
+    return entry.path.suffix.lower() in ARRAY_SUFFIXES
+
+
+def by_suffix(found: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
+    """Photos as pictures, and files of lossless formats as masks."""
+    photos = [entry for entry in found if entry.path.suffix.lower() in _PHOTO_SUFFIXES]
+    return photos, [entry for entry in found if entry.path.suffix.lower() not in _PHOTO_SUFFIXES]

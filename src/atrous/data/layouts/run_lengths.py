@@ -1,0 +1,96 @@
+"""Run lengths in a CSV, as competitions on Kaggle give them: `ImageId, ClassId, EncodedPixels`.
+
+Runs are pairs of a first pixel, counted from 1 down the columns, and a length. A row without runs says that a class is
+not there. Files of one row for each picture join class and picture in one field (`a.jpg_3`).
+"""
+
+import csv
+import re
+from pathlib import Path
+
+from atrous.data.annotations.outlines import Drawing, Outline, StartRuns
+from atrous.data.layouts.class_names import find_classes
+from atrous.data.layouts.contents import Contents
+from atrous.data.layouts.drawn import Drawn, drawn_contents, split_of_folders
+from atrous.data.layouts.tree import Tree
+
+_RUNS = ("encodedpixels", "rle", "rlemask", "segmentation", "runlengths", "encoding", "annotation", "mask")
+_IMAGES = ("imageid", "image", "img", "imageidclassid", "filename", "id", "imagelabel", "imgid", "file")
+_CLASSES = ("classid", "class", "label", "category", "categoryid", "celltype", "classname")
+_LONGEST = 2**31
+
+
+def run_lengths(tree: Tree) -> Contents | None:
+    """Pictures and their runs; None where no CSV has columns of pictures and runs."""
+    for path in tree.with_suffix(".csv"):
+        rows = _rows(tree, path)
+        if rows:
+            return _contents(tree, path, rows)
+    return None
+
+
+def _contents(tree: Tree, path: Path, rows: list[tuple[str, str, str]]) -> Contents | None:
+    shapes: dict[Path, list[tuple[str, Outline]]] = {}
+    faults: list[tuple[str, str]] = []
+    classes = find_classes(tree)
+    numbers = sorted({int(name) for _, name, _ in rows if name.isdecimal()})
+    listed = dict(zip(classes.values or range(len(classes.names)), classes.names, strict=True)) if classes else {}
+    if listed and classes and not classes.values and numbers and min(numbers) > 0 and len(numbers) == len(listed):
+        listed = dict(zip(numbers, classes.names, strict=True))
+    for number, (image, name, runs) in enumerate(rows, start=2):
+        found = tree.find(image, near=path, pictures=True)
+        if found is None:
+            faults.append(("missing file", f"{tree.root / path} line {number}: no picture {image!r:.200}; add it"))
+            continue
+        some = shapes.setdefault(found, [])
+        words = runs.split()
+        if not words or words == ["-1"] or words == ["nan"]:
+            continue
+        if len(words) % 2 or not all(word.isdecimal() for word in words):
+            faults.append(
+                ("unreadable mask", f"{tree.root / path} line {number}: runs are no pairs of numbers; correct it")
+            )
+            continue
+        values = tuple(map(int, words))
+        label = listed.get(int(name), f"class {name}") if name.isdecimal() else name or "foreground"
+        some.append((label, StartRuns(values[::2], values[1::2])))
+    drawn = [Drawn(image, path, Drawing(tuple(some)), split_of_folders(image)) for image, some in shapes.items()]
+    if len({one.split for one in drawn}) == 1:  # Kaggle's `train_images` beside pictures without labels
+        drawn = [Drawn(one.image, one.source, one.drawing) for one in drawn]
+    names = [listed.get(number, f"class {number}") for number in numbers]
+    notes = [f"runs of {path} count pixels from 1, down the columns"]
+    used = [classes.path] if classes else []
+    return drawn_contents(
+        tree, "run lengths in CSV", drawn, names=names, used=[path, *used], notes=notes, faults=faults
+    )
+
+
+def _rows(tree: Tree, path: Path) -> list[tuple[str, str, str]]:
+    """Picture, class and runs of every row; none where the header names no such columns."""
+    try:
+        if (tree.root / path).stat().st_size > _LONGEST:
+            return []
+        csv.field_size_limit(2**30)
+        with (tree.root / path).open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file)
+            header = [re.sub(r"[\s_]", "", cell.lower()) for cell in next(reader, [])]
+            columns = [
+                next((header.index(word) for word in words if word in header), None)
+                for words in (_IMAGES, _CLASSES, _RUNS)
+            ]
+            image, label, runs = columns
+            if image is None or runs is None:
+                return []
+            rows = [
+                (row[image].strip(), row[label].strip() if label is not None else "", row[runs].strip())
+                for row in reader
+                if len(row) == len(header)
+            ]
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return []
+    if not any(re.fullmatch(r"\d+ \d+( \d+ \d+)*", runs) for _, _, runs in rows):
+        return []
+    joined = [re.fullmatch(r"(.+\.\w{3,4})_(\w+)", image) for image, _, _ in rows]
+    if label is None and rows and all(joined):
+        return [(match[1], match[2], runs) for match, (_, _, runs) in zip(joined, rows, strict=True) if match]
+    return rows

@@ -1,0 +1,129 @@
+"""Looking at a folder: which layout it has, and what is in it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from atrous.data.complaints import collecting, complain, remark
+from atrous.data.folder import folder_splits, is_plain_folder
+from atrous.data.layouts.cityscapes_polygons import cityscapes_polygons
+from atrous.data.layouts.class_names import find_classes
+from atrous.data.layouts.coco import coco
+from atrous.data.layouts.contents import Contents, with_leftovers
+from atrous.data.layouts.label_studio import brush_pictures, label_studio
+from atrous.data.layouts.labelme import labelme
+from atrous.data.layouts.lists import pair_lists
+from atrous.data.layouts.mask_pictures import mask_pictures
+from atrous.data.layouts.patterns import by_patterns, read_layout
+from atrous.data.layouts.run_lengths import run_lengths
+from atrous.data.layouts.tree import Tree, look
+from atrous.data.layouts.unknown import unknown_line
+from atrous.data.layouts.words import meaning
+from atrous.data.layouts.yolo import yolo
+from atrous.data.splits import disjoint, with_validation
+from atrous.errors import InputError
+
+Layout = Callable[[Tree], Contents | None]
+
+_OTHERWISE = frozenset(
+    {"no mask", "no image", "not a picture", "list", "no pictures", "empty split", "too few pictures"}
+)
+"""Faults of the plain layout that may mean that the folder has another one."""
+ANNOTATIONS: Sequence[Layout] = (coco, labelme, cityscapes_polygons, yolo, run_lengths)
+"""Layouts of annotation files, those that are recognised most surely first."""
+
+
+def contents_of(folder: Path, *, pair_by_order: bool = False) -> Contents:
+    """Every split of a user's folder, whatever its layout.
+
+    Faults are complained of (`data/complaints.py`), choices and files that are left out remarked.
+
+    Args:
+        folder: The data.
+        pair_by_order: Pair pictures and masks whose names have nothing in common by their order.
+
+    Raises:
+        InputError: If the folder has no layout that is known; the line says what was seen and what is nearest.
+    """
+    tree = look(folder)
+    found = _chosen(tree, pair_by_order=pair_by_order)
+    if found is None:
+        raise InputError(unknown_line(tree))
+    for kind, line in found.faults:
+        complain(line, kind=kind)
+    found = with_leftovers(found, tree)
+    for note in found.notes:
+        remark(f"{folder}: {note}", kind="layout")
+    return found
+
+
+def _chosen(tree: Tree, *, pair_by_order: bool) -> Contents | None:
+    """The first layout without faults, or else the best with some."""
+    if table := read_layout(tree.root):
+        return _completed(tree, by_patterns(tree, table))
+    brushed = label_studio(tree) or brush_pictures(tree, by_order=pair_by_order)
+    if brushed is not None:
+        return _completed(tree, brushed)
+    plain = _plain(tree)
+    if plain is not None and not plain.faults:
+        return plain
+    if plain is not None and not {kind for kind, _ in plain.faults} <= _OTHERWISE:
+        return plain
+    faulty = [plain] if plain is not None else []
+    layouts = [pair_lists, mask_pictures, *ANNOTATIONS]
+    for layout in layouts:
+        found = layout(tree)
+        if found is None:
+            continue
+        found = _completed(tree, found)
+        if not found.faults:
+            return found
+        faulty.append(found)
+    return faulty[0] if faulty else None
+
+
+def _plain(tree: Tree) -> Contents | None:
+    """`images/` and `masks/`, once or for each of `train`, `val`, `test`; None where names tell other splits."""
+    if not is_plain_folder(tree.root) or _has_other_splits(tree):
+        return None
+    with collecting() as complaints:
+        splits = folder_splits(tree.root)
+    faults = tuple((complaint.kind, complaint.line) for complaint in complaints)
+    lists = frozenset(path for path in tree.with_suffix(".txt") if len(path.parts) == 1 and path.stem in splits)
+    return _with_classes(tree, Contents("images/ and masks/", splits, used=lists, faults=faults))
+
+
+def _has_other_splits(tree: Tree) -> bool:
+    """Return True if a folder tells a split in another place or another word than the plain layout has."""
+    folders = {parent for path in tree.files for parent in path.parents if parent != Path()}
+    return any(
+        meaning(folder.name).split and not (len(folder.parts) == 1 and folder.name in ("train", "val", "test"))
+        for folder in folders
+    )
+
+
+def _completed(tree: Tree, found: Contents) -> Contents:
+    """The contents with disjoint splits, one of them to validate on."""
+    splits = dict(found.splits)
+    if not splits:
+        return found
+    if "" in splits:
+        rest = splits.pop("")
+        known = splits.get("train")
+        splits["train"] = rest if known is None else replace(known, pairs=(*known.pairs, *rest.pairs))
+    if "train" not in splits and splits:
+        first = next(iter(splits))
+        return replace(
+            found, faults=(*found.faults, ("empty split", f"{tree.root} has {first} but nothing to train on"))
+        )
+    with collecting() as complaints:
+        splits = with_validation(tree.root, disjoint(splits))
+    faults = (*found.faults, *((complaint.kind, complaint.line) for complaint in complaints))
+    return _with_classes(tree, replace(found, splits=splits, faults=faults))
+
+
+def _with_classes(tree: Tree, found: Contents) -> Contents:
+    if found.schema is not None or found.classes is not None:
+        return found
+    classes = find_classes(tree)
+    return replace(found, classes=classes, used=found.used | {classes.path}) if classes else found

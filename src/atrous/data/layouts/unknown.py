@@ -1,0 +1,70 @@
+"""The line about a folder whose layout is not known: what was seen, which known layout is nearest, what to do."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from atrous.data.formats.images import IMAGE_SUFFIXES
+from atrous.data.layouts.class_names import text_of
+from atrous.data.layouts.lists import list_files
+from atrous.data.layouts.tree import Tree
+
+_LABEL_FORMATS = {
+    ".txt": "YOLO", ".json": "COCO or LabelMe", ".xml": "CVAT or VOC XML", ".csv": "run lengths in CSV",
+    ".tfrecord": "TFRecord", ".parquet": "Hugging Face Parquet", ".geojson": "GeoJSON", ".shp": "shapefiles",
+    ".npy": "label arrays", ".npz": "label arrays", ".mat": "MATLAB label maps", ".h5": "HDF5", ".hdf5": "HDF5",
+    ".nii": "NIfTI", ".dcm": "DICOM", ".svg": "SVG drawings", ".zip": "an archive", ".tar": "an archive",
+    ".gz": "an archive", ".rar": "an archive", ".7z": "an archive", ".record": "TFRecord", ".lmdb": "LMDB",
+    ".mdb": "LMDB", ".pkl": "a Python pickle", ".pt": "PyTorch tensors", ".psd": "Photoshop files",
+    ".ndjson": "NDJSON", ".jsonl": "JSON lines", ".wkt": "well-known text", ".kml": "KML",
+}  # fmt: skip
+_REMEDIES = {
+    ".zip": "unpack it first: unzip FILE", ".tar": "unpack it first: tar xf FILE",
+    ".gz": "unpack it first: tar xf FILE",
+    ".rar": "unpack it first", ".7z": "unpack it first", ".nii": "convert slices to PNG", ".dcm": "convert them to PNG",
+    ".tfrecord": "export them as PNG masks", ".record": "export them as PNG masks",
+}  # fmt: skip
+
+
+def unknown_line(tree: Tree) -> str:
+    """One line about a folder that no layout fits: suffixes with counts, the nearest known format, a command."""
+    root = tree.root
+    if not tree.files:
+        return f"{root} is of no known layout: it holds no files; expected are {root / 'images'} and {root / 'masks'}"
+    counts = tree.suffixes()
+    seen = " and ".join(f"{count} {suffix}" for suffix, count in counts.most_common(2))
+    suffixes = [suffix for suffix, _ in counts.most_common()]
+    pictures = [suffix for suffix in suffixes if suffix in IMAGE_SUFFIXES]
+    lists = Counter(path.suffix.lower() for path in list_files(tree))
+    others = [suffix for suffix in suffixes if suffix in _LABEL_FORMATS and counts[suffix] > lists[suffix]]
+    if others:
+        kind, remedy = _nearest(tree, others[0])
+    elif pictures:
+        kind = "pictures without labels, or masks under names that pair with none"
+        remedy = _put(root)
+    else:
+        kind, remedy = "no pictures at all", _put(root)
+    return f"{root} is of no known layout: I see {seen} that look like {kind}; {remedy}"
+
+
+def _put(root: Path) -> str:
+    return (
+        f"expected are {root / 'images'} and {root / 'masks'} with files of the same names; "
+        f"atrous doctor {root} --fix proposes pairs where it finds some"
+    )
+
+
+def _nearest(tree: Tree, suffix: str) -> tuple[str, str]:
+    """The known format that files of this suffix resemble most, and what to do."""
+    root, sample = tree.root, tree.with_suffix(suffix)
+    if suffix == ".txt" and _are_boxes(tree, sample):
+        return "YOLO boxes", f"boxes have no outlines: export polygons from your tool, then run atrous doctor {root}"
+    if suffix == ".xml" and any("<bndbox>" in text_of(tree, path) for path in sample[:3]):
+        return "VOC boxes", f"boxes have no outlines: export masks or polygons, then run atrous doctor {root}"
+    remedy = _REMEDIES.get(suffix, "export the labels as COCO or as PNG masks")
+    return _LABEL_FORMATS[suffix], f"{remedy}, then run: atrous doctor {root}"
+
+
+def _are_boxes(tree: Tree, paths: Sequence[Path]) -> bool:
+    rows = [line.split() for path in paths[:3] for line in text_of(tree, path).splitlines() if line.strip()]
+    return bool(rows) and all(len(row) in (5, 6) for row in rows)

@@ -1,0 +1,137 @@
+"""Words in names of folders and files: which of them say picture, mask, or split."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+SPLITS = {
+    **dict.fromkeys(("train", "training", "trn", "tr"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "validate", "dev", "vali"), "val"),
+    **dict.fromkeys(("test", "testing", "tst"), "test"),
+}
+"""Word -> split."""
+IMAGE_WORDS = frozenset(
+    {
+        "image", "images", "img", "imgs", "jpegimages", "picture", "pictures", "photo", "photos", "pic", "pics",
+        "original", "originals", "input", "inputs", "raw", "rgb", "source", "src", "frame", "frames", "leftimg8bit",
+        "color_image", "x", "scans", "scan", "orig", "patches",
+    }
+)  # fmt: skip
+MASK_WORDS = frozenset(
+    {
+        "mask", "masks", "label", "labels", "labelids", "annotation", "annotations", "annot", "annots", "ann", "anns",
+        "segmentation", "segmentations", "segmentationclass", "segmentationclasspng", "segmentationclassnpy",
+        "segmentationclassraw", "seg", "segs", "segm", "gt", "gts", "groundtruth", "gtfine", "gtcoarse", "target",
+        "targets", "manual", "manual1", "manual2", "manuals", "semantic", "lbl", "lbls", "trimaps", "trimap",
+        "labelled",        "labeled", "annotated", "msk", "msks", "labeltrainids", "machine", "groundtruths", "y",
+    }
+)  # fmt: skip
+SECOND_CHOICE = frozenset(
+    {
+        "object", "objects", "instance", "instances", "instanceids", "segmentationobject", "segmentationobjectpng",
+        "visualization", "vis", "viz", "segmentationclassvisualization", "segmentationobjectvisualization", "overlay",
+        "overlays", "preview", "previews", "depth", "disparity", "edge", "edges", "boundary", "boundaries", "contour",
+        "contours", "color", "colors", "colour", "coloured", "colored", "colorids", "human", "panoptic", "manual2",
+        "second", "superpixel", "superpixels", "blend", "blended", "skeleton", "distance", "weights", "weight",
+    }
+)  # fmt: skip
+"""Words of files that lie beside masks: drawings of them, single instances, depth."""
+_FILLERS = frozenset(
+    {
+        "dir", "folder", "set", "sets", "data", "dataset", "files", "file", "png", "jpg", "jpeg", "tif", "tiff", "bmp",
+        "all", "final", "full", "small", "only", "new", "stage1", "stage", "pixel", "level", "pixels", "class",
+        "classes",
+               "raw", "maps", "map", "ids", "id", "semantic", "1st", "2nd", "first", "the", "of", "a", "and", "binary",
+        "ground",        "truth", "img8bit", "left", "fine",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Word:
+    """The meaning of a name.
+
+    Attributes:
+        split: `train`, `val` or `test`; empty where the name says none.
+        role: `image`, `mask`, or empty.
+        second: True where the name tells a drawing or another by-product of masks.
+        whole: True where nothing of the name is left: it is no part of a sample's name.
+    """
+
+    split: str = ""
+    role: str = ""
+    second: bool = False
+    whole: bool = False
+
+
+@lru_cache(maxsize=65536)
+def meaning(name: str) -> Word:
+    """The meaning of a folder's name, such as `train_images`, `valannot`, `SegmentationClass`."""
+    if name.lower() in ("data", "datas"):
+        return Word(role="image", whole=True)
+    split, role, second = "", "", False
+    for part in (part for token in tokens(name) for part in _unglued(token)):
+        if part in SPLITS:
+            split = split or SPLITS[part]
+        elif part in SECOND_CHOICE:
+            second, role = True, "mask"
+        elif part in MASK_WORDS:
+            role = "mask"
+        elif part in IMAGE_WORDS:
+            role = role or "image"
+        elif part not in _FILLERS and not part.isdecimal():
+            return Word()
+    if re.sub(r"[\W_]", "", name.lower()) in ("groundtruth", "groundtruths", "pixellevel"):
+        role = "mask"
+    return Word(split, role, second, whole=bool(split or role))
+
+
+@lru_cache(maxsize=65536)
+def tokens(name: str) -> tuple[str, ...]:
+    """The words of a name in lower case: split at punctuation, and where small letters are followed by capitals."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    whole = tuple(re.findall(r"[^\W_]+", name.lower()))
+    if any(token in MASK_WORDS or token in IMAGE_WORDS or token in SECOND_CHOICE for token in whole):
+        return whole
+    return tuple(re.findall(r"[^\W_]+", spaced.lower()))
+
+
+def split_of(name: str) -> str:
+    """The split that a file's name tells, such as `train_list` or `instances_val2017`; empty where it tells none."""
+    found = {SPLITS[part] for token in tokens(name) for part in _unglued(token) if part in SPLITS and part != "tr"}
+    return found.pop() if len(found) == 1 else ""
+
+
+def stem_role(stem: str) -> str:
+    """`mask` or `image` where the first or last word of a file's name says so; otherwise empty."""
+    found = tokens(stem)
+    ends = {found[0], found[-1], re.sub(r"\d+$", "", found[-1]), re.sub(r"\d+$", "", found[0])} if found else set()
+    if ends & (MASK_WORDS | SECOND_CHOICE) - {"y", "color", "human"}:
+        return "mask"
+    return "image" if ends & IMAGE_WORDS - {"x"} else ""
+
+
+def is_second_choice(name: str) -> bool:
+    """Return True if a name has a word of `SECOND_CHOICE`, or tells a second annotator."""
+    return any(token in SECOND_CHOICE or token.startswith("2nd") for token in tokens(name))
+
+
+def kind_words(name: str) -> tuple[str, ...]:
+    """The words of a folder's name without those that tell a split."""
+    return tuple(part for token in tokens(name) for part in _unglued(token) if part not in SPLITS)
+
+
+def _unglued(token: str) -> tuple[str, ...]:
+    """`trainannot` as `train` and `annot`, `val2017` as `val` and `2017`, other words as they are."""
+    known = SPLITS.keys() | MASK_WORDS | IMAGE_WORDS | SECOND_CHOICE
+    if token in known:
+        return (token,)
+    for cut in range(2, len(token)):
+        head, tail = token[:cut], token[cut:]
+        if head in SPLITS and len(head) > 2 and (tail in known or tail.isdecimal()):
+            return head, tail
+        if tail in SPLITS and len(tail) > 2 and (head in known and len(head) > 1):
+            return tail, head
+        if head in known and len(head) > 2 and tail.isdecimal():
+            return head, tail
+    return (token,)

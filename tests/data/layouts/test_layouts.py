@@ -1,0 +1,106 @@
+"""Every layout gives the same class ids, splits and names; and nothing is left out in silence."""
+
+import numpy as np
+import pytest
+
+from atrous.data.complaints import collecting
+from atrous.data.dataset import open_data, open_splits
+from atrous.data.layouts.scanner import contents_of
+from atrous.errors import InputError
+from fakes import layouts
+from fakes.layouts import CLASSES, COLORS, LAYOUTS, NAMES, TRAIN, VAL, truth
+from fakes.published import save
+
+
+def original(name):
+    """The picture of the set that a sample's name contains."""
+    return next(known for known in NAMES if known in name)
+
+
+def assert_truth(data, *, named):
+    """Every picture has the class ids of the truth, by name or by colour where classes are in another order."""
+    assert sorted(map(original, data.names)) == [*NAMES]
+    by_color = {color: label for label, color in enumerate(COLORS)}
+    order = [*range(3)]
+    if named:
+        order = [data.labels.names.index(name) for name in CLASSES]
+    elif set(data.labels.palette) == set(COLORS):
+        order = [data.labels.palette.index(color) for color in by_color]
+    for index in range(len(data)):
+        sample = data[index]
+        np.testing.assert_array_equal(sample.labels, np.array(order)[truth(original(sample.name))])
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_labels_splits_and_names(tmp_path, name):
+    write, named, split = LAYOUTS[name]
+    write(tmp_path)
+    assert_truth(open_data(tmp_path), named=named)
+    parts = open_splits(tmp_path)
+    assert set(parts) == {"train", "val"}
+    names = {part: sorted(map(original, data.names)) for part, data in parts.items()}
+    assert sorted(names["train"] + names["val"]) == [*NAMES]
+    if split:
+        assert names == {"train": [*TRAIN], "val": [*VAL]}
+    else:
+        assert len(names["val"]) == 1
+
+
+def test_brush_pictures_pair_by_order_or_say_so(tmp_path):
+    layouts.brush_pictures(tmp_path)
+    with pytest.raises(InputError, match=r"tell tasks, not pictures.*--pair-by-order"):
+        open_data(tmp_path)
+    assert_truth(open_data(tmp_path, pair_by_order=True), named=True)
+
+
+def test_polygons_of_a_town_ignore_the_rest(tmp_path):
+    layouts.city_polygons(tmp_path)
+    data = open_data(tmp_path)
+    assert data.labels.names == ("cat", "dog", "ground")
+    for index in range(len(data)):
+        expected = np.array([2, 0, 1])[truth(NAMES[index])]
+        np.testing.assert_array_equal(data[index].labels, expected)
+
+
+def test_what_is_left_out_is_remarked(tmp_path):
+    layouts.labelme2voc(tmp_path)
+    for name in ("Thumbs.db", ".DS_Store", "notes.txt"):
+        (tmp_path / name).touch()
+    with collecting() as complaints:
+        contents_of(tmp_path)
+    lines = [complaint.line for complaint in complaints]
+    assert all(complaint.remark for complaint in complaints)
+    assert any("2 files of the system or hidden (.DS_Store, Thumbs.db)" in line for line in lines)
+    assert any("13 files that no sample uses" in line and "SegmentationClassNpy" in line for line in lines)
+    assert any("files pair by name without suffix" in line for line in lines)
+
+
+def test_shapes_without_an_inside_are_left_out_by_name(tmp_path):
+    layouts.labelme_beside(tmp_path)
+    with collecting() as complaints:
+        contents_of(tmp_path)
+    assert any("6 shapes of type line" in complaint.line for complaint in complaints)
+
+
+def test_two_kinds_of_masks_are_a_choice_of_the_user(tmp_path):
+    for place in ("labels", "targets"):
+        layouts.in_folders("images/{name}.jpg", f"{place}/{{name}}.png")(tmp_path)
+    with pytest.raises(InputError, match=r"two masks for every picture.*labels/s0.png, targets/s0.png"):
+        open_data(tmp_path)
+    text = '[layout]\nimages = "images/{name}.jpg"\nmasks = "targets/{name}.png"\nval = "images/s5*"\n'
+    (tmp_path / "schema.toml").write_text(text)
+    assert_truth(open_data(tmp_path), named=False)
+    assert open_splits(tmp_path)["val"].names == ["s5"]
+
+
+def test_a_second_mask_can_limit_the_first(tmp_path):
+    layouts.in_folders("{name}_training.jpg", "manual/{name}_manual1.png")(tmp_path)
+    field = np.zeros(layouts.SIZE, np.uint8)
+    field[2:10, 2:14] = 255
+    for name in NAMES:
+        save(layouts.Image.fromarray(field), tmp_path / f"view/{name}_training_mask.gif")
+    text = '[layout]\nimages = "{name}_training.jpg"\nmasks = "manual/{name}_manual1.png"\n'
+    (tmp_path / "schema.toml").write_text(f'{text}ignore = "view/{{name}}_training_mask.gif"\n')
+    data = open_data(tmp_path)
+    for index, name in enumerate(data.names):
+        np.testing.assert_array_equal(data[index].labels, np.where(field == 0, 255, truth(name)))
