@@ -8,6 +8,7 @@ import base64
 import csv
 import io
 import json
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -284,7 +285,89 @@ def arrays(folder: Path) -> None:
         np.save(folder / f"labels/{name}.npy", planes if name == "s1" else truth(name).astype(np.int64))
 
 
-BOTH = (len(TRAIN), len(VAL))
+def cvat_xml(folder: Path) -> None:
+    """Polygons of cats and masks of dogs, the dog's below by its order."""
+    rows = []
+    for number, name in enumerate(NAMES):
+        save(picture(name), folder / f"images/{name}.jpg")
+        shapes = []
+        for label, (left, top, right, bottom) in boxes(name).items():
+            if label == "cat":
+                points = ";".join(f"{x:.2f},{y:.2f}" for x, y in corners(name, label))
+                shapes.append(f'<polygon label="cat" points="{points}" z_order="0"></polygon>')
+            else:
+                width, height = right - left, bottom - top
+                frame = f'left="{left}" top="{top}" width="{width}" height="{height}"'
+                shapes.append(f'<mask label="dog" rle="0, {width * height}" {frame} z_order="1"></mask>')
+        shapes.append('<polyline label="cat" points="0,0;3,3" z_order="0"></polyline>')
+        size = f'width="{SIZE[1]}" height="{SIZE[0]}"'
+        rows.append(f'<image id="{number}" name="{name}.jpg" {size}>{"".join(shapes)}</image>')
+    labels = "".join(f"<label><name>{name}</name><color>#fa3253</color></label>" for name in CLASSES[1:])
+    meta = f"<meta><task><labels>{labels}</labels></task></meta>"
+    _write(folder / "annotations.xml", f'<?xml version="1.0"?><annotations>{meta}{"".join(rows)}</annotations>')
+
+
+def supervisely(folder: Path) -> None:
+    for name in NAMES:
+        save(picture(name), folder / f"pets/img/{name}.jpg")
+        objects = []
+        for label, (left, top, right, bottom) in boxes(name).items():
+            if label == "cat":
+                points = {"exterior": corners(name, label), "interior": []}
+                objects.append({"classTitle": label, "geometryType": "polygon", "points": points})
+            else:
+                buffer = io.BytesIO()
+                Image.fromarray(np.full((bottom - top, right - left), 255, np.uint8)).save(buffer, "PNG")
+                data = base64.b64encode(zlib.compress(buffer.getvalue())).decode()
+                bitmap = {"data": data, "origin": [left, top]}
+                objects.append({"classTitle": label, "geometryType": "bitmap", "bitmap": bitmap})
+        content = {"size": {"height": SIZE[0], "width": SIZE[1]}, "tags": [], "objects": objects}
+        _write(folder / f"pets/ann/{name}.jpg.json", content)
+    classes = [{"title": name, "shape": "any", "color": "#FA3253"} for name in CLASSES[1:]]
+    _write(folder / "meta.json", {"classes": classes, "tags": []})
+
+
+def via(folder: Path) -> None:
+    content = {}
+    for name in NAMES:
+        save(picture(name), folder / f"{name}.jpg")
+        regions = []
+        for label, (left, top, right, bottom) in boxes(name).items():
+            xs, ys = zip(*corners(name, label), strict=True)
+            shape = {"name": "polygon", "all_points_x": xs, "all_points_y": ys}
+            if label == "dog":
+                shape = {"name": "rect", "x": left, "y": top, "width": right - left, "height": bottom - top}
+            regions.append({"shape_attributes": shape, "region_attributes": {"type": label}})
+        content[f"{name}.jpg1234"] = {
+            "filename": f"{name}.jpg",
+            "size": 1234,
+            "regions": regions,
+            "file_attributes": {},
+        }
+    _write(folder / "via_project.json", {"_via_settings": {}, "_via_img_metadata": content})
+
+
+def fiftyone(folder: Path) -> None:
+    samples = []
+    for name in NAMES:
+        save(picture(name), folder / f"data/{name}.jpg")
+        polylines, detections = [], []
+        for label, (left, top, right, bottom) in boxes(name).items():
+            if label == "cat":
+                points = [[[x / SIZE[1], y / SIZE[0]] for x, y in corners(name, label)]]
+                polylines.append({"_cls": "Polyline", "label": label, "points": points, "closed": True, "filled": True})
+            else:
+                buffer = io.BytesIO()
+                np.save(buffer, np.ones((bottom - top, right - left), bool))
+                mask = {"$binary": {"base64": base64.b64encode(zlib.compress(buffer.getvalue())).decode()}}
+                box = [left / SIZE[1], top / SIZE[0], (right - left) / SIZE[1], (bottom - top) / SIZE[0]]
+                detections.append({"_cls": "Detection", "label": label, "bounding_box": box, "mask": mask})
+        sample = {"filepath": f"data/{name}.jpg", "tags": [], "lines": {"_cls": "Polylines", "polylines": polylines}}
+        samples.append({**sample, "found": {"_cls": "Detections", "detections": detections}})
+    _write(folder / "samples.json", {"samples": samples})
+    _write(folder / "metadata.json", {"name": "pets", "media_type": "image"})
+
+
 LAYOUTS: dict[str, tuple[Callable[[Path], None], bool, bool]] = {
     "images, labels": (in_folders("images/{name}.jpg", "labels/{name}.png"), False, False),
     "imgs, annotations": (in_folders("imgs/{name}.jpg", "annotations/{name}.png"), False, False),
@@ -324,6 +407,10 @@ LAYOUTS: dict[str, tuple[Callable[[Path], None], bool, bool]] = {
     "LabelMe": (labelme_beside, True, False),
     "LabelMe masks": (labelme_masks, True, False),
     "Label Studio": (label_studio, True, False),
+    "CVAT XML": (cvat_xml, True, False),
+    "Supervisely": (supervisely, True, False),
+    "VIA": (via, True, False),
+    "FiftyOne": (fiftyone, True, False),
     "run lengths": (kaggle, False, False),
     "arrays": (arrays, False, False),
 }  # fmt: skip

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float64, Integer
+from jaxtyping import Bool, Float64, Integer
 
 from atrous.data.annotations.bitmaps import bitmap_of, decode_brush, placed
 from atrous.data.annotations.named_shapes import Shape, paint
 from atrous.data.annotations.regions import Region, polygon_region, runs_region
-from atrous.data.formats.images import image_size, read_labels
+from atrous.data.formats.images import MAX_PIXELS, image_size, read_labels
 from atrous.data.pairs import Pair
 from atrous.data.schema import Schema
 from atrous.errors import InputError
@@ -59,6 +59,13 @@ class Polygon:
             whole ^= inside
         return Region(0, 0, whole)
 
+    def turned(self, degrees: float) -> "Polygon":
+        """The polygon turned clockwise about the middle of its outer ring."""
+        middle = (self.rings[0].min(axis=0) + self.rings[0].max(axis=0)) / 2
+        cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+        turn = np.array([[cos, sin], [-sin, cos]])
+        return Polygon(tuple((ring - middle) @ turn + middle for ring in self.rings), scale=self.scale)
+
 
 @dataclass(frozen=True)
 class Ellipse:
@@ -90,6 +97,24 @@ class Runs:
     def region(self, size: Size) -> Region:
         """The pixels inside."""
         return runs_region(self.counts, size=size)
+
+
+@dataclass(frozen=True)
+class WindowRuns:
+    """Run lengths over a window (left, top, width, height), row by row, outside first."""
+
+    counts: tuple[int, ...]
+    window: tuple[int, int, int, int]
+
+    def region(self, size: Size) -> Region:
+        """The pixels inside, cut off at the picture's edges."""
+        left, top, width, height = self.window
+        if min(width, height) < 1 or width * height > MAX_PIXELS or min(self.counts) < 0:
+            raise ValueError("run lengths of a window that is no part of a picture")
+        if sum(self.counts) != width * height:
+            raise ValueError(f"run lengths that do not add up to {width} x {height} pixels")
+        inside = np.repeat(np.arange(len(self.counts)) % 2 == 1, self.counts).reshape(height, width)
+        return placed(inside, (left, top), size=size)
 
 
 @dataclass(frozen=True)
@@ -129,6 +154,24 @@ class Bitmap:
     def region(self, size: Size) -> Region:
         """The pixels that are set, cut off at the picture's edges."""
         return placed(bitmap_of(self.data, packed=self.packed), self.origin, size=size)
+
+
+@dataclass(frozen=True, eq=False)
+class BoxedMask:
+    """A mask that fills a box, whose left, top, width and height are shares of the picture."""
+
+    inside: Bool[np.ndarray, "h w"]
+    box: tuple[float, float, float, float]
+
+    def region(self, size: Size) -> Region:
+        """The mask at the size of the box in pixels, each pixel from the nearest one."""
+        left, top = round(self.box[0] * size[1]), round(self.box[1] * size[0])
+        width, height = max(1, round(self.box[2] * size[1])), max(1, round(self.box[3] * size[0]))
+        if width > 4 * size[1] or height > 4 * size[0]:
+            raise ValueError("a box that is not in the picture")
+        rows = (np.arange(height) + 0.5) * self.inside.shape[0] // height
+        columns = (np.arange(width) + 0.5) * self.inside.shape[1] // width
+        return placed(self.inside[rows.astype(int)[:, None], columns.astype(int)], (left, top), size=size)
 
 
 @dataclass(frozen=True)

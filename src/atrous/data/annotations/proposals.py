@@ -33,7 +33,7 @@ _HUES = {
 
 @dataclass(frozen=True)
 class ValueCounts:
-    """How often values occur in masks.
+    """Pixels and files of every value in masks.
 
     Attributes:
         pixels: Value, or colour as 0xRRGGBB -> pixels.

@@ -13,7 +13,7 @@ from atrous.data.splits import Splits
 
 @dataclass(frozen=True)
 class Contents:
-    """What a layout found in a folder.
+    """The files and classes that a layout found in a folder.
 
     Attributes:
         layout: Name of the layout, in words.

@@ -10,14 +10,18 @@ from atrous.data.layouts.cityscapes_polygons import cityscapes_polygons
 from atrous.data.layouts.class_names import find_classes
 from atrous.data.layouts.coco import coco
 from atrous.data.layouts.contents import Contents, with_leftovers
+from atrous.data.layouts.cvat_xml import cvat_xml
+from atrous.data.layouts.fiftyone import fiftyone
 from atrous.data.layouts.label_studio import brush_pictures, label_studio
 from atrous.data.layouts.labelme import labelme
 from atrous.data.layouts.lists import pair_lists
 from atrous.data.layouts.mask_pictures import mask_pictures
 from atrous.data.layouts.patterns import by_patterns, read_layout
 from atrous.data.layouts.run_lengths import run_lengths
+from atrous.data.layouts.supervisely import supervisely
 from atrous.data.layouts.tree import Tree, look
 from atrous.data.layouts.unknown import unknown_line
+from atrous.data.layouts.via import via
 from atrous.data.layouts.words import meaning
 from atrous.data.layouts.yolo import yolo
 from atrous.data.splits import disjoint, with_validation
@@ -29,7 +33,9 @@ _OTHERWISE = frozenset(
     {"no mask", "no image", "not a picture", "list", "no pictures", "empty split", "too few pictures"}
 )
 """Faults of the plain layout that may mean that the folder has another one."""
-ANNOTATIONS: Sequence[Layout] = (coco, labelme, cityscapes_polygons, yolo, run_lengths)
+ANNOTATIONS: Sequence[Layout] = (
+    coco, fiftyone, labelme, cityscapes_polygons, supervisely, via, cvat_xml, yolo, run_lengths,
+)  # fmt: skip
 """Layouts of annotation files, those that are recognised most surely first."""
 
 

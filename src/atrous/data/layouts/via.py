@@ -1,0 +1,88 @@
+"""VIA, the VGG image annotator: one JSON of regions for all pictures, as a project or as an export."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from atrous.data.annotations.outlines import Drawing, Ellipse, Outline, Polygon, rectangle, ring
+from atrous.data.layouts.contents import Contents
+from atrous.data.layouts.drawn import Drawn, drawn_contents, split_of_folders
+from atrous.data.layouts.tree import Tree
+from atrous.data.layouts.words import split_of
+from atrous.errors import InputError
+
+_NAMES = ("class", "label", "name", "type", "category", "object")
+
+
+def via(tree: Tree) -> Contents | None:
+    """Pictures and their regions; None where no JSON has VIA's fields."""
+    drawn: list[Drawn] = []
+    faults: list[tuple[str, str]] = []
+    used: list[Path] = []
+    for path in tree.with_suffix(".json"):
+        for item in _pictures(tree.json(path)):
+            used.append(path)
+            image = tree.find(str(item["filename"]), near=path, pictures=True)
+            if image is None:
+                faults.append(
+                    ("missing file", f"{tree.root / path}: no picture {str(item['filename'])!r:.200}; add it")
+                )
+                continue
+            try:
+                drawing = _drawing(item, path=tree.root / path)
+            except (InputError, KeyError, TypeError, ValueError) as error:
+                faults.append(("unreadable mask", f"{tree.root / path}: {str(item['filename'])!r:.200}: {error}"))
+                continue
+            drawn.append(Drawn(image, path, drawing, split_of_folders(image) or split_of(path.stem)))
+    return drawn_contents(tree, "VIA", drawn, used=used, faults=faults)
+
+
+def _pictures(content: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(content, dict):
+        content = content.get("_via_img_metadata", content)
+    for item in content.values() if isinstance(content, dict) else ():
+        if isinstance(item, dict) and "filename" in item and isinstance(item.get("regions"), list | dict):
+            yield item
+
+
+def _drawing(item: dict[str, Any], *, path: Path) -> Drawing:
+    regions = item["regions"]
+    shapes: list[tuple[str, Outline]] = []
+    skipped: dict[str, int] = {}
+    for region in regions.values() if isinstance(regions, dict) else regions:
+        shape = region["shape_attributes"]
+        outline = _outline(shape, path=path)
+        if outline is None:
+            kind = str(shape.get("name"))
+            skipped[kind] = skipped.get(kind, 0) + 1
+        else:
+            shapes.append((_name(region.get("region_attributes", {})), outline))
+    return Drawing(tuple(shapes), skipped=skipped or None)
+
+
+def _name(attributes: dict[str, Any]) -> str:
+    """The attribute that names the class, or the only one; a check box gives the name of what is checked."""
+    key = next((key for key in attributes if key.lower() in _NAMES), next(iter(attributes), ""))
+    value = attributes.get(key, "foreground")
+    if isinstance(value, dict):
+        value = next((name for name, checked in value.items() if checked), "foreground")
+    return str(value).strip() or "foreground"
+
+
+def _outline(shape: dict[str, Any], *, path: Path) -> Outline | None:
+    match shape.get("name"):
+        case "polygon":
+            return Polygon(
+                (ring(np.stack([shape["all_points_x"], shape["all_points_y"]], axis=1).tolist(), path=path),)
+            )
+        case "rect":
+            left, top, width, height = (float(shape[key]) for key in ("x", "y", "width", "height"))
+            return rectangle(left, top, left + width, top + height)
+        case "circle":
+            return Ellipse((float(shape["cx"]), float(shape["cy"])), (float(shape["r"]), float(shape["r"])))
+        case "ellipse":
+            center, radii = (float(shape["cx"]), float(shape["cy"])), (float(shape["rx"]), float(shape["ry"]))
+            return Ellipse(center, radii, turn=float(np.degrees(float(shape.get("theta", 0)))))
+    return None
