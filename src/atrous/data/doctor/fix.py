@@ -1,6 +1,6 @@
 """Fixes: write a schema, a split and class weights. Pictures, masks and files that exist stay as they are."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def write_schema_fix(diagnosis: Diagnosis) -> Iterator[Path]:
     """
     files, schema = diagnosis.survey, diagnosis.schema
     if files.layout == PLAIN and files.schema_file is None and schema is not None:
-        write_schema(files.path / SCHEMA_FILE, painted(schema, diagnosis), layout=read_layout(files.path))
+        write_schema(files.path / SCHEMA_FILE, painted(schema, diagnosis), layout=_layout(files))
         yield files.path / SCHEMA_FILE
 
 
@@ -52,6 +52,11 @@ def write_split_fix(diagnosis: Diagnosis) -> Iterator[Path]:
         with atomic_path(files.path / f"{name}.txt") as temporary:
             temporary.write_text("".join(f"{pair.name}\n" for pair in files.splits[name].pairs), encoding="utf-8")
         yield files.path / f"{name}.txt"
+
+
+def _layout(files: Survey) -> Mapping[str, str]:
+    """The table `[layout]` that is there, or the one that keeps pairs by order."""
+    return read_layout(files.path) or ({"pair": "order"} if files.pair_by_order else {})
 
 
 def _is_undivided(files: Survey) -> bool:

@@ -39,6 +39,7 @@ class Survey:
         complaints: Errors of lists and folders.
         contents: The contents of a user's own folder; None for published data.
         remarks: Choices that were made, and files that are left out.
+        pair_by_order: True where pictures and masks were to be paired by their order.
     """
 
     path: Path
@@ -50,6 +51,7 @@ class Survey:
     complaints: tuple[Complaint, ...]
     contents: Contents | None = None
     remarks: tuple[Complaint, ...] = ()
+    pair_by_order: bool = False
 
 
 def survey(path: Path, *, names: Sequence[str] = (), schema: Path | None = None, pair_by_order: bool = False) -> Survey:

@@ -7,7 +7,7 @@
     train = "train/*"                           # optional: names of each split by pattern, or the list that holds them
     val = "lists/val.txt"
 
-`{folder}` stands for any number of folders; a part that stands twice must be the same text.
+`pair = "order"` alone pairs pictures and masks by their order, for tools whose names tell nothing. `{folder}` stands for any number of folders; a part that stands twice must be the same text.
 """
 
 import fnmatch
@@ -24,7 +24,7 @@ from atrous.data.schema import SCHEMA_FILE, read_table
 from atrous.data.splits import Part, Splits
 from atrous.errors import InputError
 
-_KEYS = ("images", "masks", "ignore", "train", "val", "test")
+_KEYS = ("pair", "images", "masks", "ignore", "train", "val", "test")
 
 
 def read_layout(folder: Path) -> Mapping[str, str]:
@@ -39,6 +39,8 @@ def read_layout(folder: Path) -> Mapping[str, str]:
         raise InputError(f'{path}: layout: give a table of patterns such as images = "images/{{name}}.jpg"')
     if unknown := sorted(table.keys() - set(_KEYS)):
         raise InputError(f"{path}: layout: unknown key {unknown[0]!r}; known keys are {', '.join(_KEYS)}")
+    if table.keys() == {"pair"} and table["pair"] == "order":
+        return table
     if table and not {"images", "masks"} <= table.keys():
         raise InputError(f"{path}: layout: give the patterns of both images and masks")
     for key in ("images", "masks", "ignore"):

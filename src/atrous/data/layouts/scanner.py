@@ -65,9 +65,10 @@ def contents_of(folder: Path, *, pair_by_order: bool = False) -> Contents:
 
 def _chosen(tree: Tree, *, pair_by_order: bool) -> Contents | None:
     """The first layout without faults, or else the best with some."""
-    if table := read_layout(tree.root):
+    table = read_layout(tree.root)
+    if "images" in table:
         return _completed(tree, by_patterns(tree, table))
-    brushed = label_studio(tree) or brush_pictures(tree, by_order=pair_by_order)
+    brushed = label_studio(tree) or brush_pictures(tree, by_order=pair_by_order or "pair" in table)
     if brushed is not None:
         return _completed(tree, brushed)
     plain = _plain(tree)
