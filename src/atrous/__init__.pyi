@@ -1,6 +1,5 @@
 """The public names of `atrous`, each with the module that defines it."""
 
-from .data.dataset import open_data as open_data, open_splits as open_splits
 from .errors import InputError as InputError
 from .data.sample import Sample as Sample
 from .evaluation.on_data import evaluate as evaluate, open_data as open_data

@@ -87,7 +87,16 @@ def survey(path: Path, *, names: Sequence[str] = (), schema: Path | None = None,
     kept = stated if declared else published or (contents.schema if contents else None)
     where = (schema or path / SCHEMA_FILE) if declared else None
     return Survey(
-        path, layout if contents or layout != PLAIN else "", splits, unpaired, kept, where, faults, contents, remarks
+        path,
+        layout if contents or layout != PLAIN else "",
+        splits,
+        unpaired,
+        kept,
+        where,
+        faults,
+        contents,
+        remarks,
+        pair_by_order,
     )
 
 

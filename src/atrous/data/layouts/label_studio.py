@@ -66,7 +66,8 @@ def brush_pictures(tree: Tree, *, by_order: bool) -> Contents | None:
     if not by_order:
         line = (
             f"{tree.root / folder}: the names of Label Studio's brush PNGs tell tasks, not pictures: export JSON, too, "
-            f"or pair {len(images)} pictures with {len(tasks)} tasks in their order: atrous doctor {tree.root} --pair-by-order --fix"
+            f"or pair {len(images)} pictures with {len(tasks)} tasks in their order: "
+            f"atrous doctor {tree.root} --pair-by-order --fix"
         )
         return Contents("Label Studio brush PNGs", {}, faults=(("pairing", line),))
     if len(images) != len(tasks):

@@ -7,7 +7,9 @@
     train = "train/*"                           # optional: names of each split by pattern, or the list that holds them
     val = "lists/val.txt"
 
-`pair = "order"` alone pairs pictures and masks by their order, for tools whose names tell nothing. `{folder}` stands for any number of folders; a part that stands twice must be the same text.
+`pair = "order"` alone pairs pictures and masks by their order, for tools whose names tell nothing.
+
+`{folder}` stands for any number of folders; a part that stands twice must be the same text.
 """
 
 import fnmatch
