@@ -32,7 +32,8 @@ def unknown_line(tree: Tree) -> str:
     if not tree.files:
         return f"{root} is of no known layout: it holds no files; expected are {root / 'images'} and {root / 'masks'}"
     counts = tree.suffixes()
-    seen = " and ".join(f"{count} {suffix}" for suffix, count in counts.most_common(2))
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0] not in IMAGE_SUFFIXES))
+    seen = " and ".join(f"{count} {suffix}" for suffix, count in ranked[:2])
     suffixes = [suffix for suffix, _ in counts.most_common()]
     pictures = [suffix for suffix in suffixes if suffix in IMAGE_SUFFIXES]
     lists = Counter(path.suffix.lower() for path in list_files(tree))

@@ -1,0 +1,51 @@
+"""Folders of formats that are not read: one line with what was seen, the nearest known format, and a command."""
+
+import json
+import re
+
+import pytest
+
+from atrous.data.dataset import open_data
+from atrous.errors import InputError
+from fakes.layouts import NAMES, picture
+from fakes.published import save
+
+BOX = "<annotation><object><name>cat</name><bndbox><xmin>1</xmin></bndbox></object></annotation>"
+FORMATS = {
+    "YOLO boxes": ({f"labels/{name}.txt": "0 0.5 0.5 0.2 0.2\n" for name in NAMES}, "YOLO boxes"),
+    "VOC boxes": ({f"Annotations/{name}.xml": BOX for name in NAMES}, "VOC boxes"),
+    "GeoJSON": ({f"{name}.geojson": "{}" for name in NAMES}, "GeoJSON"),
+    "TFRecord": ({f"train-{number}.tfrecord": "x" for number in range(4)}, "TFRecord"),
+    "shapefiles": ({f"fields/{name}.shp": "x" for name in NAMES}, "shapefiles"),
+    "HDF5": ({f"{name}.h5": "x" for name in NAMES}, "HDF5"),
+    "pickles": ({f"{name}.pkl": "x" for name in NAMES}, "a Python pickle"),
+    "SVG": ({f"{name}.svg": "<svg/>" for name in NAMES}, "SVG drawings"),
+    "NIfTI": ({f"{name}.nii": "x" for name in NAMES}, "NIfTI"),
+    "an archive": ({"masks.zip": "x"}, "an archive"),
+    "JSON of boxes": ({f"{name}.json": json.dumps({"boxes": [1, 2]}) for name in NAMES}, "COCO or LabelMe"),
+    "pictures alone": ({}, "pictures without labels"),
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_line_says_what_was_seen_and_what_to_do(tmp_path, name):
+    files, nearest = FORMATS[name]
+    for one in NAMES:
+        save(picture(one), tmp_path / f"shots/{one}.jpg")
+    for path, content in files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(content)
+    with pytest.raises(InputError) as error:
+        open_data(tmp_path)
+    line = str(error.value)
+    assert "\n" not in line
+    assert "I see 6 .jpg" in line
+    if files:
+        assert re.search(rf"and {len(files)} \.\w+ that look like", line)
+    assert nearest in line
+    assert f"atrous doctor {tmp_path}" in line
+
+
+def test_a_folder_without_files(tmp_path):
+    with pytest.raises(InputError, match="holds no files"):
+        open_data(tmp_path)
