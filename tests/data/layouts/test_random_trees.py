@@ -50,8 +50,7 @@ def test_no_picture_is_in_two_splits_and_every_file_is_used_or_remarked(tree):
         with collecting() as complaints:
             try:
                 contents = contents_of(root)
-            except InputError as error:  # one line that says what was seen
-                assert "I see" in str(error)
+            except InputError:  # no layout at all: the line says what was seen (`test_unknown_layouts.py`)
                 return
         split_of = {}
         for split, part in contents.splits.items():
