@@ -1,10 +1,12 @@
 import os
+import shutil
 import signal
 
 import numpy as np
 import pytest
 import torch
 
+import atrous.data.loader as module
 from atrous.data.cache import CachedDataSet
 from atrous.data.dataset import DataSet, open_data
 from atrous.data.loader import draw_generator, draw_index, training_batches
@@ -148,3 +150,30 @@ class _Deadly(MemoryData):
 def test_a_killed_worker_is_one_line(data):
     with pytest.raises(InputError, match=r"a process that loads data was killed.*lower --workers \(1\)"):
         batches(_Deadly(data.labels, (data[0],)), workers=1)
+
+
+def test_workers_are_as_many_as_shared_memory_has_room_for(data, tmp_path, monkeypatch, caplog):
+    """A batch is 3 x 9 x 11 pixels of three bytes and a label; each worker makes two, and one is in use."""
+    monkeypatch.setattr(module, "SHARED_MEMORY", tmp_path)
+    for room, workers in ((7 * 1188, 3), (5 * 1188, 2), (4 * 1188, 1), (1188, 0)):
+        usage = shutil.disk_usage(tmp_path)._replace(free=room)
+        monkeypatch.setattr(module.shutil, "disk_usage", lambda _path, usage=usage: usage)
+        caplog.clear()
+        assert equal(batches(data, workers=3), batches(data))
+        assert [f"{workers} of 3 workers load data" in line for line in caplog.messages] == [True] * (workers < 3)
+
+
+@pytest.mark.parametrize("workers", [-1, 100000])
+def test_a_slip_of_the_hand_starts_no_thousand_processes(data, workers):
+    with pytest.raises(InputError, match=rf"--workers {workers} is out of reach"):
+        batches(data, workers=workers)
+
+
+def test_workers_leave_signals_to_their_parent():
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        module._start_worker(0)
+        assert {signal.getsignal(number) for number in handlers} == {signal.SIG_IGN}
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)

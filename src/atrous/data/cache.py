@@ -20,7 +20,7 @@ class CachedDataSet:
     """
 
     def __init__(self, source: DataSet, *, limit: int = CACHE_BYTES) -> None:
-        self._source = source
+        self.source = source
         self._kept: list[Sample] = []
         room, step = limit, 4 * (os.cpu_count() or 1)
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
@@ -34,28 +34,28 @@ class CachedDataSet:
     @property
     def labels(self) -> LabelSpace:
         """Names, colours and ignore value of the class ids of every sample."""
-        return self._source.labels
+        return self.source.labels
 
     @property
     def name(self) -> str:
         """Name of the data set in protocols."""
-        return self._source.name
+        return self.source.name
 
     @property
     def names(self) -> Sequence[str]:
         """The names of the samples, in order."""
-        return self._source.names
+        return self.source.names
 
     def __len__(self) -> int:
-        return len(self._source)
+        return len(self.source)
 
     def __getitem__(self, index: int) -> Sample:
         """From memory, or from the files where memory did not reach."""
-        return self._kept[index] if 0 <= index < len(self._kept) else self._source[index]
+        return self._kept[index] if 0 <= index < len(self._kept) else self.source[index]
 
     def describe(self) -> dict[str, Any]:
         """Description of the data for a protocol."""
-        return self._source.describe()
+        return self.source.describe()
 
 
 def _frozen_bytes(sample: Sample) -> int:

@@ -6,10 +6,14 @@ no state needs to be saved but t. (The same release of numpy is presumed: it kee
 """
 
 import functools
+import logging
+import shutil
+import signal
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,6 +25,17 @@ from atrous.data.dataset import DataSet
 from atrous.data.sample import Sample
 from atrous.data.transforms.flip_and_color import Transform
 from atrous.errors import InputError
+
+_LOGGER = logging.getLogger(__name__)
+
+MOST_WORKERS = 256
+"""More processes than this do not load faster on any machine: a number above it is a slip of the hand."""
+
+SHARED_MEMORY = Path("/dev/shm")
+"""Where Linux keeps the batches that workers hand over."""
+
+_PREFETCH = 2
+"""Batches that each worker makes ahead: torch's own number."""
 
 _ORDER, _DRAW = 0, 1  # first words of the seeds of permutations and of draws, which must never coincide
 
@@ -71,9 +86,11 @@ def training_batches(
         rows: Samples of each batch that are decoded and given; all of them, unless replicas share a batch.
 
     Raises:
-        InputError: If the data set is empty, or a sample is unreadable, has stray labels, or none, or a worker
-            was killed.
+        InputError: If the data set is empty, a sample is unreadable, has stray labels, or none, a worker was killed, or
+            there are more than `MOST_WORKERS`.
     """
+    if not 0 <= workers <= MOST_WORKERS:
+        raise InputError(f"--workers {workers} is out of reach; give 0 to {MOST_WORKERS}, about one per processor")
     if not len(dataset):
         raise InputError(f"data set {dataset.name} has no images to train on")
     stream = _Stream(
@@ -83,6 +100,8 @@ def training_batches(
         seed=seed,
         rows=rows,
     )
+    if workers and start < stop:
+        workers = _fitting_workers(stream, start=start, workers=workers)
     with warnings.catch_warnings():
         # How many processors to use is the caller's business.
         warnings.filterwarnings("ignore", message="This DataLoader will create")
@@ -93,6 +112,7 @@ def training_batches(
             num_workers=workers,
             pin_memory=torch.cuda.is_available(),
             generator=torch.Generator(),  # torch's global one is the model's: drawing from it would change dropout
+            worker_init_fn=_start_worker,
             # Forked workers share the cache; elsewhere each gets a copy.
             multiprocessing_context="fork" if workers and sys.platform == "linux" else None,
         )
@@ -108,6 +128,33 @@ def training_batches(
         raise InputError(
             f"a process that loads data was killed, for want of memory perhaps; lower --workers ({workers})"
         ) from error
+
+
+def _fitting_workers(stream: "_Stream", *, start: int, workers: int) -> int:
+    """As many workers as shared memory has room for with all batches that they make ahead; 0 loads without it."""
+    if sys.platform != "linux" or not SHARED_MEMORY.is_dir():
+        return workers
+    room = shutil.disk_usage(SHARED_MEMORY).free
+    if room > workers * 2**30:  # nobody's batches are that large: no need to make one to see
+        return workers
+    batch = stream[start]
+    if isinstance(batch, InputError):
+        raise batch
+    size = batch.images.nbytes + batch.labels.nbytes
+    fitting = min(workers, max((room // size - 1) // _PREFETCH, 0))  # one more is in use by the caller
+    if fitting < workers:
+        _LOGGER.warning(
+            "%s has room for %.0f MiB and a batch takes %.1f MiB: %d of %d workers load data; "
+            "give the container more (docker run --shm-size 8g)",
+            *(SHARED_MEMORY, room / 2**20, size / 2**20, fitting, workers),
+        )
+    return fitting
+
+
+def _start_worker(_number: int) -> None:
+    """Leave signals to the parent, which ends its workers; where it is killed, torch ends them within seconds."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def draw_generator(*, seed: int, draw: int) -> np.random.Generator:

@@ -10,12 +10,15 @@ from jaxtyping import Integer
 
 from atrous.data.annotations.color_masks import color_ids
 from atrous.data.complaints import complain
-from atrous.data.formats.images import read_mask
+from atrous.data.formats.images import IMAGE_SUFFIXES, read_mask, upright_size
 from atrous.data.formats.tiff import read_picture
 from atrous.data.sample import Sample
 from atrous.data.schema import Schema, apply_schema
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
+
+_SIZED = IMAGE_SUFFIXES - {".tif", ".tiff"}
+"""Pictures whose header gives their size, whatever their pixels are."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,21 @@ def check_size(pair: Pair, *, image: tuple[int, ...], labels: tuple[int, ...]) -
     )
 
 
+def check_stored_size(pair: Pair) -> None:
+    """Compare the sizes of picture and mask before either is decoded: a wrong one may be huge.
+
+    Raises:
+        InputError: As `check_size`; masks that are no pictures, and TIFFs, are compared when they are read.
+    """
+    if pair.mask.suffix.lower() not in _SIZED or pair.image.suffix.lower() not in _SIZED or not pair.mask.is_file():
+        return
+    try:
+        image, labels = upright_size(pair.image), upright_size(pair.mask)
+    except InputError:  # reading will say it
+        return
+    check_size(pair, image=image, labels=labels)
+
+
 @dataclass(frozen=True)
 class PairedFiles:
     """Pictures and masks on disk, read when asked for.
@@ -127,6 +145,7 @@ class PairedFiles:
     def __getitem__(self, index: int) -> Sample:
         """Read one sample; raises InputError where a file is unreadable, a value stray, or the sizes differ."""
         pair = self.pairs[index]
+        check_stored_size(pair)
         image, labels = read_picture(pair.image), self.read(pair, self.schema)
         check_size(pair, image=image.shape, labels=labels.shape)
         return Sample(name=pair.name, image=image, labels=labels, sequence=pair.sequence)

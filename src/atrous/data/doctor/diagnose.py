@@ -15,7 +15,7 @@ from atrous.data.doctor.duplicates import DuplicatePair, check_duplicate_pairs, 
 from atrous.data.doctor.examine import VALUES, Examined, examine
 from atrous.data.doctor.finding import Finding, Grade, error, note, warning
 from atrous.data.doctor.meaning import Meaning, content_of, meaning_of
-from atrous.data.doctor.storage import check_bands, check_storage
+from atrous.data.doctor.storage import check_bands, check_orientation, check_range, check_storage
 from atrous.data.doctor.survey import Split, Survey, survey
 from atrous.data.doctor.totals import Totals, by_split
 from atrous.data.formats.tiff import read_picture
@@ -107,6 +107,8 @@ def diagnose(
         check_duplicate_pairs(duplicate_pairs),
         check_repeats(examined),
         check_storage(path, examined),
+        check_range(examined),
+        check_orientation(examined),
         _check_sizes(files),
     )
     ranked = sorted(findings, key=lambda finding: list(Grade).index(finding.grade))

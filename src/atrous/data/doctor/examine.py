@@ -12,7 +12,7 @@ from atrous.data.complaints import Complaint, attempt
 from atrous.data.doctor.perceptual_hash import PerceptualHash, perceptual_hash
 from atrous.data.formats.images import IMAGE_SUFFIXES, read_mask, read_palette
 from atrous.data.formats.tiff import read_picture
-from atrous.data.pairs import LabelReader, Pair, check_size, value_ids
+from atrous.data.pairs import LabelReader, Pair, check_size, check_stored_size, value_ids
 from atrous.data.schema import Schema
 from atrous.labels import Color
 
@@ -76,6 +76,9 @@ def examine(pair: Pair, *, split: str, read: LabelReader, schema: Schema | None)
         schema: The meaning of masks; without it, those that are pictures are looked at as they lie in the file.
     """
     faults: list[Complaint] = []
+    attempt(lambda: check_stored_size(pair), "size", faults)
+    if faults:  # one of the two may be huge: neither is decoded
+        return Examined(pair, split, tuple(faults), None, None, None)
     image = attempt(lambda: read_picture(pair.image), "unreadable picture", faults)
     raw = ids = None
     # A mask that is a picture is the same for all readers; read here once, it gives its numbers and its classes.

@@ -12,7 +12,7 @@ from atrous.data.complaints import Complaint, attempt
 from atrous.data.doctor.examine import is_grey
 from atrous.data.formats.images import read_mask
 from atrous.data.layouts.class_names import ClassList
-from atrous.data.pairs import LabelReader, Pair
+from atrous.data.pairs import LabelReader, Pair, check_stored_size
 from atrous.data.schema import Schema
 
 
@@ -53,6 +53,9 @@ def content_of(pair: Pair, read: LabelReader) -> MaskContent:
         names = attempt(lambda: read.names(pair), "unreadable mask", faults)
         if names is not None or faults:
             return MaskContent(pair, names=names, faults=tuple(faults))
+    attempt(lambda: check_stored_size(pair), "size", faults)
+    if faults:
+        return MaskContent(pair, faults=tuple(faults))
     if pair.mask.suffix.lower() not in ARRAY_SUFFIXES:
         raw = attempt(lambda: read_mask(pair.mask), "unreadable mask", faults)
         if raw is None:

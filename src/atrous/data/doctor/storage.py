@@ -6,8 +6,15 @@ from pathlib import Path
 
 from atrous.data.doctor.examine import PALETTE, RGB_GREY, Examined
 from atrous.data.doctor.finding import Finding, error, note, warning
+from atrous.data.formats.images import IMAGE_SUFFIXES, orientation
+from atrous.data.formats.tiff import deep_range
 from atrous.data.schema import hex_color
+from atrous.errors import InputError
 from atrous.labels import Color
+
+_DEEP_SUFFIXES = frozenset({".png", ".tif", ".tiff"})
+_USED = 0.25
+"""Pictures whose largest value is below this share of 16 bits are reported."""
 
 
 def check_storage(path: Path, examined: Sequence[Examined]) -> Iterator[Finding]:
@@ -32,6 +39,52 @@ def check_storage(path: Path, examined: Sequence[Examined]) -> Iterator[Finding]
             f"{files[0]}{_others(files)}: palette masks count by index, not by colour; check the names of the classes",
         )
     yield from _palettes(examined)
+
+
+def check_range(examined: Sequence[Examined]) -> Iterator[Finding]:
+    """Warn where all pictures of 16 bits use a small part of them: divided by 257 they are nearly black."""
+    ranges: dict[Path, tuple[int, int]] = {}
+    for one in examined:
+        if one.size is not None and one.pair.image.suffix.lower() in _DEEP_SUFFIXES:
+            try:
+                found = deep_range(one.pair.image)
+            except InputError:  # told as an unreadable picture, or its reader is missing
+                continue
+            if found is not None:
+                ranges[one.pair.image] = found
+    if not ranges:
+        return
+    low, high = min(low for low, _ in ranges.values()), max(high for _, high in ranges.values())
+    if high < _USED * 65535:
+        first = next(iter(ranges))
+        yield warning(
+            "narrow range",
+            f"{first}{_others([*ranges])}: the values of these 16-bit pictures are {low} to {high}, "
+            f"{high / 65535:.0%} of the range, and become {high // 257 + 1} of 256 levels; "
+            "stretch them to 0..65535 before training and prediction alike",
+        )
+
+
+def check_orientation(examined: Sequence[Examined]) -> Iterator[Finding]:
+    """Warn where a picture is turned by its EXIF tag, its mask is not, and their sizes do not tell who is right."""
+    turned: list[Path] = []
+    for one in examined:
+        images = one.pair.image.suffix.lower() in IMAGE_SUFFIXES and one.pair.mask.suffix.lower() in IMAGE_SUFFIXES
+        if not images or one.size is None or one.mask is None:
+            continue
+        try:
+            tag = orientation(one.pair.image)
+            size_decides = tag > 4 and one.size[0] != one.size[1]
+            if tag > 1 and not size_decides and orientation(one.pair.mask) == 1:
+                turned.append(one.pair.image)
+        except InputError:  # a TIFF that Pillow cannot open has been read by another reader
+            continue
+    if turned:
+        yield warning(
+            "orientation",
+            f"{turned[0]}{_others(turned)}: an EXIF tag turns the picture, but not its mask, and both have one size; "
+            "look at the page of --html, and remove the tag if the mask was drawn on the picture as it is stored",
+        )
 
 
 def _palettes(examined: Sequence[Examined]) -> Iterator[Finding]:

@@ -26,6 +26,9 @@ IMAGE_SUFFIXES = frozenset(
 )  # fmt: skip
 """Lower-case suffixes that count as pictures where a folder or a pattern is searched."""
 
+_ORIENTATION = 274
+"""EXIF's tag; values above 4 swap width and height."""
+
 MAX_PIXELS = 2**28
 """Largest picture that is decoded unless the caller says otherwise: 16384 x 16384, 800 MB of RGB."""
 
@@ -66,6 +69,19 @@ def image_size(path: Path) -> Size:
     """(height, width) of a picture as it lies in the file, without decoding it; raises InputError as `read_image`."""
     with _opened(path, max_pixels=sys.maxsize) as picture:
         return picture.height, picture.width
+
+
+def orientation(path: Path) -> int:
+    """EXIF orientation of a picture, 1 to 8; 1 (upright) where none is stated. Raises InputError as `read_image`."""
+    with _opened(path, max_pixels=sys.maxsize) as picture:
+        value = picture.getexif().get(_ORIENTATION, 1)
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def upright_size(path: Path) -> Size:
+    """(height, width) of a picture with its EXIF orientation applied, without decoding it; raises as `read_image`."""
+    height, width = image_size(path)
+    return (width, height) if orientation(path) > 4 else (height, width)
 
 
 def rgb_array(picture: Image.Image, *, name: str = "the picture") -> UInt8[np.ndarray, "h w 3"]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Integer, Shaped
+from jaxtyping import Bool, Integer, Shaped, UInt16
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from atrous.errors import InputError, reason
@@ -24,7 +24,7 @@ _LOSSY = {6: "JPEG", 7: "JPEG", 34892: "lossy JPEG", 34933: "PNG with loss", 500
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE = range(4)
 _NEXT_PAGE = -1
 """Key under which `tiff_tags` gives the place of the next page, 0 where there is none."""
-_PNG, _DEEP_COLORS = b"\x89PNG\r\n\x1a\n", (2, 4, 6)
+_PNG, _DEEP_COLORS, _DEEP_KINDS = b"\x89PNG\r\n\x1a\n", (2, 4, 6), (0, 2, 4, 6)
 _MOST_PAGES = 1024
 
 
@@ -62,10 +62,9 @@ def raw_mask(path: Path, *, max_pixels: int) -> Integer[np.ndarray, "h w"] | Non
     Raises:
         InputError: If the file is damaged, too large, compressed with loss, or holds other things than class ids.
     """
-    with path.open("rb") as file:
-        head = file.read(33)
-    if head[:8] == _PNG and head[24:26] in [bytes((16, kind)) for kind in _DEEP_COLORS]:
-        return _deep_png(path, head, max_pixels=max_pixels)
+    values = deep_png(path, max_pixels=max_pixels, kinds=_DEEP_COLORS)
+    if values is not None:
+        return _one_plane(path, values)
     tags = tiff_tags(path)
     if not tags:
         return None
@@ -99,16 +98,25 @@ def _first(tags: Mapping[int, Any], tag: int) -> int:
     return value if isinstance(value, int) else 1
 
 
-def _deep_png(path: Path, head: bytes, *, max_pixels: int) -> Integer[np.ndarray, "h w"]:
-    """A PNG of 16 bits per channel with colours or transparency."""
+def deep_png(
+    path: Path, *, max_pixels: int, kinds: tuple[int, ...] = _DEEP_KINDS
+) -> UInt16[np.ndarray, "h w *c"] | None:
+    """The numbers of a PNG of 16 bits per channel and one of these colour types; None for other files.
+
+    Raises:
+        InputError: If the file is damaged or too large.
+    """
+    with path.open("rb") as file:
+        head = file.read(33)
+    if head[:8] != _PNG or head[24:26] not in [bytes((16, kind)) for kind in kinds]:
+        return None
     width, height = (int.from_bytes(head[start : start + 4], "big") for start in (16, 20))
     _check_size(path, width, height, max_pixels=max_pixels)
     codec = require("imagecodecs", extra="geo", purpose=f"reading {path}, a PNG of 16 bits per channel")
     try:
-        values = codec.png_decode(path.read_bytes())
+        return codec.png_decode(path.read_bytes())
     except Exception as error:  # damaged files make decoders raise nearly anything
         raise _damaged(path, error) from error
-    return _one_plane(path, values)
 
 
 def _tiff_pages(path: Path, tags: Mapping[int, Any], *, max_pixels: int) -> Integer[np.ndarray, "h w"]:

@@ -22,6 +22,8 @@ from atrous.data.formats.raw_values import (
     PHOTOMETRIC,
     SAMPLES,
     WIDTH,
+    deep_png,
+    number_type,
     tiff_tags,
 )
 from atrous.errors import InputError, reason
@@ -75,6 +77,26 @@ def eight_bits(values: Integer[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "h w c
     if values.dtype == np.uint16:
         values = (values.astype(np.uint32) + 128) // 257
     return np.ascontiguousarray(values, np.uint8)
+
+
+def deep_range(path: Path, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int] | None:
+    """Smallest and largest number of a picture of 16 bits per channel; None for other pictures.
+
+    Raises:
+        InputError: If the file is damaged or too large.
+    """
+    tags = tiff_tags(path)
+    if number_type(tags) == "uint16" and tags:
+        reader = require("tifffile", extra="geo", purpose=f"reading {path}")
+        if _whole(tags, WIDTH) * _whole(tags, HEIGHT) > max_pixels:
+            return None
+        try:
+            values = reader.imread(path, key=0)
+        except Exception as error:  # damaged files make decoders raise nearly anything
+            raise InputError(f"cannot read {path}: {reason(error)}; the file may be damaged, replace it") from error
+        return int(values.min()), int(values.max())
+    values = deep_png(path, max_pixels=max_pixels)
+    return None if values is None else (int(values.min()), int(values.max()))
 
 
 def picture_size(path: Path) -> Size:
