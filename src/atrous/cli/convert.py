@@ -1,7 +1,7 @@
 """`atrous convert SOURCE OUT`: weights of other projects to an archive, or an archive to their layouts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Literal
@@ -11,6 +11,7 @@ from rich.console import Console
 
 from atrous.cli.inference import load_weights
 from atrous.cli.options import parse
+from atrous.cli.weight_settings import WeightSettings
 from atrous.data.schema import read_schema
 from atrous.errors import InputError
 from atrous.importers.convert import Conversion, convert
@@ -19,7 +20,6 @@ from atrous.importers.file_head import read_head
 from atrous.importers.foreign_network import ForeignNetwork
 from atrous.importers.readers import read_foreign, weights_sha256
 from atrous.labels import LabelSpace
-from atrous.model.config import ASPPConfig, ModelConfig, ResNetConfig
 from atrous.report.wording import one_line
 from atrous.weights.archive import is_archive, save
 from atrous.weights.download import resolve
@@ -50,10 +50,7 @@ class Options:
     """`copied` takes over the head; `fresh` takes the backbone alone, as for an ImageNet classifier."""
     output_stride: int | None = None
     """Output stride of the training; by default that of the project."""
-    rates: tuple[int, ...] | None = None
-    """ASPP rates at output stride 16 (half of those at 8); by default those of the project."""
-    multi_grid: tuple[int, int, int] | None = None
-    """Multi_Grid of a ResNet's last block; by default that of the project."""
+    weight_settings: WeightSettings = field(default_factory=WeightSettings)
     half: bool = False
     """Store parameters in 16 bits."""
     to: Literal["atrous", "torchvision", "huggingface"] = "atrous"
@@ -67,13 +64,13 @@ def main(arguments: Sequence[str]) -> int:
     path = head.path
     if options.to != "atrous" or is_archive(head):
         return _export(options)
-    source = read_foreign(head)
-    source = replace(source, config=_with_options(source.config, options))
+    source = read_foreign(head, options.weight_settings.overrides(output_stride=options.output_stride))
     try:
         converted = convert(source, labels=_labels(options.classes), head=options.head)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     provenance = {"source": path.name, "sha256": weights_sha256(head), "format": source.format}
+    provenance |= source.choices
     save(options.out, converted.model, labels=converted.labels, provenance=provenance, half=options.half)
     _report(source, converted, out=options.out)
     return 0
@@ -89,21 +86,6 @@ def _export(options: Options) -> int:
         to_hugging_face(options.out, archive.model, labels=archive.labels)
     print(f"weights  {options.out}")
     return 0
-
-
-def _with_options(config: ModelConfig, options: Options) -> ModelConfig:
-    """Replace the settings of the configuration that were given as options."""
-    if options.output_stride is not None:
-        config = replace(config, output_stride=options.output_stride)
-    if options.rates is not None:
-        if not isinstance(config.head, ASPPConfig) or len(options.rates) != len(config.head.rates):
-            raise InputError(f"--rates: this network's head has {config.head}")
-        config = replace(config, head=replace(config.head, rates=options.rates))
-    if options.multi_grid is not None:
-        if not isinstance(config.backbone, ResNetConfig):
-            raise InputError("--multi-grid: only a ResNet has it")
-        config = replace(config, backbone=replace(config.backbone, multi_grid=options.multi_grid))
-    return config
 
 
 def _labels(classes: tuple[str, ...]) -> LabelSpace | None:
@@ -128,6 +110,10 @@ def _report(source: ForeignNetwork, converted: Conversion, *, out: Path) -> None
     config = converted.model.config
     console.print(f"format   {source.format}")
     console.print(f"network  {config.backbone.kind}, output stride {config.output_stride}, {config.classes} classes")
+    if line := source.choices.get("assumed"):
+        console.print(f"assumed  {one_line(line)}")
+    for note in source.notes:
+        console.print(f"note     {one_line(note)}")
     console.print(f"mapped   {len(converted.mapped)} tensors")
     for title, reasons in (("skipped", converted.skipped), ("fresh", converted.fresh)):
         for reason, names in _by_reason(reasons):

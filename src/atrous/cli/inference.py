@@ -1,7 +1,7 @@
 """Weights, device and inference strategy: the options that `predict` and `evaluate` share."""
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +9,7 @@ import torch
 import tyro
 
 from atrous.cli.console import console, progress_callback
+from atrous.cli.weight_settings import WeightSettings, tell_choices
 from atrous.errors import InputError
 from atrous.inference.predictor import Predictor
 from atrous.sizes import parse_size
@@ -30,13 +31,14 @@ class Inference:
     """Pad every picture with the mean pixel to this size, as the papers do: 513, 1025x2049 (height x width)."""
     device: str = "auto"
     """Device to compute on: auto, cpu, cuda, cuda:1, mps; auto takes CUDA, else Apple's MPS, else the CPU."""
+    weight_settings: WeightSettings = field(default_factory=WeightSettings)
 
     def predictor(self, weights: str) -> Predictor:
         """Load weights by file or name into a predictor; raises InputError if they or the options are unusable."""
         device = choose_device(self.device)
         pad = None if self.pad is None else parse_size(self.pad)
         return Predictor(
-            load_weights(weights),
+            load_weights(weights, self.weight_settings),
             output_stride=self.output_stride,
             scales=self.scales,
             flip=self.flip,
@@ -74,11 +76,13 @@ def run_weights(source: str) -> str:
     return str(last)
 
 
-def load_weights(source: str) -> Archive:
-    """Load weights as `atrous.load` does, with a progress bar while they are downloaded.
+def load_weights(source: str, settings: WeightSettings | None = None) -> Archive:
+    """Load weights as `atrous.load` does, with a progress bar while they are downloaded; tell what was assumed.
 
     Raises:
         InputError: If the weights cannot be loaded.
     """
     with progress_callback("downloading weights") as on_progress:
-        return load(run_weights(source), on_progress=on_progress)
+        archive = load(run_weights(source), **({} if settings is None else vars(settings)), on_progress=on_progress)
+    tell_choices(archive)
+    return archive

@@ -9,12 +9,10 @@ from torch import Tensor
 
 from atrous.errors import InputError
 from atrous.importers.foreign_network import ForeignNetwork
+from atrous.importers.one_class import CLASSIFIERS
 from atrous.labels import LabelSpace
 from atrous.model.build import build
 from atrous.model.deeplab import DeepLab
-
-CLASSIFIERS = ("classifier.", "middle_classifier.")
-"""Beginnings of the names of tensors with a row for each class."""
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor
 
+from atrous.importers.overrides import assumed
 from atrous.labels import LabelSpace
 from atrous.model.config import ModelConfig
 
@@ -20,6 +22,8 @@ class ForeignNetwork:
         state: Tensors by the names of `build(config)`; of a classifier those of the backbone alone.
         skipped: Names in the file of tensors without a place in the network, each with the reason.
         labels: Names of the classes, where they are known.
+        assumed: Settings that neither tensors nor anything beside them state, as `overrides.assumed` names them.
+        notes: Sentences about choices that were made in reading, such as averaged weights that were taken.
         segments: True if there is a head; False for a classifier, good for a backbone only.
     """
 
@@ -29,3 +33,11 @@ class ForeignNetwork:
     skipped: Mapping[str, str] = field(default_factory=dict)
     labels: LabelSpace | None = None
     segments: bool = True
+    assumed: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        """Entries for a provenance: `assumed`, one line of settings that nothing states, and `notes`."""
+        line = assumed(self.config, self.assumed)
+        return {**({"assumed": line} if line else {}), **({"notes": list(self.notes)} if self.notes else {})}

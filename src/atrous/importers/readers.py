@@ -5,13 +5,15 @@ Recognising a file needs its first and last bytes alone. What reads a kind is im
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from atrous.errors import InputError
 from atrous.importers.coreml import recognition as coreml
 from atrous.importers.file_head import FileHead
 from atrous.importers.foreign_network import ForeignNetwork
+from atrous.importers.one_class import two_classes
+from atrous.importers.overrides import NO_OVERRIDES, Overrides
 from atrous.importers.pytorch import recognition as pytorch
 from atrous.importers.tensorflow import recognition as tensorflow
 from atrous.importers.tflite import recognition as tflite
@@ -24,37 +26,45 @@ class Reader:
 
     Attributes:
         recognises: Returns True if a file is of this kind.
-        read: Reads the network.
+        read: Reads the network; the key says which one where a checkpoint has several.
         files: Lists the files that hold its weights.
     """
 
     recognises: Callable[[FileHead], bool]
-    read: Callable[[FileHead], ForeignNetwork]
+    read: Callable[[FileHead, str | None], ForeignNetwork]
     files: Callable[[FileHead], tuple[Path, ...]] = lambda head: (head.path,)
 
 
-def _read_tensorflow(head: FileHead) -> ForeignNetwork:
+def _refuse_key(head: FileHead, key: str | None) -> None:
+    if key is not None:
+        raise InputError(f"{head.path} has no keys; --key chooses among the state dicts of a PyTorch checkpoint")
+
+
+def _read_tensorflow(head: FileHead, key: str | None) -> ForeignNetwork:
+    _refuse_key(head, key)
     from atrous.importers.tensorflow.read import read_tensorflow
 
     return read_tensorflow(head.path)
 
 
-def _read_tflite(head: FileHead) -> ForeignNetwork:
+def _read_tflite(head: FileHead, key: str | None) -> ForeignNetwork:
+    _refuse_key(head, key)
     from atrous.importers.tflite.read import read_tflite
 
     return read_tflite(head.path)
 
 
-def _read_coreml(head: FileHead) -> ForeignNetwork:
+def _read_coreml(head: FileHead, key: str | None) -> ForeignNetwork:
+    _refuse_key(head, key)
     from atrous.importers.coreml.read import read_coreml
 
     return read_coreml(head.path)
 
 
-def _read_checkpoint(head: FileHead) -> ForeignNetwork:
+def _read_checkpoint(head: FileHead, key: str | None) -> ForeignNetwork:
     from atrous.importers.projects.read import read_torch
 
-    return read_torch(head.path)
+    return read_torch(head.path, key=key)
 
 
 READERS = (
@@ -70,14 +80,24 @@ def is_readable(head: FileHead) -> bool:
     return any(reader.recognises(head) for reader in READERS)
 
 
-def read_foreign(head: FileHead) -> ForeignNetwork:
-    """Read the network of another project's file.
+def read_foreign(head: FileHead, overrides: Overrides = NO_OVERRIDES) -> ForeignNetwork:
+    """Read the network of another project's file; one of a single class, by its sigmoid, becomes one of two.
+
+    Args:
+        head: Beginning of the file.
+        overrides: Settings that the user states.
 
     Raises:
         InputError: If the file is of no kind that can be read, is damaged, or holds a network that is not built here;
             the message says which and why.
     """
-    return _reader(head).read(head)
+    network = two_classes(_reader(head).read(head, overrides.key))
+    try:
+        config = overrides.applied(network.config)
+    except InputError as error:
+        raise InputError(f"{head.path}: {error}") from error
+    assumed = tuple(name for name in network.assumed if name not in overrides.stated())
+    return replace(network, config=config, assumed=assumed)
 
 
 def weights_sha256(head: FileHead) -> str:

@@ -40,8 +40,8 @@ class Conventions:
 
     def __post_init__(self) -> None:
         """Reject values no network can run with."""
-        if len(self.input_mean) not in (1, 3) or len(self.input_std) not in (1, 3):
-            raise InputError("input mean and std are one number each, or one for each of red, green and blue")
+        if not (self.input_mean and self.input_std):
+            raise InputError("input mean and std are one number each, or one for each channel")
         positive = (*self.input_std, self.backbone_epsilon, self.head_epsilon)
         if not all(map(math.isfinite, (*self.input_mean, *positive))) or min(positive) <= 0:
             raise InputError("input mean must be finite; input std and the epsilons of batch norm also positive")

@@ -8,7 +8,7 @@ from atrous.errors import InputError
 from atrous.weights import archive
 from atrous.weights.archive import Archive
 
-IMPORTER = 1
+IMPORTER = 2
 """To be raised whenever a foreign file gives another network than before: what was converted then is left behind."""
 
 

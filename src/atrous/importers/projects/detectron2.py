@@ -1,6 +1,6 @@
 """detectron2's project DeepLab: DeepLabv3 and DeepLabv3+ with ResNet-50 and -101."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import torch
 from torch import Tensor
@@ -24,6 +24,7 @@ from atrous.model.config import ASPPConfig, DecoderConfig, ModelConfig, ResNetCo
 from atrous.model.conventions import PYTORCH
 
 PROJECT = "detectron2"
+ASSUMED = ("output_stride", "multi_grid", "pool_window", "scaling")
 CROP = (512, 1024)
 """Size of the training crops of its configurations: image pooling averages over as much in inference, too."""
 
@@ -33,9 +34,9 @@ POOLING = "aspp.branches.image_pooling.project"
 _UNIT = {"conv1": "reduce", "conv2": "atrous", "conv3": "restore", "shortcut": "shortcut"}
 
 
-def recognises(tensors: Mapping[str, Tensor]) -> bool:
+def recognises(names: Collection[str]) -> bool:
     """Return True for names of its segmentation head, or of a classifier with a stem of three."""
-    return "sem_seg_head.predictor.weight" in tensors or "stem.conv3.norm.weight" in tensors
+    return "sem_seg_head.predictor.weight" in names or "stem.conv3.norm.weight" in names
 
 
 def read(found: StateDict) -> ForeignNetwork:
@@ -77,7 +78,7 @@ def read(found: StateDict) -> ForeignNetwork:
         compatibility=Compatibility(low_level="output", unstrided_rate="after", pool_window=CROP),
         classes=width(tensors, "sem_seg_head.predictor.weight"),
     )
-    return checked(ForeignNetwork(f"{PROJECT} DeepLabv3{'+' if plus else ''}", config, state, skipped))
+    return checked(ForeignNetwork(f"{PROJECT} DeepLabv3{'+' if plus else ''}", config, state, skipped, assumed=ASSUMED))
 
 
 def _backbone(tensors: Mapping[str, Tensor], *, prefix: str) -> tuple[ResNetConfig, dict[str, str]]:

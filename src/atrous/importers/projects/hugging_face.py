@@ -1,10 +1,8 @@
 """Hugging Face Transformers: MobileNetV2 with DeepLabv3's head, and MobileNetV2 as a classifier."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-
-from torch import Tensor
 
 from atrous.errors import InputError
 from atrous.importers.foreign_network import ForeignNetwork
@@ -20,7 +18,7 @@ from atrous.importers.projects.key_map import (
 from atrous.importers.pytorch.state_dict import StateDict
 from atrous.labels import LabelSpace
 from atrous.model.config import ASPPConfig, MobileNetV2Config, ModelConfig
-from atrous.model.conventions import TENSORFLOW
+from atrous.model.conventions import TENSORFLOW, Conventions
 
 PROJECT = "Hugging Face"
 CONVENTIONS = replace(TENSORFLOW, fit="none", align_corners=False)
@@ -46,6 +44,15 @@ class _Settings:
     output_stride: int = 16
 
 
+@dataclass(frozen=True)
+class _Processor:
+    image_mean: tuple[float, ...]
+    image_std: tuple[float, ...]
+    do_rescale: bool = True
+    rescale_factor: float = 1 / 255
+    do_normalize: bool = True
+
+
 def layers() -> dict[str, str]:
     """Their name of every layer to ours; they count the first unit to the stem."""
     parts = {"mobilenet_v2.conv_stem.first_conv": "backbone.stem"}
@@ -58,9 +65,9 @@ def layers() -> dict[str, str]:
     return {**table, "segmentation_head.classifier.convolution": "classifier"}
 
 
-def recognises(tensors: Mapping[str, Tensor]) -> bool:
+def recognises(names: Collection[str]) -> bool:
     """Return True for the name of its first layer."""
-    return "mobilenet_v2.conv_stem.first_conv.convolution.weight" in tensors
+    return "mobilenet_v2.conv_stem.first_conv.convolution.weight" in names
 
 
 def read(found: StateDict) -> ForeignNetwork:
@@ -82,9 +89,11 @@ def read(found: StateDict) -> ForeignNetwork:
         conv_padding="same" if settings.tf_padding else "symmetric",
         backbone_epsilon=settings.layer_norm_eps,
     )
+    conventions, assumed = _scaled(conventions, found.settings.get("preprocessor"))
+    assumed += () if "output_stride" in found.settings else ("output_stride",)
     config = ModelConfig(backbone, conventions=conventions, output_stride=settings.output_stride)
     if "segmentation_head.classifier.convolution.weight" not in tensors:
-        return imagenet(config, state, skipped, name="ImageNet MobileNetV2 (Hugging Face)")
+        return imagenet(config, state, skipped, name="ImageNet MobileNetV2 (Hugging Face)", assumed=assumed)
     classes = width(tensors, "segmentation_head.classifier.convolution.weight")
     head = ASPPConfig(
         rates=(),
@@ -93,7 +102,20 @@ def read(found: StateDict) -> ForeignNetwork:
     )
     config = replace(config, head=head, classes=classes)
     labels = _labels(found.settings, classes)
-    return checked(ForeignNetwork("Hugging Face MobileNetV2 DeepLabv3", config, state, skipped, labels))
+    name = "Hugging Face MobileNetV2 DeepLabv3"
+    return checked(ForeignNetwork(name, config, state, skipped, labels, assumed=assumed))
+
+
+def _scaled(conventions: Conventions, stated: Any) -> tuple[Conventions, tuple[str, ...]]:
+    """Conventions with the input scaling of `preprocessor_config.json`, and the names of what it does not state."""
+    if not isinstance(stated, dict) or not {"image_mean", "image_std"} <= stated.keys():
+        return conventions, ("scaling",)
+    processor = read_settings(_Processor, stated, where="preprocessor_config.json")
+    unit = 1 / processor.rescale_factor if processor.do_rescale else 1.0
+    mean, std = (processor.image_mean, processor.image_std) if processor.do_normalize else ((0.0,), (1.0,))
+    scaled = (tuple(unit * value for value in values) for values in (mean, std))
+    input_mean, input_std = scaled
+    return replace(conventions, input_mean=input_mean, input_std=input_std), ()
 
 
 def _labels(settings: Mapping[str, Any], classes: int) -> LabelSpace | None:

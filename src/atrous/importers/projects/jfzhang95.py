@@ -1,9 +1,7 @@
 """jfzhang95/pytorch-deeplab-xception: DeepLabv3+ with ResNet-101."""
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import replace
-
-from torch import Tensor
 
 from atrous.errors import InputError
 from atrous.importers.foreign_network import ForeignNetwork
@@ -18,9 +16,9 @@ from atrous.model.conventions import PYTORCH
 PROJECT = "jfzhang95/pytorch-deeplab-xception"
 
 
-def recognises(tensors: Mapping[str, Tensor]) -> bool:
+def recognises(names: Collection[str]) -> bool:
     """Return True for names of its ASPP and decoder."""
-    return "aspp.aspp1.atrous_conv.weight" in tensors and "decoder.last_conv.0.weight" in tensors
+    return "aspp.aspp1.atrous_conv.weight" in names and "decoder.last_conv.0.weight" in names
 
 
 def read(found: StateDict) -> ForeignNetwork:
@@ -65,5 +63,12 @@ def read(found: StateDict) -> ForeignNetwork:
         classes=classes,
     )
     return checked(
-        ForeignNetwork(f"{PROJECT} DeepLabv3+", config, state, skipped, named_classes(classes, voc=PASCAL_VOC))
+        ForeignNetwork(
+            f"{PROJECT} DeepLabv3+",
+            config,
+            state,
+            skipped,
+            named_classes(classes, voc=PASCAL_VOC),
+            assumed=("output_stride", "scaling"),
+        )
     )

@@ -23,6 +23,9 @@ CLASSIFIER_REASON = "the classification of ImageNet, which segments nothing"
 
 MOST_SHOWN = 3
 
+_STEMS = ("backbone.stem.conv.", "backbone.stem.conv1_1.conv.", "backbone.conv1_1.conv.")
+"""Names of the convolutions that see the image."""
+
 
 def translated(
     tensors: Mapping[str, Tensor], layers: Mapping[str, str], *, skipped: Mapping[str, str], project: str
@@ -61,6 +64,7 @@ def checked(source: ForeignNetwork) -> ForeignNetwork:
     Raises:
         InputError: If one is missing, unknown, or has another shape; the message shows some.
     """
+    source = _with_channels(source)
     with torch.device("meta"):
         outline = build(source.config).state_dict()
     if not source.segments:
@@ -77,6 +81,16 @@ def checked(source: ForeignNetwork) -> ForeignNetwork:
     if differences:
         raise InputError(f"looks like {source.format}, but does not fit: {_some(differences)}")
     return replace(source, state={name: state[name] for name in outline})
+
+
+def _with_channels(source: ForeignNetwork) -> ForeignNetwork:
+    """The network with as many image channels as its first kernel has; where not three, pixels are scaled to 0..1."""
+    kernels = [tensor for name, tensor in source.state.items() if name.startswith(_STEMS) and tensor.ndim == 4]
+    channels = kernels[0].shape[1] if kernels else source.config.in_channels
+    conventions = source.config.conventions
+    if channels != 3 and "scaling" in source.assumed:
+        conventions = replace(conventions, input_mean=(0.0,), input_std=(255.0,))
+    return replace(source, config=replace(source.config, in_channels=channels, conventions=conventions))
 
 
 def pooling_first(kernel: Tensor) -> Tensor:
@@ -130,10 +144,15 @@ def named_classes(classes: int, *, names: Iterable[str] = (), voc: LabelSpace | 
 
 
 def imagenet(
-    config: ModelConfig, state: Mapping[str, Tensor], skipped: Mapping[str, str], *, name: str
+    config: ModelConfig,
+    state: Mapping[str, Tensor],
+    skipped: Mapping[str, str],
+    *,
+    name: str,
+    assumed: tuple[str, ...] = ("scaling",),
 ) -> ForeignNetwork:
     """A classifier, good for its backbone."""
-    return checked(ForeignNetwork(name, config, state, skipped, segments=False))
+    return checked(ForeignNetwork(name, config, state, skipped, segments=False, assumed=assumed))
 
 
 def _some(texts: Iterable[str]) -> str:

@@ -1,6 +1,6 @@
 """MMSegmentation: DeepLabV3 and DeepLabV3+ with ResNet-50 and -101, V1c or plain."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from torch import Tensor
 
@@ -8,6 +8,7 @@ from atrous.errors import InputError
 from atrous.importers.foreign_network import ForeignNetwork
 from atrous.importers.projects import layers
 from atrous.importers.projects.key_map import AUXILIARY_REASON, checked, named_classes, resnet_depth, translated, width
+from atrous.importers.projects.mmsegmentation_settings import with_stated
 from atrous.importers.pytorch.state_dict import StateDict
 from atrous.labels import PASCAL_VOC
 from atrous.model.compatibility import Compatibility
@@ -17,15 +18,15 @@ from atrous.model.conventions import PYTORCH
 PROJECT = "MMSegmentation"
 
 
-def recognises(tensors: Mapping[str, Tensor]) -> bool:
+def recognises(names: Collection[str]) -> bool:
     """Return True for names of its decode head."""
-    return "decode_head.conv_seg.weight" in tensors
+    return "decode_head.conv_seg.weight" in names
 
 
 def read(found: StateDict) -> ForeignNetwork:
     """The network of a state dict that `recognises` knows.
 
-    Output stride 8 and no Multi_Grid are most of its configurations; others have to be told.
+    Output stride 8 and no Multi_Grid are most of its configurations, and assumed where a checkpoint carries none.
 
     Raises:
         InputError: If the head is none of DeepLab's, the backbone is not built here, or a tensor is unknown, missing,
@@ -54,8 +55,14 @@ def read(found: StateDict) -> ForeignNetwork:
         classes=classes,
         output_stride=8,
     )
+    stated = with_stated(config, found.meta)
+    if stated.reversed_channels:
+        stem = next(iter(name for name in state if name.startswith("backbone.stem.") and state[name].ndim == 4))
+        state[stem] = state[stem].flip(1)
     labels = named_classes(classes, names=found.classes, voc=PASCAL_VOC)
-    return checked(ForeignNetwork(f"{PROJECT} DeepLabV3{'+' if plus else ''}", config, state, skipped, labels))
+    name = f"{PROJECT} DeepLabV3{'+' if plus else ''}"
+    network = ForeignNetwork(name, stated.config, state, skipped, labels, assumed=stated.assumed)
+    return checked(network)
 
 
 def _backbone(tensors: Mapping[str, Tensor]) -> tuple[ResNetConfig, dict[str, str]]:

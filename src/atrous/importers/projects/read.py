@@ -1,14 +1,14 @@
-"""A checkpoint of any known project to a `ForeignNetwork`, recognised by the names of its tensors."""
+"""A checkpoint of any known project as a `ForeignNetwork`, recognised by the names of its tensors."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-from torch import Tensor
+from types import ModuleType
 
 from atrous.errors import InputError
 from atrous.importers.foreign_network import ForeignNetwork
+from atrous.importers.overrides import scaling_of_255
 from atrous.importers.projects import (
     detectron2,
     hugging_face,
@@ -19,12 +19,12 @@ from atrous.importers.projects import (
     torchvision,
     vainf,
 )
-from atrous.importers.pytorch.state_dict import StateDict, read_state_dict
+from atrous.importers.pytorch.groups import Group, prefixes
+from atrous.importers.pytorch.state_dict import Contents, StateDict, open_file
 from atrous.report.wording import shortened
 
 PEERS = (hugging_face, mmsegmentation, detectron2, jfzhang95, smp, vainf, timm, torchvision)
-"""Asked in this order; each has `recognises(tensors)` and `read(found)`."""
-
+"""Asked in this order; each has `recognises(names)` and `read(found)`."""
 
 REFUSED: Mapping[str, str] = {
     r"(base\.)?aspp\.c\d\.(weight|bias)$": (
@@ -41,16 +41,57 @@ REFUSED: Mapping[str, str] = {
 }
 """Pattern for the beginning of a tensor's name -> network, and the reason why it is refused."""
 
+AVERAGED = re.compile(r"(^|[._])(ema|swa|averaged?|avg)([._]|$)")
+"""Keys of weights that were averaged over training, which are what was evaluated."""
 
-def read_torch(path: Path) -> ForeignNetwork:
-    """The network of a PyTorch checkpoint, a safetensors file, or a folder of Hugging Face's.
+PREFERRED = ("state_dict", "model_state", "model_state_dict", "model", "net", "network", "weights")
+"""Keys of the state dict among others, in the order of preference."""
+
+SCALINGS = (("mean", "std"), ("pixel_mean", "pixel_std"), ("normalize.mean", "normalize.std"))
+"""Names of buffers with the input scaling, beside a network."""
+
+_BESIDE = (
+    (r"(^|\.)(n_averaged)$", "a counter of averaged weights"),
+    (r"(^|[._])(criterion|loss)", "weights of a loss"),
+    (r"(^|[._])(metrics?|confmat|iou|accuracy)([._]|$)", "the state of a metric"),
+    (r"(^|[._])(optim|optimizer|exp_avg|momentum_buffer|scheduler|scaler)", "the state of an optimizer"),
+)
+"""Patterns of names beside a network, and what they are."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A network that was recognised.
+
+    Attributes:
+        group: Its tensors by their names without what wrappers put before them.
+        outer: The group that they lie in.
+        peer: The project that knows the names.
+    """
+
+    group: Group
+    outer: Group
+    peer: ModuleType
+
+    @property
+    def averaged(self) -> bool:
+        """True if its key says that the weights are an average over training."""
+        return bool(AVERAGED.search(self.group.key.lower()))
+
+
+def read_torch(path: Path, *, key: str | None = None) -> ForeignNetwork:
+    """Read the network of a PyTorch checkpoint, a safetensors file, or a folder as Hugging Face writes it.
+
+    Args:
+        path: The file or folder.
+        key: Name of the state dict that is taken where there are several; None prefers averaged weights.
 
     Raises:
         InputError: If it is damaged, of no known project, or a network that is not built here; the message says why.
     """
     try:
-        found = read_state_dict(path)
-        return from_state_dict(found)
+        with open_file(path) as contents:
+            return _chosen(contents, key=key)
     except InputError as error:
         raise InputError(f"{path}: {shortened(str(error), limit=600)}") from error  # names may be anything
     except OSError as error:
@@ -58,24 +99,122 @@ def read_torch(path: Path) -> ForeignNetwork:
 
 
 def from_state_dict(found: StateDict) -> ForeignNetwork:
-    """The network of a state dict.
+    """Read the network of a state dict whose names begin as its project's do.
 
     Raises:
         InputError: As `read_torch`.
     """
-    if reason := _refusal(found.tensors):
-        raise InputError(reason)
-    for peer in PEERS:
-        if peer.recognises(found.tensors):
-            source = peer.read(found)
-            return replace(source, skipped={**found.skipped, **source.skipped})
-    some = ", ".join(f"{name:.60}" for name in list(found.tensors)[:3])
-    raise InputError(f"a network of no project that is known here; its tensors are {some or 'none'} ...")
+    names = found.tensors.keys()
+    _refuse(names)
+    peer = _peer(names)
+    if peer is None:
+        raise InputError(_unknown(names))
+    return peer.read(found)
 
 
-def _refusal(tensors: Mapping[str, Tensor]) -> str | None:
-    """Reason why a network cannot be built, if it is one of those known."""
+def _chosen(contents: Contents, *, key: str | None) -> ForeignNetwork:
+    for group in contents.groups:
+        for prefix in prefixes(group.tensors):
+            _refuse([name.removeprefix(prefix) for name in group.tensors if name.startswith(prefix)])
+    candidates = [candidate for group in contents.groups for candidate in _candidates(group)]
+    if not candidates:
+        groups = sorted(contents.groups, key=lambda group: -len(group.tensors))
+        raise InputError(_unknown(groups[0].names if groups else ()))
+    taken = _preferred(candidates, key=key)
+    scaling, beside = _beside(taken, contents)
+    network = taken.peer.read(contents.state_dict(taken.group))
+    others = [candidate for candidate in candidates if candidate is not taken]
+    notes = list(network.notes)
+    if others:
+        kind = "averaged weights" if taken.averaged else "weights"
+        listed = ", ".join(candidate.group.key or "the outer ones" for candidate in others)
+        notes.append(f"the {kind} {taken.group.key} were taken; --key takes others: {listed:.200}")
+    if scaling is not None:
+        conventions = replace(network.config.conventions, input_mean=scaling[0], input_std=scaling[1])
+        config = replace(network.config, conventions=conventions)
+        known = tuple(name for name in network.assumed if name != "scaling")
+        network = replace(network, config=config, assumed=known)
+        notes.append("mean and std were read from buffers beside the network")
+    return replace(network, skipped={**beside, **network.skipped}, notes=tuple(notes))
+
+
+def _candidates(group: Group) -> Iterator[Candidate]:
+    """Networks in a group, outer beginnings of names first; within a network no other is looked for."""
+    inside: list[str] = []
+    for prefix in prefixes(group.tensors):
+        if any(prefix.startswith(outer) for outer in inside):
+            continue
+        within = group.within(prefix)
+        network = Group(within.key, {name: each for name, each in within.tensors.items() if _beside_kind(name) is None})
+        peer = _peer(network.names)
+        if peer is not None:
+            inside.append(prefix)
+            yield Candidate(network, group, peer)
+
+
+def _preferred(candidates: list[Candidate], *, key: str | None) -> Candidate:
+    if key is not None:
+        for candidate in candidates:
+            if key in (candidate.group.key, candidate.outer.key):
+                return candidate
+        listed = ", ".join(candidate.group.key or "(none)" for candidate in candidates)
+        raise InputError(f"no network under the key {key!r:.80}; there are: {listed:.300}")
+
+    def order(candidate: Candidate) -> tuple[bool, int]:
+        first = candidate.group.key.partition(".")[0]
+        return not candidate.averaged, PREFERRED.index(first) if first in PREFERRED else len(PREFERRED)
+
+    return min(candidates, key=order)
+
+
+def _beside(
+    taken: Candidate, contents: Contents
+) -> tuple[tuple[tuple[float, ...], tuple[float, ...]] | None, dict[str, str]]:
+    """Input scaling beside the network, and names of all other tensors with the reason for leaving them out."""
+    members = {id(value) for value in taken.group.tensors.values()}
+    skipped: dict[str, str] = {}
+    for group in contents.groups:
+        rest = [name for name, value in group.tensors.items() if id(value) not in members]
+        if group is not taken.outer and rest:
+            name = group.key.partition(".")[0] if contents.value is not None else group.key
+            skipped[name] = _beside_kind(group.key) or "no tensors of the network"
+        else:
+            skipped |= {name: _beside_kind(name) or "no tensor of the network" for name in rest}
+    if isinstance(contents.value, dict) and taken.outer.key:
+        key = taken.outer.key.partition(".")[0]
+        skipped |= {str(name): "no tensors of the network" for name in contents.value if str(name) != key}
+    for names in SCALINGS:
+        places = [next((name for name in taken.outer.tensors if name.split(".", 1)[-1] == each or name == each), "")
+                  for each in names]  # fmt: skip
+        if all(places):
+            read = contents.load(Group("", {name: taken.outer.tensors[name] for name in places}))
+            mean, std = (tuple(map(float, read[name].flatten().tolist()[:1024])) for name in places)
+            trivial = set(mean) == {0.0} and set(std) == {1.0}
+            skipped |= dict.fromkeys(places, "input scaling, which is part of the conventions")
+            return (None if trivial else scaling_of_255(mean, std)), skipped
+    return None, skipped
+
+
+def _beside_kind(name: str) -> str | None:
+    """Kind of a tensor that belongs to no network, from its name; None if it may belong to one."""
+    if any(name in pair for pair in SCALINGS):
+        return "input scaling, which is part of the conventions"
+    return next((kind for pattern, kind in _BESIDE if re.search(pattern, name.lower())), None)
+
+
+def _peer(names: Collection[str]) -> ModuleType | None:
+    return next((peer for peer in PEERS if peer.recognises(names)), None)
+
+
+def _refuse(names: Collection[str]) -> None:
+    """Raise InputError for networks that are known and cannot be built."""
     for pattern, reason in REFUSED.items():
-        if any(re.match(pattern, name) for name in tensors):
-            return reason
-    return None
+        if any(re.match(pattern, name) for name in names):
+            raise InputError(reason)
+
+
+def _unknown(names: Collection[str]) -> str:
+    some = ", ".join(f"{name:.60}" for name in list(names)[:3])
+    if not names:
+        return "a pickle without a state dict; save model.state_dict()"
+    return f"a network of no project that is known here; its tensors are {some} ..."

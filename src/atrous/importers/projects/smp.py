@@ -1,7 +1,7 @@
 """segmentation_models.pytorch: DeepLabV3 and DeepLabV3Plus with ResNet and MobileNetV2 encoders."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from torch import Tensor
@@ -39,10 +39,10 @@ class _Settings:
     decoder_atrous_rates: tuple[int, ...] = (12, 24, 36)
 
 
-def recognises(tensors: Mapping[str, Tensor]) -> bool:
+def recognises(names: Collection[str]) -> bool:
     """Return True for names of its ASPP and segmentation head."""
-    aspp = any(re.match(r"decoder\.(aspp\.(0\.)?|0\.)convs\.0\.0\.weight$", name) for name in tensors)
-    return aspp and "segmentation_head.0.weight" in tensors
+    aspp = any(re.match(r"decoder\.(aspp\.(0\.)?|0\.)convs\.0\.0\.weight$", name) for name in names)
+    return aspp and "segmentation_head.0.weight" in names
 
 
 def read(found: StateDict) -> ForeignNetwork:
@@ -69,6 +69,7 @@ def read(found: StateDict) -> ForeignNetwork:
     state["aspp.projection.0.conv.weight"] = pooling_first(state["aspp.projection.0.conv.weight"])
     channels = width(state, "aspp.branches.aspp0.conv.weight")
     settings = read_settings(_Settings, {"encoder_output_stride": 16 if plus else 8, **found.settings})
+    assumed = {"output_stride": "encoder_output_stride", "rates": "decoder_atrous_rates", "scaling": ""}
     config = ModelConfig(
         backbone,
         ASPPConfig(
@@ -84,7 +85,9 @@ def read(found: StateDict) -> ForeignNetwork:
         classes=width(tensors, "segmentation_head.0.weight"),
         output_stride=settings.encoder_output_stride,
     )
-    return checked(ForeignNetwork(f"{PROJECT} DeepLabV3{'Plus' if plus else ''}", config, state, skipped))
+    silent = tuple(name for name, entry in assumed.items() if entry not in found.settings)
+    name = f"{PROJECT} DeepLabV3{'Plus' if plus else ''}"
+    return checked(ForeignNetwork(name, config, state, skipped, assumed=silent))
 
 
 def _renamed(name: str) -> str:

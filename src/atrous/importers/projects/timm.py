@@ -4,15 +4,16 @@ Its ResNets have torchvision's names and are read as those.
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Literal
 
 from torch import Tensor
 
 from atrous.errors import InputError
 from atrous.importers.foreign_network import ForeignNetwork
-from atrous.importers.projects.key_map import CLASSIFIER_REASON, imagenet, read_settings, translated, width
+from atrous.importers.projects.key_map import CLASSIFIER_REASON, imagenet, translated, width
+from atrous.importers.projects.timm_settings import scaled, timm_settings
 from atrous.importers.pytorch.state_dict import StateDict
 from atrous.model.config import (
     BackboneConfig,
@@ -21,7 +22,7 @@ from atrous.model.config import (
     ModelConfig,
     XceptionConfig,
 )
-from atrous.model.conventions import PYTORCH, TENSORFLOW, Conventions
+from atrous.model.conventions import PYTORCH, TENSORFLOW
 
 PROJECT = "timm"
 XCEPTION = replace(TENSORFLOW, conv_padding="symmetric")
@@ -46,21 +47,9 @@ _SEPARABLE = {
 }
 
 
-@dataclass(frozen=True)
-class _Settings:
-    architecture: str = ""
-    pretrained_cfg: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class _Scaling:
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-
-
-def recognises(tensors: Mapping[str, Tensor]) -> bool:
+def recognises(names: Collection[str]) -> bool:
     """Return True for names of the first layers of a mobile network or an Xception."""
-    return "conv_stem.weight" in tensors or "blocks.0.stack.conv1.conv_dw.weight" in tensors
+    return "conv_stem.weight" in names or "blocks.0.stack.conv1.conv_dw.weight" in names
 
 
 def read(found: StateDict) -> ForeignNetwork:
@@ -88,12 +77,13 @@ def read(found: StateDict) -> ForeignNetwork:
         table |= {f"{last}.conv": "backbone.last.conv", f"{last}.bn1": "backbone.last.norm"}
     skips: dict[str, str] = dict.fromkeys(("conv_head.", "bn2.", "norm_head.", "classifier."), CLASSIFIER_REASON)
     state, skipped = translated(found.tensors, table, skipped=skips, project=PROJECT)
-    settings = read_settings(_Settings, found.settings)
+    settings = timm_settings(found.settings)
     conventions = replace(PYTORCH, pool_padding="symmetric")
     if settings.architecture.startswith(PORTED):
         conventions = replace(conventions, conv_padding="same", backbone_epsilon=1e-3)
-    config = ModelConfig(backbone, conventions=_scaled(conventions, settings.pretrained_cfg))
-    return imagenet(config, state, skipped, name=f"ImageNet {backbone.kind} ({PROJECT})")
+    conventions, assumed = scaled(conventions, settings.pretrained_cfg)
+    config = ModelConfig(backbone, conventions=conventions)
+    return imagenet(config, state, skipped, name=f"ImageNet {backbone.kind} ({PROJECT})", assumed=assumed)
 
 
 def _mobile(tensors: Mapping[str, Tensor], *, units: int) -> BackboneConfig:
@@ -128,17 +118,7 @@ def _xception(found: StateDict) -> ForeignNetwork:
             theirs = f"blocks.{block}.stack.conv{number}"
             table |= {f"{theirs}.{part}": f"{ours}.separable{number}.{our}" for part, our in _SEPARABLE.items()}
     state, skipped = translated(found.tensors, table, skipped={"head.": CLASSIFIER_REASON}, project=PROJECT)
-    settings = read_settings(_Settings, found.settings)
-    config = ModelConfig(XceptionConfig(depth), conventions=_scaled(XCEPTION, settings.pretrained_cfg))
-    return imagenet(config, state, skipped, name=f"ImageNet Xception-{depth} ({PROJECT})")
-
-
-def _scaled(conventions: Conventions, pretrained: Mapping[str, Any]) -> Conventions:
-    """The input scaling of `pretrained_cfg`, where there is one: numbers of 0..1, ours are of 0..255."""
-    if not {"mean", "std"} & pretrained.keys():
-        return conventions
-    scaling = read_settings(_Scaling, pretrained, where="pretrained_cfg of config.json")
-    if not all(0 <= value <= 1 for value in (*scaling.mean, *scaling.std)):
-        raise InputError("mean and std in pretrained_cfg of config.json are no numbers of 0 to 1")
-    mean, std = (tuple(255 * value for value in values) for values in (scaling.mean, scaling.std))
-    return replace(conventions, input_mean=mean, input_std=std)
+    settings = timm_settings(found.settings)
+    conventions, assumed = scaled(XCEPTION, settings.pretrained_cfg)
+    config = ModelConfig(XceptionConfig(depth), conventions=conventions)
+    return imagenet(config, state, skipped, name=f"ImageNet Xception-{depth} ({PROJECT})", assumed=assumed)

@@ -1,6 +1,6 @@
 """torchvision: its DeepLabv3 and LR-ASPP, and its ImageNet classifiers as backbones."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from torch import Tensor
@@ -23,6 +23,7 @@ from atrous.importers.projects.key_map import (
     translated,
     width,
 )
+from atrous.importers.projects.timm_settings import check_resnet, scaled, timm_settings
 from atrous.importers.pytorch.state_dict import StateDict
 from atrous.labels import PASCAL_VOC
 from atrous.model.config import ASPPConfig, MobileNetV2Config, MobileNetV3Config, ModelConfig, ResNetConfig
@@ -33,11 +34,11 @@ PROJECT = "torchvision"
 HEAD = ASPPConfig(projection=((1, 256, False), (3, 256, False)))
 
 
-def recognises(tensors: Mapping[str, Tensor]) -> bool:
+def recognises(names: Collection[str]) -> bool:
     """Return True for names of DeepLabv3, LR-ASPP, or classifiers: ResNet, MobileNetV2 and MobileNetV3."""
-    deeplab = "classifier.0.convs.0.0.weight" in tensors and "classifier.4.weight" in tensors
+    deeplab = "classifier.0.convs.0.0.weight" in names and "classifier.4.weight" in names
     return deeplab or any(
-        name in tensors
+        name in names
         for name in (
             "classifier.scale.1.weight",
             "layer4.0.conv1.weight",
@@ -59,7 +60,7 @@ def read(found: StateDict) -> ForeignNetwork:
     if "features.1.block.0.0.weight" in tensors:
         return _mobilenet_v3(tensors)
     if "layer4.0.conv1.weight" in tensors:
-        return _resnet(tensors)
+        return _resnet(found)
     return _deeplab(tensors)
 
 
@@ -81,10 +82,14 @@ def _deeplab(tensors: Mapping[str, Tensor]) -> ForeignNetwork:
         name = f"torchvision {'LR-ASPP' if lite else 'DeepLabv3'}, MobileNetV3 {'small' if small else 'large'}"
     reasons = dict.fromkeys(skipped, AUXILIARY_REASON)
     labels = named_classes(classes, voc=PASCAL_VOC)
-    return checked(ForeignNetwork(name, replace(config, classes=classes), state, reasons, labels))
+    config = replace(config, classes=classes)
+    return checked(ForeignNetwork(name, config, state, reasons, labels, assumed=("output_stride", "scaling")))
 
 
-def _resnet(tensors: Mapping[str, Tensor]) -> ForeignNetwork:
+def _resnet(found: StateDict) -> ForeignNetwork:
+    tensors = found.tensors
+    settings = timm_settings(found.settings)
+    check_resnet(settings.architecture)
     depth = resnet_depth(tensors, r"layer3\.(\d+)\.conv1\.weight$")
     table = layers.resnet("", depth=depth)
     stem = "7x7"
@@ -92,8 +97,9 @@ def _resnet(tensors: Mapping[str, Tensor]) -> ForeignNetwork:
         stem = "v1c"
         table |= layers.three_convolutions("conv1.0", "conv1.1", "conv1.3", "conv1.4", "conv1.6", "bn1")
     state, skipped = translated(tensors, table, skipped={"fc.": CLASSIFIER_REASON}, project=PROJECT)
-    config = ModelConfig(ResNetConfig(depth, stem=stem), conventions=PYTORCH)
-    return imagenet(config, state, skipped, name=f"ImageNet ResNet-{depth} (torchvision, timm)")
+    conventions, assumed = scaled(PYTORCH, settings.pretrained_cfg)
+    config = ModelConfig(ResNetConfig(depth, stem=stem), conventions=conventions)
+    return imagenet(config, state, skipped, name=f"ImageNet ResNet-{depth} (torchvision, timm)", assumed=assumed)
 
 
 def _mobilenet_v2(tensors: Mapping[str, Tensor]) -> ForeignNetwork:

@@ -1,6 +1,6 @@
 """VainF/DeepLabV3Plus-Pytorch: DeepLabv3 and DeepLabv3+ with ResNet and MobileNetV2."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from torch import Tensor
 
@@ -26,10 +26,10 @@ PROJECT = "VainF/DeepLabV3Plus-Pytorch"
 BODY = ("body.0", "body.1")
 
 
-def recognises(tensors: Mapping[str, Tensor]) -> bool:
+def recognises(names: Collection[str]) -> bool:
     """Return True for names of its ASPP beside a backbone."""
-    return any(f"classifier.{place}.convs.0.0.weight" in tensors for place in ("aspp", "classifier.0")) and any(
-        name.startswith("backbone.") for name in tensors
+    return any(f"classifier.{place}.convs.0.0.weight" in names for place in ("aspp", "classifier.0")) and any(
+        name.startswith("backbone.") for name in names
     )
 
 
@@ -73,7 +73,8 @@ def read(found: StateDict) -> ForeignNetwork:
         classes=classes,
     )
     name = f"{PROJECT} DeepLabv3{'+' if plus else ''}"
-    return checked(ForeignNetwork(name, config, state, skipped, named_classes(classes, voc=PASCAL_VOC)))
+    labels = named_classes(classes, voc=PASCAL_VOC)
+    return checked(ForeignNetwork(name, config, state, skipped, labels, assumed=("output_stride", "scaling")))
 
 
 def _backbone(tensors: Mapping[str, Tensor]) -> tuple[BackboneConfig, dict[str, str]]:

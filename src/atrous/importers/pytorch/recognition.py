@@ -7,6 +7,7 @@ from atrous.importers.file_head import FileHead
 
 ZIP_START, PICKLE_STARTS = b"PK\x03\x04", tuple(bytes((0x80, protocol)) for protocol in range(2, 6))
 
+INDEX_ENDING = ".index.json"
 WEIGHTS_FILES = ("model.safetensors", "pytorch_model.bin")
 """Names that Hugging Face gives to files of weights, in the order of preference; beside them lies `config.json`."""
 
@@ -15,6 +16,8 @@ def recognises(head: FileHead) -> bool:
     """Return True for a checkpoint, a safetensors file, or a folder as Hugging Face writes it."""
     if head.is_folder:
         return _weights_in(head.path) is not None
+    if head.path.name.endswith(INDEX_ENDING):
+        return b'"weight_map"' in head.start or b'"metadata"' in head.start
     return head.start.startswith((ZIP_START, *PICKLE_STARTS)) or is_safetensors(head.start)
 
 
@@ -24,8 +27,12 @@ def is_safetensors(start: bytes) -> bool:
 
 
 def files_of(head: FileHead) -> tuple[Path, ...]:
-    """The file that holds the weights."""
-    return (weights_file(head.path),)
+    """The file that holds the weights, or the index of several and these."""
+    file = weights_file(head.path)
+    if not file.name.endswith(INDEX_ENDING):
+        return (file,)
+    shards = file.parent.glob(file.name.removesuffix(INDEX_ENDING).replace(".", "-*-of-*."))
+    return (file, *sorted(shards))
 
 
 def weights_file(path: Path) -> Path:
@@ -41,4 +48,5 @@ def weights_file(path: Path) -> Path:
 
 
 def _weights_in(folder: Path) -> Path | None:
-    return next((folder / name for name in WEIGHTS_FILES if (folder / name).is_file()), None)
+    names = (*WEIGHTS_FILES, *(f"{name}{INDEX_ENDING}" for name in WEIGHTS_FILES))
+    return next((folder / name for name in names if (folder / name).is_file()), None)

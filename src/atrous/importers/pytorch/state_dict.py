@@ -1,7 +1,8 @@
-"""The tensors of a network in a foreign file, by the names that its own project gave them."""
+"""The tensors of a foreign file by the names that its own project gave them, and what lies beside them."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,66 +12,110 @@ from torch import Tensor
 
 from atrous.errors import InputError
 from atrous.importers.pytorch.checkpoint import open_checkpoint
-from atrous.importers.pytorch.pickle_machine import Call
-from atrous.importers.pytorch.recognition import WEIGHTS_FILES, is_safetensors, weights_file
+from atrous.importers.pytorch.groups import MOST_TENSORS, Group, groups
+from atrous.importers.pytorch.recognition import INDEX_ENDING, WEIGHTS_FILES, is_safetensors, weights_file
 from atrous.importers.pytorch.tensors import StorageBytes, as_tensor
 
 LARGEST_HEADER = 16 << 20
 LARGEST_JSON = 4 << 20
-MOST_TENSORS = 100_000
-MOST_NESTED = 64
-LONGEST_NAME = 1000
+MOST_SHARDS = 1000
 
-STATE_NAMES = ("state_dict", "model_state", "model_state_dict", "model", "net", "network", "weights")
-"""Where training loops put the state dict among their other things, in the order of preference."""
+_MARKS = ("architectures", "model_type", "encoder_name", "_model_class", "architecture", "pretrained_cfg")
+"""Entries of a `config.json` that Hugging Face, segmentation_models.pytorch or timm wrote."""
 
-WRAPPERS = ("module.", "_orig_mod.", "model.", "net.", "network.")
-"""What DataParallel, `torch.compile`, Lightning and others put before every name."""
+_PRUNED, _MASK = "_orig", "_mask"
+"""Endings of a pruned tensor and of its mask in `torch.nn.utils.prune`."""
+
+Load = Callable[[Group], dict[str, Tensor]]
 
 
 @dataclass(frozen=True)
 class StateDict:
-    """A foreign network.
+    """Tensors of one network.
 
     Attributes:
-        tensors: By its project's names, without what wrappers put before all of them.
-        settings: Contents of a `config.json` beside the file, as Hugging Face, timm and SMP write it.
+        tensors: Tensors by the names of their project, without what wrappers put before all of them.
+        settings: Contents of a `config.json` beside the file and, where that is silent, Lightning's `hyper_parameters`.
         classes: Class names that a checkpoint of MMSegmentation carries.
-        skipped: Names of other values in the file, with the reason for leaving them out.
+        meta: Configuration that a checkpoint of MMSegmentation carries, as text.
     """
 
     tensors: Mapping[str, Tensor]
     settings: Mapping[str, Any] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
-    skipped: Mapping[str, str] = field(default_factory=dict)
+    meta: str = ""
 
 
-def read_state_dict(path: Path) -> StateDict:
-    """The state dict of a file, or of the one file of weights in a folder.
+@dataclass(frozen=True)
+class Contents:
+    """Everything in a file that may be a network, or says something about one.
+
+    Attributes:
+        groups: Tensors that lie together; their values are read by `load`.
+        load: Reads the tensors of a group.
+        value: The whole value of a checkpoint; None for other files.
+        settings: As in `StateDict`.
+    """
+
+    groups: list[Group]
+    load: Load
+    value: Any
+    settings: Mapping[str, Any]
+
+    def state_dict(self, group: Group) -> StateDict:
+        """One group with all that is known beside it."""
+        return StateDict(self.load(group), self.settings, _class_names(self.value), _meta_config(self.value))
+
+
+@contextmanager
+def open_file(path: Path) -> Iterator[Contents]:
+    """Open a checkpoint, a safetensors file, or the file or shards in a folder.
 
     Raises:
-        InputError: If there is none, or the file is damaged.
+        InputError: If there is none, or it is damaged.
     """
     file = weights_file(path)
-    settings = _settings(file.parent / "config.json") if _belongs_to_json(file) else {}
+    settings = _settings(file)
+    if file.name.endswith(INDEX_ENDING):
+        tensors = _sharded(file)
+        yield Contents([Group("", tensors)], lambda group: dict(group.tensors), None, settings)
+        return
     with file.open("rb") as opened:
         start = opened.read(9)
     if is_safetensors(start):
-        return StateDict(_unwrapped(_safetensors(file)), settings)
+        yield Contents([Group("", _safetensors(file))], lambda group: dict(group.tensors), None, settings)
+        return
     with open_checkpoint(file) as (value, storage):
-        found, name = _state_dict(value)
         size = file.stat().st_size
-        tensors = dict(_tensors(found, storage=storage, most=2 * size))
-        rest = {str(key): "no tensors of the network" for key in value if key != name} if name else {}
-        rest |= {str(key): "no tensor" for key in found if key not in tensors}
-        return StateDict(_unwrapped(tensors), settings, _class_names(value), rest)
+        hyper_parameters = value.get("hyper_parameters") if isinstance(value, dict) else None
+        if isinstance(hyper_parameters, dict):
+            settings = {**_flat(hyper_parameters), **settings}
+
+        def load(group: Group) -> dict[str, Tensor]:
+            return dict(_tensors(group.tensors, storage=storage, most=2 * size))
+
+        yield Contents(groups(value), load, value, settings)
 
 
-def _belongs_to_json(file: Path) -> bool:
-    return file.name in WEIGHTS_FILES and (file.parent / "config.json").is_file()
+def _settings(file: Path) -> dict[str, Any]:
+    """Contents of `config.json` beside a file, if it is one of those that describe networks."""
+    path = file.parent / "config.json"
+    named_as_usual = file.name in WEIGHTS_FILES or file.name.endswith(INDEX_ENDING)
+    if not path.is_file() or (path.stat().st_size > LARGEST_JSON and not named_as_usual):
+        return {}
+    try:
+        settings = _json(path)
+    except InputError:
+        if named_as_usual:
+            raise
+        return {}
+    if not named_as_usual and not any(mark in settings for mark in _MARKS):
+        return {}
+    processor = file.parent / "preprocessor_config.json"
+    return {**settings, "preprocessor": _json(processor)} if processor.is_file() else settings
 
 
-def _settings(path: Path) -> dict[str, Any]:
+def _json(path: Path) -> dict[str, Any]:
     if path.stat().st_size > LARGEST_JSON:
         raise InputError(f"{path.name} is larger than any real one")
     try:
@@ -80,6 +125,12 @@ def _settings(path: Path) -> dict[str, Any]:
     if not isinstance(settings, dict):
         raise InputError(f"{path.name} beside it is no JSON object; get it again from its source")
     return settings
+
+
+def _flat(parameters: Mapping[Any, Any]) -> dict[str, Any]:
+    """Hyperparameters with those of dicts inside them, such as `model_kwargs`."""
+    nested = {name: each for value in parameters.values() if isinstance(value, dict) for name, each in value.items()}
+    return {name: value for name, value in {**nested, **parameters}.items() if isinstance(name, str)}
 
 
 def _safetensors(path: Path) -> dict[str, Tensor]:
@@ -94,68 +145,52 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
         raise InputError(f"a damaged safetensors file ({error}); get it again from its source") from error
 
 
-def _state_dict(value: Any) -> tuple[Mapping[Any, Any], str | None]:
-    """The dict of tensors, and under which name it stands."""
-    match value:
-        case dict() if any(isinstance(item, Call) and _is_tensor(item) for item in value.values()):
-            return value, None
-        case dict():
-            for name in STATE_NAMES:
-                if isinstance(value.get(name), dict | Call):
-                    return _state_dict_of(value[name]), name
-        case Call():
-            return _state_dict_of(value), None
-    raise InputError("a pickle without a state dict; save model.state_dict()")
+def _sharded(index: Path) -> dict[str, Tensor]:
+    """Tensors of all files that an index lists."""
+    listed = _json(index).get("weight_map")
+    places = listed if isinstance(listed, dict) else {}
+    files = sorted(set(map(str, places.values())))
+    if not files or not all(Path(name).name == name for name in files):
+        raise InputError(f"{index.name} lists no files of weights beside it; get it again from its source")
+    if len(files) > MOST_SHARDS:
+        raise InputError(f"{index.name} lists {len(files)} files, more than any real one")
+    tensors: dict[str, Tensor] = {}
+    for name in files:
+        path = index.with_name(name)
+        if not path.is_file():
+            raise InputError(f"{name:.80}, which {index.name} lists, is missing; get it from the same source")
+        with path.open("rb") as file:
+            start = file.read(9)
+        if is_safetensors(start):
+            tensors |= _safetensors(path)
+            continue
+        with open_checkpoint(path) as (value, storage):
+            if isinstance(value, dict):
+                tensors |= dict(_tensors(value, storage=storage, most=2 * path.stat().st_size))
+    missing = [name for name in places if name not in tensors]
+    if missing:
+        raise InputError(f"{missing[0]!s:.80} and {len(missing) - 1} more tensors that {index.name} lists are missing")
+    return tensors
 
 
-def _state_dict_of(value: Any) -> Mapping[Any, Any]:
-    return dict(_parameters(value, visits=iter(range(MOST_TENSORS)))) if isinstance(value, Call) else value
-
-
-def _is_tensor(value: Call) -> bool:
-    return str(getattr(value.callee, "name", "")).startswith(("_rebuild_", "_reconstruct"))
-
-
-def _parameters(module: Any, *, visits: Iterator[int], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """Tensors of a whole model that was pickled, from the state of its modules."""
-    if depth > MOST_NESTED or not isinstance(module, Call) or not isinstance(module.state, dict):
-        raise InputError("a pickled object that is no model; save model.state_dict()")
-    for kind in ("_parameters", "_buffers"):
-        yield from _named(module.state.get(kind), prefix=prefix, visits=visits)
-    for name, child in _named(module.state.get("_modules"), prefix=prefix, visits=visits):
-        yield from _parameters(child, visits=visits, prefix=f"{name}.", depth=depth + 1)
-
-
-def _named(things: Any, *, prefix: str, visits: Iterator[int]) -> Iterator[tuple[str, Any]]:
-    """Tensors or modules by their whole names; as modules may be shared, few bytes can ask for any number of visits."""
-    for name, thing in things.items() if isinstance(things, dict) else ():
-        if next(visits, None) is None:
-            raise InputError(f"a model of more than {MOST_TENSORS} modules and tensors, as no real one has")
-        if not isinstance(name, str) or len(prefix) + len(name) > LONGEST_NAME:
-            raise InputError(f"a model whose parts have names of more than {LONGEST_NAME} characters, or none")
-        if thing is not None:
-            yield f"{prefix}{name}", thing
-
-
-def _tensors(found: Mapping[Any, Any], *, storage: StorageBytes, most: int) -> Iterator[tuple[str, Tensor]]:
+def _tensors(values: Mapping[Any, Any], *, storage: StorageBytes, most: int) -> Iterator[tuple[str, Tensor]]:
     """Pairs (name, tensor), together no larger than `most` bytes: tensors may share memory, but copies will not."""
-    if len(found) > MOST_TENSORS:
-        raise InputError(f"a state dict of {len(found)} tensors, more than any real one")
-    for name, value in found.items():
+    if len(values) > MOST_TENSORS:
+        raise InputError(f"a state dict of {len(values)} tensors, more than any real one")
+    for name, value in values.items():
         tensor = as_tensor(value, storage=storage)
-        if tensor is not None and isinstance(name, str):
-            most -= tensor.nbytes
-            if most < 0:
-                raise InputError("its tensors share their storages and are larger than the file; save clones of them")
+        if tensor is None or not isinstance(name, str) or name.endswith(_MASK):
+            continue
+        most -= tensor.nbytes
+        if most < 0:
+            raise InputError("its tensors share their storages and are larger than the file; save clones of them")
+        mask = as_tensor(values.get(name.removesuffix(_PRUNED) + _MASK), storage=storage)
+        if name.endswith(_PRUNED) and mask is not None:
+            if mask.shape != tensor.shape:
+                raise InputError(f"{name:.80} and its mask have different shapes")
+            yield name.removesuffix(_PRUNED), tensor * mask
+        else:
             yield name, tensor
-
-
-def _unwrapped(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The names without a beginning that a wrapper gave to all of them."""
-    names = list(tensors)
-    while prefix := next((p for p in WRAPPERS if names and all(name.startswith(p) for name in names)), None):
-        names = [name.removeprefix(prefix) for name in names]
-    return dict(zip(names, tensors.values(), strict=True))
 
 
 def _class_names(value: Any) -> tuple[str, ...]:
@@ -166,3 +201,10 @@ def _class_names(value: Any) -> tuple[str, ...]:
     if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names):
         return tuple(names)
     return ()
+
+
+def _meta_config(value: Any) -> str:
+    """Configuration of MMSegmentation: `meta/cfg`, before 1.0 `meta/config`."""
+    meta = value.get("meta") if isinstance(value, dict) else None
+    texts = [meta.get("cfg"), meta.get("config")] if isinstance(meta, dict) else []
+    return next((text for text in texts if isinstance(text, str)), "")

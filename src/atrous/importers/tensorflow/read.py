@@ -68,6 +68,9 @@ def _network(variables: Mapping[str, Variable], *, kind: str, graph: Graph | Non
     config = config_of(shapes, output_stride=None if graph is None else graph.output_stride)
     has_head = segments(shapes)
     state, beyond = state_of(kept, config, segments=has_head)
+    assumed = (
+        ("rates", "scaling") if graph is not None and graph.output_stride else ("output_stride", "rates", "scaling")
+    )
     constants = () if graph is None else graph.constants
     return ForeignNetwork(
         format=kind,
@@ -76,4 +79,5 @@ def _network(variables: Mapping[str, Variable], *, kind: str, graph: Graph | Non
         skipped={**training, **beyond, **dict.fromkeys(constants, "a constant of the graph, no weight")},
         labels=PASCAL_VOC if has_head and config.classes == len(PASCAL_VOC) else None,
         segments=has_head,
+        assumed=assumed if has_head else (),
     )

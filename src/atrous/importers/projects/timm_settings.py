@@ -1,0 +1,68 @@
+"""Settings that timm writes into `config.json` beside its weights: architecture and input scaling."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from atrous.errors import InputError
+from atrous.importers.overrides import WHOLE_RANGE
+from atrous.importers.projects.key_map import read_settings
+from atrous.model.conventions import Conventions
+
+_RESNET = re.compile(r"(tv_|gluon_)?resnet\d+c?")
+"""Architectures of timm with the units, pooling and stem of torchvision's ResNet, or with stem C."""
+
+
+@dataclass(frozen=True)
+class TimmSettings:
+    """Entries of timm's `config.json`.
+
+    Attributes:
+        architecture: Name of the network, "" where nothing states it.
+        pretrained_cfg: Settings of its training, among them mean and std of 0..1.
+    """
+
+    architecture: str = ""
+    pretrained_cfg: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Scaling:
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+def timm_settings(settings: Mapping[str, Any]) -> TimmSettings:
+    """Entries of a `config.json`.
+
+    Raises:
+        InputError: If one has another type than timm writes.
+    """
+    return read_settings(TimmSettings, settings)
+
+
+def check_resnet(architecture: str) -> None:
+    """Refuse variants of ResNet whose tensors have the names of the plain one, but which compute something else.
+
+    Raises:
+        InputError: If config.json names such a variant (resnetblur50, resnetaa50, resnet50d ...).
+    """
+    name = architecture.partition(".")[0]
+    if name and not _RESNET.fullmatch(name):
+        raise InputError(f"{architecture:.60} of timm is another network than ResNet-50 and -101, which are built here")
+
+
+def scaled(conventions: Conventions, pretrained: Mapping[str, Any]) -> tuple[Conventions, tuple[str, ...]]:
+    """Conventions with the input scaling of `pretrained_cfg`, and the names of what it does not state.
+
+    Raises:
+        InputError: If mean or std are no numbers of 0 to 1.
+    """
+    if not {"mean", "std"} & pretrained.keys():
+        return conventions, ("scaling",)
+    scaling = read_settings(_Scaling, pretrained, where="pretrained_cfg of config.json")
+    if not all(0 <= value <= 1 for value in (*scaling.mean, *scaling.std)):
+        raise InputError("mean and std in pretrained_cfg of config.json are no numbers of 0 to 1")
+    mean, std = (tuple(WHOLE_RANGE * value for value in values) for values in (scaling.mean, scaling.std))
+    return replace(conventions, input_mean=mean, input_std=std), ()

@@ -1,0 +1,163 @@
+"""Settings that a file states are read; logits of the real projects are met within 1e-5 of their deviation."""
+
+import lzma
+import tarfile
+
+import numpy as np
+import pytest
+import torch
+
+import atrous
+from atrous.errors import InputError
+from atrous.importers.file_head import read_head
+from atrous.importers.projects.mmsegmentation_settings import with_stated
+from atrous.importers.projects.python_config import read_python_config
+from atrous.importers.projects.timm_settings import check_resnet
+from atrous.importers.readers import read_foreign
+from atrous.model.config import ModelConfig, ResNetConfig
+from atrous.model.conventions import PYTORCH
+
+MMSEG = "deeplabv3plus_r50-d8_4xb2-40k_cityscapes-769x769"
+BASE = ModelConfig(ResNetConfig(), conventions=PYTORCH, output_stride=8)
+
+
+def unpacked(shared, folder, name):
+    path = folder / name
+    path.write_bytes(lzma.decompress((shared / "cases/weights" / f"{name}.xz").read_bytes()))
+    if path.suffix == ".tar":
+        with tarfile.open(path) as tar:
+            tar.extractall(folder, filter="data")
+        return folder / path.stem
+    return path
+
+
+def largest_difference(path, reference):
+    """Relative to the standard deviation of the reference."""
+    stored = np.load(reference)
+    image = torch.from_numpy(stored["image"]).permute(2, 0, 1)[None]
+    model = atrous.load(path).model
+    with torch.inference_mode():
+        if "coarse_logits" in stored:
+            logits, expected = model(image)[0], torch.from_numpy(stored["coarse_logits"])
+        else:
+            logits, expected = model.logits(image)[0][:, ::4, ::4], torch.from_numpy(stored["logits"])
+    if len(logits) == 2 and len(expected) == 1:
+        assert not logits[0].any()
+        logits = logits[1:]
+    return float((logits - expected).abs().max() / expected.std())
+
+
+@pytest.mark.shared
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "reference"),
+    [
+        (f"{MMSEG}.pth", MMSEG),
+        ("smp_binary_1_class.pth", "smp_binary_1_class"),
+        ("ema_key.pth", "smp_mobilenet_3_classes"),
+        ("model_and_model_ema.pth", "smp_mobilenet_3_classes"),
+        ("smp_lightning_mean_std.ckpt", "smp_mobilenet_3_classes"),
+        ("hf_sharded.tar", "hf_sharded"),
+    ],
+)
+def test_logits_are_those_of_the_real_project(shared, tmp_path, name, reference):
+    path = unpacked(shared, tmp_path, name)
+    assert largest_difference(path, shared / "cases/weights" / f"{reference}.npz") < 1e-5
+
+
+@pytest.mark.shared
+def test_a_blurring_resnet_is_refused_by_its_name(shared, tmp_path):
+    folder = unpacked(shared, tmp_path, "timm_resnetblur50.tar")
+    with pytest.raises(InputError, match="resnetblur50 of timm is another network"):
+        read_foreign(read_head(folder))
+
+
+@pytest.mark.parametrize("name", ["resnetaa50", "resnet50d.ra2_in1k", "resnetblur101d", "seresnet50", "resnet50_gn"])
+def test_other_resnets_of_timm_are_refused(name):
+    with pytest.raises(InputError, match=f"{name} of timm"):
+        check_resnet(name)
+
+
+@pytest.mark.parametrize("name", ["", "resnet50", "resnet101.a1_in1k", "tv_resnet50", "gluon_resnet50", "resnet50c"])
+def test_plain_resnets_of_timm_are_taken(name):
+    check_resnet(name)
+
+
+def config(strides=(1, 2, 1, 1), dilations=(1, 1, 2, 4), head=(1, 12, 24, 36), extra="", align="True", **more):
+    backbone = f"dict(strides={strides}, dilations={dilations}, contract_dilation=True{extra})"
+    model = f"model = dict(backbone={backbone}, decode_head=dict(dilations={head}, align_corners={align}))"
+    return "\n".join((model, *(f"{name} = {value}" for name, value in more.items())))
+
+
+@pytest.mark.parametrize(
+    ("text", "stride", "rates", "grid"),
+    [
+        (config(), 8, (6, 12, 18), (1, 1, 1)),
+        (config((1, 2, 2, 1), (1, 1, 1, 2), (1, 6, 12, 18)), 16, (6, 12, 18), (1, 1, 1)),
+        # Their (1, 2, 4) are the rates of the convolutions; the plan has (1, 2, 2) there.
+        (config((1, 2, 2, 1), (1, 1, 1, 2), (1, 6, 12, 18), ", multi_grid=(1, 2, 4)"), 16, (6, 12, 18), (1, 1, 2)),
+    ],
+)
+def test_strides_dilations_and_multi_grid_of_mmsegmentation(text, stride, rates, grid):
+    stated = with_stated(BASE, text)
+    assert stated.config.output_stride == stride
+    assert stated.config.head.rates == rates
+    assert stated.config.backbone.multi_grid == grid
+    assert stated.config.compatibility.unstrided_rate == "before"
+    assert stated.config.conventions.align_corners
+    assert stated.assumed == ("scaling",)
+
+
+def test_rates_of_units_are_those_of_the_configuration():
+    """The planned rates of block4 are dilations of mmsegmentation's layer4: the first unit is contracted."""
+    text = config((1, 2, 2, 1), (1, 1, 1, 2), (1, 6, 12, 18), ", multi_grid=(1, 2, 4)")
+    with torch.device("meta"):
+        model = atrous.build(with_stated(BASE, text).config)
+    assert [unit.atrous.conv.dilation[0] for unit in model.backbone.units][-3:] == [1, 2, 4]
+
+
+def test_scaling_of_both_versions_of_mmsegmentation():
+    scaling = "dict(mean=[1.0, 2.0, 3.0], std=[4.0, 5.0, 6.0], "
+    new = with_stated(BASE, config(data_preprocessor=f"{scaling}bgr_to_rgb=True)"))
+    before = with_stated(BASE, config(img_norm_cfg=f"{scaling}to_rgb=True)"))
+    for stated in (new, before):
+        assert stated.config.conventions.input_mean == (1.0, 2.0, 3.0)
+        assert stated.config.conventions.input_std == (4.0, 5.0, 6.0)
+        assert stated.assumed == ()
+        assert not stated.reversed_channels
+    blue_first = with_stated(BASE, config(data_preprocessor=f"{scaling}bgr_to_rgb=False)"))
+    assert blue_first.reversed_channels
+    assert blue_first.config.conventions.input_mean == (3.0, 2.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (config(extra=", style='caffe'"), "1x1 convolutions"),
+        (config(dilations=(1, 1, 3, 4)), "are not built here"),
+        (config(head=(1, 11, 24, 36)), "no counterpart at 16"),
+        (config(extra=", multi_grid=(1, 2, 4)"), "has no counterpart here"),
+        (config(align="'yes'"), "align_corners"),
+        ("model = (", "cannot be read"),
+        ("x = " + "(" * 5000, "cannot be read"),
+        ("x = 1\n" * 100_000, "more than any real one"),
+    ],
+)
+def test_settings_without_a_counterpart_are_one_line(text, complaint):
+    with pytest.raises(InputError, match=complaint) as caught:
+        with_stated(BASE, text)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_configuration_is_read_and_never_run():
+    text = (
+        "import os\na = dict(x=-1.5, y=[1, (2, 3)], z={'k': None})\nb = os.system('false')\nc = open('x')\nd = a['x']\n"
+    )
+    assert read_python_config(text) == {
+        "a": {"x": -1.5, "y": [1, (2, 3)], "z": {"k": None}},
+        **dict.fromkeys("bcd"),
+    }
+
+
+def test_without_a_configuration_everything_is_assumed():
+    assert with_stated(BASE, "").assumed == ("output_stride", "rates", "multi_grid", "align_corners", "scaling")
