@@ -142,7 +142,7 @@ def _hugging_face_settings(config: ModelConfig, *, labels: LabelSpace) -> dict[s
 
 def _check_alike(config: ModelConfig, like: ModelConfig, *, project: str) -> None:
     """Refuse what their network does not do, by the first setting."""
-    for part in ("backbone", "aspp", "decoder", "conventions"):
+    for part in ("backbone", "head", "decoder", "conventions", "compatibility"):
         ours, theirs = getattr(config, part), getattr(like, part)
         if isinstance(ours, Conventions):
             ours = replace(ours, **{name: getattr(theirs, name) for name in _FREE})

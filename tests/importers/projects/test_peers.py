@@ -134,7 +134,7 @@ def test_what_torchvision_does_not_build_is_not_given_back(tmp_path):
     model = build(replace(PRESETS["deeplabv3_resnet50"], backbone=ResNetConfig(50, multi_grid=(1, 2, 4))))
     with pytest.raises(InputError, match=r"torchvision's network has backbone .*; it cannot be given back"):
         to_torchvision(tmp_path / "x", model)
-    with pytest.raises(InputError, match="Hugging Face's network has aspp"):
+    with pytest.raises(InputError, match="Hugging Face's network has head"):
         to_hugging_face(tmp_path / "x", atrous.deeplabv3_mobilenet_v2_aspp(3), labels=LabelSpace.unnamed(3))
     assert not list(tmp_path.iterdir())
 

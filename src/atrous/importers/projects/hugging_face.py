@@ -113,8 +113,8 @@ def _scaled(conventions: Conventions, stated: Any) -> tuple[Conventions, tuple[s
     processor = read_settings(_Processor, stated, where="preprocessor_config.json")
     unit = 1 / processor.rescale_factor if processor.do_rescale else 1.0
     mean, std = (processor.image_mean, processor.image_std) if processor.do_normalize else ((0.0,), (1.0,))
-    scaled = (tuple(unit * value for value in values) for values in (mean, std))
-    input_mean, input_std = scaled
+    scaled = [tuple(unit * value for value in values) for values in (mean, std)]
+    input_mean, input_std = (values[:1] if len(set(values)) == 1 else values for values in scaled)
     return replace(conventions, input_mean=input_mean, input_std=input_std), ()
 
 

@@ -119,6 +119,8 @@ def _chosen(contents: Contents, *, key: str | None) -> ForeignNetwork:
     candidates = [candidate for group in contents.groups for candidate in _candidates(group)]
     if not candidates:
         groups = sorted(contents.groups, key=lambda group: -len(group.tensors))
+        if not groups and contents.value is not None:
+            raise InputError("a pickle without a state dict; save model.state_dict()")
         raise InputError(_unknown(groups[0].names if groups else ()))
     taken = _preferred(candidates, key=key)
     scaling, beside = _beside(taken, contents)
@@ -215,6 +217,4 @@ def _refuse(names: Collection[str]) -> None:
 
 def _unknown(names: Collection[str]) -> str:
     some = ", ".join(f"{name:.60}" for name in list(names)[:3])
-    if not names:
-        return "a pickle without a state dict; save model.state_dict()"
-    return f"a network of no project that is known here; its tensors are {some} ..."
+    return f"a network of no project that is known here; its tensors are {some or 'none'} ..."
