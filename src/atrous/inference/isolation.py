@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 import torch
 
 from atrous.errors import InputError
+from atrous.ops.cpu.load import threads_for_load
 
 _log = logging.getLogger(__name__)
 _processes = list[int]()
@@ -39,7 +40,7 @@ def loading() -> Generator[None]:
 
 @contextmanager
 def computing(device: torch.device) -> Generator[None]:
-    """Compute without gradients, in the number type of the weights.
+    """Compute without gradients, in the number type of the weights, on a CPU with the threads that its load allows.
 
     Raises:
         InputError: If CUDA was used in the process that this one was forked from.
@@ -48,6 +49,8 @@ def computing(device: torch.device) -> Generator[None]:
     with ExitStack() as stack:
         stack.enter_context(own_defaults())
         stack.enter_context(torch.inference_mode())
+        if device.type == "cpu":
+            stack.enter_context(threads_for_load())
         if torch.amp.is_autocast_available(device.type) and torch.is_autocast_enabled(device.type):
             stack.enter_context(torch.autocast(device.type, enabled=False))
         yield
