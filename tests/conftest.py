@@ -21,6 +21,13 @@ settings.register_profile("untimed", settings.default, deadline=None)  # a machi
 settings.load_profile("untimed")
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With `-m gpu`, import only files that have such tests: the others need libraries that a GPU machine may lack."""
+    if config.option.markexpr != "gpu" or collection_path.suffix != ".py":
+        return None
+    return "mark.gpu" not in collection_path.read_text() or None
+
+
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     """Every test draws the same random numbers in every run."""

@@ -16,6 +16,16 @@ from fakes.run import CPU, MODEL, changed, small_data, small_run
 CONFIG = changed(model=replace(MODEL, head=replace(MODEL.head, dropout=0.0)), loss=LossConfig(class_balance=0.5))
 
 
+@pytest.fixture(autouse=True)
+def _full_precision(monkeypatch):
+    """Convolutions and products round to 24 bits, not to the 11 of TF32."""
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    yield
+    torch.set_float32_matmul_precision(before)
+
+
 def device(name: str) -> torch.device:
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not available[name]:
@@ -37,7 +47,7 @@ def test_a_step_is_that_of_the_cpu(name, tmp_path):
         batch = Batch(images, labels, ("a", "b"))
         losses.append(step(state, CONFIG, batch=batch, rate=0.01, loss_of=loss_of, device=where).item())
         states.append(state.model.state_dict())
-    assert losses[1] == pytest.approx(losses[0], rel=1e-2)  # convolutions may round to ten bits (TF32)
+    assert losses[1] == pytest.approx(losses[0], rel=1e-2)
     for key, value in states[0].items():
         torch.testing.assert_close(states[1][key].cpu(), value, rtol=2e-2, atol=2e-2)
 
