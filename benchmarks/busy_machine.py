@@ -3,9 +3,10 @@
     python benchmarks/busy_machine.py [--busy 0 2 10] [--predictions 20] [--rounds 3] [--limit 2] [--all]
 
 Starts so many processes that compute without end, and predicts a picture of 120x160 with the CamVid model of this
-repository some times in a row: with one thread, with torch's own number (which `Predictor` lowers while processors are
-wanted by others), and with `--all` also with that number whatever the load is, which may take minutes. They take turns, each in a process of its own; wall time,
-medians. Ends with status 1 if the second takes more than `--limit` times as long as the first.
+repository some times in a row: with one thread, and with torch's own number, which `Predictor` lowers while processors
+are wanted by others; with `--all` also with that number whatever the load is, which may take minutes. They take turns,
+each in a process of its own; wall time, medians. Ends with status 1 if the second takes more than `--limit` times as
+long as the first.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from pathlib import Path
 from statistics import median
 
 CAMVID = Path(__file__).parents[1] / "models" / "deeplabv3plus_mobilenet_v2_camvid.safetensors"
+BUSY = "import os; parent = os.getppid()\nwhile os.getppid() == parent: pass"  # ends with the benchmark
 WAYS = ("one thread", "by load", "all threads")
 
 
@@ -58,7 +60,7 @@ def row(busy: int, options: argparse.Namespace) -> float:
 @contextmanager
 def busy_processes(number: int) -> Iterator[None]:
     """Keep processors busy."""
-    processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(number)]
+    processes = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(number)]
     try:
         yield
     finally:

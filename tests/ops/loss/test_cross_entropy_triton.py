@@ -4,6 +4,7 @@ import os
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from atrous.ops.loss import bands as cross_entropy_bands
 from atrous.ops.loss.pixel_loss import PixelLoss
@@ -69,6 +70,55 @@ def test_kernels_compute_what_the_cpu_computes(dtype, align_corners, shape, size
     for ours, reference in zip(found, expected, strict=True):
         largest = reference.abs().max().clamp(min=1).item()
         torch.testing.assert_close(ours.cpu(), reference, rtol=tolerance, atol=tolerance * largest)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("memory", ["contiguous", "every second"])
+@pytest.mark.parametrize("align_corners", [False, True])
+def test_images_in_chunks_and_any_layout_give_the_gradient_of_autograd(
+    align_corners, memory, triton_engine, monkeypatch
+):
+    """Against torch's own functions in float64; cells of 1 to 9 pixels, so of several patches."""
+    engine, device = triton_engine
+    from atrous.ops.loss import cuda
+
+    monkeypatch.setattr(cuda, "HELD", 1)
+    logits = (4 * uniform(3, 4, 3, 5)).to(device)
+    if memory == "every second":
+        logits = logits.repeat_interleave(2, dim=2)[:, :, ::2]
+    target = labels(3, 19, 30, classes=4, dtype=torch.uint8).to(device)
+    pixel_weights = uniform(3, 19, 30, seed=1).to(device)
+    losses, gradient = engine(
+        logits,
+        target,
+        placement=Placement((20, 33), align_corners=align_corners, crop=(19, 30)),
+        pixel_loss=PixelLoss(torch.ones(4, dtype=torch.float64, device=device), 0.1, 100),
+        pixel_weights=pixel_weights,
+    )
+    leaf = logits.detach().requires_grad_()
+    full = F.interpolate(leaf, (20, 33), mode="bilinear", align_corners=align_corners)[..., :19, :30]
+    expected = F.cross_entropy(full, target.long(), ignore_index=100, label_smoothing=0.1, reduction="none")
+    torch.testing.assert_close(losses, expected.detach(), rtol=0, atol=1e-12)
+    (reference,) = torch.autograd.grad((expected * pixel_weights).sum(), leaf)
+    torch.testing.assert_close(gradient, reference, rtol=0, atol=1e-12)
+
+
+@pytest.mark.gpu
+@pytest.mark.filterwarnings("ignore:invalid value encountered")
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("label", [1, 100])
+def test_a_logit_that_is_not_finite_shows(label, bad, triton_engine):
+    engine, device = triton_engine
+    logits = uniform(1, 3, 2, 2).float().to(device)
+    logits[0, 2, 1, 1] = bad
+    losses, _ = engine(
+        logits,
+        torch.full((1, 5, 5), label, device=device),
+        placement=Placement.whole((5, 5), align_corners=True),
+        pixel_loss=PixelLoss(torch.ones(3, device=device), 0.0, 100),
+        pixel_weights=None,
+    )
+    assert not losses.sum().isfinite()
 
 
 @pytest.mark.gpu

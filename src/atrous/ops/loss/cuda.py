@@ -1,58 +1,21 @@
-"""Cross entropy of upsampled logits and its gradient on a GPU: three kernels, no atomics, hence reproducible bits.
-
-1. `pixel_losses` interpolates each pixel's logits and keeps their maximum and the logarithm of the sum of exponentials.
-2. `row_gradients` gathers, for each coarse row, from the rows of pixels that it reaches; softmax is computed again.
-3. `column_gradients` does the same for columns.
-
-The largest tensor held is between 2 and 3: maps as high as the coarse map and as wide as the crop.
-"""
+"""Cross entropy of upsampled logits and its gradient on CUDA, by Triton; see `cuda_kernels.py` for the algorithm."""
 
 # pyright: reportIndexIssue=false
 # Triton starts a kernel by indexing it with the grid.
 
-from dataclasses import dataclass
-from functools import lru_cache
-
 import torch
 import triton  # pyright: ignore[reportMissingImports]
-from jaxtyping import Float, Int64, Integer
+from jaxtyping import Float, Integer
 from torch import Tensor
 
-from atrous.ops.bilinear import Neighbours, axis_neighbours
 from atrous.ops.loss import cuda_kernels as kernels
 from atrous.ops.loss.pixel_loss import PixelLoss
+from atrous.ops.patch_kernels import PATCHES
+from atrous.ops.patches import PatchAxis, patch_axes
 from atrous.ops.upsample import Placement
 
-
-@dataclass(frozen=True)
-class DeviceAxis:
-    """Interpolation along an axis, on the device: from coarse pixels to fine ones, and back for gradients.
-
-    Attributes:
-        fine: Coarse neighbours of every fine position.
-        start: First fine position on which each coarse pixel has an influence.
-        stop: End (exclusive) of these positions.
-        reach: Largest number of fine positions on which one coarse pixel has an influence.
-    """
-
-    fine: Neighbours
-    start: Int64[Tensor, " coarse"]
-    stop: Int64[Tensor, " coarse"]
-    reach: int
-
-
-@lru_cache(maxsize=32)
-def device_axis(
-    *, crop: int, length: int, source: int, align_corners: bool, dtype: torch.dtype, device: torch.device
-) -> DeviceAxis:
-    """Build an axis as `axis_neighbours` does; cached, because a copy in every step would hold up the device."""
-    like = torch.empty(0, dtype=dtype)
-    fine = axis_neighbours(crop, length=length, source=source, align_corners=align_corners, like=like)
-    coarse = torch.arange(source)
-    start = torch.searchsorted(fine.first, coarse - 1)
-    stop = torch.searchsorted(fine.first, coarse, right=True)
-    moved = Neighbours(fine.first.to(device), fine.second.to(device), fine.weight.to(device))
-    return DeviceAxis(moved, start.to(device), stop.to(device), reach=int((stop - start).max()))
+HELD = 1 << 23
+"""Numbers that are held for the gradient at a time, at most, or those of one image: a chunk of images has no more."""
 
 
 def losses_and_gradient(
@@ -65,87 +28,94 @@ def losses_and_gradient(
 ) -> tuple[Float[Tensor, "b H W"], Float[Tensor, "b k h w"] | None]:
     """Loss of each pixel, and the gradient of the sum of pixel_weights * losses (None without pixel_weights).
 
-    The loss of a pixel whose label has no class is NaN.
+    The loss of a pixel whose label has no class is NaN. Logits of any memory layout are not copied.
     """
-    (batch, classes, height, width), (rows, columns) = logits.shape, placement.crop
-    weights, smoothing = pixel_loss.class_weights, pixel_loss.smoothing_weights
-    label_weights = pixel_loss.label_weight(torch.arange(classes, device=logits.device))
-    down, across = (
-        device_axis(
-            crop=placement.crop[i],
-            length=placement.size[i],
-            source=logits.shape[2 + i],
-            align_corners=placement.align_corners,
-            dtype=weights.dtype,
-            device=logits.device,
-        )
-        for i in range(2)
+    batch, classes, height, width = logits.shape
+    dtype = pixel_loss.class_weights.dtype
+    axes = patch_axes(
+        placement.size,
+        placement.crop,
+        (height, width),
+        align_corners=placement.align_corners,
+        steps=(logits.stride(2), logits.stride(3)),
+        dtype=dtype,
+        device=logits.device,
     )
     target = target.contiguous()
-    losses, peaks, logs = torch.empty(3, *target.shape, dtype=weights.dtype, device=logits.device)
-    blocks = triton.cdiv(columns, kernels.PIXELS.value)
+    losses = torch.empty_like(target, dtype=dtype)
+    gradient = None if pixel_weights is None else torch.empty_like(logits, dtype=dtype)
+    per_image = classes * 4 * axes[0].patches * axes[1].patches
+    chunk = max(batch if pixel_weights is None else HELD // per_image, 1)
     with torch.cuda.device_of(logits):
-        kernels.pixel_losses[(blocks, rows, batch)](
-            logits,
-            *logits.stride(),
-            classes,
-            down.fine.first,
-            down.fine.second,
-            down.fine.weight,
-            across.fine.first,
-            across.fine.second,
-            across.fine.weight,
-            columns,
-            target,
-            pixel_loss.ignore,
-            label_weights,
-            smoothing,
-            losses,
-            peaks,
-            logs,
-        )
-        if pixel_weights is None:
-            return losses, None
-        wide = weights.new_empty(batch, classes, height, columns)
-        kernels.row_gradients[(blocks, height * triton.cdiv(classes, kernels.CLASSES.value), batch)](
-            logits,
-            *logits.stride(),
-            classes,
-            height,
-            down.fine.first,
-            down.fine.weight,
-            down.start,
-            down.stop,
-            rows,
-            across.fine.first,
-            across.fine.second,
-            across.fine.weight,
-            columns,
-            target,
-            pixel_loss.ignore,
-            label_weights,
-            smoothing,
-            smoothing.sum(),
-            peaks,
-            logs,
-            pixel_weights.contiguous(),
-            wide,
-        )
-        gradient = torch.empty_like(logits, dtype=weights.dtype)
-        lines = batch * classes * height
-        kernels.column_gradients[(triton.cdiv(lines, kernels.LINES.value), triton.cdiv(width, kernels.PIXELS.value))](
-            wide,
-            lines,
-            columns,
-            across.fine.first,
-            across.fine.weight,
-            across.start,
-            across.stop,
-            across.reach,
-            gradient,
-            *gradient.stride(),
-            classes,
-            height,
-            width,
-        )
+        for start in range(0, batch, chunk):
+            some = slice(start, start + chunk)
+            weights = parts = None
+            if pixel_weights is not None:
+                weights = pixel_weights[some].contiguous()
+                parts = losses.new_empty(len(weights), per_image)
+            _losses(logits[some], target[some], axes, pixel_loss, losses[some], weights, parts)
+            if parts is not None and gradient is not None:
+                _gather(parts, axes, gradient[some])
     return losses, gradient
+
+
+def _losses(
+    logits: Tensor,
+    target: Tensor,
+    axes: tuple[PatchAxis, PatchAxis],
+    pixel_loss: PixelLoss,
+    losses: Tensor,
+    pixel_weights: Tensor | None,
+    parts: Tensor | None,
+) -> None:
+    rows, columns = axes
+    classes = logits.shape[1]
+    blocks = triton.cdiv(rows.patches * columns.patches, PATCHES.value)
+    smoothing = pixel_loss.smoothing_weights
+    kernels.losses_of_patches[(len(logits) * blocks,)](
+        logits,
+        logits.stride(0),
+        logits.stride(1),
+        classes,
+        rows.table,
+        rows.patches,
+        rows.weight,
+        columns.table,
+        columns.patches,
+        columns.weight,
+        blocks,
+        *losses.shape[1:],
+        target,
+        pixel_loss.ignore,
+        pixel_loss.label_weight(torch.arange(classes, device=logits.device)),
+        smoothing,
+        smoothing.sum(),
+        losses,
+        losses if pixel_weights is None else pixel_weights,
+        losses if parts is None else parts,
+        GRADIENT=parts is not None,
+        ROWS=rows.longest,
+        COLUMNS=columns.longest,
+        num_warps=1,
+    )
+
+
+def _gather(parts: Tensor, axes: tuple[PatchAxis, PatchAxis], gradient: Tensor) -> None:
+    rows, columns = axes
+    batch, classes, height, width = gradient.shape
+    blocks = triton.cdiv(height * width, kernels.POSITIONS.value)
+    kernels.sum_of_patches[(batch * classes * blocks,)](
+        parts,
+        classes,
+        rows.reach,
+        rows.patches,
+        rows.most,
+        height,
+        columns.reach,
+        columns.patches,
+        columns.most,
+        width,
+        blocks,
+        gradient,
+        *gradient.stride(),
+    )

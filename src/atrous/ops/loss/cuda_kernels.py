@@ -1,201 +1,158 @@
-"""Triton kernels of the cross entropy; coarse maps are `[b, k, h, w]`, maps of pixels `[b, H, W]`.
+"""Triton kernels of the cross entropy of upsampled logits; a thread owns a patch of pixels (`patches.py`).
 
-Steps are strides in elements. Every program works on `PIXELS` pixels of a row and on `CLASSES` classes at a time.
+`losses_of_patches` reads the classes three times: for the largest logit of each pixel, for the sum of exponentials, and
+for the gradient, which it adds up to one number per class and neighbour of each patch. `sum_of_patches` adds these up
+for each coarse logit. There are no atomic operations, so the same input gives the same bits.
 """
-# ruff: noqa: ANN001, ANN201, ANN202  (arguments of kernels have Triton's types)
+# ruff: noqa: ANN001, ANN201, ANN202, N803  (arguments of kernels have Triton's types)
 
 from typing import no_type_check
 
 import triton  # pyright: ignore[reportMissingImports]
 import triton.language as tl  # pyright: ignore[reportMissingImports]
 
-CLASSES = tl.constexpr(16)
-PIXELS = tl.constexpr(64)
-LINES = tl.constexpr(16)
+from atrous.ops.patch_kernels import PATCHES, patch_of_thread, patch_pixels
+
+POSITIONS = tl.constexpr(128)
+"""Coarse logits of a class that a program of `sum_of_patches` computes."""
 
 
 @triton.jit
 @no_type_check
-def _between(line, first, second, weight, there):
-    """Linear interpolation along a line of a map."""
-    before = tl.load(line + first, mask=there, other=0).to(weight.dtype)
-    after = tl.load(line + second, mask=there, other=0).to(weight.dtype)
-    return before + weight * (after - before)
-
-
-@triton.jit
-@no_type_check
-def pixel_losses(
+def losses_of_patches(
     logits,
-    image_step,
-    class_step,
-    row_step,
-    column_step,
+    by_image,
+    by_class,
     classes,
-    row_first,
-    row_second,
-    row_weight,
-    column_first,
-    column_second,
-    column_weight,
-    columns,
-    target,
-    ignore,
-    label_weights,
-    smoothing_weights,
-    losses,
-    peaks,
-    logs,
-):
-    """Store of every pixel its loss, its largest logit, and log(sum(exp(logits - largest)))."""
-    row, rows, image = tl.program_id(1), tl.num_programs(1), tl.program_id(2).to(tl.int64)
-    column = tl.program_id(0) * PIXELS + tl.arange(0, PIXELS)
-    inside = column < columns
-    first = (tl.load(column_first + column, mask=inside, other=0) * column_step)[None, :]
-    second = (tl.load(column_second + column, mask=inside, other=0) * column_step)[None, :]
-    across = tl.load(column_weight + column, mask=inside, other=0)[None, :]
-    upper = logits + image * image_step + tl.load(row_first + row) * row_step
-    lower = logits + image * image_step + tl.load(row_second + row) * row_step
-    down = tl.load(row_weight + row)
-
-    pixel = (image * rows + row) * columns + column
-    label = tl.load(target + pixel, mask=inside, other=0).to(tl.int64)
-    labelled = label != ignore
-    outside = labelled & ((label < 0) | (label >= classes))
-
-    peak = tl.full([PIXELS], float("-inf"), across.dtype)
-    total = tl.zeros([PIXELS], across.dtype)
-    at_label = tl.zeros([PIXELS], across.dtype)
-    smoothed = tl.zeros([PIXELS], across.dtype)
-    total_weight = tl.zeros([PIXELS], across.dtype)
-    for start in range(0, classes, CLASSES):
-        number = (start + tl.arange(0, CLASSES))[:, None]
-        there = (number < classes) & inside[None, :]
-        offset = number.to(tl.int64) * class_step
-        above = _between(upper + offset, first, second, across, there)
-        below = _between(lower + offset, first, second, across, there)
-        z = above + down * (below - above)
-        smoothing = tl.load(smoothing_weights + number, mask=number < classes, other=0)
-        total_weight += tl.sum(smoothing)
-        smoothed += tl.sum(smoothing * z, 0)
-        at_label += tl.sum(tl.where(number == label[None, :], z, 0), 0)
-        z = tl.where(number < classes, z, float("-inf"))
-        highest = tl.maximum(peak, tl.max(z, 0))
-        total = total * tl.exp(peak - highest) + tl.sum(tl.exp(z - highest[None, :]), 0)
-        peak = highest
-
-    log = tl.log(total)
-    weight = tl.load(label_weights + label, mask=inside & labelled & (outside == 0), other=0)
-    loss = weight * ((peak - at_label) + log) + labelled.to(log.dtype) * (total_weight * (peak + log) - smoothed)
-    tl.store(losses + pixel, tl.where(outside, float("nan"), loss), mask=inside)
-    tl.store(peaks + pixel, peak, mask=inside)
-    tl.store(logs + pixel, log, mask=inside)
-
-
-@triton.jit
-@no_type_check
-def row_gradients(
-    logits,
-    image_step,
-    class_step,
-    row_step,
-    column_step,
-    classes,
-    height,
-    row_first,
-    row_weight,
-    row_start,
-    row_stop,
     rows,
-    column_first,
-    column_second,
-    column_weight,
+    row_patches,
+    row_weight,
     columns,
+    column_patches,
+    column_weight,
+    blocks,
+    height,
+    width,
     target,
     ignore,
     label_weights,
     smoothing_weights,
     smoothing_sum,
-    peaks,
-    logs,
+    losses,
     pixel_weights,
-    wide,
+    parts,
+    GRADIENT: tl.constexpr,
+    ROWS: tl.constexpr,
+    COLUMNS: tl.constexpr,
 ):
-    """Store the gradient of the logits at coarse rows and fine columns, `[b, k, h, W]`.
+    """Store the loss of every pixel, and in `parts` `[b, k, 4, patches]` the gradient at each patch's neighbours."""
+    image, block = (tl.program_id(0) // blocks).to(tl.int64), tl.program_id(0) % blocks
+    row, column, there, a, b, c, d = patch_of_thread(block, rows, row_patches, columns, column_patches)
+    y, inside_y, down = patch_pixels(rows, row_patches, row, row_weight, there, ROWS)
+    x, inside_x, across = patch_pixels(columns, column_patches, column, column_weight, there, COLUMNS)
+    inside = inside_y[:, None, :] & inside_x[None, :, :]
+    pixels = (image * height + y[:, None, :]) * width + x[None, :, :]
+    below, right = down[:, None, :], across[None, :, :]
 
-    The pixels on which a coarse row has an influence are between it and the row above or the row below, so that three
-    coarse rows are loaded once.
-    """
-    block, image = tl.program_id(1), tl.program_id(2).to(tl.int64)
-    coarse = block % height
-    number = (block // height * CLASSES + tl.arange(0, CLASSES))[:, None]
-    column = tl.program_id(0) * PIXELS + tl.arange(0, PIXELS)
-    inside = column < columns
-    there = (number < classes) & inside[None, :]
-    first = (tl.load(column_first + column, mask=inside, other=0) * column_step)[None, :]
-    second = (tl.load(column_second + column, mask=inside, other=0) * column_step)[None, :]
-    across = tl.load(column_weight + column, mask=inside, other=0)[None, :]
-    maps = logits + image * image_step + number.to(tl.int64) * class_step
-    upper = _between(maps + tl.maximum(coarse - 1, 0) * row_step, first, second, across, there)
-    middle = _between(maps + coarse * row_step, first, second, across, there)
-    lower = _between(maps + tl.minimum(coarse + 1, height - 1) * row_step, first, second, across, there)
+    label = tl.load(target + pixels, mask=inside, other=0).to(tl.int64)
+    labelled = (label != ignore) & inside
+    known = labelled & (label >= 0) & (label < classes)
+    label_weight = tl.load(label_weights + label, mask=known, other=0.0)
+    counts = labelled.to(below.dtype)
+    base = logits + image * by_image
 
-    smoothing = tl.load(smoothing_weights + number, mask=number < classes, other=0)
-    total_weight = tl.load(smoothing_sum)
-    gradient = tl.zeros([CLASSES, PIXELS], across.dtype)
-    for row in range(tl.load(row_start + coarse), tl.load(row_stop + coarse)):
-        down = tl.load(row_weight + row)
-        is_below = tl.load(row_first + row) == coarse
-        z = tl.where(is_below, middle + down * (lower - middle), upper + down * (middle - upper))
-        factor = tl.where(is_below, 1 - down, down)
-        pixel = (image * rows + row) * columns + column
-        label = tl.load(target + pixel, mask=inside, other=0).to(tl.int64)
-        labelled = label != ignore
-        known = labelled & (label >= 0) & (label < classes)
-        weight = tl.load(label_weights + label, mask=inside & known, other=0)
-        counts = labelled.to(across.dtype)
-        norm = tl.load(peaks + pixel, mask=inside, other=0)[None, :]
-        log = tl.load(logs + pixel, mask=inside, other=0)[None, :]
-        softmax = tl.exp((z - norm) - log)
-        change = (weight + total_weight * counts)[None, :] * softmax - smoothing * counts[None, :]
-        change -= tl.where(number == label[None, :], weight[None, :], 0)
-        gradient += (factor * tl.load(pixel_weights + pixel, mask=inside, other=0))[None, :] * change
-    tl.store(wide + ((image * classes + number) * height + coarse) * columns + column[None, :], gradient, mask=there)
+    peak = tl.full([ROWS, COLUMNS, PATCHES], float("-inf"), below.dtype)
+    plane = base
+    for _ in range(classes):
+        peak = tl.maximum(peak, _value(plane + a, plane + b, plane + c, plane + d, below, right, there))
+        plane += by_class
+
+    total, at_label, smoothed = tl.zeros_like(peak), tl.zeros_like(peak), tl.zeros_like(peak)
+    plane = base
+    for k in range(classes):
+        z = _value(plane + a, plane + b, plane + c, plane + d, below, right, there)
+        total += tl.exp(z - peak)
+        at_label = tl.where(label == k, z, at_label)
+        smoothed += tl.load(smoothing_weights + k) * z
+        plane += by_class
+    log, smoothing = tl.log(total), tl.load(smoothing_sum)
+    loss = label_weight * ((peak - at_label) + log) + counts * (smoothing * (peak + log) - smoothed)
+    tl.store(losses + pixels, tl.where(labelled & (known == 0), float("nan"), loss), mask=inside)
+
+    if GRADIENT:
+        weight = tl.load(pixel_weights + pixels, mask=inside, other=0.0)
+        patches = row_patches * column_patches
+        part = parts + (image * classes * 4).to(tl.int64) * patches + row * column_patches + column
+        plane = base
+        for k in range(classes):
+            z = _value(plane + a, plane + b, plane + c, plane + d, below, right, there)
+            change = (label_weight + smoothing * counts) * tl.exp((z - peak) - log)
+            change -= tl.load(smoothing_weights + k) * counts + tl.where(label == k, label_weight, 0.0)
+            change = tl.where(inside, change * weight, 0.0)
+            at_left, at_right = tl.sum(change * (1 - right), 1), tl.sum(change * right, 1)
+            tl.store(part, tl.sum(at_left * (1 - down), 0), mask=there)
+            tl.store(part + patches, tl.sum(at_right * (1 - down), 0), mask=there)
+            tl.store(part + 2 * patches, tl.sum(at_left * down, 0), mask=there)
+            tl.store(part + 3 * patches, tl.sum(at_right * down, 0), mask=there)
+            part += 4 * patches
+            plane += by_class
 
 
 @triton.jit
 @no_type_check
-def column_gradients(
-    wide,
-    lines,
-    columns,
-    column_first,
-    column_weight,
-    column_start,
-    column_stop,
-    reach,
-    gradient,
-    image_step,
-    class_step,
-    row_step,
-    column_step,
+def sum_of_patches(
+    parts,
     classes,
-    height,
-    width,
+    row_reach,
+    row_patches,
+    row_most,
+    coarse_height,
+    column_reach,
+    column_patches,
+    column_most,
+    coarse_width,
+    blocks,
+    gradient,
+    by_image,
+    by_class,
+    by_row,
+    by_column,
 ):
-    """Store the gradient of the coarse logits from that at fine columns; a line is a row of one class of one image."""
-    line = (tl.program_id(0).to(tl.int64) * LINES + tl.arange(0, LINES))[:, None]
-    coarse = (tl.program_id(1) * PIXELS + tl.arange(0, PIXELS))[None, :]
-    start = tl.load(column_start + coarse, mask=coarse < width, other=0)
-    stop = tl.load(column_stop + coarse, mask=coarse < width, other=0)
-    total = tl.zeros([LINES, PIXELS], gradient.dtype.element_ty)
-    for offset in range(reach):
-        column = start + offset
-        reached = column < stop
-        across = tl.load(column_weight + column, mask=reached, other=0)
-        is_right = tl.load(column_first + column, mask=reached, other=0) == coarse
-        factor = tl.where(is_right, 1 - across, across)
-        total += factor * tl.load(wide + line * columns + column, mask=(line < lines) & reached, other=0)
-    row, plane = line % height, line // height
-    position = plane // classes * image_step + plane % classes * class_step + row * row_step + coarse * column_step
-    tl.store(gradient + position, total, mask=(line < lines) & (coarse < width))
+    """Store the gradient of the coarse logits: the sum over all patches that each of them is a neighbour of."""
+    plane, block = (tl.program_id(0) // blocks).to(tl.int64), tl.program_id(0) % blocks
+    position = block * POSITIONS + tl.arange(0, POSITIONS)
+    there = position < coarse_height * coarse_width
+    i, j = position // coarse_width, position % coarse_width
+    row_start = tl.load(row_reach + i, mask=there, other=0)
+    row_middle = tl.load(row_reach + coarse_height + i, mask=there, other=0)
+    row_stop = tl.load(row_reach + 2 * coarse_height + i, mask=there, other=0)
+    column_start = tl.load(column_reach + j, mask=there, other=0)
+    column_middle = tl.load(column_reach + coarse_width + j, mask=there, other=0)
+    column_stop = tl.load(column_reach + 2 * coarse_width + j, mask=there, other=0)
+    patches = row_patches * column_patches
+    first = parts + plane * 4 * patches
+    total = tl.zeros([POSITIONS], parts.dtype.element_ty)
+    for r in range(row_most):
+        row = row_start + r
+        lower = tl.where(row < row_middle, 2, 0)  # in these the coarse row is the one below
+        for s in range(column_most):
+            column = column_start + s
+            corner = lower + tl.where(column < column_middle, 1, 0)
+            reached = (row < row_stop) & (column < column_stop)
+            total += tl.load(first + corner * patches + row * column_patches + column, mask=reached, other=0.0)
+    image, k = plane // classes, plane % classes
+    place = image * by_image + k * by_class + i.to(tl.int64) * by_row + j.to(tl.int64) * by_column
+    tl.store(gradient + place, total, mask=there)
+
+
+@triton.jit
+@no_type_check
+def _value(a, b, c, d, down, across, there):
+    """Interpolated logits of a class, `[rows, columns, patches]`; one that is not finite makes them NaN."""
+    above_left = tl.load(a, mask=there, other=0.0).to(down.dtype)[None, None, :]
+    above_right = tl.load(b, mask=there, other=0.0).to(down.dtype)[None, None, :]
+    below_left = tl.load(c, mask=there, other=0.0).to(down.dtype)[None, None, :]
+    below_right = tl.load(d, mask=there, other=0.0).to(down.dtype)[None, None, :]
+    above = above_left + across * (above_right - above_left)
+    below = below_left + across * (below_right - below_left)
+    return above + down * (below - above)
