@@ -19,6 +19,7 @@ from atrous.importers.tflite.metadata import Scaling, stated_scaling
 from atrous.importers.tflite.recognition import IDENTIFIER
 from atrous.importers.tflite.tensors import Generated, TFLiteTensors
 
+EDGE_TPU = b"edgetpu-custom-op"
 _LARGEST_FILE = 1 << 30
 _MOST_OPERATORS = 1000
 _MOST_INPUTS = 16
@@ -88,6 +89,7 @@ class _Reader:
         self._sources: dict[int, tuple[str, ...]] = {}
         self._blocks: dict[int, int] = {}
         self._corners_aligned: set[bool] = set()
+        self._answers: set[int] = set()
 
     def network(self) -> FusedNetwork:
         inputs, operators = self._graph.InputsLength(), self._graph.OperatorsLength()
@@ -119,6 +121,11 @@ class _Reader:
             if tensor not in self._sources and tensor != -1 and not self._tensors.is_constant(tensor):
                 raise InputError(f"tensor {tensor} is read before anything is written to it")
         code, output = self._code(operator), operator.Outputs(0)
+        if any(tensor in self._answers for tensor in inputs):
+            raise InputError("something follows the probabilities or labels; this is no DeepLab file")
+        if code == _Op.DEQUANTIZE and inputs[0] not in self._sources:
+            self._tensors.stand_for(output, inputs[0])  # weights that are stored as float16
+            return
         if code in _CONVOLUTIONS:
             if inputs[0] not in self._sources:
                 raise InputError("a convolution reads a constant")
@@ -129,14 +136,28 @@ class _Reader:
             self._sources[output] = (convolution.name,)
             return
         self._check(operator, output)
+        if code in (_Op.ADD, _Op.CONCATENATION):
+            self._check_merged(inputs, code)
+        if code in (_Op.SOFTMAX, _Op.ARG_MAX):
+            self._answers.add(output)
         merged = dict.fromkeys(name for tensor in inputs for name in self._sources.get(tensor, ()))
         self._sources[output] = tuple(sorted(merged)) if code == _Op.ADD else tuple(merged)
         if code == _Op.SPACE_TO_BATCH_ND:
             self._blocks[output] = self._block(inputs)
 
+    def _check_merged(self, inputs: list[int], code: int) -> None:
+        """Refuse sums and concatenations of constants, and of maps that come from the same convolutions."""
+        if any(tensor not in self._sources for tensor in inputs):
+            raise InputError(f"{_OPERATOR_NAMES[code]} of a constant is in no official DeepLab file")
+        names = [name for tensor in inputs for name in self._sources[tensor]]
+        if len(set(names)) != len(names) or len(inputs) < 2 or not all(self._sources[tensor] for tensor in inputs):
+            raise InputError(f"{_OPERATOR_NAMES[code]} of the image, or of maps with themselves, is in no DeepLab file")
+
     def _check(self, operator: Generated, output: int) -> None:
         """Refuse what would change the function in a way that is not taken down."""
         code = self._code(operator)
+        if code == _Op.CUSTOM and self._custom_name(operator) == EDGE_TPU:
+            raise InputError("compiled for the Edge TPU; give the .tflite that it was compiled from")
         if code not in _PASSED_THROUGH:
             raise InputError(f"operator {_OPERATOR_NAMES.get(code, code)} is in no official DeepLab file")
         if code in _WITH_ACTIVATION and _options(operator, _WITH_ACTIVATION[code]).FusedActivationFunction():
@@ -195,6 +216,9 @@ class _Reader:
         if not all(math.isfinite(value) for value in mean + std) or min(std) <= 0:
             raise InputError(f"input scaling with mean {mean} and std {std} is impossible")
         return mean, std
+
+    def _custom_name(self, operator: Generated) -> bytes:
+        return self._model.OperatorCodes(operator.OpcodeIndex()).CustomCode() or b""
 
     def _code(self, operator: Generated) -> int:
         if not 0 <= operator.OpcodeIndex() < self._model.OperatorCodesLength():

@@ -16,6 +16,7 @@ _MOST_AXES = 4
 
 _DTYPES = {
     tflite.TensorType.FLOAT32: np.dtype("<f4"),
+    tflite.TensorType.FLOAT16: np.dtype("<f2"),
     tflite.TensorType.UINT8: np.dtype("u1"),
     tflite.TensorType.INT8: np.dtype("i1"),
     tflite.TensorType.INT32: np.dtype("<i4"),
@@ -29,6 +30,7 @@ class TFLiteTensors:
         self._model = model
         self._graph = graph
         self._bytes_left = file_size
+        self._constants: dict[int, int] = {}
 
     def name(self, index: int) -> str:
         """Its full name, as the converter wrote it."""
@@ -52,8 +54,14 @@ class TFLiteTensors:
         """Return True if a tensor holds signed 8-bit numbers."""
         return self._tensor(index).Type() == tflite.TensorType.INT8
 
+    def stand_for(self, index: int, constant: int) -> None:
+        """Take the values of a constant for those of a tensor, as where an operator turns float16 into float32."""
+        self._constants[index] = constant
+
     def is_constant(self, index: int) -> bool:
         """Return True if the values of a tensor stand in the file."""
+        if index in self._constants:
+            return True
         return self._buffer(index).DataLength() > 0
 
     def scale_and_zero_point(self, index: int) -> tuple[float, int]:
@@ -65,6 +73,7 @@ class TFLiteTensors:
 
     def constant(self, index: int) -> Float32[np.ndarray, "..."]:
         """Its real values; 8- and 32-bit integers are dequantised, by channel where the file says so."""
+        index = self._constants.get(index, index)
         stored = self.stored(index)
         if stored.dtype.kind == "f":
             values = stored.astype(np.float32)
@@ -86,7 +95,7 @@ class TFLiteTensors:
         tensor, buffer, shape = self._tensor(index), self._buffer(index), self.shape(index)
         dtype = _DTYPES.get(tensor.Type())
         if dtype is None or not self.is_constant(index):
-            raise InputError(f"tensor {index} is not a constant of 8 or 32 bits; convert the model without float16")
+            raise InputError(f"tensor {index} is not a constant of 8, 16 or 32 bits")
         size = dtype.itemsize * int(np.prod(shape, dtype=object)) if shape else dtype.itemsize
         if min(shape, default=1) < 1 or size != buffer.DataLength():
             raise InputError(f"tensor {index} of shape {shape} has {buffer.DataLength()} bytes, expected {size}")
