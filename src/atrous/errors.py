@@ -8,6 +8,10 @@ class InputError(ValueError):
     """
 
 
+class OutputError(InputError):
+    """An output file that cannot be written; its cause is the error of the operating system or the encoder."""
+
+
 def reason(error: Exception) -> str:
     """The message of another library's exception in one line, or its class name where the message is empty."""
     return " ".join(str(error).split()) or type(error).__name__

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from atrous.errors import InputError
+from atrous.errors import OutputError
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.touch(exist_ok=False)
     except (OSError, ValueError) as error:  # ValueError: no file name at all, or a null character in it
         reason = getattr(error, "strerror", None) or error
-        raise InputError(f"cannot write {path}: {reason}; choose another output folder") from error
+        raise OutputError(f"cannot write {path}: {reason}; choose another output folder") from error
     try:
         yield temporary
         with temporary.open("r+b") as written:
@@ -35,7 +35,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         _sync_folder(path.parent)
     except OSError as error:
         reason = error.strerror or error
-        raise InputError(f"cannot write {path}: {reason}; free some space or choose another output folder") from error
+        raise OutputError(f"cannot write {path}: {reason}; free some space or choose another output folder") from error
     finally:
         temporary.unlink(missing_ok=True)
 

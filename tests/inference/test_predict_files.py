@@ -1,5 +1,7 @@
 """Where outputs go, and that one bad picture does not stop the others."""
 
+import errno
+import time
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -9,9 +11,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from atrous.errors import InputError
+from atrous.inference import predict_files as module
 from atrous.inference.output_files import PredictionFiles, plan_files
-from atrous.inference.predict_files import predict_files
+from atrous.inference.predict_files import TilingRule, predict_files
 from atrous.inference.predictor import Predictor
+from atrous.inference.tiling.tiles import Tiling
 from fakes.lively_model import blocks, lively_archive
 
 OUT = Path("out")
@@ -105,3 +109,56 @@ def test_an_output_that_cannot_be_written_stops_the_work(tmp_path):
     (tmp_path / "out").write_text("a file where the folder should be")
     with pytest.raises(InputError, match="cannot write"):
         list(predict_files(Predictor(lively_archive()), plan_files([tmp_path / "a.png"], out=tmp_path / "out")))
+
+
+def test_odd_pictures_are_lines_of_their_own(tmp_path):
+    """Too wide for JPEG, a name too long for the outputs, and a file that is none: the others are written."""
+    folder, out = tmp_path / "in", tmp_path / "out"
+    for name in "ac":
+        write_picture(folder / f"{name}.png")
+    Image.fromarray(np.zeros((2, 66000, 3), np.uint8)).save(folder / "b.png")
+    long = "n" * 249 + ".png"
+    write_picture(folder / "x.png").tofile(folder / "raw")
+    (folder / "x.png").rename(folder / long)
+    plan = plan_files([folder / name for name in ("a.png", "b.png", long, "raw", "c.png")], out=out)
+    problems = [outcome.problem for outcome in predict_files(Predictor(lively_archive()), plan)]
+    assert [problem is None for problem in problems] == [True, False, False, False, True]
+    assert "b.png: no overlay, since a JPEG has at most 65500 pixels per side" in problems[1]
+    assert "File name too long" in problems[2]
+    assert "not a picture of a known format" in problems[3]
+    assert {"a.png", "a_overlay.jpg", "b.png", "c.png", "c_overlay.jpg"} <= {path.name for path in out.iterdir()}
+
+
+@pytest.mark.parametrize("above_pixels", [0, 10**6])
+def test_a_full_disk_ends_the_work_at_once(tmp_path, monkeypatch, above_pixels):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for name in "abc":
+        write_picture(tmp_path / f"in/{name}.png")
+    plan = plan_files(sorted((tmp_path / "in").iterdir()), out=tmp_path / "out")
+    rule = TilingRule(Tiling(size=4096), above_pixels=above_pixels)
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(InputError, match="No space left on device; free some space"):
+        list(predict_files(Predictor(lively_archive()), plan, tiles=rule))
+
+
+def test_large_pictures_are_opened_one_at_a_time(tmp_path, monkeypatch):
+    opened, events = [], []
+    monkeypatch.setattr(module, "WHOLE_PIXELS", 100)
+    monkeypatch.setattr(module, "read_whole", lambda path, **_: opened.append(path) or np.zeros((9, 9, 3), np.uint8))
+    for name in "abc":
+        write_picture(tmp_path / f"in/{name}.png")
+    plan = plan_files(sorted((tmp_path / "in").iterdir()), out=tmp_path / "out")
+    predictor = Predictor(lively_archive())
+    compute = predictor.predict_batch
+    monkeypatch.setattr(predictor, "predict_batch", lambda *a, **k: events.append(len(opened)) or compute(*a, **k))
+    assert all(outcome.problem is None for outcome in predict_files(predictor, plan))
+    assert events == [1, 2, 3]  # each is predicted before the next is decoded
+
+
+def test_ten_thousand_names_take_no_time(tmp_path):
+    begin = time.process_time()
+    plan = plan_files([tmp_path / f"in/{number}.jpg" for number in range(10_000)], out=tmp_path / "out")
+    assert len(plan) == 10_000
+    assert time.process_time() - begin < 1.5

@@ -5,13 +5,16 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+import torch
 
 from atrous.data.dataset import DataSet
+from atrous.data.sample import Sample
 from atrous.errors import InputError
 from atrous.evaluation.counts import Counts, ImageCounts
-from atrous.evaluation.example import Example, predicted
+from atrous.evaluation.example import Example, labelled_image
 from atrous.evaluation.protocol import Protocol
 from atrous.evaluation.report import Report
+from atrous.inference.pipeline import Step, predict_each
 from atrous.inference.predictor import Predictor
 from atrous.inference.prefetch import prefetch
 from atrous.labels import LabelSpace
@@ -31,7 +34,7 @@ def evaluate(
 ) -> Report:
     """Predict every image whole and sum the pixel counts over all of them.
 
-    Images are read, and pixels counted, in threads while the network computes the next image.
+    Images are read, predicted and counted in threads (`inference/pipeline.py`).
 
     Args:
         predictor: A model with the same classes as the data set.
@@ -47,13 +50,14 @@ def evaluate(
     space = common_labels(predictor.labels, dataset.labels)
     if not len(dataset):
         raise InputError(f"data set {dataset.name} has no images to evaluate on")
-    samples = prefetch(dataset.__getitem__, range(len(dataset)))
-    examples = (predicted(predictor, sample.result(), space=space) for _, sample in samples)
+    steps = predict_each(
+        predictor, range(len(dataset)), read=dataset.__getitem__, image_of=partial(labelled_image, predictor)
+    )
     chosen = frozenset(np.linspace(0, len(dataset) - 1, min(gallery, len(dataset)), dtype=int).tolist())
     total, images, worst, shown = Counts.none(len(space)), list[ImageCounts](), list[Example](), list[GalleryImage]()
     counting = partial(_counted, space=space, chosen=chosen)
-    for (_, example), counted in prefetch(counting, enumerate(examples)):
-        counts, shown_image = counted.result()
+    for _, counted in prefetch(counting, steps, depth=torch.get_num_threads() + 1):
+        example, counts, shown_image = counted.result()
         shown += [shown_image] if shown_image else []
         total += counts
         images.append(ImageCounts.of(counts.matrix, name=example.name, sequence=example.sequence))
@@ -65,12 +69,15 @@ def evaluate(
 
 
 def _counted(
-    numbered: tuple[int, Example], *, space: LabelSpace, chosen: frozenset[int]
-) -> tuple[Counts, GalleryImage | None]:
-    """Counts of an image, and its picture for the gallery where it is one of the chosen."""
-    number, example = numbered
+    step: Step[int, Sample], *, space: LabelSpace, chosen: frozenset[int]
+) -> tuple[Example, Counts, GalleryImage | None]:
+    """An example with its counts, and its picture for the gallery where it is one of the chosen."""
+    if isinstance(step.loaded, InputError):
+        raise step.loaded
+    assert step.result is not None
+    example = Example.of(step.loaded, step.result.result().labels, space=space)
     counts = Counts.of(example, space=space)
-    return counts, example.gallery_image(counts.matrix, space) if number in chosen else None
+    return example, counts, example.gallery_image(counts.matrix, space) if step.item in chosen else None
 
 
 def common_labels(weights: LabelSpace, data: LabelSpace) -> LabelSpace:

@@ -36,6 +36,14 @@ class Example:
     wrong: float
     sequence: str = ""
 
+    @classmethod
+    def of(cls, sample: Sample, labels: Integer[np.ndarray, "h w"], *, space: LabelSpace) -> "Example":
+        """Example of a labelled sample and its predicted labels."""
+        assert sample.labels is not None
+        counted = sample.labels != space.ignore
+        wrong = float((labels != sample.labels)[counted].mean()) if counted.any() else 0.0
+        return cls(sample.name, sample.image, sample.labels, labels, wrong=wrong, sequence=sample.sequence)
+
     def pictures(self, space: LabelSpace) -> list[tuple[str, UInt8[np.ndarray, "h w 3"]]]:
         """Return captions and RGB images of the input, the truth, the prediction and the wrong pixels."""
         return [
@@ -61,8 +69,8 @@ LAYERS = ("prediction", "truth", "errors")
 """The layers of a gallery image, the first one shown first."""
 
 
-def predicted(predictor: Predictor, sample: Sample, *, space: LabelSpace) -> Example:
-    """Predict a sample whose labels are of `space`.
+def labelled_image(predictor: Predictor, sample: Sample) -> UInt8[np.ndarray, "h w c"]:
+    """Return the image of a sample as the predictor takes it.
 
     Raises:
         InputError: If the sample has no labels, or the predictor refuses its image.
@@ -70,9 +78,15 @@ def predicted(predictor: Predictor, sample: Sample, *, space: LabelSpace) -> Exa
     if sample.labels is None:
         raise InputError(f"{sample.name} has no labels; evaluation needs a mask for every picture")
     try:
-        labels = predictor(sample.image).labels
+        return predictor.image_array(sample.image)
     except InputError as error:
         raise InputError(f"{sample.name}: {error}") from error
-    counted = sample.labels != space.ignore
-    wrong = float((labels != sample.labels)[counted].mean()) if counted.any() else 0.0
-    return Example(sample.name, sample.image, sample.labels, labels, wrong=wrong, sequence=sample.sequence)
+
+
+def predicted(predictor: Predictor, sample: Sample, *, space: LabelSpace) -> Example:
+    """Predict a sample whose labels are of `space`.
+
+    Raises:
+        InputError: If the sample has no labels, or the predictor refuses its image.
+    """
+    return Example.of(sample, predictor(labelled_image(predictor, sample)).labels, space=space)

@@ -2,11 +2,13 @@
 
 import tempfile
 from contextlib import ExitStack
+from typing import IO
 
 import numpy as np
 
 from atrous.data.formats.tiff import geo_reference, write_geo_labels_in_tiles
 from atrous.data.formats.windows import Pixels
+from atrous.errors import OutputError
 from atrous.extras import require
 from atrous.files import atomic_path
 from atrous.inference.output_files import PredictionFiles
@@ -52,7 +54,7 @@ def predict_large_image(
         for strip in label_strips(predictor.regions(pixels, tiling=tiling, on_progress=on_progress), width=width):
             write(strip)
             if scratch is not None:
-                strip.tofile(scratch)
+                _append(strip, scratch)
             if files.overlay is not None:
                 rows = range(-(-top // step) * step, top + len(strip), step)
                 subsampled += [(strip[row - top, ::step], _row(pixels, row)[::step]) for row in rows]
@@ -67,6 +69,13 @@ def predict_large_image(
         labels, image = map(np.stack, zip(*subsampled, strict=True))
         with atomic_path(files.overlay) as temporary:
             Result(labels, image, predictor.labels).overlay().save(temporary, quality=90)
+
+
+def _append(strip: np.ndarray, scratch: IO[bytes]) -> None:
+    try:
+        scratch.write(strip.tobytes())
+    except OSError as error:
+        raise OutputError(f"cannot write a temporary file: {error.strerror or error}; free some space") from error
 
 
 def _row(pixels: Pixels, row: int) -> np.ndarray:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from atrous.data.formats.lists import read_names
@@ -26,7 +27,7 @@ class PredictionFiles:
     @property
     def geo_labels(self) -> Path:
         """File of the label map as GeoTIFF, written where the image has a geo-reference."""
-        return self.labels.with_name(f"{self.labels.stem}_labels.tif")
+        return Path(_geo_name(str(self.labels)))
 
 
 def plan_files(sources: Sequence[Path], *, out: Path, overlays: bool = True) -> tuple[PredictionFiles, ...]:
@@ -43,12 +44,11 @@ def plan_files(sources: Sequence[Path], *, out: Path, overlays: bool = True) -> 
     Raises:
         InputError: If an output would replace one of the images.
     """
-    images = {Path(os.path.abspath(source)): source for source in sources}
-    common = Path(os.path.commonpath([image.parent for image in images]))
-    relative = [image.relative_to(common) for image in images]
-    stems = [path.stem for path in relative]
-    paths = [str(path.with_suffix("")) for path in relative]
-    with_suffix = [str(path) for path in relative]
+    images = {os.path.abspath(source): source for source in sources}
+    common = os.path.commonpath({os.path.dirname(image) for image in images})
+    with_suffix = [image[len(common) :].lstrip(os.sep) for image in images]
+    paths = [_without_suffix(path) for path in with_suffix]
+    stems = [os.path.basename(path) for path in paths]
     # Compared in lower case, since many file systems treat `A` and `a` as the same name.
     unique = (names for names in (stems, paths) if len({name.lower() for name in names}) == len(names))
     names = next(unique, with_suffix)
@@ -56,7 +56,7 @@ def plan_files(sources: Sequence[Path], *, out: Path, overlays: bool = True) -> 
         PredictionFiles(source, labels=out / f"{name}.png", overlay=out / f"{name}_overlay.jpg" if overlays else None)
         for source, name in zip(images.values(), names, strict=True)
     )
-    check_not_replaced(images, plan)
+    check_not_replaced(images.values(), plan)
     return plan
 
 
@@ -75,13 +75,30 @@ def select_listed(images: Sequence[Path], *, names: Path) -> list[Path]:
 
 def check_not_replaced(images: Iterable[Path], plan: Iterable[PredictionFiles]) -> None:
     """Raise InputError if an output would be written over one of the images."""
-    taken = {_identity(image) for image in images}
+    taken = {_identity(str(image)) for image in images}
     for files in plan:
-        for path in (files.labels, files.overlay, files.geo_labels):
-            if path is not None and _identity(path) in taken:
+        labels = str(files.labels)
+        for path in (labels, _geo_name(labels), *([str(files.overlay)] if files.overlay else [])):
+            if _identity(path) in taken:
                 raise InputError(f"{path} is one of the images and would be replaced; choose another output folder")
 
 
-def _identity(path: Path) -> str:
+def _without_suffix(path: str) -> str:
+    """Return `Path(path).with_suffix("")` as a string: with many files, most of the time would go to making paths."""
+    dot = path.rfind(".")
+    return path[:dot] if path.rfind(os.sep) + 1 < dot < len(path) - 1 else path
+
+
+def _geo_name(labels: str) -> str:
+    return f"{_without_suffix(labels)}_labels.tif"
+
+
+def _identity(path: str) -> str:
     """Return a string that is equal for all spellings of a file, also where case does not count."""
-    return str(path.parent.resolve() / path.name).lower()
+    folder, name = os.path.split(path)
+    return f"{_resolved(folder)}/{name}".lower()
+
+
+@cache
+def _resolved(folder: str) -> str:
+    return os.path.realpath(folder)

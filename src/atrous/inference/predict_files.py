@@ -1,5 +1,6 @@
 """Prediction of many image files: images are read and outputs written in threads while the network computes."""
 
+import errno
 import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
@@ -13,11 +14,12 @@ from jaxtyping import UInt8
 
 from atrous.data.formats.images import MAX_PIXELS
 from atrous.data.formats.tiff import geo_reference, write_geo_labels
-from atrous.data.formats.windows import Pixels, open_pixels, read_whole, stored_size
-from atrous.errors import InputError
+from atrous.data.formats.windows import open_pixels, read_whole, stored_size
+from atrous.errors import InputError, OutputError
 from atrous.files import atomic_path
 from atrous.inference.large_image import predict_large_image
 from atrous.inference.output_files import PredictionFiles
+from atrous.inference.pipeline import Step, predict_each
 from atrous.inference.predictor import Predictor
 from atrous.inference.prefetch import prefetch
 from atrous.inference.result import Result
@@ -27,6 +29,9 @@ from atrous.report.label_png import label_palette
 
 WHOLE_PIXELS = 2**24
 """Largest image that is predicted whole by default: beyond 4096 x 4096, even small networks need gigabytes."""
+
+MAX_JPEG_SIDE = 65500
+"""Longest side of a JPEG, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +43,14 @@ class TilingRule:
 
 
 @dataclass(frozen=True)
-class TiledImage:
-    """An image that is to be predicted in tiles."""
+class LargeImage:
+    """An image that is opened when its turn has come, so that only one of them is in memory.
 
-    pixels: Pixels
-    tiling: Tiling
+    Attributes:
+        tiling: Size and overlap of the tiles; None if it is predicted whole.
+    """
+
+    tiling: Tiling | None
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,9 @@ class FileOutcome:
 
     files: PredictionFiles
     problem: str | None = None
+
+
+Read = UInt8[np.ndarray, "h w c"] | LargeImage
 
 
 def predict_files(
@@ -73,56 +84,93 @@ def predict_files(
         on_progress: Called with (tiles done, tiles in all) for an image that is predicted in tiles.
 
     Yields:
-        An outcome per image as soon as its files are written. An image that cannot be read is a problem of its own; the
-        others are predicted all the same.
+        An outcome per image as soon as its files are written. An image that cannot be read, or whose name or size its
+        output format does not allow, is a problem of its own; the others are predicted all the same.
 
     Raises:
-        InputError: If an output cannot be written: then no other can either.
+        InputError: If an output cannot be written for a reason that concerns all of them, such as a full disk.
     """
-    images = prefetch(partial(_read, tiles=tiles, max_pixels=max_pixels), plan)
-    answers = ((files, _predict(predictor, files, image, on_progress)) for files, image in images)
-    for (files, answer), written in prefetch(partial(_write, save=save), answers):
-        written.result()
-        yield FileOutcome(files, problem=str(answer) if isinstance(answer, InputError) else None)
+    steps = predict_each(
+        predictor,
+        plan,
+        read=partial(_read, tiles=tiles, max_pixels=max_pixels),
+        image_of=lambda loaded: None if isinstance(loaded, LargeImage) else loaded,
+    )
+    large = partial(_predict_large, predictor, max_pixels=max_pixels, on_progress=on_progress)
+    answers = ((step.item, large(step) if isinstance(step.loaded, LargeImage) else step) for step in steps)
+    write = partial(_write, save=save, device=predictor.device)
+    for (files, _), problem in prefetch(lambda answer: write(*answer), answers, depth=torch.get_num_threads() + 1):
+        yield FileOutcome(files, problem=problem.result())
 
 
-def _read(
-    files: PredictionFiles, *, tiles: TilingRule | None, max_pixels: int
-) -> UInt8[np.ndarray, "h w c"] | TiledImage:
-    if tiles is not None and math.prod(stored_size(files.source)) > tiles.above_pixels:
-        return TiledImage(open_pixels(files.source, max_pixels=max_pixels), tiles.tiling)
-    return read_whole(files.source, max_pixels=max_pixels)
+def _read(files: PredictionFiles, *, tiles: TilingRule | None, max_pixels: int) -> Read:
+    geo_reference(files.source)  # one that cannot be kept is a problem of this image, not of the output folder
+    pixels = math.prod(stored_size(files.source))
+    if tiles is not None and pixels > tiles.above_pixels:
+        return LargeImage(tiles.tiling)
+    return LargeImage(None) if pixels > WHOLE_PIXELS else read_whole(files.source, max_pixels=max_pixels)
 
 
-def _predict(
-    predictor: Predictor,
+def _predict_large(
+    predictor: Predictor, step: Step[PredictionFiles, Read], *, max_pixels: int, on_progress: OnProgress | None
+) -> Step[PredictionFiles, Read] | str | None:
+    """Predict an image whole, or in tiles and write its files; returns the problem, or None for written files."""
+    files, loaded = step.item, step.loaded
+    assert isinstance(loaded, LargeImage)
+    future = Future[Result]()
+    try:
+        if loaded.tiling is not None:
+            pixels = open_pixels(files.source, max_pixels=max_pixels)
+            predict_large_image(predictor, pixels, files, tiling=loaded.tiling, on_progress=on_progress)
+            return None
+        future.set_result(predictor(read_whole(files.source, max_pixels=max_pixels)))
+    except OutputError as error:
+        return _own_problem(error, files)
+    except (InputError, torch.OutOfMemoryError) as error:
+        future.set_exception(error)
+    return Step(files, loaded, future)
+
+
+def _write(
     files: PredictionFiles,
-    future: Future[UInt8[np.ndarray, "h w c"] | TiledImage],
-    on_progress: OnProgress | None,
-) -> Result | InputError | None:
-    """Return the result, the problem, or None where the files of an image in tiles are already written."""
+    answer: Step[PredictionFiles, Read] | str | None,
+    *,
+    save: Callable[[Result, Path], None],
+    device: torch.device,
+) -> str | None:
+    """Write the outputs of an image; returns its problem in one line, or None."""
+    if not isinstance(answer, Step):
+        return answer
     try:
-        geo_reference(files.source)  # one that cannot be kept is a problem of this image, not of the output folder
-        image = future.result()
+        if isinstance(answer.loaded, InputError):
+            raise answer.loaded
+        assert answer.result is not None
+        _write_result(answer.result.result(), files, save=save)
+    except OutputError as error:
+        return _own_problem(error, files)
     except InputError as error:
-        return error
-    try:
-        if isinstance(image, TiledImage):
-            return predict_large_image(predictor, image.pixels, files, tiling=image.tiling, on_progress=on_progress)
-        return predictor(image)
-    except InputError as error:
-        return InputError(f"{files.source}: {error}")
+        return str(error) if str(files.source) in str(error) else f"{files.source}: {error}"
     except torch.OutOfMemoryError:
-        return InputError(f"{files.source} does not fit into the memory of {predictor.device}; try --device cpu")
+        return f"{files.source} does not fit into the memory of {device}; try --device cpu"
+    return None
 
 
-def _write(item: tuple[PredictionFiles, Result | InputError | None], *, save: Callable[[Result, Path], None]) -> None:
-    files, answer = item
-    if answer is None or isinstance(answer, InputError):
-        return
-    save(answer, files.labels)
+def _write_result(result: Result, files: PredictionFiles, *, save: Callable[[Result, Path], None]) -> None:
+    save(result, files.labels)
     if reference := geo_reference(files.source):
-        write_geo_labels(files.geo_labels, answer.labels, palette=label_palette(answer.space), reference=reference)
-    if files.overlay is not None:
-        with atomic_path(files.overlay) as temporary:
-            answer.overlay().save(temporary, quality=90)
+        write_geo_labels(files.geo_labels, result.labels, palette=label_palette(result.space), reference=reference)
+    if files.overlay is None:
+        return
+    if max(result.labels.shape) > MAX_JPEG_SIDE:
+        raise InputError(f"no overlay, since a JPEG has at most {MAX_JPEG_SIDE} pixels per side; use --no-overlay")
+    overlay = result.overlay()
+    with atomic_path(files.overlay) as temporary:
+        overlay.save(temporary, quality=90)
+
+
+def _own_problem(error: OutputError, files: PredictionFiles) -> str:
+    """Return the problem of this image alone; raise the error again if no other output can be written either."""
+    cause = error.__cause__
+    if isinstance(cause, OSError) and cause.errno not in (None, errno.ENAMETOOLONG, errno.EFBIG):
+        raise error
+    return f"{files.source}: {error}"

@@ -1,0 +1,86 @@
+"""Images a second of `predict_files` on a folder of JPEGs: all processors against one, and against another checkout.
+
+    python benchmarks/folder.py [--model deeplabv3_mobilenet_v2] [--images 24] [--side 513] [--rounds 5] [--old SRC]
+
+Runs alternate, each in a process of its own that first predicts a few images. `--old` names the `src` folder of a
+checkout whose `predict_files` has the same arguments. Prints the median of each and the median of the ratios.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from PIL import Image
+
+WORK = """
+import os, sys, time
+from pathlib import Path
+folder, out, model, processors = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+if processors:
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:processors])
+import torch
+import atrous
+from atrous.inference.output_files import plan_files
+from atrous.inference.predict_files import predict_files
+threads = len(os.sched_getaffinity(0))
+torch.set_num_threads(threads)
+predictor = atrous.Predictor(atrous.build(atrous.model.presets.preset(model)))
+plan = plan_files(sorted(folder.iterdir()), out=out)
+list(predict_files(predictor, plan[:4]))
+begin, busy = time.perf_counter(), time.process_time()
+assert all(outcome.problem is None for outcome in predict_files(predictor, plan))
+seconds = time.perf_counter() - begin
+print(len(plan) / seconds, (time.process_time() - busy) / seconds / threads)
+"""
+
+
+def run(source: Path, folder: Path, model: str, processors: int) -> tuple[float, float]:
+    """Images a second, and the share of the processors' time that was used."""
+    environment = os.environ | {"PYTHONPATH": str(source)}
+    environment.pop("OMP_NUM_THREADS", None)
+    with tempfile.TemporaryDirectory() as out:
+        command = [sys.executable, "-c", WORK, str(folder), out, model, str(processors)]
+        rate, busy = subprocess.check_output(command, env=environment).split()
+    return float(rate), float(busy)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="deeplabv3_mobilenet_v2")
+    parser.add_argument("--images", type=int, default=24)
+    parser.add_argument("--side", type=int, default=513)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--old", type=Path)
+    options = parser.parse_args()
+    here = Path(__file__).resolve().parents[1] / "src"
+    kinds = {"one processor": (here, 1), "all processors": (here, 0)}
+    if options.old:
+        kinds["all processors, old"] = (options.old, 0)
+    found: dict[str, list[tuple[float, float]]] = {kind: [] for kind in kinds}
+    with tempfile.TemporaryDirectory() as folder:
+        rng = np.random.default_rng(0)
+        for number in range(options.images):
+            small = Image.fromarray(rng.integers(0, 256, (12, 12, 3), dtype=np.uint8))
+            large = small.resize((options.side, options.side), Image.Resampling.BICUBIC)
+            large.save(Path(folder, f"{number:04}.jpg"), quality=90)
+        for _ in range(options.rounds):
+            for kind, (source, processors) in kinds.items():
+                found[kind].append(run(source, Path(folder), options.model, processors))
+    print(f"{options.model}, {options.images} JPEGs of {options.side}x{options.side}, {options.rounds} rounds, "
+          f"load {os.getloadavg()[0]:.1f}")  # fmt: skip
+    for kind, values in found.items():
+        rates, busy = zip(*values, strict=True)
+        print(f"{kind:22} {median(rates):6.2f} images/s, processors {median(busy):.0%} busy")
+    rates = {kind: [rate for rate, _ in values] for kind, values in found.items()}
+    for kind in list(kinds)[:1] + list(kinds)[2:]:
+        ratios = [new / other for new, other in zip(rates["all processors"], rates[kind], strict=True)]
+        print(f"all processors / {kind}: {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+
+
+if __name__ == "__main__":
+    main()
