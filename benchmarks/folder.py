@@ -29,7 +29,7 @@ from atrous.inference.output_files import plan_files
 from atrous.inference.predict_files import predict_files
 threads = len(os.sched_getaffinity(0))
 torch.set_num_threads(threads)
-predictor = atrous.Predictor(atrous.build(atrous.model.presets.preset(model)))
+predictor = atrous.Predictor(getattr(atrous, model)(classes=21))
 plan = plan_files(sorted(folder.iterdir()), out=out)
 list(predict_files(predictor, plan[:4]))
 begin, busy = time.perf_counter(), time.process_time()

@@ -135,3 +135,11 @@ def test_help_shows_an_example(capsys):
         main(["evaluate", "--help"])
     assert stop.value.code == 0
     assert "Example: atrous evaluate" in capsys.readouterr().out
+
+
+def test_the_precision_is_stated_and_never_chosen(weights, camvid, tmp_path, capsys):
+    assert main(["evaluate", weights, "--data", camvid, "--precision", "auto"]) == 2
+    assert "give float32, float16 or bfloat16" in capsys.readouterr().err
+    report = tmp_path / "r.json"
+    assert main(["evaluate", weights, "--data", camvid, "--precision", "bfloat16", "--json", str(report)]) == 0
+    assert json.loads(report.read_text())["protocol"]["precision"] == "bfloat16"

@@ -227,3 +227,9 @@ def test_help_shows_an_example(capsys):
         main(["predict", "--help"])
     assert stop.value.code == 0
     assert "Example: atrous predict" in capsys.readouterr().out
+
+
+def test_auto_says_the_precision_that_it_chose(weights, photos, tmp_path, capsys):
+    options = ["--out", str(tmp_path / "out"), "--precision", "auto"]
+    assert main(["predict", weights, str(photos / "a.png"), *options]) == 0
+    assert "computed in float32 (no other number type is tried on cpu)" in capsys.readouterr().out

@@ -10,6 +10,7 @@ from atrous.cli.console import progress_callback
 from atrous.cli.inference import Inference
 from atrous.cli.options import parse
 from atrous.data.dataset import open_data
+from atrous.errors import InputError
 from atrous.evaluation.comparison import Across, compare, comparison_table
 from atrous.evaluation.evaluate import evaluate
 from atrous.evaluation.report import MOST_IMAGES
@@ -65,6 +66,8 @@ def main(arguments: Sequence[str]) -> int:
         return _compare(arguments)
     options = parse(Options, arguments, verb="evaluate")
     dataset = open_data(options.data, split=options.split, schema=options.schema, pair_by_order=options.pair_by_order)
+    if options.inference.precision == "auto":
+        raise InputError("--precision auto: a result states its precision; give float32, float16 or bfloat16")
     predictor = options.inference.predictor(options.weights)
     with progress_callback("evaluating") as on_progress:
         shown = MOST_IMAGES if options.html else 0

@@ -11,6 +11,7 @@ import tyro
 from atrous.cli.console import console, progress_callback
 from atrous.cli.weight_settings import WeightSettings, tell_choices
 from atrous.errors import InputError
+from atrous.inference.precision import Precision
 from atrous.inference.predictor import Predictor
 from atrous.sizes import parse_size
 from atrous.weights.archive import Archive
@@ -32,6 +33,8 @@ class Inference:
     device: str = "auto"
     """Device to compute on: auto, cpu, cuda, cuda:1, mps; auto takes CUDA, else Apple's MPS, else the CPU."""
     weight_settings: WeightSettings = field(default_factory=WeightSettings)
+    precision: Precision = "float32"
+    """Number type of the computation; auto compares half precision with float32 on generated images, once."""
 
     def predictor(self, weights: str) -> Predictor:
         """Load weights by file or name into a predictor; raises InputError if they or the options are unusable."""
@@ -44,6 +47,7 @@ class Inference:
             flip=self.flip,
             pad=pad,
             device=device,
+            precision=self.precision,
         )
 
 

@@ -90,6 +90,8 @@ def main(arguments: Sequence[str]) -> int:
             if outcome.problem is not None:
                 failed += 1
                 console.print(f"atrous predict: {one_line(outcome.problem)}", markup=False, soft_wrap=True)
+    if predictor.precision_reason:
+        print(f"computed in {predictor.precision} ({predictor.precision_reason})")
     what = "label map and overlay" if overlays else "label map"
     print(f"{what} of {len(plan) - failed} of {len(plan)} pictures written to {options.out}")
     if failed:
