@@ -5,6 +5,7 @@ import pytest
 
 from atrous.data.complaints import collecting
 from atrous.data.dataset import open_data, open_splits
+from atrous.data.doctor import diagnose
 from atrous.data.layouts.scanner import contents_of
 from atrous.errors import InputError
 from fakes import layouts
@@ -51,6 +52,11 @@ def test_brush_pictures_pair_by_order_or_say_so(tmp_path):
     with pytest.raises(InputError, match=r"tell tasks, not pictures.*--pair-by-order"):
         open_data(tmp_path)
     assert_truth(open_data(tmp_path, pair_by_order=True), named=True)
+    diagnosis = diagnose(tmp_path, pair_by_order=True)
+    assert diagnosis.errors == ()
+    assert sum(total.counts for total in diagnosis.totals.values()).tolist() == [
+        sum(int((truth(name) == label).sum()) for name in NAMES) for label in range(3)
+    ]
 
 
 def test_polygons_of_a_town_ignore_the_rest(tmp_path):

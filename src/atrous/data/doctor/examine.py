@@ -82,7 +82,7 @@ def examine(pair: Pair, *, split: str, read: LabelReader, schema: Schema | None)
     image = attempt(lambda: read_picture(pair.image), "unreadable picture", faults)
     raw = ids = None
     # A mask that is a picture is the same for all readers; read here once, it gives its numbers and its classes.
-    if _is_picture(pair.mask):
+    if _is_picture(pair.mask) and pair.ignore is None:
         raw = attempt(lambda: read_mask(pair.mask), "unreadable mask", faults)
         if raw is not None and schema:
             ids = attempt(lambda: value_ids(raw, schema=schema, path=pair.mask), VALUES, faults)

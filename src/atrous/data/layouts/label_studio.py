@@ -76,7 +76,7 @@ def brush_pictures(tree: Tree, *, by_order: bool) -> Contents | None:
     drawn = []
     for image, task in zip(images, sorted(tasks), strict=True):
         shapes = tuple((found[path][3], MaskFile(tree.root / path)) for path in tasks[task])
-        drawn.append(Drawn(image, tasks[task][0], Drawing(shapes)))
+        drawn.append(Drawn(image, tasks[task][0].parent, Drawing(shapes)))
     notes = ["pictures and tasks pair by their order, as asked"]
     return drawn_contents(tree, "Label Studio brush PNGs", drawn, used=[*found], notes=notes)
 
