@@ -12,6 +12,8 @@ install: $(INSTALLED)
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	# torchvision and timm ask for another build of torch; the tests make them importable (tests/torchvision_shim.py).
+	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --no-deps torchvision timm
 	touch $@
 
 browser: ## Chromium, which tests of pages drive; without it they are skipped by name.

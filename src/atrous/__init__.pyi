@@ -10,6 +10,7 @@ from .model.build import build as build
 from .model.config import (
     ASPPConfig as ASPPConfig,
     DecoderConfig as DecoderConfig,
+    EfficientNetLiteConfig as EfficientNetLiteConfig,
     LRASPPConfig as LRASPPConfig,
     MobileNetV2Config as MobileNetV2Config,
     MobileNetV3Config as MobileNetV3Config,
@@ -37,6 +38,7 @@ from .model.presets import (
     deeplabv3_resnet101 as deeplabv3_resnet101,
     deeplabv3_resnet101_beta as deeplabv3_resnet101_beta,
     deeplabv3_xception65 as deeplabv3_xception65,
+    deeplabv3plus_efficientnet_lite0 as deeplabv3plus_efficientnet_lite0,
     deeplabv3plus_mobilenet_v2 as deeplabv3plus_mobilenet_v2,
     deeplabv3plus_mobilenet_v3 as deeplabv3plus_mobilenet_v3,
     deeplabv3plus_resnet50 as deeplabv3plus_resnet50,

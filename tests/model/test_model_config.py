@@ -227,7 +227,7 @@ def test_what_no_network_can_be_is_refused(kind, values, complaint):
         ({"compatibility": Compatibility(middle_level=(5, "output"))}, "output stride 8 is not at .*; leave it out"),
         (
             {"backbone": XceptionConfig(), "compatibility": Compatibility(low_level="output")},
-            "low level 'output' is built for MobileNetV2 and ResNet only",
+            "low level 'output' is built for MobileNetV2, EfficientNet-Lite and ResNet only",
         ),
         (
             {"backbone": XceptionConfig(), "compatibility": Compatibility(unstrided_rate="after")},

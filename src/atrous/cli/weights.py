@@ -13,7 +13,7 @@ from atrous.plain import to_plain
 from atrous.weights import hub
 from atrous.weights.adopt import adopt
 from atrous.weights.cache import cache_folder, converted_file
-from atrous.weights.download import cached_file, recorded_sha256
+from atrous.weights.download import cached_file, packaged_file, recorded_sha256
 from atrous.weights.entry import MEBIBYTE, Entry
 from atrous.weights.manifest import MANIFEST
 
@@ -113,7 +113,8 @@ def _push(options: PushOptions) -> None:
 
 
 def _cached(entry: Entry) -> list[str]:
-    """The parts of an entry that are in the cache."""
+    """List the parts of an entry that are in the cache, or in an installed package."""
     sha256 = recorded_sha256(entry)
-    parts = {"file": cached_file(entry).is_file(), "converted": bool(sha256) and converted_file(sha256).is_file()}
+    file = cached_file(entry).is_file() or packaged_file(entry) is not None
+    parts = {"file": file, "converted": bool(sha256) and converted_file(sha256).is_file()}
     return [part for part, there in parts.items() if there]

@@ -8,6 +8,7 @@ from torch import nn
 from atrous.model.aspp import ASPP
 from atrous.model.atrous import AtrousConv
 from atrous.model.backbones.backbone import Backbone
+from atrous.model.backbones.efficientnet_lite import EfficientNetLite
 from atrous.model.backbones.mobilenet_v2 import MobileNetV2
 from atrous.model.backbones.mobilenet_v3 import MobileNetV3
 from atrous.model.backbones.resnet import ResNet
@@ -16,6 +17,7 @@ from atrous.model.backbones.xception import Xception
 from atrous.model.config import (
     ASPPConfig,
     DecoderConfig,
+    EfficientNetLiteConfig,
     LRASPPConfig,
     MobileNetV2Config,
     MobileNetV3Config,
@@ -69,6 +71,15 @@ def build_backbone(config: ModelConfig) -> Backbone:
                 depth_multiplier=v3.depth_multiplier,
                 tail_multiplier=v3.tail_multiplier,
                 middle_level=compatibility.middle_level,
+                unstrided_rate=compatibility.unstrided_rate,
+                output_stride=output_stride,
+                conventions=conventions,
+            )
+        case EfficientNetLiteConfig(variant=variant):
+            return EfficientNetLite(
+                in_channels=in_channels,
+                variant=variant,
+                low_level=compatibility.low_level,
                 unstrided_rate=compatibility.unstrided_rate,
                 output_stride=output_stride,
                 conventions=conventions,

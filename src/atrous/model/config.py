@@ -115,7 +115,24 @@ class XceptionConfig:
             raise InputError(f"Xception depth {self.depth} is unknown; choose 41, 65 or 71")
 
 
-BackboneConfig = MobileNetV2Config | MobileNetV3Config | ResNetConfig | XceptionConfig
+@dataclass(frozen=True)
+class EfficientNetLiteConfig:
+    """EfficientNet-Lite: EfficientNet without squeeze-and-excite, with ReLU6.
+
+    Attributes:
+        variant: 0, 1 or 2.
+    """
+
+    kind: ClassVar = "efficientnet_lite"
+    variant: Literal[0, 1, 2] = 0
+
+    def __post_init__(self) -> None:
+        """Reject variants that do not exist or are not built here."""
+        if self.variant not in (0, 1, 2):
+            raise InputError(f"EfficientNet-Lite{self.variant} is not built here; choose 0, 1 or 2")
+
+
+BackboneConfig = MobileNetV2Config | MobileNetV3Config | ResNetConfig | XceptionConfig | EfficientNetLiteConfig
 
 
 def _check_multiplier(multiplier: float, name: str) -> None:
@@ -269,8 +286,10 @@ def _check_compatibility(compatibility: Compatibility, backbone: BackboneConfig)
         if layer not in layers or map_ not in ("depthwise", "output"):
             listed = f"choose layer {', '.join(map(str, layers))} and depthwise or output" if layers else "leave it out"
             raise InputError(f"output stride 8 is not at {compatibility.middle_level}; {listed}")
-    if compatibility.low_level != "inside" and not isinstance(backbone, MobileNetV2Config | ResNetConfig):
-        raise InputError("low level 'output' is built for MobileNetV2 and ResNet only")
+    if compatibility.low_level != "inside" and not isinstance(
+        backbone, MobileNetV2Config | ResNetConfig | EfficientNetLiteConfig
+    ):
+        raise InputError("low level 'output' is built for MobileNetV2, EfficientNet-Lite and ResNet only")
     if compatibility.unstrided_rate != "before" and isinstance(backbone, XceptionConfig):
         raise InputError("unstrided rate 'after' is not built for Xception")
     if compatibility.padded != "convolutions" and not isinstance(backbone, MobileNetV2Config):

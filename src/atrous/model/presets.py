@@ -17,6 +17,7 @@ from atrous.model.config import (
     ASPPConfig,
     BackboneConfig,
     DecoderConfig,
+    EfficientNetLiteConfig,
     LRASPPConfig,
     MobileNetV2Config,
     MobileNetV3Config,
@@ -184,6 +185,12 @@ def deeplabv3_cascade_resnet101() -> ModelConfig:
 def deeplabv3_xception65() -> ModelConfig:
     """Xception-65 with a plain ASPP (DeepLabv3+, Table 5: the rows without decoder)."""
     return ModelConfig(XceptionConfig(depth=65), conventions=_XCEPTION)
+
+
+@_named(DeepLabV3Plus)
+def deeplabv3plus_efficientnet_lite0() -> ModelConfig:
+    """EfficientNet-Lite0, separable ASPP and decoder, under the official code's conventions."""
+    return _separable(EfficientNetLiteConfig(variant=0), TENSORFLOW)
 
 
 @_named(DeepLabV3Plus)

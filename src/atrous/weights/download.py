@@ -1,5 +1,6 @@
 """Fetches files of the manifest into a cache: whole and verified, or not at all."""
 
+import importlib.util
 import os
 import re
 from pathlib import Path
@@ -67,6 +68,8 @@ def fetch(entry: Entry, *, on_progress: OnProgress | None = None, timeout: float
     """
     if entry.refused:
         raise InputError(f"{entry.name}: {entry.refused}; use another model of the manifest")
+    if entry.package:
+        return _packaged(entry)
     path = cached_file(entry)
     remedy = f"get {entry.file} elsewhere and make it known by `atrous weights add FILE`"
     try:
@@ -78,6 +81,34 @@ def fetch(entry: Entry, *, on_progress: OnProgress | None = None, timeout: float
             record_sha256(entry, file_digest(path, "sha256"))
     except OSError as error:
         raise InputError(f"cannot use the cache {path.parent}: {error.strerror or error}; set ATROUS_HOME") from error
+    return path
+
+
+def packaged_file(entry: Entry) -> Path | None:
+    """Path of an entry's file in its installed package; None without it. Nothing of the package is executed."""
+    module = importlib.util.find_spec(entry.package.replace("-", "_")) if entry.package else None
+    file = Path(module.origin).parent / "models" / entry.file if module and module.origin else None
+    return file if file and file.is_file() else None
+
+
+def _packaged(entry: Entry) -> Path:
+    """Find the file of an entry in the cache, or in its package.
+
+    Raises:
+        InputError: If it is in neither, or has another sha256.
+    """
+    path = cached_file(entry) if cached_file(entry).is_file() else packaged_file(entry)
+    if path is None:
+        raise InputError(
+            f"{entry.name} is in the package {entry.package}, which is not installed; "
+            "install it with: pip install 'atrous[imagenet]'"
+        )
+    try:
+        found = file_digest(path, "sha256")
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    if found != entry.sha256:
+        raise InputError(f"{path} has another sha256 than {entry.name}; install version 0.1.0 of {entry.package} again")
     return path
 
 

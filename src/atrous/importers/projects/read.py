@@ -11,6 +11,7 @@ from atrous.importers.foreign_network import ForeignNetwork
 from atrous.importers.overrides import scaling_of_255
 from atrous.importers.projects import (
     detectron2,
+    efficientnet_lite,
     hugging_face,
     jfzhang95,
     mmsegmentation,
@@ -25,6 +26,9 @@ from atrous.report.wording import shortened
 
 PEERS = (hugging_face, mmsegmentation, detectron2, jfzhang95, smp, vainf, timm, torchvision)
 """Asked in this order; each has `recognises(names)` and `read(found)`."""
+PEERS = (hugging_face, mmsegmentation, detectron2, jfzhang95, smp, vainf, timm, efficientnet_lite, torchvision)
+"""Asked in this order; each has `recognises(tensors)` and `read(found)`."""
+
 
 REFUSED: Mapping[str, str] = {
     r"(base\.)?aspp\.c\d\.(weight|bias)$": (

@@ -7,6 +7,7 @@ follows from its configuration alone.
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
+from atrous.errors import InputError
 from atrous.model.backbones.mobilenet_v2 import STAGES
 from atrous.model.backbones.mobilenet_v3 import VARIANTS
 from atrous.model.backbones.resnet import BLOCK_UNITS
@@ -15,6 +16,7 @@ from atrous.model.config import (
     ASPPConfig,
     BackboneConfig,
     DecoderConfig,
+    EfficientNetLiteConfig,
     LRASPPConfig,
     MobileNetV2Config,
     MobileNetV3Config,
@@ -53,6 +55,9 @@ TENSORS = {
 TENSORS["depthwise"] = {"depthwise_weights" if k == "weights" else k: v for k, v in TENSORS["normed"].items()}
 
 
+_NOT_IN_ZOO = "the DeepLab model zoo has no EfficientNet-Lite"
+
+
 def backbone_scope(config: BackboneConfig) -> str:
     """Scope that every variable of a backbone starts with."""
     match config:
@@ -64,6 +69,8 @@ def backbone_scope(config: BackboneConfig) -> str:
             return f"resnet_v1_{depth}"
         case XceptionConfig(depth=depth):
             return f"xception_{depth}"
+        case EfficientNetLiteConfig():
+            raise InputError(_NOT_IN_ZOO)
 
 
 def layers(config: ModelConfig) -> Iterator[SlimLayer]:
@@ -94,6 +101,8 @@ def backbone_layers(config: BackboneConfig) -> Iterator[SlimLayer]:
             yield from _resnet(config)
         case XceptionConfig():
             yield from _xception(config)
+        case EfficientNetLiteConfig():
+            raise InputError(_NOT_IN_ZOO)
 
 
 def _xception(config: XceptionConfig) -> Iterator[SlimLayer]:
