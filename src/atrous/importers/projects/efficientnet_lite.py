@@ -13,7 +13,7 @@ from atrous.errors import InputError
 from atrous.importers.foreign_network import ForeignNetwork
 from atrous.importers.projects.key_map import CLASSIFIER_REASON, imagenet, translated, width
 from atrous.importers.pytorch.state_dict import StateDict
-from atrous.model.backbones.efficientnet_lite import MULTIPLIERS, unit_rows
+from atrous.model.backbones.efficientnet_lite import MULTIPLIERS, Variant, unit_rows
 from atrous.model.config import EfficientNetLiteConfig, ModelConfig
 from atrous.model.conventions import TENSORFLOW
 
@@ -51,7 +51,10 @@ def read(found: StateDict) -> ForeignNetwork:
         )
     count = len({name.split(".")[1] for name in tensors if name.startswith("_blocks.")})
     shape = (count, width(tensors, f"_blocks.{count - 1}._project_conv.weight"))
-    shapes = {(len(rows), rows[-1].channels): variant for variant in MULTIPLIERS for rows in (unit_rows(variant),)}
+    shapes: dict[tuple[int, int], Variant] = {}
+    for variant in MULTIPLIERS:
+        rows = unit_rows(variant)
+        shapes[len(rows), rows[-1].channels] = variant
     if shape not in shapes:
         raise InputError(
             f"an EfficientNet of {PROJECT} with {count} units, {shape[1]} channels; Lite0 to 2 are built here"
@@ -60,7 +63,7 @@ def read(found: StateDict) -> ForeignNetwork:
     table = {"_conv_stem": "backbone.stem.conv", "_bn0": "backbone.stem.norm"}
     for number in range(count):
         table |= {f"_blocks.{number}.{theirs}": f"backbone.units.{number}.{ours}" for theirs, ours in _LAYERS.items()}
-    skips = dict.fromkeys(("_conv_head.", "_bn1.", "_fc."), CLASSIFIER_REASON)
+    skips: dict[str, str] = dict.fromkeys(("_conv_head.", "_bn1.", "_fc."), CLASSIFIER_REASON)
     state, skipped = translated(tensors, table, skipped=skips, project=PROJECT)
     config = ModelConfig(EfficientNetLiteConfig(variant), conventions=CONVENTIONS)
     return imagenet(config, state, skipped, name=f"ImageNet EfficientNet-Lite{variant} ({PROJECT})")
