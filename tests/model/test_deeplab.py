@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from atrous.errors import InputError
 from atrous.model.build import build
-from atrous.model.config import ASPPConfig, LRASPPConfig, MobileNetV2Config, MobileNetV3Config, ResNetConfig
+from atrous.model.config import (
+    ASPPConfig,
+    EfficientNetLiteConfig,
+    LRASPPConfig,
+    MobileNetV2Config,
+    MobileNetV3Config,
+    ResNetConfig,
+)
 from atrous.model.conventions import PYTORCH, TENSORFLOW
 from atrous.model.deeplab import DeepLabLRASPP
 from atrous.model.norm import freeze_norms
@@ -53,6 +60,8 @@ def reference_logits(model, images):
         low, middle, high = backbone.resnet(x, plan, pool_padding=conventions.pool_padding)
     elif isinstance(config.backbone, MobileNetV2Config):
         low, middle, high = backbone.mobilenet_v2(x, plan)
+    elif isinstance(config.backbone, EfficientNetLiteConfig):
+        low, middle, high = backbone.efficientnet_lite0(x, plan)
     elif isinstance(config.backbone, MobileNetV3Config):
         low, middle, high = backbone.mobilenet_v3(x, plan[:-1], middle=config.compatibility.middle_level)
     else:

@@ -27,7 +27,7 @@ def test_presets_are_what_the_papers_name():
         "deeplabv3_mobilenet_v2", "deeplabv3_mobilenet_v2_aspp", "deeplabv3_resnet50", "deeplabv3_resnet101",
         "deeplabv3_resnet50_beta", "deeplabv3_resnet101_beta", "deeplabv3_xception65", "deeplabv3_mobilenet_v3",
         "deeplabv3_cascade_resnet50", "deeplabv3_cascade_resnet101",
-        "deeplabv3plus_mobilenet_v2", "deeplabv3plus_mobilenet_v3",
+        "deeplabv3plus_efficientnet_lite0", "deeplabv3plus_mobilenet_v2", "deeplabv3plus_mobilenet_v3",
         "deeplabv3plus_resnet50", "deeplabv3plus_resnet101",
         "deeplabv3plus_resnet50_beta", "deeplabv3plus_resnet101_beta",
         "deeplabv3plus_xception41", "deeplabv3plus_xception65", "deeplabv3plus_xception71",
@@ -48,12 +48,13 @@ def test_presets_are_what_the_papers_name():
             assert config.head.image_pooling
     assert {PRESETS[name].conventions for name in resnets} == {PYTORCH}
     assert {PRESETS[name].conventions for name in mobiles} == {replace(PYTORCH, backbone_epsilon=1e-3)}
-    official = {name for name in PRESETS if "mobilenet" in name} - mobiles
+    official = {name for name in PRESETS if "mobilenet" in name or "efficientnet" in name} - mobiles
     assert {PRESETS[name].conventions for name in official} == {TENSORFLOW}
     separable = {
         name for name, config in PRESETS.items() if isinstance(config.head, ASPPConfig) and config.head.separable
     }
     assert separable == {
+        "deeplabv3plus_efficientnet_lite0",
         *(f"deeplabv3plus_mobilenet_v{version}" for version in (2, 3)),
         *(name for name in PRESETS if "plus_xception" in name),
     }

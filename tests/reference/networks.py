@@ -130,14 +130,25 @@ class Reference:
 
     def mobilenet_v2(self, x: Array, plan: Plan) -> tuple[Array, Array, Array]:
         """(low, middle: depthwise outputs of layer_4 and layer_7, high: output of layer_18)."""
+        # Table 2 of the MobileNetV2 paper: units per width.
+        return self.inverted_residuals(x, plan, firsts=(0, 1, 3, 6, 10, 13, 16), skips=(2, 5))
+
+    def efficientnet_lite0(self, x: Array, plan: Plan) -> tuple[Array, Array, Array]:
+        """(low, middle: depthwise outputs of blocks_2 and blocks_4, high: output of blocks_15)."""
+        # Table 1 of the EfficientNet paper: 1, 2, 2, 3, 3, 4 and 1 units.
+        return self.inverted_residuals(x, plan, firsts=(0, 1, 3, 5, 8, 11, 15), skips=(2, 4))
+
+    def inverted_residuals(
+        self, x: Array, plan: Plan, *, firsts: tuple[int, ...], skips: tuple[int, int]
+    ) -> tuple[Array, Array, Array]:
+        """All but the first unit of each width have a shortcut."""
         x = self.layer("stem", x, activation=relu6, stride=2)
         inner = []
         for number, (stride, rate) in enumerate(plan):
-            # Table 2 of the MobileNetV2 paper: all but the first of each group of equal width have a shortcut.
-            shortcut = number not in (0, 1, 3, 6, 10, 13, 16)
+            shortcut = number not in firsts
             x, filtered = self.inverted_residual(f"units.{number}", x, stride=stride, rate=rate, shortcut=shortcut)
             inner.append(filtered)
-        return inner[2], inner[5], x
+        return inner[skips[0]], inner[skips[1]], x
 
     def stem(self, x: Array) -> Array:
         """One 7x7 convolution, or the three 3x3 of the beta variant."""
