@@ -6,6 +6,7 @@ from .evaluation.on_data import evaluate as evaluate, open_data as open_data
 from .inference.predictor import Predictor as Predictor
 from .inference.result import Result as Result
 from .labels import LabelSpace as LabelSpace
+from .model.backbones.atrous_encoder import AtrousEncoder as AtrousEncoder
 from .model.build import build as build
 from .model.config import (
     ASPPConfig as ASPPConfig,
