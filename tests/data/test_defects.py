@@ -19,7 +19,7 @@ def train(tmp_path, monkeypatch):
     def stopped(*_, **__):
         raise StartedError
 
-    monkeypatch.setattr(train_verb, "_prepared", stopped)
+    monkeypatch.setattr(train_verb, "run_stages", stopped)
     return lambda data: main(["train", str(data), "--out", str(tmp_path / "run"), "--recipe", "scenes"])
 
 
