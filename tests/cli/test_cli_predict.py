@@ -1,6 +1,7 @@
 """`atrous predict` from the command line to the files."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -220,6 +221,52 @@ def test_a_picture_larger_than_the_padding_is_named_and_the_rest_goes_on(weights
     with Image.open(tmp_path / "out/b.png") as labels:
         expected = atrous.Predictor(lively_model(), pad=(35, 51))(photos / "b.bmp").labels
         np.testing.assert_array_equal(np.array(labels), expected)
+
+
+def test_classes_shares_and_time_are_printed(weights, photos, tmp_path, capsys):
+    assert main(["predict", weights, str(photos / "a.png"), "-o", str(tmp_path / "out")]) == 0
+    printed = capsys.readouterr().out
+    shares = atrous.Predictor(atrous.load(weights))(photos / "a.png").shares()
+    assert f"classes  {', '.join(f'{name} {share:.1%}' for name, share in shares.items())}\n" in printed
+    assert "s per picture, reading and writing included" in printed
+
+
+def test_probabilities_are_written_by_option(weights, photos, tmp_path):
+    options = ["--out", str(tmp_path / "out"), "--no-overlay", "--probabilities"]
+    assert main(["predict", weights, str(photos / "a.png"), *options]) == 0
+    assert written(tmp_path / "out") == ["a.png", "a_probabilities.npy"]
+    found = np.load(tmp_path / "out/a_probabilities.npy")
+    expected = atrous.Predictor(lively_model()).probabilities(photos / "a.png")
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+def test_finished_pictures_are_left_out_by_option(weights, photos, tmp_path, capsys):
+    options = ["--out", str(tmp_path / "out"), "--skip-done"]
+    assert main(["predict", weights, str(photos / "a.png"), *options]) == 0
+    before = (tmp_path / "out/a.png").stat().st_mtime_ns
+    capsys.readouterr()
+    assert main(["predict", weights, str(photos), *options]) == 0
+    printed = capsys.readouterr().out
+    assert "label map and overlay of 1 of 1 pictures written" in printed
+    assert "1 pictures were left out: their outputs exist" in printed
+    assert (tmp_path / "out/a.png").stat().st_mtime_ns == before
+
+
+def test_overlays_have_options(weights, photos, tmp_path):
+    sizes = {}
+    for option in ("--legend", "--no-legend"):
+        assert main(["predict", weights, str(photos / "a.png"), "--out", str(tmp_path / option), option]) == 0
+        with Image.open(tmp_path / option / "a_overlay.jpg") as overlay:
+            sizes[option] = overlay.size
+    assert sizes["--no-legend"] == (50, 34)
+    assert sizes["--legend"][1] > 34
+
+
+def test_a_run_folder_stands_for_its_last_weights(weights, photos, tmp_path, capsys):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/last.safetensors").write_bytes(Path(weights).read_bytes())
+    assert main(["predict", str(tmp_path / "run"), str(photos / "a.png"), "--out", str(tmp_path / "out")]) == 0
+    assert f"weights of the run: {tmp_path / 'run/last.safetensors'}" in capsys.readouterr().err
 
 
 def test_help_shows_an_example(capsys):

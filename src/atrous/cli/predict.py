@@ -1,26 +1,37 @@
-"""`atrous predict WEIGHTS INPUT... --out DIR`: label maps and overlays of pictures."""
+"""`atrous predict WEIGHTS INPUT... --out DIR`: label maps and overlays of pictures, overlays of videos."""
 
+import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 import tyro
 
-from atrous.cli.console import console, progress_bar
+from atrous.cli.console import console, progress_bar, progress_callback
 from atrous.cli.inference import Inference
 from atrous.cli.options import parse
 from atrous.data.formats.images import MAX_PIXELS, image_files
 from atrous.errors import InputError
-from atrous.inference.output_files import plan_files, select_listed
+from atrous.files import atomic_path
+from atrous.inference.output_files import PredictionFiles, plan_files, select_listed
 from atrous.inference.predict_files import TilingRule, predict_files
 from atrous.inference.result import Result
 from atrous.inference.submission import CITYSCAPES_SERVER, VOC_SERVER
 from atrous.inference.tiling.tiles import Tiling
+from atrous.inference.video import predict_video
 from atrous.report.wording import one_line
+from atrous.sizes import size_text
 
 SERVERS = {"voc": VOC_SERVER, "cityscapes": CITYSCAPES_SERVER}
 SOME_FAILED = 1
+SHOWN_CLASSES = 8
+"""Number of classes that the last line names."""
+
+VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg")
 
 
 @dataclass(frozen=True)
@@ -37,12 +48,24 @@ class Options:
     weights: tyro.conf.Positional[str]
     """An archive, a file of another project, hf://user/name, or a name that `atrous weights` lists."""
     inputs: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="INPUT...")]
-    """Pictures, folders of pictures, or patterns in quotes."""
+    """Pictures, folders of pictures, patterns in quotes, or video files (needs the extra `video`)."""
     out: Path
     """Folder for the outputs; created if missing."""
     inference: Inference = field(default_factory=Inference)
     overlay: bool = True
     """Write overlays."""
+    overlay_background: bool = False
+    """Paint the background class in overlays, too."""
+    contours: bool = False
+    """Draw only the outlines of regions in overlays."""
+    legend: bool = True
+    """Name the classes below overlays."""
+    probabilities: bool = False
+    """Also write DIR/NAME_probabilities.npy: float16 [classes, height, width], 0..1."""
+    skip_done: bool = False
+    """Leave out pictures whose outputs exist."""
+    smoothing: float = 0.0
+    """Weight 0..1 of earlier frames in the probabilities of a video's frame; 0 treats frames alone."""
     only: Path | None = None
     """File of names, one per line without suffix; only these pictures are predicted."""
     server: Literal["voc", "cityscapes"] | None = None
@@ -61,6 +84,9 @@ class Options:
 def main(arguments: Sequence[str]) -> int:
     """Predict pictures; returns 0, or 1 where some could not be read."""
     options = parse(Options, arguments, verb="predict")
+    videos = [Path(name) for name in options.inputs if Path(name).suffix.lower() in VIDEO_SUFFIXES]
+    if videos:
+        return _predict_videos(options, videos)
     pictures = image_files(options.inputs)
     if options.only is not None:
         pictures = select_listed(pictures, names=options.only)
@@ -68,11 +94,29 @@ def main(arguments: Sequence[str]) -> int:
     overlays = options.overlay and server is None
     out = options.out
     plan = server.plan(pictures, out=out) if server else plan_files(pictures, out=out, overlays=overlays)
+    skipped = len(plan)
+    if options.skip_done:
+        plan = tuple(files for files in plan if not _is_done(files))
+    skipped -= len(plan)
     predictor = options.inference.predictor(options.weights)
     if server:
         server.require(predictor.labels)
     tiles = _tiling_rule(options, allows_tiles=predictor.allows_tiles)
-    failed = 0
+    failed, shares, started = 0, dict[str, float](), time.perf_counter()
+    paint = partial(
+        Result.overlay, background=options.overlay_background, contours=options.contours, legend=options.legend
+    )
+
+    def save(result: Result, path: Path) -> None:
+        (server.save if server else Result.save)(result, path)
+        if result.probabilities is not None:
+            with atomic_path(path.with_name(f"{path.stem}_probabilities.npy")) as temporary:
+                np.save(temporary, result.probabilities.astype(np.float16))
+        with lock:
+            for name, share in result.shares().items():
+                shares[name] = shares.get(name, 0.0) + share
+
+    lock = threading.Lock()
     with progress_bar() as progress:
         pictures_task = progress.add_task("predicting", total=len(plan))
         tiles_task = progress.add_task("tiles", total=None, visible=False)
@@ -82,9 +126,15 @@ def main(arguments: Sequence[str]) -> int:
                 progress.reset(tiles_task)
             progress.update(tiles_task, completed=done, total=whole, visible=done < whole)
 
-        save = server.save if server else Result.save
         for outcome in predict_files(
-            predictor, plan, save=save, tiles=tiles, max_pixels=options.max_pixels, on_progress=on_progress
+            predictor,
+            plan,
+            save=save,
+            paint=paint,
+            probabilities=options.probabilities,
+            tiles=tiles,
+            max_pixels=options.max_pixels,
+            on_progress=on_progress,
         ):
             progress.advance(pictures_task)
             if outcome.problem is not None:
@@ -94,9 +144,52 @@ def main(arguments: Sequence[str]) -> int:
         print(f"computed in {predictor.precision} ({predictor.precision_reason})")
     what = "label map and overlay" if overlays else "label map"
     print(f"{what} of {len(plan) - failed} of {len(plan)} pictures written to {options.out}")
+    if skipped:
+        print(f"{skipped} pictures were left out: their outputs exist")
+    if shares:
+        print(f"classes  {_class_line(shares)}")
+        seconds = (time.perf_counter() - started) / len(plan)
+        print(f"time     {seconds:.2f} s per picture, reading and writing included")
     if failed:
         print(f"{failed} of {len(plan)} pictures failed, each named above")
     return SOME_FAILED if failed else 0
+
+
+def _class_line(shares: dict[str, float]) -> str:
+    """Names and mean shares of the classes that were found, the largest first."""
+    total = sum(shares.values())
+    ordered = sorted(shares.items(), key=lambda pair: -pair[1])
+    found = [f"{one_line(name)} {share / total:.1%}" for name, share in ordered[:SHOWN_CLASSES]]
+    more = f", {len(ordered) - SHOWN_CLASSES} more" if len(ordered) > SHOWN_CLASSES else ""
+    return ", ".join(found) + more
+
+
+def _is_done(files: PredictionFiles) -> bool:
+    return files.labels.is_file() and (files.overlay is None or files.overlay.is_file())
+
+
+def _predict_videos(options: Options, videos: list[Path]) -> int:
+    """Write DIR/NAME_overlay.mp4 for every video."""
+    if len(videos) != len(options.inputs):
+        raise InputError("videos and pictures are predicted apart; give the inputs in two commands")
+    predictor = options.inference.predictor(options.weights)
+    for video in videos:
+        out = options.out / f"{video.stem}_overlay.mp4"
+        with progress_callback("predicting") as on_progress:
+            written = predict_video(
+                predictor,
+                video,
+                out,
+                smoothing=options.smoothing,
+                background=options.overlay_background,
+                contours=options.contours,
+                max_pixels=options.max_pixels,
+                on_progress=on_progress,
+            )
+        frames = f"{written.frames} frames of {size_text(written.size)}, {float(written.rate):g} per second"
+        print(f"video    {out} ({frames})")
+        print(f"classes  {_class_line(written.shares)}")
+    return 0
 
 
 def _tiling_rule(options: Options, *, allows_tiles: bool) -> TilingRule | None:

@@ -1,10 +1,12 @@
 """Prediction of an image in tiles from file to file: outputs are written while tiles are computed."""
 
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import IO
 
 import numpy as np
+from PIL import Image
 
 from atrous.data.formats.tiff import geo_reference, write_geo_labels_in_tiles
 from atrous.data.formats.windows import Pixels
@@ -28,6 +30,7 @@ def predict_large_image(
     files: PredictionFiles,
     *,
     tiling: Tiling,
+    paint: Callable[[Result], Image.Image] = Result.overlay,
     on_progress: OnProgress | None = None,
 ) -> None:
     """Write the outputs of an image, holding little more than a row of its tiles in memory.
@@ -37,6 +40,7 @@ def predict_large_image(
         pixels: The image.
         files: Its file, which may have a geo-reference, and the output files.
         tiling: Size and overlap of the tiles.
+        paint: Draws the overlay.
         on_progress: Called with (tiles done, tiles in all).
 
     Raises:
@@ -68,7 +72,7 @@ def predict_large_image(
     if files.overlay is not None:
         labels, image = map(np.stack, zip(*subsampled, strict=True))
         with atomic_path(files.overlay) as temporary:
-            Result(labels, image, predictor.labels).overlay().save(temporary, quality=90)
+            paint(Result(labels, image, predictor.labels)).save(temporary, quality=90)
 
 
 def _append(strip: np.ndarray, scratch: IO[bytes]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import UInt8
+from PIL import Image
 
 from atrous.data.formats.images import MAX_PIXELS
 from atrous.data.formats.tiff import geo_reference, write_geo_labels
@@ -69,6 +70,8 @@ def predict_files(
     plan: Iterable[PredictionFiles],
     *,
     save: Callable[[Result, Path], None] = Result.save,
+    paint: Callable[[Result], Image.Image] = Result.overlay,
+    probabilities: bool = False,
     tiles: TilingRule | None = None,
     max_pixels: int = MAX_PIXELS,
     on_progress: OnProgress | None = None,
@@ -79,6 +82,8 @@ def predict_files(
         predictor: Model and settings of the prediction.
         plan: Images and their output files.
         save: Writes a label map of an image that is predicted whole.
+        paint: Draws the overlay of an image.
+        probabilities: If true, results of images that are predicted whole hold probabilities.
         tiles: Rule for images that are predicted in tiles; None for no tiles.
         max_pixels: Images of more pixels are not decoded as a whole.
         on_progress: Called with (tiles done, tiles in all) for an image that is predicted in tiles.
@@ -93,26 +98,39 @@ def predict_files(
     steps = predict_each(
         predictor,
         plan,
-        read=partial(_read, tiles=tiles, max_pixels=max_pixels),
+        read=partial(_read, tiles=tiles, max_pixels=max_pixels, one_by_one=probabilities),
         image_of=lambda loaded: None if isinstance(loaded, LargeImage) else loaded,
     )
-    large = partial(_predict_large, predictor, max_pixels=max_pixels, on_progress=on_progress)
+    large = partial(
+        _predict_large,
+        predictor,
+        paint=paint,
+        probabilities=probabilities,
+        max_pixels=max_pixels,
+        on_progress=on_progress,
+    )
     answers = ((step.item, large(step) if isinstance(step.loaded, LargeImage) else step) for step in steps)
-    write = partial(_write, save=save, device=predictor.device)
+    write = partial(_write, save=save, paint=paint, device=predictor.device)
     for (files, _), problem in prefetch(lambda answer: write(*answer), answers, depth=torch.get_num_threads() + 1):
         yield FileOutcome(files, problem=problem.result())
 
 
-def _read(files: PredictionFiles, *, tiles: TilingRule | None, max_pixels: int) -> Read:
+def _read(files: PredictionFiles, *, tiles: TilingRule | None, max_pixels: int, one_by_one: bool) -> Read:
     geo_reference(files.source)  # one that cannot be kept is a problem of this image, not of the output folder
     pixels = math.prod(stored_size(files.source))
     if tiles is not None and pixels > tiles.above_pixels:
         return LargeImage(tiles.tiling)
-    return LargeImage(None) if pixels > WHOLE_PIXELS else read_whole(files.source, max_pixels=max_pixels)
+    return LargeImage(None) if one_by_one or pixels > WHOLE_PIXELS else read_whole(files.source, max_pixels=max_pixels)
 
 
 def _predict_large(
-    predictor: Predictor, step: Step[PredictionFiles, Read], *, max_pixels: int, on_progress: OnProgress | None
+    predictor: Predictor,
+    step: Step[PredictionFiles, Read],
+    *,
+    paint: Callable[[Result], Image.Image],
+    probabilities: bool,
+    max_pixels: int,
+    on_progress: OnProgress | None,
 ) -> Step[PredictionFiles, Read] | str | None:
     """Predict an image whole, or in tiles and write its files; returns the problem, or None for written files."""
     files, loaded = step.item, step.loaded
@@ -121,9 +139,9 @@ def _predict_large(
     try:
         if loaded.tiling is not None:
             pixels = open_pixels(files.source, max_pixels=max_pixels)
-            predict_large_image(predictor, pixels, files, tiling=loaded.tiling, on_progress=on_progress)
+            predict_large_image(predictor, pixels, files, tiling=loaded.tiling, paint=paint, on_progress=on_progress)
             return None
-        future.set_result(predictor(read_whole(files.source, max_pixels=max_pixels)))
+        future.set_result(predictor(read_whole(files.source, max_pixels=max_pixels), probabilities=probabilities))
     except OutputError as error:
         return _own_problem(error, files)
     except (InputError, torch.OutOfMemoryError) as error:
@@ -136,6 +154,7 @@ def _write(
     answer: Step[PredictionFiles, Read] | str | None,
     *,
     save: Callable[[Result, Path], None],
+    paint: Callable[[Result], Image.Image],
     device: torch.device,
 ) -> str | None:
     """Write the outputs of an image; returns its problem in one line, or None."""
@@ -145,7 +164,7 @@ def _write(
         if isinstance(answer.loaded, InputError):
             raise answer.loaded
         assert answer.result is not None
-        _write_result(answer.result.result(), files, save=save)
+        _write_result(answer.result.result(), files, save=save, paint=paint)
     except OutputError as error:
         return _own_problem(error, files)
     except InputError as error:
@@ -155,7 +174,13 @@ def _write(
     return None
 
 
-def _write_result(result: Result, files: PredictionFiles, *, save: Callable[[Result, Path], None]) -> None:
+def _write_result(
+    result: Result,
+    files: PredictionFiles,
+    *,
+    save: Callable[[Result, Path], None],
+    paint: Callable[[Result], Image.Image],
+) -> None:
     save(result, files.labels)
     if reference := geo_reference(files.source):
         write_geo_labels(files.geo_labels, result.labels, palette=label_palette(result.space), reference=reference)
@@ -163,7 +188,7 @@ def _write_result(result: Result, files: PredictionFiles, *, save: Callable[[Res
         return
     if max(result.labels.shape) > MAX_JPEG_SIDE:
         raise InputError(f"no overlay, since a JPEG has at most {MAX_JPEG_SIDE} pixels per side; use --no-overlay")
-    overlay = result.overlay()
+    overlay = paint(result)
     with atomic_path(files.overlay) as temporary:
         overlay.save(temporary, quality=90)
 

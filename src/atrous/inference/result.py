@@ -10,6 +10,7 @@ from PIL import Image
 
 from atrous.labels import LabelSpace
 from atrous.report.label_png import write_label_png
+from atrous.report.overlay_colors import background_class, bright_space, outlines
 from atrous.report.pictures import overlay, with_legend
 from atrous.report.polygons import Polygon, trace_polygons
 
@@ -49,16 +50,29 @@ class Result:
         """
         write_label_png(Path(path), self.labels, self.space)
 
-    def overlay(self, *, opacity: float = 0.55, legend: bool = True) -> Image.Image:
-        """Return the RGB image blended with the class colours.
+    def overlay(
+        self, *, opacity: float = 0.55, legend: bool = True, background: bool = False, contours: bool = False
+    ) -> Image.Image:
+        """Return the RGB image blended with the class colours, and regions outlined.
+
+        Label spaces without colours of their own are painted in bright, distinct ones.
 
         Args:
             opacity: Weight of the class colours, 0..1.
             legend: If true, a strip below the image names the classes that occur.
+            background: If true, a background class is painted, too; else its pixels keep the image.
+            contours: If true, only the outlines of regions are drawn.
         """
-        blended = overlay(self.image, self.labels, self.space, opacity=opacity)
+        space = bright_space(self.space)
+        bare = None if background else background_class(space)
+        labels = self.labels if bare is None else np.where(self.labels == bare, space.ignore, self.labels)
+        blended = overlay(self.image, labels, space, opacity=0.0 if contours else opacity)
+        edges = outlines(self.labels)
+        colors = np.array(space.palette, np.uint8)
+        blended[edges] = colors[_inner(self.labels, bare)[edges]]
         if legend:
-            blended = with_legend(blended, self.space, present=map(int, np.unique(self.labels)))
+            present = [int(label) for label in np.unique(self.labels) if label != bare]
+            blended = with_legend(blended, space, present=present)
         return Image.fromarray(blended)
 
     def show(self) -> None:
@@ -89,3 +103,12 @@ class Result:
         file = io.BytesIO()
         shrunk.overlay().save(file, format="PNG")
         return file.getvalue()
+
+
+def _inner(labels: Integer[np.ndarray, "h w"], bare: int | None) -> Integer[np.ndarray, "h w"]:
+    """The label that colours the outline at each pixel: its own, or at the background that of its neighbour."""
+    if bare is None:
+        return labels
+    right, below = labels.copy(), labels.copy()
+    right[:, :-1], below[:-1] = labels[:, 1:], labels[1:]
+    return np.where(labels != bare, labels, np.where(right != bare, right, below))
