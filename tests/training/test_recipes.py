@@ -35,7 +35,7 @@ def test_the_first_stage_is_the_printed_one(name, expected):
     found = (config.iterations, config.crop, config.learning_rate, config.model.output_stride, config.batch_size)
     assert found == expected
     assert config.norm_momentum == pytest.approx(1 - 0.9997)
-    assert (config.norms, config.power, config.momentum, config.flip) == ("trained", 0.9, 0.9, 0.5)
+    assert (config.norms, config.power, config.momentum, config.flip_probability) == ("trained", 0.9, 0.9, 0.5)
     assert (config.ema_decay, config.jitter, config.loss, config.precision) == (0, 0, LossConfig(), "float32")
 
 
@@ -55,7 +55,9 @@ def test_camvid_is_what_was_measured():
 
 
 def test_an_unknown_recipe_lists_the_known():
-    with pytest.raises(InputError, match=r"unknown recipe 'camvidd'; known: ade20k, camvid, .*, voc-coco"):
+    with pytest.raises(
+        InputError, match=r"unknown recipe 'camvidd'; did you mean 'camvid'\? known: ade20k, camvid, .*, voc-coco"
+    ):
         recipe("camvidd")
 
 

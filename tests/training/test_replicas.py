@@ -118,7 +118,7 @@ def test_killed_and_started_again_is_undisturbed_bit_for_bit(tmp_path):
     first, second = exit_codes(train_and_die, tmp_path / "killed", tmp_path / "parts", config)
     assert (first, second) == (-signal.SIGKILL, 2)
     told = (tmp_path / "killed" / "1.txt").read_text()
-    assert told == "replica 1 of 2 lost another one; what that one said tells why"
+    assert told == "replica 1 of 2 lost another one; see the message of that one for the reason"
     assert json.loads((tmp_path / "parts" / "metrics.jsonl").read_text().splitlines()[-1])["iteration"] == 2
     parts = in_replicas(train_in, tmp_path / "log", tmp_path / "parts", config)
     for rank in (0, 1):

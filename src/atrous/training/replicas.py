@@ -124,7 +124,7 @@ def started_replicas() -> Replicas:
     try:
         rank, size, local_rank = (int(os.environ[name]) for name in names)
     except ValueError as error:
-        raise InputError(f"{given} are not numbers of replicas; start by torchrun") from error
+        raise InputError(f"{given} are no numbers of replicas; start by torchrun") from error
     if not (0 <= rank < size and 0 <= local_rank <= rank):
         raise InputError(f"{given} contradict each other; start by torchrun")
     return Replicas(rank, size, local_rank)
