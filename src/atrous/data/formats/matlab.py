@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Integer
 
 from atrous.data.formats.images import MAX_PIXELS
+from atrous.data.formats.matlab_structure import check_structure
 from atrous.errors import InputError, reason
 from atrous.extras import require
 
@@ -36,6 +37,7 @@ def read_mat(path: Path) -> Integer[np.ndarray, "h w"]:
     """
     reader = require("scipy.io", extra="mat", purpose=f"reading {path}")
     with _named(path):
+        check_structure(path)
         described = reader.whosmat(path)
         maps = [(name, shape) for name, shape, kind in described if kind in _NUMERIC and min(shape, default=0) > 1]
         if len(maps) != 1:
@@ -54,6 +56,7 @@ def read_mat_field(path: Path, *, struct: str, field: str) -> Integer[np.ndarray
     """
     reader = require("scipy.io", extra="mat", purpose=f"reading {path}")
     with _named(path):
+        check_structure(path)
         value = reader.loadmat(path, variable_names=[struct]).get(struct)
         if value is None or value.dtype.names is None or field not in value.dtype.names or value.size != 1:
             raise InputError(f"{path} has no struct {struct} with the field {field}; is it a file of this data set?")
