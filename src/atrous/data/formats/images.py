@@ -1,5 +1,6 @@
 """Reading pictures and masks of any mode; finding them by file, folder or pattern."""
 
+import errno
 import glob
 import importlib
 import os
@@ -247,8 +248,10 @@ def _check_file(path: Path) -> None:
         if path.is_symlink():
             raise InputError(f"{path} is a link that leads nowhere; repair or remove it") from None
         raise InputError(f"no such file: {path}") from None
-    except OSError as error:  # links in a circle, no access, a name too long
-        line = f"cannot read {str(path)[:500]}: {reason(error)}; check the name and the access rights"
+    except OSError as error:  # no access, a name too long, links in a circle
+        if error.errno == errno.ELOOP:
+            raise InputError(f"{path} is a link that leads nowhere, in a circle; repair or remove it") from error
+        line = f"cannot read {str(path)[:500]}: {error.strerror or error}; check the name and the access rights"
         raise InputError(line) from error
     if stat.S_ISDIR(status.st_mode):
         raise InputError(f"{path} is a folder, not a picture")
