@@ -68,7 +68,7 @@ def test_a_run_says_where_everything_is_and_the_same_command_again_that_it_is_do
     assert "5 images to train on, 2 to validate on, 11 classes; 0 of 2 iterations are done" in told.err
     assert sorted(path.name for path in out.iterdir()) == [
         ".lock",
-        "best.safetensors", "config.json", "last.safetensors", "metrics.jsonl", "pictures", "report.html",
+        "best.safetensors", "config.json", "images.csv", "last.safetensors", "metrics.jsonl", "pictures", "report.html",
         "state.safetensors",
     ]  # fmt: skip
     settings = json.loads((out / "config.json").read_text())
@@ -418,3 +418,14 @@ def test_a_full_standard_output_is_one_line():
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr == "atrous weights: standard output or the disk is full; free some space\n"
+
+
+def test_data_that_changed_since_the_run_began_is_noticed(camvid, out, capsys):
+    assert train(camvid, out) == 0
+    mask = camvid / "trainannot" / "0001TP_006720.png"
+    values = np.array(Image.open(mask))
+    Image.fromarray(np.where(values == values[0, 0], values[-1, -1] * 0 + 5, values).astype(np.uint8)).save(mask)
+    capsys.readouterr()
+    assert train(camvid, out) == 2
+    line = capsys.readouterr().err
+    assert f"the data of {out} has changed since the run began (files training: " in line

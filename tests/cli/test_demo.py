@@ -16,7 +16,6 @@ from atrous.demo.color_classifier import ColorClassifier
 def few_scenes(monkeypatch):
     monkeypatch.setattr(demo, "TRAIN_SCENES", 3)
     monkeypatch.setattr(demo, "VAL_SCENES", 2)
-    monkeypatch.setattr(demo, "SHOWN_SCENES", 1)
 
 
 def color_miou(folder):

@@ -99,7 +99,7 @@ class Run:
             if name.startswith("files"):
                 raise InputError(
                     f"the data of {self.folder} has changed since the run began ({name}: {before!r:.60} there, "
-                    f"{now!r:.60} now); restore it, or choose another --out"
+                    f"{now!r:.60} now); restore it with the times of its files, or choose another --out"
                 )
             raise InputError(
                 f"{self.folder} holds another run ({name or 'settings'}: {before!r:.60} there, {now!r:.60} now); "

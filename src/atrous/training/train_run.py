@@ -14,6 +14,7 @@ import torch
 
 from atrous.data.cache import CachedDataSet
 from atrous.data.dataset import DataSet, open_splits
+from atrous.data.fingerprint import fingerprint
 from atrous.data.selection import Selection
 from atrous.errors import InputError
 from atrous.model.config import ModelConfig
@@ -229,6 +230,10 @@ def plan_stages(
         folder = out if number == len(parts) else out / f"stage{number}"
         about: dict[str, Any] = {"training": settings, "data": samples.describe()}
         about["validation"] = None if validation is None else validation.describe()
+        about["files"] = {
+            "training": _fingerprint(samples),
+            "validation": None if validation is None else _fingerprint(validation),
+        }
         about["label_space"] = {"names": samples.labels.names, "ignore": samples.labels.ignore}
         if loss is not None:
             about["loss_function"] = (
@@ -333,6 +338,11 @@ def _validation_progress(observers: Sequence[Observer]) -> Callable[[int, int], 
             observer.on_validation_progress(done, total)
 
     return on_progress
+
+
+def _fingerprint(data: DataSet) -> str:
+    """Fingerprint of a data set, or of the parts of a joined one."""
+    return " ".join(map(fingerprint, data.parts)) if isinstance(data, JoinedData) else fingerprint(data)
 
 
 def _iterations(epochs: Any, settings: Mapping[str, Any], *, config: TrainConfig, data: DataSet) -> int:

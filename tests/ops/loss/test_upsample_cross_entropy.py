@@ -230,6 +230,12 @@ def test_hard_pixels_by_hand(top_k_fraction, mean, pixel_weights):
     np.testing.assert_allclose(gradient[0, 0, 0], slopes, atol=1e-15)
 
 
+def test_ignored_pixels_have_no_share_in_the_mean_over_hard_pixels():
+    logits, target = halves(1, 2, 3, 4, 5), torch.tensor([[[0, 0, 255, 255, 255]]])
+    loss = loss_at(logits, target, size=(1, 5), align_corners=True, top_k_fraction=0.8)
+    assert loss.item() == pytest.approx(1.5 * math.log(2))  # four of five are kept; the mean is over the two labelled
+
+
 def test_hard_pixels_are_those_of_the_whole_batch_and_what_loses_nothing_does_not_count():
     logits = torch.cat([halves(1, 1), halves(3, 2)])
     target = torch.tensor([[[0, 1]], [[0, 0]]])
