@@ -1,5 +1,7 @@
 """Compiling where machine code cannot be kept on disk, and rounding in the order that is written."""
 
+import os
+import subprocess
 import sys
 
 import numpy as np
@@ -34,3 +36,34 @@ def test_in_order_means_that_nothing_is_fused():
     rounded, into = values * values, np.empty(64, np.float32)
     compiled_in_order(residue)(values, values, rounded, into)
     assert not into.any()
+
+
+CACHED = """
+from atrous.ops.cpu.compilation import compiled
+
+@compiled
+def successor(x):
+    return x + 1
+
+print(successor(1))
+"""
+
+
+@pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
+def test_a_damaged_cache_is_named_and_made_anew(tmp_path, suffix):
+    script = tmp_path / "cached.py"
+    script.write_text(CACHED)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+
+    def run():
+        return subprocess.run([sys.executable, script], capture_output=True, text=True, check=True, env=environment)
+
+    assert run().stdout == "2\n"
+    (cached,) = (tmp_path / "cache").rglob(f"*{suffix}")
+    for content in (b"\x80\x05nonsense", cached.read_bytes()[:-20]):
+        cached.write_bytes(content)
+        damaged = run()
+        assert damaged.stdout == "2\n"
+        assert f"{cached.parent}" in damaged.stderr
+        assert "cannot be read" in damaged.stderr
+        assert run().stderr == ""

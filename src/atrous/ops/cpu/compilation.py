@@ -1,8 +1,12 @@
 """Compile functions by numba, without Python's global interpreter lock, and cached on disk where possible."""
 
+import logging
 from collections.abc import Callable
+from typing import Any
 
 from numba import njit
+
+_log = logging.getLogger(__name__)
 
 
 def compiled(function: Callable) -> Callable:
@@ -21,6 +25,38 @@ def compiled_in_order(function: Callable) -> Callable:
 def _compiled(function: Callable, *, fastmath: bool | set[str]) -> Callable:
     options = {"nogil": True, "error_model": "numpy", "fastmath": fastmath}
     try:
-        return njit(cache=True, **options)(function)
+        dispatcher = njit(cache=True, **options)(function)
     except RuntimeError:
         return njit(**options)(function)
+    _rebuild_unreadable(dispatcher)
+    return dispatcher
+
+
+def _rebuild_unreadable(dispatcher: Any) -> None:
+    """Compile anew where the cache on disk cannot be read: damaged, or written for other types of this package.
+
+    Numba reads its files by pickle and lets any exception of that out. They lie beside the source, where only who may
+    change the source can write.
+    """
+    file = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)  # numba has no public name for it
+    if file is None:
+        return
+    load_index, load_data = file._load_index, file._load_data
+
+    def index() -> dict:
+        try:
+            return load_index()
+        except Exception as problem:
+            _log.warning("machine code in %s cannot be read (%s) and is made anew", file._index_path, problem)
+            return {}
+
+    def data(name: str) -> Any:
+        try:
+            return load_data(name)
+        except OSError:
+            raise
+        except Exception as problem:
+            _log.warning("machine code in %s cannot be read (%s) and is made anew", file._index_path, problem)
+            raise OSError(f"{name} cannot be read") from problem  # numba compiles then
+
+    file._load_index, file._load_data = index, data
