@@ -176,7 +176,7 @@ def test_a_cascade_has_no_aspp_and_says_so():
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"colour": 1}, "file.json: unknown field 'colour'; known: backbone, aspp"),
+        ({"colour": 1}, "file.json: unknown field 'colour'; known: backbone, head"),
         ({"classes": "21"}, "file.json: classes: expected int, found '21'"),
         ({"classes": True}, "classes: expected int, found True"),
         ({"classes": 21.0}, "classes: expected int, found 21.0"),

@@ -47,7 +47,7 @@ def test_an_error_names_file_value_and_remedy_and_stops_training(tmp_path, name,
     assert status == 1
     assert lines, found
     assert train(data) == 2
-    told = capsys.readouterr().err.removeprefix("atrous train: ").rstrip("\n")
+    told = capsys.readouterr().err.splitlines()[-1].removeprefix("atrous train: ")  # a progress bar may stand above
     first, _, others = told.partition("; and ")
     assert found["error"][0] == told if len(found["error"]) == 1 else first in found["error"], others
     assert not (tmp_path / "run").exists()

@@ -76,6 +76,7 @@ def test_a_geotiff_keeps_its_place_and_its_palette(predictor, tmp_path):
 
 def test_overlays_of_large_pictures_are_shrunk(predictor, tmp_path, monkeypatch):
     monkeypatch.setattr(atrous.inference.large_image, "OVERLAY_SIDE", 100)
+    monkeypatch.setattr("atrous.report.overlay_colors.OUTLINED_SIDE", 1000)  # JPEG blurs thin lines
     np.save(tmp_path / "a.npy", IMAGE)
     assert predict(predictor, tmp_path / "a.npy", tmp_path / "out") is None
     small = atrous.Result(expected_labels(predictor)[::3, ::3], IMAGE[::3, ::3], LABELS).overlay()

@@ -423,7 +423,7 @@ def test_a_matrix_larger_than_any_picture_is_not_loaded(tmp_path):
     place = content.index(np.array([3, 5], np.int32).tobytes())
     content[place : place + 8] = np.array([2**20, 2**20], np.int32).tobytes()
     (tmp_path / "a.mat").write_bytes(content)
-    with pytest.raises(InputError, match="holds an array of 1048576 x 1048576"):
+    with pytest.raises(InputError, match=r"a matrix of size \(1048576, 1048576\)"):
         read_mat(tmp_path / "a.mat")
 
 
