@@ -48,7 +48,7 @@ def test_ten_steps_and_back(name, precision, batch_size, channels, crop, tmp_pat
         learning_rate=0.001 if PRESETS[name].head is None else 0.01,
         norm_momentum=0.5,
         scales=(1.0,),
-        flip=0.0,
+        flip_probability=0.0,
         precision=precision,
         workers=0,
     )

@@ -255,7 +255,7 @@ def test_batch_of_one_trains_lite_r_aspp(size):
 
 @pytest.mark.parametrize("size", [(33, 33), (1, 1)])
 def test_batch_of_one_trains(size, monkeypatch, caplog):
-    monkeypatch.setattr("atrous.model.norm._told", False)
+    monkeypatch.setattr("atrous.model.norm._warned", False)
     model = small("deeplabv3plus_mobilenet_v2").float().train()
     pooling = model.aspp.branches["image_pooling"].project.norm
     before = [tensor.clone() for tensor in pooling.buffers()]

@@ -184,7 +184,6 @@ def test_conventions_of_the_official_code_and_of_torchvision():
             {"middle_refinement": ((3, 256, False),)},
             "needs features to refine; give middle-level channels",
         ),
-        (Conventions, {"input_mean": (1.0, 2.0)}, "one number each, or one for each of red, green and blue"),
         (Conventions, {"input_std": ()}, "one number each"),
         (Conventions, {"input_std": (0.0,)}, "must be finite; input std .* positive"),
         (Conventions, {"input_mean": (math.nan,)}, "must be finite"),

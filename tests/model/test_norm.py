@@ -38,7 +38,7 @@ def test_training_uses_the_batch(norm):
 
 
 def test_one_value_per_channel_is_normalised_by_running_statistics_and_said_once(norm, monkeypatch, caplog):
-    monkeypatch.setattr("atrous.model.norm._told", False)
+    monkeypatch.setattr("atrous.model.norm._warned", False)
     x, before = uniform(1, 2, 1, 1), arrays(norm)
     norm.train()
     with caplog.at_level(logging.WARNING):
