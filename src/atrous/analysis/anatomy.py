@@ -30,7 +30,7 @@ class SizedUnit:
         output_stride: Input size / size of the map that it gives.
         size: (height, width) of that map.
         receptive_field: Side in pixels of the square of the image that one position of that map sees; None for image
-            pooling, which sees all of it, and for the low-level projection, whose input lies inside a unit.
+            pooling, which sees all of it, and for the low-level projection, whose input is inside a unit.
     """
 
     name: str

@@ -32,7 +32,7 @@ class Interpolation:
     align_corners: bool
 
     def seen(self, first: int, last: int) -> tuple[int, int]:
-        """Return the same: position i lies at i / factor of the coarse map, or at (i + 1/2) / factor - 1/2."""
+        """Return the same: position i is at i / factor of the coarse map, or at (i + 1/2) / factor - 1/2."""
         shift = 0 if self.align_corners else 1 - self.factor
         whole = 2 * self.factor
         return (2 * first + shift) // whole, -(-(2 * last + shift) // whole)

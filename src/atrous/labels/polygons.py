@@ -107,12 +107,12 @@ def _rings(inside: Bool[np.ndarray, "h w"]) -> list[Ring]:
     ends = np.concatenate([top + 1, right + columns + 1, bottom + columns, left])
     heading = np.repeat([0, 1, 2, 3], [len(top), len(right), len(bottom), len(left)])  # right, down, left, up
     following = _following(starts, ends, heading).tolist()
-    used, rings = np.zeros(len(starts), bool), []
+    used, rings = np.zeros(len(starts), bool), list[np.ndarray]()
     headings, places = heading.tolist(), starts.tolist()
     for first in range(len(places)):
         if used[first]:
             continue
-        ring, edge = [], first
+        ring, edge = list[int](), first
         while not used[edge]:
             used[edge] = True
             after = following[edge]
@@ -158,7 +158,7 @@ def _owner(
 
 
 def _contains(ring: Ring, x: float, y: float) -> bool:
-    """Return True if a point lies inside a ring of upright and level edges."""
+    """Return True if a point is inside a ring of upright and level edges."""
     after = np.roll(ring, -1, axis=0)
     crosses = ((ring[:, 1] > y) != (after[:, 1] > y)) & (ring[:, 0] > x)
     return bool(crosses.sum() % 2)

@@ -45,7 +45,7 @@ class WindowMeans(nn.Module):
         self.stride = (max(down // output_stride, 1), max(right // output_stride, 1))
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c H W"]:
-        """Average over every window that lies inside the map."""
+        """Average over every window that is inside the map."""
         height, width = (min(window, length) for window, length in zip(self.window, x.shape[-2:], strict=True))
         return F.avg_pool2d(x, (height, width), self.stride)
 

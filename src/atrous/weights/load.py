@@ -38,7 +38,7 @@ def load(
 ) -> Archive:
     """Load a segmentation model with its labels and provenance, on the CPU, in float32, outside of inference mode.
 
-    Settings that no tensor states are read from what lies in or beside the file. What is assumed nevertheless stands
+    Settings that no tensor states are read from what is in or beside the file. What is assumed nevertheless stands
     in `provenance["assumed"]`, choices made in reading in `provenance["notes"]`. Arguments override both.
 
     Args:

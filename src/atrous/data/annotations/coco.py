@@ -2,7 +2,7 @@
 
 A segmentation is a list of polygons (the parts of one instance), run lengths, or COCO's compressed string of them. On
 one picture larger instances are painted before smaller ones, so that a cup stays visible on its table; crowds
-(`iscrowd`) are ignored where no instance lies over them.
+(`iscrowd`) are ignored where no instance is over them.
 """
 
 from collections import defaultdict

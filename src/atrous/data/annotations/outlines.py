@@ -139,7 +139,7 @@ class StartRuns:
 
 @dataclass(frozen=True)
 class Bitmap:
-    """A small picture of the part, whose upper left corner lies at a place (x, y) of the picture.
+    """A small picture of the part, whose upper left corner is at a place (x, y) of the picture.
 
     Attributes:
         data: The picture's file, in base64; first unpacked by zlib where `packed`.

@@ -50,7 +50,7 @@ def polygon_region(points: Float64[np.ndarray, "n 2"], *, size: Size) -> Region:
     Args:
         points: Corners (x, y) in pixels, from the upper left corner of the picture; at least three, none repeated at
             the end.
-        size: Height and width of the picture; what lies outside is cut off.
+        size: Height and width of the picture; what is outside is cut off.
 
     Raises:
         ValueError: If there are fewer than three points, or a coordinate is not finite or far outside any picture.

@@ -67,7 +67,7 @@ def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray,
 
 
 def image_size(path: Path) -> Size:
-    """(height, width) of a picture as it lies in the file, without decoding it; raises InputError as `read_image`."""
+    """(height, width) of a picture as it is in the file, without decoding it; raises InputError as `read_image`."""
     with _opened(path, max_pixels=sys.maxsize) as picture:
         return picture.height, picture.width
 

@@ -100,7 +100,7 @@ def deep_range(path: Path, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int] |
 
 
 def picture_size(path: Path) -> Size:
-    """(height, width) of a picture as it lies in the file, without decoding it; raises InputError as `read_picture`."""
+    """(height, width) of a picture as it is in the file, without decoding it; raises InputError as `read_picture`."""
     tags = tiff_tags(path)
     if {WIDTH, HEIGHT} <= tags.keys():
         return _whole(tags, HEIGHT), _whole(tags, WIDTH)
@@ -118,7 +118,7 @@ def is_stored_plainly(path: Path) -> bool:
 
 
 def geo_reference(path: Path) -> Mapping[int, Any]:
-    """The tags that say where on earth a picture lies; empty where it does not.
+    """The tags that say where on earth a picture is; empty where it does not.
 
     Raises:
         InputError: If the picture is to be turned before it is shown: then its reference is not that of its rows. Or

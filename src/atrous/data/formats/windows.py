@@ -199,7 +199,7 @@ def read_whole(path: Path, *, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray,
 
 
 def stored_size(path: Path) -> Size:
-    """(height, width) of what `open_pixels` takes, as it lies in the file; raises the same."""
+    """(height, width) of what `open_pixels` takes, as it is in the file; raises the same."""
     return NpyPixels(path).size if path.suffix.lower() == ".npy" else picture_size(path)
 
 

@@ -1,4 +1,4 @@
-"""The files of a folder, looked at once: what lies where, without opening a picture."""
+"""The files of a folder, looked at once: what is where, without opening a picture."""
 
 import os
 import unicodedata
@@ -92,7 +92,7 @@ class Tree:
 
         Args:
             written: As it stands in the file, with slashes or backslashes.
-            near: A file or folder below the root that lies beside what is meant.
+            near: A file or folder below the root that is beside what is meant.
             pictures: Also accept a picture of that name under another suffix, or with the suffix left out.
 
         Returns:

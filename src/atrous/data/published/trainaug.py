@@ -4,7 +4,7 @@ Either the masks that others converted lie beside VOC's own,
 
     VOC2012/SegmentationClassAug/2007_000032.png    and, where there is one, ImageSets/Segmentation/trainaug.txt
 
-or SBD lies beside `VOCdevkit`, as its archive is extracted:
+or SBD is beside `VOCdevkit`, as its archive is extracted:
 
     benchmark_RELEASE/dataset/cls/2008_000002.mat   a struct GTcls whose field Segmentation is the label map
     benchmark_RELEASE/dataset/train.txt, val.txt    8498 and 2857 names
@@ -38,7 +38,7 @@ def trainaug_pairs(root: Path, *, around: Path) -> tuple[tuple[Pair, ...], str]:
 
     Args:
         root: The folder `VOC2012`.
-        around: The data folder; SBD lies there, or beside `VOC2012` or `VOCdevkit`.
+        around: The data folder; SBD is there, or beside `VOC2012` or `VOCdevkit`.
 
     Raises:
         InputError: If neither source of masks is there, or a file is missing.

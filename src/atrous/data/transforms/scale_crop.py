@@ -15,7 +15,7 @@ PAPER_SCALES = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
 
 @dataclass(frozen=True)
 class _Scaled:
-    """One axis of a whole image, scaled: pixel i of `new` lies at i * (old - 1) / (new - 1) of `old`."""
+    """One axis of a whole image, scaled: pixel i of `new` is at i * (old - 1) / (new - 1) of `old`."""
 
     old: int
     new: int
@@ -55,7 +55,7 @@ class _Axis:
     """Source positions of the pixels of a crop along one axis.
 
     Attributes:
-        low: Source index at or before each crop pixel that lies inside the scaled image.
+        low: Source index at or before each crop pixel that is inside the scaled image.
         high: The source index after it.
         weight: Position between `low` (0) and `high` (1).
         nearest: Source index of the nearest pixel, halves up.
@@ -176,7 +176,7 @@ class ScaleCrop:
 def _bilinear(
     image: UInt8[np.ndarray, "h w c"], *, rows: _Axis, columns: _Axis, into: UInt8[np.ndarray, "m n c"]
 ) -> None:
-    """Fill `into`, which is contiguous, up to what lies inside; only where the crop looks is the image read."""
+    """Fill `into`, which is contiguous, up to what is inside; only where the crop looks is the image read."""
     left, right, channels = int(columns.low[0]), int(columns.high[-1]) + 1, image.shape[2]
     strip = np.ascontiguousarray(image).reshape(len(image), -1)[:, left * channels : right * channels]
     inside = into.reshape(len(into), -1)[: rows.inside, : columns.inside * channels]

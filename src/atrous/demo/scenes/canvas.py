@@ -38,7 +38,7 @@ class Patch:
 class Canvas:
     """Colours (0..255, floating point) and class ids of a scene, at `SUPERSAMPLING` times its size.
 
-    Shapes are in canvas pixels, x to the right, y down; what lies outside is cut off.
+    Shapes are in canvas pixels, x to the right, y down; what is outside is cut off.
     """
 
     def __init__(self, height: int, width: int) -> None:

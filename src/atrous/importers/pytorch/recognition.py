@@ -9,7 +9,7 @@ ZIP_START, PICKLE_STARTS = b"PK\x03\x04", tuple(bytes((0x80, protocol)) for prot
 
 INDEX_ENDING = ".index.json"
 WEIGHTS_FILES = ("model.safetensors", "pytorch_model.bin")
-"""Names that Hugging Face gives to files of weights, in the order of preference; beside them lies `config.json`."""
+"""Names that Hugging Face gives to files of weights, in the order of preference; beside them is `config.json`."""
 
 
 def recognises(head: FileHead) -> bool:

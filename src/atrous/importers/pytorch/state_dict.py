@@ -1,4 +1,4 @@
-"""The tensors of a foreign file by the names that its own project gave them, and what lies beside them."""
+"""The tensors of a foreign file by the names that its own project gave them, and what is beside them."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping

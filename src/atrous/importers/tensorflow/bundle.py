@@ -1,4 +1,4 @@
-"""Checkpoints of TensorFlow's second format: a table of where each tensor lies (`.index`), and data files."""
+"""Checkpoints of TensorFlow's second format: a table of where each tensor is (`.index`), and data files."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
 """The table file under both kinds of checkpoint: sorted keys and values in checksummed blocks (LevelDB's format).
 
-Its last 48 bytes say where the index lies, a block whose values say where each block of entries lies. In a block, every
+Its last 48 bytes say where the index is, a block whose values say where each block of entries is. In a block, every
 key drops what it has in common with the one before.
 """
 

@@ -121,7 +121,7 @@ class GlobalContext:
         return between_columns(between_rows(maps, rows), columns)
 
     def _image_neighbours(self, axis: int, maps: Tensor, target: int, *, align_corners: bool) -> Neighbours | None:
-        """Positions of the tile's coarse map between which each position of its fine map lies in the whole image."""
+        """Positions of the tile's coarse map between which each position of its fine map is in the whole image."""
         span, source, length = self._span(axis), maps.shape[axis], self._size[axis]
         coarse, fine = (_map_stride(span.end - span.begin, positions) for positions in (source, target))
         if coarse is None or fine is None:

@@ -40,8 +40,8 @@ class Region:
         rows: Rows of the image.
         columns: Columns of the image.
         logits: The coarse logits of the image that these pixels are interpolated from.
-        row_neighbours: The two rows of `logits` between which each row of pixels lies.
-        column_neighbours: The two columns of `logits` between which each column of pixels lies.
+        row_neighbours: The two rows of `logits` between which each row of pixels is.
+        column_neighbours: The two columns of `logits` between which each column of pixels is.
     """
 
     rows: slice

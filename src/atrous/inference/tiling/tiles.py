@@ -139,7 +139,7 @@ class BlendWeights:
         weights: Weight at each of these positions, 0..1.
         final: Number of positions, counted from `first`, to which no later tile contributes.
         pixels: Pixels of the image that lie between final positions, without those of earlier tiles.
-        neighbours: The two positions, counted from `first`, between which each of these pixels lies.
+        neighbours: The two positions, counted from `first`, between which each of these pixels is.
     """
 
     first: int
@@ -165,7 +165,7 @@ def blend_weights(spans: Sequence[TileSpan], neighbours: Neighbours, *, logits_s
 
     Args:
         spans: The tiles.
-        neighbours: The two positions of the image's coarse logits between which each pixel of the image lies.
+        neighbours: The two positions of the image's coarse logits between which each pixel of the image is.
         logits_stride: Pixels per position.
     """
     second = neighbours.second.cpu()
