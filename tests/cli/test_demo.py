@@ -48,19 +48,17 @@ def test_the_whole_life_on_one_page_and_again_without_training(tmp_path, capsys)
     page = (tmp_path / "report.html").read_text()
     row = page[page.index("per-pixel colour classifier, same training images") :]
     assert f">{baseline:.3f}<" in row[: row.index("</tr>")]
-    network = float(re.search(r"mIoU     (0\.\d+) \(output stride 16\)", printed)[1])
-    ratio = float(re.search(r"scores ([\d.]+) times what colours alone can tell", page)[1])
+    network = float(re.search(r"mIoU +(\d\.\d+) \(output stride 16\)", printed)[1])
+    ratio = float(re.search(r"scores ([\d.]+) times", page)[1])
     assert ratio == pytest.approx(network / baseline, abs=0.06)  # of rounded figures
-    for words in ("output stride 8, six scales, flip", "Where it is wrong", "Training loss", "Validation mIoU"):
+    for words in ("output stride 8, six scales, flip", "Good, median, worst", "Training loss", "Validation mIoU"):
         assert words in page
-    assert page.count("% wrong") >= 4
+    assert page.count("% wrong") >= 3
 
     weights = (tmp_path / "run" / "last.safetensors").read_bytes()
     assert main(command) == 0
     assert capsys.readouterr().out == printed
     assert (tmp_path / "run" / "last.safetensors").read_bytes() == weights
-    assert main([*command, "--iterations", "3"]) == 2
-    assert "holds another run (training iterations: 2 there, 3 now)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
