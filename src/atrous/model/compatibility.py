@@ -14,7 +14,7 @@ LowLevel = Literal["inside", "output"]
 """Where features for the decoder leave a unit: inside it, or behind it."""
 
 Padded = Literal["convolutions", "units"]
-"""What zeros are put around: the input of each convolution, or the input of each unit."""
+"""Place of zero padding: around the input of each convolution, or of each unit."""
 
 BetweenSeparable = Literal["norm and relu", "nothing"]
 """Layers between the depthwise and the pointwise convolution of heads and decoders."""

@@ -100,7 +100,7 @@ def write_report(
 
 
 def _headline(records: Sequence[Mapping[str, Any]], *, report: Report | None, config: TrainConfig) -> dict[str, Cell]:
-    """What a run is judged by at first sight."""
+    """The numbers that stand at the top of the page: mIoU, iterations, time, network."""
     validations = [(record["miou"], record["iteration"]) for record in records if record.get("miou") is not None]
     best, at = max(validations, default=(None, None))
     facts: dict[str, Cell] = {
@@ -132,7 +132,7 @@ def _duration(seconds: float) -> str:
 
 
 def _commands(folder: Path) -> list[tuple[str, str]]:
-    """What a user may want to do with the run, with the command that does it."""
+    """Next steps with the weights of a run, each with its command."""
     weights = shlex.quote(str(folder / "last.safetensors"))
     return [
         ("label pictures", f"atrous predict {weights} PICTURES --out labels"),
