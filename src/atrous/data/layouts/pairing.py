@@ -3,13 +3,15 @@
 A key is a path below the folders whose names only say picture, mask or split, without suffix: `sub 0/a_mask`. Rules are
 tried from the plainest on: equal keys; keys equal but for letter case and Unicode form; keys that differ by one prefix
 or suffix on either side (`a` and `a_mask`, `gt_a`, `a_image` and `a_label`, `a` and `a.jpg`); the folder alone, where
-each holds one picture and one mask; the last part of the key alone.
+each holds one picture and one mask; the last part of the key alone, also with prefixes and suffixes; one number of the
+name (`21_training` and `21_manual1`, `scan1` and `truth_0001`), where it pairs every picture or every mask.
 """
 
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from atrous.data.layouts.tree import folded
 
@@ -49,12 +51,18 @@ class Pairing:
 
 def pairings(images: Sequence[str], masks: Sequence[str]) -> list[Pairing]:
     """Every rule that pairs anything, the one that pairs most pictures first, among equals the plainest."""
+    bare_images, bare_masks = _without_folders(images), _without_folders(masks)
     found = [
         _by(images, masks, _same, "files pair by name without suffix"),
         _by(images, masks, folded, "files pair by name without suffix, letter case and Unicode form apart"),
         *(_by_affixes(images, masks, affixes) for affixes in _likely_affixes(images, masks)),
         _by(images, masks, _folder, "files pair by folder, each with one picture and one mask"),
         _by(images, masks, _base, "files pair by base name, in whatever folder"),
+        *(
+            _renamed(_by_affixes([*bare_images], [*bare_masks], affixes), bare_images, bare_masks)
+            for affixes in _likely_affixes([*bare_images], [*bare_masks])
+        ),
+        *_by_numbers(images, masks),
     ]
     kept = [pairing for pairing in found if pairing.pairs]
     return sorted(kept, key=lambda pairing: -len(pairing.pairs))  # stable: the plainest first
@@ -77,6 +85,45 @@ def _by(images: Sequence[str], masks: Sequence[str], core: Callable[[str], str],
     left, right = _unique(images, core), _unique(masks, core)
     pairs = {left[value]: right[value] for value in left if value in right}
     return Pairing(pairs, rule, None if core in (_folder, _base) else Affixes())
+
+
+def _by_numbers(images: Sequence[str], masks: Sequence[str]) -> list[Pairing]:
+    """Pairs by one of the first or last numbers in the names, in the same folder or in any."""
+    found = []
+    for in_folder in (True, False):
+        for ours, theirs in product((0, -1, 1), repeat=2):
+            left = _numbered(images, ours, in_folder=in_folder)
+            right = _numbered(masks, theirs, in_folder=in_folder)
+            pairs = {left[value]: right[value] for value in left if value in right}
+            if len(pairs) == len(images) or len(pairs) == len(masks) > len(images) // 2:
+                found.append(Pairing(pairs, "files pair by the number in their names", None))
+    return found
+
+
+def _numbered(keys: Sequence[str], place: int, *, in_folder: bool) -> dict[str, str]:
+    """Folder and number -> key; empty where one key has no number at the place, or two have the same."""
+    found: dict[str, str] = {}
+    for key in keys:
+        folder, _, name = folded(key).rpartition("/")
+        numbers = re.findall(r"\d+", name)
+        if not -len(numbers) <= place < len(numbers):
+            return {}
+        value = f"{folder if in_folder else ''}/{int(numbers[place])}"
+        if value in found:
+            return {}
+        found[value] = key
+    return found
+
+
+def _without_folders(keys: Sequence[str]) -> dict[str, str]:
+    """Last part of a key -> key; none where two keys have the same."""
+    found = {key.rpartition("/")[2]: key for key in keys}
+    return found if len(found) == len(keys) else {}
+
+
+def _renamed(pairing: Pairing, images: Mapping[str, str], masks: Mapping[str, str]) -> Pairing:
+    pairs = {images[image]: masks[mask] for image, mask in pairing.pairs.items()}
+    return Pairing(pairs, f"{pairing.rule}, in whatever folder", pairing.affixes)
 
 
 def _by_affixes(images: Sequence[str], masks: Sequence[str], affixes: Affixes) -> Pairing:

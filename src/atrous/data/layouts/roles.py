@@ -89,9 +89,3 @@ def _entry(path: Path) -> Entry:
 def is_array(entry: Entry) -> bool:
     """Return True if an entry is no picture but an array or matrix."""
     return entry.path.suffix.lower() in ARRAY_SUFFIXES
-
-
-def by_suffix(found: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
-    """Photos as pictures, and files of lossless formats as masks."""
-    photos = [entry for entry in found if entry.path.suffix.lower() in _PHOTO_SUFFIXES]
-    return photos, [entry for entry in found if entry.path.suffix.lower() not in _PHOTO_SUFFIXES]

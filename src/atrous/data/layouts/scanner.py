@@ -15,7 +15,7 @@ from atrous.data.layouts.fiftyone import fiftyone
 from atrous.data.layouts.label_studio import brush_pictures, label_studio
 from atrous.data.layouts.labelme import labelme
 from atrous.data.layouts.lists import pair_lists
-from atrous.data.layouts.mask_pictures import mask_pictures
+from atrous.data.layouts.mask_pictures import mask_pictures, masks_by_content
 from atrous.data.layouts.patterns import by_patterns, read_layout
 from atrous.data.layouts.run_lengths import run_lengths
 from atrous.data.layouts.supervisely import supervisely
@@ -33,6 +33,8 @@ _OTHERWISE = frozenset(
     {"no mask", "no image", "not a picture", "list", "no pictures", "empty split", "too few pictures"}
 )
 """Faults of the plain layout that may mean that the folder has another one."""
+_UNPAIRED = _OTHERWISE - {"list", "too few pictures"}
+"""Faults of files that do not pair by name, and may by content."""
 ANNOTATIONS: Sequence[Layout] = (
     coco, fiftyone, labelme, cityscapes_polygons, supervisely, via, cvat_xml, yolo, run_lengths,
 )  # fmt: skip
@@ -86,6 +88,10 @@ def _chosen(tree: Tree, *, pair_by_order: bool) -> Contents | None:
         if not found.faults:
             return found
         faulty.append(found)
+    if all(_UNPAIRED & {kind for kind, _ in found.faults} for found in faulty):
+        by_content = masks_by_content(tree)
+        if by_content is not None and not (completed := _completed(tree, by_content)).faults:
+            return completed
     return faulty[0] if faulty else None
 
 

@@ -112,7 +112,7 @@ class Tree:
             return found[0] if found else None
         beside = near.parts if near else ()
         ranked = sorted(
-            ((_shared(parts[-2::-1], path.parent.parts[::-1]), _common(beside, path)), path) for path in found
+            ((shared(parts[-2::-1], path.parent.parts[::-1]), _common(beside, path)), path) for path in found
         )
         return ranked[-1][1] if ranked[-1][0] > ranked[-2][0] else None
 
@@ -158,16 +158,7 @@ def listed(paths: Sequence[Path], *, shown: int = 3) -> str:
     return ", ".join(map(str, paths[:shown])) + more
 
 
-def _below(folder: Path) -> Iterator[Path]:
-    for place, _, entries in os.walk(folder):
-        yield from (Path(place, name).relative_to(folder) for name in entries)
-
-
-def _raise(error: OSError) -> None:
-    raise error
-
-
-def _shared(parts: Sequence[str], other: Sequence[str]) -> int:
+def shared(parts: Sequence[str], other: Sequence[str]) -> int:
     """Number of leading parts that are the same."""
     count = 0
     for one, two in zip(parts, other, strict=False):
@@ -177,5 +168,14 @@ def _shared(parts: Sequence[str], other: Sequence[str]) -> int:
     return count
 
 
+def _below(folder: Path) -> Iterator[Path]:
+    for place, _, entries in os.walk(folder):
+        yield from (Path(place, name).relative_to(folder) for name in entries)
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
 def _common(beside: Sequence[str], path: Path) -> int:
-    return _shared(beside, path.parts)
+    return shared(beside, path.parts)

@@ -36,6 +36,8 @@ SECOND_CHOICE = frozenset(
     }
 )  # fmt: skip
 """Words of files that lie beside masks: drawings of them, single instances, depth."""
+_FIELD_WORDS = frozenset({"fov", "fovs", "roi", "rois", "fieldofview", "vignette", "validmask", "validmasks"})
+"""Words of masks that say where a camera sees anything."""
 _FILLERS = frozenset(
     {
         "dir", "folder", "set", "sets", "data", "dataset", "files", "file", "png", "jpg", "jpeg", "tif", "tiff", "bmp",
@@ -75,13 +77,13 @@ def meaning(name: str) -> Word:
             split = split or SPLITS[part]
         elif part in SECOND_CHOICE:
             second, role = True, "mask"
-        elif part in MASK_WORDS:
+        elif part in MASK_WORDS or part in _FIELD_WORDS:
             role = "mask"
         elif part in IMAGE_WORDS:
             role = role or "image"
         elif part not in _FILLERS and not part.isdecimal():
             return Word()
-    if re.sub(r"[\W_]", "", name.lower()) in ("groundtruth", "groundtruths", "pixellevel"):
+    if re.sub(r"[\W_]", "", name.lower()) in ("groundtruth", "groundtruths", "pixellevel", "fieldofview"):
         role = "mask"
     return Word(split, role, second, whole=bool(split or role))
 
@@ -114,6 +116,12 @@ def stem_role(stem: str) -> str:
 def is_second_choice(name: str) -> bool:
     """Return True if a name has a word of `SECOND_CHOICE`, or tells a second annotator."""
     return any(token in SECOND_CHOICE or token.startswith("2nd") for token in tokens(name))
+
+
+def is_field(name: str) -> bool:
+    """Return True if a name says that masks are fields of view."""
+    glued = re.sub(r"[\W_]", "", name.lower())
+    return any(token in _FIELD_WORDS for token in tokens(name)) or glued.endswith("fieldofview")
 
 
 def kind_words(name: str) -> tuple[str, ...]:

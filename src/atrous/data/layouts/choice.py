@@ -1,0 +1,81 @@
+"""Ways to pair the pictures of a folder with one kind of its masks."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from atrous.data.layouts.pairing import Pairing, pairings
+from atrous.data.layouts.roles import Entry, is_array
+from atrous.data.layouts.words import is_second_choice
+
+_RULES = 4
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One way to pair the files.
+
+    Attributes:
+        images: Every picture, by key.
+        masks: Every mask of one kind, by key.
+        pairing: The rule, and the keys that it pairs.
+        kind: The kind of the masks.
+        unlabelled: Pictures of folders in which none has a mask; they are not among `images`.
+    """
+
+    images: Mapping[str, Entry]
+    masks: Mapping[str, Entry]
+    pairing: Pairing
+    kind: str
+    unlabelled: tuple[Entry, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """True where every picture has a mask."""
+        return len(self.pairing.pairs) == len(self.images)
+
+    @property
+    def second(self) -> bool:
+        """True where the masks are drawings, single instances, arrays beside pictures, or of a second annotator."""
+        affixes, masks = self.pairing.affixes, self.masks.values()
+        by_name = affixes is not None and any(map(is_second_choice, affixes.mask))
+        return by_name or any(mask.second for mask in masks) or all(map(is_array, masks))
+
+    def paired(self) -> list[tuple[Entry, Entry]]:
+        """Pictures with their masks, in the order of the pictures."""
+        pairs = self.pairing.pairs
+        return [(entry, self.masks[pairs[key]]) for key, entry in self.images.items() if key in pairs]
+
+
+def choices_of(images: Sequence[Entry], masks: Sequence[Entry]) -> list[Choice]:
+    """Ways to pair the pictures with one kind of the masks each, the kinds of most masks first."""
+    by_kind: dict[str, list[Entry]] = defaultdict(list)
+    for mask in masks:
+        by_kind[mask.kind].append(mask)
+    found = []
+    for kind, some in sorted(by_kind.items(), key=lambda item: (item[1][0].second, -len(item[1]))):
+        split = any(entry.split for entry in images) and all(entry.split for entry in some)
+        image_keys, mask_keys = _keys(images, split=split), _keys(some, split=split)
+        rules = pairings([*image_keys], [*mask_keys])[:_RULES]
+        found += [_labelled(Choice(image_keys, mask_keys, pairing, kind)) for pairing in rules]
+    return found
+
+
+def _keys(some: Sequence[Entry], *, split: bool) -> dict[str, Entry]:
+    """Entries by key, below their split where both sides have one; of equal keys the first."""
+    found: dict[str, Entry] = {}
+    for entry in some:
+        key = f"{entry.split}/{entry.key}" if split else entry.key
+        found[key if key not in found else entry.path.as_posix()] = entry
+    return found
+
+
+def _labelled(choice: Choice) -> Choice:
+    """The choice without the pictures of folders that have no mask, where every mask has its picture."""
+    pairs = choice.pairing.pairs
+    if choice.complete or len(pairs) < len(choice.masks):
+        return choice
+    labelled = {entry.path.parent for key, entry in choice.images.items() if key in pairs}
+    kept = {key: entry for key, entry in choice.images.items() if entry.path.parent in labelled}
+    rest = tuple(entry for entry in choice.images.values() if entry.path.parent not in labelled)
+    return replace(choice, images=kept, unlabelled=rest)

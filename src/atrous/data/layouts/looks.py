@@ -1,0 +1,88 @@
+"""The content of a few files of a folder: whether they are masks, how many values they hold, fields of view."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from jaxtyping import Bool, Integer
+
+from atrous.data.annotations.color_masks import packed_colors, value_counts
+from atrous.data.annotations.masks import ARRAY_SUFFIXES, read_numbers_or_colors
+from atrous.errors import InputError
+
+T = TypeVar("T")
+
+_SAMPLED = 6
+_FEW, _FREQUENT, _MOST_OF_IT = 64, 16, 0.9
+"""A mask holds at most so many values, or so many of them make up most of its pixels (edges may be smoothed)."""
+_ALIKE, _LEAST_FIELD = 0.9, 0.3
+"""Fields of view of one camera overlap nearly wholly, and hold a good part of the picture."""
+
+
+def sample(items: Sequence[T]) -> list[T]:
+    """Some files, spread over all."""
+    step = max(1, len(items) // _SAMPLED)
+    return list(items[::step][:_SAMPLED])
+
+
+def mask_values(path: Path) -> Integer[np.ndarray, "h w"] | None:
+    """Numbers of a mask, or its colours as 0xRRGGBB; None where the file is none that masks are stored in."""
+    try:
+        values = read_numbers_or_colors(path)
+    except (InputError, OSError):
+        return None
+    return packed_colors(values) if values.ndim == 3 else values
+
+
+def has_few_values(path: Path) -> bool:
+    """Return True if the values of a file are those of a mask, not of a photo."""
+    values = mask_values(path)
+    if values is None:
+        return False
+    counts = sorted(value_counts(values).values(), reverse=True)
+    few = len(counts) <= min(_FEW, values.size // 4)
+    return few or sum(counts[:_FREQUENT]) >= _MOST_OF_IT * values.size
+
+
+def are_masks(root: Path, paths: Sequence[Path]) -> bool:
+    """Return True if all of some sampled files hold few values."""
+    return all(has_few_values(root / path) for path in sample(paths))
+
+
+def number_of_values(root: Path, paths: Sequence[Path]) -> int:
+    """Number of different values in some sampled masks."""
+    found = [mask_values(root / path) for path in sample(paths)]
+    return len({value for values in found if values is not None for value in value_counts(values)})
+
+
+def are_fields(root: Path, paths: Sequence[Path]) -> bool:
+    """Return True if some sampled masks are the field of view of one camera.
+
+    Each is a single area around the middle that leaves corners free, and all of them nearly agree.
+    """
+    fields = [_field(root / path) for path in sample(paths)]
+    found = [field for field in fields if field is not None]
+    if not found or len(found) < len(fields):
+        return False
+    return all(_overlap(one, other) >= _ALIKE for one, other in pairwise(found))
+
+
+def _field(path: Path) -> Bool[np.ndarray, "h w"] | None:
+    values = None if path.suffix.lower() in ARRAY_SUFFIXES else mask_values(path)
+    if values is None or len(value_counts(values)) != 2:
+        return None
+    inside = values == values.max()
+    height, width = inside.shape
+    corners = [bool(inside[row, column]) for row in (0, -1) for column in (0, -1)]
+    middle = inside[height // 2, width // 2] and inside.mean() >= _LEAST_FIELD
+    # In a row through one area the inside is one run.
+    row, column = inside[height // 2].astype(np.int8), inside[:, width // 2].astype(np.int8)
+    whole = (np.diff(row) == 1).sum() <= 1 and (np.diff(column) == 1).sum() <= 1
+    return inside if middle and whole and not any(corners) else None
+
+
+def _overlap(one: Bool[np.ndarray, "h w"], other: Bool[np.ndarray, "h w"]) -> float:
+    """Intersection over union; 0 where the sizes differ."""
+    return float((one & other).sum() / (one | other).sum()) if one.shape == other.shape else 0.0

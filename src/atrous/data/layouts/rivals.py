@@ -1,0 +1,116 @@
+"""Several kinds of masks beside the same pictures: which one holds the labels.
+
+Fields of view (`mask/21_training_mask.gif`) limit the others. Drawings, single instances and the masks of a second
+annotator give way. Of the rest the kind with more values counts; kinds whose names share a word, such as `labels-ah`
+and `labels-vk`, are the same work of several people, of which the first counts. What remains is the user's decision.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from atrous.data.layouts.choice import Choice
+from atrous.data.layouts.looks import are_fields, number_of_values
+from atrous.data.layouts.tree import Tree, listed
+from atrous.data.layouts.words import is_field, tokens
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The kind of masks that counts.
+
+    Attributes:
+        choice: Its pairs.
+        fields: Pairs of pictures and fields of view; None where there are none.
+        notes: Lines about the other kinds.
+        faults: A line where several kinds are as good: (kind, line).
+    """
+
+    choice: Choice
+    fields: Choice | None = None
+    notes: tuple[str, ...] = ()
+    faults: tuple[tuple[str, str], ...] = ()
+
+
+def decide(tree: Tree, choices: Sequence[Choice]) -> Decision:
+    """Choose a kind of masks; reads some of them where names do not decide.
+
+    Args:
+        tree: The files.
+        choices: At least one; several of a kind may be there, the plainest first.
+    """
+    kinds = _best_of_each_kind(choices)
+    fields = [choice for choice in kinds if _is_field(tree, choice)] if len(kinds) > 1 else []
+    labels = [choice for choice in kinds if choice not in fields] or kinds
+    best = max(labels, key=lambda choice: (choice.complete, not choice.second, len(choice.pairing.pairs)))
+    taken = {mask.path for _, mask in best.paired()}
+    others = [choice for choice in labels if choice is not best and not taken & {m.path for _, m in choice.paired()}]
+    equal = [choice for choice in others if choice.complete and best.complete and choice.second == best.second]
+    notes, faults = [], []
+    field = fields[0] if fields and best not in fields else None
+    if field is not None:
+        notes.append(f"pixels outside the field of view ({_shown(field)}) are ignored")
+    if equal:
+        best, notes_of_equal, faults = _of_equal(tree, [best, *equal])
+        notes += notes_of_equal
+    rest = [choice for choice in others if choice not in equal and choice.second and choice.complete]
+    notes += [f"masks of another kind are left out: {_shown(choice)}" for choice in rest]
+    return Decision(best, field, tuple(notes), tuple(faults))
+
+
+def _best_of_each_kind(choices: Sequence[Choice]) -> list[Choice]:
+    found: dict[tuple[str, bool], Choice] = {}
+    for choice in choices:
+        known = found.get((choice.kind, choice.second))
+        if known is None or len(choice.pairing.pairs) > len(known.pairing.pairs):
+            found[choice.kind, choice.second] = choice
+    return [*found.values()]
+
+
+def _is_field(tree: Tree, choice: Choice) -> bool:
+    paths = [mask.path for _, mask in choice.paired()]
+    return is_field(choice.kind) or are_fields(tree.root, paths)
+
+
+def _of_equal(tree: Tree, equal: Sequence[Choice]) -> tuple[Choice, list[str], list[tuple[str, str]]]:
+    """The kind that counts among those that pair all pictures."""
+    in_order = sorted(equal, key=lambda choice: choice.kind)
+    if _are_same_work(in_order):
+        first, *rest = in_order
+        return first, [f"masks of another annotator are left out: {_shown(choice)}" for choice in rest], []
+    counts = [number_of_values(tree.root, [mask.path for _, mask in choice.paired()]) for choice in in_order]
+    most = max(counts)
+    if counts.count(most) == 1:
+        best = in_order[counts.index(most)]
+        line = f"{_shown(best)} have {most} values"
+        rest = [
+            f"masks of {count} values are left out: {_shown(choice)} ({line})"
+            for choice, count in zip(in_order, counts, strict=True)
+            if choice is not best
+        ]
+        return best, rest, []
+    return equal[0], [], [_fault(tree, equal[0], equal[1])]
+
+
+def _are_same_work(choices: Sequence[Choice]) -> bool:
+    """Return True if the names of all kinds share a word or are numbered, and differ in one."""
+    words = [[*tokens(choice.kind.rpartition("/")[2])] for choice in choices]
+    if any(len(some) != len(words[0]) for some in words):
+        return False
+    different = [place for place in range(len(words[0])) if len({some[place] for some in words}) > 1]
+    numbered = len({word.strip("0123456789") for some in words for word in some}) == len(words[0])
+    return len(different) == 1 and (len(words[0]) > 1 or numbered)
+
+
+def _shown(choice: Choice) -> str:
+    return listed([mask.path for _, mask in choice.paired()], shown=2)
+
+
+def _fault(tree: Tree, best: Choice, rival: Choice) -> tuple[str, str]:
+    ours, theirs = best.paired()[0], rival.paired()[0]
+    example: list[Path] = [ours[1].path, theirs[1].path]
+    return (
+        "two kinds of masks",
+        f"{tree.root} has two masks for every picture, such as {listed(example)} for "
+        f"{ours[0].path}; move those that you do not want away, or name the others under [layout] in schema.toml",
+    )

@@ -1,0 +1,81 @@
+"""Data sets as their authors published them: masks found by number or by content, fields of view, other annotators."""
+
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from atrous.data.complaints import collecting
+from atrous.data.dataset import open_data, open_splits
+from atrous.data.layouts.scanner import contents_of
+from atrous.data.schema import Schema, write_schema
+from atrous.labels import LabelSpace
+from fakes.layouts import COLORS, NAMES, TRAIN, VAL, picture, truth
+from fakes.messy_folders import MESSY, field, plants, two_eyes, two_initials, unlabelled_split, vessels
+
+BINARY = Schema(LabelSpace(("background", "foreground")), remap={0: 0, 255: 1})
+
+
+def whose(image):
+    """The name of the set that a picture was made of; JPEGs are only nearly the same."""
+    differences = {
+        name: float(np.abs(image.astype(int) - np.asarray(picture(name)).astype(int)).mean()) for name in NAMES
+    }
+    return min(differences, key=differences.__getitem__)
+
+
+def expected(name, *, holds, palette):
+    if holds == "colours":
+        return np.array([palette.index(color) for color in COLORS])[truth(name)]
+    if holds == "ids":
+        return truth(name)
+    found = (truth(name) > 0).astype(np.uint8)
+    return np.where(np.asarray(field()) == 0, 255, found) if holds == "field" else found
+
+
+@pytest.mark.parametrize("name", MESSY)
+def test_labels_and_splits(tmp_path, name):
+    write, holds, split = MESSY[name]
+    write(tmp_path)
+    if holds == "foreground":
+        write_schema(tmp_path / "schema.toml", BINARY)
+    data = open_data(tmp_path)
+    names = [whose(data[index].image) for index in range(len(data))]
+    assert sorted(names) == [*NAMES]
+    for index, found in enumerate(names):
+        wanted = expected(found, holds=holds, palette=data.labels.palette)
+        np.testing.assert_array_equal(data[index].labels, wanted)
+    if split:
+        parts = open_splits(tmp_path)
+        held = "val" if "test" not in parts else "test"
+        assert sorted(whose(parts[held][index].image) for index in range(len(parts[held]))) == [*VAL]
+        rest = [one for part in parts if part != held for one in parts[part].names]
+        assert len(rest) == len(TRAIN)
+
+
+@pytest.mark.parametrize(
+    ("write", "line"),
+    [
+        (vessels, r"outside the field of view \(test/mask/05_test_mask.gif.*\) are ignored"),
+        (two_eyes, r"another kind are left out: Image_01L_2ndHO.png"),
+        (two_initials, r"another annotator are left out: labels-vk/im0000.vk.ppm"),
+        (plants, r"masks of 2 values are left out: masks/s0_mask.png.*annotations/s0_annotation.png"),
+        (unlabelled_split, r"2 pictures of folders without masks are not used \(valid/9s0_sat.jpg"),
+    ],
+)
+def test_what_was_chosen_is_remarked(tmp_path, write, line):
+    write(tmp_path)
+    with collecting() as complaints:
+        contents_of(tmp_path)
+    assert [one for one in complaints if not one.remark] == []
+    assert any(re.search(line, one.line) for one in complaints), complaints
+
+
+def test_fields_of_view_alone_are_masks(tmp_path):
+    for name in NAMES:
+        picture(name).save(tmp_path / f"{name}.png")
+        Image.fromarray(np.asarray(field()) // 255).save(tmp_path / f"{name}_mask.png")
+    data = open_data(tmp_path)
+    for index in range(len(data)):
+        np.testing.assert_array_equal(data[index].labels, np.asarray(field()) // 255)

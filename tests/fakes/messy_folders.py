@@ -1,0 +1,89 @@
+"""Folders as authors of data sets publish them: the pictures of `fakes.layouts` under names that follow no tool."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from fakes.layouts import NAMES, SIZE, TRAIN, color_mask, ids_mask, in_folders, part, picture, truth
+from fakes.published import save
+
+
+def black_and_white(name: str) -> Image.Image:
+    """Foreground 255, background 0."""
+    return Image.fromarray(((truth(name) > 0) * 255).astype(np.uint8))
+
+
+def field() -> Image.Image:
+    """The field of view of a camera: 255 within."""
+    inside = np.zeros(SIZE, np.uint8)
+    inside[2:10, 2:14] = 255
+    return Image.fromarray(inside)
+
+
+def vessels(folder: Path) -> None:
+    """Numbered pictures, masks and fields of view for each split; a second annotator in one of them."""
+    for number, name in enumerate(NAMES, start=1):
+        split = "training" if name in TRAIN else "test"
+        save(picture(name), folder / split / f"images/{number:02}_{split}.tif")
+        save(black_and_white(name), folder / split / f"1st_manual/{number:02}_manual1.gif")
+        save(field(), folder / split / f"mask/{number:02}_{split}_mask.gif")
+        if split == "test":
+            save(Image.fromarray(np.zeros(SIZE, np.uint8)), folder / split / f"2nd_manual/{number:02}_manual2.gif")
+
+
+def two_eyes(folder: Path) -> None:
+    """Two annotators of pictures in one folder."""
+    for number, name in enumerate(NAMES):
+        stem = f"Image_{number // 2 + 1:02}{'LR'[number % 2]}"
+        save(picture(name), folder / f"{stem}.jpg")
+        save(black_and_white(name), folder / f"{stem}_1stHO.png")
+        save(Image.fromarray(np.zeros(SIZE, np.uint8)), folder / f"{stem}_2ndHO.png")
+
+
+def two_initials(folder: Path) -> None:
+    """A folder for each annotator, called after the initials."""
+    for number, name in enumerate(NAMES):
+        save(picture(name), folder / f"some-images/im{number:04}.ppm")
+        save(black_and_white(name), folder / f"labels-ah/im{number:04}.ah.ppm")
+        save(Image.fromarray(np.zeros(SIZE, np.uint8)), folder / f"labels-vk/im{number:04}.vk.ppm")
+
+
+def plants(folder: Path) -> None:
+    """Masks of three classes by colour, beside masks of what is a plant."""
+    in_folders("images/{name}_image.png", "annotations/{name}_annotation.png", make=color_mask)(folder)
+    for name in NAMES:
+        save(black_and_white(name), folder / f"masks/{name}_mask.png")
+
+
+def unlabelled_split(folder: Path) -> None:
+    """Satellite pictures; those of one split have no masks."""
+    in_folders("train/{name}_sat.jpg", "train/{name}_mask.png")(folder)
+    for name in NAMES[:2]:
+        save(picture(name).rotate(180), folder / f"valid/9{name}_sat.jpg")
+
+
+def numbers(folder: Path) -> None:
+    """Names that have only a number in common, in folders whose names say nothing."""
+    for number, name in enumerate(NAMES):
+        save(picture(name), folder / part(name) / f"alpha/frame {number} b.png")
+        save(ids_mask(name), folder / part(name) / f"beta/{number:05}-q.png")
+
+
+MESSY: dict[str, tuple[Callable[[Path], None], str, bool]] = {
+    "vessels": (vessels, "field", True),
+    "two eyes": (two_eyes, "foreground", False),
+    "two initials": (two_initials, "foreground", False),
+    "plants": (plants, "colours", False),
+    "unlabelled split": (unlabelled_split, "ids", False),
+    "numbers": (numbers, "ids", True),
+    "words that say nothing": (in_folders("alpha/{name}.png", "beta/{name}.png"), "ids", False),
+    "one folder": (in_folders("foo_{name}_bar.png", "foo_{name}_qux.png"), "ids", False),
+    "other folders": (in_folders("s_Data/{name}.jpg", "s_Part1_GroundTruth/{name}_segmentation.png"), "ids", False),
+    "train_data": (in_folders("train_data/images/{name}.jpg", "train_data/gt/{name}.png"), "ids", False),
+    "nested": (in_folders("My Data/v 2/Images/{split}/{name}.JPG", "My Data/v 2/Masks/{split}/{name}.png",
+                          splits={"train": "Train", "val": "Valid"}), "ids", True),
+    "capitals": (in_folders("RGB/{name}.JPG", "GT/{name}.PNG"), "ids", False),
+}  # fmt: skip
+"""Name -> writer, what its masks hold, True where the folders say what is trained on."""
