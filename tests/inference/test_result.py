@@ -67,7 +67,7 @@ def test_show_opens_the_overlay(monkeypatch):
 def test_polygons_are_named_by_class():
     found = RESULT.polygons(tolerance=0.0)
     assert set(found) == {"sky", "road", "car"}
-    assert found["car"][0].outer.tolist() == [[0, 1], [2, 1], [2, 2], [0, 2]]
+    assert found["car"][0].outline.tolist() == [[0, 1], [2, 1], [2, 2], [0, 2]]
 
 
 def test_probabilities_come_by_option():

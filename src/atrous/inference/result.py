@@ -9,10 +9,10 @@ from jaxtyping import Float32, Integer, UInt8
 from PIL import Image
 
 from atrous.labels import LabelSpace
+from atrous.labels.polygons import Polygon, trace_polygons
 from atrous.report.label_png import write_label_png
 from atrous.report.overlay_colors import background_class, bright_space, outlines
 from atrous.report.pictures import overlay, with_legend
-from atrous.report.polygons import Polygon, trace_polygons
 
 SHOWN_SIDE = 1024
 """Longest side of the overlay that a notebook shows."""
@@ -86,14 +86,14 @@ class Result:
         return {self.space.names[class_ids[i]]: float(counts[i] / self.labels.size) for i in order}
 
     def polygons(self, *, tolerance: float = 1.0) -> dict[str, list[Polygon]]:
-        """Outlines of the regions by class name, in pixels; see `report/polygons.py`.
+        """Outlines of the regions by class name, the largest first, in pixels; see `labels/polygons.py`.
 
         Args:
             tolerance: Largest distance in pixels between an outline and its simplification; 0 keeps it exact.
         """
         found: dict[str, list[Polygon]] = {}
         for polygon in trace_polygons(self.labels, tolerance=float(tolerance)):
-            found.setdefault(self.space.names[polygon.class_id], []).append(polygon)
+            found.setdefault(self.space.names[polygon.label], []).append(polygon)
         return found
 
     def _repr_png_(self) -> bytes:

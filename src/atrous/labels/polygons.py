@@ -5,14 +5,16 @@ along the edges of pixels, so they are exact until they are simplified. Pixels a
 their corners.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int64, Integer
 
-Ring = Float[np.ndarray, "_ 2"]
-"""Corners (x, y) of a closed line; the last is joined to the first."""
+from atrous.labels.simplification import Ring, simplified
+
+_BAND = 2**24
+"""Pixels that are searched for corners at a time, so that large maps need little memory besides themselves."""
 
 
 @dataclass(frozen=True)
@@ -33,24 +35,38 @@ class Polygon:
 
 
 def trace_polygons(
-    labels: Integer[np.ndarray, "h w"], *, classes: Iterable[int], tolerance: float = 0.0, smallest: int = 1
+    labels: Integer[np.ndarray, "h w"],
+    *,
+    classes: Iterable[int] | None = None,
+    tolerance: float = 0.0,
+    smallest: int = 1,
+    most_change: float | None = None,
 ) -> list[Polygon]:
     """The regions of some classes, the largest first.
 
     Args:
         labels: Class ids.
-        classes: Those to trace.
-        tolerance: Largest distance in pixels of a removed corner from the simplified line; 0 keeps every corner.
+        classes: Those to trace; None traces every value that occurs.
+        tolerance: Largest distance in pixels of a removed corner from the simplified line (Douglas and Peucker, 1973);
+            0 keeps every corner. Regions are simplified one by one, so neighbours may overlap by twice the tolerance.
         smallest: Regions of fewer pixels, and holes of fewer, are left out.
+        most_change: Largest share of a region's pixels that simplification may add or remove; where it would be more,
+            a smaller tolerance is taken. None: no limit.
 
     Raises:
-        ValueError: If the tolerance is negative.
+        ValueError: If the tolerance is negative or not finite.
     """
-    if tolerance < 0:
-        raise ValueError(f"tolerance {tolerance} must be at least 0 pixels")
+    if not 0 <= tolerance < np.inf:
+        raise ValueError(f"tolerance {tolerance}: give a distance of 0 or more pixels")
     found: list[Polygon] = []
-    for label in classes:
-        found += _regions(labels == label, label=int(label), tolerance=tolerance, smallest=smallest)
+    for label in np.unique(labels).tolist() if classes is None else classes:
+        for outline, holes in _regions(labels, int(label)):
+            pixels = round(_area(outline) + sum(map(_area, holes)))
+            if pixels >= smallest:
+                kept = [outline, *(hole for hole in holes if -_area(hole) >= smallest)]
+                budget = np.inf if most_change is None else most_change * pixels
+                outline, *holes = simplified(kept, tolerance, budget=budget)
+                found.append(Polygon(int(label), outline, tuple(holes), pixels))
     return sorted(found, key=lambda polygon: -_area(polygon.outline))
 
 
@@ -69,125 +85,107 @@ def joined(polygon: Polygon) -> Ring:
     return ring
 
 
-def _regions(inside: Bool[np.ndarray, "h w"], *, label: int, tolerance: float, smallest: int) -> list[Polygon]:
-    rings = _rings(inside)
+def _regions(labels: Integer[np.ndarray, "h w"], label: int) -> Iterator[tuple[Ring, list[Ring]]]:
+    """Outline and holes of every connected region of a class."""
+    # By their topmost corners, the left one first: what is to the left of a ring's top is then known before it.
+    rings = sorted(_rings(labels, label), key=lambda ring: _top(ring)[::-1])
     areas = [_area(ring) for ring in rings]
-    outer = [place for place, area in enumerate(areas) if area > 0]
-    holes: dict[int, list[int]] = {place: [] for place in outer}
-    boxes = np.array([[*rings[place].min(axis=0), *rings[place].max(axis=0)] for place in outer]).reshape(-1, 4)
-    for place, area in enumerate(areas):
-        if area < 0:
-            holes[_owner(_point_beside(rings[place]), rings, outer, boxes, areas)].append(place)
-    return [
-        Polygon(
-            label,
-            _simplified(rings[place], tolerance),
-            tuple(_simplified(rings[hole], tolerance) for hole in holes[place] if -areas[hole] >= smallest),
-            pixels=round(areas[place] + sum(areas[hole] for hole in holes[place])),
-        )
-        for place in outer
-        if areas[place] + sum(areas[hole] for hole in holes[place]) >= smallest
-    ]
+    beside = dict(zip([n for n, area in enumerate(areas) if area < 0], _left_neighbours(rings, areas), strict=True))
+    holes: dict[int, list[Ring]] = {number: [] for number, area in enumerate(areas) if area > 0}
+    owner = {number: number for number in holes}
+    for hole, left in beside.items():
+        owner[hole] = owner[left]
+        holes[owner[hole]].append(rings[hole].astype(np.float64))
+    for number, inner in holes.items():
+        yield rings[number].astype(np.float64), inner
 
 
-def _rings(inside: Bool[np.ndarray, "h w"]) -> list[Ring]:
-    """All borders, the inside on the right hand in image coordinates; corners only."""
-    padded = np.pad(inside, 1)
-    columns = inside.shape[1] + 1  # corners of pixels per row
+def _left_neighbours(rings: list[Int64[np.ndarray, "_ 2"]], areas: list[float]) -> list[int]:
+    """For every hole in order, the ring that has the next edge to the left of its topmost corner."""
+    tops = np.array([_top(ring) for ring, area in zip(rings, areas, strict=True) if area < 0]).reshape(-1, 2)
+    if not len(tops):
+        return []
+    starts = np.concatenate(rings)
+    ends = np.concatenate([np.roll(ring, -1, axis=0) for ring in rings])
+    numbers = np.repeat(np.arange(len(rings)), [len(ring) for ring in rings])
+    upright = starts[:, 0] == ends[:, 0]
+    x, numbers = starts[upright, 0], numbers[upright]
+    upper = np.minimum(starts[upright, 1], ends[upright, 1])
+    lower = np.maximum(starts[upright, 1], ends[upright, 1])
+    # Only rows of pixels below the top of a hole matter: an edge is listed once for each of them that it passes.
+    rows = np.unique(tops[:, 1])
+    first, last = np.searchsorted(rows, upper), np.searchsorted(rows, lower)
+    count = last - first
+    row = np.repeat(first - np.cumsum(count) + count, count) + np.arange(count.sum())
+    stride = int(starts[:, 0].max()) + 1
+    keys, listed = row * stride + np.repeat(x, count), np.repeat(numbers, count)
+    order = np.argsort(keys, kind="stable")
+    wanted = np.searchsorted(rows, tops[:, 1]) * stride + tops[:, 0]
+    return listed[order][np.searchsorted(keys[order], wanted) - 1].tolist()
 
-    def corners(edges: Bool[np.ndarray, "m n"]) -> Int64[np.ndarray, " e"]:
-        row, column = np.nonzero(edges)
-        return row.astype(np.int64) * columns + column
 
-    top = corners(padded[1:-1, 1:-1] & ~padded[:-2, 1:-1])  # pixels whose upper edge is a border: left to right
-    bottom = corners(padded[1:-1, 1:-1] & ~padded[2:, 1:-1])
-    left = corners(padded[1:-1, 1:-1] & ~padded[1:-1, :-2])
-    right = corners(padded[1:-1, 1:-1] & ~padded[1:-1, 2:])
-    starts = np.concatenate([top, right + 1, bottom + columns + 1, left + columns])
-    ends = np.concatenate([top + 1, right + columns + 1, bottom + columns, left])
-    heading = np.repeat([0, 1, 2, 3], [len(top), len(right), len(bottom), len(left)])  # right, down, left, up
-    following = _following(starts, ends, heading).tolist()
-    used, rings = np.zeros(len(starts), bool), list[np.ndarray]()
-    headings, places = heading.tolist(), starts.tolist()
-    for first in range(len(places)):
-        if used[first]:
-            continue
-        ring, edge = list[int](), first
-        while not used[edge]:
-            used[edge] = True
-            after = following[edge]
-            if headings[after] != headings[edge]:
-                ring.append(places[after])
-            edge = after
-        rows, cols = np.divmod(np.array(ring), columns)
-        rings.append(np.stack([cols, rows], axis=1).astype(np.float64))
+def _rings(labels: Integer[np.ndarray, "h w"], label: int) -> list[Int64[np.ndarray, "_ 2"]]:
+    """Corners of all borders of a class, the inside on the right hand in image coordinates."""
+    x, y, out = _corners(labels, label)
+    count = len(x)
+    if not count:
+        return []
+    by_column = np.lexsort((y, x))
+    rank = np.empty(count, np.int64)
+    rank[by_column] = np.arange(count)
+    # Along a row or column, the corner at the end of an edge is the next one in order: right, down, left, up.
+    places = np.arange(count)
+    ends = np.stack((places + 1, by_column[(rank + 1) % count], places - 1, by_column[rank - 1])) % count
+    following = np.full((4, count), -1)
+    for direction in range(4):
+        starts = np.flatnonzero(out[direction])
+        end = ends[direction, starts]
+        # Where two regions touch at a corner, the one that turns right stays with its pixel.
+        right, left = (direction + 1) % 4, (direction + 3) % 4
+        following[direction, starts] = np.where(out[right, end], right, left) * count + end
+    path, corners = following.ravel().tolist(), np.stack((x, y), axis=1)
+    visited, rings = bytearray(len(path)), list[np.ndarray]()
+    for start in np.flatnonzero(out.ravel()).tolist():
+        ring, edge = list[int](), start
+        while not visited[edge]:
+            visited[edge] = 1
+            ring.append(edge % count)
+            edge = path[edge]
+        if ring:
+            rings.append(corners[ring])
     return rings
 
 
-def _following(
-    starts: Int64[np.ndarray, " e"], ends: Int64[np.ndarray, " e"], heading: Int64[np.ndarray, " e"]
-) -> Int64[np.ndarray, " e"]:
-    """The edge after each edge; where two regions touch at a corner, the one that turns right stays with its pixel."""
-    order = np.lexsort((heading, starts))
-    first = np.searchsorted(starts[order], ends, side="left")
-    last = np.searchsorted(starts[order], ends, side="right") - 1
-    one, other = order[first], order[last]
-    turns_right = heading[one] == (heading + 1) % 4
-    return np.where(turns_right, one, other)
+def _corners(
+    labels: Integer[np.ndarray, "h w"], label: int
+) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " n"], Bool[np.ndarray, "4 n"]]:
+    """Corners of the borders of a class, row by row: x, y, and whether an edge leaves it right, down, left, up."""
+    height, width = labels.shape
+    found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    step = max(_BAND // (width + 1), 1)
+    for top in range(0, height + 1, step):
+        bottom = min(top + step, height + 1)  # rows of corners; each lies between two rows of pixels
+        inside = np.zeros((bottom - top + 1, width + 2), bool)
+        rows = slice(max(top - 1, 0), min(bottom, height))
+        inside[rows.start - top + 1 : rows.stop - top + 1, 1:-1] = labels[rows] == label
+        around = inside[:-1, :-1], inside[:-1, 1:], inside[1:, :-1], inside[1:, 1:]
+        north_west, north_east, south_west, south_east = around
+        odd = north_west ^ north_east ^ south_west ^ south_east
+        crossing = (north_west == south_east) & (north_east == south_west) & (north_west != north_east)
+        y, x = np.nonzero(odd | crossing)
+        nw, ne, sw, se = (pixels[y, x] for pixels in around)
+        found.append((x, y + top, np.stack((se & ~ne, sw & ~se, nw & ~sw, ne & ~nw))))
+    x, y, out = zip(*found, strict=True)
+    return np.concatenate(x), np.concatenate(y), np.concatenate(out, axis=1)
 
 
-def _point_beside(hole: Ring) -> tuple[float, float]:
-    """The centre of a pixel of the region that borders a hole: on the right hand of its first edge."""
-    (x0, y0), (x1, y1) = hole[0], hole[1]
-    dx, dy = np.sign(x1 - x0), np.sign(y1 - y0)
-    return float(x0 + 0.5 * dx - 0.5 * dy), float(y0 + 0.5 * dy + 0.5 * dx)
+def _top(ring: Int64[np.ndarray, "_ 2"]) -> tuple[int, int]:
+    """The topmost corner (x, y) of a ring, the left one of several."""
+    x, y = ring[np.lexsort((ring[:, 0], ring[:, 1]))[0]].tolist()
+    return x, y
 
 
-def _owner(
-    point: tuple[float, float],
-    rings: Sequence[Ring],
-    outer: Sequence[int],
-    boxes: Float[np.ndarray, "k 4"],
-    areas: Sequence[float],
-) -> int:
-    """The smallest outline around a point."""
-    x, y = point
-    near = np.flatnonzero((boxes[:, 0] < x) & (x < boxes[:, 2]) & (boxes[:, 1] < y) & (y < boxes[:, 3]))
-    around = [outer[place] for place in near.tolist() if _contains(rings[outer[place]], x, y)]
-    return min(around, key=lambda place: areas[place])
-
-
-def _contains(ring: Ring, x: float, y: float) -> bool:
-    """Return True if a point is inside a ring of upright and level edges."""
-    after = np.roll(ring, -1, axis=0)
-    crosses = ((ring[:, 1] > y) != (after[:, 1] > y)) & (ring[:, 0] > x)
-    return bool(crosses.sum() % 2)
-
-
-def _area(ring: Ring) -> float:
+def _area(ring: Float[np.ndarray, "_ 2"] | Int64[np.ndarray, "_ 2"]) -> float:
     """Signed area in pixels, positive for rings that run clockwise in image coordinates."""
     x, y = ring.T
     return float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum() / 2)
-
-
-def _simplified(ring: Ring, tolerance: float) -> Ring:
-    """Fewer corners, none of the removed ones farther than the tolerance from the new line (Douglas and Peucker)."""
-    if tolerance == 0 or len(ring) <= 4:
-        return ring
-    start = int(((ring - ring.mean(axis=0)) ** 2).sum(axis=1).argmax())
-    closed = np.concatenate([np.roll(ring, -start, axis=0), ring[start : start + 1]])
-    middle = int(((closed - closed[0]) ** 2).sum(axis=1).argmax())
-    kept, spans = {0, middle}, [(0, middle), (middle, len(closed) - 1)]
-    while spans:
-        first, last = spans.pop()
-        if last - first < 2:
-            continue
-        between, (dx, dy) = closed[first + 1 : last] - closed[first], closed[last] - closed[first]
-        distance = np.abs(between[:, 0] * dy - between[:, 1] * dx) / max(np.hypot(dx, dy), 1e-12)
-        far = int(distance.argmax())
-        if distance[far] > tolerance:
-            place = first + 1 + far
-            kept.add(place)
-            spans += [(first, place), (place, last)]
-    simple = closed[sorted(kept)]
-    return simple if len(simple) >= 3 else ring
