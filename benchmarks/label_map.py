@@ -98,7 +98,7 @@ def cases(shared: Path) -> Iterator[Case]:
     """The rows of the table."""
     voc, camvid = atrous.load(shared / VOC).model.eval(), atrous.load(CAMVID).model.eval()
     photos = torch.cat([picture(shared / "images" / name, (513, 513)) for name in PHOTOS])
-    frame = sorted((shared / "data/published/camvid/val").glob("*.png"))[0]
+    frame = sorted((shared / "data/camvid/val").glob("*.png"))[0]
     fine = voc.replanned(output_stride=4)
     square, wide = fine.placement((513, 513)), Placement.whole((1024, 2048), align_corners=False)
     objects, street = fine(photos[:1]), camvid(picture(frame, (1024, 2048)))[..., :256, :512]

@@ -46,7 +46,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     clock = time.process_time if options.threads == 1 else time.perf_counter
-    frame = read_image(sorted((options.shared / "data/published/camvid/val").glob("*.png"))[0])
+    frame = read_image(sorted((options.shared / "data/camvid/val").glob("*.png"))[0])
     photo = read_image(options.shared / "images" / "segmentation_input_rotation0.jpg")
     camvid, resnet = atrous.load(CAMVID), build(preset("deeplabv3_resnet50")).eval()
     rows = [

@@ -296,9 +296,9 @@ def training(options: argparse.Namespace) -> None:
 
 def evaluation(options: argparse.Namespace) -> None:
     """Ten frames of CamVid's validation split, to a confusion matrix."""
-    frames = sorted((options.shared / "data/published/camvid/val").glob("*.png"))[:10]
+    frames = sorted((options.shared / "data/camvid/val").glob("*.png"))[:10]
     model = atrous.load(CAMVID).model.float().eval()
-    truth = [read_label(options.shared / "data/published/camvid/valannot" / frame.name) for frame in frames]
+    truth = [read_label(options.shared / "data/camvid/valannot" / frame.name) for frame in frames]
     predictor, classes = Predictor(model), model.config.classes
 
     def confusion(labels: np.ndarray, expected: np.ndarray) -> np.ndarray:

@@ -44,8 +44,8 @@ def test_ten_steps_and_back(name, precision, batch_size, channels, crop, tmp_pat
         iterations=STEPS,
         batch_size=batch_size,
         crop=crop,
-        # Logits of the cascade lie straight on 2048 channels that no norm has tamed.
-        learning_rate=0.001 if PRESETS[name].head is None else 0.01,
+        # Logits of the cascade stand on 2048 channels without a norm; at 0.001 the losses of ten steps are chaotic.
+        learning_rate=0.0003 if PRESETS[name].head is None else 0.01,
         norm_momentum=0.5,
         scales=(1.0,),
         flip_probability=0.0,
