@@ -92,6 +92,8 @@ def build_backbone(config: ModelConfig) -> Backbone:
                 added_blocks=resnet.added_blocks,
                 low_level=compatibility.low_level,
                 unstrided_rate=compatibility.unstrided_rate,
+                second_rate=compatibility.second_rate,
+                strided_layer=compatibility.strided_layer,
                 output_stride=output_stride,
                 conventions=conventions,
             )

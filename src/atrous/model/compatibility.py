@@ -16,6 +16,12 @@ LowLevel = Literal["inside", "output"]
 Padded = Literal["convolutions", "units"]
 """Place of zero padding: around the input of each convolution, or of each unit."""
 
+SecondRate = Literal["planned", "one"]
+"""Rate of the second 3x3 convolution of a basic unit: that of the units after the stride, or 1."""
+
+StridedLayer = Literal["3x3", "1x1"]
+"""Convolution of a bottleneck that strides: the 3x3, or the first 1x1."""
+
 BetweenSeparable = Literal["norm and relu", "nothing"]
 """Layers between the depthwise and the pointwise convolution of heads and decoders."""
 
@@ -44,6 +50,11 @@ class Compatibility:
         pool_window: (height, width) in pixels of the windows whose means replace the mean of the whole image in the
             head: the size of a training crop in detectron2's ASPP, 769x769 in the official Lite R-ASPP. None is the
             whole image.
+        second_rate: Rate of the second 3x3 convolution in the units of ResNet-18 and -34: "planned" is that of the
+            units after the stride that its unit gives up, "one" always 1 (MMSegmentation).
+        strided_layer: Convolution of a ResNet's bottleneck that strides: the 3x3 (official code, torchvision), or the
+            1x1 before it (weights that come from Caffe: `style="caffe"` in MMSegmentation, `STRIDE_IN_1X1` in
+            detectron2).
     """
 
     low_level: LowLevel = "inside"
@@ -52,6 +63,8 @@ class Compatibility:
     padded: Padded = "convolutions"
     between_separable: BetweenSeparable = "norm and relu"
     pool_window: tuple[int, int] | None = None
+    second_rate: SecondRate = "planned"
+    strided_layer: StridedLayer = "3x3"
 
     def __post_init__(self) -> None:
         """Reject choices that do not exist."""
@@ -59,6 +72,8 @@ class Compatibility:
         check_choice(self.unstrided_rate, ("before", "after"), name="unstrided rate")
         check_choice(self.padded, ("convolutions", "units"), name="padding of")
         check_choice(self.between_separable, ("norm and relu", "nothing"), name="between separable")
+        check_choice(self.second_rate, ("planned", "one"), name="second rate")
+        check_choice(self.strided_layer, ("3x3", "1x1"), name="strided layer")
         check_window("window", self.pool_window or (1, 1))
 
 

@@ -1,7 +1,7 @@
 """Configuration of a model: every switch of both papers; contradictions are refused."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 from atrous.errors import InputError
 from atrous.model.compatibility import PAPERS, Compatibility, check_choice, check_window
@@ -69,28 +69,33 @@ class MobileNetV3Config:
         _check_multiplier(self.tail_multiplier, "tail")
 
 
+Depth = Literal[18, 34, 50, 101, 152]
+"""Layers of a ResNet (arXiv 1512.03385, Table 1)."""
+
+
 @dataclass(frozen=True)
 class ResNetConfig:
     """ResNet.
 
     Attributes:
-        depth: 50 or 101.
-        multi_grid: Unit rates of block4 and of every added block (DeepLabv3, section 3.2.1).
+        depth: 18, 34, 50, 101 or 152.
+        multi_grid: Unit rates of block4 and of every added block (DeepLabv3, section 3.2.1); ResNet-18, whose blocks
+            have two units, takes the first two.
         stem: One 7x7 convolution, or three 3x3: 64, 64 and 128 channels ("beta", the official code), or 32, 32 and 64
             ("v1c", MMSegmentation).
         added_blocks: Copies of block4 after it, 0 to 3: the cascade of section 3.2.
     """
 
     kind: ClassVar = "resnet"
-    depth: Literal[50, 101] = 50
+    depth: Depth = 50
     multi_grid: tuple[int, int, int] = (1, 1, 1)
     stem: Literal["7x7", "beta", "v1c"] = "7x7"
     added_blocks: int = 0
 
     def __post_init__(self) -> None:
         """Reject depths, stems and blocks that do not exist and rates that no layer can have."""
-        if self.depth not in (50, 101):
-            raise InputError(f"ResNet depth {self.depth} is unknown; choose 50 or 101")
+        if self.depth not in get_args(Depth):
+            raise InputError(f"ResNet depth {self.depth} is unknown; choose 18, 34, 50, 101 or 152")
         check_choice(self.stem, ("7x7", "beta", "v1c"), name="ResNet stem")
         if not 0 <= self.added_blocks <= MOST_ADDED_BLOCKS:
             raise InputError(f"{self.added_blocks} added blocks are out of range; choose 0 to {MOST_ADDED_BLOCKS}")
@@ -292,5 +297,10 @@ def _check_compatibility(compatibility: Compatibility, backbone: BackboneConfig)
         raise InputError("low level 'output' is built for MobileNetV2, EfficientNet-Lite and ResNet only")
     if compatibility.unstrided_rate != "before" and isinstance(backbone, XceptionConfig):
         raise InputError("unstrided rate 'after' is not built for Xception")
+    depth = backbone.depth if isinstance(backbone, ResNetConfig) else None
+    if compatibility.strided_layer != "3x3" and depth not in (50, 101, 152):
+        raise InputError("strided layer '1x1' is built for ResNet-50, -101 and -152 only")
+    if compatibility.second_rate != "planned" and depth not in (18, 34):
+        raise InputError("second rate 'one' is built for ResNet-18 and -34 only")
     if compatibility.padded != "convolutions" and not isinstance(backbone, MobileNetV2Config):
         raise InputError("padding of 'units' is built for MobileNetV2 only")

@@ -54,6 +54,7 @@ def largest_difference(path, reference):
     [
         (f"{MMSEG}.pth", MMSEG),
         ("smp_binary_1_class.pth", "smp_binary_1_class"),
+        ("smp_default_encoder_resnet34.pth", "smp_default_encoder_resnet34"),
         ("ema_key.pth", "smp_mobilenet_3_classes"),
         ("model_and_model_ema.pth", "smp_mobilenet_3_classes"),
         ("smp_lightning_mean_std.ckpt", "smp_mobilenet_3_classes"),

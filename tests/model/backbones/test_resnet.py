@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from atrous.model.backbones.resnet import Bottleneck, MaxPool, ResNet
+from atrous.model.backbones.resnet import MaxPool, ResNet
 from atrous.model.backbones.resnet_stem import BetaStem, plain_stem
+from atrous.model.backbones.resnet_units import Bottleneck
 from atrous.model.backbones.units import Subsample
 from atrous.model.conventions import PYTORCH
 from reference.networks import Reference

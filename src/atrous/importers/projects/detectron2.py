@@ -9,11 +9,11 @@ from atrous.errors import InputError
 from atrous.importers.foreign_network import ForeignNetwork
 from atrous.importers.projects.key_map import (
     CLASSIFIER_REASON,
+    bottleneck_depth,
     checked,
     encoder_first,
     imagenet,
     pooling_first,
-    resnet_depth,
     translated,
     width,
 )
@@ -83,7 +83,7 @@ def read(found: StateDict) -> ForeignNetwork:
 
 def _backbone(tensors: Mapping[str, Tensor], *, prefix: str) -> tuple[ResNetConfig, dict[str, str]]:
     """A ResNet with Multi_Grid, and its layers without the last part of their names."""
-    depth = resnet_depth(tensors, rf"{prefix}res4\.(\d+)\.conv1\.weight$".replace(".res", r"\.res"))
+    depth = bottleneck_depth(tensors, rf"{prefix}res4\.(\d+)\.conv1\.weight$".replace(".res", r"\.res"))
     parts = {f"{prefix}stem.conv1": "backbone.stem"}
     beta = f"{prefix}stem.conv3.weight" in tensors
     if beta:

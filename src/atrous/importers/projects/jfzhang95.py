@@ -6,7 +6,7 @@ from dataclasses import replace
 from atrous.errors import InputError
 from atrous.importers.foreign_network import ForeignNetwork
 from atrous.importers.projects import layers
-from atrous.importers.projects.key_map import checked, named_classes, pooling_first, resnet_depth, translated, width
+from atrous.importers.projects.key_map import bottleneck_depth, checked, named_classes, pooling_first, translated, width
 from atrous.importers.pytorch.state_dict import StateDict
 from atrous.labels import PASCAL_VOC
 from atrous.model.compatibility import Compatibility
@@ -39,7 +39,7 @@ def read(found: StateDict) -> ForeignNetwork:
         )
     if "backbone.layer5.0.conv1.weight" in tensors or "backbone.layer0.0.weight" in tensors:
         raise InputError(f"{PROJECT} with DRN: that backbone is not built here")
-    depth = resnet_depth(tensors, r"backbone\.layer3\.(\d+)\.conv1\.weight$")
+    depth = bottleneck_depth(tensors, r"backbone\.layer3\.(\d+)\.conv1\.weight$")
     table = layers.resnet("backbone.", depth=depth)
     for number in range(4):
         theirs = f"aspp.aspp{number + 1}"

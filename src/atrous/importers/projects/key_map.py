@@ -4,7 +4,7 @@ import dataclasses
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -12,8 +12,9 @@ from torch import Tensor
 from atrous.errors import InputError
 from atrous.importers.foreign_network import ForeignNetwork
 from atrous.labels import LabelSpace
+from atrous.model.backbones.resnet import BASIC_DEPTHS
 from atrous.model.build import build
-from atrous.model.config import ModelConfig
+from atrous.model.config import Depth, ModelConfig
 from atrous.plain import from_plain
 
 T = TypeVar("T")
@@ -119,19 +120,42 @@ def width(tensors: Mapping[str, Tensor], name: str) -> int:
     return len(tensors[name])
 
 
-def resnet_depth(tensors: Mapping[str, Tensor], pattern: str) -> Literal[50, 101]:
-    """50 or 101, by the units of the third block; `pattern` has a group for their number.
+def resnet_depth(tensors: Mapping[str, Tensor], pattern: str) -> Depth:
+    """Depth of a ResNet by the units of its third block, and by the third convolution that only bottlenecks have.
+
+    Args:
+        tensors: Tensors by the names of their project.
+        pattern: Matches the name of the first convolution of each unit in that block; a group has the unit's number.
 
     Raises:
         InputError: If it is another ResNet.
     """
-    numbers = {int(match[1]) for name in tensors if (match := re.match(pattern, name))}
-    depths: dict[int, Literal[50, 101]] = {6: 50, 23: 101}
-    depth = depths.get(len(numbers))
+    found = {int(match[1]): name for name in tensors if (match := re.match(pattern, name))}
+    bottlenecks = any(name.replace("conv1", "conv3") in tensors for name in found.values())
+    depths: dict[tuple[int, bool], Depth] = {
+        (2, False): 18,
+        (6, False): 34,
+        (6, True): 50,
+        (23, True): 101,
+        (36, True): 152,
+    }
+    depth = depths.get((len(found), bottlenecks))
     if depth is None:
         raise InputError(
-            f"a ResNet with {len(numbers)} units in its third block; only ResNet-50 and -101 are built here"
+            f"a ResNet with {len(found)} units in its third block; ResNet-18, -34, -50, -101 and -152 are built here"
         )
+    return depth
+
+
+def bottleneck_depth(tensors: Mapping[str, Tensor], pattern: str) -> Depth:
+    """Depth of a ResNet in a project that has bottlenecks only.
+
+    Raises:
+        InputError: As `resnet_depth`; also for units of two convolutions, whose rates the project does not define.
+    """
+    depth = resnet_depth(tensors, pattern)
+    if depth in BASIC_DEPTHS:
+        raise InputError(f"a ResNet-{depth}, which this project does not have: the rates of its units are not known")
     return depth
 
 

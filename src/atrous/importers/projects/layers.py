@@ -2,23 +2,24 @@
 
 from collections.abc import Callable
 
-from atrous.importers.projects.torchvision_keys import UNIT_LAYERS
+from atrous.importers.projects.torchvision_keys import unit_layers
 from atrous.model.backbones.resnet import BLOCK_UNITS
+from atrous.model.config import Depth
 
 STAGES_OF_MOBILENET_V2 = 17
 
 
-def resnet_units(prefix: str, *, depth: int) -> dict[str, str]:
+def resnet_units(prefix: str, *, depth: Depth) -> dict[str, str]:
     """Names of the units, counted block by block there and from first to last here."""
     places = [(block, position) for block, count in enumerate(BLOCK_UNITS[depth], 1) for position in range(count)]
     return {
         f"{prefix}layer{block}.{position}.{theirs}": f"backbone.units.{number}.{ours}"
         for number, (block, position) in enumerate(places)
-        for theirs, ours in UNIT_LAYERS.items()
+        for theirs, ours in unit_layers(depth).items()
     }
 
 
-def resnet(prefix: str, *, depth: int) -> dict[str, str]:
+def resnet(prefix: str, *, depth: Depth) -> dict[str, str]:
     """Names of a ResNet with the 7x7 stem."""
     return {
         f"{prefix}conv1": "backbone.stem.conv",

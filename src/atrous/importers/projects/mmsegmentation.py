@@ -1,4 +1,4 @@
-"""MMSegmentation: DeepLabV3 and DeepLabV3+ with ResNet-50 and -101, V1c or plain."""
+"""MMSegmentation: DeepLabV3 and DeepLabV3+ with ResNet, V1c or plain."""
 
 from collections.abc import Collection, Mapping
 
@@ -11,6 +11,7 @@ from atrous.importers.projects.key_map import AUXILIARY_REASON, checked, named_c
 from atrous.importers.projects.mmsegmentation_settings import with_stated
 from atrous.importers.pytorch.state_dict import StateDict
 from atrous.labels import PASCAL_VOC
+from atrous.model.backbones.resnet import BASIC_DEPTHS
 from atrous.model.compatibility import Compatibility
 from atrous.model.config import ASPPConfig, DecoderConfig, ModelConfig, ResNetConfig
 from atrous.model.conventions import PYTORCH
@@ -51,7 +52,9 @@ def read(found: StateDict) -> ForeignNetwork:
         ASPPConfig(aspp_channels=channels, separable=separable, projection=((3, channels, False),)),
         decoder if plus else None,
         conventions=PYTORCH,
-        compatibility=Compatibility(low_level="output"),
+        compatibility=Compatibility(
+            low_level="output", second_rate="one" if backbone.depth in BASIC_DEPTHS else "planned"
+        ),
         classes=classes,
         output_stride=8,
     )
@@ -66,8 +69,8 @@ def read(found: StateDict) -> ForeignNetwork:
 
 
 def _backbone(tensors: Mapping[str, Tensor]) -> tuple[ResNetConfig, dict[str, str]]:
-    if "backbone.layer3.0.conv3.weight" not in tensors:
-        raise InputError(f"{PROJECT} with another backbone than ResNet-50 and -101; others are not built here")
+    if "backbone.layer3.0.conv2.weight" not in tensors:
+        raise InputError(f"{PROJECT} with another backbone than ResNet; others are not built here")
     depth = resnet_depth(tensors, r"backbone\.layer3\.(\d+)\.conv1\.weight$")
     if "backbone.conv1.weight" in tensors:
         return ResNetConfig(depth), layers.resnet("backbone.", depth=depth)

@@ -98,6 +98,8 @@ def _with_backbone(config: ModelConfig, backbone: _Backbone) -> ModelConfig:
         planned = backbone.dilations[3]
         first = max(planned // 2, 1) if rate == "before" and planned > 1 else planned
         theirs, factors = backbone.multi_grid, (first, planned, planned)
+        if len(theirs) == 2 and config.backbone.depth == 18:
+            theirs = (*theirs, factors[2])
         if len(theirs) != 3 or any(one % factor for one, factor in zip(theirs, factors, strict=True)):
             raise InputError(f"multi_grid {theirs} at output stride {output_stride} has no counterpart here")
         grid = (theirs[0] // factors[0], theirs[1] // factors[1], theirs[2] // factors[2])

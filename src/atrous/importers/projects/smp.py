@@ -102,11 +102,11 @@ def _encoder(tensors: Mapping[str, Tensor]) -> tuple[BackboneConfig, dict[str, s
         last = width(tensors, "encoder.features.18.0.weight")
         backbone = MobileNetV2Config(channel_divisor=8, last_channels=last)
         return backbone, layers.mobilenet_v2(lambda number: f"encoder.features.{number}")
-    if "encoder.layer3.0.conv3.weight" in tensors and "encoder.conv1.weight" in tensors:
+    if "encoder.layer3.0.conv2.weight" in tensors and "encoder.conv1.weight" in tensors:
         depth = resnet_depth(tensors, r"encoder\.layer3\.(\d+)\.conv1\.weight$")
         return ResNetConfig(depth), layers.resnet("encoder.", depth=depth)
     raise InputError(
-        f"{PROJECT} with another encoder than resnet50, resnet101 and mobilenet_v2; others are not built here"
+        f"{PROJECT} with another encoder than resnet18, 34, 50, 101, 152 and mobilenet_v2; others are not built here"
     )
 
 

@@ -26,6 +26,7 @@ from atrous.importers.projects.key_map import (
 from atrous.importers.projects.timm_settings import check_resnet, scaled, timm_settings
 from atrous.importers.pytorch.state_dict import StateDict
 from atrous.labels import PASCAL_VOC
+from atrous.model.backbones.resnet import BASIC_DEPTHS
 from atrous.model.config import ASPPConfig, MobileNetV2Config, MobileNetV3Config, ModelConfig, ResNetConfig
 from atrous.model.conventions import PYTORCH
 from atrous.model.presets import PRESETS
@@ -71,6 +72,8 @@ def _deeplab(tensors: Mapping[str, Tensor]) -> ForeignNetwork:
         depth = resnet_depth(tensors, r"backbone\.layer3\.(\d+)\.conv1\.weight$")
         state, skipped = torchvision_keys.from_torchvision(tensors, depth=depth)
         config = ModelConfig(ResNetConfig(depth), HEAD, conventions=PYTORCH, output_stride=8)
+        if depth in BASIC_DEPTHS:  # torchvision has no rates in their units
+            config = replace(config, head=replace(HEAD, rates=(24, 48, 72)), output_stride=32)
         name = f"torchvision DeepLabv3, ResNet-{depth}"
     else:
         small = "backbone.16.0.weight" not in tensors

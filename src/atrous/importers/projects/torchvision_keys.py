@@ -3,13 +3,13 @@
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from atrous.errors import InputError
-from atrous.model.backbones.resnet import BLOCK_UNITS
+from atrous.model.backbones.resnet import BASIC_DEPTHS, BLOCK_UNITS
+from atrous.model.config import Depth
 
 AUXILIARY = "aux_classifier."
 """A second classifier on block3, which only its training uses: left out here."""
@@ -44,8 +44,22 @@ UNIT_LAYERS = {
     "downsample.1": "shortcut.norm",
 }
 
+BASIC_UNIT_LAYERS = {
+    "conv1": "first.conv",
+    "bn1": "first.norm",
+    "conv2": "second.conv",
+    "bn2": "second.norm",
+    "downsample.0": "shortcut.conv",
+    "downsample.1": "shortcut.norm",
+}
 
-def our_key(key: str, *, depth: Literal[50, 101]) -> str | None:
+
+def unit_layers(depth: Depth) -> Mapping[str, str]:
+    """Names of the layers within a unit of ResNet-`depth`, there and here."""
+    return BASIC_UNIT_LAYERS if depth in BASIC_DEPTHS else UNIT_LAYERS
+
+
+def our_key(key: str, *, depth: Depth) -> str | None:
     """Our name of a tensor, or None if it belongs to the auxiliary head.
 
     Raises:
@@ -60,20 +74,18 @@ def our_key(key: str, *, depth: Literal[50, 101]) -> str | None:
     return f"{ours}.{tensor}"
 
 
-def _unit_layer(layer: str, *, depth: int) -> str | None:
+def _unit_layer(layer: str, *, depth: Depth) -> str | None:
     """Name of a unit's layer: units are counted block by block there and from first to last here."""
     match = re.fullmatch(r"backbone\.layer([1-4])\.(0|[1-9][0-9]?)\.(.*)", layer)
-    if match is None or match[3] not in UNIT_LAYERS:
+    if match is None or match[3] not in unit_layers(depth):
         return None
     block, position = int(match[1]) - 1, int(match[2])
     if position >= BLOCK_UNITS[depth][block]:
         return None
-    return f"backbone.units.{sum(BLOCK_UNITS[depth][:block]) + position}.{UNIT_LAYERS[match[3]]}"
+    return f"backbone.units.{sum(BLOCK_UNITS[depth][:block]) + position}.{unit_layers(depth)[match[3]]}"
 
 
-def from_torchvision(
-    state: Mapping[str, Tensor], *, depth: Literal[50, 101]
-) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+def from_torchvision(state: Mapping[str, Tensor], *, depth: Depth) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     """A state dict of theirs as one of ours, and the names of what was left out.
 
     The model that takes it has `ASPPConfig(projection=((1, 256, False), (3, 256, False)))`. Their branches are

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from atrous.inference.engines.fused_conv import FusedConv
 from atrous.model.aspp import ASPP, ImagePooling
 from atrous.model.atrous import AtrousConv
-from atrous.model.backbones.resnet import Bottleneck
+from atrous.model.backbones.resnet_units import BasicUnit, Bottleneck
 from atrous.model.backbones.units import ResidualUnit, UnitSequence
 from atrous.model.backbones.xception import XceptionUnit
 from atrous.model.deeplab import DeepLab
@@ -56,6 +56,8 @@ def _fuse_units(units: UnitSequence[ResidualUnit]) -> None:
                 units[number] = FusedBottleneck(unit, input_wanted=number == 0 or number - 1 in units.outputs)
             case XceptionUnit():
                 units[number] = FusedXceptionUnit(unit)
+            case BasicUnit():
+                units[number] = FusedBasicUnit(unit)
             case _:
                 _fuse_parts(unit)
 
@@ -92,6 +94,31 @@ class FusedBottleneck(ResidualUnit):
         if self._overwrites:
             return self.restore.relu_into(shortcut, filtered)
         return self.restore.relu_of_sum(filtered, shortcut)
+
+
+class FusedBasicUnit(ResidualUnit):
+    """`BasicUnit` with its first ReLU inside its first convolution."""
+
+    def __init__(self, unit: BasicUnit) -> None:
+        super().__init__()
+        self.first, self.second = FusedConv(unit.first), FusedConv(unit.second)
+        self.shortcut = FusedConv(unit.shortcut) if isinstance(unit.shortcut, AtrousConv) else unit.shortcut
+
+    def plan(self, *, stride: int, rate: int) -> None:
+        """Refuse: fused layers keep the stride and rate that they were fused with."""
+        raise NotImplementedError
+
+    def filtered(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
+        """Compute the residual, which is added to the shortcut."""
+        return self.second(self.first(x))
+
+    def merged(self, x: Float[Tensor, "b c h w"], filtered: Float[Tensor, "b k H W"]) -> Float[Tensor, "b k H W"]:
+        """Add residual and shortcut, then ReLU."""
+        return F.relu_(filtered + self.shortcut(x))
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
+        """Compute the unit; the sum is a pass of its own, so that the second convolution may take the tiles."""
+        return F.relu_(self.filtered(x).add_(self.shortcut(x)))
 
 
 class FusedXceptionUnit(ResidualUnit):
