@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,8 +18,9 @@ from atrous.cli.options import parse
 from atrous.data.formats.images import MAX_PIXELS, image_files
 from atrous.errors import InputError
 from atrous.files import atomic_path
+from atrous.inference.annotation_files import AnnotationFiles, AnnotationFormat
 from atrous.inference.output_files import PredictionFiles, plan_files, select_listed
-from atrous.inference.predict_files import TilingRule, predict_files
+from atrous.inference.predict_files import FileOutcome, TilingRule, predict_files
 from atrous.inference.result import Result
 from atrous.inference.submission import CITYSCAPES_SERVER, VOC_SERVER
 from atrous.inference.tiling.tiles import Tiling
@@ -62,6 +64,12 @@ class Options:
     """Name the classes below overlays."""
     probabilities: bool = False
     """Also write DIR/NAME_probabilities.npy: float16 [classes, height, width], 0..1."""
+    form: Annotated[AnnotationFormat | None, tyro.conf.arg(name="as")] = None
+    """Also write polygons for annotation tools: DIR/NAME.geojson, in coordinates of the earth where a GeoTIFF has them;
+    or a data set in DIR/coco, DIR/labelme or DIR/yolo, to be corrected and trained on."""
+    tolerance: float = 1.0
+    """For polygons: largest distance in pixels of a removed corner from the simplified line; 0 is exact. Regions of
+    which more than 1 % would change are simplified less."""
     skip_done: bool = False
     """Leave out pictures whose outputs exist."""
     smoothing: float = 0.0
@@ -85,6 +93,8 @@ def main(arguments: Sequence[str]) -> int:
     """Predict pictures; returns 0, or 1 where some could not be read."""
     options = parse(Options, arguments, verb="predict")
     videos = [Path(name) for name in options.inputs if Path(name).suffix.lower() in VIDEO_SUFFIXES]
+    if options.form is not None and (videos or options.server):
+        raise InputError("--as is for label maps of pictures; leave it out for videos and with --server")
     if videos:
         return _predict_videos(options, videos)
     pictures = image_files(options.inputs)
@@ -94,14 +104,18 @@ def main(arguments: Sequence[str]) -> int:
     overlays = options.overlay and server is None
     out = options.out
     plan = server.plan(pictures, out=out) if server else plan_files(pictures, out=out, overlays=overlays)
-    skipped = len(plan)
-    if options.skip_done:
+    done = tuple(files for files in plan if options.skip_done and _is_done(files))
+    if done:
         plan = tuple(files for files in plan if not _is_done(files))
-    skipped -= len(plan)
     predictor = options.inference.predictor(options.weights)
     if server:
         server.require(predictor.labels)
     tiles = _tiling_rule(options, allows_tiles=predictor.allows_tiles)
+    annotations = (
+        AnnotationFiles(options.form, out=out, space=predictor.labels, tolerance=options.tolerance)
+        if options.form
+        else None
+    )
     failed, shares, started = 0, dict[str, float](), time.perf_counter()
     paint = partial(
         Result.overlay, background=options.overlay_background, contours=options.contours, legend=options.legend
@@ -126,7 +140,7 @@ def main(arguments: Sequence[str]) -> int:
                 progress.reset(tiles_task)
             progress.update(tiles_task, completed=done, total=whole, visible=done < whole)
 
-        for outcome in predict_files(
+        outcomes = predict_files(
             predictor,
             plan,
             save=save,
@@ -135,17 +149,24 @@ def main(arguments: Sequence[str]) -> int:
             tiles=tiles,
             max_pixels=options.max_pixels,
             on_progress=on_progress,
-        ):
+        )
+        # Pictures that were left out have label maps, too: a data set of polygons holds all of them.
+        for outcome in chain(outcomes, map(FileOutcome, done if annotations else ())):
             progress.advance(pictures_task)
-            if outcome.problem is not None:
+            problem = outcome.problem
+            if problem is None and annotations is not None:
+                problem = annotations.add(outcome.files)
+            if problem is not None:
                 failed += 1
-                console.print(f"atrous predict: {one_line(outcome.problem)}", markup=False, soft_wrap=True)
+                console.print(f"atrous predict: {one_line(problem)}", markup=False, soft_wrap=True)
     if predictor.precision_reason:
         print(f"computed in {predictor.precision} ({predictor.precision_reason})")
     what = "label map and overlay" if overlays else "label map"
     print(f"{what} of {len(plan) - failed} of {len(plan)} pictures written to {options.out}")
-    if skipped:
-        print(f"{skipped} pictures were left out: their outputs exist")
+    for line in annotations.finish() if annotations else ():
+        print(line)
+    if done:
+        print(f"{len(done)} pictures were left out: their outputs exist")
     if shares:
         print(f"classes  {_class_line(shares)}")
         seconds = (time.perf_counter() - started) / len(plan)

@@ -1,5 +1,6 @@
 """Names of the files that predictions are written to."""
 
+import errno
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from atrous.data.formats.lists import read_names
-from atrous.errors import InputError
+from atrous.errors import InputError, OutputError
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,14 @@ def check_not_replaced(images: Iterable[Path], plan: Iterable[PredictionFiles]) 
         for path in (labels, _geo_name(labels), *([str(files.overlay)] if files.overlay else [])):
             if _identity(path) in taken:
                 raise InputError(f"{path} is one of the images and would be replaced; choose another output folder")
+
+
+def own_problem(error: OutputError, files: PredictionFiles) -> str:
+    """Return the problem of this image alone; raise the error again if no other output can be written either."""
+    cause = error.__cause__
+    if isinstance(cause, OSError) and cause.errno not in (None, errno.ENAMETOOLONG, errno.EFBIG):
+        raise error
+    return f"{files.source}: {error}"
 
 
 def _without_suffix(path: str) -> str:

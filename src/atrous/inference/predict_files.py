@@ -1,6 +1,5 @@
 """Prediction of many image files: images are read and outputs written in threads while the network computes."""
 
-import errno
 import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
@@ -19,7 +18,7 @@ from atrous.data.formats.windows import open_pixels, read_whole, stored_size
 from atrous.errors import InputError, OutputError
 from atrous.files import atomic_path
 from atrous.inference.large_image import predict_large_image
-from atrous.inference.output_files import PredictionFiles
+from atrous.inference.output_files import PredictionFiles, own_problem
 from atrous.inference.pipeline import Step, predict_each
 from atrous.inference.predictor import Predictor
 from atrous.inference.prefetch import prefetch
@@ -143,7 +142,7 @@ def _predict_large(
             return None
         future.set_result(predictor(read_whole(files.source, max_pixels=max_pixels), probabilities=probabilities))
     except OutputError as error:
-        return _own_problem(error, files)
+        return own_problem(error, files)
     except (InputError, torch.OutOfMemoryError) as error:
         future.set_exception(error)
     return Step(files, loaded, future)
@@ -166,7 +165,7 @@ def _write(
         assert answer.result is not None
         _write_result(answer.result.result(), files, save=save, paint=paint)
     except OutputError as error:
-        return _own_problem(error, files)
+        return own_problem(error, files)
     except InputError as error:
         return str(error) if str(files.source) in str(error) else f"{files.source}: {error}"
     except torch.OutOfMemoryError:
@@ -191,11 +190,3 @@ def _write_result(
     overlay = paint(result)
     with atomic_path(files.overlay) as temporary:
         overlay.save(temporary, quality=90)
-
-
-def _own_problem(error: OutputError, files: PredictionFiles) -> str:
-    """Return the problem of this image alone; raise the error again if no other output can be written either."""
-    cause = error.__cause__
-    if isinstance(cause, OSError) and cause.errno not in (None, errno.ENAMETOOLONG, errno.EFBIG):
-        raise error
-    return f"{files.source}: {error}"

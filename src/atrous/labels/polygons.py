@@ -102,7 +102,7 @@ def _regions(labels: Integer[np.ndarray, "h w"], label: int) -> Iterator[tuple[R
 
 def _left_neighbours(rings: list[Int64[np.ndarray, "_ 2"]], areas: list[float]) -> list[int]:
     """For every hole in order, the ring that has the next edge to the left of its topmost corner."""
-    tops = np.array([_top(ring) for ring, area in zip(rings, areas, strict=True) if area < 0]).reshape(-1, 2)
+    tops = np.array([_top(ring) for ring, area in zip(rings, areas, strict=True) if area < 0], np.int64).reshape(-1, 2)
     if not len(tops):
         return []
     starts = np.concatenate(rings)
@@ -110,13 +110,14 @@ def _left_neighbours(rings: list[Int64[np.ndarray, "_ 2"]], areas: list[float]) 
     numbers = np.repeat(np.arange(len(rings)), [len(ring) for ring in rings])
     upright = starts[:, 0] == ends[:, 0]
     x, numbers = starts[upright, 0], numbers[upright]
-    upper = np.minimum(starts[upright, 1], ends[upright, 1])
-    lower = np.maximum(starts[upright, 1], ends[upright, 1])
+    upper = np.asarray(np.minimum(starts[upright, 1], ends[upright, 1]), np.int64)
+    lower = np.asarray(np.maximum(starts[upright, 1], ends[upright, 1]), np.int64)
     # Only rows of pixels below the top of a hole matter: an edge is listed once for each of them that it passes.
-    rows = np.unique(tops[:, 1])
-    first, last = np.searchsorted(rows, upper), np.searchsorted(rows, lower)
+    rows = np.asarray(np.unique(tops[:, 1]), np.int64)
+    first = np.searchsorted(rows, upper)
+    last = np.searchsorted(rows, lower)
     count = last - first
-    row = np.repeat(first - np.cumsum(count) + count, count) + np.arange(count.sum())
+    row = np.repeat(first - np.cumsum(count) + count, count) + np.arange(int(count.sum()))
     stride = int(starts[:, 0].max()) + 1
     keys, listed = row * stride + np.repeat(x, count), np.repeat(numbers, count)
     order = np.argsort(keys, kind="stable")

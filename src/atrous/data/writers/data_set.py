@@ -2,20 +2,20 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from atrous.data.formats.tiff import read_picture
 from atrous.data.pairs import LabelReader, Pair, check_size
 from atrous.data.schema import Schema
-from atrous.data.writers.coco import write_coco
-from atrous.data.writers.labelled_image import LabelledImage
-from atrous.data.writers.labelme import write_labelme
-from atrous.data.writers.plain_masks import write_masks
-from atrous.data.writers.voc import write_voc
-from atrous.data.writers.yolo import write_yolo
+from atrous.data.writers.coco import CocoWriter
+from atrous.data.writers.labelled_image import DataSetWriter, LabelledImage
+from atrous.data.writers.labelme import LabelmeWriter
+from atrous.data.writers.plain_masks import MaskWriter
+from atrous.data.writers.voc import VocWriter
+from atrous.data.writers.yolo import YoloWriter
 from atrous.errors import InputError
+from atrous.labels import LabelSpace
 
 Format = Literal["masks", "coco", "yolo", "labelme", "voc"]
 """Formats that a data set can be written in."""
@@ -61,23 +61,25 @@ def write_data_set(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} is not an empty folder; name a new one")
     written = Written()
-    items = _readable(splits, schema, written, on_progress)
-    written.lost = _writer(form, tolerance=tolerance)(folder, items, schema.labels)
+    writer = _writer(folder, schema.labels, form=form, tolerance=tolerance)
+    for item in _readable(splits, schema, written, on_progress):
+        writer.add(item)
+    written.lost = writer.finish()
     return written
 
 
-def _writer(form: Format, *, tolerance: float) -> Callable[..., list[str]]:
+def _writer(folder: Path, space: LabelSpace, *, form: Format, tolerance: float) -> DataSetWriter:
     match form:
         case "masks":
-            return write_masks
+            return MaskWriter(folder, space)
         case "coco":
-            return write_coco
+            return CocoWriter(folder, space)
         case "voc":
-            return write_voc
+            return VocWriter(folder, space)
         case "yolo":
-            return partial(write_yolo, tolerance=tolerance)
+            return YoloWriter(folder, space, tolerance=tolerance)
         case "labelme":
-            return partial(write_labelme, tolerance=tolerance)
+            return LabelmeWriter(folder, space, tolerance=tolerance)
 
 
 def _readable(

@@ -5,14 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Integer
+from jaxtyping import Integer
 
-from atrous.data.writers.labelled_image import drawn_classes, write_text
+from atrous.data.formats.geo_transform import Affine
+from atrous.data.writers.labelled_image import drawn_polygons, write_text
 from atrous.labels import LabelSpace
-from atrous.labels.polygons import Ring, trace_polygons
-
-Affine = Float[np.ndarray, "2 3"]
-"""Coordinates of a pixel's corner: `affine @ (x, y, 1)`."""
+from atrous.labels.simplification import Ring
 
 
 def write_geojson(
@@ -22,6 +20,7 @@ def write_geojson(
     *,
     tolerance: float = 0.0,
     affine: Affine | None = None,
+    epsg: int | None = None,
 ) -> None:
     """Write one feature per connected region, with its class, colour and area in pixels.
 
@@ -31,6 +30,7 @@ def write_geojson(
         space: Names and colours; a first class that is the background, and ignored pixels, are left out.
         tolerance: Largest distance in pixels of a removed corner from the simplified line.
         affine: From pixels to coordinates; None writes pixels, x to the right and y down.
+        epsg: Code of the coordinates, which the file then names as readers of GDAL and QGIS expect; None: not known.
 
     Raises:
         InputError: If the file cannot be written.
@@ -49,9 +49,11 @@ def write_geojson(
                 "coordinates": [_closed(ring, affine) for ring in (polygon.outline, *polygon.holes)],
             },
         }
-        for polygon in trace_polygons(labels, classes=drawn_classes(space), tolerance=tolerance)
+        for polygon in drawn_polygons(labels, space, tolerance=tolerance)
     ]
     content: dict[str, Any] = {"type": "FeatureCollection", "features": features}
+    if affine is not None and epsg is not None:
+        content["crs"] = {"type": "name", "properties": {"name": f"urn:ogc:def:crs:EPSG::{epsg}"}}
     write_text(path, json.dumps(content, ensure_ascii=False))
 
 

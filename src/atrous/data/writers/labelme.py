@@ -2,45 +2,50 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from atrous.data.writers.labelled_image import (
-    LabelledImage,
-    copy_image,
-    drawn_classes,
-    write_lists,
-    write_text,
-)
+from atrous.data.schema import SCHEMA_FILE, Schema, write_schema
+from atrous.data.writers.labelled_image import LabelledImage, copy_image, drawn_polygons, write_lists, write_text
 from atrous.labels import LabelSpace
-from atrous.labels.polygons import joined, trace_polygons
+from atrous.labels.polygons import joined
 
 IGNORED = "__ignore__"
 """Label of pixels without a class, as LabelMe's own converters name it."""
 
 
-def write_labelme(folder: Path, items: Iterable[LabelledImage], space: LabelSpace, *, tolerance: float) -> list[str]:
-    """Write polygons, the largest first, so that smaller ones are painted over them; nothing is lost.
+class LabelmeWriter:
+    """Writes polygons, the largest first, so that smaller ones are painted over them; holes hang on bridges.
 
-    A first class that is the background is not written: it is what no shape covers.
+    A first class that is the background is not written: it is what no shape covers. The files name only classes that
+    occur, so `schema.toml` lists all of them.
 
-    Raises:
-        InputError: If a file cannot be written.
+    Args:
+        folder: Folder of the data set.
+        space: Names of the classes.
+        tolerance: Largest distance in pixels of a removed corner of a polygon from the simplified line.
     """
-    names: dict[str, list[str]] = defaultdict(list)
-    for item in items:
-        path = copy_image(item, folder / "images")
-        content = labelme_content(item, space, image=path.name, tolerance=tolerance)
+
+    def __init__(self, folder: Path, space: LabelSpace, *, tolerance: float) -> None:
+        self._folder, self._space, self._tolerance = folder, space, tolerance
+        self._names: dict[str, list[str]] = defaultdict(list)
+
+    def add(self, item: LabelledImage) -> None:
+        """Write an image and its JSON; raises InputError if it cannot."""
+        path = copy_image(item, self._folder / "images")
+        content = labelme_content(item, self._space, image=path.name, tolerance=self._tolerance)
         write_text(path.with_suffix(".json"), json.dumps(content, ensure_ascii=False, indent=1))
-        names[item.split].append(item.name)
-    write_lists(folder, names)
-    return []
+        self._names[item.split].append(item.name)
+
+    def finish(self) -> list[str]:
+        """Write lists and classes; nothing is lost. Raises InputError if one cannot be written."""
+        write_lists(self._folder, self._names)
+        write_schema(self._folder / SCHEMA_FILE, Schema(self._space))
+        return []
 
 
 def labelme_content(item: LabelledImage, space: LabelSpace, *, image: str, tolerance: float) -> dict[str, Any]:
     """The JSON of an image: its shapes, its file name and its size."""
-    polygons = trace_polygons(item.labels, classes=[*drawn_classes(space), space.ignore], tolerance=tolerance)
     height, width = item.labels.shape
     return {
         "version": "5.2.0",
@@ -53,7 +58,7 @@ def labelme_content(item: LabelledImage, space: LabelSpace, *, image: str, toler
                 "shape_type": "polygon",
                 "flags": {},
             }
-            for polygon in polygons
+            for polygon in drawn_polygons(item.labels, space, tolerance=tolerance, ignored=True)
         ],
         "imagePath": image,
         "imageData": None,

@@ -1,7 +1,6 @@
 """The plain layout: `images/`, `masks/` with class ids, `schema.toml` and a list per split."""
 
 from collections import defaultdict
-from collections.abc import Iterable
 from pathlib import Path
 
 from atrous.data.schema import SCHEMA_FILE, Schema, write_schema
@@ -10,17 +9,26 @@ from atrous.labels import LabelSpace
 from atrous.report.label_png import write_label_png
 
 
-def write_masks(folder: Path, items: Iterable[LabelledImage], space: LabelSpace) -> list[str]:
-    """Write masks as palette PNG (16-bit grey for more than 255 classes); nothing is lost.
+class MaskWriter:
+    """Writes masks as palette PNG (16-bit grey for more than 255 classes).
 
-    Raises:
-        InputError: If a file cannot be written.
+    Args:
+        folder: Folder of the data set.
+        space: Names and colours of the classes.
     """
-    names: dict[str, list[str]] = defaultdict(list)
-    for item in items:
-        copy_image(item, folder / "images")
-        write_label_png(folder / "masks" / f"{item.name}.png", item.labels, space)
-        names[item.split].append(item.name)
-    write_lists(folder, names)
-    write_schema(folder / SCHEMA_FILE, Schema(space))
-    return []
+
+    def __init__(self, folder: Path, space: LabelSpace) -> None:
+        self._folder, self._space = folder, space
+        self._names: dict[str, list[str]] = defaultdict(list)
+
+    def add(self, item: LabelledImage) -> None:
+        """Write an image and its mask; raises InputError if it cannot."""
+        copy_image(item, self._folder / "images")
+        write_label_png(self._folder / "masks" / f"{item.name}.png", item.labels, self._space)
+        self._names[item.split].append(item.name)
+
+    def finish(self) -> list[str]:
+        """Write lists and classes; nothing is lost. Raises InputError if one cannot be written."""
+        write_lists(self._folder, self._names)
+        write_schema(self._folder / SCHEMA_FILE, Schema(self._space))
+        return []

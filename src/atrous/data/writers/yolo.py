@@ -1,7 +1,6 @@
 """YOLO segmentation: `images/SPLIT/`, `labels/SPLIT/NAME.txt` with a polygon a line, and `data.yaml`."""
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -18,30 +17,45 @@ from atrous.labels import LabelSpace
 from atrous.labels.polygons import joined
 
 
-def write_yolo(folder: Path, items: Iterable[LabelledImage], space: LabelSpace, *, tolerance: float) -> list[str]:
-    """Write polygons in shares of width and height, the largest first; holes hang on bridges of no width.
+class YoloWriter:
+    """Writes polygons in shares of width and height, the largest first; holes hang on bridges of no width.
 
     A first class that is the background is not written: it is what no polygon covers.
 
-    Returns:
-        A line about pixels without a class, which the format cannot hold: they become background.
-
-    Raises:
-        InputError: If a file cannot be written.
+    Args:
+        folder: Folder of the data set.
+        space: Names of the classes.
+        tolerance: Largest distance in pixels of a removed corner of a polygon from the simplified line.
     """
-    splits: dict[str, None] = {}
-    lost, first = 0, drawn_classes(space).start
-    for item in items:
-        copy_image(item, folder / "images" / item.split)
-        size = np.array(item.labels.shape[::-1], np.float64)
+
+    def __init__(self, folder: Path, space: LabelSpace, *, tolerance: float) -> None:
+        self._folder, self._space, self._tolerance = folder, space, tolerance
+        self._splits: dict[str, None] = {}
+        self._lost = 0
+
+    def add(self, item: LabelledImage) -> None:
+        """Write an image and its lines; raises InputError if it cannot."""
+        copy_image(item, self._folder / "images" / item.split)
+        size, first = np.array(item.labels.shape[::-1], np.float64), drawn_classes(self._space).start
         lines = [
             " ".join([str(polygon.label - first), *(f"{value:.8g}" for value in (joined(polygon) / size).ravel())])
-            for polygon in drawn_polygons(item, space, tolerance=tolerance)
+            for polygon in drawn_polygons(item.labels, self._space, tolerance=self._tolerance)
         ]
-        write_text(folder / "labels" / item.split / f"{item.name}.txt", "".join(f"{line}\n" for line in lines))
-        splits[item.split] = None
-        lost += ignored_pixels(item, space)
-    names = [f"  {number}: {json.dumps(space.names[label])}" for number, label in enumerate(drawn_classes(space))]
-    lines = ["path: .", *(f"{name}: images/{name}" for name in splits), "names:", *names, ""]
-    write_text(folder / "data.yaml", "\n".join(lines))
-    return [f"{lost} pixels without a class become background: YOLO has no value for them"] if lost else []
+        path = self._folder / "labels" / item.split / f"{item.name}.txt"
+        write_text(path, "".join(f"{line}\n" for line in lines))
+        self._splits[item.split] = None
+        self._lost += ignored_pixels(item, self._space)
+
+    def finish(self) -> list[str]:
+        """Write `data.yaml`; raises InputError if it cannot.
+
+        Returns:
+            A line about pixels without a class, which the format cannot hold: they become background.
+        """
+        drawn = drawn_classes(self._space)
+        names = [f"  {number}: {json.dumps(self._space.names[label])}" for number, label in enumerate(drawn)]
+        lines = ["path: .", *(f"{name}: images/{name}" for name in self._splits), "names:", *names, ""]
+        write_text(self._folder / "data.yaml", "\n".join(lines))
+        if not self._lost:
+            return []
+        return [f"{self._lost} pixels without a class become background: YOLO has no value for them"]
