@@ -1,4 +1,7 @@
-"""The exception for bad input."""
+"""The exception for bad input, and hints in its messages."""
+
+import difflib
+from collections.abc import Iterable
 
 
 class InputError(ValueError):
@@ -15,3 +18,13 @@ class OutputError(InputError):
 def reason(error: Exception) -> str:
     """The message of another library's exception in one line, or its class name where the message is empty."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `did you mean 'x'?` with the most similar known name, or `known: ...` with all of them."""
+    names = [*known]
+    spellings = (name, name.lower(), name.lower().replace("-", "_"), name.lower().replace("_", "-"))
+    for spelling in spellings:
+        if close := difflib.get_close_matches(spelling, names, n=1):
+            return f"did you mean {close[0]!r}?"
+    return f"known: {', '.join(names)}"

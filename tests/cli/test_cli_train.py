@@ -112,7 +112,9 @@ def test_another_model_with_a_head_of_its_own(camvid, out, capsys):
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ("--recipe camvidd", "unknown recipe 'camvidd'; did you mean 'camvid'? known: ade20k, camvid, cityscapes, "),
+        ("--recipe camvidd", "unknown recipe 'camvidd'; did you mean 'camvid'?"),
+        ("--recipe mine", "unknown recipe 'mine'; known: ade20k, camvid, cityscapes, "),
+        ("--model deeplabv3_resnt50", "unknown model 'deeplabv3_resnt50'; did you mean 'deeplabv3_resnet50'?"),
         ("--model deeplabv4", "unknown model 'deeplabv4'; known: deeplabv3_mobilenet_v2, "),
         ("--output-stride 5", "output stride 5 is impossible; choose one of 4, 8, 16, 32"),
         ("--classes 5", "--classes is not for training: the data's schema.toml says which classes there are"),
@@ -157,9 +159,7 @@ def test_bad_options_are_one_line(camvid, complaint, options, expected):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_a_device_that_is_not_there(camvid, complaint):
-    assert "--device cuda: this machine or this build of torch has none; use --device cpu" in complaint(
-        camvid, "--device", "cuda"
-    )
+    assert "device cuda: this machine or this build of torch has none; use cpu" in complaint(camvid, "--device", "cuda")
 
 
 def test_masks_without_a_schema_are_looked_through_once_for_all_splits(tmp_path, out, monkeypatch):
@@ -378,7 +378,7 @@ def test_epochs_are_converted_and_the_conversion_is_shown(camvid, out, caplog):
         ("--learning-rte 1", "--learning-rte is unknown, did you mean --learning-rate?"),
         ("--val_splt val", "--val_splt is unknown, did you mean --val-split?"),
         ("--recipe camvidd", "unknown recipe 'camvidd'; did you mean 'camvid'?"),
-        ("--device cdua", "--device cdua: there is no such device; did you mean 'cuda'?"),
+        ("--device cdua", "device cdua: there is no such device; did you mean 'cuda'?"),
         ("--epochs 3", "epochs and iterations both say how long to train; give one of them"),
         ("--folds 9", "9 folds of 7 images; choose 2 to 7"),
         ("--val-split none --patience 3", "patience needs validations"),

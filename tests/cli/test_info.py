@@ -208,7 +208,7 @@ def test_weights_are_loaded_once(folder, tmp_path, monkeypatch, capsys):
 
 
 def test_a_folder_without_weights_is_no_model(tmp_path, capsys):
-    assert f"unknown model '{tmp_path}'" in complaint(capsys, str(tmp_path))
+    assert f"{tmp_path}: a folder without a checkpoint" in complaint(capsys, str(tmp_path))
 
 
 def test_readable_table(capsys):
@@ -249,6 +249,8 @@ def test_help_shows_options_and_an_example(capsys):
     [
         ("", "atrous info: which model? give a file of weights, or one of deeplabv3_mobilenet_v2, "),
         ("--json", "atrous info: which model? "),
+        ("deeplabv3-resnet50", "atrous info: unknown model 'deeplabv3-resnet50'; did you mean 'deeplabv3_resnet50'?"),
+        ("mobilenetv2-vok", "atrous info: unknown model 'mobilenetv2-vok'; did you mean 'mobilenetv2-voc'?"),
         ("deeplab", "atrous info: unknown model 'deeplab'; known: deeplabv3_mobilenet_v2, "),
         ("deeplabv3_resnet50 --output-stride 12", "output stride 12 is impossible; choose one of 4, 8, 16, 32"),
         ("deeplabv3_resnet50 --output-stride 128", "output stride 128 is impossible"),

@@ -133,7 +133,7 @@ def test_weights_are_shared_so_that_training_shows():
 
 def test_another_device_gets_a_copy_and_the_callers_model_stays():
     model = lively_model()
-    predictor = Predictor(model, device="meta")
+    predictor = Predictor(model, device=torch.device("meta"))
     assert predictor.device == torch.device("meta")
     assert {tensor.device.type for tensor in model.state_dict().values()} == {"cpu"}
 

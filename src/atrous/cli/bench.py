@@ -13,10 +13,11 @@ import tyro
 from PIL import Image
 
 from atrous.cli.console import progress_callback
-from atrous.cli.inference import choose_device, load_weights
+from atrous.cli.inference import load_weights
 from atrous.cli.options import parse
 from atrous.data.formats.images import MAX_PIXELS
 from atrous.errors import InputError
+from atrous.inference.device import choose_device
 from atrous.inference.predictor import Predictor
 from atrous.inference.timings import Timing, stages
 from atrous.model.build import build
@@ -39,7 +40,7 @@ class Options:
     """
 
     model: tyro.conf.Positional[str] = "deeplabv3plus_mobilenet_v2"
-    """A preset, with random weights, or weights by file or name."""
+    """A preset, with random weights, or weights by file, run folder or name."""
     picture: Path | None = None
     """A picture to decode; by default a generated JPEG of the size."""
     size: str = "513"

@@ -63,7 +63,7 @@ def main(arguments: Sequence[str]) -> int:
     head = read_head(resolve(options.source))
     path = head.path
     if options.to != "atrous" or is_archive(head):
-        return _export(options)
+        return _export(options, path)
     source = read_foreign(head, options.weight_settings.overrides(output_stride=options.output_stride))
     try:
         converted = convert(source, labels=_labels(options.classes), head=options.head)
@@ -76,10 +76,10 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _export(options: Options) -> int:
+def _export(options: Options, path: Path) -> int:
     if options.to == "atrous":
         raise InputError(f"{options.source} is no file of another project; give its layout by --to torchvision")
-    archive = load_weights(options.source)
+    archive = load_weights(str(path))
     if options.to == "torchvision":
         to_torchvision(options.out, archive.model)
     else:

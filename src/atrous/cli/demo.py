@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from atrous.cli.console import progress_callback, tracked
-from atrous.cli.inference import choose_device
 from atrous.cli.options import parse
 from atrous.cli.training_display import TerminalDisplay
 from atrous.data.cache import CachedDataSet
@@ -20,6 +19,7 @@ from atrous.evaluation.evaluate import evaluate
 from atrous.evaluation.example import predicted
 from atrous.evaluation.metrics import miou, overlap_miou
 from atrous.evaluation.report import MOST_IMAGES, Report
+from atrous.inference.device import choose_device
 from atrous.inference.predictor import Predictor
 from atrous.model.deeplab import DeepLab
 from atrous.report.page import Page

@@ -28,7 +28,7 @@ class Options:
     """
 
     weights: tyro.conf.Positional[str]
-    """An archive, a file of another project, hf://user/name, or a name that `atrous weights` lists."""
+    """An archive, a run folder, a file of another project, hf://user/name, or a name that `atrous weights` lists."""
     data: Path
     """Folder of images/ and masks/, or CamVid in the SegNet layout."""
     split: str = "val"

@@ -1,16 +1,13 @@
 """Weights, device and inference strategy: the options that `predict` and `evaluate` share."""
 
-import difflib
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated
 
-import torch
 import tyro
 
-from atrous.cli.console import console, progress_callback
+from atrous.cli.console import progress_callback
 from atrous.cli.weight_settings import WeightSettings, tell_choices
-from atrous.errors import InputError
+from atrous.inference.device import choose_device
 from atrous.inference.precision import Precision
 from atrous.inference.predictor import Predictor
 from atrous.sizes import parse_size
@@ -51,35 +48,6 @@ class Inference:
         )
 
 
-def choose_device(name: str) -> torch.device:
-    """Return the device of a name such as `cpu`, `cuda` or `cuda:1`; `auto` takes CUDA, else Apple's MPS, else the CPU.
-
-    Raises:
-        InputError: If there is no such name, or this machine or this build of torch has no such device.
-    """
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name == "auto":
-        return torch.device(next(device for device, there in available.items() if there))
-    kind, _, number = name.partition(":")
-    if kind not in available or (number and not number.isdecimal()):
-        close = difflib.get_close_matches(kind, ["auto", *available], n=1)
-        hint = f"did you mean {close[0]!r}?" if close else "choose auto, cpu, cuda, cuda:1 or mps"
-        raise InputError(f"--device {name}: there is no such device; {hint}")
-    count = torch.cuda.device_count() if kind == "cuda" else 1
-    if not available[kind] or int(number or 0) >= count:
-        raise InputError(f"--device {name}: this machine or this build of torch has none; use --device cpu")
-    return torch.device(name)
-
-
-def run_weights(source: str) -> str:
-    """Return the last weights of a run folder, and print that they are taken; any other source is returned as it is."""
-    last = Path(source) / "last.safetensors"
-    if not last.is_file():
-        return source
-    console.print(f"weights of the run: {last}", soft_wrap=True, markup=False)
-    return str(last)
-
-
 def load_weights(source: str, settings: WeightSettings | None = None) -> Archive:
     """Load weights as `atrous.load` does, with a progress bar while they are downloaded; tell what was assumed.
 
@@ -87,6 +55,6 @@ def load_weights(source: str, settings: WeightSettings | None = None) -> Archive
         InputError: If the weights cannot be loaded.
     """
     with progress_callback("downloading weights") as on_progress:
-        archive = load(run_weights(source), **({} if settings is None else vars(settings)), on_progress=on_progress)
+        archive = load(source, **({} if settings is None else vars(settings)), on_progress=on_progress)
     tell_choices(archive)
     return archive

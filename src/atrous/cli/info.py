@@ -1,7 +1,6 @@
 """`atrous info MODEL`: strides, rates and sizes of all units, parameters, multiply-adds, valid ASPP taps."""
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,15 +12,14 @@ from atrous.analysis.anatomy import Anatomy, SizedUnit, anatomy
 from atrous.cli.inference import load_weights
 from atrous.cli.info_plot import draw
 from atrous.cli.options import parse
-from atrous.errors import InputError
-from atrous.importers.file_head import read_head
-from atrous.importers.readers import is_readable
+from atrous.errors import InputError, did_you_mean
 from atrous.model.config import ASPPConfig, DecoderConfig, ModelConfig
 from atrous.model.presets import PRESETS, preset
 from atrous.plain import to_plain
 from atrous.report.tables import Table
 from atrous.sizes import Size, parse_size, size_text
 from atrous.weights import hub
+from atrous.weights.download import exists
 from atrous.weights.manifest import MANIFEST
 
 
@@ -35,8 +33,8 @@ class Options:
     """
 
     model: tyro.conf.Positional[str]
-    """A preset, or weights (a file or folder, hf://user/name, or a name that `atrous weights` lists); the defaults
-    below are its own."""
+    """A preset, or weights (a file, the folder of a run or of Hugging Face, hf://user/name, or a name that
+    `atrous weights` lists); the defaults below are its own."""
     config: ModelConfig
     decoder: bool
     """Use the decoder of DeepLabv3+."""
@@ -53,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
     """Print the parts of a model; returns the exit status."""
     model = _model_name(arguments)
     weights = load_weights(model).model if model not in PRESETS and _is_weights(model) else None
-    options = _options(arguments, model=model, config=preset(model) if weights is None else weights.config)
+    options = _options(arguments, model=model, config=_preset(model) if weights is None else weights.config)
     size = parse_size(options.size)
     decoder = (options.config.decoder or DecoderConfig()) if options.decoder else None
     config = replace(options.config, decoder=decoder)
@@ -92,11 +90,18 @@ def _model_name(arguments: Sequence[str]) -> str:
     raise InputError(f"which model? give a file of weights, or one of {', '.join(PRESETS)}")
 
 
+def _preset(name: str) -> ModelConfig:
+    """Configuration of a preset; raises InputError with a name of presets or weights that resembles an unknown one."""
+    hint = did_you_mean(name, [*PRESETS, *MANIFEST])
+    if name not in PRESETS and hint.startswith("did you mean"):
+        raise InputError(f"unknown model {name!r}; {hint}")
+    return preset(name)
+
+
 def _is_weights(argument: str) -> bool:
     if argument in MANIFEST or argument.startswith(hub.SCHEME):
         return True
-    path = Path(argument)
-    return os.path.isfile(path) or is_readable(read_head(path))
+    return exists(Path(argument))
 
 
 def _print_tables(model: str, config: ModelConfig, found: Anatomy, *, size: Size) -> None:

@@ -48,7 +48,7 @@ def versions() -> str:
     """Versions of this software and of torch, and the device that `--device auto` takes."""
     import torch  # slow to load, and no other answer of this file needs it
 
-    from atrous.cli.inference import choose_device
+    from atrous.inference.device import choose_device
 
     return f"atrous {__version__}, torch {torch.__version__}, device {choose_device('auto')}"
 

@@ -78,8 +78,7 @@ def parse(
 def normalized(arguments: Sequence[str], *, aliases: Mapping[str, str] | None = None) -> list[str]:
     """Return the arguments with our spellings of options, and lists as separate words.
 
-    `--scales 0.5,1` becomes `--scales 0.5 1`, `--crop 256` becomes `--crop 256 256`, `--crop 256x384` two numbers,
-    `--device 0` and `--device gpu` become `--device cuda`.
+    `--scales 0.5,1` becomes `--scales 0.5 1`, `--crop 256` becomes `--crop 256 256`, `--crop 256x384` two numbers.
     """
     spellings = {**ALIASES, **(aliases or {})}
     words: list[str] = []
@@ -94,9 +93,7 @@ def normalized(arguments: Sequence[str], *, aliases: Mapping[str, str] | None = 
     separated: list[str] = []
     for index, word in enumerate(words):
         option = words[index - 1] if index else ""
-        if option == "--device" and word in ("0", "gpu"):
-            separated.append("cuda")
-        elif option in _LISTS and "," in word:
+        if option in _LISTS and "," in word:
             separated += word.split(",")
         elif option in ("--crop", "--pool-window") and re.fullmatch(r"\d+x\d+", word, re.ASCII):
             separated += word.split("x")

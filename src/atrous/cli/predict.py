@@ -48,7 +48,7 @@ class Options:
     """
 
     weights: tyro.conf.Positional[str]
-    """An archive, a file of another project, hf://user/name, or a name that `atrous weights` lists."""
+    """An archive, a run folder, a file of another project, hf://user/name, or a name that `atrous weights` lists."""
     inputs: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="INPUT...")]
     """Pictures, folders of pictures, patterns in quotes, or video files (needs the extra `video`)."""
     out: Path

@@ -11,13 +11,13 @@ import tyro
 
 from atrous.cli.console import console
 from atrous.cli.doctor import examined
-from atrous.cli.inference import choose_device
 from atrous.cli.options import given_names, normalized, parse
 from atrous.cli.training_display import TerminalDisplay
 from atrous.data.dataset import DataSet, open_splits
 from atrous.data.doctor import Grade
 from atrous.data.selection import first_of
 from atrous.errors import InputError
+from atrous.inference.device import choose_device
 from atrous.training.config import TrainConfig
 from atrous.training.observers import Observer
 from atrous.training.recipes import Recipe

@@ -60,7 +60,7 @@ class PushOptions:
     """
 
     archive: tyro.conf.Positional[Path]
-    """An archive of atrous; other files become one by `atrous convert`."""
+    """An archive of atrous, or a run folder; other files become an archive by `atrous convert`."""
     repository: tyro.conf.Positional[str]
     """USER/NAME; created if missing."""
     private: bool = False

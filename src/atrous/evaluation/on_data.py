@@ -5,11 +5,11 @@ from typing import Any
 
 from atrous.data import dataset
 from atrous.data.dataset import DataSet
+from atrous.errors import InputError
 from atrous.evaluation import evaluate as loop
 from atrous.evaluation.report import Report
 from atrous.inference.predictor import Model, Predictor
 from atrous.weights.archive import Archive
-from atrous.weights.load import load
 
 
 def open_data(path: str | Path, *, split: str = "train", schema: str | Path | None = None) -> DataSet:
@@ -44,11 +44,11 @@ def evaluate(
         inference: Settings of `Predictor`: `output_stride`, `scales`, `flip`, `pad`, `device`.
 
     Raises:
-        InputError: If weights or data cannot be used, or their classes differ.
+        InputError: If weights or data cannot be used, their classes differ, or a predictor, which has its settings,
+            is given others.
     """
+    if isinstance(weights, Predictor) and inference:
+        raise InputError(f"the predictor has its own settings; give {', '.join(inference)} when you make it")
     opened = open_data(data, split=split, schema=schema) if isinstance(data, str | Path) else data
-    if isinstance(weights, str | Path):
-        last = Path(weights) / "last.safetensors"
-        weights = load(last if last.is_file() else weights)
     predictor = weights if isinstance(weights, Predictor) else Predictor(weights, **inference)
     return loop.evaluate(predictor, opened)

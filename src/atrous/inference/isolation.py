@@ -32,13 +32,6 @@ def own_defaults() -> Generator[None]:
 
 
 @contextmanager
-def loading() -> Generator[None]:
-    """Load weights with our own defaults, and as ordinary parameters also under the caller's inference mode."""
-    with own_defaults(), torch.inference_mode(mode=False):
-        yield
-
-
-@contextmanager
 def computing(device: torch.device) -> Generator[None]:
     """Compute without gradients, in the number type of the weights, on a CPU with the threads that its load allows.
 

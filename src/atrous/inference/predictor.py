@@ -14,10 +14,10 @@ from torch import Tensor
 from atrous.data.formats.images import MAX_PIXELS
 from atrous.data.formats.windows import Pixels, check_channels
 from atrous.errors import InputError
+from atrous.inference.device import Device, choose_device
 from atrous.inference.engines.fused import fused
 from atrous.inference.image_input import ImageInput, holds_several, image_array
 from atrous.inference.isolation import computing
-from atrous.inference.load_weights import load_weights
 from atrous.inference.multiscale import probability_bands, views
 from atrous.inference.precision import Precision, PrecisionChoice, check_precision, choose_precision, in_precision
 from atrous.inference.result import Result
@@ -29,6 +29,7 @@ from atrous.ops.label_map.mean_argmax import mean_argmax
 from atrous.ops.label_map.upsample_argmax import upsample_argmax
 from atrous.sizes import Size, size_text
 from atrous.weights.archive import Archive
+from atrous.weights.load import load
 
 Model = DeepLab
 
@@ -54,9 +55,11 @@ class Predictor:
         output_stride: Output stride of the backbone; by default the model's own. Smaller is finer and slower.
         scales: Image sizes whose probabilities are averaged (the papers: 0.5, 0.75, 1, 1.25, 1.5, 1.75).
         flip: If true, the probabilities of the mirrored image are averaged, too.
-        pad: (height, width) to which every image is padded with the mean pixel, below and to the right, so that image
-            pooling averages over the same area as in the papers (VOC 513x513, Cityscapes 1025x2049); by default none.
-        device: Device to compute on; by default that of the weights.
+        pad: (height, width), or the side of a square, to which every image is padded with the mean pixel, below and to
+            the right, so that image pooling averages over the same area as in the papers (VOC 513x513, Cityscapes
+            1025x2049); by default none.
+        device: Device to compute on: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`, a number, or a device of torch; by
+            default that of the weights.
         precision: Number type of the computation; by default that of the weights. `auto` compares half precision with
             float32 on generated images, once, and takes it where labels agree (`inference/precision.py`).
 
@@ -78,25 +81,31 @@ class Predictor:
         *,
         labels: LabelSpace | None = None,
         output_stride: int | None = None,
-        scales: Sequence[float] = (1.0,),
+        scales: float | Sequence[float] = (1.0,),
         flip: bool = False,
-        pad: Size | None = None,
-        device: str | torch.device | None = None,
+        pad: int | Size | None = None,
+        device: Device | None = None,
         precision: Precision | None = None,
     ) -> None:
         if isinstance(weights, str | Path):
-            weights = load_weights(weights)
+            weights = load(weights)
         if isinstance(weights, Archive):
             model, named, self.sha256 = weights.model, weights.labels, weights.sha256
-        else:
+        elif isinstance(cast(object, weights), DeepLab):
             model, named, self.sha256 = weights, LabelSpace.unnamed(weights.config.classes), None
+        else:
+            raise InputError(
+                f"weights of type {type(weights).__name__}; give a name, a file, a run folder, or a model of atrous"
+            )
         self.labels = labels or named
         if len(self.labels) != len(named):
             raise InputError(f"{len(self.labels)} labels for a model of {len(named)} classes; give one name per class")
+        scales = (scales,) if isinstance(scales, float | int) else tuple(scales)
         if not scales or not all(0 < scale <= LARGEST_SCALE for scale in scales):
             raise InputError(
-                f"scales {tuple(scales)}: give one or more numbers above 0 and up to {LARGEST_SCALE}, such as 0.5 1 1.5"
+                f"scales {scales}: give one or more numbers above 0 and up to {LARGEST_SCALE}, such as 0.5 1 1.5"
             )
+        pad = (pad, pad) if isinstance(pad, int) else pad
         if pad is not None and (min(pad) < 1 or math.prod(pad) > MAX_PIXELS):
             raise InputError(f"padding to {size_text(pad)} is out of reach; give a size such as 513x513 or 1025x2049")
         self.output_stride = model.output_stride if output_stride is None else output_stride
@@ -104,7 +113,7 @@ class Predictor:
         self.flip = flip
         self.pad = pad
         weight = model.classifier.weight
-        self.device = torch.device(device) if device is not None else weight.device
+        self.device = choose_device(device) if device is not None else weight.device
         self._plain = model.replanned(output_stride=self.output_stride).eval()
         if self.device.type != weight.device.type or self.device.index not in (None, weight.device.index):
             self._plain = copy.deepcopy(self._plain).to(self.device)  # `to` alone would move the shared weights

@@ -10,7 +10,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Literal, Protocol, TypeVar, runtime_checkable
 
-from atrous.errors import InputError
+from atrous.errors import InputError, did_you_mean
 from atrous.model.build import build
 from atrous.model.compatibility import Compatibility
 from atrous.model.config import (
@@ -90,10 +90,10 @@ def preset(name: str) -> ModelConfig:
     """Look up the configuration of a named model.
 
     Raises:
-        InputError: If there is none of this name; the message lists them.
+        InputError: If there is none of this name; the message has the most similar one, or lists all.
     """
     if name not in PRESETS:
-        raise InputError(f"unknown model {name!r}; known: {', '.join(PRESETS)}")
+        raise InputError(f"unknown model {name!r}; {did_you_mean(name, PRESETS)}")
     return PRESETS[name]
 
 

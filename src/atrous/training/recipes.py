@@ -1,12 +1,11 @@
 """Training protocols by name, each with its source, cost and expected result."""
 
-import difflib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from atrous.data.transforms.scale_crop import PAPER_SCALES
-from atrous.errors import InputError
+from atrous.errors import InputError, did_you_mean
 from atrous.model.config import MobileNetV2Config
 from atrous.model.presets import preset
 from atrous.training.config import LossConfig, TrainConfig
@@ -179,12 +178,10 @@ def recipe(name: str) -> Recipe:
     """Return the recipe of a name.
 
     Raises:
-        InputError: If there is no such recipe; the message lists all names.
+        InputError: If there is no such recipe; the message has the most similar name, or lists all.
     """
     if name not in RECIPES:
-        close = difflib.get_close_matches(name, RECIPES, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        raise InputError(f"unknown recipe {name!r}; {hint}known: {', '.join(RECIPES)}")
+        raise InputError(f"unknown recipe {name!r}; {did_you_mean(name, RECIPES)}")
     return RECIPES[name]()
 
 

@@ -1,11 +1,10 @@
 """Settings by flat name: every field of a recipe's nested configuration, as options and keyword arguments name it."""
 
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
-from atrous.errors import InputError
+from atrous.errors import InputError, did_you_mean
 
 T = TypeVar("T")
 
@@ -48,12 +47,6 @@ def check_names(settings: Mapping[str, Any], known: Mapping[str, Any]) -> None:
     for name in settings:
         if name not in known:
             raise InputError(f"unknown setting {name!r}; {did_you_mean(name, known)}")
-
-
-def did_you_mean(name: str, known: Mapping[str, Any] | list[str]) -> str:
-    """`did you mean 'x'?` with the most similar known name, or a list of the known names."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
 
 
 def _walk(config: Any) -> Iterator[tuple[str, Any]]:

@@ -17,6 +17,7 @@ from atrous.data.dataset import DataSet, open_splits
 from atrous.data.fingerprint import fingerprint
 from atrous.data.selection import Selection
 from atrous.errors import InputError
+from atrous.inference.device import Device, choose_device
 from atrous.model.config import ModelConfig
 from atrous.model.presets import preset
 from atrous.training.checkpoint import TrainingState
@@ -76,7 +77,7 @@ def train(
     schema: str | Path | None = None,
     loss: LossFunction | None = None,
     observers: Sequence[Observer] = (),
-    device: str | torch.device = "cpu",
+    device: Device = "auto",
     **settings: Any,
 ) -> TrainedRun:
     """Train on a data set by a recipe, or resume the run in the folder `out`.
@@ -93,7 +94,7 @@ def train(
         schema: The meaning of the masks of a folder, if it is not in the folder.
         loss: Function of coarse logits and labels that replaces the recipe's loss.
         observers: Called after reports and validations.
-        device: Device to train on.
+        device: Device to train on: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`, a number, or a device of torch.
         settings: Any setting of the recipe by its name, such as `iterations`, `learning_rate` or `output_stride`;
             `epochs` in place of `iterations` is converted.
 
@@ -113,7 +114,7 @@ def train(
             f"recipe {recipe!r} has a second stage; give second_iterations=0, then train again with weights= and norms="
         )
     stages = plan_stages(config, second, data={"": training}, split="", validation=held_out, out=Path(out), loss=loss)
-    return run_stages(stages, device=torch.device(device), observers=observers)
+    return run_stages(stages, device=choose_device(device), observers=observers)
 
 
 def chosen_recipe(name: str, *, model: str | ModelConfig | None = None) -> Recipe:

@@ -6,20 +6,23 @@ import re
 from pathlib import Path
 
 from atrous.download import OnProgress, Remote, download, file_digest
-from atrous.errors import InputError
+from atrous.errors import InputError, did_you_mean
 from atrous.files import atomic_path
 from atrous.importers.file_head import FileHead
 from atrous.importers.readers import is_readable
+from atrous.model.presets import PRESETS
 from atrous.weights import hub
 from atrous.weights.cache import cache_folder
 from atrous.weights.entry import Entry
 from atrous.weights.manifest import MANIFEST
+from atrous.weights.run_folder import last_weights
 
 
 def resolve(source: str | Path, *, on_progress: OnProgress | None = None) -> Path:
     """The file that a user means: a path, or a name in the manifest or on a hub, fetched where the cache lacks it.
 
-    A path may be a folder, or the common beginning of a TensorFlow checkpoint's files.
+    A path may be a folder, or the common beginning of a TensorFlow checkpoint's files; of a run folder the last
+    checkpoint is taken.
 
     Raises:
         InputError: If it is none of these, or fetching fails.
@@ -28,10 +31,20 @@ def resolve(source: str | Path, *, on_progress: OnProgress | None = None) -> Pat
         return hub.fetch(str(source))
     path = Path(source)
     if exists(path):
-        return path
+        return last_weights(path)
     if entry := find_entry(source):
         return fetch(entry, on_progress=on_progress)
-    raise InputError(f"no such file: {source}; give a file of weights, or a name that `atrous weights` lists")
+    raise InputError(f"no such file: {source}; {_remedy(str(source))}")
+
+
+def _remedy(source: str) -> str:
+    """Say what to give in place of a source that is neither a file nor a known name."""
+    if source in PRESETS:
+        return f"{source} is a network, and has no trained weights by that name; `atrous weights` lists names that have"
+    if "://" in source:
+        return "weights are not read from an address; download the file and give its path"
+    hint = did_you_mean(source, [*MANIFEST, *PRESETS])
+    return hint if hint.startswith("did you mean") else "give a file of weights, or a name that `atrous weights` lists"
 
 
 def exists(path: Path) -> bool:

@@ -15,6 +15,7 @@ from atrous.importers.file_head import read_head
 from atrous.weights import archive
 from atrous.weights.cache import cache_folder
 from atrous.weights.card import model_card
+from atrous.weights.run_folder import last_weights
 
 SCHEME = "hf://"
 FILE = "model.safetensors"
@@ -55,7 +56,7 @@ def push(path: Path, repository: str, *, private: bool = False) -> str:
     """Upload an archive with a model card, as one commit; returns its address.
 
     Args:
-        path: The archive; it is verified before it leaves.
+        path: The archive, which is verified before it leaves, or a run folder (its last checkpoint is taken).
         repository: `user/name`; created where missing.
         private: True if a repository that is created is to be seen by its owner alone.
 
@@ -66,6 +67,7 @@ def push(path: Path, repository: str, *, private: bool = False) -> str:
     parts = _ADDRESS.fullmatch(address)
     if parts is None or parts["repository"] != repository:
         raise InputError(f"{repository} is no repository; give user/name")
+    path = last_weights(path)
     card = model_card(archive.load(path), address=address)
     hub = _library(f"pushing to {address}")
     try:

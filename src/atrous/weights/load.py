@@ -43,8 +43,9 @@ def load(
 
     Args:
         source: An archive of ours, an official `.tflite`, a checkpoint of a project that docs/weights.md lists (file,
-            folder, or the common beginning of a TensorFlow checkpoint's files), a name in the manifest, or an archive
-            on a Hugging Face hub (`hf://user/name`).
+            folder, or the common beginning of a TensorFlow checkpoint's files), a run folder (its last checkpoint is
+            used, as a line in the log says), a name in the manifest, or an archive on a Hugging Face hub
+            (`hf://user/name`).
         align_corners: True if upsampling aligns the centres of the corner pixels.
         mean: Subtracted from pixel values: one number, or one for each channel; of 0..1 if all of mean and std are at
             most 1, else of 0..255.

@@ -1,0 +1,41 @@
+"""Devices by name, as the command line and Python take them."""
+
+import torch
+
+from atrous.errors import InputError, did_you_mean
+
+Device = str | int | torch.device
+"""`auto`, `cpu`, `cuda`, `cuda:1`, `mps`, `gpu`, the number of a CUDA device, or a device of torch."""
+
+_KINDS = ("auto", "cpu", "cuda", "mps", "gpu")
+
+
+def choose_device(device: Device) -> torch.device:
+    """Return the device of a name or number.
+
+    `auto` takes CUDA, else Apple's MPS, else the CPU; `gpu` the same without the CPU; `1` is `cuda:1`.
+
+    Raises:
+        InputError: If there is no such name, or this machine or this build of torch has no such device.
+    """
+    if isinstance(device, torch.device):
+        return device
+    name = str(device).lower()
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(kind for kind, there in available.items() if there))
+    if name == "gpu":
+        name = "mps" if available["mps"] and not available["cuda"] else "cuda"
+    if name.isdecimal():
+        name = f"cuda:{name}"
+    kind, colon, number = name.partition(":")
+    if kind not in available or (colon and not number.isdecimal()):
+        hint = did_you_mean(kind, _KINDS)
+        raise InputError(
+            f"device {device}: there is no such device; "
+            f"{hint if kind not in available and hint.startswith('did') else 'choose auto, cpu, cuda, cuda:1 or mps'}"
+        )
+    count = torch.cuda.device_count() if kind == "cuda" else 1
+    if not available[kind] or int(number or 0) >= count:
+        raise InputError(f"device {device}: this machine or this build of torch has none; use cpu")
+    return torch.device(name)
