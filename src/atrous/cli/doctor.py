@@ -46,8 +46,8 @@ class Options:
     html: Path | None = None
     """Write a page with all findings, class balance, samples and pictures that look alike to this file."""
     fix: bool = False
-    """Write what is missing into the data folder: schema.toml, train.txt and val.txt, class_weights.json. Files that
-    are there stay as they are; images and masks are never touched."""
+    """Write what is missing into the data folder: schema.toml, train.txt and val.txt, class_weights.json, and cleaned
+    copies of masks with smoothed edges in masks_fixed. What is there stays as it is."""
     write: Path | None = None
     """Write the data set to this new folder in the format of --as. Masks are read by the schema that is declared or,
     without one, by what --fix would write. The exit status is 1 if images were left out."""
@@ -101,7 +101,8 @@ def _write(folder: Path, diagnosis: Diagnosis, options: Options) -> int:
         raise InputError(f"{files.path}: the masks have no meaning that could be written; see the errors above")
     if files.schema is None:
         print(f"schema   as --fix would write it: {', '.join(map(one_line, schema.labels.names))}")
-    splits = {name: (split.pairs, split.read) for name, split in files.splits.items()}
+    read = diagnosis.cleaning
+    splits = {name: (split.pairs, read or split.read) for name, split in files.splits.items()}
     with progress_callback("writing images") as on_progress:
         written = write_data_set(
             folder, splits, schema, form=options.form, tolerance=options.tolerance, on_progress=on_progress

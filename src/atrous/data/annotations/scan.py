@@ -1,6 +1,7 @@
 """The label space that masks show where there is no schema: their values, colours, or the names that they use."""
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,6 +10,7 @@ from atrous.data.annotations.color_masks import MOST_VALUES, packed_colors, valu
 from atrous.data.annotations.masks import NamingReader, read_numbers_or_colors, read_values
 from atrous.data.annotations.named_shapes import proposed_labels
 from atrous.data.annotations.proposals import colored_schema, listed_schema, proposal_line, value_totals
+from atrous.data.annotations.smoothed_colors import are_smoothed
 from atrous.data.layouts.class_names import ClassList
 from atrous.data.pairs import Pair
 from atrous.data.schema import SCHEMA_FILE, Schema, count_values
@@ -70,9 +72,14 @@ def mask_schema(
         return schema
     if not packed:
         return numbered_schema(folder, numbers)
+    path = next(iter(colors))
+    if are_smoothed(sum((Counter(found) for found in colors.values()), Counter[int]())):
+        raise InputError(
+            f"{path} is a colour picture with smoothed edges, and all masks have {len(packed)} colours, most of them "
+            f"mixed of a few: atrous doctor {folder} --fix writes masks without them to masks_fixed"
+        )
     if schema := colored_schema(packed, values=values):
         return schema
-    path = next(iter(colors))
     raise InputError(
         f"{path} is a colour picture, and all masks have {len(packed)} colours: too many for classes; save masks as "
         f"8-bit grey or palette PNG whose pixel values are the class ids, or list the colors in {SCHEMA_FILE}"

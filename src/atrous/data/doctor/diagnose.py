@@ -8,9 +8,11 @@ from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
+from atrous.data.annotations.clean_masks import CleanMasks
 from atrous.data.complaints import Complaint, attempt
 from atrous.data.dataset import PLAIN
 from atrous.data.doctor.classes import check_classes, check_colors, check_ignore
+from atrous.data.doctor.cleaning import cleaning_line, cleaning_of
 from atrous.data.doctor.duplicates import DuplicatePair, check_duplicate_pairs, check_repeats, find_duplicate_pairs
 from atrous.data.doctor.examine import VALUES, Examined, examine
 from atrous.data.doctor.finding import Finding, Grade, error, note, warning
@@ -43,6 +45,7 @@ class Diagnosis:
         findings: Errors first, then warnings, then notes.
         totals: Pixels by split; empty where masks have no meaning.
         duplicate_pairs: Pictures that are in two splits.
+        cleaning: Reads masks without smoothed edges, where they have some that keep them from being read as they are.
     """
 
     survey: Survey
@@ -51,6 +54,7 @@ class Diagnosis:
     findings: tuple[Finding, ...]
     totals: Mapping[str, Totals] = field(default_factory=dict)
     duplicate_pairs: tuple[DuplicatePair, ...] = ()
+    cleaning: CleanMasks | None = None
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -81,6 +85,10 @@ def diagnose(
     tell = on_progress or (lambda _what, _done, _whole: None)
     files = survey(path, names=splits, schema=schema, pair_by_order=pair_by_order)
     meaning = _meaning(files, tell)
+    cleaning = cleaning_of(files, meaning)
+    if cleaning is not None:
+        line = cleaning_line(files, cleaning)
+        meaning = replace(meaning, schema=meaning.schema or cleaning.schema, lines=(*meaning.lines, line))
     # Splits may overlap (`trainval`, `val`); a pair is examined in the first that has it.
     pairs: dict[Pair, tuple[str, Split]] = {}
     for name, split in files.splits.items():
@@ -112,7 +120,7 @@ def diagnose(
         _check_sizes(files),
     )
     ranked = sorted(findings, key=lambda finding: list(Grade).index(finding.grade))
-    return Diagnosis(files, meaning.schema, examined, tuple(ranked), totals, duplicate_pairs)
+    return Diagnosis(files, meaning.schema, examined, tuple(ranked), totals, duplicate_pairs, cleaning)
 
 
 def _meaning(files: Survey, tell: OnProgress) -> Meaning:

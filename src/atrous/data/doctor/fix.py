@@ -1,15 +1,19 @@
-"""Fixes: write a schema, a split and class weights. Pictures, masks and files that exist stay as they are."""
+"""Fixes: write a schema, cleaned masks, a split and class weights. What exists stays as it is."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from atrous.data.class_weights import balanced_weights, write_class_weights
 from atrous.data.dataset import PLAIN
+from atrous.data.doctor.cleaning import write_clean_masks
 from atrous.data.doctor.diagnose import Diagnosis
 from atrous.data.doctor.survey import Survey
 from atrous.data.doctor.totals import training_counts
+from atrous.data.layouts.mask_pictures import MASKS_BY_CONTENT, PICTURES_AND_MASKS
+from atrous.data.layouts.pattern_search import patterns_of
 from atrous.data.layouts.patterns import read_layout
+from atrous.data.layouts.tree import look
 from atrous.data.schema import SCHEMA_FILE, Schema, write_schema
 from atrous.files import atomic_path
 
@@ -21,16 +25,27 @@ EXPONENT = 0.5
 def write_schema_fix(diagnosis: Diagnosis) -> Iterator[Path]:
     """Write the schema that masks were read by, in the colours of their palettes, where none is declared.
 
+    Masks with smoothed edges, or of a codec with loss, are written anew to `masks_fixed`. The table `[layout]` says
+    where pictures and masks are, and the lists that it names are written where no folder tells the splits.
+
     Yields:
-        The file.
+        The folder, lists and the file.
 
     Raises:
-        InputError: If it cannot be written.
+        InputError: If one cannot be written.
     """
     files, schema = diagnosis.survey, diagnosis.schema
-    if files.layout == PLAIN and files.schema_file is None and schema is not None:
-        write_schema(files.path / SCHEMA_FILE, painted(schema, diagnosis), layout=_layout(files))
-        yield files.path / SCHEMA_FILE
+    if files.layout != PLAIN or files.schema_file is not None or schema is None:
+        return
+    schema, table = painted(schema, diagnosis), _layout(files)
+    if diagnosis.cleaning is not None:
+        for folder, cleaned, patterns in write_clean_masks(files, diagnosis.cleaning):
+            schema, table = cleaned, patterns
+            yield folder
+    if "images" in table:
+        yield from _list_splits(files, table)
+    write_schema(files.path / SCHEMA_FILE, schema, layout=table)
+    yield files.path / SCHEMA_FILE
 
 
 def write_split_fix(diagnosis: Diagnosis) -> Iterator[Path]:
@@ -54,9 +69,35 @@ def write_split_fix(diagnosis: Diagnosis) -> Iterator[Path]:
         yield files.path / f"{name}.txt"
 
 
-def _layout(files: Survey) -> Mapping[str, str]:
-    """The table `[layout]` that is there, or the one that keeps pairs by order."""
-    return read_layout(files.path) or ({"pair": "order"} if files.pair_by_order else {})
+def _layout(files: Survey) -> dict[str, str]:
+    """The table `[layout]` that is there, or the one that gives the pairs that were found; empty where none does."""
+    if known := read_layout(files.path):
+        return dict(known)
+    if files.pair_by_order:
+        return {"pair": "order"}
+    if files.contents is None or files.contents.layout not in (PICTURES_AND_MASKS, MASKS_BY_CONTENT):
+        return {}
+    splits = {name: split.pairs for name, split in files.splits.items()}
+    return patterns_of(look(files.path), splits) or {}
+
+
+def _list_splits(files: Survey, table: dict[str, str]) -> Iterator[Path]:
+    """Write a list of pictures for each split that the table has no pattern for, and name it there."""
+    if files.complaints or any(name in table for name in files.splits):
+        return
+    for name, split in files.splits.items():
+        path = _new_list(files.path, name)
+        with atomic_path(path) as temporary:
+            lines = (f"{pair.image.relative_to(files.path).as_posix()}\n" for pair in split.pairs)
+            temporary.write_text("".join(lines), encoding="utf-8")
+        table[name] = path.name
+        yield path
+
+
+def _new_list(folder: Path, name: str) -> Path:
+    """A file for the list of a split that is not there yet."""
+    path = folder / f"{name}.txt"
+    return path if not path.exists() else folder / f"{name}_pictures.txt"
 
 
 def _is_undivided(files: Survey) -> bool:
@@ -76,6 +117,8 @@ def write_weights_fix(diagnosis: Diagnosis) -> Iterator[Path]:
     """
     path, schema = diagnosis.survey.path / WEIGHTS_FILE, diagnosis.schema
     counts = training_counts(diagnosis.totals)
+    if diagnosis.cleaning is not None:  # the masks that will be read are others
+        return
     if schema is not None and counts is not None and counts.any() and not path.exists():
         write_class_weights(path, balanced_weights(counts, exponent=EXPONENT), space=schema.labels)
         yield path

@@ -1,5 +1,6 @@
 """Proposed schemas: the meaning of masks that no schema declares."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +9,7 @@ from atrous.data.annotations.color_masks import MOST_VALUES, packed_colors, valu
 from atrous.data.annotations.masks import ARRAY_SUFFIXES, NamingReader, read_values
 from atrous.data.annotations.proposals import Proposal, colored_schema, proposed_schema, value_totals
 from atrous.data.annotations.scan import mask_schema, named_schema
+from atrous.data.annotations.smoothed_colors import are_smoothed
 from atrous.data.complaints import Complaint, attempt
 from atrous.data.doctor.examine import is_grey
 from atrous.data.formats.images import read_mask
@@ -37,6 +39,7 @@ class Meaning:
         faults: The reasons that keep training from that.
         colors: Number of colours that became classes; 0 where numbers or names did.
         lines: Lines about values that a proposed schema ignores.
+        smoothed: True where most colours of the masks are those of smoothed edges.
     """
 
     schema: Schema | None
@@ -44,6 +47,7 @@ class Meaning:
     faults: tuple[Complaint, ...]
     colors: int = 0
     lines: tuple[str, ...] = ()
+    smoothed: bool = False
 
 
 def content_of(pair: Pair, read: LabelReader) -> MaskContent:
@@ -90,9 +94,14 @@ def meaning_of(folder: Path, contents: Sequence[MaskContent], *, classes: ClassL
     if schema:
         named_colors = {color for content in contents for color in content.colors} if classes is None else ()
         return Meaning(schema, True, tuple(faults), colors=len(named_colors))
-    proposal = _proposal(contents)
+    pixels = sum((Counter(content.colors) for content in contents), Counter[int]())
+    proposal = None if are_smoothed(pixels) else _proposal(contents)
     return Meaning(
-        proposal.schema if proposal else None, False, tuple(faults), lines=proposal.lines if proposal else ()
+        proposal.schema if proposal else None,
+        False,
+        tuple(faults),
+        lines=proposal.lines if proposal else (),
+        smoothed=bool(pixels) and proposal is None,
     )
 
 

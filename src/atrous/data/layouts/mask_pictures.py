@@ -27,6 +27,8 @@ from atrous.data.splits import Part, Splits
 from atrous.errors import InputError
 
 Sorting = Callable[[Sequence[Entry]], tuple[list[Entry], list[Entry]]]
+PICTURES_AND_MASKS, MASKS_BY_CONTENT = "pictures and masks", "masks by content"
+"""Names of the two layouts."""
 BY_NAMES: Sequence[Sorting] = (by_folder, by_name, side_by_side)
 
 
@@ -49,7 +51,7 @@ def masks_by_content(tree: Tree) -> Contents | None:
     if not choices:
         return None
     contents = paired_contents(tree, decide(tree, choices))
-    return replace(contents, layout="masks by content", notes=("masks were found by their few values", *contents.notes))
+    return replace(contents, layout=MASKS_BY_CONTENT, notes=("masks were found by their few values", *contents.notes))
 
 
 def paired_contents(tree: Tree, decision: Decision) -> Contents:
@@ -70,7 +72,7 @@ def paired_contents(tree: Tree, decision: Decision) -> Contents:
     if choice.unlabelled:
         paths = [entry.path for entry in choice.unlabelled]
         notes.append(f"{len(paths)} pictures of folders without masks are not used ({listed(paths)})")
-    return Contents("pictures and masks", ordered(parts), used=used, notes=tuple(notes), faults=tuple(faults))
+    return Contents(PICTURES_AND_MASKS, ordered(parts), used=used, notes=tuple(notes), faults=tuple(faults))
 
 
 def _fits(tree: Tree, choice: Choice) -> bool:

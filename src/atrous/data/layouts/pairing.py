@@ -159,13 +159,13 @@ def _likely_affixes(images: Sequence[str], masks: Sequence[str]) -> list[Affixes
     step = max(1, len(images) // _TRIED)
     for key in images[::step][:_TRIED]:
         folder, _, name = folded(key).rpartition("/")
-        for affixes in {found for other in by_folder.get(folder, ()) for found in _between(name, other)}:
+        for affixes in {found for other in by_folder.get(folder, ()) for found in affixes_between(name, other)}:
             votes[affixes] += 1
     best = sorted(votes, key=lambda affixes: (-votes[affixes], affixes.length))
     return best[:_RULES]
 
 
-def _between(image: str, mask: str) -> list[Affixes]:
+def affixes_between(image: str, mask: str) -> list[Affixes]:
     """The ways in which one name becomes the other by a change at its ends."""
     found = []
     if image != mask and image in mask:

@@ -4,12 +4,14 @@
     images = "images/{name}_image.png"          # {name} stands for any text without a slash
     masks = "annotations/{name}_annotation.png"
     ignore = "mask/{name}_mask.gif"             # optional: pixels that are 0 in it are ignored
+    skip = "*_depth.png"                        # optional: files that are none of these
     train = "train/*"                           # optional: names of each split by pattern, or the list that holds them
     val = "lists/val.txt"
 
 `pair = "order"` alone pairs pictures and masks by their order, for tools whose names tell nothing.
 
-`{folder}` stands for any number of folders; a part that stands twice must be the same text.
+`{folder}` stands for any number of folders, `*` for any text without a slash; a part that stands twice must be the same
+text. `masks_fixed` is where `atrous doctor --fix` writes masks without smoothed edges.
 """
 
 import fnmatch
@@ -26,7 +28,11 @@ from atrous.data.schema import SCHEMA_FILE, read_table
 from atrous.data.splits import Part, Splits
 from atrous.errors import InputError
 
-_KEYS = ("pair", "images", "masks", "ignore", "train", "val", "test")
+FIXED = "masks_fixed"
+"""The folder of masks that `atrous doctor --fix` writes."""
+_SPLITS = ("val", "test", "train")
+_KEYS = ("pair", "images", "masks", "ignore", "skip", *_SPLITS)
+_LISTS = (".txt", ".lst", ".csv")
 
 
 def read_layout(folder: Path) -> Mapping[str, str]:
@@ -53,17 +59,17 @@ def read_layout(folder: Path) -> Mapping[str, str]:
 
 def by_patterns(tree: Tree, table: Mapping[str, str]) -> Contents:
     """The pairs that the table says; faults name pictures without a mask."""
-    files = tree.files
-    if any(pattern.startswith("masks_fixed/") for pattern in table.values()):
-        fixed = look(tree.root / "masks_fixed") if (tree.root / "masks_fixed").is_dir() else None
-        files = (*files, *(Path("masks_fixed", path) for path in (fixed.files if fixed else ())))
-    found = {key: _matches(files, table[key]) for key in ("images", "masks", "ignore") if key in table}
+    files = tuple(path for path in tree.files if "skip" not in table or not _is_skipped(path, table["skip"]))
+    if any(pattern.startswith(f"{FIXED}/") for pattern in table.values()):
+        fixed = look(tree.root / FIXED) if (tree.root / FIXED).is_dir() else None
+        files = (*files, *(Path(FIXED, path) for path in (fixed.files if fixed else ())))
+    found = {key: matches(files, table[key]) for key in ("images", "masks", "ignore") if key in table}
     images, masks = found["images"], found["masks"]
-    ignore = found.get("ignore", {})
+    ignore, among_masks = found.get("ignore", {}), {*masks.values()}
     faults = [
         ("no mask", f"no mask for {path} in {tree.root} by the pattern {table['masks']!r}; add it or change [layout]")
         for key, path in images.items()
-        if key not in masks
+        if key not in masks and path not in among_masks
     ]
     if not images:
         faults.append(("layout", f"{tree.root / SCHEMA_FILE}: no file fits images = {table['images']!r}; correct it"))
@@ -78,7 +84,8 @@ def by_patterns(tree: Tree, table: Mapping[str, str]) -> Contents:
         if key in masks
     ]
     notes = (f"{len(pairs)} pictures pair by [layout] of {SCHEMA_FILE}",)
-    return Contents("[layout]", _splits(tree, table, pairs), notes=notes, faults=tuple(faults))
+    lists = frozenset(Path(value) for key, value in table.items() if key in _SPLITS and value.endswith(_LISTS))
+    return Contents("[layout]", _splits(tree, table, pairs), used=lists, notes=notes, faults=tuple(faults))
 
 
 def _splits(tree: Tree, table: Mapping[str, str], pairs: list[Pair]) -> Splits:
@@ -86,9 +93,7 @@ def _splits(tree: Tree, table: Mapping[str, str], pairs: list[Pair]) -> Splits:
     chosen: dict[str, list[Pair]] = {}
     for pair in pairs:
         place = pair.image.relative_to(tree.root)
-        split = next(
-            (name for name in ("val", "test", "train") if name in table and _fits(tree, table[name], pair, place)), ""
-        )
+        split = next((name for name in _SPLITS if name in table and _fits(tree, table[name], pair, place)), "")
         chosen.setdefault(split, []).append(pair)
     parts = {
         split: Part(tuple(some), MaskFiles(), f"{split} = {table[split]!r}" if split else "all other pairs")
@@ -100,25 +105,30 @@ def _splits(tree: Tree, table: Mapping[str, str], pairs: list[Pair]) -> Splits:
 
 
 def _fits(tree: Tree, pattern: str, pair: Pair, place: Path) -> bool:
-    if pattern.endswith((".txt", ".lst", ".csv")):
+    if pattern.endswith(_LISTS):
         try:
-            lines = (tree.root / pattern).read_text(encoding="utf-8-sig").split()
+            lines = (tree.root / pattern).read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"{tree.root / SCHEMA_FILE}: layout: cannot read the list {pattern!r}") from error
-        return bool({pair.name, place.name, place.as_posix()} & set(lines))
+        return bool({pair.name, place.name, place.as_posix()} & {line.strip() for line in lines})
     return fnmatch.fnmatchcase(place.as_posix(), pattern) or fnmatch.fnmatchcase(pair.name, pattern)
 
 
-def _matches(files: tuple[Path, ...], pattern: str) -> dict[tuple[str, str], Path]:
+def _is_skipped(path: Path, pattern: str) -> bool:
+    return fnmatch.fnmatchcase(path.as_posix(), pattern) or fnmatch.fnmatchcase(path.name, pattern)
+
+
+def matches(files: tuple[Path, ...], pattern: str) -> dict[tuple[str, str], Path]:
     """Folders and name -> file, for the files that a pattern fits."""
-    parts = re.split(r"(\{name\}|\{folder\}|\*)", pattern)
+    parts = re.split(r"(\{name\}|\{folder\}/|\{folder\}|\*)", pattern)
     seen: set[str] = set()
     expression = ""
     for part in parts:
-        if part in ("{name}", "{folder}"):
-            key = part[1:-1]
+        if part in ("{name}", "{folder}", "{folder}/"):
+            key = part.strip("{}/")
             body = "[^/]+" if key == "name" else ".+"
-            expression += f"(?P={key})" if key in seen else f"(?P<{key}>{body})"
+            named = f"(?P={key})" if key in seen else f"(?P<{key}>{body})"
+            expression += f"(?:{named}/)?" if part.endswith("/") else named
             seen.add(key)
         else:
             expression += "[^/]*" if part == "*" else re.escape(part)
@@ -127,5 +137,5 @@ def _matches(files: tuple[Path, ...], pattern: str) -> dict[tuple[str, str], Pat
     for path in files:
         if match := compiled.fullmatch(path.as_posix()):
             groups = match.groupdict()
-            found.setdefault((groups.get("folder", ""), groups["name"]), path)
+            found.setdefault((groups.get("folder") or "", groups["name"]), path)
     return found
