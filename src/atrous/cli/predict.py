@@ -82,7 +82,8 @@ class Options:
     """Side in pixels of tiles that larger pictures are cut into. None: 1024, and only pictures of more than 4096 x 4096
     pixels, unless they are also seen at other scales, mirrored or padded."""
     overlap: int = Tiling.overlap
-    """Pixels that neighbouring tiles share; from the receptive field on (`atrous info`) no seam is left."""
+    """Pixels that neighbouring tiles share. From the receptive field on (`atrous info`), labels are those of the whole
+    picture, unless means are those of the tile, as they always are in the official MobileNetV3 heads."""
     tile_means: Literal["picture", "tile"] = Tiling.means
     """Area of image pooling: the whole picture, by an additional pass, or the tile."""
     max_pixels: int = MAX_PIXELS

@@ -10,13 +10,13 @@ span the padding, too), and both steps follow the model's corner convention. At 
 from collections.abc import Iterator, Sequence
 from itertools import product
 
-import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Float64, UInt8
 from torch import Tensor
 
 from atrous.model.deeplab import DeepLab, Images
 from atrous.ops.bilinear import Neighbours, neighbours, pixels, source_positions
+from atrous.ops.dtypes import interpolation_dtype
 from atrous.ops.label_map.views import View, mean_bands, mean_probabilities
 from atrous.sizes import Size
 
@@ -72,7 +72,7 @@ def _view(model: DeepLab, images: Images, *, scale: float, mirrored: bool) -> Vi
     """Coarse logits of the images at a scale, as they are or mirrored left to right."""
     scaled = rescaled(images, scale, align_corners=model.config.conventions.align_corners)
     logits = model(scaled.flip(-1) if mirrored else scaled)
-    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))  # float16 is too coarse for weights
+    logits = logits.to(interpolation_dtype(logits.dtype))  # float16 is too coarse for weights
     placement = model.placement((scaled.shape[-2], scaled.shape[-1]))
     size, align_corners = placement.size, placement.align_corners
 

@@ -226,13 +226,13 @@ class Predictor:
             on_progress: Called with (tiles done, tiles in all).
 
         Raises:
-            InputError: If there are scales, flip or pad, the image has other channels than the model takes, tiles are
-                too small for their overlap, or the image cannot be read.
+            InputError: At the call, if there are scales, flip or pad, the image has other channels than the model
+                takes, or tiles are too small for their overlap; while regions are computed, if it cannot be read.
         """
         if not self.allows_tiles:
             raise InputError("tiles are seen at scale 1, neither mirrored nor padded; leave out scales, flip and pad")
         check_channels(pixels, channels=self._plain.config.in_channels)
-        yield from predict_regions(self._plain, pixels, tiling=tiling, dtype=self._dtype, on_progress=on_progress)
+        return predict_regions(self._plain, pixels, tiling=tiling, dtype=self._dtype, on_progress=on_progress)
 
     @property
     def allows_tiles(self) -> bool:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from atrous.errors import InputError
 from atrous.model.conventions import Conventions
 from atrous.model.stride_plan import fitted_size
+from atrous.ops.dtypes import interpolation_dtype
 from atrous.sizes import Size
 
 
@@ -40,7 +41,7 @@ class Preprocess(nn.Module):
         Unlike the padding of `forward` it is part of the image: upsampling and scaling see it, too.
         """
         height, width = images.shape[-2:]
-        mean = self.mean.to(torch.promote_types(self.mean.dtype, torch.float32))
+        mean = self.mean.to(interpolation_dtype(self.mean.dtype))
         padded = mean.expand(len(images), -1, *size).clone(memory_format=torch.channels_last)
         padded[..., :height, :width] = images
         return padded

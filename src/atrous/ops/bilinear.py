@@ -68,11 +68,16 @@ def axis_neighbours(crop: int, *, length: int, source: int, align_corners: bool,
     return neighbours(positions, source=source, like=like)
 
 
-def between_rows(maps: Float[Tensor, "b k h w"], rows: Neighbours) -> Float[Tensor, "b k n w"]:
-    """Interpolate linearly along the height."""
-    return torch.lerp(maps[:, :, rows.first], maps[:, :, rows.second], rows.weight[:, None])
+def interpolate_rows(maps: Float[Tensor, "b k h w"], rows: Neighbours) -> Float[Tensor, "b k n w"]:
+    """Interpolate linearly along the height; a neighbour of weight 0 contributes 0, even if it is infinite or NaN."""
+    return _interpolate(maps.index_select(2, rows.first), maps.index_select(2, rows.second), rows.weight[:, None])
 
 
-def between_columns(maps: Float[Tensor, "b k h w"], columns: Neighbours) -> Float[Tensor, "b k h n"]:
-    """Interpolate linearly along the width."""
-    return torch.lerp(maps[..., columns.first], maps[..., columns.second], columns.weight)
+def interpolate_columns(maps: Float[Tensor, "b k h w"], columns: Neighbours) -> Float[Tensor, "b k h n"]:
+    """Interpolate linearly along the width, with neighbours of weight 0 as in `interpolate_rows`."""
+    return _interpolate(maps.index_select(3, columns.first), maps.index_select(3, columns.second), columns.weight)
+
+
+def _interpolate(first: Tensor, second: Tensor, second_weight: Tensor) -> Tensor:
+    first_part = torch.where(second_weight == 1, 0, first * (1 - second_weight))
+    return first_part + torch.where(second_weight == 0, 0, second * second_weight)

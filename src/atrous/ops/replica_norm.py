@@ -14,6 +14,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from atrous.ops.dtypes import interpolation_dtype
+
 _ALL_BUT_CHANNELS = (0, 2, 3)
 
 
@@ -83,7 +85,7 @@ class _ReplicaNorm(torch.autograd.Function):
 
 
 def _at_least_single(x: Tensor) -> Tensor:
-    return x.to(torch.promote_types(x.dtype, torch.float32))
+    return x.to(interpolation_dtype(x.dtype))
 
 
 def _per_channel(values: Tensor) -> Tensor:

@@ -3,13 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 
-import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
 from atrous.errors import InputError
-from atrous.ops.bilinear import Neighbours, axis_neighbours
+from atrous.ops.bilinear import Neighbours, axis_neighbours, interpolate_columns, interpolate_rows
 from atrous.sizes import Size
 
 BAND_FLOATS = 1 << 20
@@ -76,7 +75,7 @@ def upsample_bands(
     rows, columns = placement.neighbours(logits.shape[-2:], like=logits)
     height, width = placement.crop
     for band in row_bands(height, row_floats=logits.shape[0] * logits.shape[1] * width):
-        yield band, _between(_between(logits, rows.part(band), dim=2), columns, dim=3)
+        yield band, interpolate_columns(interpolate_rows(logits, rows.part(band)), columns)
 
 
 def row_bands(height: int, *, row_floats: int) -> Iterator[slice]:
@@ -84,9 +83,3 @@ def row_bands(height: int, *, row_floats: int) -> Iterator[slice]:
     rows = max(1, BAND_FLOATS // max(row_floats, 1))
     for start in range(0, height, rows):
         yield slice(start, min(start + rows, height))
-
-
-def _between(maps: Float[Tensor, "b k h w"], axis: Neighbours, *, dim: int) -> Float[Tensor, "b k m n"]:
-    weight = axis.weight if dim == 3 else axis.weight[:, None]
-    first, second = maps.index_select(dim, axis.first), maps.index_select(dim, axis.second)
-    return torch.where(weight == 1, 0, first * (1 - weight)) + torch.where(weight == 0, 0, second * weight)

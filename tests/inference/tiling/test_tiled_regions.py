@@ -11,10 +11,11 @@ from atrous.analysis.receptive_field import receptive_fields
 from atrous.data.formats.windows import ArrayPixels
 from atrous.errors import InputError
 from atrous.inference.predictor import Predictor
+from atrous.inference.tiling.global_context import GlobalContext
 from atrous.inference.tiling.regions import label_strips, predict_regions
-from atrous.inference.tiling.tiles import Tiling
+from atrous.inference.tiling.tiles import Fade, Tile, TileSpan, Tiling
 from atrous.model.config import ASPPConfig
-from atrous.ops.bilinear import between_columns, between_rows
+from atrous.ops.bilinear import interpolate_columns, interpolate_rows
 from fakes.lively_model import blocks, lively_model
 from fakes.small_models import small_config
 
@@ -46,7 +47,8 @@ def tiled(model, image, tiling):
             count += 1
             rows, columns = region.row_neighbours, region.column_neighbours
             assert np.isnan(full[:, region.rows, region.columns]).all()  # every pixel once
-            full[:, region.rows, region.columns] = between_columns(between_rows(region.logits, rows), columns)[0]
+            logits = interpolate_columns(interpolate_rows(region.logits, rows), columns)
+            full[:, region.rows, region.columns] = logits[0]
     return full, count
 
 
@@ -144,6 +146,62 @@ def test_blending_hides_the_seams():
     abrupt, _ = tiled(model, image, Tiling(size=400, overlap=8))
     jumps = [np.abs(np.diff(found - whole(model, image), axis=1)).max() for found in (blended, abrupt)]
     assert jumps[0] < jumps[1] / 2
+
+
+def steepest_step(model, *, means):
+    """Largest step from one coarse logit to the next, as a share of the change between two tiles of other means.
+
+    The image is dark but for its last rows, which only the last tile sees, and which are too far from its seam for
+    convolutions: along the seam, nothing but the means of the two tiles differs.
+    """
+    field = receptive_fields(model)["classifier"]
+    image = np.full((field + 400, 33, 3), 60, np.uint8)
+    image[-60:] = 250
+    found, count = tiled(model, image, Tiling(size=field + 220, overlap=field, means=means))
+    assert count > 1
+    dark = found[:, field // 2 : -60 - field // 2 - 16]
+    change = np.abs(dark[:, -1] - dark[:, 0]).max()
+    assert change > 1e-6  # in float64
+    return np.abs(np.diff(dark, axis=1)).max() * model.logits_stride / change
+
+
+def test_tiles_whose_means_differ_are_cross_faded_at_any_overlap():
+    """Image pooling over the tile gives each tile other logits, though its convolutions see all that they need."""
+    assert steepest_step(small_field("deeplabv3_mobilenet_v2", image_pooling=True), means="tile") < 1 / 3
+
+
+def test_tiles_with_means_over_windows_are_cross_faded_at_any_overlap():
+    """Windows of the official heads lie differently in each tile and in the image."""
+    assert steepest_step(small_field("lraspp_mobilenet_v3_large"), means="picture") < 1 / 3
+
+
+@pytest.mark.parametrize("name", ["deeplabv3plus_mobilenet_v2", "deeplabv3_mobilenet_v3", "lraspp_mobilenet_v3"])
+def test_means_are_listed_in_the_order_of_the_forward_pass(name):
+    model = lively_model(name).eval()
+    network, order = GlobalContext(model, size=(64, 64), dtype=torch.float64), []
+    for mean in network.means:
+        mean.register_forward_hook(lambda module, _args, _output: order.append(module))
+    span = TileSpan(0, 64, Fade(0, 0), Fade(64, 64))
+    network.logits(blocks(64, 64), Tile(span, span))
+    assert len(order) == len(network.means) > 0
+    assert all(called is listed for called, listed in zip(order, network.means, strict=True))
+
+
+def test_an_infinite_logit_counts_only_in_tiles_that_have_a_weight_there():
+    """A class that is masked by a bias of -inf has probability 0, and spoils no other."""
+    model, image = small_field("deeplabv3_mobilenet_v2"), picture((500, 33))
+    tiling = Tiling(size=256, overlap=64)
+    with torch.no_grad():
+        model.classifier.bias[2] = -np.inf
+    found, count = tiled(model, image, tiling)
+    assert count > 2
+    assert (found[2] == -np.inf).all()
+    assert np.isfinite(np.delete(found, 2, axis=0)).all()
+
+
+def test_tiles_that_are_too_small_are_refused_at_the_call():
+    with pytest.raises(InputError, match="cannot overlap by 80"):
+        predict_regions(lively_model().eval(), ArrayPixels(picture((300, 300))), tiling=Tiling(size=96, overlap=80))
 
 
 def test_labels_come_in_strips_of_whole_rows():

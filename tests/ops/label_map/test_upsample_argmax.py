@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from atrous.errors import InputError
+from atrous.ops.bilinear import Neighbours, axis_neighbours
 from atrous.ops.label_map.backend import backend_for
-from atrous.ops.label_map.upsample_argmax import upsample_argmax
+from atrous.ops.label_map.upsample_argmax import argmax_at, upsample_argmax
 from atrous.weights.load import load
 from reference.operations import axis_weights, bilinear
 from reference.placement import placed
@@ -122,6 +123,39 @@ def test_ties_infinities_and_nans_are_as_defined_on_every_pixel(way, shape, fact
     labels = labelled(way, logits, size=doubled, align_corners=False)
     expected = plain_labels(logits.double().numpy(), doubled, align_corners=False)
     np.testing.assert_array_equal(labels.numpy(), expected)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("odd", [float("inf"), -float("inf"), float("nan")])
+def test_a_neighbour_of_weight_0_contributes_nothing_at_chosen_pixels(way, odd, monkeypatch):
+    """Pixels 0, 1/2 and 1 between (3, odd) and (4, 0): class 1 at the first; class 1, or the infinite one, later."""
+    monkeypatch.setattr(DISPATCH, "backend_for", lambda _: WAYS[way])
+    logits = torch.tensor([[3, odd], [4.0, 0]])[None, :, None]
+    rows = axis_neighbours(1, length=1, source=1, align_corners=True, like=logits)
+    columns = axis_neighbours(3, length=3, source=2, align_corners=True, like=logits)
+    later = 1 if odd == -float("inf") else 0
+    assert argmax_at(logits, rows, columns).tolist() == [[[1, later, later]]]
+    assert upsample_argmax(logits, placed((1, 3), align_corners=True)).tolist() == [[[1, later, later]]]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        ([0, 2], [1, 2], "neighbours 0 to 2 on an axis of 2 positions"),
+        ([-1, 0], [0, 1], "neighbours -1 to 1 on an axis of 2 positions"),
+        ([1, 0], [1, 1], "are not in ascending order"),
+    ],
+)
+def test_neighbours_off_the_map_or_out_of_order_are_refused(first, second, message):
+    """Compiled code would read other memory."""
+    logits = torch.zeros(1, 2, 2, 2)
+    good = axis_neighbours(2, length=2, source=2, align_corners=True, like=logits)
+    bad = Neighbours(torch.tensor(first), torch.tensor(second), torch.zeros(2))
+    for axes in ((good, bad), (bad, good)):
+        with pytest.raises(InputError, match=message):
+            argmax_at(logits, *axes)
+    with pytest.raises(InputError, match="0 classes"):
+        argmax_at(logits[:, :0], good, good)
 
 
 def test_classes_that_are_masked_everywhere_never_win(label):

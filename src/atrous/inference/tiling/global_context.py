@@ -6,6 +6,9 @@ Convolutions need no change: the overlap of tiles covers what they see. Two kind
   has to return the mean over the whole image, which is collected beforehand in a pass over all tiles.
 * `Resize` interpolates between positions of a coarse and a fine map. On a tile it has to use the positions of the whole
   image, which differ from the tile's own unless sizes are fitted to the output stride.
+
+`WindowMeans` (official MobileNetV3 heads) is left as it is, and averages over windows of the tile: those of the image
+reach beyond the tile, and there can be as many of them as positions of the image's map.
 """
 
 from collections.abc import Callable
@@ -19,12 +22,10 @@ from atrous.inference.isolation import computing
 from atrous.inference.precision import in_precision
 from atrous.inference.tiling.tiles import Tile, TileSpan
 from atrous.model.deeplab import DeepLab, Images
-from atrous.model.resampling import ImageMean, Resize
-from atrous.ops.bilinear import Neighbours, between_columns, between_rows, neighbours, pixels, source_positions
+from atrous.model.resampling import ImageMean, Resize, WindowMeans
+from atrous.ops.bilinear import Neighbours, interpolate_columns, interpolate_rows, neighbours, pixels, source_positions
+from atrous.ops.dtypes import interpolation_dtype
 from atrous.sizes import Size
-
-MAP_STRIDES = tuple(2**power for power in range(9))
-"""Pixels per position that a feature map can have."""
 
 
 class _MeanReached(Exception):  # noqa: N818
@@ -55,8 +56,13 @@ class GlobalContext:
                 module.register_forward_hook(self._resize_as_part)
 
     @property
+    def windowed(self) -> bool:
+        """True if a layer averages over windows."""
+        return any(isinstance(module, WindowMeans) for module in self._model.modules())
+
+    @property
     def means(self) -> tuple[ImageMean, ...]:
-        """The layers that average over the whole image, in the order of the forward pass."""
+        """The layers that average over the whole image, in the order of the forward pass (and of registration)."""
         return tuple(module for module in self._model.modules() if isinstance(module, ImageMean))
 
     def logits(self, images: Images, tile: Tile) -> Float[Tensor, "1 k hc wc"]:
@@ -97,14 +103,15 @@ class GlobalContext:
         for axis in (-2, -1):
             part = part.narrow(axis, *self._counted(axis, part.shape[axis]))
         # Not every device has float64; the sum of a single tile is accurate enough without it.
-        self._sum = self._sum + part.sum(dim=(2, 3), keepdim=True, dtype=_at_least_float32(part)).double().cpu()
+        self._sum = self._sum + part.sum(dim=(2, 3), keepdim=True, dtype=interpolation_dtype(part.dtype)).double().cpu()
         self._count += part.shape[2] * part.shape[3]
         raise _MeanReached
 
     def _counted(self, axis: int, positions: int) -> tuple[int, int]:
         """(start, length) of the positions of a tile's map that are counted for this tile and for no other."""
         span = self._span(axis)
-        stride = _map_stride(span.end - span.begin, positions) or 1
+        stride = self._map_stride(span.end - span.begin, positions)
+        assert stride is not None, "the input of a mean over the image is a feature map"
         begin, end = (-(-fade.middle // stride) - span.begin // stride for fade in (span.fade_in, span.fade_out))
         return begin, min(end, positions) - begin
 
@@ -116,14 +123,14 @@ class GlobalContext:
             self._image_neighbours(axis, maps, target, align_corners=resize.align_corners)
             for axis, target in zip((-2, -1), size, strict=True)
         )
-        if rows is None or columns is None:  # a pooled map, whose size does not follow from the tile's
+        if rows is None or columns is None:  # pooled to one position, or to one for each window
             return output
-        return between_columns(between_rows(maps, rows), columns)
+        return interpolate_columns(interpolate_rows(maps, rows), columns).to(maps.dtype)
 
     def _image_neighbours(self, axis: int, maps: Tensor, target: int, *, align_corners: bool) -> Neighbours | None:
         """Positions of the tile's coarse map between which each position of its fine map is in the whole image."""
         span, source, length = self._span(axis), maps.shape[axis], self._size[axis]
-        coarse, fine = (_map_stride(span.end - span.begin, positions) for positions in (source, target))
+        coarse, fine = (self._map_stride(span.end - span.begin, positions) for positions in (source, target))
         if coarse is None or fine is None:
             return None
         positions = source_positions(
@@ -133,17 +140,13 @@ class GlobalContext:
             align_corners=align_corners,
         )
         inside = positions.clamp(0, -(-length // coarse) - 1) - span.begin // coarse
-        return neighbours(inside, source=source, like=maps)
+        return neighbours(inside, source=source, like=maps.new_empty(0, dtype=interpolation_dtype(maps.dtype)))
 
     def _span(self, axis: int) -> TileSpan:
         assert self._tile is not None
         return self._tile.rows if axis == -2 else self._tile.columns
 
-
-def _map_stride(length: int, positions: int) -> int | None:
-    """Pixels per position of a tile's map, or None if no map of the network has so many positions."""
-    return next((stride for stride in MAP_STRIDES if -(-length // stride) == positions), None)
-
-
-def _at_least_float32(tensor: Tensor) -> torch.dtype:
-    return torch.promote_types(tensor.dtype, torch.float32)
+    def _map_stride(self, length: int, positions: int) -> int | None:
+        """Pixels per position of a tile's map, or None if no feature map of the network has so many positions."""
+        strides = (2**power for power in range(self._model.output_stride.bit_length()))
+        return next((stride for stride in strides if -(-length // stride) == positions), None)

@@ -20,8 +20,8 @@ from atrous.data.formats.windows import Pixels
 from atrous.inference.tiling.global_context import GlobalContext
 from atrous.inference.tiling.tiles import BlendWeights, Tile, TileSpan, Tiling, blend_weights, tile_spans
 from atrous.model.deeplab import DeepLab, Images
-from atrous.ops.bilinear import Neighbours, between_columns, between_rows
-from atrous.ops.label_map.labels import exact_dtype
+from atrous.ops.bilinear import Neighbours, interpolate_columns, interpolate_rows
+from atrous.ops.dtypes import interpolation_dtype
 from atrous.ops.label_map.upsample_argmax import argmax_at
 from atrous.ops.upsample import row_bands
 
@@ -58,8 +58,8 @@ class Region:
         """Softmax of the logits at every pixel, as pairs of (rows of the image, probabilities)."""
         floats = self.logits.shape[1] * len(self.column_neighbours.first)
         for band in row_bands(len(self.row_neighbours.first), row_floats=floats):
-            rows = between_rows(self.logits, self.row_neighbours.part(band))
-            probabilities = between_columns(rows, self.column_neighbours).softmax(dim=1)[0]
+            rows = interpolate_rows(self.logits, self.row_neighbours.part(band))
+            probabilities = interpolate_columns(rows, self.column_neighbours).softmax(dim=1)[0]
             yield slice(self.rows.start + band.start, self.rows.start + band.stop), probabilities
 
 
@@ -84,11 +84,11 @@ def predict_regions(
         Regions of the image from left to right and from top to bottom. Every pixel is in exactly one of them.
 
     Raises:
-        InputError: If tiles are too small for their overlap, the image has other channels than the model takes, or
-            cannot be read.
+        InputError: At the call, if tiles are too small for their overlap; while regions are computed, if the image has
+            other channels than the model takes, or cannot be read.
     """
     dtype = dtype or model.classifier.weight.dtype
-    yield from _TiledImage(model, pixels, tiling, dtype, on_progress or (lambda _done, _all: None)).regions()
+    return _TiledImage(model, pixels, tiling, dtype, on_progress or (lambda _done, _all: None)).regions()
 
 
 def label_strips(regions: Iterator[Region], *, width: int) -> Iterator[Integer[np.ndarray, "n w"]]:
@@ -112,16 +112,17 @@ class _TiledImage:
     ) -> None:
         weight, placement, stride = model.classifier.weight, model.placement(pixels.size), model.logits_stride
         coarse = (-(-placement.size[0] // stride), -(-placement.size[1] // stride))
-        neighbours = placement.neighbours(coarse, like=weight.new_empty(0, dtype=exact_dtype(dtype)))
-        # With an overlap of the receptive field, neighbouring tiles have equal logits, and need no cross-fade.
-        agree = tiling.overlap >= receptive_fields(model)["classifier"]
+        neighbours = placement.neighbours(coarse, like=weight.new_empty(0, dtype=interpolation_dtype(dtype)))
+        self._context = GlobalContext(model, size=placement.size, dtype=dtype)
+        # With an overlap of the receptive field and equal means, neighbouring tiles have equal logits: no cross-fade.
+        equal_means = not self._context.windowed and (tiling.means == "picture" or not self._context.means)
+        agree = equal_means and tiling.overlap >= receptive_fields(model)["classifier"]
         max_fade = MAX_PENDING // (model.config.classes * coarse[1]) * stride
         fade = 0 if agree else min(tiling.overlap // 2, max_fade)
         (self._row_spans, self._row_weights), (self._column_spans, self._column_weights) = (
             _divide(length, along, tiling=tiling, model=model, fade=fade)
             for length, along in zip(placement.size, neighbours, strict=True)
         )
-        self._context = GlobalContext(model, size=placement.size, dtype=dtype)
         self._pixels, self._device, self._on_progress = pixels, weight.device, on_progress
         tiles = len(self._row_spans) * len(self._column_spans)
         self._means = self._context.means if tiling.means == "picture" and tiles > 1 else ()
@@ -164,7 +165,9 @@ class _TiledImage:
         return torch.as_tensor(self._pixels.read(rows, columns)).permute(2, 0, 1)[None].to(self._device)
 
     def _weighted(self, logits: Tensor, row: BlendWeights, column: BlendWeights) -> Float[Tensor, "1 k h w"]:
-        return logits[:, :, row.local, column.local] * row.weights[:, None] * column.weights
+        weights = row.weights[:, None] * column.weights
+        # An infinite logit does not count where its tile has no weight.
+        return torch.where(weights == 0, 0, logits[:, :, row.local, column.local] * weights)
 
     def _advance(self) -> None:
         self._done += 1

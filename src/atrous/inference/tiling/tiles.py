@@ -29,8 +29,10 @@ class Tiling:
 
     Attributes:
         size: Side of a tile in pixels.
-        overlap: Smallest number of pixels that neighbouring tiles share. From the receptive field on, which
-            `atrous info` prints, the labels are those of the whole image; below it the tiles are blended.
+        overlap: Overlap of neighbouring tiles in pixels, at least; two output strides are added to it. If it is at
+            least the receptive field of the classifier, which `atrous info` prints, and all tiles see the same means,
+            labels equal those of the whole image. Otherwise the tiles are blended. Means differ between tiles if
+            `means` is "tile", and in the official MobileNetV3 heads, which average over windows of the tile.
         means: What image pooling, the gates of Lite R-ASPP and squeeze-and-excite average over: the whole image, which
             takes a pass over it for each of these layers, up to that layer; or the tile.
     """
@@ -175,7 +177,7 @@ def blend_weights(spans: Sequence[TileSpan], neighbours: Neighbours, *, logits_s
     found: list[BlendWeights] = []
     for span, (begin, end) in zip(spans, pairwise(edges), strict=True):
         first, stop = max(span.fade_in.begin // logits_stride - 1, 0), span.fade_out.end // logits_stride
-        rising = _ramp(span.fade_in, first, stop, logits_stride) if span.begin else torch.ones(stop - first)
+        rising = _ramp(span.fade_in, first, stop, logits_stride)
         weights = rising * (1 - _ramp(span.fade_out, first, stop, logits_stride))
         part, offset = neighbours.part(slice(begin, end)), span.begin // logits_stride
         found.append(

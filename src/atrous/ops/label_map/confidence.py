@@ -6,8 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from atrous.ops.dtypes import interpolation_dtype
 from atrous.ops.label_map.backend import backend_for
-from atrous.ops.label_map.labels import Labels, exact_dtype
+from atrous.ops.label_map.labels import Labels
 from atrous.ops.label_map.upsample_argmax import upsample_argmax
 from atrous.ops.upsample import Placement, upsample_bands
 
@@ -33,7 +34,7 @@ def upsample_confidence(logits: Float[Tensor, "b k h w"], placement: Placement) 
     logit is infinite or NaN, both numbers are NaN.
     """
     labels = upsample_argmax(logits, placement)
-    probability, entropy = torch.empty(2, *labels.shape, dtype=exact_dtype(logits.dtype), device=logits.device)
+    probability, entropy = torch.empty(2, *labels.shape, dtype=interpolation_dtype(logits.dtype), device=logits.device)
     module = backend_for("cuda") if logits.is_cuda and len(labels) else None
     confidence_map = module.confidence_map if module else _confidence_map
     confidence_map(logits.detach(), labels, probability, entropy, placement)

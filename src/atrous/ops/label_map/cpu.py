@@ -21,9 +21,10 @@ from torch import Tensor
 
 from atrous.ops.bilinear import Neighbours
 from atrous.ops.cpu.threads import parallel_for
+from atrous.ops.dtypes import interpolation_dtype
 from atrous.ops.label_map.cells import CellAxis, cell_axis, regular_cell_axis
 from atrous.ops.label_map.cpu_kernels import label_strips
-from atrous.ops.label_map.labels import Labels, exact_dtype
+from atrous.ops.label_map.labels import Labels
 from atrous.ops.upsample import Placement
 
 STRIPS = 64
@@ -32,19 +33,19 @@ STRIPS = 64
 
 def label_map(logits: Float[Tensor, "b k h w"], labels: Labels, placement: Placement) -> None:
     """Fill `labels`, which are contiguous and not empty, in as many threads as torch uses."""
-    align_corners, dtype = placement.align_corners, exact_dtype(logits.dtype)
+    align_corners, dtype = placement.align_corners, interpolation_dtype(logits.dtype)
     lengths = zip(placement.crop, placement.size, logits.shape[-2:], strict=True)
     rows, columns = (regular_cell_axis(*axis, align_corners=align_corners, dtype=dtype) for axis in lengths)
     _label_map(logits, labels, rows, columns)
 
 
 def label_map_at(logits: Float[Tensor, "b k h w"], labels: Labels, rows: Neighbours, columns: Neighbours) -> None:
-    """Fill `labels` at chosen rows and columns in ascending order, whose weights have the type of `exact_dtype`."""
+    """Fill `labels` at chosen rows and columns in ascending order, whose weights have the `interpolation_dtype`."""
     _label_map(logits, labels, cell_axis(rows), cell_axis(columns))
 
 
 def _label_map(logits: Float[Tensor, "b k h w"], labels: Labels, rows: CellAxis, columns: CellAxis) -> None:
-    dtype = exact_dtype(logits.dtype)
+    dtype = interpolation_dtype(logits.dtype)
     strips, threads = len(rows.edges) - 1, torch.get_num_threads()
     piece = min(STRIPS, -(-strips * len(logits) // threads))
 

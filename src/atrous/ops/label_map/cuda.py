@@ -10,8 +10,9 @@ import triton  # pyright: ignore[reportMissingImports]
 from jaxtyping import Float
 from torch import Tensor
 
+from atrous.ops.dtypes import interpolation_dtype
 from atrous.ops.label_map import cuda_kernels as kernels
-from atrous.ops.label_map.labels import Labels, exact_dtype
+from atrous.ops.label_map.labels import Labels
 from atrous.ops.patch_kernels import PATCHES
 from atrous.ops.patches import patch_axes
 from atrous.ops.upsample import Placement
@@ -42,7 +43,7 @@ def _run(kernel: Any, logits: Tensor, placement: Placement, *maps: Tensor) -> No
         (coarse[0], coarse[1]),
         align_corners=placement.align_corners,
         steps=(steps[0], steps[1]),
-        dtype=exact_dtype(logits.dtype),
+        dtype=interpolation_dtype(logits.dtype),
         device=logits.device,
     )
     blocks = triton.cdiv(rows.patches * columns.patches, PATCHES.value)

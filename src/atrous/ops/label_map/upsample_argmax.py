@@ -13,9 +13,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from atrous.errors import InputError
-from atrous.ops.bilinear import Neighbours, between_columns, between_rows
+from atrous.ops.bilinear import Neighbours, interpolate_columns, interpolate_rows
+from atrous.ops.dtypes import interpolation_dtype
 from atrous.ops.label_map.backend import backend_for
-from atrous.ops.label_map.labels import Labels, exact_dtype, label_dtype
+from atrous.ops.label_map.labels import Labels, label_dtype
 from atrous.ops.upsample import Placement, row_bands, upsample_bands
 
 
@@ -47,29 +48,50 @@ def argmax_at(logits: Float[Tensor, "b k h w"], rows: Neighbours, columns: Neigh
         logits: Coarse logits.
         rows: Neighbours on the map of each row of the labels, from top to bottom.
         columns: Neighbours of each column, from left to right.
+
+    Raises:
+        InputError: If int16 cannot hold the classes, or neighbours are not on the map or not in ascending order.
     """
+    _check_classes(logits)
+    _check_neighbours(rows, logits.shape[2])
+    _check_neighbours(columns, logits.shape[3])
     size = len(rows.first), len(columns.first)
     labels = torch.empty(len(logits), *size, dtype=label_dtype(logits.shape[1]), device=logits.device)
     module = backend_for("cpu") if logits.device.type == "cpu" and labels.numel() else None
     if module:
         module.label_map_at(logits.detach(), labels, rows, columns)
         return labels
-    logits = logits.to(exact_dtype(logits.dtype))
+    logits = logits.to(interpolation_dtype(logits.dtype))
     for band in row_bands(size[0], row_floats=logits.shape[0] * logits.shape[1] * size[1]):
-        full = between_columns(between_rows(logits, rows.part(band)), columns)
+        full = interpolate_columns(interpolate_rows(logits, rows.part(band)), columns)
         labels[:, band] = full.argmax(dim=1).to(labels.dtype)
     return labels
 
 
 def _check(logits: Tensor, placement: Placement) -> None:
-    classes, *coarse = logits.shape[1:]
-    if not 1 <= classes <= torch.iinfo(torch.int16).max:
-        raise InputError(f"{classes} classes; a label map takes 1 to {torch.iinfo(torch.int16).max}")
+    _check_classes(logits)
+    coarse = logits.shape[2:]
     if min(*coarse, *placement.crop) < 1:
         raise InputError(f"logits {list(coarse)} upsampled to {list(placement.crop)}: give at least one pixel per side")
     placement.check()
 
 
+def _check_classes(logits: Tensor) -> None:
+    if not 1 <= logits.shape[1] <= torch.iinfo(torch.int16).max:
+        raise InputError(f"{logits.shape[1]} classes; a label map takes 1 to {torch.iinfo(torch.int16).max}")
+
+
+def _check_neighbours(axis: Neighbours, positions: int) -> None:
+    """Raise InputError unless neighbours are on an axis of that many positions, and in ascending order."""
+    if not len(axis.first):
+        return
+    lowest, highest = torch.stack([*torch.aminmax(torch.cat([axis.first, axis.second]))]).tolist()
+    if lowest < 0 or highest >= positions:
+        raise InputError(f"neighbours {lowest} to {highest} on an axis of {positions} positions; give indices on it")
+    if not bool((axis.first[1:] >= axis.first[:-1]).all()):
+        raise InputError("the neighbours of rows or columns are not in ascending order; sort them")
+
+
 def _label_map(logits: Tensor, labels: Tensor, placement: Placement) -> None:
-    for rows, band in upsample_bands(logits.to(exact_dtype(logits.dtype)), placement):
+    for rows, band in upsample_bands(logits.to(interpolation_dtype(logits.dtype)), placement):
         labels[:, rows] = band.argmax(dim=1).to(labels.dtype)

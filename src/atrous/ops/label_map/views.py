@@ -6,7 +6,7 @@ from typing import NamedTuple
 from jaxtyping import Float
 from torch import Tensor
 
-from atrous.ops.bilinear import Neighbours, between_columns, between_rows
+from atrous.ops.bilinear import Neighbours, interpolate_columns, interpolate_rows
 from atrous.ops.upsample import row_bands
 
 
@@ -25,7 +25,7 @@ class View(NamedTuple):
 
     def probabilities(self, band: slice) -> Float[Tensor, "b k n W"]:
         """Softmax of the interpolated logits at some rows of the image."""
-        return between_columns(between_rows(self.logits, self.rows.part(band)), self.columns).softmax(dim=1)
+        return interpolate_columns(interpolate_rows(self.logits, self.rows.part(band)), self.columns).softmax(dim=1)
 
 
 def mean_bands(views: Sequence[View]) -> list[slice]:

@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
+from atrous.ops.dtypes import interpolation_dtype
 from atrous.ops.upsample import Placement, upsample
 
 ClassLoss = Callable[[Float[Tensor, " n"], Bool[Tensor, " n"]], tuple[Float[Tensor, ""], Float[Tensor, " n"]]]
@@ -76,7 +77,7 @@ def _mean_over_classes(
     *,
     ignore: int,
 ) -> Float[Tensor, ""]:
-    dtype = torch.promote_types(logits.dtype, torch.float32)
+    dtype = interpolation_dtype(logits.dtype)
     coarse, labelled = logits.detach().to(dtype), target != ignore
     with torch.autocast(logits.device.type, enabled=False), torch.enable_grad():
         maps = [coarse[:, [label]].requires_grad_() for label in range(logits.shape[1])]

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from atrous.errors import InputError
+from atrous.ops.dtypes import interpolation_dtype
 from atrous.ops.loss.pixel_loss import PixelLoss, top_k_weights
 from atrous.ops.upsample import Placement
 
@@ -50,7 +51,7 @@ def upsample_cross_entropy(
             (On a GPU labels are not checked, since that would wait for the device: there a label without a class makes
             the loss NaN.)
     """
-    dtype = torch.promote_types(logits.dtype, torch.float32)
+    dtype = interpolation_dtype(logits.dtype)
     weights = logits.new_ones(logits.shape[1], dtype=dtype) if class_weights is None else class_weights.to(dtype)
     pixel_loss = PixelLoss(weights, label_smoothing=label_smoothing, ignore=ignore)
     _check(logits, target, placement=placement, pixel_loss=pixel_loss, top_k_fraction=top_k_fraction)
