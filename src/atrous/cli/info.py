@@ -11,16 +11,25 @@ import tyro
 from atrous.analysis.anatomy import Anatomy, SizedUnit, anatomy
 from atrous.cli.inference import load_weights
 from atrous.cli.info_plot import draw
-from atrous.cli.options import parse
+from atrous.cli.options import normalized, parse
+from atrous.cli.weight_settings import WeightSettings
 from atrous.errors import InputError, did_you_mean
+from atrous.importers.overrides import Overrides
 from atrous.model.config import ASPPConfig, DecoderConfig, ModelConfig
 from atrous.model.presets import PRESETS, preset
 from atrous.plain import to_plain
 from atrous.report.tables import Table
 from atrous.sizes import Size, parse_size, size_text
 from atrous.weights import hub
+from atrous.weights.archive import Archive
 from atrous.weights.download import exists
 from atrous.weights.manifest import MANIFEST
+
+DEFAULT_SIZE = "513"
+"""Size of the papers' crops of PASCAL VOC."""
+
+_SPELLINGS = {"--mean": "--input-mean", "--std": "--input-std"}
+"""Options as the other verbs spell them."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +47,13 @@ class Options:
     config: ModelConfig
     decoder: bool
     """Use the decoder of DeepLabv3+."""
-    size: str = "513"
-    """Image size in pixels: one number, or height x width as 1025x2049."""
+    size: str = DEFAULT_SIZE
+    """Image size in pixels: one number, or height x width as 1025x2049; by default that of the file if it states one,
+    else 513."""
+    key: str | None = None
+    """Name of the state dict to take, where a checkpoint has several."""
+    stride_in_1x1: bool | None = None
+    """True if the bottlenecks of a ResNet stride in their first 1x1 convolution (Caffe), False for the 3x3."""
     json: bool = False
     """Print one JSON object instead of tables."""
     plot: Annotated[Path | None, tyro.conf.arg(metavar="FILE|FOLDER")] = None
@@ -50,11 +64,15 @@ class Options:
 def main(arguments: Sequence[str]) -> int:
     """Print the parts of a model; returns the exit status."""
     model = _model_name(arguments)
-    weights = load_weights(model).model if model not in PRESETS and _is_weights(model) else None
-    options = _options(arguments, model=model, config=_preset(model) if weights is None else weights.config)
+    archive = None
+    if model not in PRESETS and _is_weights(model):
+        archive = load_weights(model, WeightSettings(key=_stated_key(arguments)))
+    weights = None if archive is None else archive.model
+    config = _preset(model) if weights is None else weights.config
+    options = _options(arguments, model=model, config=config, size=_size_of(archive))
     size = parse_size(options.size)
     decoder = (options.config.decoder or DecoderConfig()) if options.decoder else None
-    config = replace(options.config, decoder=decoder)
+    config = Overrides(stride_in_1x1=options.stride_in_1x1).applied(replace(options.config, decoder=decoder))
     found = anatomy(config, size=size)
     plots = () if options.plot is None else draw(options.plot, options.model, config, found, size=size, weights=weights)
     if options.json:
@@ -68,12 +86,26 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _options(arguments: Sequence[str], *, model: str, config: ModelConfig) -> Options:
+def _stated_key(arguments: Sequence[str]) -> str | None:
+    """Value of --key, which decides which weights are loaded and so the defaults of all other options."""
+    words = normalized(arguments)
+    return words[words.index("--key") + 1] if "--key" in words[:-1] else None
+
+
+def _size_of(archive: Archive | None) -> str:
+    """Size of the image that a file of weights states, else the default."""
+    stated = None if archive is None else archive.provenance.get("size")
+    if isinstance(stated, list) and len(stated) == 2 and all(type(length) is int and length > 0 for length in stated):
+        return size_text((stated[0], stated[1]))
+    return DEFAULT_SIZE
+
+
+def _options(arguments: Sequence[str], *, model: str, config: ModelConfig, size: str) -> Options:
     """Parse the options; their defaults are the configuration of the model."""
     # The decoder's options are offered even where it is left out, unless there can be none.
     decoder = config.decoder or (DecoderConfig() if isinstance(config.head, ASPPConfig) else None)
-    default = Options(model, config=replace(config, decoder=decoder), decoder=config.decoder is not None)
-    options = parse(Options, arguments, verb="info", default=default)
+    default = Options(model, config=replace(config, decoder=decoder), decoder=config.decoder is not None, size=size)
+    options = parse(Options, arguments, verb="info", default=default, aliases=_SPELLINGS)
     if not options.decoder and options.config.decoder != decoder:
         raise InputError("options of the decoder were given but there is none; add --decoder")
     return options

@@ -25,6 +25,8 @@ class WeightSettings:
     """Multi_Grid of a ResNet's last block."""
     pool_window: tuple[int, int] | None = None
     """Height and width in pixels of the windows of image pooling."""
+    stride_in_1x1: bool | None = None
+    """True if the bottlenecks of a ResNet stride in their first 1x1 convolution (Caffe), False for the 3x3."""
     key: str | None = None
     """Name of the state dict to take, where a checkpoint has several."""
 

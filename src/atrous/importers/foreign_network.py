@@ -9,6 +9,7 @@ from torch import Tensor
 from atrous.importers.overrides import assumed
 from atrous.labels import LabelSpace
 from atrous.model.config import ModelConfig
+from atrous.sizes import Size
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class ForeignNetwork:
         labels: Names of the classes, where they are known.
         assumed: Settings that neither tensors nor anything beside them state, as `overrides.assumed` names them.
         notes: Sentences about choices that were made in reading, such as averaged weights that were taken.
+        size: (height, width) of the image in pixels, where the file states one.
         segments: True if there is a head; False for a classifier, good for a backbone only.
     """
 
@@ -32,12 +34,15 @@ class ForeignNetwork:
     state: Mapping[str, Tensor]
     skipped: Mapping[str, str] = field(default_factory=dict)
     labels: LabelSpace | None = None
+    size: Size | None = None
     segments: bool = True
     assumed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
     def choices(self) -> dict[str, Any]:
-        """Entries for a provenance: `assumed`, one line of settings that nothing states, and `notes`."""
+        """Entries for a provenance: `assumed`, one line of settings that nothing states, `notes`, and `size`."""
         line = assumed(self.config, self.assumed)
-        return {**({"assumed": line} if line else {}), **({"notes": list(self.notes)} if self.notes else {})}
+        size = None if self.size is None else list(self.size)
+        entries = {"assumed": line, "notes": list(self.notes), "size": size}
+        return {name: entry for name, entry in entries.items() if entry}

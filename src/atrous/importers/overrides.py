@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from atrous.errors import InputError
+from atrous.model.backbones.resnet import BASIC_DEPTHS
+from atrous.model.compatibility import StridedLayer
 from atrous.model.config import ASPPConfig, ModelConfig, ResNetConfig
 from atrous.model.conventions import Conventions
 
@@ -24,6 +26,8 @@ class Overrides:
             else of 0..255.
         std: Divisor after that, in the same range.
         pool_window: (height, width) in pixels of the windows of image pooling.
+        stride_in_1x1: True if the bottlenecks of a ResNet stride in their first 1x1 convolution (weights that come from
+            Caffe), False for the 3x3.
         key: Name of the state dict that is taken, where a checkpoint has several.
     """
 
@@ -34,6 +38,7 @@ class Overrides:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     pool_window: tuple[int, int] | None = None
+    stride_in_1x1: bool | None = None
     key: str | None = None
 
     def stated(self) -> set[str]:
@@ -61,6 +66,11 @@ class Overrides:
             if config.head is None:
                 raise InputError("--pool-window: this network pools no image")
             config = replace(config, compatibility=replace(config.compatibility, pool_window=self.pool_window))
+        if self.stride_in_1x1 is not None:
+            if not isinstance(config.backbone, ResNetConfig) or config.backbone.depth in BASIC_DEPTHS:
+                raise InputError("--stride-in-1x1: only ResNet-50, -101 and -152 have units with 1x1 convolutions")
+            strided: StridedLayer = "1x1" if self.stride_in_1x1 else "3x3"
+            config = replace(config, compatibility=replace(config.compatibility, strided_layer=strided))
         return replace(config, conventions=self._conventions(config))
 
     def _conventions(self, config: ModelConfig) -> Conventions:
@@ -92,7 +102,7 @@ def assumed(config: ModelConfig, names: Sequence[str]) -> str:
     Args:
         config: The network.
         names: Settings that nobody stated: `output_stride`, `rates`, `multi_grid`, `align_corners`, `scaling`,
-            `pool_window`.
+            `pool_window`, `stride_in_1x1`.
     """
     conventions = config.conventions
     words = {
@@ -104,6 +114,8 @@ def assumed(config: ModelConfig, names: Sequence[str]) -> str:
         words["rates"] = f"rates {_numbers(config.head.rates)} at output stride 16"
     if isinstance(config.backbone, ResNetConfig):
         words["multi_grid"] = f"Multi_Grid {_numbers(config.backbone.multi_grid)}"
+        if config.backbone.depth not in BASIC_DEPTHS:
+            words["stride_in_1x1"] = f"strides in the {config.compatibility.strided_layer} convolutions"
     if config.head is not None:
         window = config.compatibility.pool_window
         words["pool_window"] = (

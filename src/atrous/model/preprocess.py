@@ -1,5 +1,7 @@
 """Preprocessing inside the model: scaling of pixel values, and padding to a size that the network resolves evenly."""
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, UInt8
@@ -26,8 +28,17 @@ class Preprocess(nn.Module):
     def __init__(self, conventions: Conventions, *, in_channels: int) -> None:
         super().__init__()
         self.fits = conventions.fit == "os*k+1"
-        for name, values in zip(("mean", "std"), conventions.input_scaling(in_channels), strict=True):
+        self._constants = dict(zip(("mean", "std"), conventions.input_scaling(in_channels), strict=True))
+        for name, values in self._constants.items():
             self.register_buffer(name, torch.tensor(values).view(1, -1, 1, 1), persistent=False)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Preprocess":  # noqa: FBT001, FBT002
+        """Convert as all modules are; in double precision the constants are not those that were rounded to single."""
+        super()._apply(fn, recurse)  # pyright: ignore[reportUnknownMemberType]
+        for name, values in self._constants.items():
+            buffer = getattr(self, name)
+            setattr(self, name, torch.tensor(values, dtype=buffer.dtype, device=buffer.device).view(1, -1, 1, 1))
+        return self
 
     def fitted(self, size: Size, *, output_stride: int) -> Size:
         """Size that the network works on for an image of this size (height, width)."""

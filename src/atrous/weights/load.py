@@ -33,6 +33,7 @@ def load(
     rates: tuple[int, ...] | None = None,
     multi_grid: tuple[int, int, int] | None = None,
     pool_window: tuple[int, int] | None = None,
+    stride_in_1x1: bool | None = None,
     key: str | None = None,
     on_progress: OnProgress | None = None,
 ) -> Archive:
@@ -54,13 +55,24 @@ def load(
         rates: Rates of the ASPP at output stride 16.
         multi_grid: Unit rates of a ResNet's last block.
         pool_window: (height, width) in pixels of the windows of image pooling.
+        stride_in_1x1: True if the bottlenecks of a ResNet stride in their first 1x1 convolution, False for the 3x3.
         key: Name of the state dict to take, where a checkpoint has several.
         on_progress: Sees a download grow.
 
     Raises:
         InputError: If it is none of these or damaged, or has no setting that an argument states.
     """
-    overrides = Overrides(output_stride, rates, multi_grid, align_corners, mean, std, pool_window, key)
+    overrides = Overrides(
+        output_stride=output_stride,
+        rates=rates,
+        multi_grid=multi_grid,
+        align_corners=align_corners,
+        mean=mean,
+        std=std,
+        pool_window=pool_window,
+        stride_in_1x1=stride_in_1x1,
+        key=key,
+    )
     with _cpu_float32():
         if entry := find_entry(source):
             return _overridden(load_entry(entry, on_progress=on_progress), overrides)

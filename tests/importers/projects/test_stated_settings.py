@@ -10,12 +10,15 @@ import torch
 import atrous
 from atrous.errors import InputError
 from atrous.importers.file_head import read_head
+from atrous.importers.overrides import Overrides
 from atrous.importers.projects.mmsegmentation_settings import with_stated
 from atrous.importers.projects.python_config import read_python_config
 from atrous.importers.projects.timm_settings import check_resnet
 from atrous.importers.readers import read_foreign
+from atrous.model.build import build_backbone
 from atrous.model.config import ModelConfig, ResNetConfig
 from atrous.model.conventions import PYTORCH
+from reference.weights import randomize, uniform
 
 MMSEG = "deeplabv3plus_r50-d8_4xb2-40k_cityscapes-769x769"
 BASE = ModelConfig(ResNetConfig(), conventions=PYTORCH, output_stride=8)
@@ -134,7 +137,7 @@ def test_scaling_of_both_versions_of_mmsegmentation():
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        (config(extra=", style='caffe'"), "1x1 convolutions"),
+        (config(extra=", style='other'"), "unknown style"),
         (config(dilations=(1, 1, 3, 4)), "are not built here"),
         (config(head=(1, 11, 24, 36)), "no counterpart at 16"),
         (config(extra=", multi_grid=(1, 2, 4)"), "has no counterpart here"),
@@ -150,6 +153,26 @@ def test_settings_without_a_counterpart_are_one_line(text, complaint):
     assert "\n" not in str(caught.value)
 
 
+def test_units_of_caffe_stride_in_their_1x1_convolutions():
+    """Features in float64 are those of a ResNet whose units see every second position of their input."""
+    text = config((1, 2, 2, 2), (1, 1, 1, 1), (1, 6, 12, 18), ", style='caffe'").replace(
+        "(1, 6, 12, 18)", "(1, 3, 6, 9)"
+    )
+    stated = with_stated(BASE, text).config
+    assert stated.compatibility.strided_layer == "1x1"
+    plain = Overrides(stride_in_1x1=False).applied(stated)
+    assert plain.compatibility.strided_layer == "3x3"
+    assert Overrides(stride_in_1x1=True).applied(plain) == stated
+    backbone = randomize(build_backbone(stated))
+    units = [unit for unit in backbone.units if unit.shortcut.stride == 2]
+    assert [(unit.reduce.stride, unit.atrous.stride) for unit in units] == [(2, 1)] * 3
+    x = uniform(1, 256, 9, 11)
+    whole = torch.nn.functional.conv2d(x[:, :, ::2, ::2], units[0].reduce.conv.weight)
+    torch.testing.assert_close(units[0].reduce.conv(x), whole, rtol=0, atol=1e-12)
+    with pytest.raises(InputError, match="only ResNet-50, -101 and -152"):
+        Overrides(stride_in_1x1=True).applied(ModelConfig(ResNetConfig(18)))
+
+
 def test_a_configuration_is_read_and_never_run():
     text = (
         "import os\na = dict(x=-1.5, y=[1, (2, 3)], z={'k': None})\nb = os.system('false')\nc = open('x')\nd = a['x']\n"
@@ -161,4 +184,5 @@ def test_a_configuration_is_read_and_never_run():
 
 
 def test_without_a_configuration_everything_is_assumed():
-    assert with_stated(BASE, "").assumed == ("output_stride", "rates", "multi_grid", "align_corners", "scaling")
+    names = ("output_stride", "rates", "multi_grid", "align_corners", "stride_in_1x1", "scaling")
+    assert with_stated(BASE, "").assumed == names

@@ -1,6 +1,5 @@
 """A Core ML file of DeepLabv3 on MobileNetV2 as a `ForeignNetwork`."""
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +54,7 @@ def read_coreml(path: Path) -> ForeignNetwork:
         config=model.config,
         state=model.state_dict(),
         labels=PASCAL_VOC if model.config.classes == len(PASCAL_VOC) else None,
+        size=network.size,
     )
 
 
@@ -78,6 +78,7 @@ def network_of(path: Path, content: memoryview) -> FusedNetwork:
         input_std=std,
         quantized=follower.numbers.quantized,
         corners_aligned=_corners_aligned(follower.corners_aligned),
+        size=size,
         convolutions=tuple(_fused(convolution) for convolution in follower.convolutions.values()),
     )
 
@@ -122,18 +123,13 @@ def _scaling(function: Function) -> tuple[tuple[float, ...], tuple[float, ...]]:
         mean, std = -offset / slope, 1 / slope
     if not np.isfinite([*mean, *std]).all():
         raise InputError(f"input scaling by {slope.tolist()} and {offset.tolist()} is impossible")
-    return _shortest(mean), _shortest(std)
+    return _once(mean), _once(std)
 
 
-def _shortest(values: np.ndarray) -> tuple[float, ...]:
-    """As people wrote them: 1 / 127.5 is stored in single precision and comes back as 127.49999."""
-    written = tuple(_written(float(value)) for value in values)
-    return written[:1] if len(set(written)) == 1 else written
-
-
-def _written(value: float) -> float:
-    shorter = (float(f"{value:.{digits}g}") for digits in range(1, 17))
-    return next((short for short in shorter if math.isclose(short, value, rel_tol=3e-7)), value)
+def _once(values: np.ndarray) -> tuple[float, ...]:
+    """One number where all agree; those of the file, so that 1 / 127.5, stored in single precision, is no 127.5."""
+    numbers = tuple(map(float, values))
+    return numbers[:1] if len(set(numbers)) == 1 else numbers
 
 
 def _corners_aligned(found: set[bool]) -> bool | None:

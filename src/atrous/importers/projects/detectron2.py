@@ -24,7 +24,7 @@ from atrous.model.config import ASPPConfig, DecoderConfig, ModelConfig, ResNetCo
 from atrous.model.conventions import PYTORCH
 
 PROJECT = "detectron2"
-ASSUMED = ("output_stride", "multi_grid", "pool_window", "scaling")
+ASSUMED = ("output_stride", "multi_grid", "pool_window", "stride_in_1x1", "scaling")
 CROP = (512, 1024)
 """Size of the training crops of its configurations: image pooling averages over as much in inference, too."""
 

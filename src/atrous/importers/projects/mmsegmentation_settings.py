@@ -6,9 +6,11 @@ from typing import Any, Literal
 from atrous.errors import InputError
 from atrous.importers.projects.key_map import read_settings
 from atrous.importers.projects.python_config import read_python_config
+from atrous.model.backbones.resnet import BASIC_DEPTHS
+from atrous.model.compatibility import StridedLayer
 from atrous.model.config import ASPPConfig, ModelConfig, ResNetConfig
 
-SILENT = ("output_stride", "rates", "multi_grid", "align_corners", "scaling")
+SILENT = ("output_stride", "rates", "multi_grid", "align_corners", "stride_in_1x1", "scaling")
 """Settings that are assumed where a checkpoint carries no configuration."""
 
 _STRIDES: dict[tuple[tuple[int, ...], tuple[int, ...]], int] = {
@@ -85,8 +87,8 @@ def with_stated(config: ModelConfig, text: str) -> Stated:
 
 
 def _with_backbone(config: ModelConfig, backbone: _Backbone) -> ModelConfig:
-    if backbone.style != "pytorch" or backbone.avg_down:
-        raise InputError("its units stride in their 1x1 convolutions or pool in their shortcuts; not built here")
+    if backbone.style not in ("pytorch", "caffe") or backbone.avg_down:
+        raise InputError("its units are of an unknown style or pool in their shortcuts; not built here")
     output_stride = _STRIDES.get((backbone.strides, backbone.dilations))
     if output_stride is None:
         raise InputError(f"strides {backbone.strides} with dilations {backbone.dilations} are not built here")
@@ -103,7 +105,9 @@ def _with_backbone(config: ModelConfig, backbone: _Backbone) -> ModelConfig:
         if len(theirs) != 3 or any(one % factor for one, factor in zip(theirs, factors, strict=True)):
             raise InputError(f"multi_grid {theirs} at output stride {output_stride} has no counterpart here")
         grid = (theirs[0] // factors[0], theirs[1] // factors[1], theirs[2] // factors[2])
-    compatibility = replace(config.compatibility, unstrided_rate=rate)
+    caffe = backbone.style == "caffe" and config.backbone.depth not in BASIC_DEPTHS
+    strided: StridedLayer = "1x1" if caffe else "3x3"
+    compatibility = replace(config.compatibility, unstrided_rate=rate, strided_layer=strided)
     resnet = replace(config.backbone, multi_grid=grid)
     return replace(config, backbone=resnet, output_stride=output_stride, compatibility=compatibility)
 

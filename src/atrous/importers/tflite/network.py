@@ -18,6 +18,7 @@ from atrous.importers.fused_convolution import Activation, FusedConvolution, Fus
 from atrous.importers.tflite.metadata import Scaling, stated_scaling
 from atrous.importers.tflite.recognition import IDENTIFIER
 from atrous.importers.tflite.tensors import Generated, TFLiteTensors
+from atrous.sizes import Size
 
 EDGE_TPU = b"edgetpu-custom-op"
 _LARGEST_FILE = 1 << 30
@@ -108,8 +109,16 @@ class _Reader:
             input_std=std,
             quantized=not self._tensors.is_float(image),
             corners_aligned=next(iter(self._corners_aligned), None),
+            size=self._size(image),
             convolutions=tuple(self._convolutions.values()),
         )
+
+    def _size(self, image: int) -> Size:
+        """Height and width of the image, whose shape is (1, height, width, channels)."""
+        shape = self._tensors.shape(image)
+        if len(shape) != 4 or shape[0] != 1 or min(shape) < 1:
+            raise InputError(f"its input has the shape {shape}; one image was expected")
+        return shape[1], shape[2]
 
     def _follow(self, operator: Generated) -> None:
         """Note what flows into an operator's output; take it down if it is a convolution."""

@@ -21,7 +21,9 @@ def read_tflite(path: Path) -> ForeignNetwork:
         reason = "the classification of ImageNet, which segments nothing"
         state = {f"backbone.{name}": tensor for name, tensor in imported.backbone.state_dict().items()}
         skipped = dict.fromkeys(imported.skipped, reason)
-        return ForeignNetwork(f"{kind}, MobileNetV2 of ImageNet", imported.config, state, skipped, segments=False)
+        return ForeignNetwork(
+            f"{kind}, MobileNetV2 of ImageNet", imported.config, state, skipped, size=network.size, segments=False
+        )
     model = import_deeplab(network)
     labels = PASCAL_VOC if model.config.classes == len(PASCAL_VOC) else None
-    return ForeignNetwork(kind, model.config, model.state_dict(), labels=labels)
+    return ForeignNetwork(kind, model.config, model.state_dict(), labels=labels, size=network.size)
