@@ -87,3 +87,62 @@ MESSY: dict[str, tuple[Callable[[Path], None], str, bool]] = {
     "capitals": (in_folders("RGB/{name}.JPG", "GT/{name}.PNG"), "ids", False),
 }  # fmt: skip
 """Name -> writer, what its masks hold, True where the folders say what is trained on."""
+
+
+def _part(name: str, label: int) -> Image.Image:
+    """The pixels of one class, 255."""
+    return Image.fromarray(((truth(name) == label) * 255).astype(np.uint8))
+
+
+def instances(folder: Path) -> None:
+    """A folder for each picture, with a mask for each object."""
+    for number, name in enumerate(NAMES):
+        key = f"{number}b7f{number}c"
+        save(picture(name), folder / f"stage1_train/{key}/images/{key}.png")
+        for label in (1, 2):
+            save(_part(name, label), folder / f"stage1_train/{key}/masks/{label}{key}e{label}.png")
+
+
+def recurring_names(folder: Path) -> None:
+    """A folder for each picture, with a mask for each class."""
+    for name in NAMES:
+        save(picture(name), folder / f"{name}/photo/{name}.png")
+        for label, word in ((1, "cat"), (2, "dog")):
+            save(_part(name, label), folder / f"{name}/masks/{word}.png")
+
+
+def folders_of_classes(folder: Path) -> None:
+    """A folder of masks for each class, numbered, in folders of splits."""
+    for name in NAMES:
+        split = "a. Training Set" if name in TRAIN else "b. Validation Set"
+        save(picture(name), folder / f"1. Original Images/{split}/P_{name}.jpg")
+        for label, word, ending in ((1, "1. cat", "C"), (2, "2. dog", "D")):
+            save(_part(name, label), folder / f"2. All Masks/{split}/{word}/P_{name}_{ending}.tif")
+
+
+def endings_of_classes(folder: Path) -> None:
+    """A mask for each class, told by its ending; masks without pixels are left away."""
+    for name in NAMES:
+        save(picture(name), folder / f"imgs/{name}.jpg")
+        for label, word in ((1, "cat"), (2, "dog")):
+            if label == 1 or (truth(name) == label).any():
+                save(_part(name, label), folder / f"labels/{name}_{word}.png")
+
+
+def animals(folder: Path) -> None:
+    """Pictures of one animal each, in folders called after it; a picture has two masks, and those of one are empty."""
+    for number, name in enumerate(NAMES):
+        animal = ("cat", "dog", "nothing")[number // 2]
+        save(picture(name), folder / f"pets/{animal}/{number % 2}.jpg")
+        mask = np.asarray(black_and_white(name)) * (animal != "nothing")
+        save(Image.fromarray(mask), folder / f"pets/{animal}/{number % 2}_mask.png")
+    save(Image.fromarray(np.full(SIZE, 255, np.uint8)), folder / "pets/cat/0_mask_1.png")
+
+
+MANY_MASKS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
+    "instances": (instances, ("background", "foreground")),
+    "recurring names": (recurring_names, ("background", "cat", "dog")),
+    "folders of classes": (folders_of_classes, ("background", "cat", "dog")),
+    "endings of classes": (endings_of_classes, ("background", "cat", "dog")),
+}
+"""Name -> writer, classes."""

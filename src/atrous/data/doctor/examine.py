@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Int64, Integer
 
 from atrous.data.annotations.color_masks import packed_colors, value_counts
+from atrous.data.annotations.masks import NamingReader
 from atrous.data.complaints import Complaint, attempt
 from atrous.data.doctor.perceptual_hash import PerceptualHash, perceptual_hash
 from atrous.data.formats.images import IMAGE_SUFFIXES, read_mask, read_palette
@@ -81,8 +82,9 @@ def examine(pair: Pair, *, split: str, read: LabelReader, schema: Schema | None)
         return Examined(pair, split, tuple(faults), None, None, None)
     image = attempt(lambda: read_picture(pair.image), "unreadable picture", faults)
     raw = ids = None
-    # A mask that is a picture is the same for all readers; read here once, it gives its numbers and its classes.
-    if _is_picture(pair.mask) and pair.ignore is None:
+    # A mask of numbers or colours is the same for all readers; read here once, it gives its numbers and its classes.
+    named = isinstance(read, NamingReader) and _is_picture(pair.mask) and read.names(pair) is not None
+    if _is_picture(pair.mask) and pair.ignore is None and not named:
         raw = attempt(lambda: read_mask(pair.mask), "unreadable mask", faults)
         if raw is not None and schema:
             ids = attempt(lambda: value_ids(raw, schema=schema, path=pair.mask), VALUES, faults)

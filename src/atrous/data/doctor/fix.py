@@ -75,8 +75,9 @@ def _layout(files: Survey) -> dict[str, str]:
         return dict(known)
     if files.pair_by_order:
         return {"pair": "order"}
-    if files.contents is None or files.contents.layout not in (PICTURES_AND_MASKS, MASKS_BY_CONTENT):
-        return {}
+    contents = files.contents
+    if contents is None or contents.layout not in (PICTURES_AND_MASKS, MASKS_BY_CONTENT) or contents.schema is not None:
+        return {}  # the layout says more than which files pair
     splits = {name: split.pairs for name, split in files.splits.items()}
     return patterns_of(look(files.path), splits) or {}
 

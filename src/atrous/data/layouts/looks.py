@@ -51,10 +51,15 @@ def are_masks(root: Path, paths: Sequence[Path]) -> bool:
     return all(has_few_values(root / path) for path in sample(paths))
 
 
+def value_set(root: Path, paths: Sequence[Path]) -> set[int]:
+    """The values of some sampled masks."""
+    found = [mask_values(root / path) for path in sample(paths)]
+    return {value for values in found if values is not None for value in value_counts(values)}
+
+
 def number_of_values(root: Path, paths: Sequence[Path]) -> int:
     """Number of different values in some sampled masks."""
-    found = [mask_values(root / path) for path in sample(paths)]
-    return len({value for values in found if values is not None for value in value_counts(values)})
+    return len(value_set(root, paths))
 
 
 def are_fields(root: Path, paths: Sequence[Path]) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from atrous.data.complaints import collecting, complain, remark
 from atrous.data.folder import folder_splits, is_plain_folder
 from atrous.data.layouts.cityscapes_polygons import cityscapes_polygons
+from atrous.data.layouts.class_masks import class_masks, with_class_masks
 from atrous.data.layouts.class_names import find_classes
 from atrous.data.layouts.coco import coco
 from atrous.data.layouts.contents import Contents, with_leftovers
@@ -79,19 +80,19 @@ def _chosen(tree: Tree, *, pair_by_order: bool) -> Contents | None:
     if plain is not None and not {kind for kind, _ in plain.faults} <= _OTHERWISE:
         return plain
     faulty = [plain] if plain is not None else []
-    layouts = [pair_lists, mask_pictures, *ANNOTATIONS]
+    layouts = [pair_lists, class_masks, mask_pictures, *ANNOTATIONS]
     for layout in layouts:
         found = layout(tree)
         if found is None:
             continue
         found = _completed(tree, found)
         if not found.faults:
-            return found
+            return with_class_masks(tree, found)
         faulty.append(found)
     if all(_UNPAIRED & {kind for kind, _ in found.faults} for found in faulty):
         by_content = masks_by_content(tree)
         if by_content is not None and not (completed := _completed(tree, by_content)).faults:
-            return completed
+            return with_class_masks(tree, completed)
     return faulty[0] if faulty else None
 
 

@@ -81,7 +81,7 @@ def meaning(name: str) -> Word:
             role = "mask"
         elif part in IMAGE_WORDS:
             role = role or "image"
-        elif part not in _FILLERS and not part.isdecimal():
+        elif part not in _FILLERS and not part.isdecimal() and len(part) > 1:
             return Word()
     if re.sub(r"[\W_]", "", name.lower()) in ("groundtruth", "groundtruths", "pixellevel", "fieldofview"):
         role = "mask"

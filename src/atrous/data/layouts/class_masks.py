@@ -1,0 +1,237 @@
+"""Pictures with several masks, each of one instance or one class.
+
+ID/images/ID.png       ID/masks/1.png ID/masks/2.png ...      one instance each: foreground
+ID/image.png           ID/masks/cat.png ID/masks/dog.png      one class each, where the names recur
+images/a.jpg           masks/cat/a.png masks/dog/a.png        a folder for each class
+images/a.jpg           masks/a_cat.png masks/a_dog.png        an ending for each class
+cat/1.jpg cat/1.png    dog/1.jpg dog/1.png                    pictures of one class in a folder that is called after it
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from atrous.data.annotations.class_masks import ClassMasks
+from atrous.data.annotations.named_shapes import BACKGROUND
+from atrous.data.layouts.contents import Contents
+from atrous.data.layouts.lists import listed_splits, ordered
+from atrous.data.layouts.looks import number_of_values, value_set
+from atrous.data.layouts.pairing import pairings
+from atrous.data.layouts.roles import Entry, by_folder, entries, is_array
+from atrous.data.layouts.tree import Tree, folded
+from atrous.data.layouts.words import is_second_choice, meaning, stem_role
+from atrous.data.pairs import Pair
+from atrous.data.schema import Schema
+from atrous.data.splits import Part, Splits
+from atrous.labels import LabelSpace
+
+FOREGROUND = "foreground"
+_MOST_CLASSES = 50
+Parts = dict[Path, list[tuple[str, Path]]]
+"""Picture -> its masks with their classes, below the root."""
+
+
+def class_masks(tree: Tree) -> Contents | None:
+    """Pictures with several masks each; None where there are none."""
+    images, masks = by_folder(entries(tree))
+    masks = [mask for mask in masks if not is_array(mask) and not mask.second]
+    if not images or not masks:
+        return None
+    split_by_folder = all(entry.split for entry in (*images, *masks))
+    parts = _instances(images, masks)
+    what = "a mask for each instance"
+    if parts is None:
+        parts = _folders_of_classes(tree, images, masks, split=split_by_folder)
+        what = "a folder of masks for each class"
+    if parts is None:
+        parts = _endings_of_classes(tree, images, masks, split=split_by_folder)
+        what = "a mask for each class"
+    return None if parts is None else _contents(tree, parts, images, what)
+
+
+def with_class_masks(tree: Tree, contents: Contents) -> Contents:
+    """The contents, read as masks of one class each where folders or further masks say so.
+
+    Folders of pictures name the classes where each holds pictures and masks of 0 and one value. Masks `a_mask_1`,
+    `a_mask_2` beside `a_mask` are further instances of the same class.
+    """
+    pairs = contents.pairs
+    further = _further_masks(tree, pairs)
+    groups = _groups_by_folder(tree, pairs)
+    if contents.schema is not None or not (further or groups):
+        return contents
+    if any(pair.ignore is not None or pair.mask.is_dir() for pair in pairs):
+        return contents
+    groups = groups or {FOREGROUND: [*pairs]}
+    values = {name: value_set(tree.root, [pair.mask for pair in some]) for name, some in groups.items()}
+    if not all(found and _are_black_and_white(found) for found in values.values()):
+        return contents
+    names = [name for name in groups if values[name] != {0}]
+    reader = ClassMasks(
+        {
+            pair.image: tuple((name, path) for path in (pair.mask, *further.get(pair.mask, ())))
+            if name in names
+            else ()
+            for name, some in groups.items()
+            for pair in some
+        }
+    )
+    splits = {split: replace(part, read=reader) for split, part in contents.splits.items()}
+    notes = [*contents.notes]
+    if [*groups] != [FOREGROUND]:
+        notes.append(f"masks hold 0 and one value: classes are called after their folders ({', '.join(names)})")
+    if further:
+        notes.append(f"{len(further)} pictures have further masks, which are joined")
+    notes += [f"masks in {name} hold only 0, so it is no class" for name in groups if name not in names]
+    used = contents.used | {path.relative_to(tree.root) for some in further.values() for path in some}
+    return replace(contents, splits=splits, schema=_schema(names), used=used, notes=tuple(notes))
+
+
+def _further_masks(tree: Tree, pairs: Sequence[Pair]) -> dict[Path, list[Path]]:
+    """Mask -> those beside it whose names have a number more."""
+    masks = {folded(pair.mask.with_suffix("").as_posix()): pair.mask for pair in pairs}
+    taken = {path for pair in pairs for path in (pair.image, pair.mask)}
+    found: dict[Path, list[Path]] = defaultdict(list)
+    for path in tree.pictures:
+        stem = re.sub(r"[ _-]\(?\d+\)?$", "", path.stem)
+        mask = masks.get(folded((tree.root / path).with_name(stem).as_posix())) if stem != path.stem else None
+        if mask is not None and tree.root / path not in taken:
+            found[mask].append(tree.root / path)
+    return dict(found)
+
+
+def _groups_by_folder(tree: Tree, pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
+    """Pairs by the folder that names their class; empty where folders are not called after classes."""
+    groups: dict[str, list[Pair]] = defaultdict(list)
+    for pair in pairs:
+        groups[_class_folder(pair.image.relative_to(tree.root))].append(pair)
+    together = all(_class_folder(pair.mask.relative_to(tree.root)) in groups for pair in pairs)
+    return dict(groups) if together and _are_class_folders(groups) else {}
+
+
+def _class_folder(path: Path) -> str:
+    """The last folder of a path that tells neither a split nor pictures nor masks."""
+    return next((part for part in reversed(path.parent.parts) if not meaning(part).whole), "")
+
+
+def _are_class_folders(groups: Mapping[str, Sequence[Pair]]) -> bool:
+    """Return True if folders have the names of classes: no numbers, and several pictures in each."""
+    worded = all(name and not re.search(r"\d", name) for name in groups)
+    return worded and 2 <= len(groups) <= _MOST_CLASSES and min(map(len, groups.values())) >= 2
+
+
+def _are_black_and_white(values: set[int]) -> bool:
+    return len(values) <= 2 and (0 in values or values == {255})
+
+
+def _instances(images: Sequence[Entry], masks: Sequence[Entry]) -> Parts | None:
+    """Masks in one folder for each picture; None where no picture has several."""
+    by_sample: dict[str, list[Entry]] = defaultdict(list)
+    for image in images:
+        by_sample[folded(image.key.rpartition("/")[0])].append(image)
+    alone = {sample: some[0] for sample, some in by_sample.items() if sample and len(some) == 1}
+    alone |= {folded(image.key): image for image in images}
+    parts: Parts = {image.path: [] for image in images}
+    for mask in masks:
+        image = alone.get(folded(mask.key.rpartition("/")[0]))
+        if image is None:
+            return None
+        parts[image.path].append(("", mask.path))
+    if max(map(len, parts.values())) < 2:
+        return None
+    stems = Counter(name for some in parts.values() for name in {_instance(path) for _, path in some})
+    labelled = sum(map(bool, parts.values()))
+    recurring = {name for name, count in stems.items() if count >= 2 and 2 * count >= labelled and not stem_role(name)}
+    named = len(recurring) > 1 and all(_instance(path) in recurring for some in parts.values() for _, path in some)
+    return {
+        image: [(_instance(path) if named else FOREGROUND, path) for _, path in some] for image, some in parts.items()
+    }
+
+
+def _instance(path: Path) -> str:
+    return re.sub(r"[ _-]*\d*$", "", path.stem)
+
+
+def _folders_of_classes(tree: Tree, images: Sequence[Entry], masks: Sequence[Entry], *, split: bool) -> Parts | None:
+    """Masks in a folder for each class, in each of which all masks pair with pictures."""
+    groups: dict[str, list[Entry]] = defaultdict(list)
+    for mask in masks:
+        name, _, rest = mask.key.partition("/")
+        if not rest:
+            return None
+        groups[name].append(replace(mask, key=rest))
+    return _parts_of(tree, images, groups, split=split)
+
+
+def _endings_of_classes(tree: Tree, images: Sequence[Entry], masks: Sequence[Entry], *, split: bool) -> Parts | None:
+    """Masks whose names are those of their pictures, and an ending for each class."""
+    known = {folded(image.key) for image in images}
+    groups: dict[str, list[Entry]] = defaultdict(list)
+    for mask in masks:
+        key = folded(mask.key)
+        cut = max((cut for cut in range(1, len(key)) if key[:cut] in known and not key[cut].isalnum()), default=0)
+        ending = mask.key[cut:].strip("_-. ") if cut else ""
+        if not ending or re.search(r"\d", ending) or stem_role(ending) or is_second_choice(ending):
+            return None
+        groups[ending].append(replace(mask, key=mask.key[:cut]))
+    return _parts_of(tree, images, groups, split=split)
+
+
+def _parts_of(tree: Tree, images: Sequence[Entry], groups: Mapping[str, list[Entry]], *, split: bool) -> Parts | None:
+    """The masks of every picture, where every mask of every class pairs and holds two values."""
+    if not 2 <= len(groups) <= _MOST_CLASSES or max(map(len, groups.values())) < 2:
+        return None
+    known = {_key(image, split=split): image for image in images}
+    parts: Parts = {image.path: [] for image in images}
+    for name, some in groups.items():
+        ours = {_key(mask, split=split): mask for mask in some}
+        pairing = next((one for one in pairings([*known], [*ours]) if len(one.pairs) == len(some)), None)
+        if pairing is None or number_of_values(tree.root, [mask.path for mask in some]) > 2:
+            return None
+        for image, mask in pairing.pairs.items():
+            parts[known[image].path].append((re.sub(r"^\d+[. _-]+", "", name), ours[mask].path))
+    return parts
+
+
+def _key(entry: Entry, *, split: bool) -> str:
+    return f"{entry.split}/{entry.key}" if split else entry.key
+
+
+def _contents(tree: Tree, parts: Parts, images: Sequence[Entry], what: str) -> Contents:
+    names = sorted({name for some in parts.values() for name, _ in some})
+    reader = ClassMasks(
+        {tree.root / image: tuple((name, tree.root / path) for name, path in some) for image, some in parts.items()}
+    )
+    labelled = [image for image in images if parts[image.path]]
+    keys = [image.key for image in labelled]
+    unique = len(set(keys)) == len(keys)
+    pairs: dict[Path, Pair] = {}
+    for image in labelled:
+        name = image.key if unique else image.path.with_suffix("").as_posix()
+        pairs[image.path] = Pair(name, tree.root / image.path, tree.root / parts[image.path][0][1])
+    words = dict.fromkeys(image.split for image in labelled)
+    splits: Splits = {
+        word: Part(
+            tuple(pairs[image.path] for image in labelled if image.split == word),
+            reader,
+            f"folders of {word}" if word else "all pictures",
+        )
+        for word in words
+    }
+    lists: frozenset[Path] = frozenset()
+    faults: tuple[tuple[str, str], ...] = ()
+    if not any(words):
+        by_list, lists, faults = listed_splits(tree, pairs, read=reader)
+        splits = by_list or splits
+    used = lists | {path for some in parts.values() for _, path in some}
+    notes = [f"{len(pairs)} pictures have {what}: {', '.join(names)}"]
+    if rest := len(images) - len(labelled):
+        notes.append(f"{rest} pictures without any mask are not used")
+    return Contents(what, ordered(splits), _schema(names), used=used, notes=tuple(notes), faults=faults)
+
+
+def _schema(names: Sequence[str]) -> Schema:
+    kept = [name for name in names if name != BACKGROUND]
+    return Schema(LabelSpace((BACKGROUND, *kept), ignore=255 if len(kept) < 255 else 65535))
