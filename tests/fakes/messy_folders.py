@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import scipy.io
 from PIL import Image
 
 from fakes.layouts import NAMES, SIZE, TRAIN, color_mask, ids_mask, in_folders, part, picture, truth
@@ -146,3 +147,40 @@ MANY_MASKS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     "endings of classes": (endings_of_classes, ("background", "cat", "dog")),
 }
 """Name -> writer, classes."""
+
+
+def berkeley(folder: Path) -> None:
+    """A cell of structs for each picture, one for each annotator; segments count from 1."""
+    for name in NAMES:
+        save(picture(name), folder / f"data/images/{part(name)}/{name}.jpg")
+        cell = np.empty((1, 2), object)
+        for place, values in enumerate((truth(name) + 1, np.ones(SIZE))):
+            struct = np.zeros((1, 1), [("Segmentation", object), ("Boundaries", object)])
+            struct[0, 0] = (values.astype(np.uint16), np.zeros(SIZE, np.uint8))
+            cell[0, place] = struct
+        _save_mat(folder / f"data/groundTruth/{part(name)}/{name}.mat", "groundTruth", cell)
+
+
+def cracks(folder: Path) -> None:
+    """A struct for each picture."""
+    for number, name in enumerate(NAMES):
+        save(picture(name), folder / f"image/{number:03}.jpg")
+        struct = np.zeros((1, 1), [("Segmentation", object), ("Boundaries", object)])
+        struct[0, 0] = (truth(name) + 1, np.zeros(SIZE, bool))
+        _save_mat(folder / f"groundTruth/{number:03}.mat", "groundTruth", struct)
+
+
+def garments(folder: Path) -> None:
+    """A matrix for each picture, tags of whole pictures beside them, and a list of names."""
+    for number, name in enumerate(NAMES, start=1):
+        save(picture(name), folder / f"photos/{number:04}.jpg")
+        _save_mat(folder / f"annotations/pixel-level/{number:04}.mat", "groundtruth", truth(name))
+        _save_mat(folder / f"annotations/image-level/1{number:03}.mat", "tags", np.array([[1, 2]], np.uint8))
+    names = np.empty((1, 3), object)
+    names[0] = ["null", "cat", "dog"]
+    _save_mat(folder / "label_list.mat", "label_list", names)
+
+
+def _save_mat(path: Path, name: str, value: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scipy.io.savemat(path, {name: value})

@@ -20,10 +20,15 @@ from atrous.extras import require
 _NUMERIC = frozenset(
     ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "double", "single", "logical")
 )
+_LABEL_FIELDS = ("segmentation", "labelmap", "label_map", "labels", "groundtruth", "seg", "mask")
+"""Fields of structs that hold the label map, in lower case."""
 
 
 def read_mat(path: Path) -> Integer[np.ndarray, "h w"]:
-    """The label map of a MATLAB file: its only numeric matrix, whatever its name.
+    """The label map of a MATLAB file: its only numeric matrix, whatever its name, or that of a struct.
+
+    In a struct the field `Segmentation`, `LabelMap` or the like counts, or else its only matrix; of several structs in
+    a cell, as each annotator of BSDS has one, the first.
 
     Args:
         path: A file of version 4 to 7.
@@ -40,6 +45,11 @@ def read_mat(path: Path) -> Integer[np.ndarray, "h w"]:
         check_structure(path)
         described = reader.whosmat(path)
         maps = [(name, shape) for name, shape, kind in described if kind in _NUMERIC and min(shape, default=0) > 1]
+        structs = [name for name, _, kind in described if kind in ("struct", "cell")]
+        if not maps and len(structs) == 1:
+            value = _label_map(reader.loadmat(path, variable_names=structs)[structs[0]])
+            if value is not None:
+                return _labels(value, path=path)
         if len(maps) != 1:
             found = ", ".join(f"{name} ({kind})" for name, _, kind in described) or "nothing"
             raise InputError(f"{path} holds {found}; save the label map as the only matrix of the file")
@@ -61,6 +71,37 @@ def read_mat_field(path: Path, *, struct: str, field: str) -> Integer[np.ndarray
         if value is None or value.dtype.names is None or field not in value.dtype.names or value.size != 1:
             raise InputError(f"{path} has no struct {struct} with the field {field}; is it a file of this data set?")
         return _labels(value[field].flat[0], path=path)
+
+
+def read_mat_names(path: Path) -> tuple[str, ...]:
+    """The names in a MATLAB file whose only variable is a cell of strings; none where it holds something else.
+
+    Raises:
+        InputError: If the file is damaged or of version 7.3, or SciPy is missing.
+    """
+    reader = require("scipy.io", extra="mat", purpose=f"reading {path}")
+    with _named(path):
+        check_structure(path)
+        cells = [name for name, _, kind in reader.whosmat(path) if kind == "cell"]
+        values = reader.loadmat(path, variable_names=cells)[cells[0]].ravel() if len(cells) == 1 else ()
+        if not all(isinstance(value, np.ndarray) and value.dtype.kind == "U" and value.size == 1 for value in values):
+            return ()
+        return tuple(str(value.flat[0]).strip() for value in values)
+
+
+def _label_map(value: Any, *, depth: int = 4) -> Any:
+    """The matrix of numbers in cells and structs; None where there is none, or several."""
+    if not isinstance(value, np.ndarray) or not depth or not value.size:
+        return None
+    if value.dtype.names is not None:
+        fields = {name.lower(): value[name].flat[0] for name in value.dtype.names}
+        named = [fields[name] for name in _LABEL_FIELDS if name in fields]
+        found = [_label_map(field, depth=depth - 1) for field in (named or fields.values())]
+        maps = [field for field in found if field is not None]
+        return maps[0] if len(maps) == 1 or (named and maps) else None
+    if value.dtype == object:
+        return _label_map(value.flat[0], depth=depth - 1)
+    return value if value.ndim == 2 and min(value.shape) > 1 and value.dtype.kind in "uifb" else None
 
 
 def _labels(values: Any, *, path: Path) -> Integer[np.ndarray, "h w"]:

@@ -7,6 +7,7 @@ class_names.txt, classes.txt  one name a line, in the order of the ids; labelme2
 data.yaml                     Ultralytics: `names`, a list or a table of ids
 dataset.json                  nnU-Net: `labels`, a table of names or of ids
 classes.json, id2label.json   a list of names, or a table of ids
+label_list.mat                a cell of names
 """
 
 import csv
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from atrous.data.annotations.named_shapes import BACKGROUND, BACKGROUNDS, IGNORED
+from atrous.data.formats.matlab import read_mat_names
 from atrous.data.layouts.tree import Tree
 from atrous.errors import InputError
 from atrous.extras import require
@@ -30,6 +32,7 @@ _TABLES = (
 )  # fmt: skip
 _YAML = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 _JSON = ("dataset.json", "classes.json", "labels.json", "id2label.json", "class_names.json", "label_map.json")
+_MATLAB = ("label_list.mat", "labels_list.mat", "classes.mat", "class_names.mat", "names.mat", "label_names.mat")
 _LONGEST = 2**20
 _NAME, _NUMBER = (
     ("name", "class", "label", "classname", "class_name", "category"),
@@ -61,6 +64,7 @@ def find_classes(tree: Tree) -> ClassList | None:
     """The list of classes nearest to the root; None where there is none that can be read."""
     readers = (
         (("labelmap.txt",), _labelmap), (_TABLES, _table), (_LISTS, _lines), (_YAML, _yaml), (_JSON, _json),
+        (_MATLAB, _matlab),
     )  # fmt: skip
     for names, read in readers:
         for path in tree.named(*names):
@@ -198,6 +202,14 @@ def _json(tree: Tree, path: Path) -> ClassList | None:
     by_value = [(int(key), name) for key, name in content.items() if key.isdecimal() and isinstance(name, str)]
     pairs = by_name if len(by_name) == len(content) else by_value if len(by_value) == len(content) else []
     return _valued(path, tuple(sorted(pairs)))
+
+
+def _matlab(tree: Tree, path: Path) -> ClassList | None:
+    try:
+        names = read_mat_names(tree.root / path)
+    except InputError:
+        return None
+    return ClassList(path, names, counted=True) if names else None
 
 
 def _valued(path: Path, pairs: Sequence[tuple[int, str]]) -> ClassList | None:
