@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,6 +17,7 @@ from atrous.cli.console import console, progress_bar, progress_callback
 from atrous.cli.inference import Inference
 from atrous.cli.options import parse
 from atrous.data.formats.images import MAX_PIXELS, image_files
+from atrous.data.formats.value_range import Ranges, parse_ranges
 from atrous.errors import InputError
 from atrous.files import atomic_path
 from atrous.inference.annotation_files import AnnotationFiles, AnnotationFormat
@@ -86,6 +88,9 @@ class Options:
     picture, unless means are those of the tile, as they always are in the official MobileNetV3 heads."""
     tile_means: Literal["picture", "tile"] = Tiling.means
     """Area of image pooling: the whole picture, by an additional pass, or the tile."""
+    picture_range: tuple[float, float] | None = None
+    """Numbers that are black and white in pictures of more than 8 bits, such as 0 4095. None: those of the training
+    data; without any, 16 bits are 0..65535 and floating-point pictures are refused."""
     max_pixels: int = MAX_PIXELS
     """Largest picture; larger ones are refused unless they can be read in parts (.npy, TIFF)."""
 
@@ -109,6 +114,8 @@ def main(arguments: Sequence[str]) -> int:
     if done:
         plan = tuple(files for files in plan if not _is_done(files))
     predictor = options.inference.predictor(options.weights)
+    if options.picture_range is not None:
+        predictor.picture_range = _checked_range(options.picture_range)
     if server:
         server.require(predictor.labels)
     tiles = _tiling_rule(options, allows_tiles=predictor.allows_tiles)
@@ -117,6 +124,7 @@ def main(arguments: Sequence[str]) -> int:
         if options.form
         else None
     )
+    without_data, warned = Counter[bool](), False
     failed, shares, started = 0, dict[str, float](), time.perf_counter()
     paint = partial(
         Result.overlay, background=options.overlay_background, contours=options.contours, legend=options.legend
@@ -154,6 +162,10 @@ def main(arguments: Sequence[str]) -> int:
         # Pictures that were left out have label maps, too: a data set of polygons holds all of them.
         for outcome in chain(outcomes, map(FileOutcome, done if annotations else ())):
             progress.advance(pictures_task)
+            without_data.update([outcome.nodata > 0])
+            if outcome.narrow is not None and not warned:
+                warned = True
+                console.print(f"atrous predict: {_narrow_line(outcome)}", markup=False, soft_wrap=True)
             problem = outcome.problem
             if problem is None and annotations is not None:
                 problem = annotations.add(outcome.files)
@@ -164,6 +176,8 @@ def main(arguments: Sequence[str]) -> int:
         print(f"computed in {predictor.precision} ({predictor.precision_reason})")
     what = "label map and overlay" if overlays else "label map"
     print(f"{what} of {len(plan) - failed} of {len(plan)} pictures written to {options.out}")
+    if without_data[True]:
+        print(f"{without_data[True]} pictures have pixels without data, which are {predictor.labels.ignore} (ignore)")
     for line in annotations.finish() if annotations else ():
         print(line)
     if done:
@@ -175,6 +189,20 @@ def main(arguments: Sequence[str]) -> int:
     if failed:
         print(f"{failed} of {len(plan)} pictures failed, each named above")
     return SOME_FAILED if failed else 0
+
+
+def _checked_range(bounds: tuple[float, float]) -> Ranges:
+    try:
+        return parse_ranges(bounds)
+    except ValueError as error:
+        raise InputError(f"--picture-{error}") from error
+
+
+def _narrow_line(outcome: FileOutcome) -> str:
+    return (
+        f"{outcome.files.source} uses few of its 16 bits (values up to about {outcome.narrow}) and is predicted nearly "
+        f"black, others of its kind, too; say which number is white: --picture-range 0 {outcome.narrow}"
+    )
 
 
 def _class_line(shares: dict[str, float]) -> str:

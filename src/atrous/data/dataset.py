@@ -9,6 +9,7 @@ from atrous.data.annotations.scan import scan
 from atrous.data.complaints import unreadable
 from atrous.data.folder import is_plain_folder
 from atrous.data.formats.images import natural_key
+from atrous.data.formats.value_range import Ranges
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.scanner import contents_of
 from atrous.data.pairs import PairedFiles
@@ -18,7 +19,7 @@ from atrous.data.published.cityscapes import is_cityscapes, open_cityscapes
 from atrous.data.published.coco_voc import is_coco, open_coco
 from atrous.data.published.voc import is_voc, open_voc
 from atrous.data.sample import Sample
-from atrous.data.schema import SCHEMA_FILE, Schema, read_schema, read_table
+from atrous.data.schema import SCHEMA_FILE, Schema, read_ranges, read_schema, read_table
 from atrous.data.splits import Part, chosen_part
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
@@ -104,7 +105,8 @@ def open_splits(
         layout, meaning = find_layout(path), declared_schema(path, elsewhere=schema)
         if layout == PLAIN:
             contents = contents_of(path, pair_by_order=pair_by_order)
-            return _open_own(path, contents, splits=splits, schema=meaning)
+            ranges = declared_ranges(path, elsewhere=schema)
+            return _open_own(path, contents, splits=splits, schema=meaning, ranges=ranges)
         opener = PUBLISHED[layout][1]
         opened: dict[str, DataSet] = {}
         for split in splits or ("train", "val"):
@@ -144,7 +146,17 @@ def declared_schema(path: Path, *, elsewhere: Path | None) -> Schema | None:
     if elsewhere is None and not file.exists():
         return None
     table = read_table(file)
-    return None if "layout" in table and not table.keys() & {"classes", "colors", "remap"} else read_schema(file)
+    alone = table.keys() & {"layout", "picture"} and not table.keys() & {"classes", "colors", "remap"}
+    return None if alone else read_schema(file)
+
+
+def declared_ranges(path: Path, *, elsewhere: Path | None) -> Ranges:
+    """The range of deep pictures in the schema at `elsewhere`, or else in the folder's; none where it has none.
+
+    Raises:
+        InputError: If the schema says something that makes no sense.
+    """
+    return read_ranges(elsewhere or path / SCHEMA_FILE)
 
 
 def own_schema(path: Path, contents: Contents) -> Schema:
@@ -159,12 +171,14 @@ def own_schema(path: Path, contents: Contents) -> Schema:
     return scan(path, [(pair, part.read) for part in parts for pair in part.pairs], classes=contents.classes)
 
 
-def _open_own(path: Path, contents: Contents, *, splits: Collection[str], schema: Schema | None) -> dict[str, DataSet]:
+def _open_own(
+    path: Path, contents: Contents, *, splits: Collection[str], schema: Schema | None, ranges: Ranges
+) -> dict[str, DataSet]:
     if not contents.pairs:
         raise InputError(f"{path} has no picture with a mask ({contents.layout}); there is nothing to learn")
     parts = {**contents.splits, ALL: _everything(contents)}
     chosen = {split: chosen_part(parts, split=split, folder=path) for split in splits or contents.splits}
-    meaning = schema or own_schema(path, contents)
+    meaning = schema or replace(own_schema(path, contents), ranges=ranges)
     return {
         split: PairedFiles(
             name=path.resolve().name,

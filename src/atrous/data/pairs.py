@@ -10,6 +10,7 @@ from jaxtyping import Integer
 
 from atrous.data.annotations.color_masks import color_ids
 from atrous.data.complaints import complain
+from atrous.data.formats.deep_pictures import missing_pixels
 from atrous.data.formats.images import IMAGE_SUFFIXES, read_mask, upright_size
 from atrous.data.formats.tiff import read_picture
 from atrous.data.sample import Sample
@@ -143,11 +144,18 @@ class PairedFiles:
         return len(self.pairs)
 
     def __getitem__(self, index: int) -> Sample:
-        """Read one sample; raises InputError where a file is unreadable, a value stray, or the sizes differ."""
+        """Read one sample; pixels without data are ignored.
+
+        Raises:
+            InputError: If a file is unreadable, a value stray, or the sizes differ.
+        """
         pair = self.pairs[index]
         check_stored_size(pair)
-        image, labels = read_picture(pair.image), self.read(pair, self.schema)
+        image, labels = read_picture(pair.image, ranges=self.schema.ranges), self.read(pair, self.schema)
         check_size(pair, image=image.shape, labels=labels.shape)
+        missing = missing_pixels(pair.image)
+        if missing is not None:
+            labels = np.where(missing, np.asarray(self.labels.ignore, labels.dtype), labels)
         return Sample(name=pair.name, image=image, labels=labels, sequence=pair.sequence)
 
     def describe(self) -> dict[str, Any]:
@@ -158,6 +166,7 @@ class PairedFiles:
             "split_rule": self.rule,
             "images": len(self),
             "licence": self.licence,
+            **({"picture_range": [list(pair) for pair in self.schema.ranges]} if self.schema.ranges else {}),
         }
 
 

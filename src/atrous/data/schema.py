@@ -11,7 +11,8 @@ A `schema.toml` beside the data:
     "#e0e0c0" = 255                       # a colour in RGB masks, besides those in `colors`
 
 Masks of two classes with smoothed edges: `threshold = 128` makes lower values class 0 and the others class 1. The table
-`[layout]` says where pictures and masks lie (`data/layouts/patterns.py`); alone it leaves the classes to the masks.
+`[layout]` says where pictures and masks lie (`data/layouts/patterns.py`), `[picture]` which numbers of deep pictures
+are black and white (`data/formats/value_range.py`); alone they leave the classes to the masks.
 """
 
 import json
@@ -25,12 +26,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Integer
 
+from atrous.data.formats.value_range import Ranges, parse_ranges, range_text
 from atrous.errors import InputError
 from atrous.files import atomic_path
 from atrous.labels import Color, LabelSpace
 
 SCHEMA_FILE = "schema.toml"
-_KEYS = ("classes", "colors", "ignore", "remap", "threshold", "layout")
+_KEYS = ("classes", "colors", "ignore", "remap", "threshold", "layout", "picture")
 _SHOWN = 8
 
 
@@ -44,6 +46,7 @@ class Schema:
             must be listed, except the ignore value, which then stays what it is.
         recolor: RGB colour in the file -> class id or ignore value, besides the colours of the label space.
         threshold: Values of 8-bit masks from this one on are class 1, lower ones class 0; 0: values count as they are.
+        ranges: Numbers that are black and white in pictures of more than 8 bits per band; none where not declared.
 
     Raises:
         ValueError: If a value is not in 0..65535 or a target is neither a class id nor the ignore value.
@@ -53,6 +56,7 @@ class Schema:
     remap: Mapping[int, int] = field(default_factory=dict)
     recolor: Mapping[Color, int] = field(default_factory=dict)
     threshold: int = 0
+    ranges: Ranges = ()
 
     def __post_init__(self) -> None:
         if self.threshold and (not 0 < self.threshold < 256 or len(self.labels) != 2 or self.remap):
@@ -163,9 +167,28 @@ def read_schema(path: Path) -> Schema:
         )
         remap, recolor = _remap(data.get("remap", {}))
         threshold = _integer(data.get("threshold", 0), key="threshold")
-        return Schema(labels=labels, remap=remap, recolor=recolor, threshold=threshold)
+        return Schema(labels=labels, remap=remap, recolor=recolor, threshold=threshold, ranges=_ranges(data))
     except ValueError as error:
         raise InputError(f"{path}: {error}") from error
+
+
+def read_ranges(path: Path) -> Ranges:
+    """The table `[picture]` of a `schema.toml`; none where it has no such table, or there is no such file.
+
+    Raises:
+        InputError: If the file cannot be read, or the table makes no sense.
+    """
+    if not path.exists():
+        return ()
+    try:
+        return _ranges(read_table(path))
+    except ValueError as error:
+        raise error if isinstance(error, InputError) else InputError(f"{path}: {error}") from error
+
+
+def picture_table(ranges: Ranges) -> list[str]:
+    """The lines of the table `[picture]`."""
+    return ["[picture]  # numbers that are black and white", f"range = {range_text(ranges)}"]
 
 
 def write_schema(path: Path, schema: Schema, *, layout: Mapping[str, str] | None = None) -> None:
@@ -192,8 +215,19 @@ def write_schema(path: Path, schema: Schema, *, layout: Mapping[str, str] | None
         lines += [f'"{hex_color(color)}" = {i}' for color, i in schema.recolor.items()]
     if layout:
         lines += ["", "[layout]", *(f"{key} = {_quoted(pattern)}" for key, pattern in layout.items())]
+    if schema.ranges:
+        lines += ["", *picture_table(schema.ranges)]
     with atomic_path(path) as temporary:
         temporary.write_text("\n".join([*lines, ""]), encoding="utf-8")
+
+
+def _ranges(data: Mapping[str, Any]) -> Ranges:
+    table = data.get("picture")
+    if table is None:
+        return ()
+    if not isinstance(table, dict) or table.keys() != {"range"}:
+        raise ValueError("picture: give a table with range = [black, white], such as [0, 4095]")
+    return parse_ranges(table["range"])
 
 
 def _names(value: Any) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from atrous.data.dataset import DataSet
+from atrous.data.pairs import PairedFiles
 from atrous.data.sample import Sample
 from atrous.errors import InputError
 from atrous.evaluation.counts import Counts, ImageCounts
@@ -38,7 +39,7 @@ def evaluate(
 
     Args:
         predictor: A model with the same classes as the data set.
-        dataset: Labelled samples.
+        dataset: Labelled samples. Deep pictures whose folder declares no range are read in the predictor's.
         keep_worst: Number of images, those with the largest shares of wrong pixels, that the report shows.
         gallery: Largest number of images, evenly spread over the data set, that the report's page shows in a gallery.
         on_progress: Called after every image.
@@ -47,6 +48,7 @@ def evaluate(
         InputError: If classes differ, the data set is empty, or a sample cannot be read or has no labels: a result
             over the remaining samples would be another result.
     """
+    dataset = _in_range_of(predictor, dataset)
     space = common_labels(predictor.labels, dataset.labels)
     if not len(dataset):
         raise InputError(f"data set {dataset.name} has no images to evaluate on")
@@ -101,3 +103,9 @@ def common_labels(weights: LabelSpace, data: LabelSpace) -> LabelSpace:
                 "with the classes in the order and spelling of the weights"
             )
     return data if data.names != unnamed else replace(weights, ignore=data.ignore)
+
+
+def _in_range_of(predictor: Predictor, dataset: DataSet) -> DataSet:
+    if not predictor.picture_range or not isinstance(dataset, PairedFiles) or dataset.schema.ranges:
+        return dataset
+    return replace(dataset, schema=replace(dataset.schema, ranges=predictor.picture_range))

@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from atrous.data.formats.images import rgb_array
+from atrous.data.formats.value_range import Ranges
 from atrous.data.formats.windows import read_whole
 from atrous.errors import InputError
 from atrous.inference.image_url import download_image
@@ -39,7 +40,7 @@ def holds_several(images: object) -> bool:
     return isinstance(images, list | tuple) or (isinstance(images, Tensor) and images.ndim == 4)
 
 
-def image_array(image: object, *, channels: int) -> UInt8[np.ndarray, "h w c"]:
+def image_array(image: object, *, channels: int, ranges: Ranges = ()) -> UInt8[np.ndarray, "h w c"]:
     """Convert one image to an array.
 
     Grey images become RGB for a model that takes three channels, and transparent pixels are composited on white.
@@ -47,6 +48,7 @@ def image_array(image: object, *, channels: int) -> UInt8[np.ndarray, "h w c"]:
     Args:
         image: An `ImageInput` that holds one image.
         channels: Number of channels that the model takes.
+        ranges: Numbers that are black and white in image files of more than 8 bits per band.
 
     Raises:
         InputError: If the image is of another type, cannot be read, or has other channels.
@@ -59,14 +61,14 @@ def image_array(image: object, *, channels: int) -> UInt8[np.ndarray, "h w c"]:
         case Image.Image():
             return _checked(rgb_array(image), channels=channels)
         case str() if "://" in image:
-            return _checked(_decoded(download_image(image), name=image), channels=channels)
+            return _checked(_decoded(download_image(image), name=image, ranges=ranges), channels=channels)
         case str() | Path():
-            return _checked(read_whole(Path(image)), channels=channels)
+            return _checked(read_whole(Path(image), ranges=ranges), channels=channels)
         case bytes() | bytearray():
-            return _checked(_decoded(bytes(image), name="the image in memory"), channels=channels)
+            return _checked(_decoded(bytes(image), name="the image in memory", ranges=ranges), channels=channels)
         case BinaryFile():
             name = str(getattr(image, "name", "the file object"))
-            return _checked(_decoded(_content(image, name=name), name=name), channels=channels)
+            return _checked(_decoded(_content(image, name=name), name=name, ranges=ranges), channels=channels)
         case _:
             raise InputError(f"an image of type {type(image).__name__}; give {TAKEN}")
 
@@ -115,12 +117,12 @@ def _content(file: BinaryFile, *, name: str) -> bytes:
     return content
 
 
-def _decoded(content: bytes, *, name: str) -> UInt8[np.ndarray, "h w c"]:
+def _decoded(content: bytes, *, name: str, ranges: Ranges) -> UInt8[np.ndarray, "h w c"]:
     """Decode the content of an image file; through a file, so that every format is read by its one reader."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "image")
         path.write_bytes(content)
         try:
-            return read_whole(path)
+            return read_whole(path, ranges=ranges)
         except InputError as error:
             raise InputError(str(error).replace(str(path), name)) from error

@@ -9,13 +9,13 @@ import numpy as np
 from PIL import Image
 
 from atrous.data.formats.tiff import geo_reference, write_geo_labels_in_tiles
-from atrous.data.formats.windows import Pixels
+from atrous.data.formats.windows import Pixels, missing_rows
 from atrous.errors import OutputError
 from atrous.extras import require
 from atrous.files import atomic_path
 from atrous.inference.output_files import PredictionFiles
 from atrous.inference.predictor import Predictor
-from atrous.inference.result import Result
+from atrous.inference.result import Result, ignored_at
 from atrous.inference.tiling.regions import OnProgress, label_strips
 from atrous.inference.tiling.tiles import Tiling
 from atrous.report.label_png import label_palette, label_rows
@@ -32,7 +32,7 @@ def predict_large_image(
     tiling: Tiling,
     paint: Callable[[Result], Image.Image] = Result.overlay,
     on_progress: OnProgress | None = None,
-) -> None:
+) -> int:
     """Write the outputs of an image, holding little more than a row of its tiles in memory.
 
     Args:
@@ -43,6 +43,9 @@ def predict_large_image(
         paint: Draws the overlay.
         on_progress: Called with (tiles done, tiles in all).
 
+    Returns:
+        The number of pixels without data, which are written as the ignore value.
+
     Raises:
         InputError: If the image cannot be read or divided into tiles, or an output cannot be written.
     """
@@ -51,11 +54,14 @@ def predict_large_image(
         require("tifffile", extra="geo", purpose=f"writing {files.geo_labels}")  # found out before the work, not after
     step = -(-max(height, width) // OVERLAY_SIDE)
     subsampled: list[tuple[np.ndarray, np.ndarray]] = []
-    top = 0
+    top, nodata, ignore = 0, 0, predictor.labels.ignore
     with ExitStack() as stack:
         write = stack.enter_context(label_rows(files.labels, predictor.labels, size=pixels.size))
         scratch = stack.enter_context(tempfile.TemporaryFile()) if reference else None
         for strip in label_strips(predictor.regions(pixels, tiling=tiling, on_progress=on_progress), width=width):
+            missing = missing_rows(pixels, slice(top, top + len(strip)))
+            if missing is not None:
+                strip, nodata = ignored_at(missing, strip, ignore=ignore), nodata + int(missing.sum())
             write(strip)
             if scratch is not None:
                 _append(strip, scratch)
@@ -66,13 +72,15 @@ def predict_large_image(
         if reference and scratch is not None:
             scratch.flush()
             palette = label_palette(predictor.labels)
-            dtype = np.int16 if palette is None else np.uint8
+            dtype = np.uint16 if palette is None else np.uint8
             labels = np.memmap(scratch, dtype=dtype, mode="r", shape=(height, width))
-            write_geo_labels_in_tiles(files.geo_labels, labels, palette=palette, reference=reference)
+            mark = ignore if nodata else None
+            write_geo_labels_in_tiles(files.geo_labels, labels, palette=palette, reference=reference, nodata=mark)
     if files.overlay is not None:
         labels, image = map(np.stack, zip(*subsampled, strict=True))
         with atomic_path(files.overlay) as temporary:
             paint(Result(labels, image, predictor.labels)).save(temporary, quality=90)
+    return nodata
 
 
 def _append(strip: np.ndarray, scratch: IO[bytes]) -> None:

@@ -12,9 +12,11 @@ import torch
 from jaxtyping import UInt8
 from PIL import Image
 
+from atrous.data.formats.deep_pictures import has_16_bits, missing_pixels
 from atrous.data.formats.images import MAX_PIXELS
 from atrous.data.formats.tiff import geo_reference, write_geo_labels
-from atrous.data.formats.windows import open_pixels, read_whole, stored_size
+from atrous.data.formats.value_range import Ranges
+from atrous.data.formats.windows import Pixels, open_pixels, read_whole, stored_size
 from atrous.errors import InputError, OutputError
 from atrous.files import atomic_path
 from atrous.inference.large_image import predict_large_image
@@ -22,13 +24,15 @@ from atrous.inference.output_files import PredictionFiles, own_problem
 from atrous.inference.pipeline import Step, predict_each
 from atrous.inference.predictor import Predictor
 from atrous.inference.prefetch import prefetch
-from atrous.inference.result import Result
+from atrous.inference.result import Result, without_missing
 from atrous.inference.tiling.regions import OnProgress
 from atrous.inference.tiling.tiles import Tiling
 from atrous.report.label_png import label_palette
 
 WHOLE_PIXELS = 2**24
 """Largest image that is predicted whole by default: beyond 4096 x 4096, even small networks need gigabytes."""
+
+_NARROW, _SAMPLED_ROWS = 64, 16  # of 256 levels; rows of an image that is read part by part
 
 MAX_JPEG_SIDE = 65500
 """Longest side of a JPEG, in pixels."""
@@ -55,10 +59,20 @@ class LargeImage:
 
 @dataclass(frozen=True)
 class FileOutcome:
-    """Outcome of one image: its files are written unless there is a problem, described in one line."""
+    """Outcome of one image.
+
+    Attributes:
+        files: The image and its output files, which are written unless there is a problem.
+        problem: The problem in one line.
+        nodata: Number of pixels without data, which are the ignore value in the label map.
+        narrow: Largest value of a 16-bit image (to 257) that uses less than a quarter of its range, where no range is
+            declared; None for others.
+    """
 
     files: PredictionFiles
     problem: str | None = None
+    nodata: int = 0
+    narrow: int | None = None
 
 
 Read = UInt8[np.ndarray, "h w c"] | LargeImage
@@ -94,10 +108,11 @@ def predict_files(
     Raises:
         InputError: If an output cannot be written for a reason that concerns all of them, such as a full disk.
     """
+    ranges = predictor.picture_range
     steps = predict_each(
         predictor,
         plan,
-        read=partial(_read, tiles=tiles, max_pixels=max_pixels, one_by_one=probabilities),
+        read=partial(_read, tiles=tiles, max_pixels=max_pixels, one_by_one=probabilities, ranges=ranges),
         image_of=lambda loaded: None if isinstance(loaded, LargeImage) else loaded,
     )
     large = partial(
@@ -109,17 +124,21 @@ def predict_files(
         on_progress=on_progress,
     )
     answers = ((step.item, large(step) if isinstance(step.loaded, LargeImage) else step) for step in steps)
-    write = partial(_write, save=save, paint=paint, device=predictor.device)
-    for (files, _), problem in prefetch(lambda answer: write(*answer), answers, depth=torch.get_num_threads() + 1):
-        yield FileOutcome(files, problem=problem.result())
+    write = partial(_write, save=save, paint=paint, device=predictor.device, max_pixels=max_pixels, ranges=ranges)
+    for _, outcome in prefetch(lambda answer: write(*answer), answers, depth=torch.get_num_threads() + 1):
+        yield outcome.result()
 
 
-def _read(files: PredictionFiles, *, tiles: TilingRule | None, max_pixels: int, one_by_one: bool) -> Read:
+def _read(
+    files: PredictionFiles, *, tiles: TilingRule | None, max_pixels: int, one_by_one: bool, ranges: Ranges
+) -> Read:
     geo_reference(files.source)  # one that cannot be kept is a problem of this image, not of the output folder
     pixels = math.prod(stored_size(files.source))
     if tiles is not None and pixels > tiles.above_pixels:
         return LargeImage(tiles.tiling)
-    return LargeImage(None) if one_by_one or pixels > WHOLE_PIXELS else read_whole(files.source, max_pixels=max_pixels)
+    if one_by_one or pixels > WHOLE_PIXELS:
+        return LargeImage(None)
+    return read_whole(files.source, max_pixels=max_pixels, ranges=ranges)
 
 
 def _predict_large(
@@ -130,19 +149,22 @@ def _predict_large(
     probabilities: bool,
     max_pixels: int,
     on_progress: OnProgress | None,
-) -> Step[PredictionFiles, Read] | str | None:
-    """Predict an image whole, or in tiles and write its files; returns the problem, or None for written files."""
-    files, loaded = step.item, step.loaded
+) -> Step[PredictionFiles, Read] | FileOutcome:
+    """Predict an image whole, or in tiles and write its files; returns the outcome where they are written."""
+    files, loaded, ranges = step.item, step.loaded, predictor.picture_range
     assert isinstance(loaded, LargeImage)
     future = Future[Result]()
     try:
         if loaded.tiling is not None:
-            pixels = open_pixels(files.source, max_pixels=max_pixels)
-            predict_large_image(predictor, pixels, files, tiling=loaded.tiling, paint=paint, on_progress=on_progress)
-            return None
-        future.set_result(predictor(read_whole(files.source, max_pixels=max_pixels), probabilities=probabilities))
+            pixels = open_pixels(files.source, max_pixels=max_pixels, ranges=ranges)
+            nodata = predict_large_image(
+                predictor, pixels, files, tiling=loaded.tiling, paint=paint, on_progress=on_progress
+            )
+            return FileOutcome(files, nodata=nodata, narrow=_narrow(files.source, _sample(pixels), ranges))
+        image = read_whole(files.source, max_pixels=max_pixels, ranges=ranges)
+        future.set_result(predictor(image, probabilities=probabilities))
     except OutputError as error:
-        return own_problem(error, files)
+        return FileOutcome(files, problem=own_problem(error, files))
     except (InputError, torch.OutOfMemoryError) as error:
         future.set_exception(error)
     return Step(files, loaded, future)
@@ -150,27 +172,44 @@ def _predict_large(
 
 def _write(
     files: PredictionFiles,
-    answer: Step[PredictionFiles, Read] | str | None,
+    answer: Step[PredictionFiles, Read] | FileOutcome,
     *,
     save: Callable[[Result, Path], None],
     paint: Callable[[Result], Image.Image],
     device: torch.device,
-) -> str | None:
-    """Write the outputs of an image; returns its problem in one line, or None."""
-    if not isinstance(answer, Step):
+    max_pixels: int,
+    ranges: Ranges,
+) -> FileOutcome:
+    """Write the outputs of an image."""
+    if isinstance(answer, FileOutcome):
         return answer
     try:
         if isinstance(answer.loaded, InputError):
             raise answer.loaded
         assert answer.result is not None
-        _write_result(answer.result.result(), files, save=save, paint=paint)
+        result = answer.result.result()
+        missing = missing_pixels(files.source, max_pixels=max_pixels)
+        _write_result(without_missing(result, missing), files, save=save, paint=paint, has_missing=missing is not None)
     except OutputError as error:
-        return own_problem(error, files)
+        return FileOutcome(files, problem=own_problem(error, files))
     except InputError as error:
-        return str(error) if str(files.source) in str(error) else f"{files.source}: {error}"
+        return FileOutcome(files, problem=str(error) if str(files.source) in str(error) else f"{files.source}: {error}")
     except torch.OutOfMemoryError:
-        return f"{files.source} does not fit into the memory of {device}; try --device cpu"
-    return None
+        return FileOutcome(files, problem=f"{files.source} does not fit into the memory of {device}; try --device cpu")
+    nodata = 0 if missing is None else int(missing.sum())
+    return FileOutcome(files, nodata=nodata, narrow=_narrow(files.source, result.image, ranges))
+
+
+def _sample(pixels: Pixels) -> UInt8[np.ndarray, "h w c"]:
+    """Some rows of an image that is read part by part."""
+    height, width = pixels.size
+    rows = range(0, height, max(height // _SAMPLED_ROWS, 1))
+    return np.concatenate([pixels.read(slice(row, row + 1), slice(0, width)) for row in rows])
+
+
+def _narrow(path: Path, image: UInt8[np.ndarray, "h w c"], ranges: Ranges) -> int | None:
+    largest = int(image.max())
+    return 257 * largest if not ranges and largest < _NARROW and has_16_bits(path) else None
 
 
 def _write_result(
@@ -179,10 +218,12 @@ def _write_result(
     *,
     save: Callable[[Result, Path], None],
     paint: Callable[[Result], Image.Image],
+    has_missing: bool,
 ) -> None:
     save(result, files.labels)
     if reference := geo_reference(files.source):
-        write_geo_labels(files.geo_labels, result.labels, palette=label_palette(result.space), reference=reference)
+        palette, mark = label_palette(result.space), result.space.ignore if has_missing else None
+        write_geo_labels(files.geo_labels, result.labels, palette=palette, reference=reference, nodata=mark)
     if files.overlay is None:
         return
     if max(result.labels.shape) > MAX_JPEG_SIDE:

@@ -4,14 +4,16 @@ import copy
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast, overload
+from typing import Any, TypeGuard, cast, overload
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Integer, UInt8
 from torch import Tensor
 
+from atrous.data.formats.deep_pictures import missing_pixels
 from atrous.data.formats.images import MAX_PIXELS
+from atrous.data.formats.value_range import Ranges, parse_ranges
 from atrous.data.formats.windows import Pixels, check_channels
 from atrous.errors import InputError
 from atrous.inference.device import Device, choose_device
@@ -20,7 +22,7 @@ from atrous.inference.image_input import ImageInput, holds_several, image_array
 from atrous.inference.isolation import computing
 from atrous.inference.multiscale import probability_bands, views
 from atrous.inference.precision import Precision, PrecisionChoice, check_precision, choose_precision, in_precision
-from atrous.inference.result import Result
+from atrous.inference.result import Result, without_missing
 from atrous.inference.tiling.regions import OnProgress, Region, predict_regions
 from atrous.inference.tiling.tiles import Tiling
 from atrous.labels import LabelSpace
@@ -67,6 +69,8 @@ class Predictor:
         labels, output_stride, scales, flip, pad, device: As above, with defaults resolved.
         sha256: Hash of the archive; None for a model.
         precision: Number type of the computation, such as `float32`.
+        picture_range: Numbers that are black and white in pictures of more than 8 bits per band: those of the data that
+            the weights were trained on; empty where none were declared. It can be set.
         precision_reason: The comparison that led to it; empty unless `auto` was asked for.
         model: The module that runs, on its device; it is neither to be trained nor saved.
 
@@ -89,8 +93,10 @@ class Predictor:
     ) -> None:
         if isinstance(weights, str | Path):
             weights = load(weights)
+        self.picture_range: Ranges = ()
         if isinstance(weights, Archive):
             model, named, self.sha256 = weights.model, weights.labels, weights.sha256
+            self.picture_range = _ranges(weights)
         elif isinstance(cast(object, weights), DeepLab):
             model, named, self.sha256 = weights, LabelSpace.unnamed(weights.config.classes), None
         else:
@@ -159,7 +165,8 @@ class Predictor:
             InputError: If an image cannot be read, is not what the model takes, or is larger than `pad`.
         """
         if not holds_several(image):
-            return self.predict_batch([self.image_array(image)], probabilities=probabilities)[0]
+            (result,) = self.predict_batch([self.image_array(image)], probabilities=probabilities)
+            return without_missing(result, missing_pixels(Path(image))) if _is_file(image) else result
         images = list(cast(Sequence[object], image))
         arrays = list[np.ndarray]()
         for number, single in enumerate(images, start=1):
@@ -167,7 +174,11 @@ class Predictor:
                 arrays.append(self.image_array(single))
             except InputError as error:
                 raise InputError(f"image {number} of {len(images)}: {error}") from error
-        return self._predict_arrays(arrays, probabilities=probabilities)
+        results = self._predict_arrays(arrays, probabilities=probabilities)
+        return [
+            without_missing(result, missing_pixels(Path(single))) if _is_file(single) else result
+            for single, result in zip(images, results, strict=True)
+        ]
 
     def probabilities(self, image: ImageInput) -> Float32[np.ndarray, "k h w"]:
         """Probability of every class at every pixel: 4 bytes * classes * height * width of memory.
@@ -181,7 +192,7 @@ class Predictor:
 
     def image_array(self, image: object) -> UInt8[np.ndarray, "h w c"]:
         """Convert an image in any form that a call takes to an array; raises the InputErrors of a call."""
-        array = image_array(image, channels=self.model.config.in_channels)
+        array = image_array(image, channels=self.model.config.in_channels, ranges=self.picture_range)
         if self.pad is not None and (array.shape[0] > self.pad[0] or array.shape[1] > self.pad[1]):
             raise InputError(
                 f"an image of {size_text((array.shape[0], array.shape[1]))} does not fit into the padding to "
@@ -275,3 +286,16 @@ class Predictor:
         for rows, band in probability_bands(self.model, images, scales=self.scales, flip=self.flip):
             probabilities[:, :, rows] = band.cpu().numpy()
         return probabilities
+
+
+def _ranges(weights: Archive) -> Ranges:
+    if weights.picture_range is None:
+        return ()
+    try:
+        return parse_ranges(weights.picture_range)
+    except ValueError as error:
+        raise InputError(f"the weights state a picture range that makes no sense: {error}") from error
+
+
+def _is_file(image: object) -> TypeGuard[str | Path]:
+    return isinstance(image, Path) or (isinstance(image, str) and "://" not in image)

@@ -1,11 +1,11 @@
 """The result of a prediction."""
 
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, Integer, UInt8
+from jaxtyping import Bool, Float32, Integer, UInt8
 from PIL import Image
 
 from atrous.labels import LabelSpace
@@ -25,7 +25,8 @@ class Result:
     """Label map of one image. A notebook shows it as the image with its labels.
 
     Attributes:
-        labels: Class id of every pixel; uint8, or int16 for more than 255 classes.
+        labels: Class id of every pixel; uint8, or int16 for more than 255 classes. Pixels of an image file that have no
+            data (NaN, or GDAL's mark) are the ignore value.
         image: The image that was predicted, 0..255.
         space: Names and colours of the classes.
         probabilities: Probability of every class at every pixel; None unless it was asked for.
@@ -82,7 +83,7 @@ class Result:
     def shares(self) -> dict[str, float]:
         """Share of the pixels, 0..1, by name, for the classes that occur, the largest first."""
         class_ids, counts = np.unique(self.labels, return_counts=True)
-        order = np.argsort(-counts, kind="stable")
+        order = [i for i in np.argsort(-counts, kind="stable") if class_ids[i] != self.space.ignore]
         return {self.space.names[class_ids[i]]: float(counts[i] / self.labels.size) for i in order}
 
     def polygons(self, *, tolerance: float = 1.0) -> dict[str, list[Polygon]]:
@@ -92,7 +93,7 @@ class Result:
             tolerance: Largest distance in pixels between an outline and its simplification; 0 keeps it exact.
         """
         found: dict[str, list[Polygon]] = {}
-        for polygon in trace_polygons(self.labels, tolerance=float(tolerance)):
+        for polygon in trace_polygons(self.labels, classes=range(len(self.space)), tolerance=float(tolerance)):
             found.setdefault(self.space.names[polygon.label], []).append(polygon)
         return found
 
@@ -112,3 +113,18 @@ def _inner(labels: Integer[np.ndarray, "h w"], bare: int | None) -> Integer[np.n
     right, below = labels.copy(), labels.copy()
     right[:, :-1], below[:-1] = labels[:, 1:], labels[1:]
     return np.where(labels != bare, labels, np.where(right != bare, right, below))
+
+
+def without_missing(result: Result, missing: Bool[np.ndarray, "h w"] | None) -> Result:
+    """The result with the ignore value at pixels without data."""
+    if missing is None:
+        return result
+    return replace(result, labels=ignored_at(missing, result.labels, ignore=result.space.ignore))
+
+
+def ignored_at(
+    missing: Bool[np.ndarray, "h w"], labels: Integer[np.ndarray, "h w"], *, ignore: int
+) -> Integer[np.ndarray, "h w"]:
+    """Labels with the ignore value where pixels have no data, in a type that holds it."""
+    dtype = labels.dtype if ignore <= np.iinfo(labels.dtype).max else np.dtype(np.uint16)
+    return np.where(missing, np.asarray(ignore, dtype), labels.astype(dtype))

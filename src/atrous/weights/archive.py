@@ -57,6 +57,12 @@ class Archive:
     provenance: Mapping[str, Any]
     sha256: str
 
+    @property
+    def picture_range(self) -> Any:
+        """Numbers that were black and white in the deep pictures of the training data; None where not declared."""
+        trained_on = self.provenance.get("trained_on")
+        return trained_on.get("picture_range") if isinstance(trained_on, Mapping) else None
+
 
 def save(
     path: str | Path,

@@ -70,7 +70,9 @@ def test_sixteen_bits_are_divided_by_257(tmp_path):
 @pytest.mark.parametrize("kind", [np.float32, np.int16, np.uint32])
 def test_other_numbers_are_refused(tmp_path, kind):
     path = write_tiff(tmp_path / "a.tif", BANDS.astype(kind))
-    with pytest.raises(InputError, match=rf"a\.tif holds bands of {np.dtype(kind)}"):
+    with pytest.raises(
+        InputError, match=rf"a\.tif holds {np.dtype(kind)} numbers from {BANDS.min()} to {BANDS.max()}; .*range = "
+    ):
         read_picture(path)
 
 

@@ -89,13 +89,17 @@ def diagnose(
     if cleaning is not None:
         line = cleaning_line(files, cleaning)
         meaning = replace(meaning, schema=meaning.schema or cleaning.schema, lines=(*meaning.lines, line))
+    if meaning.schema is not None:
+        meaning = replace(meaning, schema=replace(meaning.schema, ranges=files.ranges))
     # Splits may overlap (`trainval`, `val`); a pair is examined in the first that has it.
     pairs: dict[Pair, tuple[str, Split]] = {}
     for name, split in files.splits.items():
         for pair in split.pairs:
             pairs.setdefault(pair, (name, split))
     work = _parallel(
-        lambda item: examine(item[0], split=item[1][0], read=item[1][1].read, schema=meaning.schema),
+        lambda item: examine(
+            item[0], split=item[1][0], read=item[1][1].read, schema=meaning.schema, ranges=files.ranges
+        ),
         [*pairs.items()],
         tell=lambda done, whole: tell("reading pictures and masks", done, whole),
     )
@@ -115,7 +119,7 @@ def diagnose(
         check_duplicate_pairs(duplicate_pairs),
         check_repeats(examined),
         check_storage(path, examined),
-        check_range(examined),
+        check_range(examined, declared=files.ranges),
         check_orientation(examined),
         _check_sizes(files),
     )
@@ -140,7 +144,7 @@ def _meaning(files: Survey, tell: OnProgress) -> Meaning:
 def _unpaired_faults(files: Survey) -> list[Complaint]:
     faults: list[Complaint] = []
     for path in files.unpaired:
-        attempt(lambda path=path: read_picture(path), "unreadable picture", faults)
+        attempt(lambda path=path: read_picture(path, ranges=files.ranges), "unreadable picture", faults)
     return faults
 
 

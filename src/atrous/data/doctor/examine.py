@@ -13,6 +13,7 @@ from atrous.data.complaints import Complaint, attempt
 from atrous.data.doctor.perceptual_hash import PerceptualHash, perceptual_hash
 from atrous.data.formats.images import IMAGE_SUFFIXES, read_mask, read_palette
 from atrous.data.formats.tiff import read_picture
+from atrous.data.formats.value_range import Ranges
 from atrous.data.pairs import LabelReader, Pair, check_size, check_stored_size, value_ids
 from atrous.data.schema import Schema
 from atrous.labels import Color
@@ -67,7 +68,7 @@ class Examined:
     mask: Mask | None
 
 
-def examine(pair: Pair, *, split: str, read: LabelReader, schema: Schema | None) -> Examined:
+def examine(pair: Pair, *, split: str, read: LabelReader, schema: Schema | None, ranges: Ranges = ()) -> Examined:
     """Read a pair as training will.
 
     Args:
@@ -75,12 +76,13 @@ def examine(pair: Pair, *, split: str, read: LabelReader, schema: Schema | None)
         split: Name of its split.
         read: Reads masks that are no pictures.
         schema: The meaning of masks; without it, those that are pictures are looked at as they lie in the file.
+        ranges: Numbers that are black and white in deep pictures.
     """
     faults: list[Complaint] = []
     attempt(lambda: check_stored_size(pair), "size", faults)
     if faults:  # one of the two may be huge: neither is decoded
         return Examined(pair, split, tuple(faults), None, None, None)
-    image = attempt(lambda: read_picture(pair.image), "unreadable picture", faults)
+    image = attempt(lambda: read_picture(pair.image, ranges=ranges), "unreadable picture", faults)
     raw = ids = None
     # A mask of numbers or colours is the same for all readers; read here once, it gives its numbers and its classes.
     named = isinstance(read, NamingReader) and _is_picture(pair.mask) and read.names(pair) is not None

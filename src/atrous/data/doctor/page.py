@@ -128,7 +128,8 @@ def _samples(diagnosis: Diagnosis) -> list[Examined]:
 def _under_labels(one: Examined, diagnosis: Diagnosis, space: LabelSpace) -> Iterator[tuple[str, Picture]]:
     schema, read = diagnosis.schema, diagnosis.survey.splits[one.split].read
     try:
-        image, labels = read_picture(one.pair.image), read(one.pair, schema) if schema else None
+        image = read_picture(one.pair.image, ranges=diagnosis.survey.ranges)
+        labels = read(one.pair, schema) if schema else None
     except InputError:  # changed since it was examined
         return
     if labels is not None and labels.shape == image.shape[:2]:
@@ -142,15 +143,18 @@ def _add_duplicates(page: Page, diagnosis: Diagnosis) -> None:
         "In two splits", "Pictures that are the same, or look it: left in the larger split, right in the other."
     )
     for pair in diagnosis.duplicate_pairs[:DUPLICATES]:
-        page.pictures([*_plain([pair.first, pair.second])], columns=2)
+        page.pictures([*_plain([pair.first, pair.second], diagnosis)], columns=2)
     if len(diagnosis.duplicate_pairs) > DUPLICATES:
         page.text(f"And {len(diagnosis.duplicate_pairs) - DUPLICATES} more pairs.")
 
 
-def _plain(examined: Sequence[Examined]) -> Iterator[tuple[str, Picture]]:
+def _plain(examined: Sequence[Examined], diagnosis: Diagnosis) -> Iterator[tuple[str, Picture]]:
     for one in examined:
         try:
-            yield f"{one.pair.name} ({one.split})", _small(visible(read_picture(one.pair.image)))
+            yield (
+                f"{one.pair.name} ({one.split})",
+                _small(visible(read_picture(one.pair.image, ranges=diagnosis.survey.ranges))),
+            )
         except InputError:  # changed since it was examined
             continue
 

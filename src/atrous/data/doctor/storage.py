@@ -8,6 +8,7 @@ from atrous.data.doctor.examine import PALETTE, RGB_GREY, Examined
 from atrous.data.doctor.finding import Finding, error, note, warning
 from atrous.data.formats.images import IMAGE_SUFFIXES, orientation
 from atrous.data.formats.tiff import deep_range
+from atrous.data.formats.value_range import Ranges
 from atrous.data.schema import hex_color
 from atrous.errors import InputError
 from atrous.labels import Color
@@ -41,8 +42,10 @@ def check_storage(path: Path, examined: Sequence[Examined]) -> Iterator[Finding]
     yield from _palettes(examined)
 
 
-def check_range(examined: Sequence[Examined]) -> Iterator[Finding]:
-    """Warn where all pictures of 16 bits use a small part of them: divided by 257 they are nearly black."""
+def check_range(examined: Sequence[Examined], *, declared: Ranges) -> Iterator[Finding]:
+    """Warn where all pictures of 16 bits use a small part of them and no range is declared: they are nearly black."""
+    if declared:
+        return
     ranges: dict[Path, tuple[int, int]] = {}
     for one in examined:
         if one.size is not None and one.pair.image.suffix.lower() in _DEEP_SUFFIXES:
@@ -61,7 +64,8 @@ def check_range(examined: Sequence[Examined]) -> Iterator[Finding]:
             "narrow range",
             f"{first}{_others([*ranges])}: the values of these 16-bit pictures are {low} to {high}, "
             f"{high / 65535:.0%} of the range, and become {high // 257 + 1} of 256 levels; "
-            "stretch them to 0..65535 before training and prediction alike",
+            f"declare what is black and white in schema.toml: [picture] with range = [{low}, {high}] below it, or what "
+            "the camera's range is (such as [0, 4095]); training, evaluation and prediction then use it",
         )
 
 

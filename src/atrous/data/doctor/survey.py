@@ -6,7 +6,8 @@ from functools import partial
 from pathlib import Path
 
 from atrous.data.complaints import Complaint, attempt, collecting
-from atrous.data.dataset import PLAIN, PUBLISHED, declared_schema, find_layout
+from atrous.data.dataset import PLAIN, PUBLISHED, declared_ranges, declared_schema, find_layout
+from atrous.data.formats.value_range import Ranges
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.scanner import contents_of
 from atrous.data.layouts.tree import look
@@ -40,6 +41,7 @@ class Survey:
         contents: The contents of a user's own folder; None for published data.
         remarks: Choices that were made, and files that are left out.
         pair_by_order: True where pictures and masks were to be paired by their order.
+        ranges: Numbers that are black and white in deep pictures; none where not declared.
     """
 
     path: Path
@@ -52,6 +54,7 @@ class Survey:
     contents: Contents | None = None
     remarks: tuple[Complaint, ...] = ()
     pair_by_order: bool = False
+    ranges: Ranges = ()
 
 
 def survey(path: Path, *, names: Sequence[str] = (), schema: Path | None = None, pair_by_order: bool = False) -> Survey:
@@ -68,6 +71,7 @@ def survey(path: Path, *, names: Sequence[str] = (), schema: Path | None = None,
     with collecting() as complaints:
         layout = attempt(lambda: find_layout(path), "layout", complaints) or ""
         stated = attempt(lambda: declared_schema(path, elsewhere=schema), "schema", complaints)
+        ranges = attempt(lambda: declared_ranges(path, elsewhere=schema), "schema", complaints) or ()
         declared = stated is not None or any(complaint.kind == "schema" for complaint in complaints)
         if layout == PLAIN:
             contents = attempt(lambda: contents_of(path, pair_by_order=pair_by_order), "layout", complaints)
@@ -97,6 +101,7 @@ def survey(path: Path, *, names: Sequence[str] = (), schema: Path | None = None,
         contents,
         remarks,
         pair_by_order,
+        ranges,
     )
 
 

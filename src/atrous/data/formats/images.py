@@ -9,7 +9,7 @@ import stat
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -33,13 +33,20 @@ _ORIENTATION = 274
 MAX_PIXELS = 2**28
 """Largest picture that is decoded unless the caller says otherwise: 16384 x 16384, 800 MB of RGB."""
 
+DECLARE = (
+    "say which are black and white, [picture] range = [low, high] in schema.toml or predict --picture-range low high, "
+    "or save it with 8 or 16 bits (uint8, uint16)"
+)
+"""The remedy for numbers that have no range of their own."""
+
 # Only formats that Pillow decodes by itself: its EPS reader, for one, would start Ghostscript.
 _WANTED = ("PNG", "JPEG", "JPEG2000", "TIFF", "BMP", "DIB", "GIF", "WEBP", "PPM", "AVIF", "HEIF")
 Image.init()
 if installed("pillow_heif"):  # extra heic
     importlib.import_module("pillow_heif").register_heif_opener()
 _FORMATS = tuple(name for name in _WANTED if name in Image.OPEN)
-_SIXTEEN_BIT = ("I", "I;16", "I;16L", "I;16B", "I;16N")
+DEEP_MODES = ("I", "I;16", "I;16L", "I;16B", "I;16N")
+"""Pillow's modes of greys of more than 8 bits."""
 # Pillow stretches these greys to 0..255; in a mask they were class ids.
 _STRETCH = {"L;2": 85, "L;4": 17}
 _pillow_limit = threading.Lock()
@@ -62,27 +69,28 @@ def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray,
     Raises:
         InputError: If the file is missing, not a picture, damaged, too large, or holds floating-point values.
     """
-    with _opened(path, max_pixels=max_pixels) as picture:
+    with opened(path, max_pixels=max_pixels) as picture:
         return rgb_array(picture, name=str(path))
 
 
 def image_size(path: Path) -> Size:
     """(height, width) of a picture as it is in the file, without decoding it; raises InputError as `read_image`."""
-    with _opened(path, max_pixels=sys.maxsize) as picture:
+    with opened(path, max_pixels=sys.maxsize) as picture:
         return picture.height, picture.width
 
 
 def orientation(path: Path) -> int:
     """EXIF orientation of a picture, 1 to 8; 1 (upright) where none is stated. Raises InputError as `read_image`."""
-    with _opened(path, max_pixels=sys.maxsize) as picture:
+    with opened(path, max_pixels=sys.maxsize) as picture:
         value = picture.getexif().get(_ORIENTATION, 1)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def upright_size(path: Path) -> Size:
     """(height, width) of a picture with its EXIF orientation applied, without decoding it; raises as `read_image`."""
-    height, width = image_size(path)
-    return (width, height) if orientation(path) > 4 else (height, width)
+    with opened(path, max_pixels=sys.maxsize) as picture:
+        turned = picture.format != "TIFF" and picture.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+        return (picture.width, picture.height) if turned else (picture.height, picture.width)  # TIFF's is upright
 
 
 def rgb_array(picture: Image.Image, *, name: str = "the picture") -> UInt8[np.ndarray, "h w 3"]:
@@ -134,7 +142,7 @@ def read_mask(path: Path, *, max_pixels: int = MAX_PIXELS) -> Integer[np.ndarray
     _check_file(path)
     if (numbers := raw_mask(path, max_pixels=max_pixels)) is not None:
         return numbers
-    with _opened(path, max_pixels=max_pixels) as picture:
+    with opened(path, max_pixels=max_pixels) as picture:
         if name := _lossy_codec(path, picture):
             raise InputError(f"{path} is a {name}, whose compression alters class ids; save masks as PNG")
         stretch = _STRETCH.get(_raw_mode(picture), 1)
@@ -150,7 +158,7 @@ def read_mask(path: Path, *, max_pixels: int = MAX_PIXELS) -> Integer[np.ndarray
 
 def read_palette(path: Path) -> UInt8[np.ndarray, "n 3"] | None:
     """The RGB colours of a picture in palette mode; None for other pictures. Raises InputError as `read_image`."""
-    with _opened(path, max_pixels=MAX_PIXELS) as picture:
+    with opened(path, max_pixels=MAX_PIXELS) as picture:
         colors = picture.getpalette("RGB") if picture.mode == "P" else None
     return None if colors is None else np.array(colors, np.uint8).reshape(-1, 3)
 
@@ -211,18 +219,20 @@ def _is_picture(path: Path) -> bool:
 
 
 @contextmanager
-def _opened(path: Path, *, max_pixels: int) -> Iterator[Image.Image]:
+def opened(path: Path, *, max_pixels: int) -> Iterator[Image.Image]:
     """The decoded picture; whatever goes wrong inside becomes one line about this file."""
     try:
         _check_file(path)
-        # Pillow's own limit warns before it refuses, and is global; ours refuses at once, and is the caller's.
-        with _pillow_limit:
-            limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-            try:
-                picture = Image.open(path, formats=_FORMATS)
-            finally:
-                Image.MAX_IMAGE_PIXELS = limit
-        with picture:
+        with ExitStack() as stack:
+            # Not by its name: Pillow 13 maps named files, and then mixes up the rows of a TIFF on its side.
+            file = stack.enter_context(path.open("rb"))
+            # Pillow's own limit warns before it refuses, and is global; ours refuses at once, and is the caller's.
+            with _pillow_limit:
+                limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+                try:
+                    picture = stack.enter_context(Image.open(file, formats=_FORMATS))
+                finally:
+                    Image.MAX_IMAGE_PIXELS = limit
             if picture.width * picture.height > max_pixels:
                 raise InputError(
                     f"{path} has {picture.width} x {picture.height} pixels, more than the limit of {max_pixels}; "
@@ -292,18 +302,18 @@ def _foreign_remedy(path: Path) -> str:
     if head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1"):
         return "is a HEIC picture; install what reads it by 'pip install atrous[heic]', or convert it to JPEG"
     tags = tiff_tags(path)
-    return f"is a TIFF of {number_type(tags)}; save it with 8 or 16 bits (uint8, uint16)" if tags else ""
+    return f"is a TIFF of {number_type(tags)}; {DECLARE}" if tags else ""
 
 
 def _to_rgb(picture: Image.Image, *, name: str) -> Image.Image:
     if picture.mode == "RGB" and "transparency" not in picture.info:
         return picture
     if picture.mode == "F":
-        raise InputError(f"{name} holds floating-point values without a known range; save it with 8 or 16 bits")
-    if picture.mode in _SIXTEEN_BIT:
+        raise InputError(f"{name} holds floating-point numbers; {DECLARE}")
+    if picture.mode in DEEP_MODES:
         values = np.array(picture).astype(np.int64)
         if values.min() < 0 or values.max() > 65535:
-            raise InputError(f"{name} holds values outside 0..65535; save it with 8 or 16 bits")
+            raise InputError(f"{name} holds numbers outside 0..65535; {DECLARE}")
         return Image.fromarray(((values + 128) // 257).astype(np.uint8)).convert("RGB")
     if picture.mode == "LAB":
         lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")

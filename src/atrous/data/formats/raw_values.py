@@ -15,16 +15,16 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from atrous.errors import InputError, reason
 from atrous.extras import require
 
-WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, SAMPLES, PLANAR, EXTRA, FORMAT = (
-    256, 257, 258, 259, 262, 277, 284, 338, 339
+WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, ORIENTATION, SAMPLES, PLANAR, EXTRA, FORMAT = (
+    256, 257, 258, 259, 262, 274, 277, 284, 338, 339
 )  # fmt: skip
-_NODATA = 42113
+NODATA = 42113
 """GDAL's tag for the number that marks pixels without data."""
 _LOSSY = {6: "JPEG", 7: "JPEG", 34892: "lossy JPEG", 34933: "PNG with loss", 50002: "JPEG XL"}
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE = range(4)
 _NEXT_PAGE = -1
 """Key under which `tiff_tags` gives the place of the next page, 0 where there is none."""
-_PNG, _DEEP_COLORS, _DEEP_KINDS = b"\x89PNG\r\n\x1a\n", (2, 4, 6), (0, 2, 4, 6)
+PNG_START, _DEEP_COLORS, _DEEP_KINDS = b"\x89PNG\r\n\x1a\n", (2, 4, 6), (0, 2, 4, 6)
 _MOST_PAGES = 1024
 
 
@@ -49,8 +49,9 @@ def tiff_tags(path: Path) -> Mapping[int, Any]:
 def raw_mask(path: Path, *, max_pixels: int) -> Integer[np.ndarray, "h w"] | None:
     """Numbers of a mask that Pillow would change; None for files that Pillow reads as they are.
 
-    Pixels that are NaN, -1 or the file's own "no data" below 0 have no label: they become 255, or 65535 where 255 is
-    used. Pages that are each 255 (or 1) where their class is become class ids.
+    Pixels that are NaN, -1 or the number that the file marks as no data (but for 0, which tools also write for a
+    class) have no label: they become 255, or 65535 where 255 is used. Pages that are each 255 (or 1) where their class
+    is become class ids.
 
     Args:
         path: A file that exists.
@@ -79,6 +80,11 @@ def number_type(tags: Mapping[int, Any]) -> str:
     return {1: "uint", 2: "int", 3: "float", 5: "complex int", 6: "complex"}.get(kind, "uint") + str(_first(tags, BITS))
 
 
+def bits_of(tags: Mapping[int, Any]) -> int:
+    """Bits per band of a TIFF."""
+    return _first(tags, BITS)
+
+
 def _is_plain(tags: Mapping[int, Any]) -> bool:
     """Return True for one page of unsigned numbers that Pillow decodes without changing them."""
     bits, samples = _first(tags, BITS), _first(tags, SAMPLES)
@@ -88,6 +94,7 @@ def _is_plain(tags: Mapping[int, Any]) -> bool:
         and (samples == 1 or _first(tags, PLANAR) == 1)
         and (bits <= 8 or (bits == 16 and samples == 1))
         and tags.get(PHOTOMETRIC, _BLACK_IS_ZERO) != _WHITE_IS_ZERO
+        and nodata_mark(tags) in (None, 0.0, *((255.0,) if bits <= 8 else ()))
     )
 
 
@@ -108,15 +115,15 @@ def deep_png(
     """
     with path.open("rb") as file:
         head = file.read(33)
-    if head[:8] != _PNG or head[24:26] not in [bytes((16, kind)) for kind in kinds]:
+    if head[:8] != PNG_START or head[24:26] not in [bytes((16, kind)) for kind in kinds]:
         return None
     width, height = (int.from_bytes(head[start : start + 4], "big") for start in (16, 20))
-    _check_size(path, width, height, max_pixels=max_pixels)
+    check_size(path, width, height, max_pixels=max_pixels)
     codec = require("imagecodecs", extra="geo", purpose=f"reading {path}, a PNG of 16 bits per channel")
     try:
         return codec.png_decode(path.read_bytes())
     except Exception as error:  # damaged files make decoders raise nearly anything
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
 
 
 def _tiff_pages(path: Path, tags: Mapping[int, Any], *, max_pixels: int) -> Integer[np.ndarray, "h w"]:
@@ -127,21 +134,22 @@ def _tiff_pages(path: Path, tags: Mapping[int, Any], *, max_pixels: int) -> Inte
                 raise InputError(f"{path} has {len(file.pages)} pages; a mask has one")
             # Overviews and transparency masks are no further masks.
             pages = [page for page in file.pages if not page.is_reduced and not page.is_mask] or [file.pages[0]]
-            _check_size(path, pages[0].imagewidth, pages[0].imagelength * len(pages), max_pixels=3 * max_pixels)
+            check_size(path, pages[0].imagewidth, pages[0].imagelength * len(pages), max_pixels=3 * max_pixels)
             values = [np.asarray(page.asarray()) for page in pages]
             axes = pages[0].axes
     except InputError:
         raise
     except Exception as error:  # damaged files make decoders raise nearly anything
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
+    turn = tags.get(ORIENTATION, 1)
     if len(values) > 1:
-        return _class_per_page(path, values)
+        return _class_per_page(path, [upright(page, turn) if page.ndim == 2 else page for page in values])
     channels_last = np.moveaxis(values[0], axes.index("S"), -1) if "S" in axes else values[0]
-    return _one_plane(path, channels_last, nodata=tags.get(_NODATA))
+    return _one_plane(path, upright(channels_last, turn), mark=nodata_mark(tags))
 
 
 def _one_plane(
-    path: Path, values: Shaped[np.ndarray, "h w *c"], *, nodata: object = None
+    path: Path, values: Shaped[np.ndarray, "h w *c"], *, mark: float | None = None
 ) -> Integer[np.ndarray, "h w"]:
     """The numbers of an array of one channel, or of equal channels; an opaque alpha channel is left out."""
     if values.ndim == 3 and values.shape[2] in (2, 4):
@@ -157,13 +165,13 @@ def _one_plane(
         values = values[..., 0]
     if values.ndim != 2:
         raise InputError(f"{path} holds {' x '.join(map(str, values.shape))} numbers; a mask is height x width")
-    return _class_ids(path, values, nodata=nodata)
+    return _class_ids(path, values, mark=mark)
 
 
-def _class_ids(path: Path, values: Shaped[np.ndarray, "h w"], *, nodata: object) -> Integer[np.ndarray, "h w"]:
+def _class_ids(path: Path, values: Shaped[np.ndarray, "h w"], *, mark: float | None) -> Integer[np.ndarray, "h w"]:
     if values.dtype.kind not in "buif":
         raise InputError(f"{path} holds {values.dtype}; save class ids as 8- or 16-bit PNG")
-    absent = _without_label(values, nodata=nodata)
+    absent = _without_label(values, mark=mark)
     labelled = values[~absent] if absent.any() else values
     if labelled.size and (
         labelled.min() < 0 or labelled.max() > 65535 or (values.dtype.kind == "f" and (labelled % 1).any())
@@ -173,23 +181,54 @@ def _class_ids(path: Path, values: Shaped[np.ndarray, "h w"], *, nodata: object)
             f"({labelled.min()} to {labelled.max()}); save class ids as 8- or 16-bit PNG"
         )
     largest = int(labelled.max()) if labelled.size else 0
-    mark = 255 if largest < 255 else 65535
-    wide = largest > 255 or (absent.any() and mark > 255)
+    unlabelled = 255 if largest < 255 else 65535
+    wide = largest > 255 or (absent.any() and unlabelled > 255)
     found = np.where(absent, 0, values).astype(np.uint16 if wide else np.uint8)
-    found[absent] = mark if absent.any() else 0
+    found[absent] = unlabelled if absent.any() else 0
     return found
 
 
-def _without_label(values: Shaped[np.ndarray, "h w"], *, nodata: object) -> Bool[np.ndarray, "h w"]:
-    """Pixels that no tool would count: NaN, -1, and a negative or not finite number that GDAL marks as no data."""
-    if values.dtype.kind not in "if":
-        return np.zeros(values.shape, bool)
-    absent = (values == -1) | np.isnan(values) if values.dtype.kind == "f" else values == -1
+def upright(values: Shaped[np.ndarray, "h w *c"], orientation: Any) -> Shaped[np.ndarray, "H W *c"]:
+    """Turn and mirror an array as an orientation of EXIF or TIFF, 1 to 8, says."""
+    match orientation:
+        case 2:
+            return values[:, ::-1]
+        case 3:
+            return values[::-1, ::-1]
+        case 4:
+            return values[::-1]
+        case 5:
+            return values.swapaxes(0, 1)
+        case 6:
+            return values.swapaxes(0, 1)[:, ::-1]
+        case 7:
+            return values.swapaxes(0, 1)[::-1, ::-1]
+        case 8:
+            return values.swapaxes(0, 1)[::-1]
+        case _:
+            return values
+
+
+def nodata_mark(tags: Mapping[int, Any]) -> float | None:
+    """The number that marks pixels without data by GDAL's tag 42113; None where there is none."""
     try:
-        mark = float(str(nodata).strip("\0 "))
-    except ValueError:
-        return absent
-    return absent | (values == mark) if mark < 0 or mark > 65535 else absent
+        mark = float(str(tags[NODATA]).strip("\0 "))
+    except (KeyError, ValueError):
+        return None
+    return None if np.isnan(mark) else mark
+
+
+def _without_label(values: Shaped[np.ndarray, "h w"], *, mark: float | None) -> Bool[np.ndarray, "h w"]:
+    """Pixels that no tool would count: NaN, -1, and the number that GDAL marks as no data, unless that is 0."""
+    absent = values == -1 if values.dtype.kind in "if" else np.zeros(values.shape, bool)
+    if values.dtype.kind == "f":
+        absent |= np.isnan(values)
+    return absent if mark in (None, 0.0) else absent | (values == np.asarray(mark).astype(_comparable(values.dtype)))
+
+
+def _comparable(dtype: np.dtype) -> np.dtype:
+    """The file's own type for floating point: -3.4028235e38 in the tag is the smallest number of 32 bits."""
+    return dtype if dtype.kind == "f" else np.dtype(np.float64)
 
 
 def _class_per_page(path: Path, pages: list[Shaped[np.ndarray, "..."]]) -> Integer[np.ndarray, "h w"]:
@@ -205,7 +244,8 @@ def _class_per_page(path: Path, pages: list[Shaped[np.ndarray, "..."]]) -> Integ
     return shown.argmax(axis=0).astype(np.uint8)
 
 
-def _check_size(path: Path, width: int, height: int, *, max_pixels: int) -> None:
+def check_size(path: Path, width: int, height: int, *, max_pixels: int) -> None:
+    """Refuse more pixels than a limit; raises InputError."""
     if width * height > max_pixels:
         raise InputError(
             f"{path} has {width} x {height} pixels, more than the limit of {max_pixels}; "
@@ -213,5 +253,6 @@ def _check_size(path: Path, width: int, height: int, *, max_pixels: int) -> None
         )
 
 
-def _damaged(path: Path, error: Exception) -> InputError:
+def damaged(path: Path, error: Exception) -> InputError:
+    """The line about a file whose decoder raised an error."""
     return InputError(f"cannot read {path}: {reason(error)}; the file may be damaged, replace it")

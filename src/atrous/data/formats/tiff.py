@@ -13,25 +13,29 @@ from jaxtyping import Integer, UInt8
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from atrous.data.formats.images import MAX_PIXELS, image_size, read_image
+from atrous.data.formats.deep_pictures import check_declared, deep_values, in_range
+from atrous.data.formats.images import DECLARE, MAX_PIXELS, image_size, read_image
 from atrous.data.formats.raw_values import (
     BITS,
     COMPRESSION,
     EXTRA,
     HEIGHT,
+    NODATA,
+    ORIENTATION,
     PHOTOMETRIC,
     SAMPLES,
     WIDTH,
     deep_png,
     number_type,
     tiff_tags,
+    upright,
 )
+from atrous.data.formats.value_range import Ranges
 from atrous.errors import InputError, reason
 from atrous.extras import require
 from atrous.files import atomic_path
 from atrous.sizes import Size
 
-_ORIENTATION = 274
 _GREYS, _RGB, _YCBCR, _JPEG = (0, 1), 2, 6, 7
 _ALPHA = (1, 2)
 _GEO_TAGS = {33550: 12, 33922: 12, 34264: 12, 34735: 3, 34736: 12, 34737: 2}
@@ -40,20 +44,25 @@ _VALUES = {2: str, 3: int, 12: float}
 """Python types that Pillow gives for these tag types: text, 16-bit integers, doubles."""
 
 
-def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray, "h w c"]:
+def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS, ranges: Ranges = ()) -> UInt8[np.ndarray, "h w c"]:
     """Any picture as 8-bit RGB, or all bands of a TIFF that is more than a picture.
 
     More than a picture is grey or RGB with further bands that are not transparency. Bands of 16 bits are divided by
-    257, as `read_image` does with greys. Of a stack the first image is read.
+    257, as `read_image` does with greys, unless ranges are declared. Of a stack the first image is read.
 
     Args:
         path: The file.
         max_pixels: Refuse pictures of more pixels before decoding them.
+        ranges: Numbers that are black and white in pictures of more than 8 bits per band.
 
     Raises:
-        InputError: As `read_image`, and if bands are of other types than 8- or 16-bit integers or tifffile is missing.
+        InputError: As `read_image`, and if bands are of other types than 8- or 16-bit integers without a range, or
+            tifffile is missing.
     """
+    if ranges and (numbers := deep_values(path, max_pixels=max_pixels)) is not None:
+        return in_range(numbers, ranges, path=path)
     tags = tiff_tags(path)
+    check_declared(path, tags, max_pixels=max_pixels)
     if not _is_multiband(tags):
         return read_image(path, max_pixels=max_pixels)
     reader = require("tifffile", extra="geo", purpose=f"reading the bands of {path}")
@@ -68,8 +77,8 @@ def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarra
     except Exception as error:  # damaged files make decoders raise nearly anything
         raise InputError(f"cannot read {path}: {reason(error)}; the file may be damaged, replace it") from error
     if values.ndim != 3 or values.dtype not in (np.uint8, np.uint16):
-        raise InputError(f"{path} holds bands of {values.dtype}; save them with 8 or 16 bits (uint8, uint16)")
-    return eight_bits(values)
+        raise InputError(f"{path} holds bands of {values.dtype}; {DECLARE}")
+    return eight_bits(upright(values, tags.get(ORIENTATION, 1)))
 
 
 def eight_bits(values: Integer[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "h w c"]:
@@ -110,7 +119,7 @@ def picture_size(path: Path) -> Size:
 def is_stored_plainly(path: Path) -> bool:
     """Return True if decoded tiles or strips of a TIFF equal `read_picture`: 8-bit RGB, or many bands."""
     tags = tiff_tags(path)
-    if not tags or _whole(tags, _ORIENTATION) != 1:
+    if not tags or _whole(tags, ORIENTATION) != 1:
         return False
     bits = tags.get(BITS)
     rgb = tags.get(PHOTOMETRIC) == _RGB or (tags.get(PHOTOMETRIC) == _YCBCR and tags.get(COMPRESSION) == _JPEG)
@@ -126,7 +135,7 @@ def geo_reference(path: Path) -> Mapping[int, Any]:
     """
     tags = tiff_tags(path)
     found = {tag: tags[tag] for tag in _GEO_TAGS if tag in tags}
-    if found and _whole(tags, _ORIENTATION) != 1:
+    if found and _whole(tags, ORIENTATION) != 1:
         raise InputError(f"{path} has both an orientation and a geo-reference; save it upright")
     for tag, value in found.items():
         values = value if isinstance(value, tuple) else (value,)
@@ -135,7 +144,14 @@ def geo_reference(path: Path) -> Mapping[int, Any]:
     return found
 
 
-def write_geo_labels(path: Path, labels: np.ndarray, *, palette: bytes | None, reference: Mapping[int, Any]) -> None:
+def write_geo_labels(
+    path: Path,
+    labels: np.ndarray,
+    *,
+    palette: bytes | None,
+    reference: Mapping[int, Any],
+    nodata: int | None = None,
+) -> None:
     """Write a label map as GeoTIFF.
 
     Args:
@@ -143,6 +159,7 @@ def write_geo_labels(path: Path, labels: np.ndarray, *, palette: bytes | None, r
         labels: Class ids `[h, w]`, 0..65535.
         palette: RGB of every value, for maps of up to 256 values.
         reference: The tags from `geo_reference`.
+        nodata: Value of pixels without data, for GDAL's tag; None where there are none.
 
     Raises:
         InputError: If the file cannot be written.
@@ -151,6 +168,9 @@ def write_geo_labels(path: Path, labels: np.ndarray, *, palette: bytes | None, r
     for tag, value in reference.items():
         tags.tagtype[tag] = _GEO_TAGS[tag]
         tags[tag] = value
+    if nodata is not None:
+        tags.tagtype[NODATA] = 2
+        tags[NODATA] = str(nodata)
     picture = Image.fromarray(labels.astype(np.uint16 if palette is None else np.uint8))
     if palette is not None:
         picture.putpalette(palette)
@@ -159,13 +179,20 @@ def write_geo_labels(path: Path, labels: np.ndarray, *, palette: bytes | None, r
 
 
 def write_geo_labels_in_tiles(
-    path: Path, labels: np.ndarray, *, palette: bytes | None, reference: Mapping[int, Any]
+    path: Path,
+    labels: np.ndarray,
+    *,
+    palette: bytes | None,
+    reference: Mapping[int, Any],
+    nodata: int | None = None,
 ) -> None:
     """The same by tifffile, in tiles, for maps that lie in a mapped file."""
     writer = require("tifffile", extra="geo", purpose=f"writing {path}")
     tags = [
         (tag, _GEO_TAGS[tag], 0 if isinstance(value, str) else len(value), value) for tag, value in reference.items()
     ]
+    if nodata is not None:
+        tags.append((NODATA, 2, 0, str(nodata)))
     colors = {"photometric": "minisblack"}
     if palette is not None:
         table = np.frombuffer(palette, np.uint8).reshape(256, 3).T.astype(np.uint16) * 257

@@ -6,10 +6,13 @@ from types import ModuleType
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, Shaped, UInt8
 
-from atrous.data.formats.images import MAX_PIXELS
+from atrous.data.formats.deep_pictures import in_range, is_deep, missing_pixels, without_data
+from atrous.data.formats.images import DECLARE, MAX_PIXELS
+from atrous.data.formats.raw_values import nodata_mark, tiff_tags
 from atrous.data.formats.tiff import eight_bits, is_stored_plainly, picture_size, read_picture
+from atrous.data.formats.value_range import Ranges
 from atrous.errors import InputError, reason
 from atrous.extras import installed, require
 from atrous.sizes import Size, size_text
@@ -43,16 +46,21 @@ class ArrayPixels:
 
     Args:
         array: uint8 `[h, w, c]`.
+        missing: True at pixels without data; None where all have data.
     """
 
-    def __init__(self, array: UInt8[np.ndarray, "h w c"]) -> None:
-        self._array = array
+    def __init__(self, array: UInt8[np.ndarray, "h w c"], *, missing: Bool[np.ndarray, "h w"] | None = None) -> None:
+        self._array, self._missing = array, missing
         self.size = (array.shape[0], array.shape[1])
         self.channels = array.shape[2]
 
     def read(self, rows: slice, columns: slice) -> UInt8[np.ndarray, "h w c"]:
         """A copy of some rows and columns."""
         return np.array(self._array[rows, columns], order="C")
+
+    def missing(self, rows: slice) -> Bool[np.ndarray, "h w"] | None:
+        """True at pixels without data in some rows; None where all have data."""
+        return None if self._missing is None else self._missing[rows]
 
 
 class NpyPixels:
@@ -87,15 +95,18 @@ class TiffPixels:
     """The first image of a TIFF, in its tiles or strips.
 
     Args:
-        path: The file, of 8- or 16-bit integers.
+        path: The file, of 8- or 16-bit integers, or of any numbers where ranges are given.
+        ranges: Numbers that are black and white in pictures of more than 8 bits per band.
 
     Raises:
         InputError: If it cannot be read so, or its tiles or strips are huge.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, ranges: Ranges = ()) -> None:
         tifffile = _reader(path)
         self._path = path
+        tags = tiff_tags(path)
+        self._ranges, self._mark = ranges if is_deep(tags) else (), nodata_mark(tags)
         try:
             with tifffile.TiffFile(path) as file:
                 self._page: Any = file.pages[0]
@@ -106,8 +117,8 @@ class TiffPixels:
             segment = int(np.prod(self._page.chunks)) * self._page.dtype.itemsize
         except Exception as error:
             raise self._damaged(error) from error
-        if depth != 1 or self._page.dtype not in (np.uint8, np.uint16):
-            raise InputError(f"{path} holds {self._page.dtype}; save bands of 8 or 16 bits (uint8, uint16)")
+        if depth != 1 or (self._page.dtype not in (np.uint8, np.uint16) and not self._ranges):
+            raise InputError(f"{path} holds {self._page.dtype}; {DECLARE}")
         if segment > SEGMENT_BYTES:
             raise InputError(
                 f"{path} has tiles or strips of {segment >> 20} MiB; save it in tiles of 256 to 1024 pixels"
@@ -119,7 +130,18 @@ class TiffPixels:
 
     def read(self, rows: slice, columns: slice) -> UInt8[np.ndarray, "h w c"]:
         """A copy of some rows and columns."""
-        found = np.zeros((rows.stop - rows.start, columns.stop - columns.start, self.channels), np.uint8)
+        values = self._window(rows, columns)
+        return in_range(values, self._ranges, path=self._path) if self._ranges else eight_bits(values)
+
+    def missing(self, rows: slice) -> Bool[np.ndarray, "h w"] | None:
+        """True at pixels without data in some rows; None where all have data."""
+        if self._mark is None and self._page.dtype.kind != "f":
+            return None
+        missing = without_data(self._window(rows, slice(0, self.size[1])), mark=self._mark)
+        return missing if missing.any() else None
+
+    def _window(self, rows: slice, columns: slice) -> Shaped[np.ndarray, "h w c"]:
+        found = np.zeros((rows.stop - rows.start, columns.stop - columns.start, self.channels), self._page.dtype)
         for number in self._numbers(rows, columns):
             part, (plane, _, top, left, _) = self._segment(number)
             bottom, right, bands = top + part.shape[0], left + part.shape[1], part.shape[2]
@@ -155,7 +177,7 @@ class TiffPixels:
                 file.seek(offset)
                 values, place, shape = self._decode(file.read(length), number, **self._tables)
             assert values is not None
-            part = eight_bits(np.asarray(values)[0, : shape[1], : shape[2]])
+            part = np.asarray(values)[0, : shape[1], : shape[2]]
         except Exception as error:
             raise self._damaged(error) from error
         self._kept[number] = part, place
@@ -167,7 +189,7 @@ class TiffPixels:
         return InputError(f"cannot read {self._path}: {reason(error)}; the file may be damaged, replace it")
 
 
-def open_pixels(path: Path, *, max_pixels: int = MAX_PIXELS) -> Pixels:
+def open_pixels(path: Path, *, max_pixels: int = MAX_PIXELS, ranges: Ranges = ()) -> Pixels:
     """A picture to be read part by part where its format allows that, else decoded as a whole.
 
     By parts are read `.npy` files of uint8 `[h, w, c]`, and TIFFs of RGB or of many bands, in tiles or strips.
@@ -175,6 +197,7 @@ def open_pixels(path: Path, *, max_pixels: int = MAX_PIXELS) -> Pixels:
     Args:
         path: The file.
         max_pixels: Refuse to decode more pixels as a whole.
+        ranges: Numbers that are black and white in pictures of more than 8 bits per band.
 
     Raises:
         InputError: As `read_picture`, and if an array is of other numbers or sizes.
@@ -183,14 +206,20 @@ def open_pixels(path: Path, *, max_pixels: int = MAX_PIXELS) -> Pixels:
         return NpyPixels(path)
     height, width = picture_size(path)
     if is_stored_plainly(path) and (height * width > max_pixels or installed("tifffile")):
-        return TiffPixels(path)
-    return ArrayPixels(read_picture(path, max_pixels=max_pixels))
+        return TiffPixels(path, ranges=ranges)
+    pixels = read_picture(path, max_pixels=max_pixels, ranges=ranges)
+    return ArrayPixels(pixels, missing=missing_pixels(path, max_pixels=max_pixels))
 
 
-def read_whole(path: Path, *, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray, "h w c"]:
+def missing_rows(pixels: Pixels, rows: slice) -> Bool[np.ndarray, "h w"] | None:
+    """True at pixels without data in some rows of what `open_pixels` returned; None where all have data."""
+    return pixels.missing(rows) if isinstance(pixels, ArrayPixels | TiffPixels) else None
+
+
+def read_whole(path: Path, *, max_pixels: int = MAX_PIXELS, ranges: Ranges = ()) -> UInt8[np.ndarray, "h w c"]:
     """All of what `open_pixels` takes; raises the same, also for arrays of more pixels than `max_pixels`."""
     if path.suffix.lower() != ".npy":
-        return read_picture(path, max_pixels=max_pixels)
+        return read_picture(path, max_pixels=max_pixels, ranges=ranges)
     pixels = NpyPixels(path)
     height, width = pixels.size
     if height * width > max_pixels:

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Literal
 
 from atrous.data.formats.tiff import read_picture
+from atrous.data.formats.value_range import Ranges
 from atrous.data.pairs import LabelReader, Pair, check_size
-from atrous.data.schema import Schema
+from atrous.data.schema import SCHEMA_FILE, Schema, picture_table
 from atrous.data.writers.coco import CocoWriter
-from atrous.data.writers.labelled_image import DataSetWriter, LabelledImage
+from atrous.data.writers.labelled_image import DataSetWriter, LabelledImage, write_text
 from atrous.data.writers.labelme import LabelmeWriter
 from atrous.data.writers.plain_masks import MaskWriter
 from atrous.data.writers.voc import VocWriter
@@ -65,6 +66,8 @@ def write_data_set(
     for item in _readable(splits, schema, written, on_progress):
         writer.add(item)
     written.lost = writer.finish()
+    if schema.ranges:
+        _keep_ranges(folder / SCHEMA_FILE, schema.ranges)
     return written
 
 
@@ -82,6 +85,12 @@ def _writer(folder: Path, space: LabelSpace, *, form: Format, tolerance: float) 
             return LabelmeWriter(folder, space, tolerance=tolerance)
 
 
+def _keep_ranges(path: Path, ranges: Ranges) -> None:
+    """Add the range of deep pictures to the schema, or write one that holds nothing else."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    write_text(path, "\n".join([*lines, *picture_table(ranges), ""]))
+
+
 def _readable(
     splits: Mapping[str, tuple[Sequence[Pair], LabelReader]],
     schema: Schema,
@@ -96,7 +105,7 @@ def _readable(
             number += 1
             try:
                 labels = read(pair, schema)
-                check_size(pair, image=read_picture(pair.image).shape, labels=labels.shape)
+                check_size(pair, image=read_picture(pair.image, ranges=schema.ranges).shape, labels=labels.shape)
             except InputError as error:
                 written.left_out.append(str(error))
             else:
