@@ -24,13 +24,13 @@ from PIL import Image
 
 import atrous
 from atrous.data.formats.images import read_image
-from atrous.inference.multiscale import scaled_size, views
+from atrous.inference.multiscale import augmented_logits, scaled_size
 from atrous.model.build import build
 from atrous.model.deeplab import DeepLab
 from atrous.model.presets import preset
+from atrous.ops.label_map.augmented_logits import AugmentedLogits, mean_bands, mean_probabilities
 from atrous.ops.label_map.mean_argmax import mean_argmax
-from atrous.ops.label_map.mean_cpu import _agree, _maps, _stacked
-from atrous.ops.label_map.views import View, mean_bands, mean_probabilities
+from atrous.ops.label_map.mean_argmax_cpu import _common_winner, _maps, _stacked
 from atrous.weights.archive import Archive
 
 SCALES = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
@@ -76,7 +76,7 @@ def row(weights: Archive | DeepLab, picture: np.ndarray, *, flip: bool, rounds: 
 
     images = torch.from_numpy(picture).permute(2, 0, 1)[None]
     with torch.inference_mode():
-        seen = views(single.model, images, scales=SCALES, flip=flip)
+        seen = augmented_logits(single.model, images, scales=SCALES, flip=flip)
         contenders = (lambda: whole(picture), in_parts, lambda: mean_argmax(seen), lambda: by_torch(seen))
         for contender in contenders:
             contender()
@@ -92,22 +92,22 @@ def resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.array(Image.fromarray(picture).resize(size[::-1], Image.Resampling.BILINEAR))
 
 
-def by_torch(seen: list[View]) -> list[torch.Tensor]:
+def by_torch(seen: list[AugmentedLogits]) -> list[torch.Tensor]:
     return [mean_probabilities(seen, band).argmax(dim=1) for band in mean_bands(seen)]
 
 
-def double(view: View) -> View:
+def double(view: AugmentedLogits) -> AugmentedLogits:
     rows, columns = (type(axis)(axis.first, axis.second, axis.weight.double()) for axis in (view.rows, view.columns))
-    return View(view.logits.double(), rows, columns)
+    return AugmentedLogits(view.logits.double(), rows, columns)
 
 
-def undecided(seen: list[View]) -> float:
+def undecided(seen: list[AugmentedLogits]) -> float:
     maps = _maps([view.logits[0] for view in seen])
     rows, columns = _stacked([view.rows for view in seen]), _stacked([view.columns for view in seen])
     agreed = torch.empty(columns.far.shape[1], dtype=torch.int32).numpy()
     height, left = rows.far.shape[1], 0
     for y in range(height):
-        _agree(maps, rows.first[:, y], rows.second[:, y], columns, agreed)
+        _common_winner(maps, rows.first[:, y], rows.second[:, y], columns, agreed)
         left += int((agreed < 0).sum())
     return left / (height * len(agreed))
 

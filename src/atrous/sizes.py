@@ -1,4 +1,4 @@
-"""Image sizes as text: height x width, or one number for a square."""
+"""Image sizes: height x width, or one number for a square."""
 
 import re
 
@@ -6,6 +6,11 @@ from atrous.errors import InputError
 
 Size = tuple[int, int]
 """(height, width) in pixels."""
+
+
+def ceil_div(length: int, divisor: int) -> int:
+    """Return length / divisor, rounded up."""
+    return -(-length // divisor)
 
 
 def size_text(size: tuple[int, ...]) -> str:

@@ -20,7 +20,7 @@ from atrous.inference.device import Device, choose_device
 from atrous.inference.engines.fused import fused
 from atrous.inference.image_input import ImageInput, holds_several, image_array
 from atrous.inference.isolation import computing
-from atrous.inference.multiscale import probability_bands, views
+from atrous.inference.multiscale import augmented_logits, probability_bands
 from atrous.inference.precision import Precision, PrecisionChoice, check_precision, choose_precision, in_precision
 from atrous.inference.result import Result, without_missing
 from atrous.inference.tiling.regions import OnProgress, Region, predict_regions
@@ -278,7 +278,7 @@ class Predictor:
         if self.scales == (1.0,) and not self.flip:
             placement = self.model.placement((height, width))
             return upsample_argmax(self.model(images), placement)
-        return mean_argmax(views(self.model, images, scales=self.scales, flip=self.flip))
+        return mean_argmax(augmented_logits(self.model, images, scales=self.scales, flip=self.flip))
 
     def _probabilities(self, images: Images) -> Float32[np.ndarray, "b k h w"]:
         height, width = images.shape[-2:]

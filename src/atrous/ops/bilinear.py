@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float, Float64, Int64
 from torch import Tensor
@@ -9,63 +10,76 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Neighbours:
-    """The two neighbouring pixels of an axis between which each of n positions is interpolated, and their weights.
+    """The two positions of a map's axis between which each of n pixels is interpolated, and their weights.
 
     Attributes:
-        first: Index of the pixel before the position.
-        second: Index of the pixel after it; the same as `first` at the last pixel.
-        weight: Weight of the second pixel, 0..1; the first pixel has the rest.
+        first: Index of the position before the pixel.
+        second: Index of the position after it; the same as `first` at the last position.
+        weight: Weight of the second position, 0..1; the first has the rest.
     """
 
     first: Int64[Tensor, " n"]
     second: Int64[Tensor, " n"]
     weight: Float[Tensor, " n"]
 
-    def part(self, positions: slice) -> "Neighbours":
-        """Select some of the positions."""
-        return Neighbours(self.first[positions], self.second[positions], self.weight[positions])
+    def part(self, pixels: slice) -> "Neighbours":
+        """Select some of the pixels."""
+        return Neighbours(self.first[pixels], self.second[pixels], self.weight[pixels])
 
 
-def pixels(length: int) -> Float64[Tensor, " n"]:
-    """Positions 0 .. length - 1, on the CPU, because not every device has float64."""
+def pixel_coordinates(length: int) -> Float64[Tensor, " n"]:
+    """Return the coordinates 0 .. length - 1 of pixels, on the CPU, because not every device has float64."""
     return torch.arange(length, dtype=torch.float64)
 
 
-def source_positions(
-    positions: Float64[Tensor, " n"], *, length: int, source: int, align_corners: bool
+def source_coordinates(
+    coordinates: Float64[Tensor, " n"], *, length: int, source: int, align_corners: bool
 ) -> Float64[Tensor, " n"]:
-    """Convert positions on an axis of `length` pixels to an axis of `source` pixels that spans the same image.
+    """Convert coordinates on an axis of `length` elements to an axis of `source` elements that spans the same image.
 
     Args:
-        positions: Positions in pixels; 0 is the centre of the first pixel.
-        length: Number of pixels of the axis on which the positions are given.
-        source: Number of pixels of the axis on which they are returned.
+        coordinates: Coordinates in elements; 0 is the centre of the first one.
+        length: Number of elements of the axis on which the coordinates are given.
+        source: Number of elements of the axis on which they are returned.
         align_corners: True if the centres of the outermost pixels coincide, False if their edges do.
     """
     if align_corners:
-        return positions * (source - 1) / max(length - 1, 1)  # in this order exact on the source's pixels
-    return (positions + 0.5) * source / length - 0.5
+        return coordinates * (source - 1) / max(length - 1, 1)  # in this order exact on the source's elements
+    return (coordinates + 0.5) * source / length - 0.5
 
 
-def neighbours(positions: Float64[Tensor, " n"], *, source: int, like: Tensor) -> Neighbours:
-    """Find the pixels around positions on an axis of `source` pixels; positions outside move to the nearest pixel.
+def neighbours(coordinates: Float64[Tensor, " n"], *, source: int, like: Tensor) -> Neighbours:
+    """Find the two positions around coordinates on an axis; coordinates outside move to the nearest position.
 
     Args:
-        positions: Positions in pixels.
-        source: Number of pixels of the axis.
+        coordinates: Coordinates on the axis; 0 is the centre of the first position.
+        source: Number of positions of the axis.
         like: A tensor whose device and floating type the result gets.
     """
-    inside = positions.clamp(0, source - 1)
+    inside = coordinates.clamp(0, source - 1)
     first = inside.floor().long()
     second = (first + 1).clamp(max=source - 1)
     weight = (inside - first).to(like.dtype)
     return Neighbours(first.to(like.device), second.to(like.device), weight.to(like.device))
 
 
+def block_starts(first: np.ndarray, *, max_length: int) -> np.ndarray:
+    """Return the index of the first pixel of every block of pixels that are interpolated between the same neighbours.
+
+    Args:
+        first: [pixels] index of each pixel's first neighbour, in ascending order.
+        max_length: Largest number of pixels of a block; there are several blocks between neighbours further apart.
+    """
+    pixels = np.arange(len(first))
+    begins = np.flatnonzero(np.diff(first, prepend=-1))
+    within = pixels - begins[np.searchsorted(begins, pixels, side="right") - 1]
+    return np.flatnonzero(within % max_length == 0)
+
+
 def axis_neighbours(crop: int, *, length: int, source: int, align_corners: bool, like: Tensor) -> Neighbours:
-    """Neighbours of the first `crop` of `length` pixels on an axis of `source` pixels that spans the same image."""
-    positions = source_positions(pixels(crop), length=length, source=source, align_corners=align_corners)
-    return neighbours(positions, source=source, like=like)
+    """Return neighbours of the first `crop` of `length` pixels among `source` positions that span the same image."""
+    coordinates = source_coordinates(pixel_coordinates(crop), length=length, source=source, align_corners=align_corners)
+    return neighbours(coordinates, source=source, like=like)
 
 
 def interpolate_rows(maps: Float[Tensor, "b k h w"], rows: Neighbours) -> Float[Tensor, "b k n w"]:

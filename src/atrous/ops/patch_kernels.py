@@ -17,25 +17,25 @@ PATCHES = tl.constexpr(32)
 @triton.jit
 @no_type_check
 def patch_of_thread(block, rows, row_patches, columns, column_patches):
-    """Row patch and column patch of each thread, mask of those that exist, offsets of the four neighbours.
+    """Return row patch and column patch of each thread, mask of those that exist, offsets of the four neighbours.
 
     The neighbours are above left, above right, below left and below right.
     """
     patch = block * PATCHES + tl.arange(0, PATCHES)
-    there = patch < row_patches * column_patches
+    exists = patch < row_patches * column_patches
     row, column = patch // column_patches, patch % column_patches
-    above = tl.load(rows + 2 * row_patches + row, mask=there, other=0)
-    below = tl.load(rows + 3 * row_patches + row, mask=there, other=0)
-    left = tl.load(columns + 2 * column_patches + column, mask=there, other=0)
-    right = tl.load(columns + 3 * column_patches + column, mask=there, other=0)
-    return row, column, there, above + left, above + right, below + left, below + right
+    above = tl.load(rows + 2 * row_patches + row, mask=exists, other=0)
+    below = tl.load(rows + 3 * row_patches + row, mask=exists, other=0)
+    left = tl.load(columns + 2 * column_patches + column, mask=exists, other=0)
+    right = tl.load(columns + 3 * column_patches + column, mask=exists, other=0)
+    return row, column, exists, above + left, above + right, below + left, below + right
 
 
 @triton.jit
 @no_type_check
-def patch_pixels(axis, patches, patch, weight, there, LENGTH: tl.constexpr):
-    """Positions of the pixels of each patch along an axis `[LENGTH, patches]`, mask of those that exist, weights."""
-    start, stop = tl.load(axis + patch, mask=there, other=0), tl.load(axis + patches + patch, mask=there, other=0)
-    position = start[None, :] + tl.arange(0, LENGTH)[:, None]
-    inside = position < stop[None, :]
-    return position, inside, tl.load(weight + position, mask=inside, other=0.0)
+def patch_pixels(axis, patches, patch, weight, exists, LENGTH: tl.constexpr):
+    """Return the pixels of each patch along an axis `[LENGTH, patches]`, mask of those that exist, weights."""
+    start, stop = tl.load(axis + patch, mask=exists, other=0), tl.load(axis + patches + patch, mask=exists, other=0)
+    pixel = start[None, :] + tl.arange(0, LENGTH)[:, None]
+    inside = pixel < stop[None, :]
+    return pixel, inside, tl.load(weight + pixel, mask=inside, other=0.0)

@@ -12,11 +12,11 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from atrous.ops.bilinear import axis_neighbours
+from atrous.ops.bilinear import axis_neighbours, block_starts
 from atrous.sizes import Size
 
-LONGEST = 4
-"""Largest number of pixels of a patch along an axis: 16 pixels with their values fit into a thread's registers."""
+MAX_PATCH_SIDE = 4
+"""Largest side of a patch in pixels: 16 pixels with their values fit into a thread's registers."""
 
 
 @dataclass(frozen=True)
@@ -24,19 +24,19 @@ class PatchAxis:
     """Division of the pixels along an axis into patches, as tables on a device.
 
     Attributes:
-        table: Per patch its first pixel, its end, and the offsets in memory of the neighbours before and after.
-        weight: Weight of the neighbour after, per pixel.
-        reach: Per coarse pixel the first patch that it is the neighbour after of, the first that it is the neighbour
-            before of, and the end of these.
-        longest: Pixels of the longest patch, rounded up to 1, 2 or 4.
-        most: Largest number of patches that one coarse pixel is a neighbour of.
+        table: Per patch its first pixel, its end, and the offsets in memory of its first and second neighbours.
+        weight: Weight of the second neighbour, per pixel.
+        patch_range: Per position of the coarse map the first patch of which it is the second neighbour, the first of
+            which it is the first neighbour, and the end of these.
+        max_side: Pixels of the longest patch, rounded up to 1, 2 or 4.
+        max_patches: Largest number of patches that have one position of the coarse map as a neighbour.
     """
 
     table: Int64[Tensor, "4 patches"]
     weight: Float[Tensor, " pixels"]
-    reach: Int64[Tensor, "3 coarse"]
-    longest: int
-    most: int
+    patch_range: Int64[Tensor, "3 coarse"]
+    max_side: int
+    max_patches: int
 
     @property
     def patches(self) -> int:
@@ -80,25 +80,22 @@ def _patch_axis(
     like = torch.empty(0, dtype=dtype, device="cpu")
     axis = axis_neighbours(crop, length=length, source=source, align_corners=align_corners, like=like)
     first, second = axis.first.numpy(), axis.second.numpy()
-    pixels = np.arange(crop)
-    begins = np.flatnonzero(np.diff(first, prepend=-1))
-    within = pixels - begins[np.searchsorted(begins, pixels, side="right") - 1]
-    starts = np.flatnonzero(within % LONGEST == 0)
+    starts = block_starts(first, max_length=MAX_PATCH_SIDE)
     stops = np.append(starts[1:], crop)
     table = np.stack((starts, stops, first[starts] * step, second[starts] * step))
-    cells, positions = first[starts], np.arange(source)
-    reach = np.stack(
+    first_of_patches, positions = first[starts], np.arange(source)
+    patch_range = np.stack(
         (
-            np.searchsorted(cells, positions - 1),
-            np.searchsorted(cells, positions),
-            np.searchsorted(cells, positions, side="right"),
+            np.searchsorted(first_of_patches, positions - 1),
+            np.searchsorted(first_of_patches, positions),
+            np.searchsorted(first_of_patches, positions, side="right"),
         )
     )
     longest = int((stops - starts).max())
     return PatchAxis(
         table=torch.from_numpy(table).to(device),
         weight=axis.weight.to(device),
-        reach=torch.from_numpy(reach).to(device),
-        longest=1 << (longest - 1).bit_length(),
-        most=int((reach[2] - reach[0]).max()),
+        patch_range=torch.from_numpy(patch_range).to(device),
+        max_side=1 << (longest - 1).bit_length(),
+        max_patches=int((patch_range[2] - patch_range[0]).max()),
     )

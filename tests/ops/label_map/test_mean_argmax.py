@@ -1,28 +1,33 @@
 """The label map of several views against its definition in float64."""
 
 import importlib
+import sys
+from functools import cache
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atrous.ops.bilinear import neighbours, pixels, source_positions
+from atrous.ops.bilinear import neighbours, pixel_coordinates, source_coordinates
+from atrous.ops.label_map.augmented_logits import AugmentedLogits, mean_bands, mean_probabilities
+from atrous.ops.label_map.backend import compiled_mean_argmax
 from atrous.ops.label_map.mean_argmax import mean_argmax
-from atrous.ops.label_map.mean_cpu import _exponential
-from atrous.ops.label_map.views import View, mean_bands, mean_probabilities
+from atrous.ops.label_map.mean_argmax_cpu import _exponential
 
-COMPILED = importlib.import_module("atrous.ops.label_map.mean_cpu")
+COMPILED = importlib.import_module("atrous.ops.label_map.mean_argmax_cpu")
 DISPATCH = importlib.import_module("atrous.ops.label_map.mean_argmax")
 
 
-def view(logits, size, *, mirrored=False, align_corners=True):
+def view(logits, size, *, flipped=False, align_corners=True):
     def places(length, source, *, turned):
-        positions = source_positions(pixels(length), length=length, source=source, align_corners=align_corners)
+        positions = source_coordinates(
+            pixel_coordinates(length), length=length, source=source, align_corners=align_corners
+        )
         return neighbours(positions.flip(0) if turned else positions, source=source, like=logits)
 
-    rows, columns = places(size[0], logits.shape[2], turned=False), places(size[1], logits.shape[3], turned=mirrored)
-    return View(logits, rows, columns)
+    rows, columns = places(size[0], logits.shape[2], turned=False), places(size[1], logits.shape[3], turned=flipped)
+    return AugmentedLogits(logits, rows, columns)
 
 
 def defined(views):
@@ -30,7 +35,7 @@ def defined(views):
 
     def double(one):
         rows, columns = (type(axis)(axis.first, axis.second, axis.weight.double()) for axis in (one.rows, one.columns))
-        return View(one.logits.double(), rows, columns)
+        return AugmentedLogits(one.logits.double(), rows, columns)
 
     return sum(double(one).probabilities(slice(None)) for one in views) / len(views)
 
@@ -67,7 +72,7 @@ def test_labels_are_those_of_the_definition(seed, classes, size, maps, batch, al
         logits = torch.randn(*shape, generator=generator) if noise else smooth(generator, *shape)
         if number % 3 == 1:
             logits = logits.contiguous(memory_format=torch.channels_last)
-        views.append(view(logits, size, mirrored=bool(number % 2), align_corners=align_corners))
+        views.append(view(logits, size, flipped=bool(number % 2), align_corners=align_corners))
     labels = mean_argmax(views)
     assert labels.dtype == (torch.uint8 if classes <= 255 else torch.int16)
     assert_labels(labels, defined(views))
@@ -83,7 +88,7 @@ def test_classes_that_win_no_view_can_win_the_mean():
 def test_of_equal_classes_the_lowest_wins():
     logits = torch.zeros(1, 4, 3, 3)
     logits[:, 0] = -1
-    assert mean_argmax([view(logits, (7, 7)), view(logits, (7, 7), mirrored=True)]).unique().tolist() == [1]
+    assert mean_argmax([view(logits, (7, 7)), view(logits, (7, 7), flipped=True)]).unique().tolist() == [1]
 
 
 def test_views_agree_where_one_class_wins_every_one(monkeypatch):
@@ -98,7 +103,7 @@ def test_views_agree_where_one_class_wins_every_one(monkeypatch):
     for views, expected in (([sure, sure], {2}), ([sure, other], {-1})):
         mean_argmax([view(one, (9, 9)) for one in views])
         maps, rows, columns, _ = asked.pop()
-        COMPILED._agree(maps, rows.first[:, 4], rows.second[:, 4], columns, agreed)
+        COMPILED._common_winner(maps, rows.first[:, 4], rows.second[:, 4], columns, agreed)
         assert {*agreed.tolist()} == expected
 
 
@@ -116,10 +121,20 @@ def test_what_is_not_finite_follows_torch(odd):
 )
 def test_torch_does_the_same(dtype, without, monkeypatch):
     if without:
-        monkeypatch.setattr(DISPATCH, "backend_for", lambda _: None)
+        monkeypatch.setattr(DISPATCH, "compiled_mean_argmax", lambda: None)
     generator = torch.Generator().manual_seed(3)
-    views = [view(smooth(generator, 2, 5, 4, 6).to(dtype), (30, 17), mirrored=turned) for turned in (False, True)]
+    views = [view(smooth(generator, 2, 5, 4, 6).to(dtype), (30, 17), flipped=turned) for turned in (False, True)]
     assert_labels(mean_argmax(views), defined(views))
+
+
+def test_without_a_compiler_for_it_torch_labels_and_says_so_once(monkeypatch, caplog):
+    monkeypatch.setitem(sys.modules, "atrous.ops.label_map.mean_argmax_cpu", None)
+    monkeypatch.setattr(DISPATCH, "compiled_mean_argmax", cache(compiled_mean_argmax.__wrapped__))
+    views = [view(smooth(torch.Generator().manual_seed(3), 1, 5, 4, 6), (30, 17), flipped=side) for side in (0, 1)]
+    for _ in range(2):
+        assert_labels(mean_argmax(views), defined(views))
+    (record,) = caplog.records
+    assert "several times longer without compiled code" in record.getMessage()
 
 
 def test_an_empty_batch_has_no_labels():

@@ -14,8 +14,8 @@ from PIL import Image
 
 from atrous.errors import InputError
 from atrous.ops.bilinear import Neighbours, axis_neighbours
-from atrous.ops.label_map.backend import backend_for
-from atrous.ops.label_map.upsample_argmax import argmax_at, upsample_argmax
+from atrous.ops.label_map.backend import compiled_module
+from atrous.ops.label_map.upsample_argmax import upsample_argmax, upsample_argmax_at
 from atrous.weights.load import load
 from reference.operations import axis_weights, bilinear
 from reference.placement import placed
@@ -40,7 +40,7 @@ SINGLE_ROUNDING = 2.0**-20
 def labelled(way, logits, **placement):
     """The label map in one of the two ways."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DISPATCH, "backend_for", lambda _: WAYS[way])
+        patch.setattr(DISPATCH, "compiled_module", lambda _: WAYS[way])
         return upsample_argmax(logits, placed(**placement))
 
 
@@ -129,12 +129,12 @@ def test_ties_infinities_and_nans_are_as_defined_on_every_pixel(way, shape, fact
 @pytest.mark.parametrize("odd", [float("inf"), -float("inf"), float("nan")])
 def test_a_neighbour_of_weight_0_contributes_nothing_at_chosen_pixels(way, odd, monkeypatch):
     """Pixels 0, 1/2 and 1 between (3, odd) and (4, 0): class 1 at the first; class 1, or the infinite one, later."""
-    monkeypatch.setattr(DISPATCH, "backend_for", lambda _: WAYS[way])
+    monkeypatch.setattr(DISPATCH, "compiled_module", lambda _: WAYS[way])
     logits = torch.tensor([[3, odd], [4.0, 0]])[None, :, None]
     rows = axis_neighbours(1, length=1, source=1, align_corners=True, like=logits)
     columns = axis_neighbours(3, length=3, source=2, align_corners=True, like=logits)
     later = 1 if odd == -float("inf") else 0
-    assert argmax_at(logits, rows, columns).tolist() == [[[1, later, later]]]
+    assert upsample_argmax_at(logits, rows, columns).tolist() == [[[1, later, later]]]
     assert upsample_argmax(logits, placed((1, 3), align_corners=True)).tolist() == [[[1, later, later]]]
 
 
@@ -153,9 +153,9 @@ def test_neighbours_off_the_map_or_out_of_order_are_refused(first, second, messa
     bad = Neighbours(torch.tensor(first), torch.tensor(second), torch.zeros(2))
     for axes in ((good, bad), (bad, good)):
         with pytest.raises(InputError, match=message):
-            argmax_at(logits, *axes)
+            upsample_argmax_at(logits, *axes)
     with pytest.raises(InputError, match="0 classes"):
-        argmax_at(logits[:, :0], good, good)
+        upsample_argmax_at(logits[:, :0], good, good)
 
 
 def test_classes_that_are_masked_everywhere_never_win(label):
@@ -193,7 +193,7 @@ def test_pieces_and_threads_change_nothing(threads, monkeypatch):
     placement = {"size": (150, 200), "align_corners": False, "crop": (149, 190)}
     expected = labelled("torch", logits, **placement)
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
-    monkeypatch.setattr(COMPILED, "STRIPS", 4)
+    monkeypatch.setattr(COMPILED, "MAX_ROWS_PER_TASK", 4)
     assert torch.equal(labelled("numba", logits, **placement), expected)
 
 
@@ -247,7 +247,7 @@ def test_what_cannot_be_is_refused(shape, placement, message):
 
 def test_without_a_compiler_it_works_and_says_so_once(monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "atrous.ops.label_map.cpu", None)
-    monkeypatch.setattr(DISPATCH, "backend_for", cache(backend_for.__wrapped__))
+    monkeypatch.setattr(DISPATCH, "compiled_module", cache(compiled_module.__wrapped__))
     logits = uniform(1, 5, 6, 7)
     expected = labelled("numba", logits, size=(20, 30), align_corners=False)
     for _ in range(2):

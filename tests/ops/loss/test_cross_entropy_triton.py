@@ -82,7 +82,7 @@ def test_images_in_chunks_and_any_layout_give_the_gradient_of_autograd(
     engine, device = triton_engine
     from atrous.ops.loss import cuda
 
-    monkeypatch.setattr(cuda, "HELD", 1)
+    monkeypatch.setattr(cuda, "MAX_PARTIAL_GRADIENTS", 1)
     logits = (4 * uniform(3, 4, 3, 5)).to(device)
     if memory == "every second":
         logits = logits.repeat_interleave(2, dim=2)[:, :, ::2]

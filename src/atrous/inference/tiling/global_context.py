@@ -23,7 +23,14 @@ from atrous.inference.precision import in_precision
 from atrous.inference.tiling.tiles import Tile, TileSpan
 from atrous.model.deeplab import DeepLab, Images
 from atrous.model.resampling import ImageMean, Resize, WindowMeans
-from atrous.ops.bilinear import Neighbours, interpolate_columns, interpolate_rows, neighbours, pixels, source_positions
+from atrous.ops.bilinear import (
+    Neighbours,
+    interpolate_columns,
+    interpolate_rows,
+    neighbours,
+    pixel_coordinates,
+    source_coordinates,
+)
 from atrous.ops.dtypes import interpolation_dtype
 from atrous.sizes import Size
 
@@ -133,8 +140,8 @@ class GlobalContext:
         coarse, fine = (self._map_stride(span.end - span.begin, positions) for positions in (source, target))
         if coarse is None or fine is None:
             return None
-        positions = source_positions(
-            span.begin // fine + pixels(target),
+        positions = source_coordinates(
+            span.begin // fine + pixel_coordinates(target),
             length=-(-length // fine),
             source=-(-length // coarse),
             align_corners=align_corners,

@@ -22,7 +22,7 @@ from atrous.inference.tiling.tiles import BlendWeights, Tile, TileSpan, Tiling, 
 from atrous.model.deeplab import DeepLab, Images
 from atrous.ops.bilinear import Neighbours, interpolate_columns, interpolate_rows
 from atrous.ops.dtypes import interpolation_dtype
-from atrous.ops.label_map.upsample_argmax import argmax_at
+from atrous.ops.label_map.upsample_argmax import upsample_argmax_at
 from atrous.ops.upsample import row_bands
 
 MAX_PENDING = 2**24
@@ -52,7 +52,7 @@ class Region:
 
     def labels(self) -> Integer[Tensor, "n m"]:
         """Class of the largest logit at every pixel."""
-        return argmax_at(self.logits, self.row_neighbours, self.column_neighbours)[0]
+        return upsample_argmax_at(self.logits, self.row_neighbours, self.column_neighbours)[0]
 
     def probabilities(self) -> Iterator[tuple[slice, Float[Tensor, "k n m"]]]:
         """Softmax of the logits at every pixel, as pairs of (rows of the image, probabilities)."""

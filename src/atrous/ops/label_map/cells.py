@@ -1,4 +1,4 @@
-"""Cells of an image: blocks of pixels that are interpolated from the same four neighbours on the coarse map."""
+"""Cells of an image: blocks of pixels that are interpolated from the same four positions of the coarse map."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -6,12 +6,13 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from atrous.ops.bilinear import Neighbours, axis_neighbours
+from atrous.ops.bilinear import Neighbours, axis_neighbours, block_starts
 
-LONGEST = 32
-"""Largest number of pixels of a cell along an axis: cells of larger factors are cut, which bounds memory."""
+MAX_CELL_SIDE = 32
+"""Largest side of a cell in pixels.
 
-Array = np.ndarray
+At upsampling factors above 32 the pixels between two neighbours form several cells, which bounds working memory.
+"""
 
 
 class CellAxis(NamedTuple):
@@ -19,42 +20,42 @@ class CellAxis(NamedTuple):
 
     Attributes:
         edges: [cells + 1] index of the first pixel of every cell, and the end of the last one.
-        first: [pixels] index of the neighbour before. Unsigned, as is `second`: this spares numba's code for negative
-            indices.
-        second: [pixels] index of the neighbour after.
-        near: [pixels] weight of the neighbour before.
-        far: [pixels] weight of the neighbour after.
+        first: [pixels] index of the first neighbour. Unsigned, so that numba generates no code for negative indices.
+        second: [pixels] index of the second neighbour, unsigned, too.
+        first_weight: [pixels] weight of the first neighbour.
+        second_weight: [pixels] weight of the second neighbour.
     """
 
-    edges: Array
-    first: Array
-    second: Array
-    near: Array
-    far: Array
+    edges: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+    first_weight: np.ndarray
+    second_weight: np.ndarray
 
     def part(self, start: int, stop: int) -> "CellAxis":
-        """Select some of the cells; pixels and neighbours are counted from their first."""
+        """Select cells `start` to `stop`.
+
+        Pixel indices then count from the first selected pixel, and neighbour indices from its first neighbour.
+        """
         edges = self.edges[start : stop + 1]
         pixels = slice(edges[0], edges[-1])
         first, second = self.first[pixels], self.second[pixels]
-        return CellAxis(edges - edges[0], first - first[0], second - first[0], self.near[pixels], self.far[pixels])
+        weights = self.first_weight[pixels], self.second_weight[pixels]
+        return CellAxis(edges - edges[0], first - first[0], second - first[0], *weights)
 
 
 def cell_axis(axis: Neighbours) -> CellAxis:
-    """Divide positions in ascending order into cells."""
-    first, second, far = axis.first.numpy(), axis.second.numpy(), axis.weight.numpy()
-    pixels = np.arange(len(first))
-    begins = np.flatnonzero(np.diff(first, prepend=-1))
-    within = pixels - begins[np.searchsorted(begins, pixels, side="right") - 1]
-    edges = np.append(np.flatnonzero(within % LONGEST == 0), len(first))
-    return CellAxis(edges, first.astype(np.uint32), second.astype(np.uint32), 1 - far, far)
+    """Divide an axis into cells; `axis.first` must be ascending."""
+    first, second, second_weight = axis.first.numpy(), axis.second.numpy(), axis.weight.numpy()
+    edges = np.append(block_starts(first, max_length=MAX_CELL_SIDE), len(first))
+    return CellAxis(edges, first.astype(np.uint32), second.astype(np.uint32), 1 - second_weight, second_weight)
 
 
 @lru_cache(maxsize=16)
 def regular_cell_axis(crop: int, length: int, source: int, *, align_corners: bool, dtype: torch.dtype) -> CellAxis:
-    """Cells of a regular grid, with arguments as of `axis_neighbours`.
+    """Divide a regular grid into cells, with arguments as of `axis_neighbours`.
 
-    Cached, since successive maps often have one size, and a small one is labelled almost as fast as this is computed.
+    Cached: successive label maps often have the same size, and for small maps this takes about as long as labelling.
     """
     like = torch.empty(0, dtype=dtype, device="cpu")
     return cell_axis(axis_neighbours(crop, length=length, source=source, align_corners=align_corners, like=like))

@@ -7,39 +7,37 @@ import numpy as np
 from atrous.ops.cpu.compilation import compiled
 from atrous.ops.label_map.cells import CellAxis
 
-COLUMNS = 256
+PIXELS_PER_BLOCK = 256
 """Pixels of a row that are interpolated together, class after class: they stay in the fastest cache."""
-
-Array = np.ndarray
 
 
 class MapRow(NamedTuple):
     """A row of the coarse map.
 
     Attributes:
-        planes: [classes, columns] logits.
+        logits: [classes, columns] logits.
         winner: [columns] class of the largest logit, the lowest of equal ones; -1 where not all are finite.
     """
 
-    planes: Array
-    winner: Array
+    logits: np.ndarray
+    winner: np.ndarray
 
 
 @compiled
 @no_type_check
-def label_strips(
-    memory: Array,
+def label_cell_rows(
+    memory: np.ndarray,
     strides: tuple[int, int, int],
     classes: int,
     width: int,
     rows: CellAxis,
     columns: CellAxis,
-    labels: Array,
+    labels: np.ndarray,
 ) -> None:
-    """Label all strips of `rows` of one image.
+    """Label some rows of cells of one image.
 
     Args:
-        memory: Memory of the logits of the strips, from the first element on.
+        memory: The logits of these rows as a 1-d array, from the first element on.
         strides: Strides in `memory` of classes, rows and columns.
         classes: Number of classes.
         width: Number of columns of the coarse map.
@@ -49,55 +47,57 @@ def label_strips(
     """
     above = MapRow(np.empty((classes, width), memory.dtype), np.empty(width, np.int32))
     below = MapRow(np.empty((classes, width), memory.dtype), np.empty(width, np.int32))
-    for strip in range(len(rows.edges) - 1):
-        top, bottom = rows.edges[strip], rows.edges[strip + 1]
-        if strip > 0 and rows.first[top] == rows.second[top - 1]:
+    for cell_row in range(len(rows.edges) - 1):
+        top, bottom = rows.edges[cell_row], rows.edges[cell_row + 1]
+        if cell_row > 0 and rows.first[top] == rows.second[top - 1]:
             above, below = below, above
         else:
             _read_row(memory, strides, rows.first[top], above)
         _read_row(memory, strides, rows.second[top], below)
-        near, far, lines = rows.near[top:bottom], rows.far[top:bottom], labels[top:bottom]
-        cells = _label_agreeing(above, below, columns, lines)
-        pixels = _pixels(cells, columns)
-        candidates = _candidates(above, below, cells, columns)
-        for begin in range(0, len(pixels), COLUMNS):
-            _interpolate(above, below, candidates, near, far, pixels[begin : begin + COLUMNS], columns, lines)
-        _label_not_finite(above, below, near, far, cells, columns, lines)
+        weights = rows.first_weight[top:bottom], rows.second_weight[top:bottom]
+        label_rows = labels[top:bottom]
+        undecided_cells = _label_agreeing(above, below, columns, label_rows)
+        undecided_columns = _columns_of_pixels(undecided_cells, columns)
+        candidates = _candidates(above, below, undecided_cells, columns)
+        for begin in range(0, len(undecided_columns), PIXELS_PER_BLOCK):
+            block = undecided_columns[begin : begin + PIXELS_PER_BLOCK]
+            _label_by_interpolation(above, below, candidates, weights, block, columns, label_rows)
+        _label_not_finite_cells(above, below, weights, undecided_cells, columns, label_rows)
 
 
 @compiled
 @no_type_check
-def _read_row(memory: Array, strides: tuple[int, int, int], number: int, row: MapRow) -> None:
+def _read_row(memory: np.ndarray, strides: tuple[int, int, int], coarse_row: int, row: MapRow) -> None:
     """Read a row in the order of its memory, and find the class of the largest logit of each column."""
-    planes, winner = row
-    classes, width = planes.shape
-    start = number * strides[1]
+    logits, winner = row
+    classes, width = logits.shape
+    start = coarse_row * strides[1]
     if strides[0] == 1:
         for x in range(width):
             for k in range(classes):
-                planes[k, x] = memory[start + x * strides[2] + k]
+                logits[k, x] = memory[start + x * strides[2] + k]
     else:
         for k in range(classes):
             for x in range(width):
-                planes[k, x] = memory[start + k * strides[0] + x * strides[2]]
-    best, not_finite = np.empty(width, planes.dtype), np.empty(width, planes.dtype)
+                logits[k, x] = memory[start + k * strides[0] + x * strides[2]]
+    best, nan_if_not_finite = np.empty(width, logits.dtype), np.empty(width, logits.dtype)
     for x in range(width):
-        best[x], not_finite[x], winner[x] = planes[0, x], 0, 0
+        best[x], nan_if_not_finite[x], winner[x] = logits[0, x], 0, 0
     for k in range(classes):
-        plane, label = planes[k], np.int32(k)
+        class_values, label = logits[k], np.int32(k)
         for x in range(width):
-            better = plane[x] > best[x]
-            best[x] = plane[x] if better else best[x]
+            better = class_values[x] > best[x]
+            best[x] = class_values[x] if better else best[x]
             winner[x] = label if better else winner[x]
-            not_finite[x] += plane[x] - plane[x]  # 0, or NaN from then on
+            nan_if_not_finite[x] += class_values[x] - class_values[x]  # 0, or NaN from then on
     for x in range(width):
-        winner[x] = winner[x] if not_finite[x] == 0 else -1
+        winner[x] = winner[x] if nan_if_not_finite[x] == 0 else -1
 
 
 @compiled
 @no_type_check
-def _label_agreeing(above: MapRow, below: MapRow, columns: CellAxis, labels: Array) -> Array:
-    """Label the cells of a strip whose corners agree, and return the others, whose labels are not valid yet."""
+def _label_agreeing(above: MapRow, below: MapRow, columns: CellAxis, labels: np.ndarray) -> np.ndarray:
+    """Fill the cells whose four corners have the same winner; return the others, which hold a placeholder."""
     cells = np.empty(len(columns.edges) - 1, np.int64)
     count = 0
     for cell in range(len(cells)):
@@ -117,27 +117,27 @@ def _label_agreeing(above: MapRow, below: MapRow, columns: CellAxis, labels: Arr
 
 @compiled
 @no_type_check
-def _pixels(cells: Array, columns: CellAxis) -> Array:
+def _columns_of_pixels(cells: np.ndarray, columns: CellAxis) -> np.ndarray:
     """List the columns of the pixels of some cells."""
-    pixels = np.empty(len(columns.first), np.int64)
+    pixel_columns = np.empty(len(columns.first), np.int64)
     count = 0
     for cell in cells:
         for x in range(columns.edges[cell], columns.edges[cell + 1]):
-            pixels[count] = x
+            pixel_columns[count] = x
             count += 1
-    return pixels[:count]
+    return pixel_columns[:count]
 
 
 @compiled
 @no_type_check
-def _candidates(above: MapRow, below: MapRow, cells: Array, columns: CellAxis) -> Array:
-    """List the classes that can win in some cell: largest corner at least the largest of all classes' smallest ones."""
-    classes = len(above.planes)
+def _candidates(above: MapRow, below: MapRow, cells: np.ndarray, columns: CellAxis) -> np.ndarray:
+    """List the classes that can win in some cell: maximum over its corners at least the largest minimum of a class."""
+    classes = len(above.logits)
     left, right = columns.first[columns.edges[cells]], columns.second[columns.edges[cells]]
-    highest = np.empty((classes, len(cells)), above.planes.dtype)
-    bound = np.full(len(cells), -np.inf, above.planes.dtype)
+    highest = np.empty((classes, len(cells)), above.logits.dtype)
+    bound = np.full(len(cells), -np.inf, above.logits.dtype)
     for k in range(classes):
-        up, down, high = above.planes[k], below.planes[k], highest[k]
+        up, down, high = above.logits[k], below.logits[k], highest[k]
         for i in range(len(cells)):
             a, b, c, d = up[left[i]], up[right[i]], down[left[i]], down[right[i]]
             high[i] = max(max(a, b), max(c, d))
@@ -156,51 +156,62 @@ def _candidates(above: MapRow, below: MapRow, cells: Array, columns: CellAxis) -
 
 @compiled
 @no_type_check
-def _interpolate(
+def _label_by_interpolation(
     above: MapRow,
     below: MapRow,
-    candidates: Array,
-    near: Array,
-    far: Array,
-    pixels: Array,
+    candidates: np.ndarray,
+    row_weights: tuple[np.ndarray, np.ndarray],
+    pixel_columns: np.ndarray,
     columns: CellAxis,
-    labels: Array,
+    labels: np.ndarray,
 ) -> None:
-    """Label some columns of a strip with the best of the candidate classes."""
-    first, second, left, right = (
-        columns.first[pixels],
-        columns.second[pixels],
-        columns.near[pixels],
-        columns.far[pixels],
-    )
-    best = np.full((len(near), len(pixels)), -np.inf, near.dtype)
-    winner = np.zeros((len(near), len(pixels)), np.int32)
-    upper, lower = np.empty(len(pixels), near.dtype), np.empty(len(pixels), near.dtype)
+    """Label some columns of a row of cells with the best of the candidate classes."""
+    first, second = columns.first[pixel_columns], columns.second[pixel_columns]
+    left_weight, right_weight = columns.first_weight[pixel_columns], columns.second_weight[pixel_columns]
+    upper_weight, lower_weight = row_weights
+    shape, dtype = (len(upper_weight), len(pixel_columns)), upper_weight.dtype
+    best, winner = np.full(shape, -np.inf, dtype), np.zeros(shape, np.int32)
+    upper, lower = np.empty(len(pixel_columns), dtype), np.empty(len(pixel_columns), dtype)
     for k in candidates:
-        _interpolate_row(above.planes[k], first, second, left, right, upper)
-        _interpolate_row(below.planes[k], first, second, left, right, lower)
-        for y in range(len(near)):
-            _compare(k, upper, lower, near[y], far[y], best[y], winner[y])
-    for y in range(len(near)):
-        for i in range(len(pixels)):
-            labels[y, pixels[i]] = winner[y, i]
+        _interpolate_row(above.logits[k], first, second, left_weight, right_weight, upper)
+        _interpolate_row(below.logits[k], first, second, left_weight, right_weight, lower)
+        for y in range(len(upper_weight)):
+            _compare(k, upper, lower, upper_weight[y], lower_weight[y], best[y], winner[y])
+    for y in range(len(upper_weight)):
+        for i in range(len(pixel_columns)):
+            labels[y, pixel_columns[i]] = winner[y, i]
 
 
 @compiled
 @no_type_check
-def _interpolate_row(plane: Array, first: Array, second: Array, near: Array, far: Array, values: Array) -> None:
+def _interpolate_row(
+    class_values: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+    first_weight: np.ndarray,
+    second_weight: np.ndarray,
+    interpolated_row: np.ndarray,
+) -> None:
     """Interpolate one class along a row."""
-    for i in range(len(values)):
-        values[i] = plane[first[i]] * near[i] + plane[second[i]] * far[i]
+    for i in range(len(interpolated_row)):
+        interpolated_row[i] = class_values[first[i]] * first_weight[i] + class_values[second[i]] * second_weight[i]
 
 
 @compiled
 @no_type_check
-def _compare(k: int, upper: Array, lower: Array, near: float, far: float, best: Array, winner: Array) -> None:
+def _compare(
+    k: int,
+    upper: np.ndarray,
+    lower: np.ndarray,
+    upper_weight: float,
+    lower_weight: float,
+    best: np.ndarray,
+    winner: np.ndarray,
+) -> None:
     """Interpolate one class between two rows, and update the best value and its class."""
     label = np.int32(k)
     for i in range(len(best)):
-        value = upper[i] * near + lower[i] * far
+        value = upper[i] * upper_weight + lower[i] * lower_weight
         better = value > best[i]
         best[i] = value if better else best[i]
         winner[i] = label if better else winner[i]
@@ -208,23 +219,30 @@ def _compare(k: int, upper: Array, lower: Array, near: float, far: float, best: 
 
 @compiled
 @no_type_check
-def _label_not_finite(
-    above: MapRow, below: MapRow, near: Array, far: Array, cells: Array, columns: CellAxis, labels: Array
+def _label_not_finite_cells(
+    above: MapRow,
+    below: MapRow,
+    row_weights: tuple[np.ndarray, np.ndarray],
+    cells: np.ndarray,
+    columns: CellAxis,
+    labels: np.ndarray,
 ) -> None:
     """Label again, pixel by pixel, the cells that have a NaN or an infinity at a corner."""
-    up, down = above.planes, below.planes
+    up, down = above.logits, below.logits
+    upper_weight, lower_weight = row_weights
     for cell in cells:
         begin, end = columns.edges[cell], columns.edges[cell + 1]
         left, right = columns.first[begin], columns.second[begin]
         if min(min(above.winner[left], above.winner[right]), min(below.winner[left], below.winner[right])) >= 0:
             continue
         for x in range(begin, end):
-            for y in range(len(near)):
+            for y in range(len(upper_weight)):
                 best = up[0, left]
                 for k in range(len(up)):
-                    upper = _mean(up[k, left], up[k, right], columns.near[x], columns.far[x])
-                    lower = _mean(down[k, left], down[k, right], columns.near[x], columns.far[x])
-                    value = _mean(upper, lower, near[y], far[y])
+                    left_weight, right_weight = columns.first_weight[x], columns.second_weight[x]
+                    upper = _lerp_without_zero_weights(up[k, left], up[k, right], left_weight, right_weight)
+                    lower = _lerp_without_zero_weights(down[k, left], down[k, right], left_weight, right_weight)
+                    value = _lerp_without_zero_weights(upper, lower, upper_weight[y], lower_weight[y])
                     if k == 0 or value > best or (value != value and best == best):
                         best = value
                         labels[y, x] = k
@@ -232,10 +250,10 @@ def _label_not_finite(
 
 @compiled
 @no_type_check
-def _mean(first: float, second: float, near: float, far: float) -> float:
-    """Weighted mean of two values; a value of weight 0 does not count, not even if it is infinite or NaN."""
-    if far == 0:
+def _lerp_without_zero_weights(first: float, second: float, first_weight: float, second_weight: float) -> float:
+    """Interpolate between two values; a value of weight 0 contributes 0, even if it is infinite or NaN."""
+    if second_weight == 0:
         return first
-    if near == 0:
+    if first_weight == 0:
         return second
-    return first * near + second * far
+    return first * first_weight + second * second_weight

@@ -1,4 +1,4 @@
-"""Triton kernels of the label map and of its confidence; a thread owns a patch of pixels (`patches.py`).
+"""Triton kernel of the label map; a thread owns a patch of pixels (`patches.py`).
 
 Where the four neighbours of all patches of a program agree on the largest class, its pixels have that label. Elsewhere
 the classes are interpolated one after the other; if a neighbour is not finite, by the rules for infinities and NaN.
@@ -15,10 +15,10 @@ from atrous.ops.patch_kernels import PATCHES, patch_of_thread, patch_pixels
 
 @triton.jit
 @no_type_check
-def label(
+def label_kernel(
     logits,
-    by_image,
-    by_class,
+    image_stride,
+    class_stride,
     classes,
     rows,
     row_patches,
@@ -30,147 +30,133 @@ def label(
     height,
     width,
     labels,
-    ROWS: tl.constexpr,
-    COLUMNS: tl.constexpr,
+    PATCH_ROWS: tl.constexpr,
+    PATCH_COLUMNS: tl.constexpr,
 ):
     """Store the label of every pixel: the lowest class of the largest value, or of the first NaN."""
     image, block = (tl.program_id(0) // blocks).to(tl.int64), tl.program_id(0) % blocks
-    row, column, there, a, b, c, d = patch_of_thread(block, rows, row_patches, columns, column_patches)
-    y, inside_y, down = patch_pixels(rows, row_patches, row, row_weight, there, ROWS)
-    x, inside_x, across = patch_pixels(columns, column_patches, column, column_weight, there, COLUMNS)
-    base = logits + image * by_image
+    row, column, exists, above_left, above_right, below_left, below_right = patch_of_thread(
+        block, rows, row_patches, columns, column_patches
+    )
+    y, inside_y, lower_weight = patch_pixels(rows, row_patches, row, row_weight, exists, PATCH_ROWS)
+    x, inside_x, right_weight = patch_pixels(columns, column_patches, column, column_weight, exists, PATCH_COLUMNS)
+    base = logits + image * image_stride
     inside = inside_y[:, None, :] & inside_x[None, :, :]
     pixels = labels + ((image * height + y[:, None, :]) * width + x[None, :, :])
-    down, across = down[:, None, :], across[None, :, :]
+    lower_weight, right_weight = lower_weight[:, None, :], right_weight[None, :, :]
 
     plane = base
-    largest_a, largest_b = _first(plane + a, down, there), _first(plane + b, down, there)
-    largest_c, largest_d = _first(plane + c, down, there), _first(plane + d, down, there)
-    label_a, label_b, label_c, label_d = (row * 0, row * 0, row * 0, row * 0)
-    zero = largest_a * 0 + largest_b * 0 + largest_c * 0 + largest_d * 0  # NaN unless all are finite
+    largest_above_left, largest_above_right = (
+        _load_first(plane + above_left, lower_weight, exists),
+        _load_first(plane + above_right, lower_weight, exists),
+    )
+    largest_below_left, largest_below_right = (
+        _load_first(plane + below_left, lower_weight, exists),
+        _load_first(plane + below_right, lower_weight, exists),
+    )
+    label_above_left, label_above_right, label_below_left, label_below_right = (row * 0, row * 0, row * 0, row * 0)
+    zero = (
+        largest_above_left * 0 + largest_above_right * 0 + largest_below_left * 0 + largest_below_right * 0
+    )  # NaN unless all are finite
     for k in range(1, classes):
-        plane += by_class
-        largest_a, label_a, zero = _compare(plane + a, k, largest_a, label_a, zero, there)
-        largest_b, label_b, zero = _compare(plane + b, k, largest_b, label_b, zero, there)
-        largest_c, label_c, zero = _compare(plane + c, k, largest_c, label_c, zero, there)
-        largest_d, label_d, zero = _compare(plane + d, k, largest_d, label_d, zero, there)
-    finite = (zero == 0) | (there == 0)
-    agree = (label_a == label_b) & (label_a == label_c) & (label_a == label_d) & finite
+        plane += class_stride
+        largest_above_left, label_above_left, zero = _compare(
+            plane + above_left, k, largest_above_left, label_above_left, zero, exists
+        )
+        largest_above_right, label_above_right, zero = _compare(
+            plane + above_right, k, largest_above_right, label_above_right, zero, exists
+        )
+        largest_below_left, label_below_left, zero = _compare(
+            plane + below_left, k, largest_below_left, label_below_left, zero, exists
+        )
+        largest_below_right, label_below_right, zero = _compare(
+            plane + below_right, k, largest_below_right, label_below_right, zero, exists
+        )
+    finite = (zero == 0) | (exists == 0)
+    agree = (
+        (label_above_left == label_above_right)
+        & (label_above_left == label_below_left)
+        & (label_above_left == label_below_right)
+        & finite
+    )
 
-    if tl.min((agree | (there == 0)).to(tl.int32)) == 1:
-        found = tl.zeros([ROWS, COLUMNS, 1], tl.int32) + label_a[None, None, :]
+    if tl.min((agree | (exists == 0)).to(tl.int32)) == 1:
+        found = tl.zeros([PATCH_ROWS, PATCH_COLUMNS, 1], tl.int32) + label_above_left[None, None, :]
         tl.store(pixels, found.to(labels.dtype.element_ty), mask=inside)
     else:
-        best = tl.full([ROWS, COLUMNS, PATCHES], float("-inf"), down.dtype)
-        found = tl.zeros([ROWS, COLUMNS, PATCHES], tl.int32)
+        best = tl.full([PATCH_ROWS, PATCH_COLUMNS, PATCHES], float("-inf"), lower_weight.dtype)
+        found = tl.zeros([PATCH_ROWS, PATCH_COLUMNS, PATCHES], tl.int32)
         plane = base
         if tl.min(finite.to(tl.int32)) == 1:
             for k in range(classes):
-                above = _mean(plane + a, plane + b, across, there)
-                below = _mean(plane + c, plane + d, across, there)
-                value = above * (1 - down) + below * down
+                above = _lerp(plane + above_left, plane + above_right, right_weight, exists)
+                below = _lerp(plane + below_left, plane + below_right, right_weight, exists)
+                value = above * (1 - lower_weight) + below * lower_weight
                 found = tl.where(value > best, k, found)
                 best = tl.maximum(best, value)
-                plane += by_class
+                plane += class_stride
         else:
             for k in range(classes):
-                value = careful_value(plane + a, plane + b, plane + c, plane + d, down, across, there)
+                value = _interpolate_without_zero_weights(
+                    plane + above_left,
+                    plane + above_right,
+                    plane + below_left,
+                    plane + below_right,
+                    lower_weight,
+                    right_weight,
+                    exists,
+                )
                 better = (value > best) | ((value != value) & (best == best)) | (k == 0)
                 found = tl.where(better, k, found)
                 best = tl.where(better, value, best)
-                plane += by_class
+                plane += class_stride
         tl.store(pixels, found.to(labels.dtype.element_ty), mask=inside)
 
 
 @triton.jit
 @no_type_check
-def confidence(
-    logits,
-    by_image,
-    by_class,
-    classes,
-    rows,
-    row_patches,
-    row_weight,
-    columns,
-    column_patches,
-    column_weight,
-    blocks,
-    height,
-    width,
-    labels,
-    probability,
-    entropy,
-    ROWS: tl.constexpr,
-    COLUMNS: tl.constexpr,
+def _interpolate_without_zero_weights(
+    above_left, above_right, below_left, below_right, lower_weight, right_weight, exists
 ):
-    """Store, with d the difference of a class's logit to the label's, 1 / sum(exp d) and ln(sum(exp d)) - mean(d)."""
-    image, block = (tl.program_id(0) // blocks).to(tl.int64), tl.program_id(0) % blocks
-    row, column, there, a, b, c, d = patch_of_thread(block, rows, row_patches, columns, column_patches)
-    y, inside_y, down = patch_pixels(rows, row_patches, row, row_weight, there, ROWS)
-    x, inside_x, across = patch_pixels(columns, column_patches, column, column_weight, there, COLUMNS)
-    base = logits + image * by_image
-    inside = inside_y[:, None, :] & inside_x[None, :, :]
-    pixels = (image * height + y[:, None, :]) * width + x[None, :, :]
-    down, across = down[:, None, :], across[None, :, :]
-    found = tl.load(labels + pixels, mask=inside, other=0).to(tl.int32)
-
-    best = tl.zeros([ROWS, COLUMNS, PATCHES], down.dtype)
-    plane = base
-    for k in range(classes):
-        value = careful_value(plane + a, plane + b, plane + c, plane + d, down, across, there)
-        best = tl.where(found == k, value, best)
-        plane += by_class
-    total, moment = tl.zeros_like(best), tl.zeros_like(best)
-    plane = base
-    for _ in range(classes):
-        difference = careful_value(plane + a, plane + b, plane + c, plane + d, down, across, there) - best
-        share = tl.exp(difference)
-        total += share
-        moment += _product(difference, share)
-        plane += by_class
-    tl.store(probability + pixels, 1 / total, mask=inside)
-    tl.store(entropy + pixels, tl.log(total) - moment / total, mask=inside)
-
-
-@triton.jit
-@no_type_check
-def careful_value(a, b, c, d, down, across, there):
-    """Interpolated logits of a class, from pointers to its neighbours; one of weight 0 does not count."""
-    above = _product(tl.load(a, mask=there, other=0.0).to(down.dtype)[None, None, :], 1 - across)
-    above += _product(tl.load(b, mask=there, other=0.0).to(down.dtype)[None, None, :], across)
-    below = _product(tl.load(c, mask=there, other=0.0).to(down.dtype)[None, None, :], 1 - across)
-    below += _product(tl.load(d, mask=there, other=0.0).to(down.dtype)[None, None, :], across)
-    return _product(above, 1 - down) + _product(below, down)
+    """Return interpolated logits of a class, from pointers to neighbours; one of weight 0 contributes 0."""
+    above = _product(
+        tl.load(above_left, mask=exists, other=0.0).to(lower_weight.dtype)[None, None, :], 1 - right_weight
+    )
+    above += _product(tl.load(above_right, mask=exists, other=0.0).to(lower_weight.dtype)[None, None, :], right_weight)
+    below = _product(
+        tl.load(below_left, mask=exists, other=0.0).to(lower_weight.dtype)[None, None, :], 1 - right_weight
+    )
+    below += _product(tl.load(below_right, mask=exists, other=0.0).to(lower_weight.dtype)[None, None, :], right_weight)
+    return _product(above, 1 - lower_weight) + _product(below, lower_weight)
 
 
 @triton.jit
 @no_type_check
 def _product(value, weight):
-    """Product, but 0 at weight 0, even if the value is infinite or NaN."""
+    """Return the product, but 0 at weight 0, even if the value is infinite or NaN."""
     return tl.where(weight == 0, 0.0, value * weight)
 
 
 @triton.jit
 @no_type_check
-def _mean(first, second, weight, there):
-    """Weighted mean of two neighbours, `[1, columns, patches]`."""
-    before = tl.load(first, mask=there, other=0.0).to(weight.dtype)[None, None, :]
-    after = tl.load(second, mask=there, other=0.0).to(weight.dtype)[None, None, :]
+def _lerp(first, second, weight, exists):
+    """Return values between two neighbours, `[1, columns, patches]`, from pointers to them."""
+    before = tl.load(first, mask=exists, other=0.0).to(weight.dtype)[None, None, :]
+    after = tl.load(second, mask=exists, other=0.0).to(weight.dtype)[None, None, :]
     return before * (1 - weight) + after * weight
 
 
 @triton.jit
 @no_type_check
-def _first(pointer, like, there):
-    """Logits of the first class at a neighbour of each patch."""
-    return tl.load(pointer, mask=there, other=0.0).to(like.dtype)
+def _load_first(pointer, like, exists):
+    """Load the logits of the first class at a neighbour of each patch."""
+    return tl.load(pointer, mask=exists, other=0.0).to(like.dtype)
 
 
 @triton.jit
 @no_type_check
-def _compare(pointer, k, largest, found, zero, there):
+def _compare(pointer, k, largest, found, zero, exists):
     """Update the largest logit at a neighbour, its class, and a sum that is 0 as long as all are finite."""
-    value = tl.load(pointer, mask=there, other=0.0).to(largest.dtype)
+    value = tl.load(pointer, mask=exists, other=0.0).to(largest.dtype)
     found = tl.where(value > largest, k, found)
     return tl.maximum(largest, value), found, zero + value * 0

@@ -1,11 +1,13 @@
-"""The label map of coarse logits, exactly, without logits at full size.
+"""Argmax of bilinearly upsampled logits, without building them at full size.
 
-    value(class, pixel) = sum over the four neighbours of weight * logit; a neighbour of weight 0 does not count
+    value(class, pixel) = sum over the four neighbours of weight * logit
     label(pixel) = class of the largest value, the lowest of equal ones; NaN is larger than any number
 
-The second line is the rule of `torch.argmax`. Infinities need no rule of their own: they make infinite values, or NaN
-where both signs meet. Positions are computed in double precision, values in single precision (double for double logits)
-to within 2^-21 of the largest neighbour. Only where the two best classes are closer than that may either one win.
+A neighbour of weight 0 contributes 0, even if it is infinite or NaN. The second line is the rule of `torch.argmax`.
+Infinities need no rule of their own: they make infinite values, or NaN where both signs meet. Coordinates are computed
+in double precision, values in single precision (double for double logits), with an error of at most 2^-21 times the
+largest absolute value of the four neighbours (float32). Only where the two best classes are closer than that may either
+one win.
 """
 
 import torch
@@ -15,13 +17,13 @@ from torch import Tensor
 from atrous.errors import InputError
 from atrous.ops.bilinear import Neighbours, interpolate_columns, interpolate_rows
 from atrous.ops.dtypes import interpolation_dtype
-from atrous.ops.label_map.backend import backend_for
+from atrous.ops.label_map.backend import compiled_module
 from atrous.ops.label_map.labels import Labels, label_dtype
 from atrous.ops.upsample import Placement, row_bands, upsample_bands
 
 
 def upsample_argmax(logits: Float[Tensor, "b k h w"], placement: Placement) -> Labels:
-    """Class of the largest upsampled logit at every pixel: uint8 up to 255 classes, else int16.
+    """Return the class of the largest upsampled logit at every pixel.
 
     Computed by compiled code on a CPU and on CUDA; elsewhere, or if that fails, by torch in bands of rows.
 
@@ -29,25 +31,31 @@ def upsample_argmax(logits: Float[Tensor, "b k h w"], placement: Placement) -> L
         logits: Coarse logits of any floating type and memory layout.
         placement: Placement of the logits over the image; its size may be smaller than the map.
 
+    Returns:
+        `[b, H, W]`, uint8 for up to 255 classes, otherwise int16.
+
     Raises:
         InputError: If map or crop is empty, the crop exceeds the size, or int16 cannot hold the classes.
     """
     _check(logits, placement)
     labels = logits.new_empty((len(logits), *placement.crop), dtype=label_dtype(logits.shape[1]))
     if len(labels):
-        module = backend_for(logits.device.type)
-        label_map = module.label_map if module else _label_map
-        label_map(logits.detach(), labels, placement)
+        module = compiled_module(logits.device.type)
+        fill_label_map = module.fill_label_map if module else _fill_label_map
+        fill_label_map(logits.detach(), labels, placement)
     return labels
 
 
-def argmax_at(logits: Float[Tensor, "b k h w"], rows: Neighbours, columns: Neighbours) -> Labels:
-    """Class of the largest interpolated logit at every crossing of chosen rows and columns.
+def upsample_argmax_at(logits: Float[Tensor, "b k h w"], rows: Neighbours, columns: Neighbours) -> Labels:
+    """Return the class of the largest interpolated logit at every crossing of chosen rows and columns.
 
     Args:
         logits: Coarse logits.
         rows: Neighbours on the map of each row of the labels, from top to bottom.
         columns: Neighbours of each column, from left to right.
+
+    Returns:
+        `[b, rows, columns]`, uint8 for up to 255 classes, otherwise int16.
 
     Raises:
         InputError: If int16 cannot hold the classes, or neighbours are not on the map or not in ascending order.
@@ -57,9 +65,9 @@ def argmax_at(logits: Float[Tensor, "b k h w"], rows: Neighbours, columns: Neigh
     _check_neighbours(columns, logits.shape[3])
     size = len(rows.first), len(columns.first)
     labels = torch.empty(len(logits), *size, dtype=label_dtype(logits.shape[1]), device=logits.device)
-    module = backend_for("cpu") if logits.device.type == "cpu" and labels.numel() else None
+    module = compiled_module("cpu") if logits.device.type == "cpu" and labels.numel() else None
     if module:
-        module.label_map_at(logits.detach(), labels, rows, columns)
+        module.fill_label_map_at(logits.detach(), labels, rows, columns)
         return labels
     logits = logits.to(interpolation_dtype(logits.dtype))
     for band in row_bands(size[0], row_floats=logits.shape[0] * logits.shape[1] * size[1]):
@@ -92,6 +100,6 @@ def _check_neighbours(axis: Neighbours, positions: int) -> None:
         raise InputError("the neighbours of rows or columns are not in ascending order; sort them")
 
 
-def _label_map(logits: Tensor, labels: Tensor, placement: Placement) -> None:
+def _fill_label_map(logits: Tensor, labels: Tensor, placement: Placement) -> None:
     for rows, band in upsample_bands(logits.to(interpolation_dtype(logits.dtype)), placement):
         labels[:, rows] = band.argmax(dim=1).to(labels.dtype)

@@ -14,8 +14,8 @@ from atrous.ops.patch_kernels import PATCHES
 from atrous.ops.patches import PatchAxis, patch_axes
 from atrous.ops.upsample import Placement
 
-HELD = 1 << 23
-"""Numbers that are held for the gradient at a time, at most, or those of one image: a chunk of images has no more."""
+MAX_PARTIAL_GRADIENTS = 1 << 23
+"""Largest number of partial gradients in memory, unless those of one image are more: it bounds a chunk of images."""
 
 
 def losses_and_gradient(
@@ -45,7 +45,7 @@ def losses_and_gradient(
     losses = torch.empty_like(target, dtype=dtype)
     gradient = None if pixel_weights is None else torch.empty_like(logits, dtype=dtype)
     per_image = classes * 4 * axes[0].patches * axes[1].patches
-    chunk = max(batch if pixel_weights is None else HELD // per_image, 1)
+    chunk = max(batch if pixel_weights is None else MAX_PARTIAL_GRADIENTS // per_image, 1)
     with torch.cuda.device_of(logits):
         for start in range(0, batch, chunk):
             some = slice(start, start + chunk)
@@ -94,8 +94,8 @@ def _losses(
         losses if pixel_weights is None else pixel_weights,
         losses if parts is None else parts,
         GRADIENT=parts is not None,
-        ROWS=rows.longest,
-        COLUMNS=columns.longest,
+        PATCH_ROWS=rows.max_side,
+        PATCH_COLUMNS=columns.max_side,
         num_warps=1,
     )
 
@@ -107,13 +107,13 @@ def _gather(parts: Tensor, axes: tuple[PatchAxis, PatchAxis], gradient: Tensor) 
     kernels.sum_of_patches[(batch * classes * blocks,)](
         parts,
         classes,
-        rows.reach,
+        rows.patch_range,
         rows.patches,
-        rows.most,
+        rows.max_patches,
         height,
-        columns.reach,
+        columns.patch_range,
         columns.patches,
-        columns.most,
+        columns.max_patches,
         width,
         blocks,
         gradient,
