@@ -1,7 +1,7 @@
 """`torch.save`'s two formats and plain pickles: the containers around a pickle and its storages."""
 
 import io
-import zipfile
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -12,16 +12,25 @@ import torch
 from torch import Tensor
 
 from atrous.errors import InputError
+from atrous.importers.pytorch.exported_program import CONFIG, OLD_WEIGHTS, member_ending, read_exported
+from atrous.importers.pytorch.numpy_archive import is_numpy_archive, read_arrays
 from atrous.importers.pytorch.pickle_machine import Call, Global, Persistent, read_pickle
-from atrous.importers.pytorch.recognition import PICKLE_STARTS, ZIP_START
-from atrous.importers.pytorch.tensors import STORAGES, StorageBytes
+from atrous.importers.pytorch.recognition import LONGEST_START, ZIP_START, is_pickle
+from atrous.importers.pytorch.tensors import STORAGES, StorageBytes, storage_reference
+from atrous.importers.pytorch.zip_archive import ZipArchive, zip_in
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 """Value of the first of the five pickles of a file from before PyTorch 1.6."""
 
-LONGEST_LINE = 1 << 16
-
 LARGEST_PICKLE = 256 << 20
+
+_OTHER_ARCHIVES = (
+    (r"^model\.weights\.h5$", "a model of Keras (.keras)"),
+    (r"(^|/)coremldata\.bin$|\.mlpackage/|(^|/)Manifest\.json$", "a package of Core ML"),
+    (r"(^|/)saved_model\.pb$", "a SavedModel of TensorFlow"),
+    (r"(^|/)\.metadata$", "a folder of torch.distributed.checkpoint"),
+)
+"""Members of archives that other programs write, and what these are."""
 
 
 class _WithinFile:
@@ -34,7 +43,7 @@ class _WithinFile:
         return self.file.read(min(size, max(self.size - self.file.tell(), 0)))
 
     def readline(self) -> bytes:
-        return self.file.readline(LONGEST_LINE)
+        return self.file.readline(max(self.size - self.file.tell(), 0))
 
     def tell(self) -> int:
         return self.file.tell()
@@ -48,46 +57,46 @@ def open_checkpoint(path: Path) -> Iterator[tuple[Any, StorageBytes]]:
         InputError: If it is damaged, or none.
     """
     with path.open("rb") as file:
-        start = file.read(4)
+        start = file.read(LONGEST_START)
         size = file.seek(0, io.SEEK_END)
         file.seek(0)
-        if start == ZIP_START:
-            yield _zipped(file, size=size)
-        elif start.startswith(PICKLE_STARTS):
+        if start.startswith(ZIP_START):
+            yield _of_zip(ZipArchive(file, size=size))
+        elif is_pickle(start):
             yield _pickled(file, size=size)
         else:
             raise InputError("no checkpoint of PyTorch")
 
 
-def _zipped(file: BinaryIO, *, size: int) -> tuple[Any, StorageBytes]:
-    """PyTorch 1.6 and newer: `NAME/data.pkl` and `NAME/data/KEY`, none of them compressed."""
-    try:
-        archive = zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, EOFError) as error:
-        raise InputError(f"a damaged zip archive ({error!s:.80}); get it again from its source") from error
-    members = {member.filename: member for member in archive.infolist()}
-    roots = [name.removesuffix("data.pkl") for name in members if name.endswith("/data.pkl") and name.count("/") == 1]
+def _of_zip(archive: ZipArchive) -> tuple[Any, StorageBytes]:
+    """Tensors of any zip archive that holds them by name."""
+    if is_numpy_archive(archive):
+        return read_arrays(archive), _no_storage
+    if config := member_ending(archive, CONFIG):
+        return read_exported(archive, config), _no_storage
+    if weights := member_ending(archive, OLD_WEIGHTS):
+        return _zipped(zip_in(archive.stored(weights, most=archive.size)))
+    return _zipped(archive)
+
+
+def _zipped(archive: ZipArchive) -> tuple[Any, StorageBytes]:
+    """PyTorch 1.6 and newer, and programs of TorchScript: `NAME/data.pkl` and `NAME/data/KEY`, none compressed."""
+    roots = [name.removesuffix("data.pkl") for name in archive.names if re.fullmatch(r"[^/]+/data\.pkl", name)]
     if len(roots) != 1:
-        raise InputError("a zip archive, but not one that torch.save wrote")
+        raise InputError(_other_archive(archive))
     (root,) = roots
-    if f"{root}constants.pkl" in members:
-        raise InputError("a TorchScript program; save the state_dict of its model instead")
-
-    def member(name: str, *, most: int) -> bytes:
-        found = members.get(f"{root}{name}")
-        if found is None:
-            raise InputError(f"{name:.60} is missing in the archive; get it again from its source")
-        if found.compress_type != zipfile.ZIP_STORED or not found.file_size == found.compress_size <= min(size, most):
-            raise InputError(f"{name:.60} is compressed or larger than the file, as torch.save never writes it")
-        try:
-            return archive.read(found)
-        except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, EOFError, RuntimeError) as error:
-            raise InputError(f"a damaged zip archive ({error!s:.80}); get it again from its source") from error
-
-    if f"{root}byteorder" in members and member("byteorder", most=16) != b"little":
+    if f"{root}byteorder" in archive.names and archive.stored(f"{root}byteorder", most=16) != b"little":
         raise InputError("saved on a machine of the other byte order; load and save it again on a common one")
-    value = read_pickle(io.BytesIO(member("data.pkl", most=LARGEST_PICKLE)))
-    return value, _once(lambda key: member(f"data/{key}", most=size))
+    value = read_pickle(io.BytesIO(archive.stored(f"{root}data.pkl", most=LARGEST_PICKLE)))
+    return value, _once(lambda key: archive.stored(f"{root}data/{key}", most=archive.size))
+
+
+def _other_archive(archive: ZipArchive) -> str:
+    """Say what a zip archive is that torch.save did not write."""
+    for pattern, kind in _OTHER_ARCHIVES:
+        if any(re.search(pattern, name) for name in archive.names):
+            return f"{kind}; give the PyTorch or TensorFlow checkpoint that it was made from"
+    return "a zip archive, but not one that torch.save wrote; unpack it first if it holds a file of weights"
 
 
 def _pickled(file: BinaryIO, *, size: int) -> tuple[Any, StorageBytes]:
@@ -128,8 +137,10 @@ def _storage_widths(value: Any) -> Iterator[tuple[str, int]]:
             continue
         seen.add(id(item))
         match item:
-            case Persistent(("storage", Global(_, name), str() as key, *_)) if name in STORAGES:
-                yield key, STORAGES[name].itemsize
+            case Persistent():
+                match storage_reference(item):
+                    case Persistent(("storage", Global(_, name), str() as key, *_)) if name in STORAGES:
+                        yield key, STORAGES[name].itemsize
             case dict():
                 waiting.extend(item.values())
             case list() | tuple():

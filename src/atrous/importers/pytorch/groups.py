@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
+
 from atrous.errors import InputError
 from atrous.importers.pytorch.pickle_machine import Call, Global
 
@@ -98,7 +100,9 @@ def prefixes(names: Collection[str]) -> list[str]:
 
 def is_tensor(value: Any) -> bool:
     """Return True if a value of a pickle stands for a tensor."""
-    return isinstance(value, Call) and str(getattr(value.callee, "name", "")).startswith(_TENSOR)
+    return isinstance(value, Tensor) or (
+        isinstance(value, Call) and str(getattr(value.callee, "name", "")).startswith(_TENSOR)
+    )
 
 
 def is_module(value: Call) -> bool:

@@ -1,11 +1,24 @@
 """Recognition of checkpoints of PyTorch and of safetensors files, alone or in a folder."""
 
+import re
 from pathlib import Path
 
 from atrous.errors import InputError
 from atrous.importers.file_head import FileHead
 
 ZIP_START, PICKLE_STARTS = b"PK\x03\x04", tuple(bytes((0x80, protocol)) for protocol in range(2, 6))
+
+_OLD_PICKLE = re.compile(
+    rb"L119547037146038801333356L\n"
+    rb"|[(](d|l)p?\d*\n|[(]d[pqUXVS]"
+    rb"|[}\]]q.[(]"
+    rb"|c[\w.]+\n\w+\n",
+    re.DOTALL,
+)
+"""Beginning of pickles of protocols 0 and 1, which have no mark: a dict, a list, or the name of a class."""
+
+LONGEST_START = 128
+"""Bytes from which a pickle is recognised."""
 
 INDEX_ENDING = ".index.json"
 WEIGHTS_FILES = ("model.safetensors", "pytorch_model.bin")
@@ -18,7 +31,12 @@ def recognises(head: FileHead) -> bool:
         return _weights_in(head.path) is not None
     if head.path.name.endswith(INDEX_ENDING):
         return b'"weight_map"' in head.start or b'"metadata"' in head.start
-    return head.start.startswith((ZIP_START, *PICKLE_STARTS)) or is_safetensors(head.start)
+    return head.start.startswith(ZIP_START) or is_pickle(head.start) or is_safetensors(head.start)
+
+
+def is_pickle(start: bytes) -> bool:
+    """Return True if a file that starts with these bytes is a pickle of any protocol."""
+    return start.startswith(PICKLE_STARTS) or _OLD_PICKLE.match(start) is not None
 
 
 def is_safetensors(start: bytes) -> bool:

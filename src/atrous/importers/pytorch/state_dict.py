@@ -77,24 +77,43 @@ def open_file(path: Path) -> Iterator[Contents]:
     file = weights_file(path)
     settings = _settings(file)
     if file.name.endswith(INDEX_ENDING):
-        tensors = _sharded(file)
-        yield Contents([Group("", tensors)], lambda group: dict(group.tensors), None, settings)
+        yield _read_at_once(_sharded(file), settings=settings)
         return
     with file.open("rb") as opened:
         start = opened.read(9)
     if is_safetensors(start):
-        yield Contents([Group("", _safetensors(file))], lambda group: dict(group.tensors), None, settings)
+        yield _read_at_once(_safetensors(file), settings=settings)
         return
     with open_checkpoint(file) as (value, storage):
-        size = file.stat().st_size
-        hyper_parameters = value.get("hyper_parameters") if isinstance(value, dict) else None
+        is_dict = isinstance(value, dict)
+        unpacked = sum(each.nbytes for each in value.values() if isinstance(each, Tensor)) if is_dict else 0
+        most = 2 * max(file.stat().st_size, unpacked)
+        hyper_parameters = value.get("hyper_parameters") if is_dict else None
         if isinstance(hyper_parameters, dict):
             settings = {**_flat(hyper_parameters), **settings}
 
         def load(group: Group) -> dict[str, Tensor]:
-            return dict(_tensors(group.tensors, storage=storage, most=2 * size))
+            return _loaded(group, storage=storage, most=most)
 
         yield Contents(groups(value), load, value, settings)
+
+
+def _read_at_once(tensors: Mapping[str, Tensor], *, settings: Mapping[str, Any]) -> Contents:
+    """Contents of a file without a pickle."""
+    most = 2 * sum(tensor.nbytes for tensor in tensors.values())
+
+    def load(group: Group) -> dict[str, Tensor]:
+        return _loaded(group, storage=_no_storage, most=most)
+
+    return Contents(groups(dict(tensors)), load, None, settings)
+
+
+def _no_storage(key: str) -> Tensor:
+    raise InputError(f"there is no storage {key:.40}")
+
+
+def _loaded(group: Group, *, storage: StorageBytes, most: int) -> dict[str, Tensor]:
+    return dict(_tensors(group.tensors, storage=storage, most=most))
 
 
 def _settings(file: Path) -> dict[str, Any]:

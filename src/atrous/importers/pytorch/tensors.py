@@ -1,5 +1,6 @@
 """Notes of PyTorch's and NumPy's rebuilding functions to tensors, each checked against the bytes that are there."""
 
+import re
 import sys
 from collections.abc import Callable
 from math import prod
@@ -30,6 +31,11 @@ STORAGES = {
 
 _NUMPY = ("f2", "f4", "f8", "i8", "i4", "i2", "i1", "u1", "b1")
 
+_PROTOCOL_0 = re.compile(
+    r"\('storage', <class 'torch\.(?P<kind>\w+)'>, '(?P<key>[^']{1,40})', '[^']*', (?P<count>\d{1,18})(, None)?\)"
+)
+"""Reference to a storage as the oldest protocol of pickles writes it: as text."""
+
 StorageBytes = Callable[[str], UInt8[Tensor, "n"]]
 """The bytes of a storage by its key; equal keys give the same memory."""
 
@@ -41,8 +47,16 @@ def as_tensor(value: Any, *, storage: StorageBytes) -> Tensor | None:
         InputError: If it does not fit its storage.
     """
     match value:
+        case Tensor():
+            return value
+        case Call(
+            Global("torch._tensor", "_rebuild_from_type_v2"), (Global() as function, _, tuple() as arguments, *_)
+        ):
+            return as_tensor(Call(function, arguments), storage=storage)
+        case Call(Global("torch._utils", "_rebuild_device_tensor_from_numpy"), (Call() as array, *_)):
+            return as_tensor(array, storage=storage)
         case Call(Global("torch._utils", "_rebuild_tensor_v2" | "_rebuild_tensor"), (kept, offset, size, stride, *_)):
-            return _strided(_stored(kept, storage=storage), offset=offset, size=size, stride=stride)
+            return strided(_stored(kept, storage=storage), offset=offset, size=size, stride=stride)
         case Call(
             Global("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state"), (Call() as tensor, *_)
         ) if isinstance(tensor.callee, Global) and tensor.callee.name.startswith("_rebuild_tensor"):
@@ -57,9 +71,18 @@ def as_tensor(value: Any, *, storage: StorageBytes) -> Tensor | None:
     return None
 
 
+def storage_reference(kept: Any) -> Any:
+    """A reference to a storage as newer protocols of pickles write it; any other value is returned as it is."""
+    text = kept.key if isinstance(kept, Persistent) else None
+    written = _PROTOCOL_0.fullmatch(text) if isinstance(text, str) else None
+    if written is None:
+        return kept
+    return Persistent(("storage", Global("torch", written["kind"]), written["key"], "cpu", int(written["count"])))
+
+
 def _stored(kept: Any, *, storage: StorageBytes) -> Tensor:
     """A storage as a vector."""
-    match kept:
+    match storage_reference(kept):
         case Persistent(("storage", Global(_, name), str() as key, _, int() as count, *view)) if name in STORAGES:
             if view and view[0] is not None:
                 raise InputError(
@@ -74,7 +97,7 @@ def _stored(kept: Any, *, storage: StorageBytes) -> Tensor:
     raise InputError("a tensor without a storage")
 
 
-def _strided(vector: Tensor, *, offset: Any, size: Any, stride: Any) -> Tensor:
+def strided(vector: Tensor, *, offset: Any, size: Any, stride: Any) -> Tensor:
     """A view of a vector that has no element outside and no more elements than the vector."""
     whole = isinstance(size, tuple) and isinstance(stride, tuple) and len(size) == len(stride) <= MOST_DIMENSIONS
     if not whole or not all(map(_is_count, (offset, *size, *stride))):
