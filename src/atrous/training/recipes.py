@@ -6,10 +6,12 @@ from dataclasses import dataclass, field, replace
 
 from atrous.data.transforms.scale_crop import PAPER_SCALES
 from atrous.errors import InputError, did_you_mean
-from atrous.model.config import MobileNetV2Config
+from atrous.model.config import MobileNetV2Config, ModelConfig
 from atrous.model.presets import preset
 from atrous.training.config import LossConfig, TrainConfig
 from atrous.training.fitting import DataFacts, fitted
+from atrous.training.imagenet_start import imagenet_start, imagenet_weights
+from atrous.training.precision import quick_precision
 from atrous.training.stages import SecondStage
 
 
@@ -23,6 +25,7 @@ class Recipe:
         split: Split of the data that the first stage trains on.
         of_papers: True if the protocol is the papers', so that deviations from it are worth a list.
         fit: Chooses settings from the data where the protocol does not fix them; None for a fixed protocol.
+        start: The choice of weights to start from and its reason, as users read it; empty where the protocol fixes it.
     """
 
     config: TrainConfig
@@ -30,6 +33,16 @@ class Recipe:
     split: str = "train"
     of_papers: bool = False
     fit: Callable[[TrainConfig, DataFacts], TrainConfig] | None = None
+    start: str = ""
+
+    def with_model(self, model: ModelConfig) -> "Recipe":
+        """Return the recipe with another model; where it chooses the weights to start from, with those that fit it."""
+        config = replace(self.config, model=model)
+        if not self.start:
+            return replace(self, config=config)
+        weights = imagenet_weights(model.backbone)
+        start = f"starts from {weights}" if weights else "starts from random weights: none are known for this backbone"
+        return replace(self, config=replace(config, backbone_weights=weights), start=start)
 
 
 def voc() -> Recipe:
@@ -136,11 +149,22 @@ def camvid() -> Recipe:
 def finetune() -> Recipe:
     """A user's own folder, from ImageNet weights: `camvid` with the papers' scales, the rest chosen from the data.
 
-    The rule for iterations, crop and validations is in `training/fitting.py`. Cost: under 15 minutes on two
-    cores for a few dozen images of 480x360, at 1.3 seconds a step.
+    The network is EfficientNet-Lite0 where its weights are installed, else MobileNetV2 (`training/imagenet_start.py`);
+    the rule for iterations, crop and validations is in `training/fitting.py`. Cost with MobileNetV2: under 15 minutes
+    on two cores for a few dozen images of 480x360, at 1.3 seconds a step in bfloat16, which is used where the
+    processor has its instructions.
     """
-    config = replace(camvid().config, iterations=1050, scales=PAPER_SCALES, workers=_workers())
-    return Recipe(config, fit=fitted)
+    start = imagenet_start()
+    config = replace(
+        camvid().config,
+        model=preset(start.preset),
+        backbone_weights=start.weights,
+        iterations=1050,
+        scales=PAPER_SCALES,
+        precision=quick_precision(),
+        workers=_workers(),
+    )
+    return Recipe(config, fit=fitted, start=f"starts from {start.weights}: {start.reason}")
 
 
 def scenes() -> Recipe:

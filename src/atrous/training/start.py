@@ -1,5 +1,6 @@
 """Builds the initial training state from settings and data."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
@@ -23,10 +24,13 @@ from atrous.training.average import MovingAverage
 from atrous.training.checkpoint import TrainingState
 from atrous.training.config import TrainConfig
 from atrous.training.optimizer import build_optimizer
+from atrous.training.precision import computes_bfloat16
 from atrous.training.sampling import class_ids, hard_ids, training_transforms
 from atrous.weights.archive import Archive
 from atrous.weights.backbone import load_backbone, read_backbone
 from atrous.weights.load import load
+
+_LOGGER = logging.getLogger(__name__)
 
 
 def fresh_state(
@@ -48,6 +52,8 @@ def fresh_state(
     """
     if config.precision == "float16" and device.type != "cuda":
         raise InputError(f"float16 needs a CUDA device, this is {device}; choose --precision bfloat16 or float32")
+    if config.precision == "bfloat16" and device.type == "cpu" and not computes_bfloat16():
+        _LOGGER.warning("this processor emulates bfloat16, several times slower than --precision float32")
     _check_channels(data, config.model.in_channels)
     check_classes(config, space=data.labels)
     torch.manual_seed(config.seed)

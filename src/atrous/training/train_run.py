@@ -120,9 +120,7 @@ def train(
 def chosen_recipe(name: str, *, model: str | ModelConfig | None = None) -> Recipe:
     """Return a recipe with another model, if one is given; raises InputError for unknown names."""
     start = recipe(name)
-    if not model:
-        return start
-    return replace(start, config=replace(start.config, model=preset(model) if isinstance(model, str) else model))
+    return start.with_model(preset(model) if isinstance(model, str) else model) if model else start
 
 
 def opened_data(folder: Path, split: str, val_split: str, *, schema: Path | None) -> tuple[DataSet, DataSet | None]:
@@ -169,6 +167,8 @@ def configured(
     known = {**flat_settings(start.config), **flat_settings(start.second)}
     check_names(chosen, {**known, "epochs": None})
     config = start.config
+    if start.start and not {"backbone_weights", "weights"} & chosen.keys():
+        _LOGGER.warning("%s", start.start)
     if start.fit:
         config = start.fit(config, facts_of(data, validation if validation is not None else data))
     if epochs is not None:

