@@ -1,4 +1,4 @@
-"""Atomic writing of files: written under a temporary name in the same folder, then renamed."""
+"""Atomic writing of files, under a temporary name in the same folder that is then changed; the cache folder."""
 
 import os
 import secrets
@@ -38,6 +38,14 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise OutputError(f"cannot write {path}: {reason}; free some space or choose another output folder") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def cache_folder() -> Path:
+    """`ATROUS_HOME`, or `atrous` in the user's cache folder (`XDG_CACHE_HOME`, by default `~/.cache`)."""
+    home = os.environ.get("ATROUS_HOME")
+    if home:
+        return Path(home).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "atrous"
 
 
 def _sync_folder(folder: Path) -> None:

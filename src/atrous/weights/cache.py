@@ -1,23 +1,15 @@
 """The cache of fetched files and of archives converted from them."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
 from atrous.errors import InputError
+from atrous.files import cache_folder
 from atrous.weights import archive
 from atrous.weights.archive import Archive
 
 IMPORTER = 2
 """To be raised whenever a foreign file gives another network than before: what was converted then is left behind."""
-
-
-def cache_folder() -> Path:
-    """`ATROUS_HOME`, or `atrous` in the user's cache folder (`XDG_CACHE_HOME`, by default `~/.cache`)."""
-    home = os.environ.get("ATROUS_HOME")
-    if home:
-        return Path(home).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "atrous"
 
 
 def converted_file(sha256: str) -> Path:

@@ -29,7 +29,13 @@ _SAMPLED = 50
 def list_files(tree: Tree) -> dict[Path, str]:
     """The files whose names tell a split, such as `val.txt` or `train_list.txt`, with that split."""
     named = ((path, split_of(path.stem)) for path in tree.with_suffix(*_SUFFIXES))
-    return {path: split for path, split in named if split}
+    found = {path: split for path, split in named if split}
+    trained = {path.parent for path, split in found.items() if split == "train" and "trainval" not in path.stem.lower()}
+    return {
+        path: split
+        for path, split in found.items()
+        if "trainval" not in path.stem.lower() or path.parent not in trained
+    }
 
 
 def pair_lists(tree: Tree) -> Contents | None:

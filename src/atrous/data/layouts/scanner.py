@@ -17,10 +17,14 @@ from atrous.data.layouts.label_studio import brush_pictures, label_studio
 from atrous.data.layouts.labelme import labelme
 from atrous.data.layouts.lists import pair_lists
 from atrous.data.layouts.mask_pictures import mask_pictures, masks_by_content
+from atrous.data.layouts.parquet import parquet
 from atrous.data.layouts.patterns import by_patterns, read_layout
 from atrous.data.layouts.run_lengths import run_lengths
+from atrous.data.layouts.stacks import stacks
 from atrous.data.layouts.supervisely import supervisely
+from atrous.data.layouts.tables import tables
 from atrous.data.layouts.tree import Tree, look
+from atrous.data.layouts.trimaps import with_trimaps
 from atrous.data.layouts.unknown import unknown_line
 from atrous.data.layouts.via import via
 from atrous.data.layouts.words import meaning
@@ -80,14 +84,14 @@ def _chosen(tree: Tree, *, pair_by_order: bool) -> Contents | None:
     if plain is not None and not {kind for kind, _ in plain.faults} <= _OTHERWISE:
         return plain
     faulty = [plain] if plain is not None else []
-    layouts = [pair_lists, class_masks, mask_pictures, *ANNOTATIONS]
+    layouts = [tables, pair_lists, class_masks, mask_pictures, *ANNOTATIONS, stacks, parquet]
     for layout in layouts:
         found = layout(tree)
         if found is None:
             continue
         found = _completed(tree, found)
         if not found.faults:
-            return with_class_masks(tree, found)
+            return with_class_masks(tree, with_trimaps(tree, found)) if layout is mask_pictures else found
         faulty.append(found)
     if all(_UNPAIRED & {kind for kind, _ in found.faults} for found in faulty):
         by_content = masks_by_content(tree)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 SPLITS = {
-    **dict.fromkeys(("train", "training", "trn", "tr"), "train"),
+    **dict.fromkeys(("train", "training", "trn", "tr", "trainval"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "validate", "dev", "vali"), "val"),
     **dict.fromkeys(("test", "testing", "tst"), "test"),
 }

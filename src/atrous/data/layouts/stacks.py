@@ -1,0 +1,153 @@
+"""Stacks of pictures and of masks in NumPy's files.
+
+images.npy masks.npy              X_train.npy y_train.npy X_test.npy y_test.npy
+train.npz: images, masks          data.npz: x_train, y_train, x_val, y_val
+"""
+
+import io
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Integer
+from PIL import Image
+
+from atrous.data.formats.images import MAX_PIXELS
+from atrous.data.layouts.contents import Contents
+from atrous.data.layouts.tree import Tree
+from atrous.data.layouts.unpacked import Source, unpacked_contents
+from atrous.data.layouts.words import meaning
+from atrous.errors import InputError, reason
+
+_MOST_BYTES = 2**33
+
+
+@dataclass(frozen=True)
+class _Stack:
+    """An array: its file and key, and what its name says."""
+
+    path: Path
+    key: str
+    role: str
+    split: str
+
+
+def stacks(tree: Tree) -> Contents | None:
+    """Pairs of arrays that are called after pictures and masks; None where there are none."""
+    found = [stack for path in tree.with_suffix(".npy", ".npz") for stack in _stacks(tree, path)]
+    groups: dict[tuple[Path, str], dict[str, _Stack]] = {}
+    for stack in found:
+        groups.setdefault((stack.path.parent, stack.split), {}).setdefault(stack.role, stack)
+    pairs = {key: group for key, group in groups.items() if {"image", "mask"} <= group.keys()}
+    if not pairs:
+        return None
+    files = tuple(dict.fromkeys(stack.path for group in pairs.values() for stack in group.values()))
+    several = len(pairs) > len({split for _, split in pairs})
+
+    def items() -> Iterator[tuple[str, str, bytes, bytes]]:
+        for (folder, split), group in pairs.items():
+            images, masks = (_load(tree, group[role]) for role in ("image", "mask"))
+            where = tree.root / group["mask"].path
+            images, masks = _images(images, path=tree.root / group["image"].path), _masks(masks, path=where)
+            if images.shape[:3] != masks.shape:
+                shapes = f"{_shown(images.shape)} and {_shown(masks.shape)}"
+                raise InputError(f"{where}: pictures and masks are {shapes}; save as many masks of the same size")
+            for number in range(len(images)):
+                name = f"{'-'.join(folder.parts)}-{number:06}" if several and folder.parts else f"{number:06}"
+                yield name, split, _png(images[number]), _png(masks[number])
+
+    return unpacked_contents(tree, Source("stacks of arrays", files, items))
+
+
+def _stacks(tree: Tree, path: Path) -> list[_Stack]:
+    """The arrays of a file of four or three axes whose names say what they are."""
+    places = [meaning(part).split for part in path.parent.parts]
+    around = next((split for split in places if split), "")
+    shapes: dict[str, tuple[int, ...]] = {}
+    try:
+        loaded = np.load(tree.root / path, mmap_mode="r" if path.suffix.lower() == ".npy" else None, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            shapes[path.stem] = loaded.shape
+        else:
+            with loaded:
+                for key in loaded.files:
+                    with loaded.zip.open(f"{key}.npy") as file:
+                        first = np.lib.format.read_magic(file) == (1, 0)
+                        read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
+                        shape, _, kind = read(file)
+                        if prod(shape) * kind.itemsize <= _MOST_BYTES and kind.kind in "uifb":
+                            shapes[key] = shape
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, MemoryError):
+        return []
+    found = []
+    for key, shape in shapes.items():
+        word = meaning(key)
+        if word.role and len(shape) in (3, 4) and shape[0] > 1:
+            split = word.split or meaning(path.stem).split or around
+            found.append(_Stack(path, key, word.role, split))
+    return found
+
+
+def _load(tree: Tree, stack: _Stack) -> np.ndarray:
+    path = tree.root / stack.path
+    try:
+        if path.suffix.lower() == ".npy":
+            values = np.load(path, mmap_mode="r", allow_pickle=False)
+        else:
+            with np.load(path, allow_pickle=False) as loaded:
+                values = loaded[stack.key]
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, MemoryError) as error:
+        raise InputError(f"cannot read {path}: {reason(error)}; save the arrays with numpy.save") from error
+    if values.nbytes > _MOST_BYTES or values.dtype.kind not in "uifb" or values[0].size > 4 * MAX_PIXELS:
+        raise InputError(
+            f"{path} holds an array of {_shown(values.shape)} ({values.dtype}); save pictures and class ids"
+        )
+    return values
+
+
+def _images(values: np.ndarray, *, path: Path) -> np.ndarray:
+    """Pictures of 8 bits, of shape [n, h, w] or [n, h, w, 3]."""
+    if values.ndim == 4 and values.shape[1] in (1, 3) and values.shape[3] not in (1, 3):
+        values = np.moveaxis(values, 1, 3)
+    if values.ndim == 4 and values.shape[3] == 1:
+        values = values[..., 0]
+    if values.ndim == 4 and values.shape[3] != 3:
+        raise InputError(f"{path} holds pictures of {values.shape[3]} channels; save one or three")
+    if values.dtype == np.uint8:
+        return values
+    low, high = float(values.min()), float(values.max())
+    if not (low >= 0 and high <= 65535):
+        raise InputError(
+            f"{path} holds values from {low:g} to {high:g}; save pictures as 0..255, or 0..1 in floating point"
+        )
+    factor = 255.0 if values.dtype.kind == "f" and high <= 1 else 1.0 if high <= 255 else 1 / 257
+    return np.rint(values * factor).astype(np.uint8)
+
+
+def _masks(values: np.ndarray, *, path: Path) -> Integer[np.ndarray, "n h w"]:
+    """Class ids of shape [n, h, w]."""
+    if values.ndim == 4 and 1 in (values.shape[1], values.shape[3]):
+        values = values[..., 0] if values.shape[3] == 1 else values[:, 0]
+    if values.ndim == 4:
+        axis = min((1, 3), key=lambda place: values.shape[place])
+        planes = np.asarray(values) != 0
+        if not (planes.sum(axis=axis) == 1).all():
+            raise InputError(f"{path}: not exactly one plane of a mask is set at every pixel; save class ids")
+        return planes.argmax(axis=axis).astype(np.uint16)
+    if not ((values >= 0) & (values <= 65535)).all() or (values.dtype.kind == "f" and (values % 1).any()):
+        raise InputError(f"{path} holds values outside the integers 0..65535; save class ids as uint8 or uint16")
+    return values.astype(np.uint16)
+
+
+def _png(values: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    small = values.astype(np.uint8) if values.dtype != np.uint16 or values.max() <= 255 else values
+    Image.fromarray(np.ascontiguousarray(small)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _shown(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))

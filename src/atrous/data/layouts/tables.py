@@ -1,0 +1,122 @@
+"""Tables that name the picture and the mask of every sample: Hugging Face's `metadata.jsonl`, or any CSV of paths.
+
+metadata.jsonl       {"file_name": "a.jpg", "label": "masks/a.png"}
+metadata.csv         file_name,mask_file_name
+dataset.csv          image_path,mask_path,split
+"""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from atrous.data.annotations.masks import ARRAY_SUFFIXES, MaskFiles
+from atrous.data.formats.images import IMAGE_SUFFIXES
+from atrous.data.layouts.contents import Contents
+from atrous.data.layouts.drawn import sample_names, split_of_folders
+from atrous.data.layouts.lists import listed_splits, ordered
+from atrous.data.layouts.looks import sample
+from atrous.data.layouts.tree import Tree
+from atrous.data.layouts.words import meaning, split_of, tokens
+from atrous.data.pairs import Pair
+from atrous.data.splits import Part, Splits
+
+_LONGEST = 2**27
+_MASKS = frozenset({"mask", "label", "labels", "annotation", "segmentation", "seg", "gt", "target", "groundtruth"})
+_IMAGES = frozenset({"file", "image", "img", "picture", "photo", "input", "rgb", "x"})
+_SPLITS = ("split", "subset", "set", "partition")
+
+Row = Mapping[str, Any]
+
+
+def tables(tree: Tree) -> Contents | None:
+    """The pairs that tables name; None where no table names pictures and masks."""
+    pairs: dict[Path, tuple[Path, str]] = {}
+    used: list[Path] = []
+    faults: list[tuple[str, str]] = []
+    for path in tree.with_suffix(".jsonl", ".ndjson", ".csv", ".tsv", ".json"):
+        rows = _rows(tree, path)
+        columns = _columns(tree, path, rows)
+        if columns is None:
+            continue
+        used.append(path)
+        for number, row in enumerate(rows, start=2 if path.suffix.lower() in (".csv", ".tsv") else 1):
+            image, mask = (_file(tree, row.get(column), near=path) for column in columns)
+            if image is None or mask is None:
+                written = row.get(columns[1] if image else columns[0])
+                line = f"{tree.root / path} line {number}: no file {written!r:.200}; add it or delete the line"
+                faults.append(("list", line))
+            else:
+                pairs[image] = (mask, _split(row) or split_of_folders(path) or split_of(path.stem))
+    if not pairs:
+        return None
+    names = sample_names([*pairs])
+    made = {image: Pair(names[image], tree.root / image, tree.root / mask) for image, (mask, _) in pairs.items()}
+    words = {image: split or split_of_folders(image) for image, (_, split) in pairs.items()}
+    splits: Splits = {
+        word: Part(
+            tuple(made[image] for image in made if words[image] == word),
+            MaskFiles(),
+            f"rows of {word}" if word else "all rows",
+        )
+        for word in dict.fromkeys(words.values())
+    }
+    lists: frozenset[Path] = frozenset()
+    if not any(words.values()):
+        by_list, lists, wrong = listed_splits(tree, made, read=MaskFiles())
+        splits, faults = by_list or splits, [*faults, *wrong]
+    notes = (f"{len(made)} pictures and masks are named in {', '.join(map(str, used))}",)
+    return Contents("table of files", ordered(splits), used=lists | set(used), notes=notes, faults=tuple(faults))
+
+
+def _rows(tree: Tree, path: Path) -> list[Row]:
+    try:
+        if (tree.root / path).stat().st_size > _LONGEST:
+            return []
+        if path.suffix.lower() == ".json":
+            content = tree.json(path)
+            return [row for row in content if isinstance(row, dict)] if isinstance(content, list) else []
+        text = (tree.root / path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        return []
+    if path.suffix.lower() in (".csv", ".tsv"):
+        first = text.partition("\n")[0]
+        delimiter = max("\t;,", key=first.count)
+        try:
+            return [row for row in csv.DictReader(io.StringIO(text), delimiter=delimiter) if None not in row]
+        except csv.Error:
+            return []
+    rows = []
+    for line in text.splitlines():
+        try:
+            row = json.loads(line) if line.strip() else {}
+        except (ValueError, RecursionError):
+            return []
+        rows += [row] if isinstance(row, dict) and row else []
+    return rows
+
+
+def _columns(tree: Tree, path: Path, rows: Sequence[Row]) -> tuple[str, str] | None:
+    """The columns of pictures and of masks; None where there are not both."""
+    some = sample(rows)
+    names = [name for name in (some[0] if some else {}) if name]
+    named = [name for name in names if some and all(_file(tree, row.get(name), near=path) for row in some)]
+    masks = [name for name in named if _MASKS & {*tokens(name)}]
+    images = [name for name in named if name not in masks]
+    images.sort(key=lambda name: not _IMAGES & {*tokens(name)})
+    return (images[0], masks[0]) if images and masks else None
+
+
+def _file(tree: Tree, written: object, *, near: Path) -> Path | None:
+    if isinstance(written, dict):
+        written = written.get("path")
+    if not isinstance(written, str) or not written:
+        return None
+    found = tree.find(written, near=near)
+    return found if found is not None and found.suffix.lower() in IMAGE_SUFFIXES | ARRAY_SUFFIXES else None
+
+
+def _split(row: Row) -> str:
+    return next((meaning(str(row[name])).split for name in row if name and name.lower() in _SPLITS), "")
