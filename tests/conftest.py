@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import settings
+from jaxtyping import config as shape_checks
 
 from torchvision_shim import declare_operators
 
@@ -33,6 +34,14 @@ def _seeded() -> None:
     """Every test draws the same random numbers in every run."""
     torch.manual_seed(0)
     np.random.seed(0)  # noqa: NPY002
+
+
+@pytest.fixture
+def unchecked_types() -> Iterator[None]:
+    """Leave types unchecked, as outside of tests: for wrong types, and for compilers, which cannot trace the checks."""
+    shape_checks.update("jaxtyping_disable", True)
+    yield
+    shape_checks.update("jaxtyping_disable", False)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 import ast
 import os
+import pydoc
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -49,12 +51,20 @@ def test_every_public_name_is_what_its_module_defines():
         if isinstance(node, ast.ImportFrom):
             module = __import__(f"atrous.{node.module}", fromlist=["_"])
             named |= {alias.asname: getattr(module, alias.name) for alias in node.names}
-    assert set(atrous.__all__) == {*named, "__version__"}
     assert set(dir(atrous)) >= set(named)
+    sections = re.sub(r"^\w+ ", "", atrous.__doc__.partition("\n\n")[2], flags=re.MULTILINE)
+    assert sorted(sections.split()) == sorted(named)
     for name, value in named.items():
         assert getattr(atrous, name) is value, name
     with pytest.raises(AttributeError, match="Predictr"):
         atrous.Predictr  # noqa: B018
+
+
+def test_help_fits_one_screen_of_names():
+    assert max(map(len, atrous.__doc__.splitlines())) <= 120
+    lines = pydoc.render_doc(atrous, renderer=pydoc.plaintext).splitlines()
+    assert lines.index("PACKAGE CONTENTS") < 25
+    assert len(lines) < 70
 
 
 def test_the_version_is_said_with_torch_and_device(capsys):

@@ -115,6 +115,7 @@ def measured_field(model, *, length):
             if isinstance(module, nn.Conv2d):
                 module.requires_grad_(requires_grad=False).weight.fill_(1 / (2 * module.weight.shape[1]))
                 module.register_forward_hook(without_global_gradient)
+    model.preprocess.range_checked = True
     ramp = 1e-12 * torch.linspace(1, 2, length).view(1, 1, length, 1).repeat(1, 3, 1, 1)
     images = [ramp.requires_grad_(), ramp.detach().flip(2).requires_grad_()]
     outputs = [model(image)[0, 0, :, 0] for image in images]

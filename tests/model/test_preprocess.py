@@ -3,10 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch.fx.experimental.proxy_tensor import make_fx
 
+import atrous
 from atrous.errors import InputError
 from atrous.model.conventions import PYTORCH, TENSORFLOW
 from atrous.model.preprocess import Preprocess
+from fakes.small_models import small_config
 
 
 def pixels(*shape):
@@ -74,3 +77,54 @@ def test_constants_travel_with_the_module_but_not_with_its_weights():
     preprocess = Preprocess(TENSORFLOW, in_channels=3)
     assert preprocess.state_dict() == {}
     assert preprocess.double()(pixels(1, 3, 2, 2), output_stride=16).dtype == torch.float64
+
+
+def small():
+    return atrous.build(small_config("deeplabv3_mobilenet_v2")).eval()
+
+
+@pytest.mark.parametrize("low", [0.0, -1.0, -2.2])
+def test_floats_that_were_normalised_before_are_warned_about_once(low):
+    model, images = small(), pixels(2, 3, 17, 17) / 255 * (1 - low) + low
+    with pytest.warns(UserWarning, match=r"within -4\.\.4, but the model takes 0\.\.255 .*; multiply images of 0\.\.1"):
+        model(images)
+    model(images)
+
+
+@pytest.mark.parametrize(
+    "images", [pixels(1, 3, 17, 17) // 64, pixels(1, 3, 17, 17).float(), torch.zeros(1, 3, 17, 17)]
+)
+def test_whole_numbers_full_range_and_zeros_are_not(images):
+    small()(images)
+
+
+def test_only_the_first_images_are_looked_at():
+    model = small()
+    model(pixels(1, 3, 17, 17))
+    model(torch.rand(1, 3, 17, 17))
+
+
+@pytest.mark.usefixtures("unchecked_types")
+@pytest.mark.parametrize("strict", [False, True])
+def test_nothing_is_looked_at_while_a_model_is_exported(strict):
+    preprocess = Preprocess(TENSORFLOW, in_channels=3)
+    images = {"images": torch.rand(2, 3, 17, 17), "output_stride": 16}
+    torch.export.export(preprocess, (), images, strict=strict)
+    assert not preprocess.range_checked
+
+
+@pytest.mark.usefixtures("unchecked_types")
+def test_nothing_is_looked_at_while_operations_are_recorded():
+    preprocess, images = Preprocess(TENSORFLOW, in_channels=3), torch.rand(2, 3, 17, 17)
+    torch.compile(preprocess, backend="eager", fullgraph=True)(images, output_stride=16)
+    on_nothing = Preprocess(TENSORFLOW, in_channels=3).to("meta")
+    assert on_nothing(images.to("meta"), output_stride=16).is_meta
+    assert not preprocess.range_checked
+    assert not on_nothing.range_checked
+    assert make_fx(lambda given: preprocess(given, output_stride=16))(images)(images).shape == (2, 3, 17, 17)
+
+
+def test_a_predictor_never_warns():
+    black = np.zeros((17, 17, 3), np.uint8)
+    black[3, 3] = 2
+    atrous.Predictor(small(), scales=(0.5, 1.0), flip=True)(black)

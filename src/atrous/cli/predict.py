@@ -4,7 +4,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 import numpy as np
 import tyro
 
+from atrous.cli.addresses import LocalInputs, local_inputs
 from atrous.cli.console import console, progress_bar, progress_callback
 from atrous.cli.inference import Inference
 from atrous.cli.options import parse
@@ -52,7 +53,8 @@ class Options:
     weights: tyro.conf.Positional[str]
     """An archive, a run folder, a file of another project, hf://user/name, or a name that `atrous weights` lists."""
     inputs: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="INPUT...")]
-    """Pictures, folders of pictures, patterns in quotes, or video files (needs the extra `video`)."""
+    """Pictures, folders of pictures, patterns in quotes, http and https addresses (up to 100 MB and 30 s each), or
+    video files (needs the extra `video`)."""
     out: Path
     """Folder for the outputs; created if missing."""
     inference: Inference = field(default_factory=Inference)
@@ -98,6 +100,19 @@ class Options:
 def main(arguments: Sequence[str]) -> int:
     """Predict pictures; returns 0, or 1 where some could not be read."""
     options = parse(Options, arguments, verb="predict")
+    with local_inputs(options.inputs) as local:
+        for problem in local.problems:
+            console.print(f"atrous predict: {one_line(problem)}", markup=False, soft_wrap=True)
+        status = SOME_FAILED if local.problems else 0
+        try:
+            return status if status and not local.inputs else _predict(options, local) or status
+        except InputError as error:
+            raise InputError(local.named(str(error))) from error
+
+
+def _predict(options: Options, local: LocalInputs) -> int:
+    """Predict local files; returns the exit status."""
+    options = replace(options, inputs=local.inputs)
     videos = [Path(name) for name in options.inputs if Path(name).suffix.lower() in VIDEO_SUFFIXES]
     if options.form is not None and (videos or options.server):
         raise InputError("--as is for label maps of pictures; leave it out for videos and with --server")
@@ -171,7 +186,7 @@ def main(arguments: Sequence[str]) -> int:
                 problem = annotations.add(outcome.files)
             if problem is not None:
                 failed += 1
-                console.print(f"atrous predict: {one_line(problem)}", markup=False, soft_wrap=True)
+                console.print(f"atrous predict: {one_line(local.named(problem))}", markup=False, soft_wrap=True)
     if predictor.precision_reason:
         print(f"computed in {predictor.precision} ({predictor.precision_reason})")
     what = "label map and overlay" if overlays else "label map"

@@ -123,6 +123,7 @@ class Predictor:
         self._plain = model.replanned(output_stride=self.output_stride).eval()
         if self.device.type != weight.device.type or self.device.index not in (None, weight.device.index):
             self._plain = copy.deepcopy(self._plain).to(self.device)  # `to` alone would move the shared weights
+        self._plain.preprocess.range_checked = True  # at scales, a black image is one of small floats
         choice = self._choose(precision)
         self.precision, self.precision_reason, self._dtype = choice.precision, choice.reason, choice.dtype
         if self._dtype != weight.dtype:

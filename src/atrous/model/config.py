@@ -1,7 +1,8 @@
 """Configuration of a model: every switch of both papers; contradictions are refused."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from numbers import Integral
+from typing import ClassVar, Literal, cast, get_args
 
 from atrous.errors import InputError
 from atrous.model.compatibility import PAPERS, Compatibility, check_choice, check_window
@@ -272,6 +273,11 @@ class ModelConfig:
         _check_compatibility(self.compatibility, self.backbone)
         if self.decoder is not None and not isinstance(self.head, ASPPConfig):
             raise InputError("the decoder refines what an ASPP gives; leave it out, or add an ASPP")
+        if not isinstance(cast(object, self.classes), Integral):
+            raise InputError(
+                f"classes={self.classes!r:.40}: give the number of classes; names belong to the labels of "
+                "atrous.Predictor and atrous.save"
+            )
         if not 1 <= self.classes <= 32767:
             raise InputError(f"{self.classes} classes are out of range; choose 1 to 32767")
         if not 1 <= self.in_channels <= 1024:

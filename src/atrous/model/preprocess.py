@@ -1,5 +1,6 @@
 """Preprocessing inside the model: scaling of pixel values, and padding to a size that the network resolves evenly."""
 
+import warnings
 from collections.abc import Callable
 
 import torch
@@ -13,13 +14,25 @@ from atrous.model.stride_plan import fitted_size
 from atrous.ops.dtypes import interpolation_dtype
 from atrous.sizes import Size
 
+NORMALISED = 4.0
+"""Largest absolute value that images scaled by mean and standard deviation have; those of 0..1 are below it, too."""
+
+_TO_THE_CALLER = 8
+"""Frames from the warning to the line that called the model: three for each module, and two functions here."""
+
 
 class Preprocess(nn.Module):
     """Normalisation and padding as part of the model, so that no caller can forget them.
 
+    The first images, if they are floats within -4..4, give a warning: they have been normalised before, and the network
+    would answer the same class everywhere.
+
     Args:
         conventions: Input mean and standard deviation, and the rule for sizes (`fit`).
         in_channels: Channels of the image.
+
+    Attributes:
+        range_checked: True once the values of the first images have been looked at, or are not to be.
     """
 
     mean: Tensor
@@ -27,6 +40,7 @@ class Preprocess(nn.Module):
 
     def __init__(self, conventions: Conventions, *, in_channels: int) -> None:
         super().__init__()
+        self.range_checked = False
         self.fits = conventions.fit == "os*k+1"
         self._constants = dict(zip(("mean", "std"), conventions.input_scaling(in_channels), strict=True))
         for name, values in self._constants.items():
@@ -70,7 +84,36 @@ class Preprocess(nn.Module):
                 f"images of {images.shape[1]} channels for a model that takes {self.mean.shape[1]}; "
                 "convert the images or build the model with their in_channels"
             )
+        if not self.range_checked and not _is_recording(images):
+            self.range_checked = True
+            _warn_of_normalised(images)
         scaled = (images.to(self.mean.dtype) - self.mean) / self.std
         height, width = images.shape[-2:]
         fitted_height, fitted_width = self.fitted((height, width), output_stride=output_stride)
         return F.pad(scaled, (0, fitted_width - width, 0, fitted_height - height))
+
+
+def _is_recording(images: Tensor) -> bool:
+    """Return True while operations are recorded instead of computed, so that no value can be looked at."""
+    return (
+        torch.compiler.is_compiling()
+        or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+        or type(images) is not Tensor  # FakeTensor and the like
+        or images.is_meta
+        or (images.is_cuda and torch.cuda.is_current_stream_capturing())
+    )
+
+
+def _warn_of_normalised(images: Tensor) -> None:
+    if not images.is_floating_point() or not images.numel():
+        return
+    try:
+        largest = float(images.detach().abs().amax())
+    except RuntimeError:  # inside `torch.func.vmap` or `make_fx`, where no value can be read
+        return
+    if 0 < largest <= NORMALISED:  # zeros are a trial run
+        warnings.warn(
+            f"the images are floats within -{NORMALISED:g}..{NORMALISED:g}, but the model takes 0..255 and normalises "
+            "by itself; multiply images of 0..1 by 255, and leave out the division by mean and standard deviation",
+            stacklevel=_TO_THE_CALLER,
+        )

@@ -39,10 +39,12 @@ _ARGUMENTS = """
 
     Returns:
         The model with fresh weights. It takes RGB images (not BGR) [b, in_channels, h, w] of values 0..255, uint8 or
-        float, of any size, and returns coarse logits [b, classes, h / s, w / s]; `model.logits(images)` has full size.
+        float, of any size, and returns coarse logits [b, classes, h / s, w / s], a tensor and no dictionary;
+        `model.logits(images)` has full size.
 
     Raises:
         InputError: If the network cannot run at the output stride, or a number is out of range.
+        TypeError: For other arguments; the message has ours for those of other libraries.
     """
 
 _presets: dict[str, ModelConfig] = {}
@@ -73,7 +75,11 @@ def _named(kind: type[ModelKind_co]) -> Callable[[Callable[[], ModelConfig]], Bu
     def decorated(configuration: Callable[[], ModelConfig]) -> Builder[ModelKind_co]:
         config = _presets[configuration.__name__] = configuration()
 
-        def built(classes: int = 21, *, output_stride: int = 16, in_channels: int = 3) -> ModelKind_co:
+        def built(
+            classes: int = 21, *, output_stride: int = 16, in_channels: int = 3, **others: object
+        ) -> ModelKind_co:
+            if others:
+                raise TypeError(_unknown_argument(configuration.__name__, *next(iter(others.items()))))
             model = build(replace(config, classes=classes, output_stride=output_stride, in_channels=in_channels))
             assert isinstance(model, kind)
             return model
@@ -84,6 +90,28 @@ def _named(kind: type[ModelKind_co]) -> Callable[[Callable[[], ModelConfig]], Bu
         return built
 
     return decorated
+
+
+_SPELLINGS = {
+    "classes": ("num_classes", "n_classes", "nclass", "nc", "num_labels"),
+    "output_stride": ("os", "stride", "encoder_output_stride"),
+    "in_channels": ("in_chans", "channels", "num_channels", "input_channels"),
+}
+"""Arguments of presets, and what other libraries call them."""
+
+_TRAINED = ("pretrained", "weights", "weights_backbone", "pretrained_backbone", "encoder_weights", "checkpoint")
+"""Arguments by which other libraries ask for trained weights."""
+
+
+def _unknown_argument(name: str, argument: str, value: object) -> str:
+    """Return the message for an argument that presets do not have, with the one that is meant."""
+    start = f"{name}() has no {argument}="
+    for ours, theirs in _SPELLINGS.items():
+        if argument in theirs:
+            return f"{start}; write {ours}={value!r:.40}"
+    if argument in _TRAINED:
+        return f"{start}: its weights are fresh; atrous.load(NAME) gives a trained model, `atrous weights` lists names"
+    return f"{start}; {did_you_mean(argument, _SPELLINGS)}"
 
 
 def preset(name: str) -> ModelConfig:
