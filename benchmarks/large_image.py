@@ -44,7 +44,7 @@ def memory(field):
 before = memory("VmRSS")
 begin = time.perf_counter()
 files = PredictionFiles(Path(source), labels=Path(out), overlay=None)
-tiling = Tiling(size=int(tile), overlap=int(overlap), means=means)
+tiling = Tiling(size=int(tile), overlap=int(overlap), mean_over='tile' if means == 'tile' else 'image')
 last = [0]
 def on_progress(done, whole):
     if done * 10 // whole > last[0]:
@@ -115,7 +115,7 @@ def agreement(weights: str, path: str) -> None:
     from atrous.analysis.receptive_field import receptive_fields
     from atrous.data.formats.images import read_image
     from atrous.data.formats.windows import ArrayPixels
-    from atrous.inference.tiling.regions import label_strips
+    from atrous.inference.tiling.regions import joined_label_rows
     from atrous.inference.tiling.tiles import Tiling
 
     archive = atrous.load(weights)
@@ -134,8 +134,8 @@ def agreement(weights: str, path: str) -> None:
         (field + 384, field),
     ):
         for means in ("picture", "tile"):
-            tiling = Tiling(size=size, overlap=overlap, means=means)
-            strips = label_strips(predictor.regions(ArrayPixels(image), tiling=tiling), width=image.shape[1])
+            tiling = Tiling(size=size, overlap=overlap, mean_over="tile" if means == "tile" else "image")
+            strips = joined_label_rows(predictor.regions(ArrayPixels(image), tiling=tiling), width=image.shape[1])
             same = (np.concatenate(list(strips)) == whole).mean()
             print(f"| {size} | {overlap} | of the {means} | {same:.6f} |", flush=True)
 

@@ -11,7 +11,7 @@ from PIL import Image
 import atrous
 from atrous.cli.main import main
 from atrous.data.formats.windows import ArrayPixels
-from atrous.inference.tiling.regions import label_strips
+from atrous.inference.tiling.regions import joined_label_rows
 from atrous.inference.tiling.tiles import Tiling
 from atrous.labels import PASCAL_VOC
 from fakes.lively_model import LABELS, blocks, lively_model
@@ -64,7 +64,7 @@ def test_tiles_and_limits_reach_the_work(weights, photos, tmp_path, capsys):
     options = ["--out", str(tmp_path / "out"), "--no-overlay", "--tile", "96", "--overlap", "16"]
     assert main(["predict", weights, str(photos), *options, "--max-pixels", "13500"]) == 0
     predictor, tiling = atrous.Predictor(lively_model()), Tiling(size=96, overlap=16)
-    expected = list(label_strips(predictor.regions(ArrayPixels(image), tiling=tiling), width=90))
+    expected = list(joined_label_rows(predictor.regions(ArrayPixels(image), tiling=tiling), width=90))
     with Image.open(tmp_path / "out/large.png") as labels:
         np.testing.assert_array_equal(np.array(labels), np.concatenate(expected))
     assert main(["predict", weights, str(photos), *options, "--max-pixels", "13499"]) == 1

@@ -17,7 +17,7 @@ from atrous.errors import InputError
 from atrous.inference.output_files import plan_files
 from atrous.inference.predict_files import TilingRule, predict_files
 from atrous.inference.predictor import Predictor
-from atrous.inference.tiling.regions import label_strips
+from atrous.inference.tiling.regions import joined_label_rows
 from atrous.inference.tiling.tiles import Tiling
 from fakes.geotiff import write_tiff
 from fakes.lively_model import LABELS, blocks, lively_archive
@@ -33,7 +33,7 @@ def predictor():
 
 def expected_labels(predictor, image=IMAGE):
     pixels = ArrayPixels(image)
-    return np.concatenate(list(label_strips(predictor.regions(pixels, tiling=TILING), width=image.shape[1])))
+    return np.concatenate(list(joined_label_rows(predictor.regions(pixels, tiling=TILING), width=image.shape[1])))
 
 
 def predict(predictor, source, out, **options):

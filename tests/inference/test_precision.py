@@ -14,7 +14,7 @@ from atrous.inference.precision import (
     in_precision,
 )
 from atrous.inference.predictor import Predictor
-from atrous.inference.tiling.regions import label_strips
+from atrous.inference.tiling.regions import joined_label_rows
 from atrous.inference.tiling.tiles import Tiling
 from fakes.lively_model import blocks, lively_model
 
@@ -35,7 +35,7 @@ def test_half_precision_is_close_to_float32(name, precision):
 def test_tiles_are_computed_in_the_same_precision():
     model, tiling = lively_model(), Tiling(size=4096)
     half = Predictor(model, precision="bfloat16")
-    strips = list(label_strips(half.regions(ArrayPixels(ARRAY), tiling=tiling), width=129))
+    strips = list(joined_label_rows(half.regions(ArrayPixels(ARRAY), tiling=tiling), width=129))
     np.testing.assert_array_equal(np.concatenate(strips), half(ARRAY).labels)
     assert (half(ARRAY).labels != Predictor(model)(ARRAY).labels).any()
 

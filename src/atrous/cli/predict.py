@@ -88,7 +88,7 @@ class Options:
     overlap: int = Tiling.overlap
     """Pixels that neighbouring tiles share. From the receptive field on (`atrous info`), labels are those of the whole
     picture, unless means are those of the tile, as they always are in the official MobileNetV3 heads."""
-    tile_means: Literal["picture", "tile"] = Tiling.means
+    tile_means: Literal["picture", "tile"] = "picture"
     """Area of image pooling: the whole picture, by an additional pass, or the tile."""
     picture_range: tuple[float, float] | None = None
     """Numbers that are black and white in pictures of more than 8 bits, such as 0 4095. None: those of the training
@@ -259,11 +259,12 @@ def _predict_videos(options: Options, videos: list[Path]) -> int:
 
 def _tiling_rule(options: Options, *, allows_tiles: bool) -> TilingRule | None:
     """Tile all pictures where --tile is given, else those that would not fit into memory."""
+    mean_over = "tile" if options.tile_means == "tile" else "image"
     if options.max_pixels < 1:
         raise InputError(f"--max-pixels {options.max_pixels} leaves no picture; give 1 or more")
     if options.tile is None:
         return (
-            TilingRule(Tiling(overlap=options.overlap, means=options.tile_means))
+            TilingRule(Tiling(overlap=options.overlap, mean_over=mean_over))
             if allows_tiles and not options.server
             else None
         )
@@ -273,5 +274,5 @@ def _tiling_rule(options: Options, *, allows_tiles: bool) -> TilingRule | None:
         raise InputError(
             "tiles are seen at scale 1, neither mirrored nor padded; leave out --tile, or the other options"
         )
-    tiling = Tiling(size=options.tile, overlap=options.overlap, means=options.tile_means)
+    tiling = Tiling(size=options.tile, overlap=options.overlap, mean_over=mean_over)
     return TilingRule(tiling, above_pixels=0)

@@ -16,7 +16,7 @@ from atrous.files import atomic_path
 from atrous.inference.output_files import PredictionFiles
 from atrous.inference.predictor import Predictor
 from atrous.inference.result import Result, ignored_at
-from atrous.inference.tiling.regions import OnProgress, label_strips
+from atrous.inference.tiling.regions import OnProgress, joined_label_rows
 from atrous.inference.tiling.tiles import Tiling
 from atrous.report.label_png import label_palette, label_rows
 
@@ -58,7 +58,7 @@ def predict_large_image(
     with ExitStack() as stack:
         write = stack.enter_context(label_rows(files.labels, predictor.labels, size=pixels.size))
         scratch = stack.enter_context(tempfile.TemporaryFile()) if reference else None
-        for strip in label_strips(predictor.regions(pixels, tiling=tiling, on_progress=on_progress), width=width):
+        for strip in joined_label_rows(predictor.regions(pixels, tiling=tiling, on_progress=on_progress), width=width):
             missing = missing_rows(pixels, slice(top, top + len(strip)))
             if missing is not None:
                 strip, nodata = ignored_at(missing, strip, ignore=ignore), nodata + int(missing.sum())

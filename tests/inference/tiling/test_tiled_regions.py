@@ -11,9 +11,9 @@ from atrous.analysis.receptive_field import receptive_fields
 from atrous.data.formats.windows import ArrayPixels
 from atrous.errors import InputError
 from atrous.inference.predictor import Predictor
-from atrous.inference.tiling.global_context import GlobalContext
-from atrous.inference.tiling.regions import label_strips, predict_regions
-from atrous.inference.tiling.tiles import Fade, Tile, TileSpan, Tiling
+from atrous.inference.tiling.regions import joined_label_rows, predict_regions
+from atrous.inference.tiling.tile_model import TileModel
+from atrous.inference.tiling.tiles import CrossFade, Tile, TileSpan, Tiling
 from atrous.model.config import ASPPConfig
 from atrous.ops.bilinear import interpolate_columns, interpolate_rows
 from fakes.lively_model import blocks, lively_model
@@ -117,7 +117,7 @@ def test_means_of_the_whole_picture(name, means, size):
         )
     tiles = len(progress) // (means + 1)
     assert progress == [(done, tiles * (means + 1)) for done in range(1, len(progress) + 1)]
-    one_pass, _ = tiled(model, image, replace(tiling, means="tile"))
+    one_pass, _ = tiled(model, image, replace(tiling, mean_over="tile"))
     assert np.abs(one_pass - whole(model, image)).max() > 1e-2
 
 
@@ -148,7 +148,7 @@ def test_blending_hides_the_seams():
     assert jumps[0] < jumps[1] / 2
 
 
-def steepest_step(model, *, means):
+def steepest_step(model, *, mean_over):
     """Largest step from one coarse logit to the next, as a share of the change between two tiles of other means.
 
     The image is dark but for its last rows, which only the last tile sees, and which are too far from its seam for
@@ -157,7 +157,7 @@ def steepest_step(model, *, means):
     field = receptive_fields(model)["classifier"]
     image = np.full((field + 400, 33, 3), 60, np.uint8)
     image[-60:] = 250
-    found, count = tiled(model, image, Tiling(size=field + 220, overlap=field, means=means))
+    found, count = tiled(model, image, Tiling(size=field + 220, overlap=field, mean_over=mean_over))
     assert count > 1
     dark = found[:, field // 2 : -60 - field // 2 - 16]
     change = np.abs(dark[:, -1] - dark[:, 0]).max()
@@ -167,24 +167,24 @@ def steepest_step(model, *, means):
 
 def test_tiles_whose_means_differ_are_cross_faded_at_any_overlap():
     """Image pooling over the tile gives each tile other logits, though its convolutions see all that they need."""
-    assert steepest_step(small_field("deeplabv3_mobilenet_v2", image_pooling=True), means="tile") < 1 / 3
+    assert steepest_step(small_field("deeplabv3_mobilenet_v2", image_pooling=True), mean_over="tile") < 1 / 3
 
 
 def test_tiles_with_means_over_windows_are_cross_faded_at_any_overlap():
     """Windows of the official heads lie differently in each tile and in the image."""
-    assert steepest_step(small_field("lraspp_mobilenet_v3_large"), means="picture") < 1 / 3
+    assert steepest_step(small_field("lraspp_mobilenet_v3_large"), mean_over="image") < 1 / 3
 
 
 @pytest.mark.parametrize("name", ["deeplabv3plus_mobilenet_v2", "deeplabv3_mobilenet_v3", "lraspp_mobilenet_v3"])
 def test_means_are_listed_in_the_order_of_the_forward_pass(name):
     model = lively_model(name).eval()
-    network, order = GlobalContext(model, size=(64, 64), dtype=torch.float64), []
-    for mean in network.means:
+    network, order = TileModel(model, size=(64, 64), dtype=torch.float64), []
+    for mean in network.mean_layers:
         mean.register_forward_hook(lambda module, _args, _output: order.append(module))
-    span = TileSpan(0, 64, Fade(0, 0), Fade(64, 64))
+    span = TileSpan(0, 64, CrossFade(0, 0), CrossFade(64, 64))
     network.logits(blocks(64, 64), Tile(span, span))
-    assert len(order) == len(network.means) > 0
-    assert all(called is listed for called, listed in zip(order, network.means, strict=True))
+    assert len(order) == len(network.mean_layers) > 0
+    assert all(called is listed for called, listed in zip(order, network.mean_layers, strict=True))
 
 
 def test_an_infinite_logit_counts_only_in_tiles_that_have_a_weight_there():
@@ -204,10 +204,10 @@ def test_tiles_that_are_too_small_are_refused_at_the_call():
         predict_regions(lively_model().eval(), ArrayPixels(picture((300, 300))), tiling=Tiling(size=96, overlap=80))
 
 
-def test_labels_come_in_strips_of_whole_rows():
+def test_labels_are_joined_to_whole_rows():
     model, image = small_field("deeplabv3plus_mobilenet_v2").float(), picture((500, 420))
     predictor, tiling = Predictor(model), Tiling(size=256, overlap=64)
-    found = list(label_strips(predictor.regions(ArrayPixels(image), tiling=tiling), width=420))
+    found = list(joined_label_rows(predictor.regions(ArrayPixels(image), tiling=tiling), width=420))
     assert len(found) > 2
     full, _ = tiled(model, image, tiling)
     assert (np.concatenate(found) == full.argmax(axis=0)).mean() > 0.9999  # the rest: rounding

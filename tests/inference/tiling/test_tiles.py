@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atrous.errors import InputError
-from atrous.inference.tiling.tiles import Tiling, blend_weights, tile_spans
+from atrous.inference.tiling.blend_weights import blend_weights
+from atrous.inference.tiling.tiles import Tiling, tile_spans
 from atrous.ops.bilinear import axis_neighbours
 
 STRIDES = st.sampled_from([(4, 4), (8, 4), (16, 4), (16, 8), (16, 16), (32, 32), (32, 4)])
@@ -36,18 +37,18 @@ def test_blend_weights_are_a_partition_of_unity(length, strides, room, overlap, 
     total, final = torch.zeros(positions), 0
     for number, (span, blend) in enumerate(zip(cut, found, strict=True)):
         own = -(-(span.end - span.begin) // stride)
-        assert 0 <= blend.local.start < blend.local.stop <= own
-        assert blend.local.start + span.begin // stride == blend.first
-        total[blend.first : blend.first + len(blend.weights)] += blend.weights
+        assert 0 <= blend.tile_slice.start < blend.tile_slice.stop <= own
+        assert blend.tile_slice.start + span.begin // stride == blend.start
+        total[blend.start : blend.start + len(blend.weights)] += blend.weights
         # What is final here begins with the last position that was final before.
         assert blend.final_positions.start == max(final - 1, 0)
         final = blend.final_positions.stop
-        part = slice(blend.pixels.start, blend.pixels.stop)
-        assert torch.equal(blend.neighbours.first + blend.first, along.first[part])
-        assert torch.equal(blend.neighbours.second + blend.first, along.second[part])
+        part = slice(blend.image_pixels.start, blend.image_pixels.stop)
+        assert torch.equal(blend.neighbours.first + blend.start, along.first[part])
+        assert torch.equal(blend.neighbours.second + blend.start, along.second[part])
         if len(blend.neighbours.first):
             assert blend.neighbours.first.min() >= 0
-            assert blend.neighbours.second.max() < blend.final
+            assert blend.neighbours.second.max() < blend.final_count
         if number:
             before = cut[number - 1]
             assert before.end - span.begin >= overlap
@@ -55,8 +56,8 @@ def test_blend_weights_are_a_partition_of_unity(length, strides, room, overlap, 
             assert span.fade_in.middle - span.begin >= overlap / 2
             assert before.end - span.fade_in.middle + stride >= overlap / 2
     torch.testing.assert_close(total, torch.ones(positions), rtol=0, atol=1e-6)
-    assert [blend.pixels.start for blend in found[1:]] == [blend.pixels.stop for blend in found[:-1]]
-    assert (found[0].pixels.start, found[-1].pixels.stop) == (0, pixels)
+    assert [blend.image_pixels.start for blend in found[1:]] == [blend.image_pixels.stop for blend in found[:-1]]
+    assert (found[0].image_pixels.start, found[-1].image_pixels.stop) == (0, pixels)
 
 
 def test_by_hand():

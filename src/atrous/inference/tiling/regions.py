@@ -3,7 +3,7 @@
     logits of the image(position) = sum over tiles of blend weight(position) * logits of the tile(position)
 
 Tiles are visited from left to right and from top to bottom. Besides one tile, only the pending logits are in memory:
-the strip shared with the tile to the right, and the strip shared with the row of tiles below.
+the columns shared with the tile to the right, and the rows shared with the row of tiles below.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,16 +17,18 @@ from torch import Tensor
 
 from atrous.analysis.receptive_field import receptive_fields
 from atrous.data.formats.windows import Pixels
-from atrous.inference.tiling.global_context import GlobalContext
-from atrous.inference.tiling.tiles import BlendWeights, Tile, TileSpan, Tiling, blend_weights, tile_spans
+from atrous.inference.tiling.blend_weights import BlendWeights, blend_weights
+from atrous.inference.tiling.tile_model import TileModel
+from atrous.inference.tiling.tiles import Tile, TileSpan, Tiling, tile_spans
 from atrous.model.deeplab import DeepLab, Images
 from atrous.ops.bilinear import Neighbours, interpolate_columns, interpolate_rows
 from atrous.ops.dtypes import interpolation_dtype
 from atrous.ops.label_map.upsample_argmax import upsample_argmax_at
 from atrous.ops.upsample import row_bands
+from atrous.sizes import ceil_div
 
 MAX_PENDING = 2**24
-"""Largest number of pending logits for the row of tiles below: with many classes, tiles fade over fewer positions."""
+"""Upper limit of the logits kept for the row of tiles below. With many classes it shortens the fades."""
 
 OnProgress = Callable[[int, int], None]
 """Called with (tiles done, tiles in all)."""
@@ -51,11 +53,11 @@ class Region:
     column_neighbours: Neighbours
 
     def labels(self) -> Integer[Tensor, "n m"]:
-        """Class of the largest logit at every pixel."""
+        """Return the class of the largest logit at every pixel."""
         return upsample_argmax_at(self.logits, self.row_neighbours, self.column_neighbours)[0]
 
     def probabilities(self) -> Iterator[tuple[slice, Float[Tensor, "k n m"]]]:
-        """Softmax of the logits at every pixel, as pairs of (rows of the image, probabilities)."""
+        """Yield the softmax of the logits at every pixel, as pairs of (rows of the image, probabilities)."""
         floats = self.logits.shape[1] * len(self.column_neighbours.first)
         for band in row_bands(len(self.row_neighbours.first), row_floats=floats):
             rows = interpolate_rows(self.logits, self.row_neighbours.part(band))
@@ -91,17 +93,17 @@ def predict_regions(
     return _TiledImage(model, pixels, tiling, dtype, on_progress or (lambda _done, _all: None)).regions()
 
 
-def label_strips(regions: Iterator[Region], *, width: int) -> Iterator[Integer[np.ndarray, "n w"]]:
-    """Join the labels of regions to strips of whole rows, from top to bottom."""
-    for (start, stop), row in groupby(regions, key=lambda region: (region.rows.start, region.rows.stop)):
-        strip = None
-        for region in row:
+def joined_label_rows(regions: Iterator[Region], *, width: int) -> Iterator[Integer[np.ndarray, "n w"]]:
+    """Join the labels of regions that are side by side, and yield whole rows of the image, from top to bottom."""
+    for (start, stop), regions_of_rows in groupby(regions, key=lambda region: (region.rows.start, region.rows.stop)):
+        label_rows = None
+        for region in regions_of_rows:
             labels = region.labels().cpu().numpy()
-            if strip is None:
-                strip = np.empty((stop - start, width), labels.dtype)
-            strip[:, region.columns] = labels
-        assert strip is not None
-        yield strip
+            if label_rows is None:
+                label_rows = np.empty((stop - start, width), labels.dtype)
+            label_rows[:, region.columns] = labels
+        assert label_rows is not None
+        yield label_rows
 
 
 class _TiledImage:
@@ -111,22 +113,22 @@ class _TiledImage:
         self, model: DeepLab, pixels: Pixels, tiling: Tiling, dtype: torch.dtype, on_progress: OnProgress
     ) -> None:
         weight, placement, stride = model.classifier.weight, model.placement(pixels.size), model.logits_stride
-        coarse = (-(-placement.size[0] // stride), -(-placement.size[1] // stride))
+        coarse = (ceil_div(placement.size[0], stride), ceil_div(placement.size[1], stride))
         neighbours = placement.neighbours(coarse, like=weight.new_empty(0, dtype=interpolation_dtype(dtype)))
-        self._context = GlobalContext(model, size=placement.size, dtype=dtype)
+        self._model = TileModel(model, size=placement.size, dtype=dtype)
         # With an overlap of the receptive field and equal means, neighbouring tiles have equal logits: no cross-fade.
-        equal_means = not self._context.windowed and (tiling.means == "picture" or not self._context.means)
+        equal_means = not self._model.windowed and (tiling.mean_over == "image" or not self._model.mean_layers)
         agree = equal_means and tiling.overlap >= receptive_fields(model)["classifier"]
         max_fade = MAX_PENDING // (model.config.classes * coarse[1]) * stride
         fade = 0 if agree else min(tiling.overlap // 2, max_fade)
         (self._row_spans, self._row_weights), (self._column_spans, self._column_weights) = (
-            _divide(length, along, tiling=tiling, model=model, fade=fade)
+            _axis_tiles(length, along, tiling=tiling, model=model, fade=fade)
             for length, along in zip(placement.size, neighbours, strict=True)
         )
         self._pixels, self._device, self._on_progress = pixels, weight.device, on_progress
         tiles = len(self._row_spans) * len(self._column_spans)
-        self._means = self._context.means if tiling.means == "picture" and tiles > 1 else ()
-        self._done, self._all = 0, tiles * (len(self._means) + 1)
+        self._mean_layers = self._model.mean_layers if tiling.mean_over == "image" and tiles > 1 else ()
+        self._done, self._all = 0, tiles * (len(self._mean_layers) + 1)
 
     def regions(self) -> Iterator[Region]:
         self._collect_means()
@@ -135,48 +137,51 @@ class _TiledImage:
             left, below = None, list[Tensor]()
             for column_span, column in zip(self._column_spans, self._column_weights, strict=True):
                 tile = Tile(row_span, column_span)
-                blended = self._weighted(self._context.logits(self._read(tile), tile), row, column)
+                blended = _blend(self._model.logits(self._read(tile), tile), row, column)
                 if left is not None:
                     blended[..., : left.shape[-1]] += left
-                left = blended[..., column.pending].clone()
-                block = blended[..., : column.final]
+                # `left` is taken before `above` is added: the next tile adds `above` at these columns itself.
+                left = blended[..., column.pending_slice].clone()
+                block = blended[..., : column.final_count]
                 if above is not None:
                     block[:, :, : above.shape[2]] += above[..., column.final_positions]
-                # The last final column comes again with the next tile.
+                # The last final column is also the first of the next tile.
                 new_columns = slice(0, None if column is self._column_weights[-1] else -1)
-                below.append(block[:, :, row.pending, new_columns].clone())
-                final = block[:, :, : row.final]
-                yield Region(row.pixels, column.pixels, final, row.neighbours, column.neighbours)
-                self._advance()
+                below.append(block[:, :, row.pending_slice, new_columns].clone())
+                final = block[:, :, : row.final_count]
+                yield Region(row.image_pixels, column.image_pixels, final, row.neighbours, column.neighbours)
+                self._report_progress()
             above = torch.cat(below, dim=3)
 
     def _collect_means(self) -> None:
-        for mean in self._means:
-            visit = self._context.collect(mean)
-            for tile in map(Tile._make, product(self._row_spans, self._column_spans)):
-                visit(self._read(tile), tile)
-                self._advance()
-            self._context.finish(mean)
+        for layer in self._mean_layers:
+            with self._model.collecting_mean(layer) as add_tile:
+                for tile in map(Tile._make, product(self._row_spans, self._column_spans)):
+                    add_tile(self._read(tile), tile)
+                    self._report_progress()
 
     def _read(self, tile: Tile) -> Images:
+        """Read the pixels of a tile; what the network pads is not read."""
         rows, columns = (
             slice(span.begin, min(span.end, length)) for span, length in zip(tile, self._pixels.size, strict=True)
         )
         return torch.as_tensor(self._pixels.read(rows, columns)).permute(2, 0, 1)[None].to(self._device)
 
-    def _weighted(self, logits: Tensor, row: BlendWeights, column: BlendWeights) -> Float[Tensor, "1 k h w"]:
-        weights = row.weights[:, None] * column.weights
-        # An infinite logit does not count where its tile has no weight.
-        return torch.where(weights == 0, 0, logits[:, :, row.local, column.local] * weights)
-
-    def _advance(self) -> None:
+    def _report_progress(self) -> None:
         self._done += 1
         self._on_progress(self._done, self._all)
 
 
-def _divide(
+def _blend(logits: Tensor, row: BlendWeights, column: BlendWeights) -> Float[Tensor, "1 k h w"]:
+    """Return the logits that a tile contributes to the image's: 0 at blend weight 0, even if infinite."""
+    weights = row.weights[:, None] * column.weights
+    return torch.where(weights == 0, 0, logits[:, :, row.tile_slice, column.tile_slice] * weights)
+
+
+def _axis_tiles(
     length: int, neighbours: Neighbours, *, tiling: Tiling, model: DeepLab, fade: int
 ) -> tuple[tuple[TileSpan, ...], tuple[BlendWeights, ...]]:
+    """Divide an axis of the image, and compute the tiles' blend weights along it."""
     stride = model.logits_stride
     spans = tile_spans(length, tiling=tiling, output_stride=model.output_stride, logits_stride=stride, fade=fade)
     return spans, blend_weights(spans, neighbours, logits_stride=stride)

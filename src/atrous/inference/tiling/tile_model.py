@@ -11,7 +11,8 @@ Convolutions need no change: the overlap of tiles covers what they see. Two kind
 reach beyond the tile, and there can be as many of them as positions of the image's map.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 
 import torch
 from jaxtyping import Float
@@ -32,15 +33,15 @@ from atrous.ops.bilinear import (
     source_coordinates,
 )
 from atrous.ops.dtypes import interpolation_dtype
-from atrous.sizes import Size
+from atrous.sizes import Size, ceil_div
 
 
-class _MeanReached(Exception):  # noqa: N818
+class _StopForward(Exception):  # noqa: N818
     """Ends a forward pass after the layer whose input is collected."""
 
 
-class GlobalContext:
-    """A second module over a model's weights, run on tiles; the model itself is left unchanged.
+class TileModel:
+    """A copy of a model over the same weights, with hooks that make it compute on a tile as on a part of the image.
 
     Args:
         model: A model in eval mode.
@@ -49,18 +50,19 @@ class GlobalContext:
     """
 
     def __init__(self, model: DeepLab, *, size: Size, dtype: torch.dtype) -> None:
-        weight, twin = model.classifier.weight, model.replanned(output_stride=model.output_stride)
+        weight, copied = model.classifier.weight, model.replanned(output_stride=model.output_stride)
         self._device = weight.device
         if dtype != weight.dtype:
-            self._model = in_precision(twin, dtype)
+            self._model = in_precision(copied, dtype)
         else:
-            self._model = fused(twin) if self._device.type == "cpu" else twin
+            self._model = fused(copied) if self._device.type == "cpu" else copied
         self._size = size
         self._tile: Tile | None = None
         for module in self._model.modules():
-            # Where sizes are fitted, maps are resized by whole factors, at the same positions in tile and image.
+            # Where the model pads to output stride * k + 1, resizing is by integer factors, and corners of tile and
+            # image coincide.
             if isinstance(module, Resize) and not model.preprocess.fits:
-                module.register_forward_hook(self._resize_as_part)
+                module.register_forward_hook(self._resize_on_image_grid)
 
     @property
     def windowed(self) -> bool:
@@ -68,61 +70,64 @@ class GlobalContext:
         return any(isinstance(module, WindowMeans) for module in self._model.modules())
 
     @property
-    def means(self) -> tuple[ImageMean, ...]:
+    def mean_layers(self) -> tuple[ImageMean, ...]:
         """The layers that average over the whole image, in the order of the forward pass (and of registration)."""
         return tuple(module for module in self._model.modules() if isinstance(module, ImageMean))
 
     def logits(self, images: Images, tile: Tile) -> Float[Tensor, "1 k hc wc"]:
-        """Coarse logits of a tile."""
+        """Return the coarse logits of a tile."""
         self._tile = tile
         with computing(self._device):
             return self._model(images)
 
-    def collect(self, mean: ImageMean) -> Callable[[Images, Tile], None]:
-        """Start to collect a layer's mean over the image.
+    @contextmanager
+    def collecting_mean(self, layer: ImageMean) -> Generator[Callable[[Images, Tile], None]]:
+        """Collect a layer's mean over the image; the layer returns it after the context.
 
-        Returns:
-            A function to be called with the pixels of every tile; `finish` is called after the last one.
+        Yields:
+            A function to be called with the pixels of every tile.
         """
-        self._sum, self._count = torch.zeros(()), 0
-        self._collecting = mean.register_forward_hook(self._add)
+        total, count = torch.zeros(()), 0
 
-        def visit(images: Images, tile: Tile) -> None:
-            try:
+        def add_input(_layer: nn.Module, args: tuple[Tensor], _output: Tensor) -> None:
+            nonlocal total, count
+            part = args[0]
+            for axis in (-2, -1):
+                part = part.narrow(axis, *self._counted(axis, part.shape[axis]))
+            # Not every device has float64; the sum of a single tile is accurate enough without it.
+            tile_sum = part.sum(dim=(2, 3), keepdim=True, dtype=interpolation_dtype(part.dtype))
+            total = total + tile_sum.double().cpu()
+            count += part.shape[2] * part.shape[3]
+            raise _StopForward
+
+        def add_tile(images: Images, tile: Tile) -> None:
+            with suppress(_StopForward):
                 self.logits(images, tile)
-            except _MeanReached:
-                return
 
-        return visit
+        hook = layer.register_forward_hook(add_input)
+        try:
+            yield add_tile
+        finally:
+            hook.remove()
+        image_mean = total / count
 
-    def finish(self, mean: ImageMean) -> None:
-        """Let the layer return the collected mean from now on."""
-        self._collecting.remove()
-        image_mean = self._sum / self._count
-
-        def replace_output(_module: nn.Module, _args: tuple[Tensor], output: Tensor) -> Tensor:
+        def replace_output(_layer: nn.Module, _args: tuple[Tensor], output: Tensor) -> Tensor:
             return image_mean.to(output)
 
-        mean.register_forward_hook(replace_output)
-
-    def _add(self, _mean: nn.Module, args: tuple[Tensor], _output: Tensor) -> None:
-        part = args[0]
-        for axis in (-2, -1):
-            part = part.narrow(axis, *self._counted(axis, part.shape[axis]))
-        # Not every device has float64; the sum of a single tile is accurate enough without it.
-        self._sum = self._sum + part.sum(dim=(2, 3), keepdim=True, dtype=interpolation_dtype(part.dtype)).double().cpu()
-        self._count += part.shape[2] * part.shape[3]
-        raise _MeanReached
+        layer.register_forward_hook(replace_output)
 
     def _counted(self, axis: int, positions: int) -> tuple[int, int]:
-        """(start, length) of the positions of a tile's map that are counted for this tile and for no other."""
+        """Return (start, length) of the positions of a tile's map that lie between the middles of its two fades.
+
+        Over all tiles each position of the image is counted once.
+        """
         span = self._span(axis)
         stride = self._map_stride(span.end - span.begin, positions)
         assert stride is not None, "the input of a mean over the image is a feature map"
-        begin, end = (-(-fade.middle // stride) - span.begin // stride for fade in (span.fade_in, span.fade_out))
+        begin, end = (ceil_div(fade.middle, stride) - span.begin // stride for fade in (span.fade_in, span.fade_out))
         return begin, min(end, positions) - begin
 
-    def _resize_as_part(self, resize: nn.Module, args: tuple[Tensor, Size], output: Tensor) -> Tensor:
+    def _resize_on_image_grid(self, resize: nn.Module, args: tuple[Tensor, Size], output: Tensor) -> Tensor:
         """Replace a resized map by the part that resizing the map of the whole image would give."""
         assert isinstance(resize, Resize)
         maps, size = args
@@ -130,23 +135,27 @@ class GlobalContext:
             self._image_neighbours(axis, maps, target, align_corners=resize.align_corners)
             for axis, target in zip((-2, -1), size, strict=True)
         )
-        if rows is None or columns is None:  # pooled to one position, or to one for each window
+        if rows is None or columns is None:  # not a feature map, but one of means: pooled to one position, or windows
             return output
         return interpolate_columns(interpolate_rows(maps, rows), columns).to(maps.dtype)
 
     def _image_neighbours(self, axis: int, maps: Tensor, target: int, *, align_corners: bool) -> Neighbours | None:
-        """Positions of the tile's coarse map between which each position of its fine map is in the whole image."""
+        """Return the two positions of the tile's coarse map, and their weights, for each position of its fine map.
+
+        They are those between which resizing the map of the whole image would interpolate.
+        """
         span, source, length = self._span(axis), maps.shape[axis], self._size[axis]
         coarse, fine = (self._map_stride(span.end - span.begin, positions) for positions in (source, target))
         if coarse is None or fine is None:
             return None
-        positions = source_coordinates(
+        coarse_length = ceil_div(length, coarse)
+        coordinates = source_coordinates(
             span.begin // fine + pixel_coordinates(target),
-            length=-(-length // fine),
-            source=-(-length // coarse),
+            length=ceil_div(length, fine),
+            source=coarse_length,
             align_corners=align_corners,
         )
-        inside = positions.clamp(0, -(-length // coarse) - 1) - span.begin // coarse
+        inside = coordinates.clamp(0, coarse_length - 1) - span.begin // coarse
         return neighbours(inside, source=source, like=maps.new_empty(0, dtype=interpolation_dtype(maps.dtype)))
 
     def _span(self, axis: int) -> TileSpan:
@@ -154,6 +163,6 @@ class GlobalContext:
         return self._tile.rows if axis == -2 else self._tile.columns
 
     def _map_stride(self, length: int, positions: int) -> int | None:
-        """Pixels per position of a tile's map, or None if no feature map of the network has so many positions."""
+        """Return the pixels per position of a tile's map, or None if no feature map has so many positions."""
         strides = (2**power for power in range(self._model.output_stride.bit_length()))
-        return next((stride for stride in strides if -(-length // stride) == positions), None)
+        return next((stride for stride in strides if ceil_div(length, stride) == positions), None)
