@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import atrous
 from atrous.cli.main import main
 from atrous.data.dataset import open_data
 from atrous.data.published.camvid import CAMVID
+from atrous.data.schema import Schema, write_schema
 from atrous.evaluation.evaluate import evaluate
 from fakes.camvid import fake_camvid
 from fakes.lively_model import LABELS, lively_model
@@ -143,3 +145,17 @@ def test_the_precision_is_stated_and_never_chosen(weights, camvid, tmp_path, cap
     report = tmp_path / "r.json"
     assert main(["evaluate", weights, "--data", camvid, "--precision", "bfloat16", "--json", str(report)]) == 0
     assert json.loads(report.read_text())["protocol"]["precision"] == "bfloat16"
+
+
+def test_a_score_over_one_class_is_refused(weights, tmp_path, capsys):
+    for number in range(3):
+        Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(_folder(tmp_path / "images") / f"{number}.png")
+        Image.fromarray(np.zeros((16, 16), np.uint8)).save(_folder(tmp_path / "masks") / f"{number}.png")
+    write_schema(tmp_path / "schema.toml", Schema(CAMVID))
+    assert main(["evaluate", weights, "--data", str(tmp_path), "--split", "val"]) != 0
+    assert f"{CAMVID.names[0]!r} is the only class in val" in " ".join(capsys.readouterr().err.split())
+
+
+def _folder(path):
+    path.mkdir(exist_ok=True)
+    return path

@@ -72,6 +72,13 @@ def main(arguments: Sequence[str]) -> int:
     with progress_callback("evaluating") as on_progress:
         shown = MOST_IMAGES if options.html else 0
         report = evaluate(predictor, dataset, gallery=shown, on_progress=on_progress)
+    labelled = (report.matrix.sum(axis=1) > 0).nonzero()[0]
+    if len(labelled) == 1:
+        only = dataset.labels.names[int(labelled[0])]
+        raise InputError(
+            f"{options.data}: {only!r} is the only class in {options.split}, and a score over one class says nothing; "
+            "choose another --split, or add pictures of the other classes"
+        )
     print(report.to_text())
     if options.json is not None:
         report.write_json(options.json)
