@@ -3,12 +3,13 @@
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from torch import Tensor
 
 from atrous.errors import InputError
 from atrous.importers.foreign_network import ForeignNetwork
-from atrous.importers.projects import layers
+from atrous.importers.projects import layers, timm
 from atrous.importers.projects.key_map import (
     AUXILIARY_REASON,
     checked,
@@ -18,6 +19,7 @@ from atrous.importers.projects.key_map import (
     translated,
     width,
 )
+from atrous.importers.projects.timm_settings import check_resnet
 from atrous.importers.pytorch.state_dict import StateDict
 from atrous.model.compatibility import Compatibility
 from atrous.model.config import ASPPConfig, BackboneConfig, DecoderConfig, MobileNetV2Config, ModelConfig, ResNetConfig
@@ -28,6 +30,9 @@ PROJECT = "segmentation_models.pytorch"
 CONVENTIONS = replace(PYTORCH, align_corners=True)
 COMPATIBILITY = Compatibility(low_level="output", unstrided_rate="after", between_separable="nothing")
 PAIR = ("0", "1")
+
+_TIMM_ENCODER = "encoder.model."
+"""Beginning of the names in encoders that SMP takes from timm."""
 
 _OLD_NAMES = {r"decoder\.0\.": "decoder.aspp.", r"decoder\.1\.": "decoder.conv.", r"decoder\.2\.": "decoder.bn."}
 """Of DeepLabV3's decoder before version 0.4."""
@@ -53,7 +58,10 @@ def read(found: StateDict) -> ForeignNetwork:
     """
     plus = "decoder.block1.0.weight" in found.tensors
     tensors = found.tensors if plus else {_renamed(name): tensor for name, tensor in found.tensors.items()}
-    backbone, table = _encoder(tensors)
+    timm_model = any(name.startswith(_TIMM_ENCODER) for name in tensors)
+    if timm_model:
+        _check_timm_name(found.settings.get("encoder_name"))
+    backbone, table = _timm_encoder(tensors) if timm_model else _encoder(tensors)
     at = "decoder.aspp.0." if plus else "decoder.aspp."
     separable = f"{at}convs.1.0.0.weight" in tensors
     table |= layers.aspp(at, separable=PAIR if separable else None)
@@ -81,7 +89,7 @@ def read(found: StateDict) -> ForeignNetwork:
         ),
         DecoderConfig(refinement=((3, channels, True),)) if plus else None,
         conventions=CONVENTIONS,
-        compatibility=COMPATIBILITY,
+        compatibility=replace(COMPATIBILITY, unstrided_rate="before") if timm_model else COMPATIBILITY,
         classes=width(tensors, "segmentation_head.0.weight"),
         output_stride=settings.encoder_output_stride,
     )
@@ -108,6 +116,27 @@ def _encoder(tensors: Mapping[str, Tensor]) -> tuple[BackboneConfig, dict[str, s
     raise InputError(
         f"{PROJECT} with another encoder than resnet18, 34, 50, 101, 152 and mobilenet_v2; others are not built here"
     )
+
+
+def _check_timm_name(name: Any) -> None:
+    """Refuse encoders of timm whose tensors have the names of those that are built here, but compute something else."""
+    model = name.removeprefix("tu-") if isinstance(name, str) else ""
+    if model.startswith("tf_"):
+        raise InputError(f"{model:.60} of timm pads as TensorFlow does, which is not built here under {PROJECT}")
+    if "resnet" in model:
+        check_resnet(model)
+
+
+def _timm_encoder(tensors: Mapping[str, Tensor]) -> tuple[BackboneConfig, dict[str, str]]:
+    """The networks of timm that SMP names `tu-...`; they plan their rates themselves."""
+    inner = {name.removeprefix(_TIMM_ENCODER): each for name, each in tensors.items() if name.startswith(_TIMM_ENCODER)}
+    if "layer3.0.conv2.weight" in inner and "conv1.weight" in inner:
+        depth = resnet_depth(inner, r"layer3\.(\d+)\.conv1\.weight$")
+        return ResNetConfig(depth), layers.resnet(_TIMM_ENCODER, depth=depth)
+    if "conv_stem.weight" in inner:
+        backbone, table = timm.mobile_network(inner)
+        return backbone, {f"{_TIMM_ENCODER}{theirs}": ours for theirs, ours in table.items()}
+    raise InputError(f"{PROJECT} with another encoder of timm than ResNet and MobileNetV2; others are not built here")
 
 
 def _rates(settings: _Settings) -> tuple[int, ...]:

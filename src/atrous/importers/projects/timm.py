@@ -60,21 +60,7 @@ def read(found: StateDict) -> ForeignNetwork:
     """
     if "conv_stem.weight" not in found.tensors:
         return _xception(found)
-    places = sorted(
-        (int(match[1]), int(match[2]))
-        for name in found.tensors
-        if (match := re.match(r"blocks\.(\d)\.(\d+)\.conv_dw\.weight$", name))
-    )
-    backbone = _mobile(found.tensors, units=len(places))
-    table = {"conv_stem": "backbone.stem.conv", "bn1": "backbone.stem.norm"}
-    for unit, (stage, position) in enumerate(places):
-        theirs, ours = f"blocks.{stage}.{position}", f"backbone.units.{unit}"
-        wide = f"{theirs}.conv_pwl.weight" in found.tensors
-        parts = {**(_WIDE if wide else _NARROW), **_GATE}
-        table |= {f"{theirs}.{name}": f"{ours}.{our}" for name, our in parts.items()}
-    if places and isinstance(backbone, MobileNetV3Config):
-        last = f"blocks.{places[-1][0] + 1}.0"
-        table |= {f"{last}.conv": "backbone.last.conv", f"{last}.bn1": "backbone.last.norm"}
+    backbone, table = mobile_network(found.tensors)
     skips: dict[str, str] = dict.fromkeys(("conv_head.", "bn2.", "norm_head.", "classifier."), CLASSIFIER_REASON)
     state, skipped = translated(found.tensors, table, skipped=skips, project=PROJECT)
     settings = timm_settings(found.settings)
@@ -84,6 +70,30 @@ def read(found: StateDict) -> ForeignNetwork:
     conventions, assumed = scaled(conventions, settings.pretrained_cfg)
     config = ModelConfig(backbone, conventions=conventions)
     return imagenet(config, state, skipped, name=f"ImageNet {backbone.kind} ({PROJECT})", assumed=assumed)
+
+
+def mobile_network(tensors: Mapping[str, Tensor]) -> tuple[BackboneConfig, dict[str, str]]:
+    """A MobileNetV2 or MobileNetV3, and their name of every layer to ours.
+
+    Raises:
+        InputError: If it is another of their networks.
+    """
+    places = sorted(
+        (int(match[1]), int(match[2]))
+        for name in tensors
+        if (match := re.match(r"blocks\.(\d)\.(\d+)\.conv_dw\.weight$", name))
+    )
+    backbone = _mobile(tensors, units=len(places))
+    table = {"conv_stem": "backbone.stem.conv", "bn1": "backbone.stem.norm"}
+    for unit, (stage, position) in enumerate(places):
+        theirs, ours = f"blocks.{stage}.{position}", f"backbone.units.{unit}"
+        wide = f"{theirs}.conv_pwl.weight" in tensors
+        parts = {**(_WIDE if wide else _NARROW), **_GATE}
+        table |= {f"{theirs}.{name}": f"{ours}.{our}" for name, our in parts.items()}
+    if places and isinstance(backbone, MobileNetV3Config):
+        last = f"blocks.{places[-1][0] + 1}.0"
+        table |= {f"{last}.conv": "backbone.last.conv", f"{last}.bn1": "backbone.last.norm"}
+    return backbone, table
 
 
 def _mobile(tensors: Mapping[str, Tensor], *, units: int) -> BackboneConfig:

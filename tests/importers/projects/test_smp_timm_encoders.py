@@ -1,0 +1,71 @@
+"""Encoders that SMP takes from timm (`tu-...`): features are those of timm's own network, at every output stride."""
+
+import pytest
+import torch
+from torch import nn
+
+from atrous.errors import InputError
+from atrous.importers.convert import convert
+from atrous.importers.projects.read import from_state_dict
+from atrous.importers.pytorch.state_dict import StateDict
+from reference.weights import randomize, uniform
+from torchvision_shim import import_module
+
+
+def head(channels, low):
+    """Tensors of SMP's DeepLabV3Plus behind an encoder, by its names."""
+    layers = {}
+
+    def layer(convolution, norm, into, out, kernel=1, groups=1):
+        layers[convolution] = nn.Conv2d(into // groups, out, kernel, bias=False)
+        if norm:
+            layers[norm] = nn.BatchNorm2d(out)
+
+    def separable(convolution, norm, into, out):
+        layer(f"{convolution}.0", None, into, into, kernel=3, groups=into)
+        layer(f"{convolution}.1", norm, into, out)
+
+    aspp = "decoder.aspp.0"
+    layer(f"{aspp}.convs.0.0", f"{aspp}.convs.0.1", channels, 8)
+    for number in (1, 2, 3):
+        separable(f"{aspp}.convs.{number}.0", f"{aspp}.convs.{number}.1", channels, 8)
+    layer(f"{aspp}.convs.4.1", f"{aspp}.convs.4.2", channels, 8)
+    layer(f"{aspp}.project.0", f"{aspp}.project.1", 40, 8)
+    separable("decoder.aspp.1", "decoder.aspp.2", 8, 8)
+    layer("decoder.block1.0", "decoder.block1.1", low, 48)
+    separable("decoder.block2.0", "decoder.block2.1", 56, 8)
+    layers["segmentation_head.0"] = nn.Conv2d(8, 3, 1)
+    return {f"{name}.{kind}": each for name, part in layers.items() for kind, each in part.state_dict().items()}
+
+
+def state_of(name, **options):
+    encoder = import_module("timm").create_model(name, features_only=True, **options)
+    encoder = randomize(encoder).double().eval()
+    channels = encoder.feature_info.channels()
+    named = {f"encoder.model.{key}": tensor for key, tensor in encoder.state_dict().items()}
+    return encoder, {**named, **head(channels[-1], channels[1])}
+
+
+@pytest.mark.parametrize(("name", "stride", "channels"), [
+    ("resnet18", 16, 3), ("resnet50", 8, 1), ("mobilenetv2_100", 16, 4),
+])  # fmt: skip
+def test_features_are_timms(name, stride, channels):
+    encoder, state = state_of(name, output_stride=stride, in_chans=channels)
+    settings = {"encoder_name": f"tu-{name}", "encoder_output_stride": stride, "decoder_atrous_rates": (12, 24, 36)}
+    network = from_state_dict(StateDict(state, settings))
+    model = convert(network).model.double()
+    model.backbone.load_state_dict({name[9:]: each for name, each in network.state.items() if name[:9] == "backbone."})
+    assert (network.config.output_stride, network.config.in_channels) == (stride, channels)
+    image = uniform(1, channels, 49, 66)
+    with torch.no_grad():
+        expected = encoder(image)
+        found = model.backbone(image)
+    torch.testing.assert_close(found.low, expected[1], rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(found.high, expected[-1], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["tu-resnetblur50", "tu-resnetaa50", "tu-tf_mobilenetv2_100"])
+def test_other_networks_of_the_same_names_are_refused(name):
+    _, state = state_of("resnet18")
+    with pytest.raises(InputError, match="of timm"):
+        from_state_dict(StateDict(state, {"encoder_name": name}))
