@@ -91,7 +91,7 @@ ERRORS = {
     ),
     "huge picture": Defect(broken.huge_image, "error", ("images/photo5.jpg", "100000 x 100000", "cut it into tiles")),
     "picture of floats": Defect(
-        broken.float_image, "error", ("images/photo5.tif", "floating-point", "save it with 8 or 16")
+        broken.float_image, "error", ("images/photo5.tif", "float32", "[picture] range = [low, high]")
     ),
     "picture of other bands": Defect(
         broken.other_bands,

@@ -34,7 +34,7 @@ def write_picture(path, *, seed=0):
 
 
 def test_outputs_are_named_after_the_pictures():
-    assert plan_files([Path("photos/a.b.jpg"), Path("more/c.tif")], out=OUT) == (
+    assert tuple(plan_files([Path("photos/a.b.jpg"), Path("more/c.tif")], out=OUT)) == (
         PredictionFiles(Path("photos/a.b.jpg"), labels=OUT / "a.b.png", overlay=OUT / "a.b_overlay.jpg"),
         PredictionFiles(Path("more/c.tif"), labels=OUT / "c.png", overlay=OUT / "c_overlay.jpg"),
     )

@@ -124,7 +124,9 @@ def _predict(options: Options, local: LocalInputs) -> int:
     server = None if options.server is None else SERVERS[options.server]
     overlays = options.overlay and server is None
     out = options.out
-    plan = server.plan(pictures, out=out) if server else plan_files(pictures, out=out, overlays=overlays)
+    plan: Sequence[PredictionFiles] = (
+        server.plan(pictures, out=out) if server else plan_files(pictures, out=out, overlays=overlays)
+    )
     done = tuple(files for files in plan if options.skip_done and _is_done(files))
     if done:
         plan = tuple(files for files in plan if not _is_done(files))

@@ -11,15 +11,13 @@ from jaxtyping import Integer
 from atrous.data.annotations.color_masks import color_ids
 from atrous.data.complaints import complain
 from atrous.data.formats.deep_pictures import missing_pixels
-from atrous.data.formats.images import IMAGE_SUFFIXES, read_mask, upright_size
-from atrous.data.formats.tiff import read_picture
+from atrous.data.formats.images import IMAGE_SUFFIXES, read_mask
+from atrous.data.formats.tiff import read_picture, upright_picture_size
 from atrous.data.sample import Sample
 from atrous.data.schema import Schema, apply_schema
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
-
-_SIZED = IMAGE_SUFFIXES - {".tif", ".tiff"}
-"""Pictures whose header gives their size, whatever their pixels are."""
+from atrous.sizes import Size
 
 
 @dataclass(frozen=True)
@@ -97,15 +95,30 @@ def check_stored_size(pair: Pair) -> None:
     """Compare the sizes of picture and mask before either is decoded: a wrong one may be huge.
 
     Raises:
-        InputError: As `check_size`; masks that are no pictures, and TIFFs, are compared when they are read.
+        InputError: As `check_size`; masks that are no pictures are compared when they are read.
     """
-    if pair.mask.suffix.lower() not in _SIZED or pair.image.suffix.lower() not in _SIZED or not pair.mask.is_file():
+    if pair.mask.suffix.lower() not in IMAGE_SUFFIXES or not pair.mask.is_file():
         return
     try:
-        image, labels = upright_size(pair.image), upright_size(pair.mask)
+        labels = upright_picture_size(pair.mask)
     except InputError:  # reading will say it
         return
-    check_size(pair, image=image, labels=labels)
+    check_declared_size(pair, labels)
+
+
+def check_declared_size(pair: Pair, size: Size) -> None:
+    """Compare the size that annotations or a mask's header state with the picture's, before anything is painted.
+
+    Raises:
+        InputError: As `check_size`; a picture that cannot be opened is left to be named when it is read.
+    """
+    if pair.image.suffix.lower() not in IMAGE_SUFFIXES:
+        return
+    try:
+        image = upright_picture_size(pair.image)
+    except InputError:
+        return
+    check_size(pair, image=image, labels=size)
 
 
 @dataclass(frozen=True)

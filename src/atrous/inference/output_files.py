@@ -2,10 +2,11 @@
 
 import errno
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import overload
 
 from atrous.data.formats.lists import read_names
 from atrous.errors import InputError, OutputError
@@ -31,7 +32,38 @@ class PredictionFiles:
         return Path(_geo_name(str(self.labels)))
 
 
-def plan_files(sources: Sequence[Path], *, out: Path, overlays: bool = True) -> tuple[PredictionFiles, ...]:
+class FilePlan(Sequence[PredictionFiles]):
+    """Images and their output files by number; entries are made when they are asked for, since a plan may be long.
+
+    Args:
+        sources: Image files.
+        names: Names of their outputs without suffix, below the folder.
+        out: Folder of the outputs.
+        overlays: If true, overlays are written, too.
+    """
+
+    def __init__(self, sources: Sequence[Path], names: Sequence[str], *, out: Path, overlays: bool) -> None:
+        self._sources, self._names, self._out, self._overlays = sources, names, out, overlays
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+    @overload
+    def __getitem__(self, index: int) -> PredictionFiles: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[PredictionFiles]: ...
+
+    def __getitem__(self, index: int | slice) -> PredictionFiles | Sequence[PredictionFiles]:
+        """The image of this number with its output files, or a plan of some of them."""
+        if isinstance(index, slice):
+            return FilePlan(self._sources[index], self._names[index], out=self._out, overlays=self._overlays)
+        name = self._names[index]
+        overlay = self._out / f"{name}_overlay.jpg" if self._overlays else None
+        return PredictionFiles(self._sources[index], labels=self._out / f"{name}.png", overlay=overlay)
+
+
+def plan_files(sources: Sequence[Path], *, out: Path, overlays: bool = True) -> FilePlan:
     """Name the output files: `OUT/a.png` and `OUT/a_overlay.jpg` for the image `a.jpg`.
 
     Where two images have the same name without suffix, all outputs keep the folder of their image, relative to the
@@ -53,12 +85,8 @@ def plan_files(sources: Sequence[Path], *, out: Path, overlays: bool = True) -> 
     # Compared in lower case, since many file systems treat `A` and `a` as the same name.
     unique = (names for names in (stems, paths) if len({name.lower() for name in names}) == len(names))
     names = next(unique, with_suffix)
-    plan = tuple(
-        PredictionFiles(source, labels=out / f"{name}.png", overlay=out / f"{name}_overlay.jpg" if overlays else None)
-        for source, name in zip(images.values(), names, strict=True)
-    )
-    check_not_replaced(images.values(), plan)
-    return plan
+    check_not_replaced([*images], [os.path.join(out, f"{name}.png") for name in names], overlays=overlays)
+    return FilePlan([*images.values()], names, out=out, overlays=overlays)
 
 
 def select_listed(images: Sequence[Path], *, names: Path) -> list[Path]:
@@ -74,12 +102,15 @@ def select_listed(images: Sequence[Path], *, names: Path) -> list[Path]:
     return [image for image in images if image.stem in {*listed}]
 
 
-def check_not_replaced(images: Iterable[Path], plan: Iterable[PredictionFiles]) -> None:
-    """Raise InputError if an output would be written over one of the images."""
-    taken = {_identity(str(image)) for image in images}
-    for files in plan:
-        labels = str(files.labels)
-        for path in (labels, _geo_name(labels), *([str(files.overlay)] if files.overlay else [])):
+def check_not_replaced(images: Sequence[str], labels: Sequence[str], *, overlays: bool) -> None:
+    """Raise InputError if an output would be written over one of the images; all are names of files."""
+    folders = {folder: _resolved(folder).lower() for folder in {os.path.dirname(name) for name in (*images, *labels)}}
+    used = {folders[os.path.dirname(name)] for name in images}
+    near = [name for name in labels if folders[os.path.dirname(name)] in used]  # most often none
+    taken = {_identity(name) for name in images} if near else set[str]()
+    for name in near:
+        overlay = f"{_without_suffix(name)}_overlay.jpg"
+        for path in (name, _geo_name(name), *([overlay] if overlays else [])):
             if _identity(path) in taken:
                 raise InputError(f"{path} is one of the images and would be replaced; choose another output folder")
 

@@ -49,7 +49,7 @@ class Submission:
             if target in plan:
                 raise InputError(f"{path} and {plan[target].source} would both become {target}; leave one of them out")
             plan[target] = PredictionFiles(path, labels=target, overlay=None)
-        check_not_replaced(images, plan.values())
+        check_not_replaced([str(image) for image in images], [str(target) for target in plan], overlays=False)
         return tuple(plan.values())
 
     def require(self, labels: LabelSpace) -> None:

@@ -17,7 +17,7 @@ from jaxtyping import Integer
 from atrous.data.annotations.named_shapes import class_of, uncovered
 from atrous.data.annotations.regions import Region, decode_runs, polygon_region, runs_region
 from atrous.data.formats.json_files import objects, picture_size, points, read_object, text, whole
-from atrous.data.pairs import Pair
+from atrous.data.pairs import Pair, check_declared_size
 from atrous.data.schema import Schema, mask_dtype
 from atrous.errors import InputError
 from atrous.sizes import Size
@@ -82,6 +82,7 @@ class CocoLabels:
     def __call__(self, pair: Pair, schema: Schema) -> Integer[np.ndarray, "h w"]:
         """Class ids of one picture; raises InputError where an annotation makes no sense."""
         picture = self.pictures[pair.name]
+        check_declared_size(pair, picture.size)
         labels = np.full(picture.size, uncovered(schema), mask_dtype(schema.labels))
         painted: list[tuple[bool, int, int, list[Region]]] = []
         for annotation in picture.annotations:

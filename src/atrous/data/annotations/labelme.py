@@ -16,6 +16,7 @@ from atrous.data.annotations.bitmaps import bitmap_of, placed
 from atrous.data.annotations.named_shapes import Shape, paint
 from atrous.data.annotations.regions import Region, circle_region, polygon_region
 from atrous.data.formats.json_files import objects, picture_size, points, read_object, text
+from atrous.data.pairs import Pair, check_declared_size
 from atrous.data.schema import Schema
 from atrous.errors import InputError
 from atrous.sizes import Size
@@ -24,19 +25,22 @@ WITHOUT_INSIDE = frozenset({"point", "points", "line", "linestrip"})
 """Types of shapes that cover no pixels."""
 
 
-def read_labelme(path: Path, *, schema: Schema) -> Integer[np.ndarray, "h w"]:
+def read_labelme(pair: Pair, *, schema: Schema) -> Integer[np.ndarray, "h w"]:
     """Class ids of a LabelMe file.
 
     Args:
-        path: The JSON file.
+        pair: The JSON file and its picture.
         schema: Classes by name.
 
     Raises:
-        InputError: If the file is not LabelMe's, a shape has no inside or makes no sense, or a label is no class.
+        InputError: If the file is not LabelMe's, a shape has no inside or makes no sense, a label is no class, or the
+            stated size is not the picture's.
     """
+    path = pair.mask
     content = read_object(path)
     try:
         size = picture_size(content, height="imageHeight", width="imageWidth")
+        check_declared_size(pair, size)
         items = [(i, item) for i, item in enumerate(_shapes(content)) if not _is_without_inside(item)]
         shapes = [_shape(item, size=size, number=i) for i, item in items]
         return paint(shapes, size=size, schema=schema)

@@ -56,7 +56,7 @@ class MaskFiles:
             return read_instances(pair.mask, schema=schema)
         match pair.mask.suffix.lower():
             case ".json":
-                return read_labelme(pair.mask, schema=schema)
+                return read_labelme(pair, schema=schema)
             case ".mat" | ".npy" | ".npz":
                 ids = apply_schema(read_values(pair.mask), schema=schema, path=pair.mask)
             case _:

@@ -15,8 +15,9 @@ from jaxtyping import Bool, Float64, Integer
 from atrous.data.annotations.bitmaps import bitmap_of, decode_brush, placed
 from atrous.data.annotations.named_shapes import Shape, paint
 from atrous.data.annotations.regions import Region, polygon_region, runs_region
-from atrous.data.formats.images import MAX_PIXELS, image_size, read_labels
-from atrous.data.pairs import Pair
+from atrous.data.formats.images import MAX_PIXELS, read_labels
+from atrous.data.formats.tiff import upright_picture_size
+from atrous.data.pairs import Pair, check_declared_size
 from atrous.data.schema import Schema
 from atrous.errors import InputError
 from atrous.sizes import Size
@@ -230,7 +231,9 @@ class Drawings:
     def __call__(self, pair: Pair, schema: Schema) -> Integer[np.ndarray, "h w"]:
         """Class ids of one picture; raises InputError where an outline makes no sense."""
         drawing = self.drawings[pair.name]
-        size = drawing.size or image_size(pair.image)
+        if drawing.size:
+            check_declared_size(pair, drawing.size)
+        size = drawing.size or upright_picture_size(pair.image)
         try:
             return paint((Shape(name, one.region(size)) for name, one in drawing.shapes), size=size, schema=schema)
         except ValueError as error:

@@ -1,6 +1,7 @@
 """Reading pictures and masks of any mode; finding them by file, folder or pattern."""
 
 import errno
+import fnmatch
 import glob
 import importlib
 import os
@@ -48,6 +49,7 @@ _FORMATS = tuple(name for name in _WANTED if name in Image.OPEN)
 DEEP_MODES = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 """Pillow's modes of greys of more than 8 bits."""
 # Pillow stretches these greys to 0..255; in a mask they were class ids.
+_DIGITS = re.compile(r"(\d+)")
 _STRETCH = {"L;2": 85, "L;4": 17}
 _pillow_limit = threading.Lock()
 if sys.platform != "win32":  # a process forked while another thread holds the lock would wait for ever
@@ -139,7 +141,7 @@ def read_mask(path: Path, *, max_pixels: int = MAX_PIXELS) -> Integer[np.ndarray
     Raises:
         InputError: As `read_labels`, but colours are welcome.
     """
-    _check_file(path)
+    check_file(path)
     if (numbers := raw_mask(path, max_pixels=max_pixels)) is not None:
         return numbers
     with opened(path, max_pixels=max_pixels) as picture:
@@ -167,7 +169,8 @@ def image_files(patterns: Sequence[str | Path]) -> list[Path]:
     """Expand files, folders and patterns to pictures, in natural order (`frame9` before `frame10`), each once.
 
     A file is taken as it is. A folder gives the pictures directly in it. A pattern (`*`, `?`, `[..]`, `**` for any
-    depth of folders) gives the pictures it matches. Pictures are known by `IMAGE_SUFFIXES`; hidden files are left out.
+    depth of folders) gives the pictures it matches, each folder once even where links lead to it. Pictures are known by
+    `IMAGE_SUFFIXES`; hidden files are left out.
 
     Raises:
         InputError: If one of the patterns gives no picture, or nothing was asked for.
@@ -175,7 +178,8 @@ def image_files(patterns: Sequence[str | Path]) -> list[Path]:
     if not patterns:
         raise InputError("no input given; name a picture, a folder or a pattern such as 'photos/*.jpg'")
     try:
-        return sorted({path for pattern in patterns for path in _expand(pattern)}, key=natural_key)
+        names = {name for pattern in patterns for name in _expand(str(pattern))}
+        return [Path(name) for name in sorted(names, key=_natural_parts)]
     except OSError as error:
         raise InputError(f"cannot look for pictures: {error}; check the name and the access rights") from error
 
@@ -196,33 +200,80 @@ def picture_paths(folder: Path) -> list[Path]:
 
 def natural_key(path: Path) -> list[str | int]:
     """Sort key that compares runs of digits by value."""
-    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", path.as_posix())]
+    return _natural_parts(path.as_posix())
 
 
-def _expand(pattern: str | Path) -> list[Path]:
-    path = Path(pattern)
-    if path.is_file():
-        return [path]
-    if path.is_dir():
-        found = [entry for entry in path.iterdir() if _is_picture(entry)]
+def _natural_parts(name: str) -> list[str | int]:
+    return [int(part) if part.isdecimal() else part for part in _DIGITS.split(name.replace(os.sep, "/"))]
+
+
+def _expand(pattern: str) -> list[str]:
+    """Names of the pictures that one input gives; strings, since paths of a million files take too long to make."""
+    if os.path.isfile(pattern):
+        return [os.path.normpath(pattern)]
+    if os.path.isdir(pattern):
+        found = _in_folder(pattern)
         if not found:
-            raise InputError(f"no pictures directly in {path}; for those in its folders ask for '{path}/**/*'")
+            raise InputError(f"no pictures directly in {pattern}; for those in its folders ask for '{pattern}/**/*'")
         return found
-    found = [Path(match) for match in glob.glob(str(pattern), recursive=True) if _is_picture(Path(match))]
+    folder, deep, name = pattern.rpartition(f"{os.sep}**{os.sep}")
+    if deep and os.sep not in name and "**" not in folder:
+        tops = sorted(glob.glob(folder)) if glob.has_magic(folder) else [folder]
+        fits = re.compile(fnmatch.translate(os.path.normcase(name))).match
+        found = [path for top in tops for path in _below(top) if fits(os.path.normcase(os.path.basename(path)))]
+    else:
+        matches = map(os.path.normpath, glob.glob(pattern, recursive=True))
+        found = [path for path in matches if _has_picture_name(os.path.basename(path)) and not os.path.isdir(path)]
     if not found:
         raise InputError(f"no picture matches {pattern}; check the spelling (a folder gives its pictures)")
     return found
 
 
+def _in_folder(folder: str) -> list[str]:
+    """Pictures directly in a folder; pipes and links that lead nowhere among them, so that reading names them."""
+    with os.scandir(folder) as entries:
+        return [
+            os.path.normpath(entry.path) for entry in entries if _has_picture_name(entry.name) and not _is_folder(entry)
+        ]
+
+
+def _below(top: str) -> Iterator[str]:
+    """Pictures in a folder and its folders; each folder once, however many links lead to it."""
+    waiting, seen = [top], set[str]()
+    while waiting:
+        folder = waiting.pop()
+        real = os.path.realpath(folder)
+        if real in seen or not os.path.isdir(folder):
+            continue
+        seen.add(real)
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if _is_folder(entry):
+                    waiting += [] if entry.name.startswith(".") else [entry.path]
+                elif _has_picture_name(entry.name):
+                    yield os.path.normpath(entry.path)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a circle
+        return False
+
+
+def _has_picture_name(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES and not name.startswith(".")
+
+
 def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+    return _has_picture_name(path.name) and not path.is_dir()
 
 
 @contextmanager
 def opened(path: Path, *, max_pixels: int) -> Iterator[Image.Image]:
     """The decoded picture; whatever goes wrong inside becomes one line about this file."""
     try:
-        _check_file(path)
+        check_file(path)
         with ExitStack() as stack:
             # Not by its name: Pillow 13 maps named files, and then mixes up the rows of a TIFF on its side.
             file = stack.enter_context(path.open("rb"))
@@ -250,7 +301,7 @@ def opened(path: Path, *, max_pixels: int) -> Iterator[Image.Image]:
         raise InputError(f"cannot read {path}: {reason(error)}; the file may be damaged, replace it") from error
 
 
-def _check_file(path: Path) -> None:
+def check_file(path: Path) -> None:
     """Refuse what is no file with content: opening a pipe would wait for ever."""
     try:
         status = path.stat()

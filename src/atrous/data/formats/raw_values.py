@@ -30,6 +30,8 @@ _MOST_PAGES = 1024
 
 def tiff_tags(path: Path) -> Mapping[int, Any]:
     """The first directory of a TIFF; empty for other files, and for those whose directory is damaged."""
+    if not path.is_file():  # opening a pipe would wait for ever
+        return {}
     try:
         with path.open("rb") as file:
             header = file.read(8)

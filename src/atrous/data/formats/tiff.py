@@ -14,7 +14,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from atrous.data.formats.deep_pictures import check_declared, deep_values, in_range
-from atrous.data.formats.images import DECLARE, MAX_PIXELS, image_size, read_image
+from atrous.data.formats.images import DECLARE, MAX_PIXELS, check_file, image_size, read_image, upright_size
 from atrous.data.formats.raw_values import (
     BITS,
     COMPRESSION,
@@ -59,6 +59,7 @@ def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS, ranges: Ranges = (
         InputError: As `read_image`, and if bands are of other types than 8- or 16-bit integers without a range, or
             tifffile is missing.
     """
+    check_file(path)
     if ranges and (numbers := deep_values(path, max_pixels=max_pixels)) is not None:
         return in_range(numbers, ranges, path=path)
     tags = tiff_tags(path)
@@ -114,6 +115,15 @@ def picture_size(path: Path) -> Size:
     if {WIDTH, HEIGHT} <= tags.keys():
         return _whole(tags, HEIGHT), _whole(tags, WIDTH)
     return image_size(path)
+
+
+def upright_picture_size(path: Path) -> Size:
+    """(height, width) of a picture as `read_picture` gives it, without decoding it; raises InputError likewise."""
+    tags = tiff_tags(path)
+    if not {WIDTH, HEIGHT} <= tags.keys():
+        return upright_size(path)
+    height, width = _whole(tags, HEIGHT), _whole(tags, WIDTH)
+    return (width, height) if _whole(tags, ORIENTATION) in (5, 6, 7, 8) else (height, width)
 
 
 def is_stored_plainly(path: Path) -> bool:
