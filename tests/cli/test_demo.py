@@ -1,5 +1,6 @@
 """`atrous demo` with a handful of scenes."""
 
+import json
 import re
 
 import numpy as np
@@ -10,6 +11,8 @@ from atrous.cli import demo
 from atrous.cli.main import main
 from atrous.data.dataset import open_data
 from atrous.demo.color_classifier import ColorClassifier
+from atrous.model.config import MobileNetV2Config
+from atrous.training import imagenet_start
 
 
 @pytest.fixture
@@ -42,6 +45,7 @@ def test_the_whole_life_on_one_page_and_again_without_training(tmp_path, capsys)
     assert main(command) == 0
     printed = capsys.readouterr().out
     assert f"page     {tmp_path}/report.html" in printed
+    assert "start    efficientnet_lite0_imagenet\n" in printed
     baseline = color_miou(tmp_path / "scenes-5")
     assert f"{baseline:.3f} (colours alone)" in printed
 
@@ -51,7 +55,8 @@ def test_the_whole_life_on_one_page_and_again_without_training(tmp_path, capsys)
     network = float(re.search(r"mIoU +(\d\.\d+) \(output stride 16\)", printed)[1])
     ratio = float(re.search(r"scores ([\d.]+) times", page)[1])
     assert ratio == pytest.approx(network / baseline, abs=0.06)  # of rounded figures
-    for words in ("output stride 8, six scales, flip", "Good, median, worst", "Training loss", "Validation mIoU"):
+    assert "trained from efficientnet_lite0_imagenet" in page
+    for words in ("output stride 8, three scales, flip", "Good, median, worst", "Training loss", "Validation mIoU"):
         assert words in page
     assert page.count("% wrong") >= 3
 
@@ -59,6 +64,21 @@ def test_the_whole_life_on_one_page_and_again_without_training(tmp_path, capsys)
     assert main(command) == 0
     assert capsys.readouterr().out == printed
     assert (tmp_path / "run" / "last.safetensors").read_bytes() == weights
+
+    # More steps go on from the finished run.
+    command[2] = "3"
+    assert main(command) == 0
+    printed = capsys.readouterr()
+    assert "the finished run of 2 iterations goes on to 3" in " ".join((printed.out + printed.err).split())
+    records = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [record["iteration"] for record in records if "miou" in record] == [2, 3]
+
+
+def test_random_weights_where_no_imagenet_weights_are_installed(monkeypatch):
+    monkeypatch.setattr(imagenet_start, "packaged_file", lambda _entry: None)
+    config = demo._config(demo.Options())
+    assert (config.backbone_weights, config.iterations) == (None, 350)
+    assert config.model.backbone == MobileNetV2Config(depth_multiplier=0.5)
 
 
 @pytest.mark.parametrize(
