@@ -33,6 +33,7 @@ class FusedConvolution:
         activation: Applied to the output.
         inputs: Names of the convolutions whose outputs reach this one (through sums, concatenations, pooling and
             resizing): in the order of concatenation; sorted where they were added; empty where the image comes in.
+        pooled: True if it sees means of whole maps; None where that is not known.
         mean: Running mean of the convolution, where the file still states it.
         variance: Its running variance.
     """
@@ -45,6 +46,7 @@ class FusedConvolution:
     rate: int
     activation: Activation
     inputs: tuple[str, ...]
+    pooled: bool | None = None
     mean: Float32[np.ndarray, " k"] | None = None
     variance: Float32[np.ndarray, " k"] | None = None
 

@@ -170,6 +170,11 @@ def _compare(places: Mapping[str, Place], network: FusedNetwork, *, skipped: Col
         for what, ours, theirs in _compared(place, found[name])
         if ours != theirs
     ]
+    differences += [
+        f"{layer.name} sees {'means of whole maps' if layer.pooled else 'whole maps'}"
+        for layer in network.convolutions
+        if layer.pooled is not None and layer.pooled != (layer.name in (IMAGE_POOLING, IMAGENET_HEAD[1]))
+    ]
     if differences:
         more = f"; and {len(differences) - 3} more" if len(differences) > 3 else ""
         raise InputError(f"not an official MobileNetV2: {'; '.join(differences[:3])}{more}")

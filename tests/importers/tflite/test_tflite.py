@@ -155,7 +155,8 @@ def resizing(*flags):
         x = one_convolution(writer)
         for align_corners, half_pixel_centers in flags:
             options = resize_options(align_corners=align_corners, half_pixel_centers=half_pixel_centers)
-            x = writer.operator(Op.RESIZE_BILINEAR, [x], writer.tensor("r", [1, 17, 17, 2]), options=options)
+            size = writer.tensor("size", [2], values=np.array([17, 17], "i4"))
+            x = writer.operator(Op.RESIZE_BILINEAR, [x, size], writer.tensor("r", [1, 17, 17, 2]), options=options)
         return x
 
     return build

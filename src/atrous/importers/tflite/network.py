@@ -18,6 +18,7 @@ from atrous.importers.fused_convolution import Activation, FusedConvolution, Fus
 from atrous.importers.tflite.metadata import Scaling, stated_scaling
 from atrous.importers.tflite.recognition import IDENTIFIER
 from atrous.importers.tflite.tensors import Generated, TFLiteTensors
+from atrous.importers.tflite.traced_map import SubGrids, TracedMap
 from atrous.sizes import Size
 
 EDGE_TPU = b"edgetpu-custom-op"
@@ -88,7 +89,8 @@ class _Reader:
         self._tensors = TFLiteTensors(self._model, self._graph, file_size=len(content))
         self._convolutions: dict[str, FusedConvolution] = {}
         self._sources: dict[int, tuple[str, ...]] = {}
-        self._blocks: dict[int, int] = {}
+        self._maps: dict[int, TracedMap] = {}
+        self._kernels: dict[int, int] = {}
         self._corners_aligned: set[bool] = set()
         self._answers: set[int] = set()
 
@@ -98,6 +100,7 @@ class _Reader:
             raise InputError(f"{inputs} inputs and {operators} operators; this is no DeepLab file")
         image = self._graph.Inputs(0)
         self._sources[image] = ()
+        self._maps[image] = TracedMap(self._size(image))
         for index in range(operators):
             self._follow(self._graph.Operators(index))
         if len(self._corners_aligned) > 1:
@@ -143,6 +146,7 @@ class _Reader:
                 raise InputError(f"two convolutions are called {convolution.name}")
             self._convolutions[convolution.name] = convolution
             self._sources[output] = (convolution.name,)
+            self._kernels[output] = convolution.kernel.shape[-1]
             return
         self._check(operator, output)
         if code in (_Op.ADD, _Op.CONCATENATION):
@@ -151,8 +155,7 @@ class _Reader:
             self._answers.add(output)
         merged = dict.fromkeys(name for tensor in inputs for name in self._sources.get(tensor, ()))
         self._sources[output] = tuple(sorted(merged)) if code == _Op.ADD else tuple(merged)
-        if code == _Op.SPACE_TO_BATCH_ND:
-            self._blocks[output] = self._block(inputs)
+        self._maps[output] = self._changed(operator, code, [tensor for tensor in inputs if tensor in self._maps])
 
     def _check_merged(self, inputs: list[int], code: int) -> None:
         """Refuse sums and concatenations of constants, and of maps that come from the same convolutions."""
@@ -173,6 +176,8 @@ class _Reader:
             raise InputError(f"an activation after {_OPERATOR_NAMES[code]} is in no official DeepLab file")
         if code in _POOLING and any(length != 1 for length in self._tensors.shape(output)[:-1]):
             raise InputError(f"pooling to {self._tensors.shape(output)}; only pooling of the whole map is supported")
+        if code == _Op.CONCATENATION and _options(operator, tflite.ConcatenationOptions).Axis() not in (3, -1):
+            raise InputError("a concatenation along another axis than the channels")
         if code == _Op.RESIZE_BILINEAR:
             resizing = _options(operator, tflite.ResizeBilinearOptions)
             if resizing.AlignCorners() == resizing.HalfPixelCenters():
@@ -192,10 +197,13 @@ class _Reader:
         strides, rates = (options.StrideH(), options.StrideW()), (options.DilationHFactor(), options.DilationWFactor())
         # Older converters write an atrous convolution as a plain one between space-to-batch and batch-to-space: each
         # item of the batch is one sub-grid of the map, already padded.
-        block = self._blocks.get(inputs[0], 1)
+        traced = self._maps[inputs[0]]
+        block = 1 if traced.grids is None else traced.grids[0]
         padded_same = options.Padding() == tflite.Padding.SAME or block > 1 or kernel.shape[2:] == (1, 1)
         if strides[0] != strides[1] or rates[0] != rates[1] or min(strides + rates) < 1 or not padded_same:
             raise InputError(f"{name}: strides {strides}, rates {rates} or its padding are in no official DeepLab file")
+        same = options.Padding() == tflite.Padding.SAME
+        self._maps[operator.Outputs(0)] = traced.convolved(stride=strides[0], kernel=kernel.shape[-1], same=same)
         if options.FusedActivationFunction() not in _ACTIVATIONS:
             raise InputError(f"{name}: activation {options.FusedActivationFunction()} is in no official DeepLab file")
         return FusedConvolution(
@@ -207,13 +215,59 @@ class _Reader:
             rate=rates[0] * block,
             activation=_ACTIVATIONS[options.FusedActivationFunction()],
             inputs=self._sources[inputs[0]],
+            pooled=traced.state == "pooled",
         )
 
-    def _block(self, inputs: list[int]) -> int:
-        block = self._tensors.stored(inputs[1]).tolist() if len(inputs) == 3 else []
+    def _changed(self, operator: Generated, code: int, arriving: list[int]) -> TracedMap:
+        """Map that an operator makes of those that arrive."""
+        first = self._maps[arriving[0]]
+        if code in _POOLING:
+            return first.pooled(window=self._window(operator, code))
+        if code == _Op.RESIZE_BILINEAR:
+            size = self._tensors.stored(operator.Inputs(1)).tolist() if operator.InputsLength() == 2 else []
+            if len(size) != 2:
+                raise InputError(f"resizing to {size}; a height and a width are expected")
+            return first.resized((size[0], size[1]))
+        if code == _Op.SPACE_TO_BATCH_ND:
+            return first.split(self._grids(operator))
+        if code == _Op.BATCH_TO_SPACE_ND:
+            return first.joined(self._grids(operator), kernel=self._kernels.get(arriving[0], 1))
+        if code in (_Op.ADD, _Op.CONCATENATION):
+            return self._merged([self._maps[tensor] for tensor in arriving], code)
+        if code in (_Op.RESHAPE, _Op.SQUEEZE) and first.size != (1, 1):
+            raise InputError(f"{_OPERATOR_NAMES[code]} of a map is in no official DeepLab file")
+        return first
+
+    def _merged(self, maps: list[TracedMap], code: int) -> TracedMap:
+        """Sum or concatenation of maps of one size; means of whole maps are only concatenated, at every position."""
+        allowed = ("features", "spread") if code == _Op.CONCATENATION else ("features",)
+        if any(each.state not in allowed or each.grids or each.size != maps[0].size for each in maps):
+            raise InputError(f"{_OPERATOR_NAMES[code]} of such maps is in no official DeepLab file")
+        return TracedMap(maps[0].size)
+
+    def _window(self, operator: Generated, code: int) -> Size | None:
+        """Window of a pooling; None is the whole map."""
+        if code == _Op.AVERAGE_POOL_2D:
+            options = _options(operator, tflite.Pool2DOptions)
+            if options.Padding() != tflite.Padding.VALID:
+                raise InputError("a padded pooling is in no official DeepLab file")
+            return options.FilterHeight(), options.FilterWidth()
+        axes = self._tensors.stored(operator.Inputs(1)).tolist() if operator.InputsLength() == 2 else []
+        if sorted(axes) != [1, 2]:
+            raise InputError(f"a mean over the axes {axes}; height and width are expected")
+        return None
+
+    def _grids(self, operator: Generated) -> SubGrids:
+        """Block and zeros, or block and cuts, of a split into sub-grids or of its inverse."""
+        inputs = [operator.Inputs(position) for position in range(operator.InputsLength())]
+        if len(inputs) != 3:
+            raise InputError(f"space-to-batch of {len(inputs)} inputs; three are expected")
+        block, zeros = (self._tensors.stored(tensor).tolist() for tensor in inputs[1:])
         if len(block) != 2 or block[0] != block[1] or block[0] < 1:
             raise InputError(f"space-to-batch with blocks of {block}; only square ones are supported")
-        return block[0]
+        if len(zeros) != 2 or any(len(pair) != 2 or min(pair) < 0 for pair in zeros):
+            raise InputError(f"space-to-batch with zeros of {zeros!s:.80}; two pairs are expected")
+        return block[0], (zeros[0][0], zeros[0][1]), (zeros[1][0], zeros[1][1])
 
     def _scaling(self, image: int) -> Scaling:
         if self._tensors.is_float(image):
