@@ -44,3 +44,20 @@ def test_an_error_stays_with_its_item():
     assert outcomes[2].result() == 3
     with pytest.raises(ZeroDivisionError):
         outcomes[0].result()
+
+
+@pytest.mark.parametrize(("most_bytes", "ahead"), [(1000, 4), (250, 1), (50, 0)])
+def test_large_results_are_not_piled_up(most_bytes, ahead):
+    """Results of 100 bytes: with those that wait, another one fits or is not begun."""
+    started = []
+
+    def make(number):
+        started.append(number)
+        return number
+
+    results = prefetch(make, range(12), depth=4, bytes_of=lambda _: 100, most_bytes=most_bytes)
+    for place, (number, future) in enumerate(results):
+        assert (number, future.result()) == (place, place)
+        if place > 5:  # by now the size of a result is known
+            assert len(started) - 1 - place <= ahead + 1
+    assert started == sorted(started)

@@ -69,7 +69,7 @@ def predict_each(
     """
     threads = torch.get_num_threads()
     workers = threads if predictor.device.type == "cpu" else 1
-    images = prefetch(read, items, depth=max(workers + 1, 2))
+    images = prefetch(read, items, depth=max(workers + 1, 2), bytes_of=lambda loaded: _bytes(image_of(loaded)))
     with ThreadPoolExecutor(workers, initializer=_use_one_thread if workers > 1 else None) as pool:
         started: deque[list[Step[Item, Loaded]]] = deque()
         try:
@@ -88,6 +88,10 @@ def predict_each(
             yield from chain.from_iterable(started)
         finally:
             torch.set_num_threads(threads)  # the number that threads to come start with
+
+
+def _bytes(image: Image | None) -> int:
+    return 0 if image is None else image.nbytes
 
 
 def _use_one_thread() -> None:

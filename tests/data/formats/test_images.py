@@ -320,3 +320,29 @@ def test_what_gives_no_picture_is_named(photos):
             image_files([pattern])
         with pytest.raises(InputError):
             read_image(Path(pattern))
+
+
+def test_pictures_of_phones_are_read(tmp_path):
+    """HEIC by its own library, and turned by its tag, which that library applies."""
+    pillow_heif = pytest.importorskip("pillow_heif")
+    array = np.zeros((40, 64, 3), np.uint8)
+    array[:, :32] = (200, 30, 90)
+    heif = pillow_heif.from_pillow(Image.fromarray(array))
+    heif.save(tmp_path / "a.heic", quality=95)
+    picture = read_image(tmp_path / "a.heic")
+    np.testing.assert_array_equal(picture, np.asarray(pillow_heif.open_heif(tmp_path / "a.heic")))
+    assert np.abs(picture.astype(int) - array).max() < 12
+    with pytest.raises(InputError, match="is a HEIF picture, whose compression alters class ids"):
+        read_labels(tmp_path / "a.heic")
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "I;16", "CMYK"])
+def test_large_pictures_are_converted_in_bands(tmp_path, monkeypatch, mode):
+    source = np.random.default_rng(0).integers(0, 256, (40, 30), np.uint8)
+    picture = (
+        Image.fromarray(source.astype(np.uint16) * 200) if mode == "I;16" else Image.fromarray(source).convert(mode)
+    )
+    picture.save(tmp_path / "a.tif")
+    whole = read_image(tmp_path / "a.tif")
+    monkeypatch.setattr("atrous.data.formats.images._BAND", 100)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif"), whole)

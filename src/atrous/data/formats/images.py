@@ -49,6 +49,7 @@ _FORMATS = tuple(name for name in _WANTED if name in Image.OPEN)
 DEEP_MODES = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 """Pillow's modes of greys of more than 8 bits."""
 # Pillow stretches these greys to 0..255; in a mask they were class ids.
+_BAND = 2**24  # pixels that are converted at a time
 _DIGITS = re.compile(r"(\d+)")
 _STRETCH = {"L;2": 85, "L;4": 17}
 _pillow_limit = threading.Lock()
@@ -105,7 +106,15 @@ def rgb_array(picture: Image.Image, *, name: str = "the picture") -> UInt8[np.nd
     Raises:
         InputError: If it holds floating-point values, or integers outside 0..65535.
     """
-    return np.array(_to_rgb(ImageOps.exif_transpose(picture), name=name))
+    upright = ImageOps.exif_transpose(picture)
+    width, height = upright.size
+    if width * height <= _BAND:
+        return np.array(_to_rgb(upright, name=name))
+    found, step = np.empty((height, width, 3), np.uint8), max(_BAND // width, 1)
+    for top in range(0, height, step):  # RGB in Pillow takes four bytes a pixel: not of the whole picture at once
+        bottom = min(top + step, height)
+        found[top:bottom] = np.asarray(_to_rgb(upright.crop((0, top, width, bottom)), name=name))
+    return found
 
 
 def read_labels(path: Path, *, max_pixels: int = MAX_PIXELS) -> Integer[np.ndarray, "h w"]:
@@ -192,7 +201,8 @@ def picture_paths(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise InputError(f"no folder {folder}; the data set is not whole, extract its archive again")
-    found = sorted((path for path in folder.rglob("*") if _is_picture(path)), key=natural_key)
+    pictures = (path for path in folder.rglob("*") if _has_picture_name(path.name) and not path.is_dir())
+    found = sorted(pictures, key=natural_key)
     if not found:
         raise InputError(f"no pictures in {folder}; the data set is not whole, extract its archive again")
     return found
@@ -263,10 +273,6 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 def _has_picture_name(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES and not name.startswith(".")
-
-
-def _is_picture(path: Path) -> bool:
-    return _has_picture_name(path.name) and not path.is_dir()
 
 
 @contextmanager
