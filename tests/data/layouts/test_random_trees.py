@@ -13,23 +13,35 @@ from atrous.data.complaints import collecting
 from atrous.data.layouts.scanner import contents_of
 from atrous.errors import InputError
 
-IMAGE_FOLDERS = ("images", "image", "imgs", "img", "JPEGImages", "img_dir", "data", "")
-MASK_FOLDERS = ("masks", "mask", "labels", "annotations", "ann_dir", "SegmentationClass", "")
-SPLITS = ("train", "training", "val", "valid", "validation", "dev", "test", "")
-EXTRAS = ("Thumbs.db", ".DS_Store", "notes.txt", "classes.txt", "train.txt", "val.txt", "other/readme.md")
+IMAGE_FOLDERS = ("images", "image", "Imgs", "img", "JPEGImages", "img_dir", "data", "alpha", "cat", "")
+MASK_FOLDERS = (
+    "masks", "mask", "labels", "annotations", "ann_dir", "SegmentationClass", "1st_manual", "2nd_manual", "fov", "beta",
+    "masks/cat", "masks/dog", "trimaps", "cat", "labels-ah", "labels-vk", "",
+)  # fmt: skip
+SPLITS = ("train", "Training", "val", "valid", "validation", "dev", "test", "trainval", "")
+EXTRAS = (
+    "Thumbs.db", ".DS_Store", "notes.txt", "classes.txt", "train.txt", "val.txt", "trainval.txt", "other/readme.md",
+    "metadata.csv", "labels.json", "x_train.npy", "label_list.mat",
+)  # fmt: skip
+AFFIXES = ("", "_mask", "_gt", "-label", "_1stHO", "_2ndHO", "_cat", "_mask_1")
 STEMS = ("a", "b1", "c 2", "d-3")
 
 
 @st.composite
 def trees(draw):
     """Paths of pictures, of masks, and of other files."""
-    image, mask = draw(st.sampled_from(IMAGE_FOLDERS)), draw(st.sampled_from(MASK_FOLDERS))
-    affix = draw(st.sampled_from(("", "_mask", "_gt", "-label")))
+    image = draw(st.sampled_from(IMAGE_FOLDERS))
+    kinds = draw(
+        st.lists(
+            st.tuples(st.sampled_from(MASK_FOLDERS), st.sampled_from(AFFIXES)), min_size=1, max_size=2, unique=True
+        )
+    )
     above = draw(st.booleans())
     images, masks = [], []
     for split in draw(st.lists(st.sampled_from(SPLITS), min_size=1, max_size=3, unique=True)):
         for stem in draw(st.lists(st.sampled_from(STEMS), min_size=1, max_size=4, unique=True)):
-            for folder, name, found in ((image, f"{stem}.jpg", images), (mask, f"{stem}{affix}.png", masks)):
+            files = [(mask, f"{stem}{affix}.png", masks) for mask, affix in kinds]
+            for folder, name, found in [(image, f"{stem}.jpg", images), *files]:
                 if found is images or draw(st.integers(0, 9)):
                     found.append(Path(split, folder, name) if above else Path(folder, split, name))
     return images, masks, draw(st.lists(st.sampled_from(EXTRAS), max_size=3, unique=True))
@@ -43,8 +55,10 @@ def test_no_picture_is_in_two_splits_and_every_file_is_used_or_remarked(tree):
         root = Path(folder)
         for path in {*images, *masks, *map(Path, extras)}:
             (root / path).parent.mkdir(parents=True, exist_ok=True)
-            if path.suffix in (".jpg", ".png"):
-                Image.fromarray(np.zeros((4, 4), np.uint8)).save(root / path)
+            if path.suffix == ".jpg":
+                Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8) * 3).save(root / path)
+            elif path.suffix == ".png":
+                Image.fromarray(np.eye(8, dtype=np.uint8)).save(root / path)
             else:
                 (root / path).write_text("a\nb1\n")
         with collecting() as complaints:

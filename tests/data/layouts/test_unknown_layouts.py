@@ -11,6 +11,13 @@ from fakes.layouts import NAMES, picture
 from fakes.published import save
 
 BOX = "<annotation><object><name>cat</name><bndbox><xmin>1</xmin></bndbox></object></annotation>"
+BOXES = json.dumps(
+    {
+        "images": [{"id": 1, "file_name": "s0.jpg", "width": 16, "height": 12}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}],
+        "categories": [{"id": 1, "name": "cat"}],
+    }
+)
 FORMATS = {
     "YOLO boxes": ({f"labels/{name}.txt": "0 0.5 0.5 0.2 0.2\n" for name in NAMES}, "YOLO boxes"),
     "VOC boxes": ({f"Annotations/{name}.xml": BOX for name in NAMES}, "VOC boxes"),
@@ -21,6 +28,12 @@ FORMATS = {
     "pickles": ({f"{name}.pkl": "x" for name in NAMES}, "a Python pickle"),
     "SVG": ({f"{name}.svg": "<svg/>" for name in NAMES}, "SVG drawings"),
     "NIfTI": ({f"{name}.nii": "x" for name in NAMES}, "NIfTI"),
+    "packed NIfTI": ({f"{name}.nii.gz": "x" for name in NAMES}, "NIfTI"),
+    "packed archive": ({"masks.tar.gz": "x"}, "an archive"),
+    "boxes in CSV": ({"boxes.csv": "image,xmin,ymin,xmax,ymax,label\ns0.jpg,1,2,3,4,cat\n"}, "boxes in CSV"),
+    "COCO boxes": ({"boxes.json": BOXES}, "COCO boxes"),
+    "DICOM": ({f"{name}.dcm": "x" for name in NAMES}, "DICOM"),
+    "videos": ({f"{name}.mp4": "x" for name in NAMES}, "a video"),
     "an archive": ({"masks.zip": "x"}, "an archive"),
     "JSON of boxes": ({f"{name}.json": json.dumps({"boxes": [1, 2]}) for name in NAMES}, "COCO or LabelMe"),
     "pictures alone": ({}, "pictures without labels"),
@@ -41,7 +54,7 @@ def test_the_line_says_what_was_seen_and_what_to_do(tmp_path, name):
     assert "\n" not in line
     assert "I see 6 .jpg" in line
     if files:
-        assert re.search(rf"and {len(files)} \.\w+ that look like", line)
+        assert re.search(rf"and {len(files)} \.[\w.]+ that look like", line)
     assert nearest in line
     assert f"atrous doctor {tmp_path}" in line
 

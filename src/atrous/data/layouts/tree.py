@@ -60,11 +60,11 @@ class Tree:
 
     def suffixes(self) -> Counter[str]:
         """Number of files of every suffix, in lower case."""
-        return Counter(path.suffix.lower() or path.name for path in self.files)
+        return Counter(_suffix(path) for path in self.files)
 
     def with_suffix(self, *suffixes: str) -> tuple[Path, ...]:
         """The files of these lower-case suffixes."""
-        return tuple(path for path in self.files if path.suffix.lower() in suffixes)
+        return tuple(path for path in self.files if path.suffix.lower() in suffixes or _suffix(path) in suffixes)
 
     def named(self, *names: str) -> tuple[Path, ...]:
         """The files of these lower-case names, those nearest to the root first."""
@@ -166,6 +166,12 @@ def shared(parts: Sequence[str], other: Sequence[str]) -> int:
             break
         count += 1
     return count
+
+
+def _suffix(path: Path) -> str:
+    """The suffix in lower case, both of a packed file (`.nii.gz`), or the name where there is none."""
+    packed = path.suffix.lower() == ".gz" and Path(path.stem).suffix.lower() in (".nii", ".tar")
+    return "".join(path.suffixes[-2:]).lower() if packed else path.suffix.lower() or path.name
 
 
 def _below(folder: Path) -> Iterator[Path]:

@@ -1,8 +1,10 @@
 """The line about a folder whose layout is not known: what was seen, which known layout is nearest, what to do."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from atrous.data.formats.images import IMAGE_SUFFIXES
 from atrous.data.layouts.class_names import text_of
@@ -16,11 +18,17 @@ _LABEL_FORMATS = {
     ".nii": "NIfTI", ".dcm": "DICOM", ".svg": "SVG drawings", ".zip": "an archive", ".tar": "an archive",
     ".gz": "an archive", ".rar": "an archive", ".7z": "an archive", ".record": "TFRecord", ".lmdb": "LMDB",
     ".mdb": "LMDB", ".pkl": "a Python pickle", ".pt": "PyTorch tensors", ".psd": "Photoshop files",
+    ".nii.gz": "NIfTI", ".tar.gz": "an archive", ".tgz": "an archive", ".feather": "Feather tables",
+    ".mp4": "a video", ".avi": "a video", ".mov": "a video", ".ndpi": "whole-slide pictures",
+    ".svs": "whole-slide pictures", ".ply": "point clouds", ".pcd": "point clouds", ".las": "point clouds",
     ".ndjson": "NDJSON", ".jsonl": "JSON lines", ".wkt": "well-known text", ".kml": "KML",
 }  # fmt: skip
 _REMEDIES = {
     ".zip": "unpack it first: unzip FILE", ".tar": "unpack it first: tar xf FILE",
-    ".gz": "unpack it first: tar xf FILE",
+    ".gz": "unpack it first: gunzip FILE", ".tar.gz": "unpack it first: tar xf FILE",
+    ".tgz": "unpack it first: tar xf FILE", ".nii.gz": "convert slices to PNG",
+    ".mp4": "save frames and their masks as PNG", ".avi": "save frames and their masks as PNG",
+    ".mov": "save frames and their masks as PNG",
     ".rar": "unpack it first", ".7z": "unpack it first", ".nii": "convert slices to PNG", ".dcm": "convert them to PNG",
     ".tfrecord": "export them as PNG masks", ".record": "export them as PNG masks",
 }  # fmt: skip
@@ -62,8 +70,23 @@ def _nearest(tree: Tree, suffix: str) -> tuple[str, str]:
         return "YOLO boxes", f"boxes have no outlines: export polygons from your tool, then run atrous doctor {root}"
     if suffix == ".xml" and any("<bndbox>" in text_of(tree, path) for path in sample[:3]):
         return "VOC boxes", f"boxes have no outlines: export masks or polygons, then run atrous doctor {root}"
+    if suffix == ".json" and any(_has_only_boxes(tree.json(path)) for path in sample[:3]):
+        return "COCO boxes", f"boxes have no outlines: export polygons or run lengths, then run atrous doctor {root}"
+    if suffix == ".csv" and any(re.search(r"\b(xmin|bbox|x_?1|left)\b", _header(tree, path)) for path in sample[:3]):
+        return "boxes in CSV", f"boxes have no outlines: export masks or polygons, then run atrous doctor {root}"
     remedy = _REMEDIES.get(suffix, "export the labels as COCO or as PNG masks")
     return _LABEL_FORMATS[suffix], f"{remedy}, then run: atrous doctor {root}"
+
+
+def _header(tree: Tree, path: Path) -> str:
+    return text_of(tree, path).partition("\n")[0].lower()
+
+
+def _has_only_boxes(content: Any) -> bool:
+    """Return True if a COCO file has boxes and no outline."""
+    annotations = content.get("annotations") if isinstance(content, dict) else None
+    found = [one for one in annotations if isinstance(one, dict)] if isinstance(annotations, list) else []
+    return any("bbox" in one for one in found) and not any(one.get("segmentation") for one in found)
 
 
 def _are_boxes(tree: Tree, paths: Sequence[Path]) -> bool:
