@@ -84,6 +84,29 @@ def test_a_sequence_of_pairs_and_an_own_loss(tmp_path):
     assert own["loss"] == pytest.approx(built_in["loss"], rel=1e-5)  # the same function
 
 
+def test_two_stages_are_those_of_the_command_line(tmp_path):
+    data = fake_camvid(tmp_path / "data")
+    second = {"second_iterations": 1, "second_split": "val", "second_batch_size": 1}
+    atrous.train(data, out=tmp_path / "python", device="cpu", **SMALL, **second)
+    words = f"{data} --out {tmp_path / 'cli'} --device cpu".split()
+    for name, value in (SMALL | second).items():
+        words += [f"--{name.replace('_', '-')}", str(value)]
+    assert main(["train", *words]) == 0
+    for stage in ("stage1", "."):
+        ours, theirs = (load_file(tmp_path / run / stage / "last.safetensors") for run in ("python", "cli"))
+        assert all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
+    provenance = atrous.load(tmp_path / "python").provenance
+    assert (provenance["training"]["norms"], provenance["trained_on"]["split"]) == ("frozen", "val")
+
+
+def test_the_second_stage_of_a_sequence_has_the_same_samples(tmp_path):
+    settings = {**SMALL, "iterations": 1, "norm_momentum": 1.0, "second_iterations": 1}
+    done = atrous.train(squares(4), out=tmp_path, device="cpu", **settings)
+    assert (done.iterations, done.best) == (1, None)
+    assert atrous.load(tmp_path / "stage1/last.safetensors").provenance["trained_on"]["images"] == 4
+    assert atrous.load(done.last).model.output_stride == 8
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [

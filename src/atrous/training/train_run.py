@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from atrous.data.cache import CachedDataSet
-from atrous.data.dataset import DataSet, open_splits
+from atrous.data.dataset import DataSet, open_data, open_splits
 from atrous.data.fingerprint import fingerprint
 from atrous.data.selection import Selection
 from atrous.errors import InputError
@@ -84,7 +84,7 @@ def train(
 
     Args:
         data: A folder, a data set, or a sequence of samples or (image, labels) pairs.
-        out: Run folder.
+        out: Run folder; with two stages that of the second, and `stage1` in it that of the first.
         recipe: Name of the recipe with the default settings.
         validation: Validation data, if `data` is not a folder; without it there are no validations.
         model: Name of a preset, or a configuration; by default the recipe's.
@@ -96,7 +96,8 @@ def train(
         observers: Called after reports and validations.
         device: Device to train on: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`, a number, or a device of torch.
         settings: Any setting of the recipe by its name, such as `iterations`, `learning_rate` or `output_stride`;
-            `epochs` in place of `iterations` is converted.
+            `epochs` in place of `iterations` is converted. A recipe with a second stage, or `second_iterations`, adds
+            that stage: on the split `second_split` of a folder, on the same samples of a sequence.
 
     Raises:
         InputError: If settings, data or folder cannot be used, or the loss stops being finite.
@@ -109,11 +110,14 @@ def train(
         training = as_data_set(data, classes=classes)
         held_out = None if validation is None else as_data_set(validation, classes=training.labels)
     config, second = configured(start, settings, data=training, validation=held_out)
+    splits = {"": training}
     if second.second_iterations:
-        raise InputError(
-            f"recipe {recipe!r} has a second stage; give second_iterations=0, then train again with weights= and norms="
+        splits[second.second_split] = (
+            open_data(Path(data), split=second.second_split, schema=None if schema is None else Path(schema))
+            if isinstance(data, str | Path)
+            else training
         )
-    stages = plan_stages(config, second, data={"": training}, split="", validation=held_out, out=Path(out), loss=loss)
+    stages = plan_stages(config, second, data=splits, split="", validation=held_out, out=Path(out), loss=loss)
     return run_stages(stages, device=choose_device(device), observers=observers)
 
 
