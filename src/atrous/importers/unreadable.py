@@ -44,11 +44,15 @@ _BY_NAME: tuple[tuple[str, str, str], ...] = (
     (".pdmodel", "a program of Paddle without weights", "give the .pdparams file of the training"),
     (".pdiparams", "weights of a Paddle program without their names", "give the .pdparams file of the training"),
     (".params", "weights of MXNet", _CONVERT),
+    (".onnx", "a damaged ONNX model", _CONVERT),
     (".hef", "a network compiled for a Hailo accelerator", _CONVERT),
     (".mnn", "a network of MNN", _CONVERT),
     (".bin", "a .bin file without names of tensors, as OpenVINO, ncnn and TensorFlow.js write it", _CONVERT),
 )
 """Endings of files whose bytes have no mark."""
+
+_ONNX_FIELDS = (0x12, 0x1A, 0x22, 0x3A, 0x42)
+"""Tags of producer, its version, domain, graph and operator sets (onnx.proto, ModelProto)."""
 
 _EXPECTED = "give an archive of atrous, or a file that docs/weights.md lists"
 
@@ -62,6 +66,8 @@ def unreadable(head: FileHead) -> str:
     for start, kind, remedy in _BY_START:
         if head.start.startswith(start):
             return f"{kind}; {remedy}"
+    if _is_onnx(head.start):
+        return f"an ONNX model; {_CONVERT}"
     if b"\0" not in head.start:
         for pattern, kind, remedy in _BY_TEXT:
             if re.search(pattern, head.start):
@@ -70,3 +76,8 @@ def unreadable(head: FileHead) -> str:
         if head.path.name.lower().endswith(ending):
             return f"{kind}; {remedy}"
     return f"damaged or no file of weights that is known here; {_EXPECTED}"
+
+
+def _is_onnx(start: bytes) -> bool:
+    """Return True if a file starts with a version of ONNX and one of the fields that follow it."""
+    return len(start) > 2 and start[0] == 0x08 and 0 < start[1] < 100 and start[2] in _ONNX_FIELDS
