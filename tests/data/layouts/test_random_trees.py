@@ -47,7 +47,7 @@ def trees(draw):
     return images, masks, draw(st.lists(st.sampled_from(EXTRAS), max_size=3, unique=True))
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(trees())
 def test_no_picture_is_in_two_splits_and_every_file_is_used_or_remarked(tree):
     images, masks, extras = tree
@@ -70,7 +70,7 @@ def test_no_picture_is_in_two_splits_and_every_file_is_used_or_remarked(tree):
         for split, part in contents.splits.items():
             for pair in part.pairs:
                 assert split_of.setdefault(pair.image, split) == split
-        used = {path for pair in contents.pairs for path in (pair.image, pair.mask)} | {
+        used = {path for pair in contents.pairs for path in (pair.image, pair.mask, pair.ignore) if path} | {
             root / path for path in contents.used
         }
         rest = {path for path in root.rglob("*") if path.is_file()} - used
