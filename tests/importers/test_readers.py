@@ -73,6 +73,23 @@ def test_a_pipe_is_refused_without_waiting_for_it(tmp_path):
         atrous.load(tmp_path / "pipe.pth")
 
 
+@pytest.mark.parametrize(("file", "complaint"), [
+    ("model.json", "TensorFlow.js"), ("saved_model.pb", "SavedModel"), (".metadata", "dcp_to_torch"),
+    ("latest", "DeepSpeed"), ("a.xml", "OpenVINO"), ("a.param", "ncnn"),
+])  # fmt: skip
+def test_folders_that_cannot_be_read_are_named(tmp_path, file, complaint):
+    (tmp_path / file).write_bytes(b"x")
+    with pytest.raises(InputError, match=complaint):
+        read_foreign(read_head(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["a.engine", "a.plan"])
+def test_compiled_networks_are_named(tmp_path, name):
+    (tmp_path / name).write_bytes(b"\x01\x02\x03" * 20)
+    with pytest.raises(InputError, match="TensorRT"):
+        read_foreign(read_head(tmp_path / name))
+
+
 def test_an_empty_folder_says_what_it_lacks(tmp_path):
     with pytest.raises(InputError, match=r"a folder without .*model\.safetensors"):
         read_foreign(read_head(tmp_path))

@@ -40,6 +40,13 @@ _BY_TEXT: tuple[tuple[bytes, str, str], ...] = (
 """Patterns within the beginning of a text file, what the file is, and what to do."""
 
 _BY_NAME: tuple[tuple[str, str, str], ...] = (
+    (".engine", "an engine of TensorRT, compiled for one GPU", _CONVERT),
+    (".plan", "an engine of TensorRT, compiled for one GPU", _CONVERT),
+    (".trt", "an engine of TensorRT, compiled for one GPU", _CONVERT),
+    (".om", "a network compiled for an Ascend accelerator", _CONVERT),
+    (".weights", "weights of Darknet, which has no DeepLab", "give weights of DeepLab"),
+    (".npy", "one array of NumPy", "save all tensors by their names with numpy.savez (.npz)"),
+    ("saved_model.pb", "a SavedModel of TensorFlow", "give its frozen graph or the checkpoint of the training"),
     (".caffemodel", "weights of Caffe", _CONVERT),
     (".pdmodel", "a program of Paddle without weights", "give the .pdparams file of the training"),
     (".pdiparams", "weights of a Paddle program without their names", "give the .pdparams file of the training"),
@@ -54,12 +61,26 @@ _BY_NAME: tuple[tuple[str, str, str], ...] = (
 _ONNX_FIELDS = (0x12, 0x1A, 0x22, 0x3A, 0x42)
 """Tags of producer, its version, domain, graph and operator sets (onnx.proto, ModelProto)."""
 
+_FOLDERS: tuple[tuple[str, str, str], ...] = (
+    ("saved_model.pb", "a SavedModel of TensorFlow", "give its frozen graph or the checkpoint of the training"),
+    ("model.json", "a model of TensorFlow.js", _CONVERT),
+    (".metadata", "a sharded checkpoint of torch.distributed.checkpoint (FSDP)",
+     "join it first: python -m torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER FILE"),
+    ("latest", "a folder of DeepSpeed", "give its mp_rank_00_model_states.pt, or join ZeRO-3 by its zero_to_fp32.py"),
+    ("*.xml", "networks of OpenVINO (IR)", _CONVERT),
+    ("*.param", "networks of ncnn", _CONVERT),
+)  # fmt: skip
+"""A file, or a pattern for one, in a folder; what the folder is, and what to do."""
+
 _EXPECTED = "give an archive of atrous, or a file that docs/weights.md lists"
 
 
 def unreadable(head: FileHead) -> str:
     """Say in one line what a file is that no reader recognises, and what to do."""
     if head.is_folder:
+        for pattern, kind, remedy in _FOLDERS:
+            if next(head.path.glob(pattern), None) is not None:
+                return f"{kind}; {remedy}"
         return f"a folder without a checkpoint, frozen graph, model.safetensors or pytorch_model.bin; {_EXPECTED}"
     if not head.size:
         return f"an empty file; {_DOWNLOAD} again"
