@@ -346,3 +346,13 @@ def test_large_pictures_are_converted_in_bands(tmp_path, monkeypatch, mode):
     whole = read_image(tmp_path / "a.tif")
     monkeypatch.setattr("atrous.data.formats.images._BAND", 100)
     np.testing.assert_array_equal(read_image(tmp_path / "a.tif"), whole)
+
+
+@pytest.mark.parametrize("suffix", ["gif", "png"])
+def test_a_mask_of_several_frames_is_refused(tmp_path, suffix):
+    first, second = (Image.fromarray(np.full((4, 5), value, np.uint8)) for value in (1, 2))
+    first.save(tmp_path / f"a.{suffix}", save_all=True, append_images=[second])
+    with pytest.raises(InputError, match="has 2 frames; a mask has one"):
+        read_labels(tmp_path / f"a.{suffix}")
+    first.save(tmp_path / "b.png")
+    assert (read_labels(tmp_path / "b.png") == 1).all()

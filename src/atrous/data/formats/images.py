@@ -156,6 +156,8 @@ def read_mask(path: Path, *, max_pixels: int = MAX_PIXELS) -> Integer[np.ndarray
     with opened(path, max_pixels=max_pixels) as picture:
         if name := _lossy_codec(path, picture):
             raise InputError(f"{path} is a {name}, whose compression alters class ids; save masks as PNG")
+        if (frames := getattr(picture, "n_frames", 1)) > 1 and picture.format != "TIFF":  # its pages may be overviews
+            raise InputError(f"{path} has {frames} frames; a mask has one, save it as PNG")
         stretch = _STRETCH.get(_raw_mode(picture), 1)
         values = np.array(ImageOps.exif_transpose(picture))
         if values.ndim == 3 and picture.mode not in ("RGB", "RGBA", "LA", "PA"):
