@@ -27,7 +27,7 @@ def test_what_a_window_sees(kernel, stride, rate, first, more):
     """Taps are centered: those of position p are at p * stride + (-1, 0, 1) * rate for a kernel of 3."""
     taps = range(-(kernel // 2), kernel // 2 + 1)
     seen = {position * stride + tap * rate for position in range(first, first + more + 1) for tap in taps}
-    assert Filter(kernel, stride, rate).seen(first, first + more) == (min(seen), max(seen))
+    assert Filter(kernel, stride, rate).input_range(first, first + more) == (min(seen), max(seen))
 
 
 @pytest.mark.parametrize("align_corners", [False, True])
@@ -39,7 +39,7 @@ def test_what_an_interpolation_sees(factor, align_corners):
     fine = F.interpolate(coarse, size=length, mode="linear", align_corners=align_corners)[0]
     for position in range(2 * factor, 6 * factor):
         (seen,) = fine[:, position].nonzero(as_tuple=True)
-        assert Interpolation(factor, align_corners).seen(position, position) == (int(seen[0]), int(seen[-1]))
+        assert Interpolation(factor, align_corners).input_range(position, position) == (int(seen[0]), int(seen[-1]))
 
 
 @pytest.mark.parametrize(("align_corners", "positions"), [(True, 3), (False, 4)])

@@ -39,7 +39,7 @@ def report(images, *, protocol=PROTOCOL, space=SPACE, sequences=None):
         ImageCounts.of(matrix, name=f"i{place}", sequence=(sequences or [""] * len(images))[place])
         for place, matrix in enumerate(images)
     )
-    counts = replace(Counts.none(3), matrix=images.sum(axis=0))
+    counts = replace(Counts.zeros(3), matrix=images.sum(axis=0))
     return Report(protocol, space=space, counts=counts, images=counted)
 
 

@@ -48,7 +48,7 @@ IMAGES = tuple(
 )
 COUNTS = Counts(MATRIX, boundary=BOUNDARY, trimap=Trimap("void", overlaps=BANDS))
 REPORT = Report(PROTOCOL, space=SPACE, counts=COUNTS, images=IMAGES, worst=(EXAMPLE,))
-EMPTY = Report(PROTOCOL, space=SPACE, counts=Counts.none(3))
+EMPTY = Report(PROTOCOL, space=SPACE, counts=Counts.zeros(3))
 
 
 def test_json_holds_numbers_by_class_name_and_null_for_absent_classes(tmp_path):

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from atrous.errors import InputError
-from atrous.training.replicas import started_replicas
+from atrous.training.replicas import replicas_from_environment
 from fakes.forkserver import forkserver
 
 Work = Callable[..., dict[str, Tensor]]
@@ -45,9 +45,9 @@ def exit_codes(work: Work, folder: Path, *arguments: object, size: int = 2) -> l
 def _replica(work: Work, folder: Path, variables: dict[str, object], arguments: tuple[object, ...]) -> None:
     os.environ.update({name: str(value) for name, value in variables.items()}, TORCHELASTIC_USE_AGENT_STORE="True")
     torch.set_num_threads(1)
-    replicas = started_replicas()
+    replicas = replicas_from_environment()
     try:
-        with replicas.joined(torch.device("cpu")):
+        with replicas.process_group(torch.device("cpu")):
             found = work(replicas, *arguments)
     except InputError as error:
         (folder / f"{replicas.rank}.txt").write_text(str(error))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from atrous.model.norm import BatchNorm, freeze_norms, span_replicas
+from atrous.model.norm import BatchNorm, freeze_norms, synchronize_norms
 from fakes.replicas import in_replicas
 
 
@@ -41,7 +41,7 @@ def whole_batch(shape, dtype, offset):
 
 def half(replicas, shape, first, dtype, offset):
     norm = prepared(BatchNorm(3, eps=1e-3, momentum=0.25), dtype)
-    span_replicas(norm)
+    synchronize_norms(norm)
     x, pull = (cut(tensor, replicas.rank, first) for tensor in whole_batch(shape, dtype, offset))
     return trained(norm, x.contiguous(memory_format=torch.channels_last), pull)
 
@@ -74,7 +74,7 @@ def test_two_replicas_are_the_whole_batch(shape, first, dtype, offset, tolerance
 def test_frozen_norms_and_evaluation_need_no_other_replica():
     """There is none here: an exchange would raise."""
     norm, alone = (prepared(BatchNorm(3), torch.float64) for _ in range(2))
-    span_replicas(norm)
+    synchronize_norms(norm)
     x = values(2, 3, 4, 4, seed=0)
     for mode in (False, True):
         for each in (norm, alone):

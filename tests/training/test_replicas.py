@@ -23,9 +23,9 @@ from atrous.errors import InputError
 from atrous.labels import LabelSpace
 from atrous.training import run
 from atrous.training.config import LossConfig
-from atrous.training.loop import Validated
+from atrous.training.loop import ValidationResult
 from atrous.training.loss import SegmentationLoss
-from atrous.training.replicas import ALONE, Replicas, started_replicas
+from atrous.training.replicas import SINGLE_PROCESS, Replicas, replicas_from_environment
 from atrous.training.stages import Stage
 from atrous.training.start import fresh_state
 from atrous.training.step import step
@@ -66,13 +66,13 @@ def train_in(replicas: Replicas, folder, config, *, die_after=None, dtype=torch.
     data = lopsided()
     stage = Stage(config, data, data, run.Run(folder, settings={"training": config}))
     state = stage.fresh_state(device=CPU)
-    if not replicas.leads:
+    if not replicas.is_rank_0:
         for parameter in state.model.parameters():
             parameter.data.zero_()  # what a replica starts from is of no account
     stage.resume(state, replicas=replicas)
     for event in stage.events(state, device=CPU, replicas=replicas):
-        assert replicas.leads or not isinstance(event, Validated)
-        if die_after is not None and isinstance(event, Validated) and event.iteration >= die_after:
+        assert replicas.is_rank_0 or not isinstance(event, ValidationResult)
+        if die_after is not None and isinstance(event, ValidationResult) and event.iteration >= die_after:
             os.kill(os.getpid(), signal.SIGKILL)
     tensors = {f"average.{name}": value for name, value in state.result.state_dict().items()}
     ended = torch.tensor([state.iteration, state.best[1]])
@@ -190,9 +190,9 @@ def test_shares_must_be_equal(replicas, accumulate):
 @pytest.mark.parametrize(
     ("said", "found"),
     [
-        ({}, ALONE),
-        ({"RANK": "0", "WORLD_SIZE": "1"}, ALONE),  # other launchers say this to a single process, too
-        ({"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}, ALONE),
+        ({}, SINGLE_PROCESS),
+        ({"RANK": "0", "WORLD_SIZE": "1"}, SINGLE_PROCESS),  # other launchers say this to a single process, too
+        ({"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}, SINGLE_PROCESS),
         ({"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1"}, Replicas(5, 8, 1)),
         ({"RANK": "2", "WORLD_SIZE": "2", "LOCAL_RANK": "0"}, "RANK=2, WORLD_SIZE=2, LOCAL_RANK=0 contradict"),
         ({"RANK": "0", "WORLD_SIZE": "two", "LOCAL_RANK": "0"}, "RANK=0, WORLD_SIZE=two, LOCAL_RANK=0 are no numbers"),
@@ -204,24 +204,24 @@ def test_what_torchrun_says(said, found, monkeypatch):
     for name, value in said.items():
         monkeypatch.setenv(name, value)
     if isinstance(found, Replicas):
-        assert started_replicas() == found
+        assert replicas_from_environment() == found
     else:
         with pytest.raises(InputError, match=f"^{found}"):
-            started_replicas()
+            replicas_from_environment()
 
 
 def test_every_replica_has_a_device_of_its_own(monkeypatch):
     chosen = []
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
-    assert ALONE.own(torch.device("cuda")) == torch.device("cuda")
-    assert Replicas(1, 2, 1).own(CPU) == CPU
+    assert SINGLE_PROCESS.local_device(torch.device("cuda")) == torch.device("cuda")
+    assert Replicas(1, 2, 1).local_device(CPU) == CPU
     assert chosen == []
-    assert Replicas(3, 4, 1).own(torch.device("cuda")) == torch.device("cuda:1") == chosen[0]
+    assert Replicas(3, 4, 1).local_device(torch.device("cuda")) == torch.device("cuda:1") == chosen[0]
     with pytest.raises(InputError, match=r"^replica 2 has no GPU of its own, this machine has 2; .*-node 2$"):
-        Replicas(2, 3, 2).own(torch.device("cuda"))
+        Replicas(2, 3, 2).local_device(torch.device("cuda"))
     with pytest.raises(InputError, match="not on mps; choose --device cpu"):
-        Replicas(1, 2, 1).own(torch.device("mps"))
+        Replicas(1, 2, 1).local_device(torch.device("mps"))
 
 
 TINY = (

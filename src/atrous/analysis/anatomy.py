@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from atrous.analysis.receptive_field import receptive_fields, windows
+from atrous.analysis.receptive_field import receptive_fields, spatial_filters
 from atrous.analysis.valid_taps import mean_valid_share, valid_shares
 from atrous.errors import InputError
 from atrous.model.build import build
@@ -16,7 +16,7 @@ from atrous.model.config import ModelConfig
 from atrous.model.parts import Part
 from atrous.sizes import Size
 
-LARGEST_SIDE = 1 << 16
+MAX_SIDE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,8 @@ def anatomy(config: ModelConfig, *, size: Size) -> Anatomy:
         InputError: If the size is none that an image can have.
     """
     height, width = size
-    if not (1 <= height <= LARGEST_SIDE and 1 <= width <= LARGEST_SIDE):
-        raise InputError(f"size {height}x{width} is out of range; choose 1 to {LARGEST_SIDE} pixels for each side")
+    if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE):
+        raise InputError(f"size {height}x{width} is out of range; choose 1 to {MAX_SIDE} pixels for each side")
     counter = FlopCounterMode(display=False)
     with torch.device("meta"), torch.no_grad():
         model = build(config).eval()
@@ -137,7 +137,7 @@ def _parallel_rates(parts: Sequence[Part]) -> Iterator[int]:
     """Yield the rates of ASPP's branches: of filters with several taps that see a map together with other parts."""
     readers = Counter(name for part in parts for name in part.inputs)
     for part in parts:
-        if windows(part.module) and any(readers[name] > 1 for name in part.inputs):
+        if spatial_filters(part.module) and any(readers[name] > 1 for name in part.inputs):
             yield part.rate
 
 

@@ -24,7 +24,7 @@ from atrous.sizes import Size
 STATISTICS_SIDE = 129
 """Pixels; enough for every batch norm of the backbone to see hundreds of values at output stride 16."""
 
-LARGEST_SIDE, MOST_MULTIPLY_ADDS = 769, 300_000_000_000
+MAX_SIDE, MAX_MULTIPLY_ADDS = 769, 300_000_000_000
 """Of one measured image: some seconds on one core, and a few GB of memory for the maps that the gradient needs."""
 
 
@@ -57,7 +57,7 @@ def affordable_size(size: Size, *, multiply_adds: int) -> Size:
     `multiply_adds` are those of the whole image. Where something is cut away, the side is of the form 32 k + 1.
     """
     height, width = size
-    side = min(math.isqrt(MOST_MULTIPLY_ADDS * height * width // multiply_adds), LARGEST_SIDE)
+    side = min(math.isqrt(MAX_MULTIPLY_ADDS * height * width // multiply_adds), MAX_SIDE)
     side = max(side - (side - 1) % 32, 1)
     return min(height, side), min(width, side)
 

@@ -18,7 +18,7 @@ class Filter:
     stride: int
     rate: int
 
-    def seen(self, first: int, last: int) -> tuple[int, int]:
+    def input_range(self, first: int, last: int) -> tuple[int, int]:
         """Return first and last position of the input from which output positions `first` to `last` are computed."""
         margin = self.kernel // 2 * self.rate
         return first * self.stride - margin, last * self.stride + margin
@@ -31,7 +31,7 @@ class Interpolation:
     factor: int
     align_corners: bool
 
-    def seen(self, first: int, last: int) -> tuple[int, int]:
+    def input_range(self, first: int, last: int) -> tuple[int, int]:
         """Return the same: position i is at i / factor of the coarse map, or at (i + 1/2) / factor - 1/2."""
         shift = 0 if self.align_corners else 1 - self.factor
         whole = 2 * self.factor
@@ -51,7 +51,7 @@ def extent(steps: Steps) -> int:
     for position in range(phases):
         first = last = position
         for step in reversed(steps):
-            first, last = step.seen(first, last)
+            first, last = step.input_range(first, last)
         spans.append(last - first + 1)
     return max(spans)
 
@@ -76,7 +76,7 @@ def receptive_fields(model: DeepLab) -> Mapping[str, int]:
             if name in steps
         ]
         if seen:
-            steps[part.name] = max(seen, key=extent) + windows(part.module)
+            steps[part.name] = max(seen, key=extent) + spatial_filters(part.module)
             strides[part.name] = part.output_stride
     return {name: extent(path) for name, path in steps.items() if name != IMAGE}
 
@@ -85,12 +85,12 @@ def _upsampled(steps: Steps, factor: int, *, align_corners: bool) -> Steps:
     return (*steps, Interpolation(factor, align_corners=align_corners)) if factor > 1 else steps
 
 
-def windows(part: nn.Module) -> Steps:
+def spatial_filters(part: nn.Module) -> Steps:
     """List the convolutions and poolings of more than one tap, which follow each other; shortcuts have a single tap."""
-    return tuple(_windows(part))
+    return tuple(_spatial_filters(part))
 
 
-def _windows(part: nn.Module) -> Iterator[Filter]:
+def _spatial_filters(part: nn.Module) -> Iterator[Filter]:
     for module in part.modules():
         if isinstance(module, nn.Conv2d) and module.kernel_size[0] > 1:
             yield Filter(module.kernel_size[0], module.stride[0], module.dilation[0])

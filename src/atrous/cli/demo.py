@@ -18,7 +18,7 @@ from atrous.evaluation.counts import block_overlaps
 from atrous.evaluation.evaluate import evaluate
 from atrous.evaluation.example import predicted
 from atrous.evaluation.metrics import miou, overlap_miou
-from atrous.evaluation.report import MOST_IMAGES, Report
+from atrous.evaluation.report import MAX_IMAGES, Report
 from atrous.inference.device import choose_device
 from atrous.inference.predictor import Predictor
 from atrous.model.deeplab import DeepLab
@@ -133,7 +133,7 @@ def _evaluations(model: DeepLab, data: DataSet) -> dict[str, Report]:
         ),
     }
     items = tracked(predictors.items(), description="evaluating", total=len(predictors))
-    return {name: evaluate(predictor, data, gallery=MOST_IMAGES) for name, predictor in items}
+    return {name: evaluate(predictor, data, gallery=MAX_IMAGES) for name, predictor in items}
 
 
 def _color_baseline(data: DataSet, validation: DataSet) -> float:

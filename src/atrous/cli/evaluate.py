@@ -11,9 +11,9 @@ from atrous.cli.inference import Inference
 from atrous.cli.options import parse
 from atrous.data.dataset import open_data
 from atrous.errors import InputError
-from atrous.evaluation.comparison import Across, compare, comparison_table
+from atrous.evaluation.comparison import VariedField, compare, comparison_table
 from atrous.evaluation.evaluate import evaluate
-from atrous.evaluation.report import MOST_IMAGES
+from atrous.evaluation.report import MAX_IMAGES
 from atrous.evaluation.saved import read_report
 
 
@@ -56,7 +56,7 @@ class CompareOptions:
 
     compare: tuple[Path, Path]
     """The reports: A and B."""
-    across: tuple[Across, ...] = ()
+    across: tuple[VariedField, ...] = ()
     """Settings of the protocol that may differ between the reports."""
 
 
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str]) -> int:
         raise InputError("--precision auto: a result states its precision; give float32, float16 or bfloat16")
     predictor = options.inference.predictor(options.weights)
     with progress_callback("evaluating") as on_progress:
-        shown = MOST_IMAGES if options.html else 0
+        shown = MAX_IMAGES if options.html else 0
         report = evaluate(predictor, dataset, gallery=shown, on_progress=on_progress)
     labelled = (report.matrix.sum(axis=1) > 0).nonzero()[0]
     if len(labelled) == 1:

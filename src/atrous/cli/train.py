@@ -21,7 +21,7 @@ from atrous.inference.device import choose_device
 from atrous.training.config import TrainConfig
 from atrous.training.observers import Observer
 from atrous.training.recipes import Recipe
-from atrous.training.replicas import Replicas, started_replicas
+from atrous.training.replicas import Replicas, replicas_from_environment
 from atrous.training.run import STATE_FILE
 from atrous.training.settings import flat_settings
 from atrous.training.stages import SecondStage
@@ -136,23 +136,23 @@ class MainOptions:
 
 def main(arguments: Sequence[str]) -> int:
     """Train, or resume training; returns the exit status."""
-    replicas = started_replicas()
-    console.quiet = not replicas.leads
+    replicas = replicas_from_environment()
+    console.quiet = not replicas.is_rank_0
     words = normalized(arguments, aliases=OLD_SPELLINGS)
     start = _recipe(words)
     if {"-h", "--help"} & {*words}:
         parse(MainOptions, words, verb="train", default=_main_defaults(start))
     options = _parsed(words, start)
     out = options.out or default_folder(options.data)
-    if replicas.leads:
+    if replicas.is_rank_0:
         _check_data(options, out)
     settings = _given_settings(options, words)
-    device = replicas.own(choose_device(options.device))
+    device = replicas.local_device(choose_device(options.device))
     trackers = _trackers(options)
     if not options.folds:
         data, validation = _opened(options)
         done = _run(options, start, settings, data, validation, out, device, replicas, trackers)
-        if replicas.leads:
+        if replicas.is_rank_0:
             _print_paths(done, split=options.val_split)
         return 0
     everything, _ = opened_data(options.data, options.split, NO_VALIDATION, schema=options.schema)
@@ -161,7 +161,7 @@ def main(arguments: Sequence[str]) -> int:
         parts = {options.split: training}
         done = _run(options, start, settings, parts, held_out, out / f"fold{fold}", device, replicas, trackers)
         scores.append(done.miou or 0.0)
-    if replicas.leads:
+    if replicas.is_rank_0:
         mean = sum(scores) / len(scores)
         print(f"mIoU  {mean:.4f}, the mean of {', '.join(f'{score:.4f}' for score in scores)}")
         print(f"runs  {out}/fold1 to {out}/fold{options.folds}")

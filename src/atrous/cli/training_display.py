@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.progress import Progress, TaskID
 
 from atrous.cli.console import console, progress_bar
-from atrous.training.loop import Validated
+from atrous.training.loop import ValidationResult
 from atrous.training.observers import Observer, RunStart
 from atrous.training.optimizer import poly_rate
 from atrous.training.preflight import deviations
@@ -79,7 +79,7 @@ class TerminalDisplay(Observer):
         if self._progress is not None:
             self._progress.update(self._validating, completed=done, total=total, visible=done < total)
 
-    def on_validation(self, validated: Validated) -> None:
+    def on_validation(self, validated: ValidationResult) -> None:
         """Print the mIoU."""
         miou = validated.report.miou
         shown = "nothing labelled" if miou is None else f"mIoU {miou:.4f}"

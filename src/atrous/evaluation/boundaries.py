@@ -22,7 +22,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Int64, Integer
 
-from atrous.evaluation.confusion import Overlap, class_histograms
+from atrous.evaluation.confusion import OverlapCounts, class_histograms
 
 BOUNDARY_DISTANCE = 0.02
 """Distance of Boundary IoU as a share of the image's diagonal, as in the paper."""
@@ -30,12 +30,12 @@ BOUNDARY_DISTANCE = 0.02
 WIDTHS = (1, 2, 4, 8, 16, 32)
 """Widths of the trimap bands in pixels; each band contains the one before."""
 
-Around = Literal["void", "label boundaries"]
+TrimapCentre = Literal["void", "label boundaries"]
 
 
 def boundary_overlap(
     labels: Integer[np.ndarray, "h w"], truth: Integer[np.ndarray, "h w"], *, classes: int, ignore: int
-) -> Overlap:
+) -> OverlapCounts:
     """Overlap of prediction and truth near contours, for Boundary IoU.
 
     Args:
@@ -48,7 +48,7 @@ def boundary_overlap(
     counted = truth != ignore
     predicted = np.where(counted, labels, truth)
     near_truth, near_predicted = (
-        near_contours(regions, distance=distance, border=True) & counted for regions in (truth, predicted)
+        boundary_mask(regions, distance=distance, border=True) & counted for regions in (truth, predicted)
     )
     both = near_truth & near_predicted & (truth == predicted)
     return class_histograms(truth[both], truth[near_truth], predicted[near_predicted], classes=classes)
@@ -63,7 +63,7 @@ class Trimap:
         overlaps: Overlap inside the band of each of `WIDTHS`.
     """
 
-    around: Around
+    around: TrimapCentre
     overlaps: Int64[np.ndarray, "widths 3 k"]
 
     def __add__(self, other: "Trimap") -> "Trimap":
@@ -78,9 +78,9 @@ def trimap(
 ) -> Trimap:
     """Count one image inside each band; arguments as for `boundary_overlap`."""
     void = truth == ignore
-    around: Around = "void" if void.any() else "label boundaries"
+    around: TrimapCentre = "void" if void.any() else "label boundaries"
     bands = (
-        near(void, distance=width) if around == "void" else near_contours(truth, distance=width, border=False)
+        dilate(void, distance=width) if around == "void" else boundary_mask(truth, distance=width, border=False)
         for width in WIDTHS
     )
     narrowest = np.full(truth.shape, len(WIDTHS), np.uint8)  # index of the narrowest band that a pixel is in
@@ -93,7 +93,7 @@ def trimap(
     return Trimap(around, overlaps=cells.reshape(3, len(WIDTHS), classes).swapaxes(0, 1).cumsum(axis=0))
 
 
-def near_contours(labels: Integer[np.ndarray, "h w"], *, distance: int, border: bool) -> Bool[np.ndarray, "h w"]:
+def boundary_mask(labels: Integer[np.ndarray, "h w"], *, distance: int, border: bool) -> Bool[np.ndarray, "h w"]:
     """Mark the pixels that have a pixel of another label within a distance.
 
     Args:
@@ -107,15 +107,15 @@ def near_contours(labels: Integer[np.ndarray, "h w"], *, distance: int, border: 
     mixed = (corner != framed[1:, :-1]) | (corner != framed[:-1, 1:]) | (corner != framed[1:, 1:])
     if border:
         mixed[[0, -1]] = mixed[:, [0, -1]] = True
-    return _any_in_square(np.pad(mixed, distance - 1), size=2 * distance)
+    return _box_maximum(np.pad(mixed, distance - 1), size=2 * distance)
 
 
-def near(marks: Bool[np.ndarray, "h w"], *, distance: int) -> Bool[np.ndarray, "h w"]:
+def dilate(marks: Bool[np.ndarray, "h w"], *, distance: int) -> Bool[np.ndarray, "h w"]:
     """Mark the pixels that have a marked pixel within a distance of 0 or more pixels."""
-    return _any_in_square(np.pad(marks, distance), size=2 * distance + 1)
+    return _box_maximum(np.pad(marks, distance), size=2 * distance + 1)
 
 
-def _any_in_square(marks: Bool[np.ndarray, "h w"], *, size: int) -> Bool[np.ndarray, "_ _"]:
+def _box_maximum(marks: Bool[np.ndarray, "h w"], *, size: int) -> Bool[np.ndarray, "_ _"]:
     """Return, for every `size` x `size` square inside the array, by its top left corner, if it contains a mark.
 
     The reach doubles in each step, so that a wide square costs little more than a narrow one.

@@ -14,7 +14,7 @@ from atrous.evaluation.saved import SavedReport
 from atrous.plain import first_difference, to_plain
 from atrous.report.tables import Table
 
-Across = Literal["output_stride", "scales", "flip", "size_rule"]
+VariedField = Literal["output_stride", "scales", "flip", "size_rule"]
 """Fields of a protocol that a comparison may be about."""
 
 _FREE = ("weights_sha256", "device", "precision", "software")
@@ -42,7 +42,9 @@ class ComparedClass:
         return None if self.first is None or self.second is None else self.second - self.first
 
 
-def compare(first: SavedReport, second: SavedReport, *, across: Collection[Across] = ()) -> tuple[ComparedClass, ...]:
+def compare(
+    first: SavedReport, second: SavedReport, *, across: Collection[VariedField] = ()
+) -> tuple[ComparedClass, ...]:
     """Compare the IoU of every class, then the mean, in two reports of like protocol.
 
     The interval of a difference is found by the paired bootstrap: the same images are drawn for both reports, so that
@@ -87,11 +89,11 @@ def _intervals(first: SavedReport, second: SavedReport) -> list[Interval | None]
     return [interval(column, blocks=len(both[0])) for column in (values[:, 1] - values[:, 0]).T]
 
 
-def _require_like(first: SavedReport, second: SavedReport, *, across: Collection[Across]) -> None:
+def _require_like(first: SavedReport, second: SavedReport, *, across: Collection[VariedField]) -> None:
     difference = first_difference(to_plain(first.protocol), to_plain(second.protocol), free=(*_FREE, *across))
     if difference is not None:
         name, ours, theirs = difference
-        remedy = f", or say --across {name}" if name in get_args(Across) else ""
+        remedy = f", or say --across {name}" if name in get_args(VariedField) else ""
         raise InputError(f"unlike protocols: {name} is {ours!r:.80} in A, {theirs!r:.80} in B; evaluate alike{remedy}")
     if list(first.iou) != list(second.iou):
         name, other = next(pair for pair in zip_longest(first.iou, second.iou) if pair[0] != pair[1])

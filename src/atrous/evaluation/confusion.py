@@ -5,7 +5,7 @@ from jaxtyping import Int64, Integer
 
 from atrous.errors import InputError
 
-Overlap = Int64[np.ndarray, "3 k"]
+OverlapCounts = Int64[np.ndarray, "3 k"]
 """Pixels of every class: those that have it in both truth and prediction, in the truth, and in the prediction."""
 
 
@@ -41,7 +41,7 @@ class ConfusionMatrix:
         self.matrix += cells.reshape(self.matrix.shape)
 
 
-def matrix_overlap(matrix: Int64[np.ndarray, "k k"]) -> Overlap:
+def matrix_overlap(matrix: Int64[np.ndarray, "k k"]) -> OverlapCounts:
     """Overlap of all pixels that a confusion matrix `[true class, predicted class]` counts."""
     return np.stack([np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)])
 

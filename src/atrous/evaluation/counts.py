@@ -8,11 +8,11 @@ import numpy as np
 from jaxtyping import Int64
 
 from atrous.evaluation.boundaries import WIDTHS, Trimap, boundary_overlap, trimap
-from atrous.evaluation.confusion import ConfusionMatrix, Overlap, matrix_overlap
+from atrous.evaluation.confusion import ConfusionMatrix, OverlapCounts, matrix_overlap
 from atrous.evaluation.example import Example
 from atrous.labels import LabelSpace
 
-FRAMES = 10
+FRAMES_PER_BLOCK = 10
 """Consecutive video frames that form one block; the tenth frame hardly resembles the first (CamVid: ten seconds)."""
 
 
@@ -27,11 +27,11 @@ class Counts:
     """
 
     matrix: Int64[np.ndarray, "k k"]
-    boundary: Overlap
+    boundary: OverlapCounts
     trimap: Trimap
 
     @classmethod
-    def of(cls, example: Example, *, space: LabelSpace) -> "Counts":
+    def from_example(cls, example: Example, *, space: LabelSpace) -> "Counts":
         """Count an image; raises InputError where a counted pixel holds anything but a class id."""
         confusion = ConfusionMatrix(len(space))
         confusion.update(example.labels, example.truth, ignore=space.ignore)
@@ -43,8 +43,8 @@ class Counts:
         )
 
     @classmethod
-    def none(cls, classes: int) -> "Counts":
-        """Counts of no image at all: the start of a sum."""
+    def zeros(cls, classes: int) -> "Counts":
+        """Return the counts of no image: the start of a sum."""
         matrix, overlap = np.zeros((classes, classes), np.int64), np.zeros((3, classes), np.int64)
         return cls(matrix, boundary=overlap, trimap=Trimap("label boundaries", np.stack([overlap] * len(WIDTHS))))
 
@@ -84,13 +84,13 @@ class ImageCounts:
 def block_overlaps(images: Sequence[ImageCounts], *, classes: int) -> Int64[np.ndarray, "blocks 3 k"]:
     """Overlaps of the independent parts of a data set.
 
-    `FRAMES` consecutive frames of a video form one block, since neighbouring frames resemble each other. Any other
-    image is a block by itself.
+    `FRAMES_PER_BLOCK` consecutive frames of a video form one block, since neighbouring frames resemble each other. Any
+    other image is a block by itself.
     """
     numbers, frames = dict[tuple[str, str], int](), Counter[str]()
     blocks = list[int]()
     for image in images:
-        part = str(frames[image.sequence] // FRAMES) if image.sequence else image.name
+        part = str(frames[image.sequence] // FRAMES_PER_BLOCK) if image.sequence else image.name
         blocks.append(numbers.setdefault((image.sequence, part), len(numbers)))
         frames[image.sequence] += 1
     overlaps = np.zeros((len(numbers), 3, classes), np.int64)

@@ -15,7 +15,7 @@ from atrous.evaluation.counts import Counts, ImageCounts
 from atrous.evaluation.example import Example, labelled_image
 from atrous.evaluation.protocol import Protocol
 from atrous.evaluation.report import Report
-from atrous.inference.pipeline import Step, predict_each
+from atrous.inference.pipeline import PipelineItem, predict_each
 from atrous.inference.predictor import Predictor
 from atrous.inference.prefetch import prefetch
 from atrous.labels import LabelSpace
@@ -56,7 +56,7 @@ def evaluate(
         predictor, range(len(dataset)), read=dataset.__getitem__, image_of=partial(labelled_image, predictor)
     )
     chosen = frozenset(np.linspace(0, len(dataset) - 1, min(gallery, len(dataset)), dtype=int).tolist())
-    total, images, worst, shown = Counts.none(len(space)), list[ImageCounts](), list[Example](), list[GalleryImage]()
+    total, images, worst, shown = Counts.zeros(len(space)), list[ImageCounts](), list[Example](), list[GalleryImage]()
     counting = partial(_counted, space=space, chosen=chosen)
     for _, counted in prefetch(counting, steps, depth=torch.get_num_threads() + 1):
         example, counts, shown_image = counted.result()
@@ -71,14 +71,14 @@ def evaluate(
 
 
 def _counted(
-    step: Step[int, Sample], *, space: LabelSpace, chosen: frozenset[int]
+    step: PipelineItem[int, Sample], *, space: LabelSpace, chosen: frozenset[int]
 ) -> tuple[Example, Counts, GalleryImage | None]:
     """An example with its counts, and its picture for the gallery where it is one of the chosen."""
     if isinstance(step.loaded, InputError):
         raise step.loaded
     assert step.result is not None
     example = Example.of(step.loaded, step.result.result().labels, space=space)
-    counts = Counts.of(example, space=space)
+    counts = Counts.from_example(example, space=space)
     return example, counts, example.gallery_image(counts.matrix, space) if step.item in chosen else None
 
 

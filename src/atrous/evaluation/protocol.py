@@ -6,7 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from atrous.data.dataset import DataSet
-from atrous.evaluation.boundaries import BOUNDARY_DISTANCE, Around
+from atrous.evaluation.boundaries import BOUNDARY_DISTANCE, TrimapCentre
 from atrous.inference.predictor import Predictor
 from atrous.report.tables import Cell
 from atrous.sizes import size_text
@@ -44,11 +44,11 @@ class Protocol:
     precision: str
     size_rule: str = "native"
     boundary_distance: float = BOUNDARY_DISTANCE
-    trimap: Around = "label boundaries"
+    trimap: TrimapCentre = "label boundaries"
     software: str = f"atrous {__version__}, torch {version('torch')}"
 
     @classmethod
-    def of(cls, predictor: Predictor, dataset: DataSet, *, trimap: Around) -> "Protocol":
+    def of(cls, predictor: Predictor, dataset: DataSet, *, trimap: TrimapCentre) -> "Protocol":
         """Protocol of a predictor on a data set; `trimap` depends on the labels, so it is known after counting."""
         return cls(
             data=dataset.describe(),

@@ -15,7 +15,7 @@ from jaxtyping import Int64
 from atrous.evaluation import metrics
 from atrous.evaluation.bootstrap import Interval, miou_interval
 from atrous.evaluation.boundaries import WIDTHS
-from atrous.evaluation.counts import FRAMES, Counts, ImageCounts, block_overlaps
+from atrous.evaluation.counts import FRAMES_PER_BLOCK, Counts, ImageCounts, block_overlaps
 from atrous.evaluation.example import LAYERS, Example
 from atrous.evaluation.metrics import finite_or_none
 from atrous.evaluation.protocol import Protocol
@@ -28,7 +28,7 @@ from atrous.report.page import Page
 from atrous.report.plots import bar_plot, line_plot
 from atrous.report.tables import Cell, Table, shown
 
-MOST_IMAGES = 200
+MAX_IMAGES = 200
 """Images that a page shows, at most: more would make it slow to open."""
 
 
@@ -206,8 +206,10 @@ class Report:
     def _interval_text(self) -> str:
         found = self.miou_interval
         if found is None:
-            return f"takes two images, or more than {FRAMES} frames of a video"
-        kind = f"blocks of up to {FRAMES} frames" if any(image.sequence for image in self.images) else "images"
+            return f"takes two images, or more than {FRAMES_PER_BLOCK} frames of a video"
+        kind = (
+            f"blocks of up to {FRAMES_PER_BLOCK} frames" if any(image.sequence for image in self.images) else "images"
+        )
         return f"{found.low:.4f} to {found.high:.4f} ({found.blocks} {kind})"
 
     def _summary(self) -> dict[str, Any]:

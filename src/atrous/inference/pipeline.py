@@ -34,7 +34,7 @@ Loaded = TypeVar("Loaded")
 
 
 @dataclass(frozen=True)
-class Step(Generic[Item, Loaded]):
+class PipelineItem(Generic[Item, Loaded]):
     """One item of a pipeline.
 
     Attributes:
@@ -54,7 +54,7 @@ def predict_each(
     *,
     read: Callable[[Item], Loaded],
     image_of: Callable[[Loaded], UInt8[np.ndarray, "h w c"] | None],
-) -> Iterator[Step[Item, Loaded]]:
+) -> Iterator[PipelineItem[Item, Loaded]]:
     """Read and predict items in order.
 
     Args:
@@ -71,7 +71,7 @@ def predict_each(
     workers = threads if predictor.device.type == "cpu" else 1
     images = prefetch(read, items, depth=max(workers + 1, 2), bytes_of=lambda loaded: _bytes(image_of(loaded)))
     with ThreadPoolExecutor(workers, initializer=_use_one_thread if workers > 1 else None) as pool:
-        started: deque[list[Step[Item, Loaded]]] = deque()
+        started: deque[list[PipelineItem[Item, Loaded]]] = deque()
         try:
             for batch, alone in _batches(predictor, images, image_of):
                 if alone:
@@ -148,18 +148,18 @@ def _entry(
     return _Entry(item, loaded, image, (0, 0) if image is None else predictor.input_size(image))
 
 
-def _start(predictor: Predictor, batch: list[_Entry[Item, Loaded]], submit: Submit) -> list[Step[Item, Loaded]]:
+def _start(predictor: Predictor, batch: list[_Entry[Item, Loaded]], submit: Submit) -> list[PipelineItem[Item, Loaded]]:
     """Start the prediction of a batch; one future for all of its images becomes one for each."""
     images = [entry.image for entry in batch if entry.image is not None]
     if not images:
-        return [Step(entry.item, entry.loaded, None) for entry in batch]
+        return [PipelineItem(entry.item, entry.loaded, None) for entry in batch]
     singles = [Future[Result]() for _ in batch]
     together = submit(predictor.predict_batch, images)
-    together.add_done_callback(lambda done: _hand_out(done, singles))
-    return [Step(entry.item, entry.loaded, single) for entry, single in zip(batch, singles, strict=True)]
+    together.add_done_callback(lambda done: _set_results(done, singles))
+    return [PipelineItem(entry.item, entry.loaded, single) for entry, single in zip(batch, singles, strict=True)]
 
 
-def _hand_out(together: Future[list[Result]], singles: list[Future[Result]]) -> None:
+def _set_results(together: Future[list[Result]], singles: list[Future[Result]]) -> None:
     problem = together.exception()
     for number, single in enumerate(singles):
         if problem is not None:
@@ -177,6 +177,6 @@ def _in_this_thread(work: Work, images: Sequence[Image]) -> Future[list[Result]]
     return future
 
 
-def _wait(step: Step[Item, Loaded]) -> None:
+def _wait(step: PipelineItem[Item, Loaded]) -> None:
     if step.result is not None:
         step.result.exception()

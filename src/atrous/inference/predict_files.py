@@ -21,7 +21,7 @@ from atrous.errors import InputError, OutputError
 from atrous.files import atomic_path
 from atrous.inference.large_image import predict_large_image
 from atrous.inference.output_files import PredictionFiles, own_problem
-from atrous.inference.pipeline import Step, predict_each
+from atrous.inference.pipeline import PipelineItem, predict_each
 from atrous.inference.predictor import Predictor
 from atrous.inference.prefetch import prefetch
 from atrous.inference.result import Result, without_missing
@@ -143,13 +143,13 @@ def _read(
 
 def _predict_large(
     predictor: Predictor,
-    step: Step[PredictionFiles, Read],
+    step: PipelineItem[PredictionFiles, Read],
     *,
     paint: Callable[[Result], Image.Image],
     probabilities: bool,
     max_pixels: int,
     on_progress: OnProgress | None,
-) -> Step[PredictionFiles, Read] | FileOutcome:
+) -> PipelineItem[PredictionFiles, Read] | FileOutcome:
     """Predict an image whole, or in tiles and write its files; returns the outcome where they are written."""
     files, loaded, ranges = step.item, step.loaded, predictor.picture_range
     assert isinstance(loaded, LargeImage)
@@ -167,12 +167,12 @@ def _predict_large(
         return FileOutcome(files, problem=own_problem(error, files))
     except (InputError, torch.OutOfMemoryError) as error:
         future.set_exception(error)
-    return Step(files, loaded, future)
+    return PipelineItem(files, loaded, future)
 
 
 def _write(
     files: PredictionFiles,
-    answer: Step[PredictionFiles, Read] | FileOutcome,
+    answer: PipelineItem[PredictionFiles, Read] | FileOutcome,
     *,
     save: Callable[[Result, Path], None],
     paint: Callable[[Result], Image.Image],

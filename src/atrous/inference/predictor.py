@@ -19,12 +19,12 @@ from atrous.errors import InputError
 from atrous.inference.device import Device, choose_device
 from atrous.inference.engines.fused import fused
 from atrous.inference.image_input import ImageInput, holds_several, image_array
-from atrous.inference.isolation import computing
 from atrous.inference.multiscale import augmented_logits, probability_bands
 from atrous.inference.precision import Precision, PrecisionChoice, check_precision, choose_precision, in_precision
 from atrous.inference.result import Result, without_missing
 from atrous.inference.tiling.regions import OnProgress, Region, predict_regions
 from atrous.inference.tiling.tiles import Tiling
+from atrous.inference.torch_settings import inference_context
 from atrous.labels import LabelSpace
 from atrous.model.deeplab import DeepLab, Images
 from atrous.ops.label_map.mean_argmax import mean_argmax
@@ -35,7 +35,7 @@ from atrous.weights.load import load
 
 Model = DeepLab
 
-LARGEST_SCALE = 8
+MAX_SCALE = 8
 
 BATCH_PIXELS = {"cpu": 2**16}
 """Pixels of the images that are computed together, by kind of device. On a CPU, larger batches leave the caches."""
@@ -107,9 +107,9 @@ class Predictor:
         if len(self.labels) != len(named):
             raise InputError(f"{len(self.labels)} labels for a model of {len(named)} classes; give one name per class")
         scales = (scales,) if isinstance(scales, float | int) else tuple(scales)
-        if not scales or not all(0 < scale <= LARGEST_SCALE for scale in scales):
+        if not scales or not all(0 < scale <= MAX_SCALE for scale in scales):
             raise InputError(
-                f"scales {scales}: give one or more numbers above 0 and up to {LARGEST_SCALE}, such as 0.5 1 1.5"
+                f"scales {scales}: give one or more numbers above 0 and up to {MAX_SCALE}, such as 0.5 1 1.5"
             )
         pad = (pad, pad) if isinstance(pad, int) else pad
         if pad is not None and (min(pad) < 1 or math.prod(pad) > MAX_PIXELS):
@@ -120,25 +120,25 @@ class Predictor:
         self.pad = pad
         weight = model.classifier.weight
         self.device = choose_device(device) if device is not None else weight.device
-        self._plain = model.replanned(output_stride=self.output_stride).eval()
+        self._unfused = model.replanned(output_stride=self.output_stride).eval()
         if self.device.type != weight.device.type or self.device.index not in (None, weight.device.index):
-            self._plain = copy.deepcopy(self._plain).to(self.device)  # `to` alone would move the shared weights
-        self._plain.preprocess.range_checked = True  # at scales, a black image is one of small floats
+            self._unfused = copy.deepcopy(self._unfused).to(self.device)  # `to` alone would move the shared weights
+        self._unfused.preprocess.range_checked = True  # at scales, a black image is one of small floats
         choice = self._choose(precision)
         self.precision, self.precision_reason, self._dtype = choice.precision, choice.reason, choice.dtype
         if self._dtype != weight.dtype:
-            self.model = in_precision(self._plain, self._dtype)
+            self.model = in_precision(self._unfused, self._dtype)
         else:
-            self.model = fused(self._plain) if self.device.type == "cpu" else self._plain
+            self.model = fused(self._unfused) if self.device.type == "cpu" else self._unfused
 
     def _choose(self, precision: Precision | None) -> PrecisionChoice:
         if precision is None:
-            return PrecisionChoice(str(self._plain.classifier.weight.dtype).removeprefix("torch."))
+            return PrecisionChoice(str(self._unfused.classifier.weight.dtype).removeprefix("torch."))
         check_precision(precision)
         if precision != "auto":
             return PrecisionChoice(precision)
-        with computing(self.device):
-            return choose_precision(self._plain)
+        with inference_context(self.device):
+            return choose_precision(self._unfused)
 
     @overload
     def __call__(self, image: Sequence[ImageInput], *, probabilities: bool = False) -> list[Result]: ...
@@ -188,7 +188,7 @@ class Predictor:
             image: One image, as for a call, which raises the same errors.
         """
         array = self.image_array(image)
-        with computing(self.device):
+        with inference_context(self.device):
             return self._probabilities(self.batch(array))[0][:, : array.shape[0], : array.shape[1]]
 
     def image_array(self, image: object) -> UInt8[np.ndarray, "h w c"]:
@@ -218,7 +218,7 @@ class Predictor:
             arrays: Images as `image_array` returns them.
             probabilities: If true, results hold probabilities, too.
         """
-        with computing(self.device):
+        with inference_context(self.device):
             images = self.batch(*arrays)
             labels = self._labels(images).cpu().numpy()
             maps = self._probabilities(images) if probabilities else [None] * len(arrays)
@@ -243,8 +243,8 @@ class Predictor:
         """
         if not self.allows_tiles:
             raise InputError("tiles are seen at scale 1, neither mirrored nor padded; leave out scales, flip and pad")
-        check_channels(pixels, channels=self._plain.config.in_channels)
-        return predict_regions(self._plain, pixels, tiling=tiling, dtype=self._dtype, on_progress=on_progress)
+        check_channels(pixels, channels=self._unfused.config.in_channels)
+        return predict_regions(self._unfused, pixels, tiling=tiling, dtype=self._dtype, on_progress=on_progress)
 
     @property
     def allows_tiles(self) -> bool:
@@ -259,7 +259,7 @@ class Predictor:
         if self.pad is None:
             return torch.as_tensor(np.stack(arrays)).permute(0, 3, 1, 2).to(self.device)
         singles = (torch.as_tensor(np.array(array)).permute(2, 0, 1)[None].to(self.device) for array in arrays)
-        return torch.cat([self.model.preprocess.on_mean_pixel(single, size=self.pad) for single in singles])
+        return torch.cat([self.model.preprocess.pad_with_mean(single, size=self.pad) for single in singles])
 
     def _predict_arrays(self, arrays: Sequence[np.ndarray], *, probabilities: bool) -> list[Result]:
         by_size: dict[Size, list[int]] = {}

@@ -7,12 +7,12 @@ from typing import ClassVar, Literal, cast, get_args
 from atrous.errors import InputError
 from atrous.model.compatibility import PAPERS, Compatibility, check_choice, check_window
 from atrous.model.conventions import TENSORFLOW, Conventions
-from atrous.model.stride_plan import MOST_ADDED_BLOCKS, aspp_rates, check_head_stride, check_output_stride
+from atrous.model.stride_plan import MAX_ADDED_BLOCKS, aspp_rates, check_head_stride, check_output_stride
 
 LayerSpec = tuple[int, int, bool]
 """(kernel, channels, separable) of a convolution in a head or decoder."""
 
-LARGEST_RATE, LARGEST_KERNEL, MOST_LAYERS = 4096, 31, 16
+MAX_RATE, MAX_KERNEL, MAX_LAYERS = 4096, 31, 16
 """Beyond any use, and small enough that a configuration from a stranger cannot exhaust the memory by them."""
 
 
@@ -98,10 +98,10 @@ class ResNetConfig:
         if self.depth not in get_args(Depth):
             raise InputError(f"ResNet depth {self.depth} is unknown; choose 18, 34, 50, 101 or 152")
         check_choice(self.stem, ("7x7", "beta", "v1c"), name="ResNet stem")
-        if not 0 <= self.added_blocks <= MOST_ADDED_BLOCKS:
-            raise InputError(f"{self.added_blocks} added blocks are out of range; choose 0 to {MOST_ADDED_BLOCKS}")
-        if len(self.multi_grid) != 3 or not all(1 <= rate <= LARGEST_RATE for rate in self.multi_grid):
-            raise InputError(f"Multi_Grid {self.multi_grid} needs three rates from 1 to {LARGEST_RATE}")
+        if not 0 <= self.added_blocks <= MAX_ADDED_BLOCKS:
+            raise InputError(f"{self.added_blocks} added blocks are out of range; choose 0 to {MAX_ADDED_BLOCKS}")
+        if len(self.multi_grid) != 3 or not all(1 <= rate <= MAX_RATE for rate in self.multi_grid):
+            raise InputError(f"Multi_Grid {self.multi_grid} needs three rates from 1 to {MAX_RATE}")
 
 
 @dataclass(frozen=True)
@@ -147,12 +147,12 @@ def _check_multiplier(multiplier: float, name: str) -> None:
 
 
 def _check_layers(layers: tuple[LayerSpec, ...], name: str) -> None:
-    if len(layers) > MOST_LAYERS:
-        raise InputError(f"{len(layers)} {name} layers are too many; choose up to {MOST_LAYERS}")
+    if len(layers) > MAX_LAYERS:
+        raise InputError(f"{len(layers)} {name} layers are too many; choose up to {MAX_LAYERS}")
     for kernel, channels, _ in layers:
-        if not 1 <= kernel <= LARGEST_KERNEL or kernel % 2 == 0 or not 1 <= channels <= 65536:
+        if not 1 <= kernel <= MAX_KERNEL or kernel % 2 == 0 or not 1 <= channels <= 65536:
             raise InputError(
-                f"{name} layer ({kernel}, {channels}) needs an odd kernel to {LARGEST_KERNEL} and 1 to 65536 channels"
+                f"{name} layer ({kernel}, {channels}) needs an odd kernel to {MAX_KERNEL} and 1 to 65536 channels"
             )
 
 
@@ -182,8 +182,8 @@ class ASPPConfig:
             raise InputError(
                 f"ASPP needs 1 to 65536 channels and a dropout in [0, 1); got {self.aspp_channels}, {self.dropout}"
             )
-        if len(self.rates) > MOST_LAYERS or not all(1 <= rate <= LARGEST_RATE for rate in self.rates):
-            raise InputError(f"ASPP rates {self.rates} need to be up to {MOST_LAYERS} numbers from 1 to {LARGEST_RATE}")
+        if len(self.rates) > MAX_LAYERS or not all(1 <= rate <= MAX_RATE for rate in self.rates):
+            raise InputError(f"ASPP rates {self.rates} need to be up to {MAX_LAYERS} numbers from 1 to {MAX_RATE}")
         _check_layers(self.projection, "projection")
 
 

@@ -112,9 +112,9 @@ class DeepLab(nn.Module, ABC):
             InputError: If the network cannot run at this output stride.
         """
         tensors = {id(tensor): tensor for tensor in chain(self.parameters(), self.buffers())}
-        twin = copy.deepcopy(self, tensors)
-        twin.output_stride = output_stride
-        return twin
+        copied = copy.deepcopy(self, tensors)
+        copied.output_stride = output_stride
+        return copied
 
     def placement(self, size: Size) -> Placement:
         """Placement of the coarse logits over an image of this size (height, width)."""

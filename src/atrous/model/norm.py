@@ -1,4 +1,7 @@
-"""Batch norm that survives a single value per channel, can be frozen (DeepLabv3, section 4.1), can span replicas."""
+"""Batch norm that accepts a single value per channel in training, can be frozen, and can span replicas.
+
+Freezing is that of DeepLabv3, section 4.1; across replicas it uses the statistics of all their batches.
+"""
 
 import logging
 
@@ -43,11 +46,13 @@ class BatchNorm(nn.BatchNorm2d):
 
     def _over_replicas(self, input: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:  # noqa: A002
         statistics = replica_statistics(input)
-        self._follow(statistics.mean, statistics.variance * statistics.number / (statistics.number - 1))
+        self._update_running_statistics(
+            statistics.mean, statistics.variance * statistics.number / (statistics.number - 1)
+        )
         return replica_norm(input, self.weight, self.bias, statistics=statistics, eps=self.eps)
 
     @torch.no_grad()
-    def _follow(self, mean: Float[Tensor, " c"], unbiased: Float[Tensor, " c"]) -> None:
+    def _update_running_statistics(self, mean: Float[Tensor, " c"], unbiased: Float[Tensor, " c"]) -> None:
         """Move the running statistics as `nn.BatchNorm2d` does."""
         for running, value in ((self.running_mean, mean), (self.running_var, unbiased)):
             if running is not None and self.momentum is not None:
@@ -82,7 +87,7 @@ def freeze_norms(model: nn.Module, *, affine: bool = False) -> None:
             norm.requires_grad_(requires_grad=False)
 
 
-def span_replicas(model: nn.Module) -> None:
+def synchronize_norms(model: nn.Module) -> None:
     """Train with the statistics of all replicas' batches together; all replicas must call the model alike."""
     for norm in norms(model):
         norm.spans_replicas = True

@@ -1,4 +1,4 @@
-"""Parts of a model by name, as `forward` runs them: what analysis iterates over, so that it asks for no classes."""
+"""Parts of a model by name, in forward order, so that analysis need not test the types of layers."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple

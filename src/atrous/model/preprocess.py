@@ -58,7 +58,7 @@ class Preprocess(nn.Module):
         """Size that the network works on for an image of this size (height, width)."""
         return fitted_size(size, output_stride=output_stride) if self.fits else size
 
-    def on_mean_pixel(
+    def pad_with_mean(
         self, images: UInt8[Tensor, "b c h w"] | Float[Tensor, "b c h w"], *, size: Size
     ) -> Float[Tensor, "b c H W"]:
         """Put images 0..255 at the top left of larger ones of the mean pixel, which is zero to every layer.

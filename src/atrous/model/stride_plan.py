@@ -14,15 +14,17 @@ from atrous.sizes import Size
 OUTPUT_STRIDES = (4, 8, 16, 32, 64, 128, 256)
 """Those beyond 32 exist only with one, two or three blocks added after block4 (section 3.2)."""
 
-MOST_ADDED_BLOCKS = 3
+MAX_ADDED_BLOCKS = 3
 """block5, block6 and block7."""
 
-LARGEST_HEAD_STRIDE = 32
+MAX_HEAD_STRIDE = 32
 """ASPP and Lite R-ASPP exist up to this output stride."""
 
 UnstridedRate = Literal["before", "after"]
-"""The rate of a unit that gives up its stride: that of the units before it (the official code), or already that of
-those after it (torchvision's MobileNetV3)."""
+"""Atrous rate of a unit whose stride is replaced by 1.
+
+It is that of the units before it (the official code), or that of the units after it (torchvision's MobileNetV3).
+"""
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,9 @@ def check_output_stride(output_stride: int, *, added_blocks: int = 0) -> None:
 
 def check_head_stride(output_stride: int) -> None:
     """Raise InputError unless a head (ASPP, Lite R-ASPP) exists at this output stride."""
-    if output_stride > LARGEST_HEAD_STRIDE:
+    if output_stride > MAX_HEAD_STRIDE:
         raise InputError(
-            f"output stride {output_stride} runs without ASPP only; choose up to {LARGEST_HEAD_STRIDE} with it"
+            f"output stride {output_stride} runs without ASPP only; choose up to {MAX_HEAD_STRIDE} with it"
         )
 
 
@@ -77,7 +79,7 @@ def plan_units(
     Raises:
         InputError: If the output stride is none that the network can run at.
     """
-    check_output_stride(output_stride, added_blocks=MOST_ADDED_BLOCKS)
+    check_output_stride(output_stride, added_blocks=MAX_ADDED_BLOCKS)
     current, rate = entry_stride, 1
     planned: list[PlannedUnit] = []
     for unit in units:

@@ -162,7 +162,7 @@ def share_state(state: TrainingState, *, replicas: Replicas) -> None:
         dtype=torch.float64,  # exact for all of them
         device=tensors[0].device,
     )
-    replicas.copy_first([numbers, *tensors])
+    replicas.broadcast_from_rank_0([numbers, *tensors])
     iteration, miou, best_iteration, loss_scale, age = numbers.tolist()
     _set_header(_Header(int(iteration), (miou, int(best_iteration)), loss_scale, int(age)), state)
 

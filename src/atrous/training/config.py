@@ -9,7 +9,7 @@ from atrous.data.transforms.scale_crop import PAPER_SCALES
 from atrous.errors import InputError
 from atrous.model.config import ModelConfig
 
-LEFT_OF_START = 0.02
+MAX_INITIAL_SHARE = 0.02
 """Largest share of batch norm's initial running statistics that may remain in them after a run."""
 
 HARD_CLASSES = ("bicycle", "chair", "diningtable", "pottedplant", "sofa")
@@ -188,7 +188,7 @@ class TrainConfig:
             raise InputError(f"scales {self.scales} must be above 0 and not above 16")
         _check_ranges(self, _RANGES)
         remaining = (1 - self.norm_momentum) ** self.iterations
-        if self.norms == "trained" and remaining > LEFT_OF_START:
+        if self.norms == "trained" and remaining > MAX_INITIAL_SHARE:
             raise InputError(
                 f"norm momentum {self.norm_momentum} leaves {remaining:.0%} of the running statistics at their start "
                 f"after {self.iterations} iterations; choose at least {least_norm_momentum(self.iterations)}"
@@ -201,7 +201,7 @@ class TrainConfig:
 
 def least_norm_momentum(iterations: int) -> float:
     """Least norm momentum, rounded up to two digits, after which the running statistics have forgotten their start."""
-    least = 1 - (0.99 * LEFT_OF_START) ** (1 / iterations)  # a little more than needed, for the rounding errors
+    least = 1 - (0.99 * MAX_INITIAL_SHARE) ** (1 / iterations)  # a little more than needed, for the rounding errors
     digits = 1 - math.floor(math.log10(least))
     return math.ceil(least * 10**digits) / 10**digits
 

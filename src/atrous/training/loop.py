@@ -10,13 +10,13 @@ from atrous.data.dataset import DataSet
 from atrous.data.loader import training_batches
 from atrous.errors import InputError
 from atrous.evaluation.evaluate import OnProgress, evaluate
-from atrous.evaluation.report import MOST_IMAGES, Report
+from atrous.evaluation.report import MAX_IMAGES, Report
 from atrous.inference.predictor import Predictor
 from atrous.training.checkpoint import TrainingState, share_state
 from atrous.training.config import TrainConfig
 from atrous.training.loss import CustomLoss, LossFunction, SegmentationLoss
 from atrous.training.progress import LossWindow, TrainingProgress
-from atrous.training.replicas import ALONE, Replicas
+from atrous.training.replicas import SINGLE_PROCESS, Replicas
 from atrous.training.run import Run
 from atrous.training.sampling import bootstrapped, training_transforms
 from atrous.training.step import rate_at, step
@@ -29,7 +29,7 @@ SAVE_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
-class Validated:
+class ValidationResult:
     """Result of a validation after `iteration` steps."""
 
     iteration: int
@@ -44,10 +44,10 @@ def train(
     validation: DataSet | None,
     run: Run,
     device: torch.device,
-    replicas: Replicas = ALONE,
+    replicas: Replicas = SINGLE_PROCESS,
     validating: OnProgress | None = None,
     loss_function: LossFunction | None = None,
-) -> Iterator[TrainingProgress | Validated]:
+) -> Iterator[TrainingProgress | ValidationResult]:
     """Train from `state`, which `run.resume` has filled, until it is `finished`; yields progress and validations.
 
     Replicas have joined and start from one state; replica 0 alone validates and writes to `run`.
@@ -82,8 +82,8 @@ def train(
         requested = time.perf_counter()
         batch = next(batches)
         waited = time.perf_counter() - requested
-        if state.iteration == 0 and replicas.leads:
-            run.show(batch, space=data.labels)
+        if state.iteration == 0 and replicas.is_rank_0:
+            run.write_batch_image(batch, space=data.labels)
         rate = rate_at(state.iteration, config)
         loss = step(state, config, batch=batch, rate=rate, loss_of=loss_of, device=device, replicas=replicas)
         window.add(loss, names=batch.names, waited=waited)
@@ -92,26 +92,26 @@ def train(
         if not (due or saving or state.iteration % LOG_EVERY == 0):
             continue
         progress = window.progress(iteration=state.iteration, rate=rate)
-        if replicas.leads:
+        if replicas.is_rank_0:
             run.log(progress)
         yield progress
         if due or saving:
             require_finite(state)
-            if replicas.leads and due and validation is None:
-                run.keep(state, config, report=None, data=data)
-            elif replicas.leads and due and validation is not None:
+            if replicas.is_rank_0 and due and validation is None:
+                run.save_validation(state, config, report=None, data=data)
+            elif replicas.is_rank_0 and due and validation is not None:
                 predictor = Predictor(state.result, labels=data.labels, device=device)
-                report = evaluate(predictor, validation, gallery=MOST_IMAGES, on_progress=validating)
-                run.keep(state, config, report=report, data=data)
-                yield Validated(state.iteration, report)
-            elif replicas.leads:
+                report = evaluate(predictor, validation, gallery=MAX_IMAGES, on_progress=validating)
+                run.save_validation(state, config, report=report, data=data)
+                yield ValidationResult(state.iteration, report)
+            elif replicas.is_rank_0:
                 run.save(state)
-                run.refresh(config)
+                run.update_report(config)
             if due:
                 share_state(state, replicas=replicas)  # it holds the best so far: patience ends all replicas at once
             saved = time.monotonic()
         window = LossWindow()
-    if replicas.leads:
+    if replicas.is_rank_0:
         run.finish()
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from atrous.training.loop import Validated
+from atrous.training.loop import ValidationResult
 from atrous.training.progress import TrainingProgress
 
 
@@ -41,23 +41,23 @@ class Observer:
     def on_validation_progress(self, done: int, total: int) -> None:
         """Called after every image of a validation."""
 
-    def on_validation(self, validated: Validated) -> None:
+    def on_validation(self, validated: ValidationResult) -> None:
         """Called after every validation, when its files are written."""
 
     def on_end(self) -> None:
         """Called when a stage ends, also after an error."""
 
 
-def notify(observers: Iterable[Observer], event: TrainingProgress | Validated) -> None:
+def notify(observers: Iterable[Observer], event: TrainingProgress | ValidationResult) -> None:
     """Call the method of every observer that belongs to an event of the training loop."""
     for observer in observers:
-        if isinstance(event, Validated):
+        if isinstance(event, ValidationResult):
             observer.on_validation(event)
         else:
             observer.on_step(event)
 
 
-def scalars(event: TrainingProgress | Validated) -> dict[str, float]:
+def scalars(event: TrainingProgress | ValidationResult) -> dict[str, float]:
     """The numbers of an event by the names that the trackers show."""
     match event:
         case TrainingProgress():
@@ -67,7 +67,7 @@ def scalars(event: TrainingProgress | Validated) -> dict[str, float]:
                 "seconds per step/all": event.seconds,
                 "seconds per step/data": event.data_seconds,
             }
-        case Validated():
+        case ValidationResult():
             report = event.report
             numbers = {"validation/mIoU": report.miou, "validation/pixel accuracy": report.pixel_accuracy}
             numbers |= {f"IoU/{name}": iou for name, iou in report.iou.items()}

@@ -17,16 +17,16 @@ from torch import Tensor
 
 from atrous.errors import InputError
 
-_PATIENCE = timedelta(days=7)
+_COLLECTIVE_TIMEOUT = timedelta(days=7)
 """Longest wait of the others while replica 0 validates. `torchrun` and gloo notice a dead replica at once."""
 
 
 @dataclass(frozen=True)
 class Replicas:
-    """The number of this process among those that train together; by default it is the only one.
+    """Rank of this process and number of processes (world size) of synchronous training; by default a single process.
 
     Attributes:
-        rank: Number of this process, from 0; rank 0 leads: it alone validates, writes and reports.
+        rank: Number of this process, from 0; rank 0 alone validates, writes and reports.
         size: Number of processes.
         local_rank: Number of this process among those on the same machine.
     """
@@ -36,17 +36,17 @@ class Replicas:
     local_rank: int = 0
 
     @property
-    def leads(self) -> bool:
+    def is_rank_0(self) -> bool:
         """Return True for rank 0."""
         return self.rank == 0
 
     def rows(self, batch_size: int) -> slice:
-        """The rows of a batch that this process computes; `batch_size` is a multiple of `size`."""
+        """Return the rows of a batch that this process computes; `batch_size` is a multiple of `size`."""
         share = batch_size // self.size
         return slice(self.rank * share, (self.rank + 1) * share)
 
-    def own(self, device: torch.device) -> torch.device:
-        """The device of this kind that this process uses alone.
+    def local_device(self, device: torch.device) -> torch.device:
+        """Return the device of this kind that only this process uses.
 
         Raises:
             InputError: If there is no such device.
@@ -60,13 +60,13 @@ class Replicas:
                 f"replica {self.rank} has no GPU of its own, this machine has {torch.cuda.device_count()}; "
                 f"start torchrun with --nproc-per-node {torch.cuda.device_count()}"
             )
-        own = torch.device("cuda", self.local_rank)
-        torch.cuda.set_device(own)  # the default of calls without a device
-        return own
+        local_device = torch.device("cuda", self.local_rank)
+        torch.cuda.set_device(local_device)  # the default of calls without a device
+        return local_device
 
     @contextmanager
-    def joined(self, device: torch.device) -> Iterator[None]:
-        """Context in which the replicas can exchange tensors.
+    def process_group(self, device: torch.device) -> Iterator[None]:
+        """Enter a context in which the replicas can exchange tensors.
 
         Raises:
             InputError: If they cannot connect, or another replica ended early.
@@ -80,7 +80,7 @@ class Replicas:
                 "nccl" if on_gpu else "gloo",
                 rank=self.rank,
                 world_size=self.size,
-                timeout=_PATIENCE,
+                timeout=_COLLECTIVE_TIMEOUT,
                 device_id=device if on_gpu else None,
             )
         except (RuntimeError, ValueError) as error:
@@ -97,29 +97,29 @@ class Replicas:
             ) from error
         dist.destroy_process_group()  # not after an error: it would wait for what the others never send
 
-    def add_up(self, tensors: Sequence[Tensor]) -> None:
+    def all_reduce_sum(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor by its sum over all replicas, in place."""
         if self.size > 1:
             _flattened(dist.all_reduce, tensors)
 
-    def copy_first(self, tensors: Sequence[Tensor]) -> None:
+    def broadcast_from_rank_0(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor by that of rank 0, in place."""
         if self.size > 1:
             _flattened(lambda flat: dist.broadcast(flat, src=0), tensors)
 
 
-ALONE = Replicas()
+SINGLE_PROCESS = Replicas()
 
 
-def started_replicas() -> Replicas:
-    """Read rank and size from the environment variables of `torchrun`; `ALONE` without them.
+def replicas_from_environment() -> Replicas:
+    """Read rank and size from the environment variables of `torchrun`; `SINGLE_PROCESS` without them.
 
     Raises:
         InputError: If the environment contradicts itself.
     """
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
     if not all(name in os.environ for name in names):
-        return ALONE
+        return SINGLE_PROCESS
     given = ", ".join(f"{name}={os.environ[name]}" for name in names)
     try:
         rank, size, local_rank = (int(os.environ[name]) for name in names)

@@ -23,7 +23,7 @@ from atrous.training.config import TrainConfig
 PICTURE_HEIGHT = 240
 """Height of a validation image on the page, in pixels."""
 
-MOST_CROPS = 8
+MAX_CROPS = 8
 """Crops of a training batch that are shown."""
 
 
@@ -63,7 +63,7 @@ def write_batch(path: Path, batch: Batch, *, space: LabelSpace) -> None:
         for name, image, label in zip(batch.names, images, labels, strict=False)  # a replica has some of the images
     ]
     with atomic_path(path) as temporary:
-        Image.fromarray(side_by_side(crops[:MOST_CROPS], height=PICTURE_HEIGHT)).save(temporary)
+        Image.fromarray(side_by_side(crops[:MAX_CROPS], height=PICTURE_HEIGHT)).save(temporary)
 
 
 def write_report(

@@ -27,10 +27,10 @@ from atrous.weights.archive import save
 STATE_FILE = "state.safetensors"
 """File that resuming reads; a run has begun where it exists."""
 
-_FREE = ("workers",)
+_MAY_CHANGE_ON_RESUME = ("workers",)
 """Settings that may change when a run resumes, because no result depends on them."""
 
-_LATER = ("label_space", "files")
+_ADDED_LATER = ("label_space", "files")
 """Groups of settings that older run folders lack; where they are missing they are not compared."""
 
 _PARTIAL = f".*.{'[0-9a-f]' * 8}.part.*"
@@ -89,7 +89,10 @@ class Run:
         if saved == {} and self._settings and self.state.exists():
             raise InputError(f"{self.folder} has a training state but no {self.config.name}; choose another --out")
         saved = _completed(saved, self._defaults)
-        free = [*_FREE, *(name for name in _LATER if isinstance(saved, dict) and name not in saved)]
+        free = [
+            *_MAY_CHANGE_ON_RESUME,
+            *(name for name in _ADDED_LATER if isinstance(saved, dict) and name not in saved),
+        ]
         if self._extends(saved):
             self.extended_from = saved["training"]["iterations"]
             free += ["iterations", "norm_momentum"]
@@ -215,7 +218,9 @@ class Run:
         except OSError as error:
             raise InputError(f"cannot write {self.metrics}: {error.strerror}; free some space and run again") from error
 
-    def keep(self, state: TrainingState, config: TrainConfig, *, report: Report | None, data: DataSet) -> None:
+    def save_validation(
+        self, state: TrainingState, config: TrainConfig, *, report: Report | None, data: DataSet
+    ) -> None:
         """Save weights, metrics, page, pictures and state after a validation; `report` is None if there is none."""
         iteration = state.iteration
         if report is not None:
@@ -239,7 +244,7 @@ class Run:
             write_picture(self.pictures / f"{iteration:07d}.png", report.worst, space=data.labels)
         self.save(state)
 
-    def show(self, batch: Batch, *, space: LabelSpace) -> None:
+    def write_batch_image(self, batch: Batch, *, space: LabelSpace) -> None:
         """Keep a picture of a training batch for the page."""
         write_batch(self.batch, batch, space=space)
 
@@ -251,7 +256,7 @@ class Run:
         """Delete the state before the newest one once all steps are done."""
         previous_path(self.state).unlink(missing_ok=True)
 
-    def refresh(self, config: TrainConfig) -> None:
+    def update_report(self, config: TrainConfig) -> None:
         """Update the page between validations; after a resume the old page stays until the first validation."""
         if self._report or not self.page.exists():
             write_report(self.page, self.records(), report=self._report, config=config, batch=self.batch)

@@ -10,10 +10,10 @@ from atrous.errors import InputError
 from atrous.evaluation.evaluate import OnProgress
 from atrous.training.checkpoint import TrainingState, share_state
 from atrous.training.config import TrainConfig
-from atrous.training.loop import Validated, train
+from atrous.training.loop import ValidationResult, train
 from atrous.training.loss import LossFunction
 from atrous.training.progress import TrainingProgress
-from atrous.training.replicas import ALONE, Replicas
+from atrous.training.replicas import SINGLE_PROCESS, Replicas
 from atrous.training.run import Run
 from atrous.training.start import fresh_state
 
@@ -49,9 +49,9 @@ class Stage:
         start, unfold = before.run.last if before else None, not self.run.state.exists()
         return fresh_state(self.config, data=self.data, device=device, unfold=unfold, before=start)
 
-    def resume(self, state: TrainingState, *, replicas: Replicas = ALONE, previous: bool = False) -> bool:
+    def resume(self, state: TrainingState, *, replicas: Replicas = SINGLE_PROCESS, previous: bool = False) -> bool:
         """Load the saved state of the run folder into all replicas; returns False if there is none."""
-        resumed = replicas.leads and self.run.resume(state, previous=previous)
+        resumed = replicas.is_rank_0 and self.run.resume(state, previous=previous)
         share_state(state, replicas=replicas)
         return resumed
 
@@ -60,9 +60,9 @@ class Stage:
         state: TrainingState,
         *,
         device: torch.device,
-        replicas: Replicas = ALONE,
+        replicas: Replicas = SINGLE_PROCESS,
         validating: OnProgress | None = None,
-    ) -> Iterator[TrainingProgress | Validated]:
+    ) -> Iterator[TrainingProgress | ValidationResult]:
         """Train from `state`, which `resume` has filled; see `training.loop.train`."""
         return train(
             state,

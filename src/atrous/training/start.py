@@ -19,7 +19,7 @@ from atrous.labels import LabelSpace
 from atrous.model.build import build
 from atrous.model.config import ModelConfig
 from atrous.model.conventions import Conventions
-from atrous.model.norm import freeze_norms, norms, set_norm_momentum, span_replicas
+from atrous.model.norm import freeze_norms, norms, set_norm_momentum, synchronize_norms
 from atrous.training.average import MovingAverage
 from atrous.training.checkpoint import TrainingState
 from atrous.training.config import TrainConfig
@@ -72,7 +72,7 @@ def fresh_state(
     if config.norms != "trained":
         freeze_norms(model, affine=config.norms == "fixed")
     if config.replicas > 1:
-        span_replicas(model)
+        synchronize_norms(model)
     model = model.to(device).to(memory_format=torch.channels_last).train()  # pyright: ignore[reportCallIssue]
     average = MovingAverage(model, decay=config.ema_decay) if config.ema_decay else None
     scaler = GradScaler(device.type, enabled=config.precision == "float16")

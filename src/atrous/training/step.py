@@ -9,12 +9,12 @@ from atrous.training.checkpoint import TrainingState
 from atrous.training.config import TrainConfig
 from atrous.training.loss import CustomLoss, SegmentationLoss
 from atrous.training.optimizer import poly_rate, set_rate
-from atrous.training.replicas import ALONE, Replicas
+from atrous.training.replicas import SINGLE_PROCESS, Replicas
 
 _SEED_STEP = 0x9E3779B1
 """Difference between the seeds of two replicas: odd, so that all differ, and far from seeds that users choose."""
 
-HALF = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+AUTOCAST_DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 def rate_at(iteration: int, config: TrainConfig) -> float:
@@ -36,7 +36,7 @@ def step(
     rate: float,
     loss_of: SegmentationLoss | CustomLoss,
     device: torch.device,
-    replicas: Replicas = ALONE,
+    replicas: Replicas = SINGLE_PROCESS,
 ) -> Tensor:
     """Do one update of the weights; returns the loss, still on the device.
 
@@ -50,12 +50,12 @@ def step(
     labels = batch.labels.to(device, non_blocking=True)
     state.optimizer.zero_grad(set_to_none=True)
     labelled = (labels != loss_of.ignore).sum()
-    replicas.add_up([labelled])
+    replicas.all_reduce_sum([labelled])
     parts = zip(images.chunk(config.accumulate), labels.chunk(config.accumulate), strict=True)
     losses = [_backward(state, config, *part, loss_of=loss_of, labelled=labelled.clamp(min=1)) for part in parts]
     loss = torch.stack(losses).sum()
     gradients = [parameter.grad for parameter in state.model.parameters() if parameter.grad is not None]
-    replicas.add_up(
+    replicas.all_reduce_sum(
         [loss, *gradients]
     )  # before the loss scale looks for infinities, so that all replicas find the same
     state.scaler.step(state.optimizer)
@@ -76,7 +76,9 @@ def _backward(
     labelled: Integer[Tensor, ""],
 ) -> Float[Tensor, ""]:
     """Add the gradients of a part of a batch with `labelled` labelled pixels; returns the part's share of the loss."""
-    with torch.autocast(images.device.type, HALF.get(config.precision), enabled=config.precision in HALF):
+    with torch.autocast(
+        images.device.type, AUTOCAST_DTYPES.get(config.precision), enabled=config.precision in AUTOCAST_DTYPES
+    ):
         logits = state.model(images)
     share = (labels != loss_of.ignore).sum() / labelled
     loss = loss_of(state.model, logits, labels, iteration=state.iteration) * share

@@ -5,7 +5,7 @@ from types import ModuleType
 from typing import Any
 
 from atrous.extras import require
-from atrous.training.loop import Validated
+from atrous.training.loop import ValidationResult
 from atrous.training.observers import Observer, RunStart, scalars
 from atrous.training.progress import TrainingProgress
 
@@ -31,7 +31,7 @@ class TensorBoardObserver(Observer):
         """Write loss, rate and times."""
         self._add(progress)
 
-    def on_validation(self, validated: Validated) -> None:
+    def on_validation(self, validated: ValidationResult) -> None:
         """Write mIoU, pixel accuracy and the IoU of every class."""
         self._add(validated)
 
@@ -40,7 +40,7 @@ class TensorBoardObserver(Observer):
         if self._writer is not None:
             self._writer.close()
 
-    def _add(self, event: TrainingProgress | Validated) -> None:
+    def _add(self, event: TrainingProgress | ValidationResult) -> None:
         for name, number in scalars(event).items():
             self._writer.add_scalar(name, number, event.iteration)
         self._writer.flush()
@@ -72,7 +72,7 @@ class WandbObserver(Observer):
         """Log loss, rate and times."""
         self._run.log(scalars(progress), step=progress.iteration)
 
-    def on_validation(self, validated: Validated) -> None:
+    def on_validation(self, validated: ValidationResult) -> None:
         """Log mIoU, pixel accuracy and the IoU of every class."""
         self._run.log(scalars(validated), step=validated.iteration)
 
@@ -108,7 +108,7 @@ class MlflowObserver(Observer):
         """Log loss, rate and times."""
         self._log(progress)
 
-    def on_validation(self, validated: Validated) -> None:
+    def on_validation(self, validated: ValidationResult) -> None:
         """Log mIoU, pixel accuracy and the IoU of every class."""
         self._log(validated)
 
@@ -116,7 +116,7 @@ class MlflowObserver(Observer):
         """End the MLflow run."""
         self._mlflow.end_run()
 
-    def _log(self, event: TrainingProgress | Validated) -> None:
+    def _log(self, event: TrainingProgress | ValidationResult) -> None:
         # MLflow refuses other letters in names.
         numbers = {re.sub(r"[^\w./ -]", "_", name): number for name, number in scalars(event).items()}
         self._mlflow.log_metrics(numbers, step=event.iteration)

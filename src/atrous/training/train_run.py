@@ -27,7 +27,7 @@ from atrous.training.loop import require_finite
 from atrous.training.loss import LossFunction
 from atrous.training.observers import Observer, RunStart, notify
 from atrous.training.recipes import Recipe, recipe
-from atrous.training.replicas import ALONE, Replicas
+from atrous.training.replicas import SINGLE_PROCESS, Replicas
 from atrous.training.run import Run
 from atrous.training.settings import check_names, flat_settings, with_settings
 from atrous.training.stages import SecondStage, Stage
@@ -199,7 +199,7 @@ def plan_stages(
     split: str,
     validation: DataSet | None,
     out: Path,
-    replicas: Replicas = ALONE,
+    replicas: Replicas = SINGLE_PROCESS,
     loss: LossFunction | None = None,
 ) -> list[Stage]:
     """Return one stage or two; their run folders and class names are checked before anything starts.
@@ -252,7 +252,7 @@ def run_stages(
     stages: Sequence[Stage],
     *,
     device: torch.device,
-    replicas: Replicas = ALONE,
+    replicas: Replicas = SINGLE_PROCESS,
     observers: Sequence[Observer] = (),
     status: Status = lambda _: nullcontext(),
     resume_previous: bool = False,
@@ -273,7 +273,7 @@ def run_stages(
     first, *later = stages
     # Before the lock: a start that fails leaves no folder behind.
     ready, state = _prepared(first, device=device, replicas=replicas, status=status)
-    with replicas.joined(device), stages[-1].run.locked() if replicas.leads else nullcontext():
+    with replicas.process_group(device), stages[-1].run.locked() if replicas.is_rank_0 else nullcontext():
         _run_stage(ready, state, device=device, replicas=replicas, observers=observers, previous=resume_previous)
         for stage in later:
             ready, state = _prepared(stage, device=device, replicas=replicas, status=status, before=ready)
@@ -292,7 +292,7 @@ def _prepared(
     validated = 0 if stage.validation is None else len(stage.validation)
     with status(f"reading {len(stage.data)} images to train on, {validated} to validate on"):
         stage = replace(stage, data=CachedDataSet(stage.data))
-        if replicas.leads and stage.validation is not None:  # the others do not validate
+        if replicas.is_rank_0 and stage.validation is not None:  # the others do not validate
             stage = replace(stage, validation=CachedDataSet(stage.validation))
     with status("preparing the model"):
         return stage, stage.fresh_state(device=device, before=before)
@@ -309,7 +309,7 @@ def _run_stage(
 ) -> None:
     config = stage.config
     stage.resume(state, replicas=replicas, previous=previous)
-    watching = observers if replicas.leads else ()
+    watching = observers if replicas.is_rank_0 else ()
     start = RunStart(stage.run.folder, state.iteration, config.iterations, stage.run.settings)
     try:
         for observer in watching:

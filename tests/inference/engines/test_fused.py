@@ -121,7 +121,7 @@ def test_any_layer_is_convolution_norm_and_activation(batch, widths, kernel, hei
         expected = copy.deepcopy(layer).double()(x.double())
         got = FusedConv(layer)(x)
         other = torch.randn_like(got)
-        total = FusedConv(layer).relu_of_sum(x, other)
+        total = FusedConv(layer).conv_add_relu(x, other)
         bare = copy.deepcopy(layer).double()
         bare.activation = nn.Identity()
         torch.testing.assert_close(got.double(), expected, rtol=0, atol=3e-5)
@@ -139,8 +139,8 @@ def test_without_a_quick_way_it_is_the_next(missing, monkeypatch):
     with torch.inference_mode():
         twin, total = FusedConv(layer), F.relu(bare(x) + other)
         torch.testing.assert_close(twin(x), layer(x), rtol=0, atol=3e-5)
-        torch.testing.assert_close(twin.relu_of_sum(x, other), total, rtol=0, atol=3e-5)
-        torch.testing.assert_close(twin.relu_into(other.clone(), x), total, rtol=0, atol=3e-5)
+        torch.testing.assert_close(twin.conv_add_relu(x, other), total, rtol=0, atol=3e-5)
+        torch.testing.assert_close(twin.conv_add_relu_(other.clone(), x), total, rtol=0, atol=3e-5)
 
 
 def test_gradients_take_the_plain_way():

@@ -159,7 +159,7 @@ def test_loss_and_gradient_are_those_of_the_plain_definition(
     loss, gradient = with_gradient(plain, logits, target, **arguments)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cross_entropy_bands, "BAND_FLOATS", band)
-        patch.setattr(cross_entropy_bands, "LEAST_ROWS", 1)
+        patch.setattr(cross_entropy_bands, "MIN_ROWS", 1)
         patch.setattr(cross_entropy_bands, "COLUMNS", columns)
         found, found_gradient = with_gradient(loss_at, logits, target, **arguments)
     torch.testing.assert_close(found, loss, rtol=0, atol=1e-12)

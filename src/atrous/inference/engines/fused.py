@@ -24,13 +24,13 @@ Network = TypeVar("Network", bound=DeepLab)
 def fused(model: Network) -> Network:
     """Return a copy in eval mode with the present weights, for inference at the output stride that the model has.
 
-    On a CPU in float32 and without gradients its layers take the quickest way there; elsewhere they are plain
+    On a CPU in float32 and without gradients its layers use the fastest method for a CPU; elsewhere they are plain
     convolutions with bias. Other layers are shared with the model. The copy can be neither trained nor saved.
     """
     tensors = {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())}
-    twin = copy.deepcopy(model, tensors).eval()
-    _fuse_parts(twin)
-    return twin
+    copied = copy.deepcopy(model, tensors).eval()
+    _fuse_parts(copied)
+    return copied
 
 
 def _fuse_parts(parent: nn.Module) -> None:
@@ -80,11 +80,11 @@ class FusedBottleneck(ResidualUnit):
         """Refuse: fused layers keep the stride and rate that they were fused with."""
         raise NotImplementedError
 
-    def filtered(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
+    def first_half(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
         """Compute the residual, which is added to the shortcut."""
         return self.restore(self.atrous(self.reduce(x)))
 
-    def merged(self, x: Float[Tensor, "b c h w"], filtered: Float[Tensor, "b k H W"]) -> Float[Tensor, "b k H W"]:
+    def second_half(self, x: Float[Tensor, "b c h w"], filtered: Float[Tensor, "b k H W"]) -> Float[Tensor, "b k H W"]:
         """Add residual and shortcut, then ReLU."""
         return F.relu_(filtered + self.shortcut(x))
 
@@ -92,8 +92,8 @@ class FusedBottleneck(ResidualUnit):
         """Compute the unit."""
         filtered, shortcut = self.atrous(self.reduce(x)), self.shortcut(x)
         if self._overwrites:
-            return self.restore.relu_into(shortcut, filtered)
-        return self.restore.relu_of_sum(filtered, shortcut)
+            return self.restore.conv_add_relu_(shortcut, filtered)
+        return self.restore.conv_add_relu(filtered, shortcut)
 
 
 class FusedBasicUnit(ResidualUnit):
@@ -108,17 +108,17 @@ class FusedBasicUnit(ResidualUnit):
         """Refuse: fused layers keep the stride and rate that they were fused with."""
         raise NotImplementedError
 
-    def filtered(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
+    def first_half(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
         """Compute the residual, which is added to the shortcut."""
         return self.second(self.first(x))
 
-    def merged(self, x: Float[Tensor, "b c h w"], filtered: Float[Tensor, "b k H W"]) -> Float[Tensor, "b k H W"]:
+    def second_half(self, x: Float[Tensor, "b c h w"], filtered: Float[Tensor, "b k H W"]) -> Float[Tensor, "b k H W"]:
         """Add residual and shortcut, then ReLU."""
         return F.relu_(filtered + self.shortcut(x))
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
         """Compute the unit; the sum is a pass of its own, so that the second convolution may take the tiles."""
-        return F.relu_(self.filtered(x).add_(self.shortcut(x)))
+        return F.relu_(self.first_half(x).add_(self.shortcut(x)))
 
 
 class FusedXceptionUnit(ResidualUnit):
@@ -136,24 +136,24 @@ class FusedXceptionUnit(ResidualUnit):
         """Refuse: fused layers keep the stride and rate that they were fused with."""
         raise NotImplementedError
 
-    def filtered(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b m h w"]:
+    def first_half(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b m h w"]:
         """Compute the output of the second convolution, before any ReLU."""
         return self.pointwise2(self._before_second(x))
 
-    def merged(self, x: Float[Tensor, "b c h w"], filtered: Float[Tensor, "b m h w"]) -> Float[Tensor, "b k H W"]:
+    def second_half(self, x: Float[Tensor, "b c h w"], filtered: Float[Tensor, "b m h w"]) -> Float[Tensor, "b k H W"]:
         """Compute the third convolution, and add the shortcut."""
         return self._with_shortcut(x, self.activation(filtered))
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
         """Compute the unit."""
-        return self._with_shortcut(x, self.pointwise2.relu_of(self._before_second(x)))
+        return self._with_shortcut(x, self.pointwise2.conv_relu(self._before_second(x)))
 
     def _before_second(self, x: Tensor) -> Tensor:
-        first = self.pointwise1.relu_of(self.depthwise1(self.activation(x)))
+        first = self.pointwise1.conv_relu(self.depthwise1(self.activation(x)))
         return self.depthwise2(first)
 
     def _with_shortcut(self, x: Tensor, second: Tensor) -> Tensor:
-        return self.pointwise3.sum_of(self.depthwise3(second), self.shortcut(x))
+        return self.pointwise3.conv_add(self.depthwise3(second), self.shortcut(x))
 
 
 class FusedASPP(nn.Module):
@@ -167,20 +167,20 @@ class FusedASPP(nn.Module):
     def __init__(self, aspp: ASPP, pooling: ImagePooling) -> None:
         super().__init__()
         self.mean, self.pooled = pooling.pool, FusedConv(pooling.project)
-        self.views = nn.ModuleList(branch for branch in aspp.branches.values() if branch is not pooling)
-        _fuse_parts(self.views)
+        self.branches = nn.ModuleList(branch for branch in aspp.branches.values() if branch is not pooling)
+        _fuse_parts(self.branches)
         self.project = FusedConv(cast(AtrousConv, aspp.projection[0]))
-        pooled, views = self.project.weight.tensor_split([pooling.project.out_channels], dim=1)
+        pooled, branches = self.project.weight.tensor_split([pooling.project.out_channels], dim=1)
         self.register_buffer("pooled_weight", pooled, persistent=False)
-        self.project.weight = views.contiguous(memory_format=torch.channels_last)
+        self.project.weight = branches.contiguous(memory_format=torch.channels_last)
         self.rest = aspp.projection[1:]
         _fuse_parts(self.rest)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k h w"]:
         """Encode the map."""
         pooled = F.conv2d(self.pooled(self.mean(x)), self.pooled_weight)
-        views = torch.cat([view(x) for view in self.views], dim=1)
-        return self.rest(self.project.relu_of_sum(views, pooled.expand(-1, -1, *x.shape[-2:])))
+        branches = torch.cat([branch(x) for branch in self.branches], dim=1)
+        return self.rest(self.project.conv_add_relu(branches, pooled.expand(-1, -1, *x.shape[-2:])))
 
 
 def _begins_pointwise(projection: nn.Sequential) -> bool:

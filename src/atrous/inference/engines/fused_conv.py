@@ -23,13 +23,13 @@ from atrous.model.norm import BatchNorm
 from atrous.ops.cpu.winograd import transform_filters, winograd_conv2d
 from atrous.ops.cpu.winograd_schemes import Schemes, saving, schemes
 
-FEWEST_CHANNELS = 128
+MIN_CHANNELS = 128
 """In and out, from which transforming tiles costs less than Winograd saves."""
 
-SAVING = 2.0
+MIN_SAVING = 2.0
 """Least number of plain multiplications per multiplication of Winograd's method."""
 
-KEPT = 2
+CACHED_SIZES = 2
 """Number of map sizes for which a layer keeps transformed filters, each up to seven times as large as the filters."""
 
 _log = logging.getLogger(__name__)
@@ -63,15 +63,15 @@ class FusedConv(nn.Module):
         self.activation = layer.activation
         self.clamp = CLAMPS.get(type(layer.activation))
         shape = weight.shape
-        self._tiles = shape[2:] == (3, 3) and self.stride == 1 and min(shape[:2]) >= FEWEST_CHANNELS
+        self._tiles = shape[2:] == (3, 3) and self.stride == 1 and min(shape[:2]) >= MIN_CHANNELS
         self._transformed: dict[Schemes, list[Tensor]] = {}
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
         """Compute convolution, norm and activation."""
-        if self.clamp is None or not _quick(x):
+        if self.clamp is None or not _allows_fast_methods(x):
             return self.activation(self._plain(x))
         height, width = x.shape[-2:]
-        if self._tiles and saving(height, width, rate=self.rate) >= SAVING and _compiled():
+        if self._tiles and saving(height, width, rate=self.rate) >= MIN_SAVING and _compiled():
             filters = self._transformed_filters(schemes(height, width, rate=self.rate))
             return winograd_conv2d(x, filters, self.bias, rate=self.rate, bounds=self.clamp.bounds)
         if not _one_dnn():
@@ -79,27 +79,27 @@ class FusedConv(nn.Module):
         convolve = torch.ops.mkldnn._convolution_pointwise
         return convolve(*self._operands(x), self.clamp.name, self.clamp.scalars, "")
 
-    def relu_of(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
+    def conv_relu(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
         """Compute ReLU(conv'(x) + bias), without the activation of this layer, as all methods below."""
-        if not (_quick(x) and _one_dnn()):
+        if not (_allows_fast_methods(x) and _one_dnn()):
             return F.relu_(self._plain(x))
         return torch.ops.mkldnn._convolution_pointwise(*self._operands(x), RELU.name, RELU.scalars, "")
 
-    def sum_of(self, x: Float[Tensor, "b c h w"], other: Float[Tensor, "b k H W"]) -> Float[Tensor, "b k H W"]:
+    def conv_add(self, x: Float[Tensor, "b c h w"], other: Float[Tensor, "b k H W"]) -> Float[Tensor, "b k H W"]:
         """Compute conv'(x) + bias + other in one pass instead of two."""
-        if not (_quick(x) and _one_dnn()):
+        if not (_allows_fast_methods(x) and _one_dnn()):
             return self._plain(x) + other
         return self._sum(x, other, None)
 
-    def relu_of_sum(self, x: Float[Tensor, "b c h w"], other: Float[Tensor, "b k H W"]) -> Float[Tensor, "b k H W"]:
+    def conv_add_relu(self, x: Float[Tensor, "b c h w"], other: Float[Tensor, "b k H W"]) -> Float[Tensor, "b k H W"]:
         """Compute ReLU(conv'(x) + bias + other) in one pass instead of three."""
-        if not (_quick(x) and _one_dnn()):
+        if not (_allows_fast_methods(x) and _one_dnn()):
             return F.relu_(self._plain(x) + other)
         return self._sum(x, other, RELU.name)
 
-    def relu_into(self, other: Float[Tensor, "b k H W"], x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
-        """Compute `relu_of_sum` in the memory of `other` where possible: no new memory, a tenth less time."""
-        if not (_quick(x) and _one_dnn()):
+    def conv_add_relu_(self, other: Float[Tensor, "b k H W"], x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
+        """Compute `conv_add_relu` in the memory of `other` where possible: no new memory, a tenth less time."""
+        if not (_allows_fast_methods(x) and _one_dnn()):
             return F.relu_(self._plain(x).add_(other))
         x, *rest = self._operands(x)
         other = other.contiguous(memory_format=torch.channels_last)
@@ -124,7 +124,7 @@ class FusedConv(nn.Module):
         filters = self._transformed.get(chosen)
         if filters is None:
             filters = transform_filters(self.weight, chosen)
-            while len(self._transformed) >= KEPT:  # another thread may delete at the same time
+            while len(self._transformed) >= CACHED_SIZES:  # another thread may delete at the same time
                 self._transformed.pop(next(iter(self._transformed), chosen), None)
             self._transformed[chosen] = filters
         return filters
@@ -142,7 +142,7 @@ def fused_tensors(layer: AtrousConv) -> tuple[Float[Tensor, "k c n n"], Float[Te
     return (weight.double() * scale[:, None, None, None]).to(weight.dtype), bias.to(weight.dtype)
 
 
-def _quick(x: Tensor) -> bool:
+def _allows_fast_methods(x: Tensor) -> bool:
     """Return True if the quick methods take the map."""
     return x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_grad_enabled() and x.numel() > 0
 

@@ -19,9 +19,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from atrous.inference.engines.fused import fused
-from atrous.inference.isolation import computing
 from atrous.inference.precision import in_precision
 from atrous.inference.tiling.tiles import Tile, TileSpan
+from atrous.inference.torch_settings import inference_context
 from atrous.model.deeplab import DeepLab, Images
 from atrous.model.resampling import ImageMean, Resize, WindowMeans
 from atrous.ops.bilinear import (
@@ -77,7 +77,7 @@ class TileModel:
     def logits(self, images: Images, tile: Tile) -> Float[Tensor, "1 k hc wc"]:
         """Return the coarse logits of a tile."""
         self._tile = tile
-        with computing(self._device):
+        with inference_context(self._device):
             return self._model(images)
 
     @contextmanager

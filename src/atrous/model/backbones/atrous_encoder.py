@@ -144,7 +144,7 @@ class AtrousEncoder(Backbone):
         """Compute the features of a normalised image."""
         taken: dict[str, Tensor] = {}
         low, middle = (self.network.get_submodule(name) for name in (self._low_module, self._middle_module))
-        with _input_noted(low, taken, "low"), _input_noted(middle, taken, "middle"):
+        with _record_input(low, taken, "low"), _record_input(middle, taken, "middle"):
             high = _last_map(self.network(image))
         return Features(low=taken["low"], middle=taken["middle"], high=high)
 
@@ -244,7 +244,7 @@ def _pair(value: int | tuple[int, ...]) -> tuple[int, int]:
 
 
 @contextmanager
-def _input_noted(module: nn.Module, taken: dict[str, Tensor], name: str) -> Generator[None]:
+def _record_input(module: nn.Module, taken: dict[str, Tensor], name: str) -> Generator[None]:
     """Note the first input of a module under a name, in calls of this thread."""
     thread = threading.get_ident()
 

@@ -9,7 +9,7 @@ from atrous.model.backbones.units import ResidualUnit
 from atrous.model.conventions import Conventions
 
 
-class Border(nn.Module):
+class ZeroPadding(nn.Module):
     """Zeros on all sides, `margin` positions wide."""
 
     margin = 1
@@ -44,7 +44,7 @@ class InvertedResidual(ResidualUnit):
         kernel: int = 3,
         activation: nn.Module,
         gate: nn.Module | None = None,
-        border: Border | None = None,
+        border: ZeroPadding | None = None,
         conventions: Conventions,
     ) -> None:
         super().__init__()
@@ -74,11 +74,11 @@ class InvertedResidual(ResidualUnit):
         if self.border is not None:
             self.border.margin, self.depthwise.conv.padding = rate, (0, 0)
 
-    def filtered(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b e H W"]:
+    def first_half(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b e H W"]:
         """Compute the depthwise output, after batch norm and activation."""
         return self.depthwise(self.expand(x if self.border is None else self.border(x)))
 
-    def merged(self, x: Float[Tensor, "b c h w"], filtered: Float[Tensor, "b e H W"]) -> Float[Tensor, "b k H W"]:
+    def second_half(self, x: Float[Tensor, "b c h w"], filtered: Float[Tensor, "b e H W"]) -> Float[Tensor, "b k H W"]:
         """Gate and project the depthwise output, and add the input where the unit has a shortcut."""
         projected = self.project(self.gate(filtered))
         return x + projected if self.has_shortcut else projected

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from atrous.model.atrous import AtrousConv
 from atrous.model.backbones.backbone import Backbone, Features
-from atrous.model.backbones.inverted_residual import Border, InvertedResidual
+from atrous.model.backbones.inverted_residual import InvertedResidual, ZeroPadding
 from atrous.model.backbones.units import UnitSequence
 from atrous.model.compatibility import LowLevel, Padded
 from atrous.model.conventions import Conventions
@@ -91,7 +91,7 @@ class MobileNetV2(Backbone):
                 wide=before if expansion == 1 else rounded_channels(before * expansion, divisor=8),
                 stride=stride,
                 activation=nn.ReLU6(),
-                border=Border() if padded == "units" else None,
+                border=ZeroPadding() if padded == "units" else None,
                 conventions=conventions,
             )
             for (before, after), (expansion, _, stride) in zip(pairwise(widths), repeats, strict=True)

@@ -34,11 +34,11 @@ class BasicUnit(ResidualUnit):
         """Set the rate of the second convolution alone."""
         self.second.plan(stride=1, rate=rate)
 
-    def filtered(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
+    def first_half(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
         """Compute the residual, which is added to the shortcut."""
         return self.second(self.first(x))
 
-    def merged(self, x: Float[Tensor, "b c h w"], filtered: Float[Tensor, "b k H W"]) -> Float[Tensor, "b k H W"]:
+    def second_half(self, x: Float[Tensor, "b c h w"], filtered: Float[Tensor, "b k H W"]) -> Float[Tensor, "b k H W"]:
         """Add residual and shortcut, then ReLU."""
         return self.activation(filtered + self.shortcut(x))
 
@@ -82,11 +82,11 @@ class Bottleneck(ResidualUnit):
         self.atrous.plan(stride=second, rate=rate)
         self.shortcut.plan(stride=stride, rate=1)
 
-    def filtered(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
+    def first_half(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
         """Compute the residual, which is added to the shortcut."""
         return self.restore(self.atrous(self.reduce(x)))
 
-    def merged(self, x: Float[Tensor, "b c h w"], filtered: Float[Tensor, "b k H W"]) -> Float[Tensor, "b k H W"]:
+    def second_half(self, x: Float[Tensor, "b c h w"], filtered: Float[Tensor, "b k H W"]) -> Float[Tensor, "b k H W"]:
         """Add residual and shortcut, then ReLU."""
         return self.activation(filtered + self.shortcut(x))
 

@@ -18,16 +18,16 @@ class ResidualUnit(nn.Module, ABC):
         """Set stride and rate of its spatial convolutions."""
 
     @abstractmethod
-    def filtered(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b m H W"]:
+    def first_half(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b m H W"]:
         """Compute the first half."""
 
     @abstractmethod
-    def merged(self, x: Float[Tensor, "b c h w"], filtered: Float[Tensor, "b m H W"]) -> Float[Tensor, "b k H W"]:
+    def second_half(self, x: Float[Tensor, "b c h w"], filtered: Float[Tensor, "b m H W"]) -> Float[Tensor, "b k H W"]:
         """Compute the second half, and add the shortcut from the unit's input."""
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
         """Compute both halves."""
-        return self.merged(x, self.filtered(x))
+        return self.second_half(x, self.first_half(x))
 
 
 UnitKind = TypeVar("UnitKind", bound=ResidualUnit)
@@ -61,8 +61,8 @@ class UnitSequence(nn.ModuleList, Generic[UnitKind]):
         features: list[Tensor] = []
         for number, unit in enumerate(self):
             if number in self.inside:
-                features.append(unit.filtered(x))
-                x = unit.merged(x, features[-1])
+                features.append(unit.first_half(x))
+                x = unit.second_half(x, features[-1])
             else:
                 x = unit(x)
             if number in self.outputs:

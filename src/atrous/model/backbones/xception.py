@@ -68,11 +68,11 @@ class XceptionUnit(ResidualUnit):
         self.separable3.plan(stride=stride, rate=rate)
         self.shortcut.plan(stride=stride, rate=1)
 
-    def filtered(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b m h w"]:
+    def first_half(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b m h w"]:
         """Compute the output of the second convolution, after batch norm and before any ReLU."""
         return self.separable2(self.activation(self.separable1(self.activation(x))))
 
-    def merged(self, x: Float[Tensor, "b c h w"], filtered: Float[Tensor, "b m h w"]) -> Float[Tensor, "b k H W"]:
+    def second_half(self, x: Float[Tensor, "b c h w"], filtered: Float[Tensor, "b m h w"]) -> Float[Tensor, "b k H W"]:
         """Compute the third convolution, and add the shortcut."""
         return self.separable3(self.activation(filtered)) + self.shortcut(x)
 

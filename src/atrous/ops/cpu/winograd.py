@@ -46,7 +46,7 @@ def winograd_conv2d(
     Returns:
         Maps in channels-last layout.
     """
-    from atrous.ops.cpu.winograd_kernels import filter_image
+    from atrous.ops.cpu.winograd_kernels import convolve_tiles
 
     height, width = x.shape[-2:]
     runs = product(cheapest(height, rate), cheapest(width, rate))
@@ -54,5 +54,5 @@ def winograd_conv2d(
     out = images.new_empty(len(x), height, width, len(bias))
     for (rows, columns), filters in zip(runs, transformed, strict=True):
         for image, result in zip(images, out, strict=True):
-            filter_image(image, result, filters, bias, rows=rows, columns=columns, rate=rate, bounds=bounds)
+            convolve_tiles(image, result, filters, bias, rows=rows, columns=columns, rate=rate, bounds=bounds)
     return out.permute(0, 3, 1, 2)

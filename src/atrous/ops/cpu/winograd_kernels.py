@@ -23,7 +23,7 @@ CHANNELS = 256
 """Largest number of channels processed together, for the same reasons."""
 
 
-def filter_image(
+def convolve_tiles(
     image: Float[Tensor, "h w c"],
     out: Float[Tensor, "h w k"],
     transformed: Float[Tensor, "p c k"],

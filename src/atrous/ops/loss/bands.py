@@ -17,7 +17,7 @@ from atrous.ops.upsample import Placement
 BAND_FLOATS = 1 << 17
 """Number of logits in a band: they stay in the cache during the dozen operations on them."""
 
-LEAST_ROWS = 4
+MIN_ROWS = 4
 """Least rows of a band: in thinner ones the cost of calls would dominate."""
 
 COLUMNS = 64
@@ -25,7 +25,7 @@ COLUMNS = 64
 
 
 @dataclass(frozen=True)
-class Stretch:
+class InterpolationBlock:
     """A run of neighbouring positions on a fine axis, and the pixels of the coarse axis that interpolate them.
 
     Attributes:
@@ -56,8 +56,8 @@ def losses_and_gradient(
     """
     weights, classes, width = pixel_loss.class_weights, logits.shape[1], placement.crop[1]
     row_neighbours, column_neighbours = placement.neighbours(logits.shape[2:], like=weights)
-    rows = stretches(row_neighbours, fine=max(BAND_FLOATS // (classes * width), LEAST_ROWS))
-    columns = stretches(column_neighbours, fine=COLUMNS)
+    rows = interpolation_blocks(row_neighbours, fine=max(BAND_FLOATS // (classes * width), MIN_ROWS))
+    columns = interpolation_blocks(column_neighbours, fine=COLUMNS)
     losses = torch.empty_like(target, dtype=weights.dtype)
     gradient = None if pixel_weights is None else torch.empty_like(logits, dtype=weights.dtype)
     for i, image in enumerate(logits):
@@ -112,23 +112,23 @@ def _check(labels: Integer[Tensor, "n W"], *, classes: int) -> None:
         raise InputError(f"label {int(outside[0])} has no class; use 0 to {classes - 1}, or the ignored value")
 
 
-def stretches(axis: Neighbours, *, fine: int) -> list[Stretch]:
-    """Cut an axis into stretches of at most `fine` positions."""
+def interpolation_blocks(axis: Neighbours, *, fine: int) -> list[InterpolationBlock]:
+    """Cut an axis into interpolation_blocks of at most `fine` positions."""
     length = len(axis.weight)
-    return [_stretch(axis, slice(start, min(start + fine, length))) for start in range(0, length, fine)]
+    return [_interpolation_block(axis, slice(start, min(start + fine, length))) for start in range(0, length, fine)]
 
 
-def _stretch(axis: Neighbours, fine: slice) -> Stretch:
+def _interpolation_block(axis: Neighbours, fine: slice) -> InterpolationBlock:
     part = axis.part(fine)
     coarse = slice(int(part.first[0]), int(part.second[-1]) + 1)
     matrix = part.weight.new_zeros(len(part.weight), coarse.stop - coarse.start)
     row = torch.arange(len(matrix), device=matrix.device)
     matrix[row, part.first - coarse.start] += 1 - part.weight
     matrix[row, part.second - coarse.start] += part.weight
-    return Stretch(fine, coarse, matrix)
+    return InterpolationBlock(fine, coarse, matrix)
 
 
-def upsample_columns(maps: Float[Tensor, "h k w"], columns: list[Stretch]) -> Float[Tensor, "h k W"]:
+def upsample_columns(maps: Float[Tensor, "h k w"], columns: list[InterpolationBlock]) -> Float[Tensor, "h k W"]:
     """Interpolate maps along their width."""
     wide = maps.new_empty(*maps.shape[:2], columns[-1].fine.stop)
     for column in columns:
@@ -137,7 +137,7 @@ def upsample_columns(maps: Float[Tensor, "h k w"], columns: list[Stretch]) -> Fl
 
 
 def upsample_columns_transpose(
-    gradient: Float[Tensor, "h k W"], columns: list[Stretch], *, width: int
+    gradient: Float[Tensor, "h k W"], columns: list[InterpolationBlock], *, width: int
 ) -> Float[Tensor, "h k w"]:
     """Gradient of maps `width` wide from the gradient of `upsample_columns` of them."""
     maps = gradient.new_zeros(*gradient.shape[:2], width)

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from atrous.ops.cpu import load
-from atrous.ops.cpu.load import free_processors, threads_for_load
+from atrous.ops.cpu import processor_load
+from atrous.ops.cpu.processor_load import free_processors, limited_threads
 
 
 @pytest.fixture
@@ -18,13 +18,13 @@ def machine(tmp_path, monkeypatch):
             (tasks / str(number) / "stat").write_text(f"{number} (a name) with R) {state} 1 1 1 0")
         looks = iter(running)
 
-        read = load._read
+        read = processor_load._read
 
         def look(path):
-            return b"9.00 9.00 9.00 %d/321 4567\n" % next(looks) if path == load._LOAD else read(path)
+            return b"9.00 9.00 9.00 %d/321 4567\n" % next(looks) if path == processor_load._LOAD else read(path)
 
-        monkeypatch.setattr(load, "_read", look)
-        monkeypatch.setattr(load, "_THREADS", str(tasks))
+        monkeypatch.setattr(processor_load, "_read", look)
+        monkeypatch.setattr(processor_load, "_THREADS", str(tasks))
         monkeypatch.setattr("os.cpu_count", lambda: processors)
 
     return describe
@@ -49,18 +49,18 @@ def test_processors_that_other_programs_leave(machine, processors, running, own,
 
 
 def test_a_system_without_these_files_uses_all(tmp_path, monkeypatch):
-    monkeypatch.setattr(load, "_LOAD", str(tmp_path / "absent"))
+    monkeypatch.setattr(processor_load, "_LOAD", str(tmp_path / "absent"))
     monkeypatch.setattr("os.cpu_count", lambda: 6)
     assert free_processors() == 6
 
 
 @pytest.mark.parametrize(("free", "inside"), [(1, 1), (2, 2), (3, 3), (8, 3)])
 def test_threads_are_those_of_torch_at_most_and_come_back(monkeypatch, free, inside):
-    monkeypatch.setattr(load, "free_processors", lambda: free)
+    monkeypatch.setattr(processor_load, "free_processors", lambda: free)
     before = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
-        with threads_for_load():
+        with limited_threads():
             assert torch.get_num_threads() == inside
         assert torch.get_num_threads() == 3
     finally:
@@ -68,11 +68,11 @@ def test_threads_are_those_of_torch_at_most_and_come_back(monkeypatch, free, ins
 
 
 def test_a_single_thread_is_left_alone(monkeypatch):
-    monkeypatch.setattr(load, "free_processors", lambda: pytest.fail("there is nothing to choose"))
+    monkeypatch.setattr(processor_load, "free_processors", lambda: pytest.fail("there is nothing to choose"))
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with threads_for_load():
+        with limited_threads():
             assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)

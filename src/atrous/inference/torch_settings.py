@@ -1,4 +1,4 @@
-"""Computation that does not depend on settings which the calling program may have changed.
+"""Settings of torch for inference, whatever settings the calling program has changed.
 
 The caller's autocast, default device and default number type change neither what is loaded nor what is computed. In a
 process that was forked after torch has computed in threads, those threads are gone; it then computes in a single one.
@@ -12,14 +12,14 @@ from contextlib import ExitStack, contextmanager
 import torch
 
 from atrous.errors import InputError
-from atrous.ops.cpu.load import threads_for_load
+from atrous.ops.cpu.processor_load import limited_threads
 
 _log = logging.getLogger(__name__)
 _processes = list[int]()
 
 
 @contextmanager
-def own_defaults() -> Generator[None]:
+def default_torch_settings() -> Generator[None]:
     """Create tensors on the CPU in float32 unless the code says otherwise, whatever the caller's defaults are."""
     dtype = torch.get_default_dtype()
     with ExitStack() as stack:
@@ -32,7 +32,7 @@ def own_defaults() -> Generator[None]:
 
 
 @contextmanager
-def computing(device: torch.device) -> Generator[None]:
+def inference_context(device: torch.device) -> Generator[None]:
     """Compute without gradients, in the number type of the weights, on a CPU with the threads that its load allows.
 
     Raises:
@@ -40,10 +40,10 @@ def computing(device: torch.device) -> Generator[None]:
     """
     _check_process(device)
     with ExitStack() as stack:
-        stack.enter_context(own_defaults())
+        stack.enter_context(default_torch_settings())
         stack.enter_context(torch.inference_mode())
         if device.type == "cpu":
-            stack.enter_context(threads_for_load())
+            stack.enter_context(limited_threads())
         if torch.amp.is_autocast_available(device.type) and torch.is_autocast_enabled(device.type):
             stack.enter_context(torch.autocast(device.type, enabled=False))
         yield

@@ -23,7 +23,7 @@ _LOAD, _THREADS = "/proc/loadavg", "/proc/self/task"
 
 
 @contextmanager
-def threads_for_load() -> Iterator[None]:
+def limited_threads() -> Iterator[None]:
     """Let torch use no more threads than processors are free (on Linux; elsewhere its own number, as without it).
 
     The number holds for operations that the calling thread starts inside. The look takes some ten microseconds where
