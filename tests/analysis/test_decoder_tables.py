@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from atrous.analysis.anatomy import anatomy
+from atrous.analysis.summary import model_summary
 from atrous.model.config import DecoderConfig
 from atrous.model.presets import PRESETS
 
@@ -15,11 +15,11 @@ ONE_3X3 = ((3, 256, False),)
 @pytest.fixture(scope="module")
 def encoder():
     """DeepLabv3 on ResNet-101, whose classifier reads 256 channels, too, but at output stride 16."""
-    return anatomy(PRESETS["deeplabv3_resnet101_beta"], size=(513, 513))
+    return model_summary(PRESETS["deeplabv3_resnet101_beta"], size=(513, 513))
 
 
 def counted(decoder):
-    return anatomy(replace(PRESETS["deeplabv3plus_resnet101_beta"], decoder=decoder), size=(513, 513))
+    return model_summary(replace(PRESETS["deeplabv3plus_resnet101_beta"], decoder=decoder), size=(513, 513))
 
 
 def table_2_row(*kernels_and_channels):
@@ -59,6 +59,6 @@ def test_conv3_as_a_second_tap(encoder):
 
 def test_planned_at_output_stride_4_both_taps_lie_there():
     config = replace(PRESETS["deeplabv3plus_mobilenet_v2"], output_stride=4)
-    found = anatomy(replace(config, decoder=replace(config.decoder, middle_level_channels=48)), size=(65, 65))
+    found = model_summary(replace(config, decoder=replace(config.decoder, middle_level_channels=48)), size=(65, 65))
     sizes = {unit.name: (unit.output_stride, unit.size) for unit in found.units}
     assert sizes["layer_7"] == sizes["middle_level"] == sizes["low_level"] == (4, (17, 17))

@@ -7,7 +7,7 @@ import pytest
 from transformers import MobileNetV2Config as TheirConfig
 from transformers import MobileNetV2ForSemanticSegmentation
 
-from atrous.analysis.anatomy import anatomy
+from atrous.analysis.summary import model_summary
 from atrous.cli.main import main
 from atrous.model.presets import PRESETS
 from atrous.weights.load import load
@@ -24,7 +24,9 @@ def info(capsys, *arguments):
 @pytest.fixture(scope="module")
 def plain_parameters():
     """Of the presets without options."""
-    return {name: anatomy(config, size=(65, 65)).parameters for name, config in PRESETS.items() if "101" not in name}
+    return {
+        name: model_summary(config, size=(65, 65)).parameters for name, config in PRESETS.items() if "101" not in name
+    }
 
 
 def unit(found, name):

@@ -45,7 +45,7 @@ SETTINGS = [
 @pytest.fixture
 def stopped_after_a_step(monkeypatch):
     """A context in which `atrous train` is interrupted as by Ctrl-C, when it begins its third step."""
-    step = loop.step
+    step = loop.train_step
 
     def interrupted(state, *args, **options):
         if state.iteration == 2:
@@ -55,7 +55,7 @@ def stopped_after_a_step(monkeypatch):
     @contextmanager
     def patched():
         with monkeypatch.context() as context:
-            context.setattr(loop, "step", interrupted)
+            context.setattr(loop, "train_step", interrupted)
             yield
 
     return patched

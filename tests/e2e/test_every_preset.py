@@ -15,7 +15,6 @@ from atrous.training.config import TrainConfig
 from atrous.training.loss import SegmentationLoss
 from atrous.training.sampling import training_transforms
 from atrous.training.start import fresh_state
-from atrous.training.step import step
 from atrous.weights.archive import load, save
 from fakes.memory_data import MemoryData
 
@@ -53,11 +52,13 @@ def test_ten_steps_and_back(name, precision, batch_size, channels, crop, tmp_pat
         workers=0,
     )
     state = fresh_state(config, data=data, device=CPU)
-    loss_of = SegmentationLoss(data, device=CPU)
+    loss_function = SegmentationLoss(data, device=CPU)
     transforms = training_transforms(config, state.model.config.conventions, space=SPACE)
     batches = training_batches(data, transforms, batch_size=batch_size, seed=0, start=0, stop=STEPS, workers=0)
     losses = [
-        float(step(state, config, batch=batch, rate=config.learning_rate, loss_of=loss_of, device=CPU))
+        float(
+            train_step(state, config, batch=batch, rate=config.learning_rate, loss_function=loss_function, device=CPU)
+        )
         for batch in batches
     ]
     assert np.mean(losses[-3:]) < losses[0]

@@ -34,7 +34,7 @@ EXAMPLE = Example(
     name="<b>a</b>",
     image=np.zeros((4, 6, 3), np.uint8),
     truth=np.full((4, 6), 1, np.uint8),
-    labels=np.zeros((4, 6), np.uint8),
+    prediction=np.zeros((4, 6), np.uint8),
     wrong=0.25,
 )
 # IoU 3/5 and 4/6; accuracy 3/4 and 4/5; 7 of 9 pixels are right, 4 of 9 are sky.

@@ -22,7 +22,7 @@ from atrous.model.conventions import PYTORCH, TENSORFLOW
 from atrous.model.deeplab import DeepLabLRASPP
 from atrous.model.norm import freeze_norms
 from atrous.model.presets import PRESETS
-from atrous.model.stride_plan import fitted_size
+from atrous.model.stride_plan import padded_size
 from atrous.ops.loss.upsample_cross_entropy import upsample_cross_entropy
 from fakes.small_models import small_config
 from reference.networks import Reference
@@ -46,7 +46,7 @@ def reference_logits(model, images):
     x = (x - np.reshape(conventions.input_mean, (-1, 1, 1))) / np.reshape(conventions.input_std, (-1, 1, 1))
     rows, columns = height, width
     if conventions.fit == "os*k+1":
-        rows, columns = fitted_size((height, width), output_stride=config.output_stride)
+        rows, columns = padded_size((height, width), output_stride=config.output_stride)
         x = np.pad(x, ((0, 0), (0, 0), (0, rows - height), (0, columns - width)))
     state = arrays(model)
 

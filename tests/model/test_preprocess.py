@@ -53,7 +53,7 @@ def test_float_and_bytes_agree_bitwise():
 )  # fmt: skip
 def test_fit_pads_to_the_next_multiple_plus_one(size, output_stride, fitted):
     preprocess = Preprocess(TENSORFLOW, in_channels=3)
-    assert preprocess.fitted(size, output_stride=output_stride) == fitted
+    assert preprocess.padded_size(size, output_stride=output_stride) == fitted
     images = torch.full((1, 3, *size), 255, dtype=torch.uint8)
     scaled = preprocess(images, output_stride=output_stride)
     assert scaled.shape[-2:] == fitted
@@ -63,7 +63,7 @@ def test_fit_pads_to_the_next_multiple_plus_one(size, output_stride, fitted):
 
 def test_no_fit_leaves_the_size():
     preprocess = Preprocess(replace(TENSORFLOW, fit="none"), in_channels=3)
-    assert preprocess.fitted((6, 9), output_stride=16) == (6, 9)
+    assert preprocess.padded_size((6, 9), output_stride=16) == (6, 9)
     assert preprocess(pixels(1, 3, 6, 9), output_stride=16).shape[-2:] == (6, 9)
 
 

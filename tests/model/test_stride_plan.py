@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atrous.errors import InputError
-from atrous.model.stride_plan import Unit, aspp_rates, check_output_stride, fitted_size, plan_units
+from atrous.model.stride_plan import Unit, aspp_rates, check_output_stride, padded_size, plan_units
 
 
 def test_bookkeeping_by_hand():
@@ -75,6 +75,6 @@ def test_rates_without_a_whole_counterpart(rate, output_stride):
 
 @given(st.integers(1, 5000), st.integers(1, 5000), st.sampled_from([4, 8, 16, 32]))
 def test_fitted_size_is_the_smallest_of_its_form(height, width, output_stride):
-    for length, fitted in zip((height, width), fitted_size((height, width), output_stride=output_stride), strict=True):
+    for length, fitted in zip((height, width), padded_size((height, width), output_stride=output_stride), strict=True):
         assert (fitted - 1) % output_stride == 0
         assert length <= fitted < length + output_stride

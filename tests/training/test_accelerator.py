@@ -9,7 +9,7 @@ from atrous.data.loader import Batch
 from atrous.training.config import LossConfig
 from atrous.training.loss import SegmentationLoss
 from atrous.training.start import fresh_state
-from atrous.training.step import step
+from atrous.training.step import train_step
 from fakes.run import CPU, MODEL, changed, small_data, small_run
 
 # Dropout draws from the device's own generator, so no two devices agree on it.
@@ -43,9 +43,11 @@ def test_a_step_is_that_of_the_cpu(name, tmp_path):
     losses, states = [], []
     for where in (CPU, device(name)):
         state = fresh_state(CONFIG, data=data, device=where)
-        loss_of = SegmentationLoss(data, CONFIG.loss, device=where)
+        loss_function = SegmentationLoss(data, CONFIG.loss, device=where)
         batch = Batch(images, labels, ("a", "b"))
-        losses.append(step(state, CONFIG, batch=batch, rate=0.01, loss_of=loss_of, device=where).item())
+        losses.append(
+            train_step(state, CONFIG, batch=batch, rate=0.01, loss_function=loss_function, device=where).item()
+        )
         states.append(state.model.state_dict())
     assert losses[1] == pytest.approx(losses[0], rel=1e-2)
     for key, value in states[0].items():

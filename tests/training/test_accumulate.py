@@ -10,7 +10,7 @@ from atrous.errors import InputError
 from atrous.training.config import LossConfig
 from atrous.training.loss import SegmentationLoss
 from atrous.training.start import fresh_state
-from atrous.training.step import step
+from atrous.training.step import train_step
 from fakes.run import CPU, MODEL, changed, small_data
 
 # One dropout mask over a whole batch is not the masks of its parts.
@@ -20,9 +20,11 @@ QUIET = replace(MODEL, head=replace(MODEL.head, dropout=0.0))
 def stepped(data, *, parts: int, class_balance: float, labels: torch.Tensor):
     config = changed(model=QUIET, norms="frozen", batch_size=4, accumulate=parts, learning_rate=0.5)
     state = fresh_state(config, data=data, device=CPU)
-    loss_of = SegmentationLoss(data, LossConfig(class_balance=class_balance), device=CPU)
+    loss_function = SegmentationLoss(data, LossConfig(class_balance=class_balance), device=CPU)
     images = torch.randint(0, 256, (4, 3, 17, 17), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
-    loss = step(state, config, batch=Batch(images, labels, tuple("abcd")), rate=0.5, loss_of=loss_of, device=CPU)
+    loss = train_step(
+        state, config, batch=Batch(images, labels, tuple("abcd")), rate=0.5, loss_function=loss_function, device=CPU
+    )
     return loss, state.model.state_dict()
 
 

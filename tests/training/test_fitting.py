@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from atrous.data.sample import Sample
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
-from atrous.training.fitting import DataFacts, facts_of, fitted
+from atrous.training.fitting import DataFacts, facts_of, settings_for_data
 from atrous.training.recipes import recipe
 from fakes.memory_data import MemoryData
 
@@ -37,7 +37,7 @@ START = recipe("finetune").config
     ],
 )
 def test_steps_crop_and_validations_follow_from_the_data(facts, iterations, crop, validate_every, warmup):
-    config = fitted(START, facts)
+    config = settings_for_data(START, facts)
     found = (config.iterations, config.crop, config.validate_every, config.warmup)
     assert found == (iterations, crop, validate_every, warmup)
 
@@ -49,7 +49,7 @@ def test_steps_crop_and_validations_follow_from_the_data(facts, iterations, crop
     channels=st.integers(1, 8),
 )
 def test_any_data_has_settings(images, validation, size, channels):
-    config = fitted(START, DataFacts(images, validation, size, channels))
+    config = settings_for_data(START, DataFacts(images, validation, size, channels))
     assert all(side % 16 == 1 and side <= 513 for side in config.crop)
     assert all(side >= min(length, 321) for side, length in zip(config.crop, size, strict=True))
     assert config.model.in_channels == channels
@@ -59,7 +59,7 @@ def test_any_data_has_settings(images, validation, size, channels):
 
 
 def test_a_few_dozen_frames_take_a_quarter_of_an_hour_on_two_cores():
-    config = fitted(START, DataFacts(60, 101, (360, 480)))
+    config = settings_for_data(START, DataFacts(60, 101, (360, 480)))
     # 1.3 s a step, 0.15 s a validated frame.
     assert config.iterations * 1.3 + config.iterations / config.validate_every * 101 * 0.15 < 15 * 60
 

@@ -38,8 +38,8 @@ def test_the_mean_over_labelled_pixels_weighed_by_rarity(class_balance):
     full = bilinear(logits.astype(float), (33, 33), align_corners=True)[..., :18, :21]
     expected = cross_entropy(full, labels, ignore=200, class_weights=weights)
 
-    loss_of = SegmentationLoss(data_of(training), LossConfig(class_balance=class_balance), device=CPU)
-    found = loss_of(build(MODEL), torch.from_numpy(logits), torch.from_numpy(labels), iteration=0)
+    loss_function = SegmentationLoss(data_of(training), LossConfig(class_balance=class_balance), device=CPU)
+    found = loss_function(build(MODEL), torch.from_numpy(logits), torch.from_numpy(labels), iteration=0)
     assert found.item() == pytest.approx(expected, rel=1e-5)
 
 
@@ -50,8 +50,8 @@ def test_the_hard_half_of_a_batch():
     logits[1, 1] = np.log(3)
     data, labels = data_of(np.zeros((2, 2), np.uint8)), torch.zeros(2, 17, 17, dtype=torch.uint8)
     for hard_pixels, expected in ((1.0, 1.5), (0.5, 2.0)):
-        loss_of = SegmentationLoss(data, LossConfig(hard_pixels=hard_pixels), device=CPU)
-        assert loss_of(build(MODEL), logits, labels, iteration=0).item() == pytest.approx(expected * np.log(2))
+        loss_function = SegmentationLoss(data, LossConfig(hard_pixels=hard_pixels), device=CPU)
+        assert loss_function(build(MODEL), logits, labels, iteration=0).item() == pytest.approx(expected * np.log(2))
 
 
 def test_the_share_of_hard_pixels_follows_the_schedule():
@@ -70,8 +70,8 @@ def test_dice_and_lovasz_are_added_with_their_weights():
     logits = torch.full((1, 11, 5, 5), -1e4)
     logits[:, :2] = 0
     labels = torch.zeros(1, 17, 17, dtype=torch.uint8)
-    loss_of = SegmentationLoss(data_of(np.zeros((2, 2), np.uint8)), LossConfig(dice=3.0, lovasz=10.0), device=CPU)
-    found = loss_of(build(MODEL), logits, labels, iteration=0)
+    loss_function = SegmentationLoss(data_of(np.zeros((2, 2), np.uint8)), LossConfig(dice=3.0, lovasz=10.0), device=CPU)
+    found = loss_function(build(MODEL), logits, labels, iteration=0)
     assert found.item() == pytest.approx(np.log(2) + 3 * (1 - 2 / 3) + 10 * 0.5, rel=1e-5)
 
 
@@ -83,16 +83,16 @@ def test_coarse_labels_are_those_under_the_logits():
     under = torch.full((2, 5, 5), 200)
     under[:, :, :4] = labels[:, ::4, ::4]
     expected = F.cross_entropy(logits, under, ignore_index=200)
-    loss_of = SegmentationLoss(data_of(np.zeros((2, 2), np.uint8)), LossConfig(labels="coarse"), device=CPU)
-    assert loss_of(build(MODEL), logits, labels, iteration=0).item() == pytest.approx(expected.item(), rel=1e-5)
+    loss_function = SegmentationLoss(data_of(np.zeros((2, 2), np.uint8)), LossConfig(labels="coarse"), device=CPU)
+    assert loss_function(build(MODEL), logits, labels, iteration=0).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 @pytest.mark.parametrize("labels", ["full", "coarse"])
 def test_every_loss_of_a_batch_without_labels_is_zero_with_gradients_of_zero(labels):
     config = LossConfig(0.5, 0.1, 0.2, 10, dice=1.0, lovasz=1.0, labels=labels)
-    loss_of = SegmentationLoss(data_of(np.arange(4, dtype=np.uint8).reshape(2, 2)), config, device=CPU)
+    loss_function = SegmentationLoss(data_of(np.arange(4, dtype=np.uint8).reshape(2, 2)), config, device=CPU)
     logits = torch.randn(2, 11, 5, 5, requires_grad=True)
-    loss = loss_of(build(MODEL), logits, torch.full((2, 17, 17), 200, dtype=torch.uint8), iteration=5)
+    loss = loss_function(build(MODEL), logits, torch.full((2, 17, 17), 200, dtype=torch.uint8), iteration=5)
     loss.backward()
     assert loss.item() == 0
     assert not logits.grad.any()
@@ -102,8 +102,8 @@ def test_smoothed_labels():
     """Of a label, 0.89 stays and 0.01 goes to each of eleven classes."""
     logits = torch.zeros(1, 11, 5, 5)
     logits[:, 0] = 2
-    loss_of = SegmentationLoss(data_of(np.zeros((2, 2), np.uint8)), LossConfig(label_smoothing=0.11), device=CPU)
-    loss = loss_of(build(MODEL), logits, torch.zeros(1, 17, 17, dtype=torch.uint8), iteration=0)
+    loss_function = SegmentationLoss(data_of(np.zeros((2, 2), np.uint8)), LossConfig(label_smoothing=0.11), device=CPU)
+    loss = loss_function(build(MODEL), logits, torch.zeros(1, 17, 17, dtype=torch.uint8), iteration=0)
     assert loss.item() == pytest.approx(np.log(np.exp(2) + 10) - 0.9 * 2)
 
 

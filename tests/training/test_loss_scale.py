@@ -9,7 +9,7 @@ from atrous.errors import InputError
 from atrous.training.checkpoint import load_state, save_state
 from atrous.training.loss import SegmentationLoss
 from atrous.training.start import fresh_state
-from atrous.training.step import step
+from atrous.training.step import train_step
 from fakes.run import CONFIG, CPU, changed, small_data
 
 
@@ -22,9 +22,11 @@ def stepped(data, scaler: GradScaler | None, *, accumulate: int = 1, factor: flo
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (2, 3, 17, 17), dtype=torch.uint8, generator=generator)
     labels = torch.randint(0, 12, (2, 17, 17), dtype=torch.uint8, generator=generator)
-    loss_of = SegmentationLoss(data, device=CPU)
+    loss_function = SegmentationLoss(data, device=CPU)
     config = changed(accumulate=accumulate)
-    loss = step(state, config, batch=Batch(images, labels, ("a", "b")), rate=0.1, loss_of=loss_of, device=CPU)
+    loss = train_step(
+        state, config, batch=Batch(images, labels, ("a", "b")), rate=0.1, loss_function=loss_function, device=CPU
+    )
     return loss, state
 
 

@@ -28,7 +28,7 @@ from atrous.training.loss import SegmentationLoss
 from atrous.training.replicas import SINGLE_PROCESS, Replicas, replicas_from_environment
 from atrous.training.stages import Stage
 from atrous.training.start import fresh_state
-from atrous.training.step import step
+from atrous.training.step import train_step
 from fakes.camvid import fake_camvid
 from fakes.memory_data import MemoryData
 from fakes.replicas import exit_codes, in_replicas
@@ -147,9 +147,9 @@ def stepped(replicas: Replicas, factors) -> dict[str, torch.Tensor]:
     images = torch.randint(0, 256, (2, 3, 17, 17), dtype=torch.uint8)
     labels = torch.randint(0, 11, (2, 17, 17), dtype=torch.uint8)
     before = state.model.classifier.bias.detach().clone()
-    loss_of = SegmentationLoss(data, device=CPU)
+    loss_function = SegmentationLoss(data, device=CPU)
     batch = Batch(images, labels, tuple("abcd"))
-    step(state, config, batch=batch, rate=0.1, loss_of=loss_of, device=CPU, replicas=replicas)
+    train_step(state, config, batch=batch, rate=0.1, loss_function=loss_function, device=CPU, replicas=replicas)
     bias = state.model.classifier.bias.detach()
     words = divmod(torch.initial_seed(), 2**32)  # what dropout was drawn from
     return {"scale": torch.tensor(state.scaler.get_scale()), "moved": bias - before, "seed": torch.tensor(words)}

@@ -18,7 +18,7 @@ from atrous.training.loss import SegmentationLoss
 from atrous.training.progress import LossWindow, TrainingProgress
 from atrous.training.run import Run
 from atrous.training.start import fresh_state
-from atrous.training.step import rate_at, step
+from atrous.training.step import rate_at, train_step
 from atrous.weights.archive import load
 from fakes.run import CONFIG, CPU, changed, small_data, small_run
 
@@ -103,8 +103,8 @@ def test_a_batch_without_labels_changes_no_weight_by_its_loss(tmp_path):
     before = {name: value.clone() for name, value in state.model.named_parameters()}
     images = torch.randint(0, 256, (2, 3, 17, 17), dtype=torch.uint8)
     batch = Batch(images, torch.full((2, 17, 17), 11, dtype=torch.uint8), ("a", "b"))
-    loss_of = SegmentationLoss(data, device=CPU)
-    loss = step(state, config, batch=batch, rate=rate_at(0, config), loss_of=loss_of, device=CPU)
+    loss_function = SegmentationLoss(data, device=CPU)
+    loss = train_step(state, config, batch=batch, rate=rate_at(0, config), loss_function=loss_function, device=CPU)
     assert loss.item() == 0.0
     assert all(torch.equal(before[name], value) for name, value in state.model.named_parameters())
 

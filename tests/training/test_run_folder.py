@@ -20,7 +20,7 @@ from atrous.training.loop import train
 from atrous.training.progress import TrainingProgress
 from atrous.training.run import Run
 from atrous.training.start import fresh_state
-from atrous.training.step import step
+from atrous.training.step import train_step
 from fakes.run import CONFIG, CPU, changed, small_data, small_run
 
 SHORT = changed(iterations=2, validate_every=1, norm_momentum=0.9)
@@ -205,7 +205,7 @@ def test_what_is_not_finite_never_reaches_the_run_folder(tmp_path, data, poisone
     config = changed(iterations=9, validate_every=9)
 
     def diverging(state, *args, **options):
-        loss = step(state, *args, **options)
+        loss = train_step(state, *args, **options)
         if state.iteration < 4:
             return loss
         with torch.no_grad():
@@ -213,7 +213,7 @@ def test_what_is_not_finite_never_reaches_the_run_folder(tmp_path, data, poisone
         return loss * float("nan") if poisoned == "loss" else loss
 
     assert loop.SAVE_SECONDS <= 120  # what the README promises
-    monkeypatch.setattr(loop, "step", diverging)
+    monkeypatch.setattr(loop, "train_step", diverging)
     monkeypatch.setattr(loop, "SAVE_SECONDS", 0.0)  # saves after every step
     run = Run(tmp_path, settings={"training": config})
     state = fresh(data, config)

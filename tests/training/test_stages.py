@@ -72,8 +72,8 @@ def test_an_interrupt_on_either_side_of_the_boundary_ends_in_the_same_bits(fatal
             raise KeyboardInterrupt
         return step(*arguments, **options)
 
-    step = loop.step
-    monkeypatch.setattr(loop, "step", interrupted)
+    step = loop.train_step
+    monkeypatch.setattr(loop, "train_step", interrupted)
     assert train(data, tmp_path / "run") == 130
     assert train(data, tmp_path / "run") == 0
     for file in ("state.safetensors", "last.safetensors", "stage1/state.safetensors"):

@@ -9,7 +9,7 @@ from torch import nn
 from atrous.data.loader import Batch
 from atrous.training.loss import SegmentationLoss
 from atrous.training.start import fresh_state
-from atrous.training.step import rate_at, step
+from atrous.training.step import rate_at, train_step
 from fakes.run import CPU, changed, small_data
 
 CONFIG = changed(head_rate=10.0, weight_decay=0.05, warmup=1, seed=3)
@@ -27,7 +27,7 @@ def test_two_steps_by_hand(tmp_path):
     model = copy.deepcopy(state.model)
     velocity = {name: torch.zeros_like(value) for name, value in model.named_parameters()}
     average = {name: value.clone() for name, value in model.named_parameters()}
-    loss_of = SegmentationLoss(data, device=CPU)
+    loss_function = SegmentationLoss(data, device=CPU)
     generator = torch.Generator().manual_seed(0)
     for iteration in range(2):
         images = torch.randint(0, 256, (2, 3, 17, 17), dtype=torch.uint8, generator=generator)
@@ -36,10 +36,10 @@ def test_two_steps_by_hand(tmp_path):
         rate = 0.007 * (1 - iteration / 6) ** 0.9 * (0.5, 1.0)[iteration]
         assert rate_at(iteration, CONFIG) == pytest.approx(rate)
         batch = Batch(images, labels, ("a", "b"))
-        loss = step(state, CONFIG, batch=batch, rate=rate, loss_of=loss_of, device=CPU)
+        loss = train_step(state, CONFIG, batch=batch, rate=rate, loss_function=loss_function, device=CPU)
 
         torch.manual_seed(3 * 2**32 + iteration)  # dropout
-        expected = loss_of(model, model(images), labels, iteration=iteration)
+        expected = loss_function(model, model(images), labels, iteration=iteration)
         assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
         gradients = torch.autograd.grad(expected, list(model.parameters()))
         with torch.no_grad():
@@ -63,6 +63,6 @@ def test_the_highest_seed_and_step_have_a_seed(tmp_path):
     state = fresh_state(config, data=data, device=CPU)
     state.iteration = 5
     batch = Batch(torch.zeros(1, 3, 17, 17, dtype=torch.uint8), torch.zeros(1, 17, 17, dtype=torch.uint8), ("a",))
-    loss_of = SegmentationLoss(data, device=CPU)
-    assert step(state, config, batch=batch, rate=0.1, loss_of=loss_of, device=CPU).isfinite()
+    loss_function = SegmentationLoss(data, device=CPU)
+    assert train_step(state, config, batch=batch, rate=0.1, loss_function=loss_function, device=CPU).isfinite()
     assert torch.initial_seed() == 2**64 - 2**32 + 5

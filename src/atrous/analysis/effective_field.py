@@ -119,7 +119,7 @@ def effective_field(model: DeepLab, images: Iterable[Float[Tensor, "1 c h w"]]) 
 @contextmanager
 def _global_gradients_left_out(model: DeepLab, *, size: Size) -> Iterator[None]:
     """Stop the gradient at maps of a single position, unless the whole image is one."""
-    fitted = model.preprocess.fitted(size, output_stride=model.output_stride)
+    fitted = model.preprocess.padded_size(size, output_stride=model.output_stride)
     convolutions = (module for module in model.modules() if isinstance(module, nn.Conv2d))
     hooks = [conv.register_forward_hook(_detached) for conv in convolutions if max(fitted) > model.output_stride]
     try:

@@ -8,6 +8,7 @@ from torch import nn
 
 from atrous.model.deeplab import DeepLab
 from atrous.model.parts import IMAGE
+from atrous.sizes import ceil_div
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Interpolation:
         """Return the same: position i is at i / factor of the coarse map, or at (i + 1/2) / factor - 1/2."""
         shift = 0 if self.align_corners else 1 - self.factor
         whole = 2 * self.factor
-        return (2 * first + shift) // whole, -(-(2 * last + shift) // whole)
+        return (2 * first + shift) // whole, ceil_div(2 * last + shift, whole)
 
 
 Steps = tuple[Filter | Interpolation, ...]

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from atrous.analysis.anatomy import Anatomy, SizedUnit, anatomy
+from atrous.analysis.summary import ModelSummary, SizedUnit, model_summary
 from atrous.cli.inference import load_weights
 from atrous.cli.info_plot import draw
 from atrous.cli.options import normalized, parse
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
     size = parse_size(options.size)
     decoder = (options.config.decoder or DecoderConfig()) if options.decoder else None
     config = Overrides(stride_in_1x1=options.stride_in_1x1).applied(replace(options.config, decoder=decoder))
-    found = anatomy(config, size=size)
+    found = model_summary(config, size=size)
     plots = () if options.plot is None else draw(options.plot, options.model, config, found, size=size, weights=weights)
     if options.json:
         asked = {"model": options.model, "size": size, "output_stride": config.output_stride, "classes": config.classes}
@@ -136,7 +136,7 @@ def _is_weights(argument: str) -> bool:
     return exists(Path(argument))
 
 
-def _print_tables(model: str, config: ModelConfig, found: Anatomy, *, size: Size) -> None:
+def _print_tables(model: str, config: ModelConfig, found: ModelSummary, *, size: Size) -> None:
     fitted = "" if found.fitted_size == size else f", padded to {size_text(found.fitted_size)}"
     print(
         f"{model} on {size_text(size)} pixels{fitted}\n"
@@ -168,7 +168,7 @@ def _unit_table(units: Sequence[SizedUnit]) -> Table:
     )
 
 
-def _tap_table(found: Anatomy) -> Table:
+def _tap_table(found: ModelSummary) -> Table:
     taps = found.valid_taps[0].shares
     return Table(
         columns=("ASPP rate", "mean", *(f"{count} of 9" for count in taps)),

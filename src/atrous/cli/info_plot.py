@@ -4,8 +4,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from atrous.analysis.anatomy import Anatomy
 from atrous.analysis.effective_field import affordable_size, effective_field, fresh_model, random_images
+from atrous.analysis.summary import ModelSummary
 from atrous.analysis.valid_taps import valid_shares
 from atrous.cli.console import tracked
 from atrous.errors import InputError
@@ -28,7 +28,7 @@ MOST_POINTS = 400
 
 
 def draw(
-    target: Path, model: str, config: ModelConfig, found: Anatomy, *, size: Size, weights: DeepLab | None = None
+    target: Path, model: str, config: ModelConfig, found: ModelSummary, *, size: Size, weights: DeepLab | None = None
 ) -> tuple[Path, ...]:
     """Draw the sheet of a model; returns the files that were written.
 
@@ -70,7 +70,7 @@ def _paths(target: Path, *, name: str) -> tuple[Path, ...]:
     return (target,)
 
 
-def _measured(loaded: DeepLab | None, config: ModelConfig, found: Anatomy, *, size: Size) -> MeasuredField:
+def _measured(loaded: DeepLab | None, config: ModelConfig, found: ModelSummary, *, size: Size) -> MeasuredField:
     part = affordable_size(size, multiply_adds=found.multiply_adds)
     model, weights = _model(loaded, config)
     images = random_images(DRAWS, channels=config.in_channels, size=part)
@@ -96,7 +96,7 @@ def _model(loaded: DeepLab | None, config: ModelConfig) -> tuple[DeepLab, str]:
     return fresh_model(config), "fresh weights"
 
 
-def _tap_curves(found: Anatomy) -> TapCurves:
+def _tap_curves(found: ModelSummary) -> TapCurves:
     """Curves on the smallest feature map; marked are the rates of the ASPP, or else those of the backbone."""
     deepest = max(found.units, key=lambda unit: unit.output_stride).size
     pyramid = [taps.rate for taps in found.valid_taps]

@@ -34,19 +34,19 @@ TrimapCentre = Literal["void", "label boundaries"]
 
 
 def boundary_overlap(
-    labels: Integer[np.ndarray, "h w"], truth: Integer[np.ndarray, "h w"], *, classes: int, ignore: int
+    prediction: Integer[np.ndarray, "h w"], truth: Integer[np.ndarray, "h w"], *, classes: int, ignore: int
 ) -> OverlapCounts:
     """Overlap of prediction and truth near contours, for Boundary IoU.
 
     Args:
-        labels: Predicted class ids.
+        prediction: Predicted class ids.
         truth: True class ids and `ignore`.
         classes: Number of classes.
         ignore: Value of pixels that are not counted; no class id.
     """
     distance = max(1, round(BOUNDARY_DISTANCE * math.hypot(*truth.shape)))
     counted = truth != ignore
-    predicted = np.where(counted, labels, truth)
+    predicted = np.where(counted, prediction, truth)
     near_truth, near_predicted = (
         boundary_mask(regions, distance=distance, border=True) & counted for regions in (truth, predicted)
     )
@@ -74,7 +74,7 @@ class Trimap:
 
 
 def trimap(
-    labels: Integer[np.ndarray, "h w"], truth: Integer[np.ndarray, "h w"], *, classes: int, ignore: int
+    prediction: Integer[np.ndarray, "h w"], truth: Integer[np.ndarray, "h w"], *, classes: int, ignore: int
 ) -> Trimap:
     """Count one image inside each band; arguments as for `boundary_overlap`."""
     void = truth == ignore
@@ -87,9 +87,9 @@ def trimap(
     for band in bands:
         narrowest -= band
     inside = (narrowest < len(WIDTHS)) & ~void
-    labels, truth, first = labels[inside], truth[inside], narrowest[inside].astype(np.int64) * classes
-    hit = labels == truth
-    cells = class_histograms((first + truth)[hit], first + truth, first + labels, classes=len(WIDTHS) * classes)
+    prediction, truth, first = prediction[inside], truth[inside], narrowest[inside].astype(np.int64) * classes
+    hit = prediction == truth
+    cells = class_histograms((first + truth)[hit], first + truth, first + prediction, classes=len(WIDTHS) * classes)
     return Trimap(around, overlaps=cells.reshape(3, len(WIDTHS), classes).swapaxes(0, 1).cumsum(axis=0))
 
 

@@ -34,8 +34,8 @@ class Counts:
     def from_example(cls, example: Example, *, space: LabelSpace) -> "Counts":
         """Count an image; raises InputError where a counted pixel holds anything but a class id."""
         confusion = ConfusionMatrix(len(space))
-        confusion.update(example.labels, example.truth, ignore=space.ignore)
-        maps, classes, ignore = (example.labels, example.truth), len(space), space.ignore
+        confusion.update(example.prediction, example.truth, ignore=space.ignore)
+        maps, classes, ignore = (example.prediction, example.truth), len(space), space.ignore
         return cls(
             confusion.matrix,
             boundary=boundary_overlap(*maps, classes=classes, ignore=ignore),

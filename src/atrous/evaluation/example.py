@@ -24,7 +24,7 @@ class Example:
         name: Name of the sample.
         image: RGB or other channels, 0..255.
         truth: True class ids and the ignore value.
-        labels: Predicted class ids.
+        prediction: Predicted class ids.
         wrong: Share of wrongly predicted pixels among the labelled ones, 0..1.
         sequence: Video that the image is a frame of; empty for a single image.
     """
@@ -32,33 +32,33 @@ class Example:
     name: str
     image: UInt8[np.ndarray, "h w c"]
     truth: Integer[np.ndarray, "h w"]
-    labels: Integer[np.ndarray, "h w"]
+    prediction: Integer[np.ndarray, "h w"]
     wrong: float
     sequence: str = ""
 
     @classmethod
-    def of(cls, sample: Sample, labels: Integer[np.ndarray, "h w"], *, space: LabelSpace) -> "Example":
-        """Example of a labelled sample and its predicted labels."""
+    def of(cls, sample: Sample, prediction: Integer[np.ndarray, "h w"], *, space: LabelSpace) -> "Example":
+        """Return the example of a labelled sample and its predicted label map."""
         assert sample.labels is not None
         counted = sample.labels != space.ignore
-        wrong = float((labels != sample.labels)[counted].mean()) if counted.any() else 0.0
-        return cls(sample.name, sample.image, sample.labels, labels, wrong=wrong, sequence=sample.sequence)
+        wrong = float((prediction != sample.labels)[counted].mean()) if counted.any() else 0.0
+        return cls(sample.name, sample.image, sample.labels, prediction, wrong=wrong, sequence=sample.sequence)
 
     def pictures(self, space: LabelSpace) -> list[tuple[str, UInt8[np.ndarray, "h w 3"]]]:
         """Return captions and RGB images of the input, the truth, the prediction and the wrong pixels."""
         return [
             (self.name, visible(self.image)),
             ("truth", colorize(self.truth, space)),
-            ("prediction", colorize(self.labels, space)),
-            (f"{self.wrong:.1%} wrong", error_map(self.labels, self.truth, space)),
+            ("prediction", colorize(self.prediction, space)),
+            (f"{self.wrong:.1%} wrong", error_map(self.prediction, self.truth, space)),
         ]
 
     def gallery_image(self, matrix: Int64[np.ndarray, "k k"], space: LabelSpace) -> GalleryImage:
         """Return the image with prediction, truth and errors as layers, scored by the IoU of its confusion matrix."""
         layers = {
-            "prediction": colorize(self.labels, space),
+            "prediction": colorize(self.prediction, space),
             "truth": colorize(self.truth, space),
-            "errors": error_map(self.labels, self.truth, space),
+            "errors": error_map(self.prediction, self.truth, space),
         }
         scores = dict(zip(space.names, map(finite_or_none, metrics.iou(matrix).tolist()), strict=True))
         mean = finite_or_none(metrics.miou(matrix))

@@ -11,6 +11,7 @@ from atrous.model.config import LayerSpec
 from atrous.model.conventions import Padding
 from atrous.model.norm import BatchNorm
 from atrous.ops.cpu.depthwise import depthwise_conv2d
+from atrous.sizes import ceil_div
 
 
 def same_padding(length: int, *, kernel: int, stride: int) -> tuple[int, int]:
@@ -19,7 +20,7 @@ def same_padding(length: int, *, kernel: int, stride: int) -> tuple[int, int]:
     `kernel` is the effective kernel size, (k - 1) * rate + 1. An odd zero goes after. With stride 1, and with stride 2
     on odd lengths, both sides get the same number.
     """
-    total = max((-(-length // stride) - 1) * stride + kernel - length, 0)
+    total = max((ceil_div(length, stride) - 1) * stride + kernel - length, 0)
     return total // 2, total - total // 2
 
 

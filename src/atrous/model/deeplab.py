@@ -118,7 +118,7 @@ class DeepLab(nn.Module, ABC):
 
     def placement(self, size: Size) -> Placement:
         """Placement of the coarse logits over an image of this size (height, width)."""
-        fitted = self.preprocess.fitted(size, output_stride=self.output_stride)
+        fitted = self.preprocess.padded_size(size, output_stride=self.output_stride)
         return Placement(fitted, align_corners=self.align_corners, crop=size)
 
     def logits(self, images: Images) -> Float[Tensor, "b k h w"]:

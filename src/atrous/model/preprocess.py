@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from atrous.errors import InputError
 from atrous.model.conventions import Conventions
-from atrous.model.stride_plan import fitted_size
+from atrous.model.stride_plan import padded_size
 from atrous.ops.dtypes import interpolation_dtype
 from atrous.sizes import Size
 
@@ -54,9 +54,9 @@ class Preprocess(nn.Module):
             setattr(self, name, torch.tensor(values, dtype=buffer.dtype, device=buffer.device).view(1, -1, 1, 1))
         return self
 
-    def fitted(self, size: Size, *, output_stride: int) -> Size:
+    def padded_size(self, size: Size, *, output_stride: int) -> Size:
         """Size that the network works on for an image of this size (height, width)."""
-        return fitted_size(size, output_stride=output_stride) if self.fits else size
+        return padded_size(size, output_stride=output_stride) if self.fits else size
 
     def pad_with_mean(
         self, images: UInt8[Tensor, "b c h w"] | Float[Tensor, "b c h w"], *, size: Size
@@ -89,8 +89,8 @@ class Preprocess(nn.Module):
             _warn_of_normalised(images)
         scaled = (images.to(self.mean.dtype) - self.mean) / self.std
         height, width = images.shape[-2:]
-        fitted_height, fitted_width = self.fitted((height, width), output_stride=output_stride)
-        return F.pad(scaled, (0, fitted_width - width, 0, fitted_height - height))
+        padded_height, padded_width = self.padded_size((height, width), output_stride=output_stride)
+        return F.pad(scaled, (0, padded_width - width, 0, padded_height - height))
 
 
 def _is_recording(images: Tensor) -> bool:

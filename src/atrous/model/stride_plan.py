@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from atrous.errors import InputError
-from atrous.sizes import Size
+from atrous.sizes import Size, ceil_div
 
 OUTPUT_STRIDES = (4, 8, 16, 32, 64, 128, 256)
 """Those beyond 32 exist only with one, two or three blocks added after block4 (section 3.2)."""
@@ -112,10 +112,10 @@ def aspp_rates(rates_at_16: Sequence[int], *, output_stride: int) -> tuple[int, 
     return tuple(rate * 16 // output_stride for rate in rates_at_16)
 
 
-def fitted_size(size: Size, *, output_stride: int) -> Size:
+def padded_size(size: Size, *, output_stride: int) -> Size:
     """Round a size (height, width in pixels) up to the form output_stride * k + 1, k >= 0.
 
     On such sizes the corners of image and feature map coincide (513 -> 257 -> 129 -> 65 -> 33).
     """
-    height, width = (-(-(length - 1) // output_stride) * output_stride + 1 for length in size)
+    height, width = (ceil_div(length - 1, output_stride) * output_stride + 1 for length in size)
     return height, width

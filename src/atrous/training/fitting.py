@@ -19,6 +19,7 @@ from statistics import median_low
 
 from atrous.data.dataset import DataSet
 from atrous.errors import InputError
+from atrous.sizes import ceil_div
 from atrous.training.config import TrainConfig
 
 SAMPLED_IMAGES = 16
@@ -56,17 +57,17 @@ def facts_of(data: DataSet, validation: DataSet) -> DataFacts:
     """
     if not len(data):
         raise InputError(f"data set {data.name} has no images to train on")
-    step = -(-len(data) // SAMPLED_IMAGES)
+    step = ceil_div(len(data), SAMPLED_IMAGES)
     shapes = [data[index].image.shape for index in range(0, len(data), step)]
     height, width = (median_low(shape[axis] for shape in shapes) for axis in (0, 1))
     return DataFacts(len(data), len(validation), (height, width), channels=shapes[0][2])
 
 
-def fitted(config: TrainConfig, facts: DataFacts) -> TrainConfig:
+def settings_for_data(config: TrainConfig, facts: DataFacts) -> TrainConfig:
     """Return the settings with iterations, crop, validations, warm-up and channels chosen from the data."""
     iterations = _within(round(55 * math.sqrt(facts.images), -1), 300, 15000)
     side = _within((9 * min(facts.size) // 10 - 1) // 16 * 16 + 1, 321, 513)
-    height, width = (min(side, -(-(length - 1) // 16) * 16 + 1) for length in facts.size)
+    height, width = (min(side, ceil_div(length - 1, 16) * 16 + 1) for length in facts.size)
     pixels_trained = iterations * config.batch_size * height * width
     pixels_validated = max(facts.validation_images, 1) * facts.size[0] * facts.size[1]
     validations = _within(VALIDATION_SHARE * pixels_trained / (PREDICTED_PIXEL * pixels_validated), 1, 5)
@@ -75,7 +76,7 @@ def fitted(config: TrainConfig, facts: DataFacts) -> TrainConfig:
         model=replace(config.model, in_channels=facts.channels),
         iterations=iterations,
         crop=(height, width),
-        validate_every=-(-iterations // validations),
+        validate_every=ceil_div(iterations, validations),
         warmup=min(100, iterations // 10),
         jitter=config.jitter if facts.channels == 3 else 0.0,
     )

@@ -19,7 +19,7 @@ from atrous.training.progress import LossWindow, TrainingProgress
 from atrous.training.replicas import SINGLE_PROCESS, Replicas
 from atrous.training.run import Run
 from atrous.training.sampling import bootstrapped, training_transforms
-from atrous.training.step import rate_at, step
+from atrous.training.step import rate_at, train_step
 
 LOG_EVERY = 10
 """Number of steps between two reports; there is one before every save, too, so that no bad loss is saved."""
@@ -62,7 +62,7 @@ def train(
     if finished(state, config):
         return
     ignore = data.labels.ignore
-    loss_of = (
+    batch_loss = (
         CustomLoss(loss_function, ignore=ignore)
         if loss_function
         else SegmentationLoss(data, config.loss, device=device)
@@ -85,7 +85,9 @@ def train(
         if state.iteration == 0 and replicas.is_rank_0:
             run.write_batch_image(batch, space=data.labels)
         rate = rate_at(state.iteration, config)
-        loss = step(state, config, batch=batch, rate=rate, loss_of=loss_of, device=device, replicas=replicas)
+        loss = train_step(
+            state, config, batch=batch, rate=rate, loss_function=batch_loss, device=device, replicas=replicas
+        )
         window.add(loss, names=batch.names, waited=waited)
         due = config.validates(state.iteration)
         saving = time.monotonic() - saved > SAVE_SECONDS

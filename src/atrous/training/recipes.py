@@ -9,7 +9,7 @@ from atrous.errors import InputError, did_you_mean
 from atrous.model.config import MobileNetV2Config, ModelConfig
 from atrous.model.presets import preset
 from atrous.training.config import LossConfig, TrainConfig
-from atrous.training.fitting import DataFacts, fitted
+from atrous.training.fitting import DataFacts, settings_for_data
 from atrous.training.imagenet_start import imagenet_start, imagenet_weights
 from atrous.training.precision import quick_precision
 from atrous.training.stages import SecondStage
@@ -164,7 +164,7 @@ def finetune() -> Recipe:
         precision=quick_precision(),
         workers=_workers(),
     )
-    return Recipe(config, fit=fitted, start=f"starts from {start.weights}: {start.reason}")
+    return Recipe(config, fit=settings_for_data, start=f"starts from {start.weights}: {start.reason}")
 
 
 def scenes() -> Recipe:

@@ -20,6 +20,7 @@ from atrous.model.build import build
 from atrous.model.config import ModelConfig
 from atrous.model.conventions import Conventions
 from atrous.model.norm import freeze_norms, norms, set_norm_momentum, synchronize_norms
+from atrous.sizes import ceil_div
 from atrous.training.average import MovingAverage
 from atrous.training.checkpoint import TrainingState
 from atrous.training.config import TrainConfig
@@ -139,7 +140,7 @@ def _images(config: TrainConfig, data: DataSet, *, conventions: Conventions) -> 
         batch_size=config.batch_size,
         seed=config.seed,
         start=0,
-        stop=-(-config.unfold_images // config.batch_size),
+        stop=ceil_div(config.unfold_images, config.batch_size),
         workers=0,
     )
     for batch in batches:

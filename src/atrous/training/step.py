@@ -28,13 +28,13 @@ def rate_at(iteration: int, config: TrainConfig) -> float:
     )
 
 
-def step(
+def train_step(
     state: TrainingState,
     config: TrainConfig,
     *,
     batch: Batch,
     rate: float,
-    loss_of: SegmentationLoss | CustomLoss,
+    loss_function: SegmentationLoss | CustomLoss,
     device: torch.device,
     replicas: Replicas = SINGLE_PROCESS,
 ) -> Tensor:
@@ -49,10 +49,12 @@ def step(
     images = batch.images.to(device, non_blocking=True, memory_format=torch.channels_last)
     labels = batch.labels.to(device, non_blocking=True)
     state.optimizer.zero_grad(set_to_none=True)
-    labelled = (labels != loss_of.ignore).sum()
+    labelled = (labels != loss_function.ignore).sum()
     replicas.all_reduce_sum([labelled])
     parts = zip(images.chunk(config.accumulate), labels.chunk(config.accumulate), strict=True)
-    losses = [_backward(state, config, *part, loss_of=loss_of, labelled=labelled.clamp(min=1)) for part in parts]
+    losses = [
+        _backward(state, config, *part, loss_function=loss_function, labelled=labelled.clamp(min=1)) for part in parts
+    ]
     loss = torch.stack(losses).sum()
     gradients = [parameter.grad for parameter in state.model.parameters() if parameter.grad is not None]
     replicas.all_reduce_sum(
@@ -72,7 +74,7 @@ def _backward(
     images: UInt8[Tensor, "b c h w"],
     labels: Integer[Tensor, "b h w"],
     *,
-    loss_of: SegmentationLoss | CustomLoss,
+    loss_function: SegmentationLoss | CustomLoss,
     labelled: Integer[Tensor, ""],
 ) -> Float[Tensor, ""]:
     """Add the gradients of a part of a batch with `labelled` labelled pixels; returns the part's share of the loss."""
@@ -80,7 +82,7 @@ def _backward(
         images.device.type, AUTOCAST_DTYPES.get(config.precision), enabled=config.precision in AUTOCAST_DTYPES
     ):
         logits = state.model(images)
-    share = (labels != loss_of.ignore).sum() / labelled
-    loss = loss_of(state.model, logits, labels, iteration=state.iteration) * share
+    share = (labels != loss_function.ignore).sum() / labelled
+    loss = loss_function(state.model, logits, labels, iteration=state.iteration) * share
     state.scaler.scale(loss).backward()
     return loss.detach()

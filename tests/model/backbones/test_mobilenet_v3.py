@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from atrous.analysis.anatomy import anatomy
+from atrous.analysis.summary import model_summary
 from atrous.model.backbones.mobilenet_v3 import MobileNetV3, SqueezeExcite
 from atrous.model.config import MobileNetV3Config, ModelConfig
 from atrous.model.conventions import PYTORCH, TENSORFLOW
@@ -104,7 +104,7 @@ def test_published_counts_of_the_classifiers(variant, multiplier, pooled, classe
         classes=1,
         output_stride=32,
     )
-    found = anatomy(config, size=(224, 224))
+    found = model_summary(config, size=(224, 224))
     width = MobileNetV3(conventions=PYTORCH, variant=variant, depth_multiplier=multiplier).high_channels
     head = width * pooled + pooled * classes
     backbone = found.parameters - width - 1

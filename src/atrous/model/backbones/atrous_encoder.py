@@ -22,6 +22,7 @@ from torch.utils.hooks import RemovableHandle
 from atrous.errors import InputError
 from atrous.model.backbones.backbone import LOW_STRIDE, MIDDLE_STRIDE, Backbone, Features
 from atrous.model.stride_plan import PlannedUnit, check_output_stride
+from atrous.sizes import ceil_div
 
 TRACED_SIDE = 513
 """Side of the empty image in pixels, of the form 32 k + 1."""
@@ -83,8 +84,8 @@ class AtrousAveragePool(nn.Module):
         )
         if not self.rounds_up:
             return margin * rate, margin * rate
-        coarse = -(-(length - 1) // rate) + 1
-        last = -(-(coarse + 2 * margin - kernel) // stride)
+        coarse = ceil_div(length - 1, rate) + 1
+        last = ceil_div(coarse + 2 * margin - kernel, stride)
         last -= last * stride >= coarse + margin  # no window begins behind the map
         return margin * rate, (last * stride + kernel - 1 - margin) * rate + 1 - length
 

@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from atrous.sizes import ceil_div
+
 
 def depthwise_conv2d(
     x: Float[Tensor, "b c h w"], kernel: Float[Tensor, "c 1 n n"], *, stride: int, padding: int, rate: int
@@ -34,7 +36,7 @@ def _by_interleaved_maps(
 ) -> Float[Tensor, "b c h w"]:
     """Convolve after space to batch: taps `rate` apart are neighbours in one of rate^2 maps of every rate-th pixel."""
     batch, channels, height, width = x.shape
-    rows, columns = -(-height // rate), -(-width // rate)
+    rows, columns = ceil_div(height, rate), ceil_div(width, rate)
     padded = F.pad(x, (0, columns * rate - width, 0, rows * rate - height))
     # Channels-last throughout: each permutation copies whole pixels.
     grid = padded.permute(0, 2, 3, 1).reshape(batch, rows, rate, columns, rate, channels)

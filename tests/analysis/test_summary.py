@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from atrous.analysis.anatomy import anatomy
+from atrous.analysis.summary import model_summary
 from atrous.errors import InputError
 from atrous.model.build import build
 from atrous.model.config import DecoderConfig, MobileNetV2Config
@@ -47,7 +47,7 @@ def printed(number, *, unit):
 @pytest.mark.parametrize(("model", "output_stride", "plain", "padded", "reported", "parameters"), SECTION_8)
 def test_papers_counts(model, output_stride, plain, padded, reported, parameters):
     config = PRESETS[model] if isinstance(model, str) else model
-    found = anatomy(replace(config, output_stride=output_stride), size=(513, 513))
+    found = model_summary(replace(config, output_stride=output_stride), size=(513, 513))
     assert found.multiply_adds == printed(plain, unit=1e9)
     assert found.padded_multiply_adds == printed(padded, unit=1e9)
     assert found.parameters == printed(parameters, unit=1e6)
@@ -64,7 +64,7 @@ def test_papers_counts(model, output_stride, plain, padded, reported, parameters
 )
 def test_papers_counts_on_cityscapes(name, plain, padded, reported):
     """papers.md, section 8, at 1025x2049."""
-    found = anatomy(replace(PRESETS[name], classes=19), size=(1025, 2049))
+    found = model_summary(replace(PRESETS[name], classes=19), size=(1025, 2049))
     assert found.multiply_adds == printed(plain, unit=1e9)
     assert found.padded_multiply_adds == printed(padded, unit=1e9)
     assert found.padded_multiply_adds == pytest.approx(reported * 1e9, rel=0.005)
@@ -83,7 +83,7 @@ def test_papers_counts_over_six_scales(name, output_stride, views, reported):
     """papers.md, section 8: sizes int(512 s + 1), each seen once or also mirrored."""
     config = replace(PRESETS[name], output_stride=output_stride)
     sizes = [int(512 * scale + 1) for scale in (0.5, 0.75, 1, 1.25, 1.5, 1.75)]
-    total = sum(anatomy(config, size=(size, size)).padded_multiply_adds for size in sizes)
+    total = sum(model_summary(config, size=(size, size)).padded_multiply_adds for size in sizes)
     assert views * total == pytest.approx(reported * 1e9, rel=0.0005)
 
 
@@ -100,7 +100,7 @@ LITE = [
 @pytest.mark.parametrize(("name", "output_stride", "parameters", "multiply_adds", "ours"), LITE)
 def test_counts_of_lite_r_aspp(name, output_stride, parameters, multiply_adds, ours):
     """The paper's multiply-adds are 2 to 5 % more, as if hard-swish and the gates counted; ours are convolutions."""
-    found = anatomy(replace(PRESETS[name], classes=19, output_stride=output_stride), size=(1024, 2048))
+    found = model_summary(replace(PRESETS[name], classes=19, output_stride=output_stride), size=(1024, 2048))
     assert found.fitted_size == (1025, 2049)
     assert found.parameters == printed(parameters, unit=1e6)
     assert 0.95 * multiply_adds * 1e9 < found.multiply_adds < multiply_adds * 1e9
@@ -113,7 +113,7 @@ def test_counts_of_the_model_zoo_are_twice_the_multiply_adds():
     Beyond that, both have 0.7 to 0.8 more than convolutions: most likely resizing the logits.
     """
     large, small = (
-        anatomy(replace(PRESETS[f"lraspp_mobilenet_v3_{size}"], classes=19, output_stride=32), size=(1025, 2049))
+        model_summary(replace(PRESETS[f"lraspp_mobilenet_v3_{size}"], classes=19, output_stride=32), size=(1025, 2049))
         for size in ("large", "small")
     )
     rest = 15.95e9 - 2 * large.multiply_adds, 4.63e9 - 2 * small.multiply_adds
@@ -131,7 +131,7 @@ def test_counts_of_the_model_zoo_are_twice_the_multiply_adds():
 )
 def test_counts_of_torchvision(name, parameters, multiply_adds):
     """`num_params` and `_ops` (at 520x520) in torchvision's table of weights."""
-    found = anatomy(PRESETS[name], size=(520, 520))
+    found = model_summary(PRESETS[name], size=(520, 520))
     assert found.parameters == parameters
     assert found.multiply_adds == pytest.approx(multiply_adds, abs=0.0005e9, rel=0)
 
@@ -139,18 +139,20 @@ def test_counts_of_torchvision(name, parameters, multiply_adds):
 def test_padding_to_multiples_of_the_rates_by_hand():
     """A 33x33 map takes 36x36 positions at rates 6, 12 and 18, and 34x34 in the three depthwise layers at rate 2."""
     config = PRESETS["deeplabv3_mobilenet_v2_aspp"]
-    found = anatomy(config, size=(513, 513))
+    found = model_summary(config, size=(513, 513))
     branches = 3 * (36**2 - 33**2) * 9 * 320 * 256
     depthwise = 3 * (34**2 - 33**2) * 9 * 960
     assert found.padded_multiply_adds - found.multiply_adds == branches + depthwise
     # All rates divide a map of 36x72.
-    even = anatomy(replace(config, conventions=PYTORCH), size=(36 * 16, 36 * 32))
+    even = model_summary(replace(config, conventions=PYTORCH), size=(36 * 16, 36 * 32))
     assert even.padded_multiply_adds == even.multiply_adds
 
 
 def test_parameters_of_resnet101_with_the_7x7_stem():
     """papers.md, section 8: 58.04 M where the beta stem has 58.16 M."""
-    assert anatomy(PRESETS["deeplabv3_resnet101"], size=(33, 33)).parameters == pytest.approx(58.04e6, abs=0.005e6)
+    assert model_summary(PRESETS["deeplabv3_resnet101"], size=(33, 33)).parameters == pytest.approx(
+        58.04e6, abs=0.005e6
+    )
 
 
 @pytest.mark.parametrize("output_stride", [16, 256])
@@ -158,9 +160,9 @@ def test_cascade_by_hand(output_stride):
     """block5 to block7 add nine bottlenecks of 2048 channels; at output stride 16 each runs on 33x33."""
     config = replace(PRESETS["deeplabv3_cascade_resnet50"], output_stride=output_stride)
     block4 = replace(PRESETS["deeplabv3_cascade_resnet50"].backbone, added_blocks=0)
-    found = anatomy(config, size=(513, 513))
+    found = model_summary(config, size=(513, 513))
     weights = 2048 * 512 + 512 * 512 * 9 + 512 * 2048
-    plain = anatomy(replace(config, backbone=block4, output_stride=min(output_stride, 32)), size=(513, 513))
+    plain = model_summary(replace(config, backbone=block4, output_stride=min(output_stride, 32)), size=(513, 513))
     assert found.parameters - plain.parameters == 9 * (weights + 2 * (512 + 512 + 2048))
     assert found.valid_taps == ()
     told = {unit.name: (unit.stride, unit.rate, unit.output_stride, unit.size) for unit in found.units}
@@ -185,7 +187,7 @@ def test_multiply_adds_by_hand():
             module.register_forward_hook(count)
     with torch.no_grad():
         model(torch.zeros(1, 3, 50, 70))
-    found = anatomy(config, size=(50, 70))
+    found = model_summary(config, size=(50, 70))
     assert found.multiply_adds == sum(counted)
     assert found.parameters == sum(parameter.numel() for parameter in model.parameters())
     assert len(found.units) == 1 + 17 + 5 + 1 + 3 + 1  # stem, units, branches, projection, decoder, classifier
@@ -234,12 +236,12 @@ def test_sizes_are_those_of_the_maps(name, last_part, size):
     watch(model.classifier, "classifier")
     with torch.no_grad():
         model(torch.zeros(1, 3, *size))
-    found = anatomy(config, size=size)
+    found = model_summary(config, size=size)
     assert {unit.name: unit.size for unit in found.units} == sizes
 
 
 def test_units_of_a_resnet():
-    found = anatomy(PRESETS["deeplabv3_resnet50"], size=(513, 513))
+    found = model_summary(PRESETS["deeplabv3_resnet50"], size=(513, 513))
     told = {unit.name: (unit.stride, unit.rate, unit.output_stride, unit.size) for unit in found.units}
     assert told["stem"] == (2, 1, 2, (257, 257))
     assert told["pool"] == (2, 1, 4, (129, 129))
@@ -252,7 +254,7 @@ def test_units_of_a_resnet():
 @pytest.mark.parametrize(("output_stride", "last"), [(16, 33), (8, 65)])
 def test_sizes_of_xception(output_stride, last):
     """papers.md, section 4.2, at 513x513."""
-    found = anatomy(replace(PRESETS["deeplabv3plus_xception65"], output_stride=output_stride), size=(513, 513))
+    found = model_summary(replace(PRESETS["deeplabv3plus_xception65"], output_stride=output_stride), size=(513, 513))
     sizes = {unit.name: unit.size for unit in found.units}
     assert sizes["conv1_1"] == sizes["conv1_2"] == (257, 257)
     assert sizes["entry_flow/block1"] == sizes["low_level"] == sizes["classifier"] == (129, 129)
@@ -262,7 +264,7 @@ def test_sizes_of_xception(output_stride, last):
 
 
 def test_fitted_size_and_valid_taps():
-    found = anatomy(replace(PRESETS["deeplabv3_mobilenet_v2_aspp"], output_stride=8), size=(500, 512))
+    found = model_summary(replace(PRESETS["deeplabv3_mobilenet_v2_aspp"], output_stride=8), size=(500, 512))
     assert found.fitted_size == (505, 513)
     assert [taps.rate for taps in found.valid_taps] == [12, 24, 36]
     # On 64x65, rate 36: an axis of length n has 3, 2, 1 taps at 0, 2 (n - 36), 72 - n positions.
@@ -274,4 +276,4 @@ def test_fitted_size_and_valid_taps():
 @pytest.mark.parametrize("size", [(0, 5), (5, 0), (-1, 5), (65537, 5), (5, 10**12)])
 def test_impossible_sizes(size):
     with pytest.raises(InputError, match=rf"size {size[0]}x{size[1]} is out of range"):
-        anatomy(PRESETS["deeplabv3_mobilenet_v2"], size=size)
+        model_summary(PRESETS["deeplabv3_mobilenet_v2"], size=size)

@@ -14,7 +14,7 @@ from atrous.errors import InputError
 from atrous.model.build import build
 from atrous.model.config import ModelConfig
 from atrous.model.parts import Part
-from atrous.sizes import Size
+from atrous.sizes import Size, ceil_div
 
 MAX_SIDE = 1 << 16
 
@@ -57,7 +57,7 @@ class ValidTaps:
 
 
 @dataclass(frozen=True)
-class Anatomy:
+class ModelSummary:
     """Everything that `atrous info` prints.
 
     Attributes:
@@ -81,7 +81,7 @@ class Anatomy:
     valid_taps: tuple[ValidTaps, ...]
 
 
-def anatomy(config: ModelConfig, *, size: Size) -> Anatomy:
+def model_summary(config: ModelConfig, *, size: Size) -> ModelSummary:
     """Count a model for images of a size (height, width in pixels).
 
     Raises:
@@ -97,10 +97,10 @@ def anatomy(config: ModelConfig, *, size: Size) -> Anatomy:
         with counter:
             model(torch.empty(1, config.in_channels, height, width))
     multiply_adds = counter.get_total_flops() // 2
-    fitted = model.preprocess.fitted(size, output_stride=config.output_stride)
+    fitted = model.preprocess.padded_size(size, output_stride=config.output_stride)
     deepest = _reduced(fitted, config.output_stride)
     fields = receptive_fields(model)
-    return Anatomy(
+    return ModelSummary(
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         multiply_adds=multiply_adds,
         padded_multiply_adds=multiply_adds + sum(surplus),
@@ -124,7 +124,7 @@ def _surplus_of_rates(model: nn.Module) -> list[int]:
     def count(conv: nn.Module, _: object, output: Tensor) -> None:
         assert isinstance(conv, nn.Conv2d)
         rate, (height, width) = conv.dilation[0], output.shape[-2:]
-        padded = (-(-height // rate) * rate) * (-(-width // rate) * rate)
+        padded = (ceil_div(height, rate) * rate) * (ceil_div(width, rate) * rate)
         surplus.append((padded - height * width) * conv.weight.numel())
 
     for module in model.modules():
@@ -148,5 +148,5 @@ def _sized(part: Part, fitted: Size, receptive_field: int | None) -> SizedUnit:
 
 def _reduced(size: Size, output_stride: int) -> Size:
     """Divide a size, rounding up, as both paddings do at every stride: the order of the strides does not matter."""
-    height, width = (-(-length // output_stride) for length in size)
+    height, width = (ceil_div(length, output_stride) for length in size)
     return height, width
