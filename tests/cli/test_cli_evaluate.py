@@ -60,6 +60,13 @@ def test_without_files_it_prints(weights, camvid, capsys):
     assert "output stride" in capsys.readouterr().out
 
 
+def test_the_data_may_follow_the_weights_without_a_name(weights, camvid, capsys):
+    assert main(["evaluate", weights, "--data", camvid]) == 0
+    named = capsys.readouterr().out
+    assert main(["evaluate", weights, camvid]) == 0
+    assert capsys.readouterr().out == named
+
+
 def test_a_terminal_without_unicode_gets_its_table(weights, camvid, monkeypatch):
     stdout = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr("sys.stdout", stdout)

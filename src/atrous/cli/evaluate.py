@@ -64,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
     """Evaluate and print; returns the exit status."""
     if any(argument.partition("=")[0] == "--compare" for argument in arguments):
         return _compare(arguments)
-    options = parse(Options, arguments, verb="evaluate")
+    options = parse(Options, _with_data_named(arguments), verb="evaluate")
     dataset = open_data(options.data, split=options.split, schema=options.schema, pair_by_order=options.pair_by_order)
     if options.inference.precision == "auto":
         raise InputError("--precision auto: a result states its precision; give float32, float16 or bfloat16")
@@ -89,6 +89,14 @@ def main(arguments: Sequence[str]) -> int:
         print(f"page     {options.html}")
         print(f"by image {options.html.with_suffix('.csv')}")
     return 0
+
+
+def _with_data_named(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with `--data` before a second one without a name: `atrous evaluate RUN DATA`."""
+    words = [*arguments]
+    if len(words) > 1 and not any(word.startswith("-") for word in words[:2]):
+        words.insert(1, "--data")
+    return words
 
 
 def _compare(arguments: Sequence[str]) -> int:
