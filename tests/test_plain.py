@@ -183,7 +183,7 @@ def test_a_cascade_has_no_aspp_and_says_so():
         ({"backbone": {"kind": "vgg"}}, "backbone: kind 'vgg' is none of mobilenet_v2, mobilenet_v3, resnet, "),
         ({"backbone": {"kind": ["resnet"]}}, "backbone: kind .* is none of"),
         ({"backbone": {}}, "backbone: kind None is none of"),
-        ({"backbone": {"kind": "resnet", "depth": 34}}, "depth: 34 is none of 50, 101"),
+        ({"backbone": {"kind": "resnet", "depth": 35}}, "depth: 35 is none of 18, 34, 50, 101, 152"),
         ({"backbone": {"kind": "resnet", "multi_grid": [1, 2]}}, "multi_grid: expected 3 values, found 2"),
         ({"backbone": {"kind": "resnet", "stem": "3x3"}}, "stem: '3x3' is none of '7x7', 'beta'"),
         ({"backbone": {"kind": "mobilenet_v2", "depth_multiplier": math.nan}}, "expected a finite number, found nan"),

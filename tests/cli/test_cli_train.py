@@ -340,7 +340,7 @@ def test_help_shows_an_example_and_the_options_that_matter(capsys):
 
 def test_help_all_shows_every_setting(capsys):
     printed = shown_help(capsys, "--help-all")
-    for option in ("--learning-rate", "--ema-decay", "--backbone-weights", "--depth-multiplier", "--rates", "--folds"):
+    for option in ("--learning-rate", "--ema-decay", "--backbone-weights", "--variant", "--rates", "--folds"):
         assert option in printed
 
 

@@ -93,7 +93,9 @@ def _chosen(tree: Tree, *, pair_by_order: bool) -> Contents | None:
         if not found.faults:
             return with_class_masks(tree, with_trimaps(tree, found)) if layout is mask_pictures else found
         faulty.append(found)
-    if all(_UNPAIRED & {kind for kind, _ in found.faults} for found in faulty):
+    kinds = [{kind for kind, _ in found.faults} for found in faulty]
+    # Where names pair every picture, a mask too many is a fault of the folder, whatever it holds.
+    if all(_UNPAIRED & some for some in kinds) and {"no image"} not in kinds:
         by_content = masks_by_content(tree)
         if by_content is not None and not (completed := _completed(tree, by_content)).faults:
             return with_class_masks(tree, completed)
