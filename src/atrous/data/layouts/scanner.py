@@ -6,29 +6,29 @@ from pathlib import Path
 
 from atrous.data.complaints import collecting, complain, remark
 from atrous.data.folder import folder_splits, is_plain_folder
-from atrous.data.layouts.cityscapes_polygons import cityscapes_polygons
 from atrous.data.layouts.class_masks import class_masks, with_class_masks
 from atrous.data.layouts.class_names import find_classes
-from atrous.data.layouts.coco import coco
 from atrous.data.layouts.contents import Contents, with_leftovers
-from atrous.data.layouts.cvat_xml import cvat_xml
-from atrous.data.layouts.fiftyone import fiftyone
-from atrous.data.layouts.label_studio import brush_pictures, label_studio
-from atrous.data.layouts.labelme import labelme
+from atrous.data.layouts.label_files.cityscapes_polygons import cityscapes_polygons
+from atrous.data.layouts.label_files.coco import coco
+from atrous.data.layouts.label_files.cvat_xml import cvat_xml
+from atrous.data.layouts.label_files.fiftyone import fiftyone
+from atrous.data.layouts.label_files.label_studio import brush_pictures, label_studio
+from atrous.data.layouts.label_files.labelme import labelme
+from atrous.data.layouts.label_files.parquet import parquet
+from atrous.data.layouts.label_files.run_lengths import run_lengths
+from atrous.data.layouts.label_files.stacks import stacks
+from atrous.data.layouts.label_files.supervisely import supervisely
+from atrous.data.layouts.label_files.tables import tables
+from atrous.data.layouts.label_files.via import via
+from atrous.data.layouts.label_files.yolo import yolo
 from atrous.data.layouts.lists import pair_lists
 from atrous.data.layouts.mask_pictures import mask_pictures, masks_by_content
-from atrous.data.layouts.parquet import parquet
 from atrous.data.layouts.patterns import by_patterns, read_layout
-from atrous.data.layouts.run_lengths import run_lengths
-from atrous.data.layouts.stacks import stacks
-from atrous.data.layouts.supervisely import supervisely
-from atrous.data.layouts.tables import tables
 from atrous.data.layouts.tree import Tree, look
 from atrous.data.layouts.trimaps import with_trimaps
 from atrous.data.layouts.unknown import unknown_line
-from atrous.data.layouts.via import via
 from atrous.data.layouts.words import meaning
-from atrous.data.layouts.yolo import yolo
 from atrous.data.splits import disjoint, with_validation
 from atrous.errors import InputError
 

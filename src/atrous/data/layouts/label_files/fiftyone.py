@@ -11,7 +11,7 @@ import numpy as np
 
 from atrous.data.annotations.outlines import BoxedMask, Drawing, Outline, Polygon, ring
 from atrous.data.layouts.contents import Contents
-from atrous.data.layouts.drawn import Drawn, drawn_contents, split_of_folders
+from atrous.data.layouts.label_files.drawn import Drawn, drawn_contents, split_of_folders
 from atrous.data.layouts.tree import Tree
 from atrous.data.layouts.words import SPLITS
 from atrous.errors import InputError

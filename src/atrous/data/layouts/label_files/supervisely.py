@@ -5,7 +5,7 @@ from typing import Any
 
 from atrous.data.annotations.outlines import Bitmap, Drawing, Outline, Polygon, rectangle, ring
 from atrous.data.layouts.contents import Contents
-from atrous.data.layouts.drawn import Drawn, drawn_contents, split_of_folders
+from atrous.data.layouts.label_files.drawn import Drawn, drawn_contents, split_of_folders
 from atrous.data.layouts.tree import Tree
 from atrous.errors import InputError
 from atrous.labels import Color

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from atrous.data.layouts.contents import Contents
+from atrous.data.layouts.label_files.unpacked import Source, suffix_of, unpacked_contents
 from atrous.data.layouts.tree import Tree
-from atrous.data.layouts.unpacked import Source, suffix_of, unpacked_contents
 from atrous.data.layouts.words import meaning, split_of, tokens
 from atrous.errors import InputError, reason
 from atrous.extras import require

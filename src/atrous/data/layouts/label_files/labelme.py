@@ -7,7 +7,7 @@ from typing import Any
 from atrous.data.annotations.labelme import WITHOUT_INSIDE
 from atrous.data.annotations.masks import MaskFiles
 from atrous.data.layouts.contents import Contents
-from atrous.data.layouts.drawn import sample_names, split_of_folders
+from atrous.data.layouts.label_files.drawn import sample_names, split_of_folders
 from atrous.data.layouts.lists import listed_splits, ordered
 from atrous.data.layouts.tree import Tree, listed
 from atrous.data.pairs import Pair

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 from atrous.data.annotations.outlines import Drawing, Ellipse, Outline, Polygon, WindowRuns, rectangle, ring
 from atrous.data.layouts.contents import Contents
-from atrous.data.layouts.drawn import Drawn, drawn_contents, split_of_folders
+from atrous.data.layouts.label_files.drawn import Drawn, drawn_contents, split_of_folders
 from atrous.data.layouts.tree import Tree
 from atrous.data.layouts.words import SPLITS
 from atrous.errors import InputError

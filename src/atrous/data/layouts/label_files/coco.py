@@ -14,7 +14,7 @@ from typing import Any
 from atrous.data.annotations.coco import CocoImage, CocoLabels, read_coco
 from atrous.data.complaints import Complaint, attempt
 from atrous.data.layouts.contents import Contents
-from atrous.data.layouts.drawn import named_space, sample_names, split_of_folders
+from atrous.data.layouts.label_files.drawn import named_space, sample_names, split_of_folders
 from atrous.data.layouts.lists import listed_splits, ordered
 from atrous.data.layouts.tree import Tree, listed
 from atrous.data.layouts.words import split_of

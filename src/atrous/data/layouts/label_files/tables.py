@@ -15,7 +15,7 @@ from typing import Any
 from atrous.data.annotations.masks import ARRAY_SUFFIXES, MaskFiles
 from atrous.data.formats.images import IMAGE_SUFFIXES
 from atrous.data.layouts.contents import Contents
-from atrous.data.layouts.drawn import sample_names, split_of_folders
+from atrous.data.layouts.label_files.drawn import sample_names, split_of_folders
 from atrous.data.layouts.lists import listed_splits, ordered
 from atrous.data.layouts.looks import sample
 from atrous.data.layouts.tree import Tree

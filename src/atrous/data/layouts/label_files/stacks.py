@@ -17,8 +17,8 @@ from PIL import Image
 
 from atrous.data.formats.images import MAX_PIXELS
 from atrous.data.layouts.contents import Contents
+from atrous.data.layouts.label_files.unpacked import Source, unpacked_contents
 from atrous.data.layouts.tree import Tree
-from atrous.data.layouts.unpacked import Source, unpacked_contents
 from atrous.data.layouts.words import meaning
 from atrous.errors import InputError, reason
 

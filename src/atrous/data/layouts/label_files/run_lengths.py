@@ -11,7 +11,7 @@ from pathlib import Path
 from atrous.data.annotations.outlines import Drawing, Outline, StartRuns
 from atrous.data.layouts.class_names import find_classes
 from atrous.data.layouts.contents import Contents
-from atrous.data.layouts.drawn import Drawn, drawn_contents, split_of_folders
+from atrous.data.layouts.label_files.drawn import Drawn, drawn_contents, split_of_folders
 from atrous.data.layouts.tree import Tree
 
 _RUNS = ("encodedpixels", "rle", "rlemask", "segmentation", "runlengths", "encoding", "annotation", "mask")

@@ -14,7 +14,7 @@ import numpy as np
 from atrous.data.annotations.outlines import Drawing, Polygon
 from atrous.data.layouts.class_names import find_classes, text_of
 from atrous.data.layouts.contents import Contents
-from atrous.data.layouts.drawn import Drawn, drawn_contents, split_of_folders
+from atrous.data.layouts.label_files.drawn import Drawn, drawn_contents, split_of_folders
 from atrous.data.layouts.pairing import pairings
 from atrous.data.layouts.tree import Tree, folded
 from atrous.data.layouts.words import meaning

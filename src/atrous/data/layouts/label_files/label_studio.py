@@ -14,7 +14,7 @@ import numpy as np
 from atrous.data.annotations.outlines import Brush, Drawing, Ellipse, MaskFile, Outline, Polygon, rectangle, ring
 from atrous.data.formats.images import natural_key
 from atrous.data.layouts.contents import Contents
-from atrous.data.layouts.drawn import Drawn, drawn_contents
+from atrous.data.layouts.label_files.drawn import Drawn, drawn_contents
 from atrous.data.layouts.tree import Tree
 from atrous.errors import InputError
 

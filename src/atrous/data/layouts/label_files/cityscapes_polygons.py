@@ -9,7 +9,7 @@ from typing import Any
 
 from atrous.data.annotations.outlines import Drawing, Outline, Polygon, ring
 from atrous.data.layouts.contents import Contents
-from atrous.data.layouts.drawn import Drawn, drawn_contents, split_of_folders
+from atrous.data.layouts.label_files.drawn import Drawn, drawn_contents, split_of_folders
 from atrous.data.layouts.tree import Tree
 from atrous.data.layouts.words import split_of
 from atrous.errors import InputError
