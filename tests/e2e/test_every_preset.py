@@ -15,6 +15,7 @@ from atrous.training.config import TrainConfig
 from atrous.training.loss import SegmentationLoss
 from atrous.training.sampling import training_transforms
 from atrous.training.start import fresh_state
+from atrous.training.step import train_step
 from atrous.weights.archive import load, save
 from fakes.memory_data import MemoryData
 
