@@ -48,3 +48,10 @@ def test_first_lines_say_what_a_thing_is():
     questions = [line for line in lines if re.search(r": (What|Whether|How|Of)\b", line)]
     assert len(lines) > 1500
     assert len(questions) <= 10, questions
+
+
+def test_files_of_tests_have_names_of_their_own():
+    """Folders of tests are no packages: pytest imports each file by its bare name."""
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert len(names) > 150
+    assert len({*names}) == len(names)

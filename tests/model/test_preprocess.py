@@ -128,3 +128,9 @@ def test_a_predictor_never_warns():
     black = np.zeros((17, 17, 3), np.uint8)
     black[3, 3] = 2
     atrous.Predictor(small(), scales=(0.5, 1.0), flip=True)(black)
+
+
+def test_a_model_that_does_not_scale_takes_normalised_images():
+    unscaled = Preprocess(replace(TENSORFLOW, input_mean=(0.0,), input_std=(1.0,)), in_channels=3)
+    images = torch.rand(1, 3, 17, 17)
+    assert torch.equal(unscaled(images, output_stride=16), images)

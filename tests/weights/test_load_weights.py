@@ -18,7 +18,7 @@ def test_files_are_recognised_by_contents_not_by_name(tmp_path):
     second = load(str(own))
     assert first.labels == second.labels == LabelSpace.unnamed(4)
     assert first.sha256 == hashlib.sha256(official.read_bytes()).hexdigest()
-    assert first.provenance == {"source": "official.safetensors", "format": "TFLite"}
+    assert first.provenance == {"source": "official.safetensors", "format": "TFLite", "size": [65, 65]}
     assert second.provenance == {"source": "a test"}
     images = torch.randint(0, 256, (1, 3, 50, 70), dtype=torch.uint8)
     with torch.inference_mode():

@@ -40,7 +40,8 @@ class Preprocess(nn.Module):
 
     def __init__(self, conventions: Conventions, *, in_channels: int) -> None:
         super().__init__()
-        self.range_checked = False
+        # A model that does not scale takes images of any range.
+        self.range_checked = conventions.input_scaling(1) == ((0.0,), (1.0,))
         self.fits = conventions.fit == "os*k+1"
         self._constants = dict(zip(("mean", "std"), conventions.input_scaling(in_channels), strict=True))
         for name, values in self._constants.items():
