@@ -44,7 +44,7 @@ class Options:
     """Generate labelled scenes, train DeepLabv3+ on them, evaluate it, and write one page with pictures.
 
     Starts from EfficientNet-Lite0's ImageNet weights where they are installed, otherwise from random weights. Takes
-    about three minutes on two cores and downloads nothing.
+    about five minutes on two cores and downloads nothing.
 
     Example: atrous demo --out demo
     """
