@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float64, Integer
 
 from atrous.data.annotations.bitmaps import bitmap_of, decode_brush, placed
 from atrous.data.annotations.named_shapes import Shape, paint
-from atrous.data.annotations.regions import Region, polygon_region, runs_region
+from atrous.data.annotations.regions import FARTHEST, Region, polygon_region, runs_region
 from atrous.data.formats.images import MAX_PIXELS, read_labels
 from atrous.data.formats.tiff import upright_picture_size
 from atrous.data.pairs import Pair, check_declared_size
@@ -256,6 +256,6 @@ def ring(points: object, *, path: Path) -> Float64[np.ndarray, "_ 2"]:
         corners = np.array(points, np.float64).reshape(-1, 2)
     except (TypeError, ValueError) as error:
         raise InputError(f"{path}: a polygon whose corners are not pairs of numbers; export it again") from error
-    if not np.isfinite(corners).all():
-        raise InputError(f"{path}: a polygon whose corners are not finite; export it again")
+    if not (np.abs(corners) <= FARTHEST).all():  # not a number is not, either
+        raise InputError(f"{path}: a polygon whose corners are not finite, or beyond {FARTHEST:g}; export it again")
     return corners

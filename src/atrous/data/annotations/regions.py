@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float64, Int64, Integer
 
 from atrous.sizes import Size
 
-_FARTHEST = 1e7
+FARTHEST = 1e7
 """Coordinates beyond this are not a place in a picture."""
 _MOST_CROSSINGS = 2**26
 """Rows that the edges of one polygon may cross in all: 4096 full-height edges in the largest picture."""
@@ -57,7 +57,7 @@ def polygon_region(points: Float64[np.ndarray, "n 2"], *, size: Size) -> Region:
     """
     if len(points) < 3:
         raise ValueError(f"a polygon of {len(points)} points; it takes three")
-    if not (np.abs(points) <= _FARTHEST).all():
+    if not (np.abs(points) <= FARTHEST).all():
         raise ValueError("a polygon with coordinates that are not in any picture")
     after = np.roll(points, -1, axis=0)
     (x0, y0), (x1, y1) = points.T, after.T
@@ -79,7 +79,7 @@ def polygon_region(points: Float64[np.ndarray, "n 2"], *, size: Size) -> Region:
 
 def circle_region(centre: tuple[float, float], *, radius: float, size: Size) -> Region:
     """The pixels whose centres are at most `radius` from `centre` (x, y); raises ValueError as `polygon_region`."""
-    if not max(abs(centre[0]), abs(centre[1]), radius) <= _FARTHEST:
+    if not max(abs(centre[0]), abs(centre[1]), radius) <= FARTHEST:
         raise ValueError("a circle that is not in any picture")
     spread = np.array([-radius, radius + 1])
     left, right = _first_centre(centre[0] + spread, size[1]).tolist()

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Shaped, UInt8
 from PIL import ImageOps
 
+from atrous.data.formats.decoding import check_size, decoding
 from atrous.data.formats.images import DECLARE, DEEP_MODES, MAX_PIXELS, opened
 from atrous.data.formats.raw_values import (
     EXTRA,
@@ -21,11 +22,10 @@ from atrous.data.formats.raw_values import (
     SAMPLES,
     WIDTH,
     bits_of,
-    check_size,
-    damaged,
     deep_png,
     nodata_mark,
     number_type,
+    page_values,
     tiff_tags,
     upright,
 )
@@ -134,13 +134,9 @@ def _tiff_values(path: Path, tags: Mapping[int, Any], *, max_pixels: int) -> Sha
     width, height, bands = (value if isinstance(value := tags.get(tag), int) else 1 for tag in (WIDTH, HEIGHT, SAMPLES))
     check_size(path, width, height * -(-bands // 3), max_pixels=max_pixels)
     reader = require("tifffile", extra="geo", purpose=f"reading {path}, a TIFF of {kind}")
-    try:
-        with reader.TiffFile(path) as file:
-            page = file.pages[0]
-            values = np.asarray(page.asarray())
-            values = np.moveaxis(values, page.axes.index("S"), -1) if "S" in page.axes else values[..., None]
-    except Exception as error:  # damaged files make decoders raise nearly anything
-        raise damaged(path, error) from error
+    with decoding(path), reader.TiffFile(path) as file:
+        page = file.pages[0]
+        values = page_values(page) if "S" in page.axes else page_values(page)[..., None]
     if values.ndim != 3:
         raise InputError(f"{path} holds {' x '.join(map(str, values.shape))} numbers; a picture is height x width")
     return upright(values, tags.get(ORIENTATION, 1))

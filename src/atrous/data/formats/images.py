@@ -17,8 +17,9 @@ import numpy as np
 from jaxtyping import Integer, UInt8
 from PIL import Image, ImageCms, ImageFile, ImageOps
 
+from atrous.data.formats.decoding import check_size, decoding
 from atrous.data.formats.raw_values import number_type, raw_mask, tiff_tags
-from atrous.errors import InputError, reason
+from atrous.errors import InputError
 from atrous.extras import installed
 from atrous.sizes import Size
 
@@ -46,6 +47,7 @@ Image.init()
 if installed("pillow_heif"):  # extra heic
     importlib.import_module("pillow_heif").register_heif_opener()
 _FORMATS = tuple(name for name in _WANTED if name in Image.OPEN)
+_UNKNOWN = f"is not a picture of a known format ({', '.join(_FORMATS)}); replace or convert it"
 DEEP_MODES = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 """Pillow's modes of greys of more than 8 bits."""
 # Pillow stretches these greys to 0..255; in a mask they were class ids.
@@ -280,33 +282,21 @@ def _has_picture_name(name: str) -> bool:
 @contextmanager
 def opened(path: Path, *, max_pixels: int) -> Iterator[Image.Image]:
     """The decoded picture; whatever goes wrong inside becomes one line about this file."""
-    try:
+    with decoding(path), ExitStack() as stack:
         check_file(path)
-        with ExitStack() as stack:
-            # Not by its name: Pillow 13 maps named files, and then mixes up the rows of a TIFF on its side.
-            file = stack.enter_context(path.open("rb"))
-            # Pillow's own limit warns before it refuses, and is global; ours refuses at once, and is the caller's.
-            with _pillow_limit:
-                limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-                try:
-                    picture = stack.enter_context(Image.open(file, formats=_FORMATS))
-                finally:
-                    Image.MAX_IMAGE_PIXELS = limit
-            if picture.width * picture.height > max_pixels:
-                raise InputError(
-                    f"{path} has {picture.width} x {picture.height} pixels, more than the limit of {max_pixels}; "
-                    "cut it into tiles or raise the limit"
-                )
-            yield picture
-    except InputError:
-        raise
-    except Image.UnidentifiedImageError as error:
-        if remedy := _foreign_remedy(path):
-            raise InputError(f"{path} {remedy}") from error
-        formats = ", ".join(_FORMATS)
-        raise InputError(f"{path} is not a picture of a known format ({formats}); replace or convert it") from error
-    except Exception as error:  # damaged files make decoders raise nearly anything
-        raise InputError(f"cannot read {path}: {reason(error)}; the file may be damaged, replace it") from error
+        # Not by its name: Pillow 13 maps named files, and then mixes up the rows of a TIFF on its side.
+        file = stack.enter_context(path.open("rb"))
+        # Pillow's own limit warns before it refuses, and is global; ours refuses at once, and is the caller's.
+        with _pillow_limit:
+            limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+            try:
+                picture = stack.enter_context(Image.open(file, formats=_FORMATS))
+            except Image.UnidentifiedImageError as error:
+                raise InputError(f"{path} {_foreign_remedy(path) or _UNKNOWN}") from error
+            finally:
+                Image.MAX_IMAGE_PIXELS = limit
+        check_size(path, picture.width, picture.height, max_pixels=max_pixels)
+        yield picture
 
 
 def check_file(path: Path) -> None:

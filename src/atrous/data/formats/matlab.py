@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Integer
 
+from atrous.data.formats.decoding import decoding
 from atrous.data.formats.images import MAX_PIXELS
 from atrous.data.formats.matlab_structure import check_structure
-from atrous.errors import InputError, reason
+from atrous.errors import InputError
 from atrous.extras import require
 
 _NUMERIC = frozenset(
@@ -121,12 +122,9 @@ def _check_size(shape: tuple[int, ...], *, path: Path) -> None:
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Whatever goes wrong inside becomes one line about this file."""
-    try:
-        yield
-    except InputError:
-        raise
-    except NotImplementedError as error:
-        raise InputError(f"{path} is a MATLAB 7.3 file (HDF5); save it in MATLAB with save(..., '-v7')") from error
-    except Exception as error:  # damaged files make the reader raise nearly anything
-        raise InputError(f"cannot read {path}: {reason(error)}; the file may be damaged, replace it") from error
+    """Turn what SciPy raises inside into one line about this file; it does not implement HDF5."""
+    with decoding(path):
+        try:
+            yield
+        except NotImplementedError as error:
+            raise InputError(f"{path} is a MATLAB 7.3 file (HDF5); save it in MATLAB with save(..., '-v7')") from error

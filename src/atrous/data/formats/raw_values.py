@@ -12,7 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Integer, Shaped, UInt16
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from atrous.errors import InputError, reason
+from atrous.data.formats.decoding import check_size, decoding
+from atrous.errors import InputError
 from atrous.extras import require
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, ORIENTATION, SAMPLES, PLANAR, EXTRA, FORMAT = (
@@ -122,32 +123,29 @@ def deep_png(
     width, height = (int.from_bytes(head[start : start + 4], "big") for start in (16, 20))
     check_size(path, width, height, max_pixels=max_pixels)
     codec = require("imagecodecs", extra="geo", purpose=f"reading {path}, a PNG of 16 bits per channel")
-    try:
+    with decoding(path):
         return codec.png_decode(path.read_bytes())
-    except Exception as error:  # damaged files make decoders raise nearly anything
-        raise damaged(path, error) from error
 
 
 def _tiff_pages(path: Path, tags: Mapping[int, Any], *, max_pixels: int) -> Integer[np.ndarray, "h w"]:
     reader = require("tifffile", extra="geo", purpose=f"reading {path}, a TIFF of {number_type(tags)}")
-    try:
-        with reader.TiffFile(path) as file:
-            if len(file.pages) > _MOST_PAGES:
-                raise InputError(f"{path} has {len(file.pages)} pages; a mask has one")
-            # Overviews and transparency masks are no further masks.
-            pages = [page for page in file.pages if not page.is_reduced and not page.is_mask] or [file.pages[0]]
-            check_size(path, pages[0].imagewidth, pages[0].imagelength * len(pages), max_pixels=3 * max_pixels)
-            values = [np.asarray(page.asarray()) for page in pages]
-            axes = pages[0].axes
-    except InputError:
-        raise
-    except Exception as error:  # damaged files make decoders raise nearly anything
-        raise damaged(path, error) from error
+    with decoding(path), reader.TiffFile(path) as file:
+        if len(file.pages) > _MOST_PAGES:
+            raise InputError(f"{path} has {len(file.pages)} pages; a mask has one")
+        # Overviews and transparency masks are no further masks.
+        pages = [page for page in file.pages if not page.is_reduced and not page.is_mask] or [file.pages[0]]
+        check_size(path, pages[0].imagewidth, pages[0].imagelength * len(pages), max_pixels=3 * max_pixels)
+        values = [page_values(page) for page in pages]
     turn = tags.get(ORIENTATION, 1)
     if len(values) > 1:
         return _class_per_page(path, [upright(page, turn) if page.ndim == 2 else page for page in values])
-    channels_last = np.moveaxis(values[0], axes.index("S"), -1) if "S" in axes else values[0]
-    return _one_plane(path, upright(channels_last, turn), mark=nodata_mark(tags))
+    return _one_plane(path, upright(values[0], turn), mark=nodata_mark(tags))
+
+
+def page_values(page: Any) -> Shaped[np.ndarray, "h w *c"]:
+    """The numbers of a page that tifffile has opened, bands last."""
+    values = np.asarray(page.asarray())
+    return np.moveaxis(values, page.axes.index("S"), -1) if "S" in page.axes else values
 
 
 def _one_plane(
@@ -244,17 +242,3 @@ def _class_per_page(path: Path, pages: list[Shaped[np.ndarray, "..."]]) -> Integ
             f"{path} has {number} pages; a mask has one, or one per class that together cover each pixel once"
         )
     return shown.argmax(axis=0).astype(np.uint8)
-
-
-def check_size(path: Path, width: int, height: int, *, max_pixels: int) -> None:
-    """Refuse more pixels than a limit; raises InputError."""
-    if width * height > max_pixels:
-        raise InputError(
-            f"{path} has {width} x {height} pixels, more than the limit of {max_pixels}; "
-            "cut it into tiles or raise the limit"
-        )
-
-
-def damaged(path: Path, error: Exception) -> InputError:
-    """The line about a file whose decoder raised an error."""
-    return InputError(f"cannot read {path}: {reason(error)}; the file may be damaged, replace it")

@@ -13,6 +13,7 @@ from jaxtyping import Integer, UInt8
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
+from atrous.data.formats.decoding import decoding
 from atrous.data.formats.deep_pictures import check_declared, deep_values, in_range
 from atrous.data.formats.images import DECLARE, MAX_PIXELS, check_file, image_size, read_image, upright_size
 from atrous.data.formats.raw_values import (
@@ -27,11 +28,12 @@ from atrous.data.formats.raw_values import (
     WIDTH,
     deep_png,
     number_type,
+    page_values,
     tiff_tags,
     upright,
 )
 from atrous.data.formats.value_range import Ranges
-from atrous.errors import InputError, reason
+from atrous.errors import InputError
 from atrous.extras import require
 from atrous.files import atomic_path
 from atrous.sizes import Size
@@ -70,13 +72,8 @@ def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS, ranges: Ranges = (
     width, height, bands = (_whole(tags, tag) for tag in (WIDTH, HEIGHT, SAMPLES))
     if width * height * bands > 3 * max_pixels:
         raise InputError(f"{path} has {width} x {height} pixels of {bands} bands; cut it into tiles or raise the limit")
-    try:
-        with reader.TiffFile(path) as file:
-            page = file.pages[0]
-            values = np.asarray(page.asarray())
-            values = np.moveaxis(values, page.axes.index("S"), -1)
-    except Exception as error:  # damaged files make decoders raise nearly anything
-        raise InputError(f"cannot read {path}: {reason(error)}; the file may be damaged, replace it") from error
+    with decoding(path), reader.TiffFile(path) as file:
+        values = page_values(file.pages[0])
     if values.ndim != 3 or values.dtype not in (np.uint8, np.uint16):
         raise InputError(f"{path} holds bands of {values.dtype}; {DECLARE}")
     return eight_bits(upright(values, tags.get(ORIENTATION, 1)))
@@ -100,10 +97,8 @@ def deep_range(path: Path, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int] |
         reader = require("tifffile", extra="geo", purpose=f"reading {path}")
         if _whole(tags, WIDTH) * _whole(tags, HEIGHT) > max_pixels:
             return None
-        try:
+        with decoding(path):
             values = reader.imread(path, key=0)
-        except Exception as error:  # damaged files make decoders raise nearly anything
-            raise InputError(f"cannot read {path}: {reason(error)}; the file may be damaged, replace it") from error
         return int(values.min()), int(values.max())
     values = deep_png(path, max_pixels=max_pixels)
     return None if values is None else (int(values.min()), int(values.max()))

@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Shaped, UInt8
 
+from atrous.data.formats.decoding import decoding
 from atrous.data.formats.deep_pictures import in_range, is_deep, missing_pixels, without_data
 from atrous.data.formats.images import DECLARE, MAX_PIXELS
 from atrous.data.formats.raw_values import nodata_mark, tiff_tags
@@ -107,7 +108,7 @@ class TiffPixels:
         self._path = path
         tags = tiff_tags(path)
         self._ranges, self._mark = ranges if is_deep(tags) else (), nodata_mark(tags)
-        try:
+        with decoding(path):
             with tifffile.TiffFile(path) as file:
                 self._page: Any = file.pages[0]
                 self._places = list(zip(self._page.dataoffsets, self._page.databytecounts, strict=True))
@@ -115,8 +116,6 @@ class TiffPixels:
                 self._decode = self._page.decode
             _, depth, height, width, contiguous = self._page.shaped
             segment = int(np.prod(self._page.chunks)) * self._page.dtype.itemsize
-        except Exception as error:
-            raise self._damaged(error) from error
         if depth != 1 or (self._page.dtype not in (np.uint8, np.uint16) and not self._ranges):
             raise InputError(f"{path} holds {self._page.dtype}; {DECLARE}")
         if segment > SEGMENT_BYTES:
@@ -171,22 +170,17 @@ class TiffPixels:
         if number in self._kept:
             self._kept.move_to_end(number)
             return self._kept[number]
-        try:
+        with decoding(self._path):
             offset, length = self._places[number]
             with self._path.open("rb") as file:
                 file.seek(offset)
                 values, place, shape = self._decode(file.read(length), number, **self._tables)
             assert values is not None
             part = np.asarray(values)[0, : shape[1], : shape[2]]
-        except Exception as error:
-            raise self._damaged(error) from error
         self._kept[number] = part, place
         while sum(kept.nbytes for kept, _ in self._kept.values()) > KEPT_BYTES and len(self._kept) > 1:
             self._kept.popitem(last=False)
         return self._kept[number]
-
-    def _damaged(self, error: Exception) -> InputError:
-        return InputError(f"cannot read {self._path}: {reason(error)}; the file may be damaged, replace it")
 
 
 def open_pixels(path: Path, *, max_pixels: int = MAX_PIXELS, ranges: Ranges = ()) -> Pixels:

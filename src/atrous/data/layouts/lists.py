@@ -7,7 +7,7 @@ images/a.jpg masks/a.png      a pair: blanks, commas, tabs or semicolons between
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,6 +67,31 @@ def pair_lists(tree: Tree) -> Contents | None:
     if not splits:
         return None
     return Contents("lists of pairs", _renamed(splits), used=frozenset(used), faults=tuple(faults))
+
+
+def told_splits(
+    tree: Tree, pairs: Mapping[Path, Pair], words: Mapping[Path, str], *, read: NamingReader, rule: Callable[[str], str]
+) -> tuple[Splits, frozenset[Path], tuple[tuple[str, str], ...]]:
+    """The splits that folders or files tell, or else those of lists; without either, all pairs under no name.
+
+    Args:
+        tree: The files.
+        pairs: By their picture, below the root.
+        words: The split of every picture; empty where none is told.
+        read: Reads their masks.
+        rule: Says how a split came about.
+
+    Returns:
+        The splits, the lists that were read, and faults (kind, line).
+    """
+    parts: Splits = {
+        split: Part(tuple(pairs[image] for image in pairs if words[image] == split), read, rule(split))
+        for split in dict.fromkeys(words[image] for image in pairs)
+    }
+    if any(parts):
+        return ordered(parts), frozenset(), ()
+    by_list, used, faults = listed_splits(tree, pairs, read=read)
+    return ordered(by_list or parts), used, faults
 
 
 def listed_splits(

@@ -9,7 +9,7 @@ a.jpg           a.png                       side by side
 Where names say nothing, files of few values are masks (`data/layouts/by_content.py`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,13 +17,12 @@ from atrous.data.annotations.masks import MaskFiles
 from atrous.data.layouts.by_content import by_content
 from atrous.data.layouts.choice import Choice, choices_of
 from atrous.data.layouts.contents import Contents
-from atrous.data.layouts.lists import listed_splits, ordered
+from atrous.data.layouts.lists import told_splits
 from atrous.data.layouts.looks import sample
 from atrous.data.layouts.rivals import Decision, decide
 from atrous.data.layouts.roles import Entry, by_folder, by_name, entries, side_by_side
 from atrous.data.layouts.tree import Tree, listed
 from atrous.data.pairs import Pair, check_stored_size
-from atrous.data.splits import Part, Splits
 from atrous.errors import InputError
 
 Sorting = Callable[[Sequence[Entry]], tuple[list[Entry], list[Entry]]]
@@ -58,21 +57,15 @@ def paired_contents(tree: Tree, decision: Decision) -> Contents:
     """The splits that a decision makes, by folders or else by lists."""
     choice = decision.choice
     pairs, splits = _pairs(tree, decision)
-    parts: Splits = {
-        split: Part(tuple(pair for path, pair in pairs.items() if splits[path] == split), MaskFiles(), rule)
-        for split, rule in _rules(splits).items()
-    }
-    used: frozenset[Path] = frozenset()
-    faults = [*_faults(tree, choice), *decision.faults]
-    if not any(splits.values()):
-        by_list, used, wrong = listed_splits(tree, pairs, read=MaskFiles())
-        parts, faults = by_list or parts, [*faults, *wrong]
+    rule = _rule if any(splits.values()) else lambda _: "all pairs"
+    parts, used, wrong = told_splits(tree, pairs, splits, read=MaskFiles(), rule=rule)
+    faults = [*_faults(tree, choice), *decision.faults, *wrong]
     where = f" ({choice.kind})" if choice.kind else ""
     notes = [f"{len(pairs)} pictures have masks{where}: {choice.pairing.rule}", *decision.notes]
     if choice.unlabelled:
         paths = [entry.path for entry in choice.unlabelled]
         notes.append(f"{len(paths)} pictures of folders without masks are not used ({listed(paths)})")
-    return Contents(PICTURES_AND_MASKS, ordered(parts), used=used, notes=tuple(notes), faults=tuple(faults))
+    return Contents(PICTURES_AND_MASKS, parts, used=used, notes=tuple(notes), faults=tuple(faults))
 
 
 def _fits(tree: Tree, choice: Choice) -> bool:
@@ -104,12 +97,9 @@ def _pairs(tree: Tree, decision: Decision) -> tuple[dict[Path, Pair], dict[Path,
     return pairs, splits
 
 
-def _rules(splits: Mapping[Path, str]) -> dict[str, str]:
-    """Splits and how each came about; pictures of no split are trained on."""
-    found = dict.fromkeys(splits.values())
-    if not any(found):
-        return {"": "all pairs"}
-    return {split: f"folders of {split}" if split else "pictures in no folder of a split" for split in found}
+def _rule(split: str) -> str:
+    """How a split came about where folders tell some; pictures of no split are trained on."""
+    return f"folders of {split}" if split else "pictures in no folder of a split"
 
 
 def _faults(tree: Tree, choice: Choice) -> list[tuple[str, str]]:

@@ -82,7 +82,7 @@ def _tables(places: Sequence[Place]) -> Iterator[dict[str, str]]:
 
 
 def _affixes(image: Path, mask: Path, images: Sequence[Path], masks: Sequence[Path]) -> list[Affixes]:
-    """What may stand around the names: the same for all pairs, or anything after a number."""
+    """Text before and after the names in a pattern: the same for all pairs, or `*` where it follows a number."""
     found = [_NAMES] if image.stem == mask.stem else []
     # Plain names first, then those without punctuation at their ends.
     found += sorted(

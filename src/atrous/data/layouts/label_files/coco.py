@@ -15,12 +15,12 @@ from atrous.data.annotations.coco import CocoImage, CocoLabels, read_coco
 from atrous.data.complaints import Complaint, attempt
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.label_files.drawn import named_space, sample_names, split_of_folders
-from atrous.data.layouts.lists import listed_splits, ordered
+from atrous.data.layouts.lists import told_splits
 from atrous.data.layouts.tree import Tree, listed
 from atrous.data.layouts.words import split_of
 from atrous.data.pairs import Pair
 from atrous.data.schema import Schema
-from atrous.data.splits import Part, Splits
+from atrous.data.splits import Splits
 
 _SHOWN = 3
 
@@ -76,17 +76,7 @@ def _splits(
     reader = CocoLabels({keys[image]: one for image, (_, one) in images.items()})
     pairs = {image: Pair(keys[image], tree.root / image, tree.root / path) for image, (path, _) in images.items()}
     splits = {image: _split(path) or split_of_folders(image) for image, (path, _) in images.items()}
-    if not any(splits.values()):
-        by_list, used, faults = listed_splits(tree, pairs, read=reader)
-        if by_list:
-            return ordered(by_list), used, faults
-    parts: Splits = {
-        split: Part(
-            tuple(pairs[image] for image in images if splits[image] == split), reader, _rule(images, splits, split)
-        )
-        for split in dict.fromkeys(splits.values())
-    }
-    return ordered(parts), frozenset(), ()
+    return told_splits(tree, pairs, splits, read=reader, rule=lambda split: _rule(images, splits, split))
 
 
 def _split(path: Path) -> str:
@@ -103,9 +93,11 @@ def _classes(tree: Tree, paths: Sequence[Path], categories: Sequence[str]) -> li
     groups, used = set[str](), set[str]()
     for path in paths:
         content = tree.json(path)
-        names = {item.get("id"): item.get("name") for item in content["categories"] if isinstance(item, dict)}
+        names = {str(item.get("id")): item.get("name") for item in content["categories"] if isinstance(item, dict)}
         groups |= {str(item.get("supercategory")) for item in content["categories"] if isinstance(item, dict)}
-        used |= {str(names.get(item.get("category_id"))) for item in content["annotations"] if isinstance(item, dict)}
+        used |= {
+            str(names.get(str(item.get("category_id")))) for item in content["annotations"] if isinstance(item, dict)
+        }
     return [name for name in dict.fromkeys(categories) if name in used or name not in groups]
 
 

@@ -1,15 +1,15 @@
 """CVAT's XML for images: polygons, boxes, ellipses and masks of every picture; lines and points have no inside."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
 from atrous.data.annotations.outlines import Drawing, Ellipse, Outline, Polygon, WindowRuns, rectangle, ring
 from atrous.data.layouts.contents import Contents
-from atrous.data.layouts.label_files.drawn import Drawn, drawn_contents, split_of_folders
+from atrous.data.layouts.label_files.drawn import DrawnPictures, drawn_contents, hex_color, split_of_folders
 from atrous.data.layouts.tree import Tree
 from atrous.data.layouts.words import SPLITS
-from atrous.errors import InputError
 from atrous.labels import Color
 
 _LARGEST = 2**28
@@ -18,9 +18,8 @@ _WITHOUT_INSIDE = frozenset({"polyline", "points", "cuboid", "skeleton", "tag"})
 
 def cvat_xml(tree: Tree) -> Contents | None:
     """Pictures and the shapes of CVAT's XML; None where there is none."""
-    drawn: list[Drawn] = []
+    found = DrawnPictures(tree)
     names: dict[str, Color] = {}
-    faults: list[tuple[str, str]] = []
     used: list[Path] = []
     for path in tree.with_suffix(".xml"):
         root = _root(tree, path)
@@ -31,18 +30,9 @@ def cvat_xml(tree: Tree) -> Contents | None:
         for item in root.iter("image"):
             written = item.get("name", "")
             image = tree.find(written, near=path, pictures=True)
-            if image is None:
-                line = f"{tree.root / path}: no picture {written!r:.200}; add it or take it out"
-                faults.append(("missing file", line))
-                continue
-            try:
-                drawing = _drawing(item, path=tree.root / path)
-            except (InputError, TypeError, ValueError) as error:
-                faults.append(("unreadable mask", f"{tree.root / path}: {written!r:.200}: {error}"))
-                continue
-            subset = item.get("subset", "").lower()
-            drawn.append(Drawn(image, path, drawing, SPLITS.get(subset, "") or split_of_folders(image)))
-    return drawn_contents(tree, "CVAT XML", drawn, names=[*names], colors=names, used=used, faults=faults)
+            split = SPLITS.get(item.get("subset", "").lower(), "") or split_of_folders(image or path)
+            found.add(image, path, partial(_drawing, item, path=tree.root / path), written=written, split=split)
+    return drawn_contents(tree, "CVAT XML", found.drawn, names=[*names], colors=names, used=used, faults=found.faults)
 
 
 def _root(tree: Tree, path: Path) -> ElementTree.Element | None:
@@ -61,10 +51,9 @@ def _root(tree: Tree, path: Path) -> ElementTree.Element | None:
 
 def _labels(root: ElementTree.Element) -> Iterator[tuple[str, Color]]:
     for label in root.iter("label"):
-        name, color = label.findtext("name"), (label.findtext("color") or "").removeprefix("#")
+        name = label.findtext("name")
         if name:
-            red, green, blue = bytes.fromhex(color) if len(color) == 6 else (0, 0, 0)
-            yield name, (red, green, blue)
+            yield name, hex_color(label.findtext("color"))
 
 
 def _drawing(item: ElementTree.Element, *, path: Path) -> Drawing:

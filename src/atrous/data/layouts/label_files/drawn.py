@@ -1,19 +1,26 @@
 """Splits of pictures whose labels are outlines or run lengths, from whatever file."""
 
-from collections.abc import Mapping, Sequence
+import re
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from atrous.data.annotations.named_shapes import BACKGROUND, BACKGROUNDS, IGNORED
 from atrous.data.annotations.outlines import Drawing, Drawings
 from atrous.data.layouts.contents import Contents
-from atrous.data.layouts.lists import listed_splits, ordered
+from atrous.data.layouts.lists import told_splits
 from atrous.data.layouts.tree import Tree, folded, listed
 from atrous.data.layouts.words import meaning
 from atrous.data.pairs import Pair
 from atrous.data.schema import Schema
-from atrous.data.splits import Part, Splits
+from atrous.errors import InputError, reason
 from atrous.labels import Color, LabelSpace
+
+_OTHER_FORM = (
+    ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, TypeError, ValueError, zlib.error
+)  # fmt: skip
+"""Raised where values of an annotation have other types than its format gives them."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,60 @@ class Drawn:
     source: Path
     drawing: Drawing
     split: str = ""
+
+
+class DrawnPictures:
+    """The pictures of a format with their outlines, and a line for each that cannot be read.
+
+    Args:
+        tree: The files.
+
+    Attributes:
+        drawn: Pictures and their outlines.
+        faults: Lines about what does not fit: (kind, line).
+    """
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self.drawn: list[Drawn] = []
+        self.faults: list[tuple[str, str]] = []
+
+    def add(
+        self,
+        image: Path | None,
+        source: Path,
+        read: Callable[[], Drawing],
+        *,
+        written: str = "",
+        split: str = "",
+    ) -> None:
+        """Add a picture.
+
+        Args:
+            image: The picture; None where it is missing.
+            source: The file that holds its labels, below the root.
+            read: Reads its outlines. What it raises for content of another form becomes a line.
+            written: The picture as the file names it; empty where the file belongs to one picture.
+            split: Its split; empty where none is told.
+        """
+        path = self._tree.root / source
+        if image is None and written:
+            self.faults.append(("missing file", f"{path}: no picture {written!r:.200}; add it or take it out"))
+        elif image is None:
+            self.faults.append(("no image", f"no image for {path}; add it or move the file away"))
+        else:
+            try:
+                self.drawn.append(Drawn(image, source, read(), split))
+            except InputError as error:
+                self._unreadable(path, written, str(error))
+            except _OTHER_FORM as error:
+                self._unreadable(
+                    path, written, f"not of the form that is read ({type(error).__name__}: {reason(error)})"
+                )
+
+    def _unreadable(self, path: Path, written: str, line: str) -> None:
+        where = f"{path}: {written!r:.200}" if written else str(path)
+        self.faults.append(("unreadable mask", f"{where}: {line:.300}; correct it or take it out"))
 
 
 def drawn_contents(
@@ -70,24 +131,15 @@ def drawn_contents(
     reader = Drawings({keys[image]: one.drawing for image, one in once.items()})
     pairs = {image: Pair(keys[image], tree.root / image, tree.root / one.source) for image, one in once.items()}
     splits = {image: one.split or split_of_folders(image) for image, one in once.items()}
-    parts: Splits = {
-        split: Part(tuple(pairs[image] for image in once if splits[image] == split), reader, _rule(split))
-        for split in dict.fromkeys(splits.values())
-    }
-    extra: frozenset[Path] = frozenset()
-    wrong = [*faults]
-    if not any(splits.values()):
-        by_list, extra, more = listed_splits(tree, pairs, read=reader)
-        parts, wrong = by_list or parts, [*wrong, *more]
+    parts, extra, more = told_splits(tree, pairs, splits, read=reader, rule=_rule)
+    wrong = [*faults, *more]
     occurring = {name for one in once.values() for name, _ in one.drawing.shapes}
     space = named_space(names or sorted(occurring), colors=colors, background=background)
     lines = [*notes, f"{len(once)} pictures with outlines ({layout})", *_skipped(once)]
     if doubled:
         lines.append(f"labelled twice, the first counts: {listed(doubled)}")
     wrong += [("classes", f"{tree.root}: no outline has a name, so there is nothing to learn")] * (len(space) < 1)
-    return Contents(
-        layout, ordered(parts), Schema(space), used=extra | set(used), notes=tuple(lines), faults=tuple(wrong)
-    )
+    return Contents(layout, parts, Schema(space), used=extra | set(used), notes=tuple(lines), faults=tuple(wrong))
 
 
 def named_space(
@@ -100,6 +152,13 @@ def named_space(
     known = {BACKGROUND: (0, 0, 0), **(colors or {})}
     palette = tuple(known[name] for name in classes) if colors and all(name in known for name in classes) else ()
     return LabelSpace(classes, palette=palette, ignore=255 if len(classes) < 256 else 65535)
+
+
+def hex_color(text: object) -> Color:
+    """The colour that `#rrggbb` spells; black for anything else."""
+    digits = str(text).removeprefix("#")
+    red, green, blue = bytes.fromhex(digits) if re.fullmatch("[0-9a-fA-F]{6}", digits) else (0, 0, 0)
+    return red, green, blue
 
 
 def split_of_folders(path: Path) -> str:

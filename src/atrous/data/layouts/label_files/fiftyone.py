@@ -4,6 +4,7 @@ import base64
 import io
 import re
 import zlib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,41 +12,37 @@ import numpy as np
 
 from atrous.data.annotations.outlines import BoxedMask, Drawing, Outline, Polygon, ring
 from atrous.data.layouts.contents import Contents
-from atrous.data.layouts.label_files.drawn import Drawn, drawn_contents, split_of_folders
+from atrous.data.layouts.label_files.drawn import DrawnPictures, drawn_contents, split_of_folders
 from atrous.data.layouts.tree import Tree
 from atrous.data.layouts.words import SPLITS
-from atrous.errors import InputError
 
 _LARGEST_ARRAY = 2**28
 
 
 def fiftyone(tree: Tree) -> Contents | None:
     """Pictures with the polylines and detections of `samples.json`; None where there is none."""
-    drawn: list[Drawn] = []
-    faults: list[tuple[str, str]] = []
+    found = DrawnPictures(tree)
     used: list[Path] = []
     for path in tree.named("samples.json"):
         content = tree.json(path)
         samples = content.get("samples") if isinstance(content, dict) else None
         for sample in samples if isinstance(samples, list) else ():
-            written = str(sample.get("filepath", ""))
+            written = str(sample.get("filepath")) if isinstance(sample, dict) else str(sample)
             image = tree.find(written, near=path, pictures=True)
-            if image is None:
-                faults.append(("missing file", f"{tree.root / path}: no picture {written!r:.200}; add it"))
-                continue
-            try:
-                drawing = _drawing(sample, path=tree.root / path)
-            except (InputError, KeyError, TypeError, ValueError) as error:
-                faults.append(("unreadable mask", f"{tree.root / path}: {written!r:.200}: {error}"))
-                continue
-            tags = [SPLITS[tag] for tag in sample.get("tags", ()) if tag in SPLITS]
-            drawn.append(Drawn(image, path, drawing, tags[0] if tags else split_of_folders(image)))
+            split = _split(sample) or split_of_folders(image or path)
+            found.add(image, path, partial(_drawing, sample, path=tree.root / path), written=written, split=split)
         used += [path, *tree.named("metadata.json")]
     return (
-        drawn_contents(tree, "FiftyOne", drawn, used=used, faults=faults)
-        if any(one.drawing.shapes for one in drawn)
+        drawn_contents(tree, "FiftyOne", found.drawn, used=used, faults=found.faults)
+        if any(one.drawing.shapes for one in found.drawn)
         else None
     )
+
+
+def _split(sample: Any) -> str:
+    tags = sample.get("tags") if isinstance(sample, dict) else None
+    words = [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
+    return next((SPLITS[word] for word in words if word in SPLITS), "")
 
 
 def _drawing(sample: dict[str, Any], *, path: Path) -> Drawing:

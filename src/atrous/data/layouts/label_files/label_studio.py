@@ -5,6 +5,7 @@ picture. They are paired by the JSON export where it is there, otherwise only wh
 """
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -14,9 +15,8 @@ import numpy as np
 from atrous.data.annotations.outlines import Brush, Drawing, Ellipse, MaskFile, Outline, Polygon, rectangle, ring
 from atrous.data.formats.images import natural_key
 from atrous.data.layouts.contents import Contents
-from atrous.data.layouts.label_files.drawn import Drawn, drawn_contents
+from atrous.data.layouts.label_files.drawn import Drawn, DrawnPictures, drawn_contents
 from atrous.data.layouts.tree import Tree
-from atrous.errors import InputError
 
 _TASK = re.compile(r"task-(\d+)-annotation-(\d+)-by-\d+-tag-(.+)-(\d+)")
 _HUNDRED = 100.0
@@ -25,8 +25,7 @@ _HUNDRED = 100.0
 
 def label_studio(tree: Tree) -> Contents | None:
     """Pictures and the outlines of their tasks; None where there is no export."""
-    drawn: list[Drawn] = []
-    faults: list[tuple[str, str]] = []
+    found = DrawnPictures(tree)
     used: list[Path] = []
     for path in tree.with_suffix(".json"):
         tasks = tree.json(path)
@@ -34,18 +33,10 @@ def label_studio(tree: Tree) -> Contents | None:
             continue
         used.append(path)
         for task in tasks:
-            image = _image(tree, task, near=path)
-            if image is None:
-                written = str(task.get("data"))
-                faults.append(
-                    ("missing file", f"{tree.root / path}: no picture for task {task.get('id')} ({written:.120})")
-                )
-                continue
-            try:
-                drawn.append(Drawn(image, path, _drawing(task, path=tree.root / path)))
-            except (InputError, ValueError, TypeError, KeyError) as error:
-                faults.append(("unreadable mask", f"{tree.root / path}: task {task.get('id')}: {error}"))
-    return drawn_contents(tree, "Label Studio", drawn, used=used, faults=faults)
+            written = f"task {task.get('id')} ({task.get('data')!s:.120})" if _is_task(task) else f"task {task!r:.40}"
+            image = _image(tree, task, near=path) if _is_task(task) else None
+            found.add(image, path, partial(_drawing, task, path=tree.root / path), written=written)
+    return drawn_contents(tree, "Label Studio", found.drawn, used=used, faults=found.faults)
 
 
 def brush_pictures(tree: Tree, *, by_order: bool) -> Contents | None:

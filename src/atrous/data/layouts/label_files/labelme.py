@@ -8,10 +8,9 @@ from atrous.data.annotations.labelme import WITHOUT_INSIDE
 from atrous.data.annotations.masks import MaskFiles
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.label_files.drawn import sample_names, split_of_folders
-from atrous.data.layouts.lists import listed_splits, ordered
+from atrous.data.layouts.lists import told_splits
 from atrous.data.layouts.tree import Tree, listed
 from atrous.data.pairs import Pair
-from atrous.data.splits import Part, Splits
 
 
 def labelme(tree: Tree) -> Contents | None:
@@ -34,27 +33,20 @@ def labelme(tree: Tree) -> Contents | None:
             skipped.setdefault(kind, []).extend([path] * kinds[kind])
     if not files:
         return None
-    keys, reader = sample_names([*files]), MaskFiles()
+    keys = sample_names([*files])
     pairs = {image: Pair(keys[image], tree.root / image, tree.root / path) for image, path in files.items()}
     splits = {image: split_of_folders(image) for image in files}
-    parts: Splits = {
-        split: Part(
-            tuple(pairs[image] for image in files if splits[image] == split),
-            reader,
-            f"folders of {split}" if split else "all pictures with a LabelMe file",
-        )
-        for split in dict.fromkeys(splits.values())
-    }
-    used: frozenset[Path] = frozenset()
-    if not any(splits.values()):
-        by_list, used, wrong = listed_splits(tree, pairs, read=reader)
-        parts, faults = by_list or parts, [*faults, *wrong]
+    parts, used, wrong = told_splits(tree, pairs, splits, read=MaskFiles(), rule=_rule)
     notes = [f"{len(files)} pictures have LabelMe files"]
     notes += [
         f"left out: {len(paths)} shapes of type {kind}, which have no inside ({listed([*dict.fromkeys(paths)])})"
         for kind, paths in skipped.items()
     ]
-    return Contents("LabelMe", ordered(parts), used=used, notes=tuple(notes), faults=tuple(faults))
+    return Contents("LabelMe", parts, used=used, notes=tuple(notes), faults=(*faults, *wrong))
+
+
+def _rule(split: str) -> str:
+    return f"folders of {split}" if split else "all pictures with a LabelMe file"
 
 
 def _image(tree: Tree, path: Path, content: dict[str, Any]) -> Path | None:

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from atrous.data.formats.decoding import decoding
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.label_files.unpacked import Source, suffix_of, unpacked_contents
 from atrous.data.layouts.tree import Tree
 from atrous.data.layouts.words import meaning, split_of, tokens
-from atrous.errors import InputError, reason
+from atrous.errors import InputError
 from atrous.extras import require
 
 _MASKS = frozenset({"mask", "label", "labels", "annotation", "segmentation", "seg", "gt", "target", "groundtruth"})
@@ -42,22 +43,17 @@ def parquet(tree: Tree) -> Contents | None:
 
 def _rows(reader: Any, path: Path) -> Iterator[tuple[bytes, bytes]]:
     """Bytes of picture and mask of every row."""
-    try:
-        with reader.ParquetFile(path) as file:
-            columns: list[str] | None = None
-            names = [field.name for field in file.schema_arrow]
-            for batch in file.iter_batches(batch_size=_BATCH):
-                for row in batch.to_pylist():
-                    found = {name: content for name in names if (content := _bytes(row[name])) is not None}
-                    columns = columns or _columns([*found], path=path, names=names)
-                    image, mask = (found.get(column) for column in columns)
-                    if image is None or mask is None:
-                        raise InputError(f"{path}: a row lacks its picture or mask; correct the file")
-                    yield image, mask
-    except InputError:
-        raise
-    except Exception as error:  # damaged files make the reader raise nearly anything
-        raise InputError(f"cannot read {path}: {reason(error)}; the file may be damaged, replace it") from error
+    with decoding(path), reader.ParquetFile(path) as file:
+        columns: list[str] | None = None
+        names = [field.name for field in file.schema_arrow]
+        for batch in file.iter_batches(batch_size=_BATCH):
+            for row in batch.to_pylist():
+                found = {name: content for name in names if (content := _bytes(row[name])) is not None}
+                columns = columns or _columns([*found], path=path, names=names)
+                image, mask = (found.get(column) for column in columns)
+                if image is None or mask is None:
+                    raise InputError(f"{path}: a row lacks its picture or mask; correct the file")
+                yield image, mask
 
 
 def _columns(found: list[str], *, path: Path, names: list[str]) -> list[str]:

@@ -1,42 +1,37 @@
 """Supervisely: `meta.json` with the classes, `DATASET/img/a.jpg` and `DATASET/ann/a.jpg.json`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from atrous.data.annotations.outlines import Bitmap, Drawing, Outline, Polygon, rectangle, ring
 from atrous.data.layouts.contents import Contents
-from atrous.data.layouts.label_files.drawn import Drawn, drawn_contents, split_of_folders
+from atrous.data.layouts.label_files.drawn import DrawnPictures, drawn_contents, hex_color, split_of_folders
 from atrous.data.layouts.tree import Tree
-from atrous.errors import InputError
 from atrous.labels import Color
 
 
 def supervisely(tree: Tree) -> Contents | None:
     """Pictures and their objects; None where no annotation has Supervisely's fields."""
-    drawn: list[Drawn] = []
-    faults: list[tuple[str, str]] = []
+    found = DrawnPictures(tree)
     for path in tree.with_suffix(".json"):
         content = tree.json(path)
         if not _is_annotation(content):
             continue
         image = tree.find(path.stem, near=path.parent.parent, pictures=True)
-        if image is None:
-            faults.append(("no image", f"no image for {tree.root / path}; add it or move the file away"))
-            continue
-        try:
-            drawn.append(Drawn(image, path, _drawing(content, path=tree.root / path), split_of_folders(path)))
-        except (InputError, KeyError, TypeError, ValueError) as error:
-            faults.append(("unreadable mask", f"{tree.root / path}: {error}"))
+        found.add(image, path, partial(_drawing, content, path=tree.root / path), split=split_of_folders(path))
     names: dict[str, Color] = {}
     used: list[Path] = []
     for path in tree.named("meta.json"):
         content = tree.json(path)
         classes = content.get("classes") if isinstance(content, dict) else None
         for item in classes if isinstance(classes, list) else ():
-            red, green, blue = bytes.fromhex(str(item.get("color", "#000000")).removeprefix("#").rjust(6, "0")[:6])
-            names[str(item.get("title"))] = (red, green, blue)
+            if isinstance(item, dict):
+                names[str(item.get("title"))] = hex_color(item.get("color"))
         used.append(path)
-    return drawn_contents(tree, "Supervisely", drawn, names=[*names], colors=names, used=used, faults=faults)
+    return drawn_contents(
+        tree, "Supervisely", found.drawn, names=[*names], colors=names, used=used, faults=found.faults
+    )
 
 
 def _drawing(content: dict[str, Any], *, path: Path) -> Drawing:

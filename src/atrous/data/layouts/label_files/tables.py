@@ -16,12 +16,11 @@ from atrous.data.annotations.masks import ARRAY_SUFFIXES, MaskFiles
 from atrous.data.formats.images import IMAGE_SUFFIXES
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.label_files.drawn import sample_names, split_of_folders
-from atrous.data.layouts.lists import listed_splits, ordered
+from atrous.data.layouts.lists import told_splits
 from atrous.data.layouts.looks import sample
 from atrous.data.layouts.tree import Tree
 from atrous.data.layouts.words import meaning, split_of, tokens
 from atrous.data.pairs import Pair
-from atrous.data.splits import Part, Splits
 
 _LONGEST = 2**27
 _MASKS = frozenset({"mask", "label", "labels", "annotation", "segmentation", "seg", "gt", "target", "groundtruth"})
@@ -55,20 +54,13 @@ def tables(tree: Tree) -> Contents | None:
     names = sample_names([*pairs])
     made = {image: Pair(names[image], tree.root / image, tree.root / mask) for image, (mask, _) in pairs.items()}
     words = {image: split or split_of_folders(image) for image, (_, split) in pairs.items()}
-    splits: Splits = {
-        word: Part(
-            tuple(made[image] for image in made if words[image] == word),
-            MaskFiles(),
-            f"rows of {word}" if word else "all rows",
-        )
-        for word in dict.fromkeys(words.values())
-    }
-    lists: frozenset[Path] = frozenset()
-    if not any(words.values()):
-        by_list, lists, wrong = listed_splits(tree, made, read=MaskFiles())
-        splits, faults = by_list or splits, [*faults, *wrong]
+    splits, lists, wrong = told_splits(tree, made, words, read=MaskFiles(), rule=_rule)
     notes = (f"{len(made)} pictures and masks are named in {', '.join(map(str, used))}",)
-    return Contents("table of files", ordered(splits), used=lists | set(used), notes=notes, faults=tuple(faults))
+    return Contents("table of files", splits, used=lists | set(used), notes=notes, faults=(*faults, *wrong))
+
+
+def _rule(split: str) -> str:
+    return f"rows of {split}" if split else "all rows"
 
 
 def _rows(tree: Tree, path: Path) -> list[Row]:

@@ -10,10 +10,9 @@ from pathlib import Path
 from atrous.data.annotations.masks import MaskFiles
 from atrous.data.formats.images import IMAGE_SUFFIXES, natural_key
 from atrous.data.layouts.contents import Contents
-from atrous.data.layouts.lists import listed_splits, ordered
+from atrous.data.layouts.lists import told_splits
 from atrous.data.layouts.tree import Tree
 from atrous.data.pairs import Pair
-from atrous.data.splits import Part, Splits
 from atrous.errors import InputError
 from atrous.files import cache_folder
 
@@ -56,22 +55,14 @@ def unpacked_contents(tree: Tree, source: Source) -> Contents:
             raise InputError(f"cannot write {folder}: {error.strerror or error}; set ATROUS_HOME elsewhere") from error
     pairs = _pairs(folder)
     words = {image: image.relative_to(folder).parts[0].lstrip("-") for image in pairs}
-    splits: Splits = {
-        word: Part(
-            tuple(pairs[image] for image in pairs if words[image] == word),
-            MaskFiles(),
-            f"files of {word}" if word else "all samples",
-        )
-        for word in dict.fromkeys(words.values())
-    }
-    lists: frozenset[Path] = frozenset()
-    faults: tuple[tuple[str, str], ...] = ()
-    if not any(words.values()):
-        by_list, lists, faults = listed_splits(tree, pairs, read=MaskFiles())
-        splits = by_list or splits
+    splits, lists, faults = told_splits(tree, pairs, words, read=MaskFiles(), rule=_rule)
     names = ", ".join(map(str, source.files[:3])) + (" ..." if len(source.files) > 3 else "")
     notes = (f"{len(pairs)} pictures and masks of {names} were unpacked to {folder}",)
-    return Contents(source.layout, ordered(splits), used=lists | {*source.files}, notes=notes, faults=faults)
+    return Contents(source.layout, splits, used=lists | {*source.files}, notes=notes, faults=faults)
+
+
+def _rule(split: str) -> str:
+    return f"files of {split}" if split else "all samples"
 
 
 def suffix_of(content: bytes) -> str:

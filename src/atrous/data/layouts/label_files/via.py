@@ -1,6 +1,7 @@
 """VIA, the VGG image annotator: one JSON of regions for all pictures, as a project or as an export."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,35 +9,25 @@ import numpy as np
 
 from atrous.data.annotations.outlines import Drawing, Ellipse, Outline, Polygon, rectangle, ring
 from atrous.data.layouts.contents import Contents
-from atrous.data.layouts.label_files.drawn import Drawn, drawn_contents, split_of_folders
+from atrous.data.layouts.label_files.drawn import DrawnPictures, drawn_contents, split_of_folders
 from atrous.data.layouts.tree import Tree
 from atrous.data.layouts.words import split_of
-from atrous.errors import InputError
 
 _NAMES = ("class", "label", "name", "type", "category", "object")
 
 
 def via(tree: Tree) -> Contents | None:
     """Pictures and their regions; None where no JSON has VIA's fields."""
-    drawn: list[Drawn] = []
-    faults: list[tuple[str, str]] = []
+    found = DrawnPictures(tree)
     used: list[Path] = []
     for path in tree.with_suffix(".json"):
         for item in _pictures(tree.json(path)):
             used.append(path)
-            image = tree.find(str(item["filename"]), near=path, pictures=True)
-            if image is None:
-                faults.append(
-                    ("missing file", f"{tree.root / path}: no picture {str(item['filename'])!r:.200}; add it")
-                )
-                continue
-            try:
-                drawing = _drawing(item, path=tree.root / path)
-            except (InputError, KeyError, TypeError, ValueError) as error:
-                faults.append(("unreadable mask", f"{tree.root / path}: {str(item['filename'])!r:.200}: {error}"))
-                continue
-            drawn.append(Drawn(image, path, drawing, split_of_folders(image) or split_of(path.stem)))
-    return drawn_contents(tree, "VIA", drawn, used=used, faults=faults)
+            written = str(item["filename"])
+            image = tree.find(written, near=path, pictures=True)
+            split = split_of_folders(image or path) or split_of(path.stem)
+            found.add(image, path, partial(_drawing, item, path=tree.root / path), written=written, split=split)
+    return drawn_contents(tree, "VIA", found.drawn, used=used, faults=found.faults)
 
 
 def _pictures(content: Any) -> Iterator[dict[str, Any]]:
