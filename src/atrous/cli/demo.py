@@ -99,7 +99,7 @@ def _config(options: Options) -> TrainConfig:
 
 
 def _from_imagenet(start: ImageNetStart) -> TrainConfig:
-    """Return the settings for a trained backbone: more steps' worth of crops in fewer steps, and a shorter average."""
+    """Settings for a trained backbone: fewer steps, each of more and smaller crops, and a shorter moving average."""
     return replace(
         recipe("scenes").config,
         model=preset(start.preset),

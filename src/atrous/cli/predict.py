@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -141,7 +140,7 @@ def _predict(options: Options, local: LocalInputs) -> int:
         if options.form
         else None
     )
-    without_data, warned = Counter[bool](), False
+    without_data, warned = 0, False
     failed, shares, started = 0, dict[str, float](), time.perf_counter()
     paint = partial(
         Result.overlay, background=options.overlay_background, contours=options.contours, legend=options.legend
@@ -179,7 +178,7 @@ def _predict(options: Options, local: LocalInputs) -> int:
         # Pictures that were left out have label maps, too: a data set of polygons holds all of them.
         for outcome in chain(outcomes, map(FileOutcome, done if annotations else ())):
             progress.advance(pictures_task)
-            without_data.update([outcome.nodata > 0])
+            without_data += outcome.nodata > 0
             if outcome.narrow is not None and not warned:
                 warned = True
                 console.print(f"atrous predict: {_narrow_line(outcome)}", markup=False, soft_wrap=True)
@@ -193,8 +192,8 @@ def _predict(options: Options, local: LocalInputs) -> int:
         print(f"computed in {predictor.precision} ({predictor.precision_reason})")
     what = "label map and overlay" if overlays else "label map"
     print(f"{what} of {len(plan) - failed} of {len(plan)} pictures written to {options.out}")
-    if without_data[True]:
-        print(f"{without_data[True]} pictures have pixels without data, which are {predictor.labels.ignore} (ignore)")
+    if without_data:
+        print(f"{without_data} pictures have pixels without data, which are {predictor.labels.ignore} (ignore)")
     for line in annotations.finish() if annotations else ():
         print(line)
     if done:

@@ -168,7 +168,7 @@ def finetune() -> Recipe:
 
 
 def scenes() -> Recipe:
-    """The generated scenes of `atrous demo`, where no ImageNet weights are installed. Cost: two minutes on two cores."""
+    """The generated scenes of `atrous demo` without ImageNet weights. Cost: about two minutes on two cores."""
     model = preset("deeplabv3plus_mobilenet_v2")
     config = TrainConfig(
         model=replace(model, backbone=MobileNetV2Config(depth_multiplier=0.5)),
