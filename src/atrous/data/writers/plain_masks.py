@@ -17,18 +17,25 @@ class MaskWriter:
         space: Names and colours of the classes.
     """
 
+    images, masks, lists = "images", "masks", ""
+    """Folders below that of the data set."""
+
     def __init__(self, folder: Path, space: LabelSpace) -> None:
-        self._folder, self._space = folder, space
+        self.folder, self.space = folder, space
         self._names: dict[str, list[str]] = defaultdict(list)
 
     def add(self, item: LabelledImage) -> None:
         """Write an image and its mask; raises InputError if it cannot."""
-        copy_image(item, self._folder / "images")
-        write_label_png(self._folder / "masks" / f"{item.name}.png", item.labels, self._space)
+        copy_image(item, self.folder / self.images)
+        write_label_png(self.folder / self.masks / f"{item.name}.png", item.labels, self.space)
         self._names[item.split].append(item.name)
 
     def finish(self) -> list[str]:
         """Write lists and classes; nothing is lost. Raises InputError if one cannot be written."""
-        write_lists(self._folder, self._names)
-        write_schema(self._folder / SCHEMA_FILE, Schema(self._space))
+        write_lists(self.folder / self.lists, self._names)
+        self.write_classes()
         return []
+
+    def write_classes(self) -> None:
+        """Write names and colours of the classes; raises InputError if it cannot."""
+        write_schema(self.folder / SCHEMA_FILE, Schema(self.space))
