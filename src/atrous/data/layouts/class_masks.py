@@ -16,7 +16,7 @@ from pathlib import Path
 from atrous.data.annotations.class_masks import ClassMasks
 from atrous.data.annotations.named_shapes import BACKGROUND
 from atrous.data.layouts.contents import Contents
-from atrous.data.layouts.lists import listed_splits, ordered
+from atrous.data.layouts.lists import told_splits
 from atrous.data.layouts.looks import number_of_values, value_set
 from atrous.data.layouts.pairing import pairings
 from atrous.data.layouts.roles import Entry, by_folder, entries, is_array
@@ -24,7 +24,6 @@ from atrous.data.layouts.tree import Tree, folded
 from atrous.data.layouts.words import is_second_choice, meaning, stem_role
 from atrous.data.pairs import Pair
 from atrous.data.schema import Schema
-from atrous.data.splits import Part, Splits
 from atrous.labels import LabelSpace
 
 FOREGROUND = "foreground"
@@ -211,25 +210,17 @@ def _contents(tree: Tree, parts: Parts, images: Sequence[Entry], what: str) -> C
     for image in labelled:
         name = image.key if unique else image.path.with_suffix("").as_posix()
         pairs[image.path] = Pair(name, tree.root / image.path, tree.root / parts[image.path][0][1])
-    words = dict.fromkeys(image.split for image in labelled)
-    splits: Splits = {
-        word: Part(
-            tuple(pairs[image.path] for image in labelled if image.split == word),
-            reader,
-            f"folders of {word}" if word else "all pictures",
-        )
-        for word in words
-    }
-    lists: frozenset[Path] = frozenset()
-    faults: tuple[tuple[str, str], ...] = ()
-    if not any(words):
-        by_list, lists, faults = listed_splits(tree, pairs, read=reader)
-        splits = by_list or splits
+    words = {image.path: image.split for image in labelled}
+    splits, lists, faults = told_splits(tree, pairs, words, read=reader, rule=_rule)
     used = lists | {path for some in parts.values() for _, path in some}
     notes = [f"{len(pairs)} pictures have {what}: {', '.join(names)}"]
     if rest := len(images) - len(labelled):
         notes.append(f"{rest} pictures without any mask are not used")
-    return Contents(what, ordered(splits), _schema(names), used=used, notes=tuple(notes), faults=faults)
+    return Contents(what, splits, _schema(names), used=used, notes=tuple(notes), faults=faults)
+
+
+def _rule(split: str) -> str:
+    return f"folders of {split}" if split else "all pictures"
 
 
 def _schema(names: Sequence[str]) -> Schema:

@@ -16,7 +16,8 @@ text. `masks_fixed` is where `atrous doctor --fix` writes masks without smoothed
 
 import fnmatch
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from atrous.data.annotations.masks import MaskFiles
@@ -90,10 +91,11 @@ def by_patterns(tree: Tree, table: Mapping[str, str]) -> Contents:
 
 def _splits(tree: Tree, table: Mapping[str, str], pairs: list[Pair]) -> Splits:
     """The splits by their patterns or lists; where `train` has no pattern, it is what no other pattern fits."""
+    rules = {name: _rule(tree, table[name]) for name in _SPLITS if name in table}
     chosen: dict[str, list[Pair]] = {}
     for pair in pairs:
-        place = pair.image.relative_to(tree.root)
-        split = next((name for name in _SPLITS if name in table and _fits(tree, table[name], pair, place)), "")
+        names = (pair.name, pair.image.name, pair.image.relative_to(tree.root).as_posix())
+        split = next((name for name, fits in rules.items() if any(map(fits, names))), "")
         chosen.setdefault(split, []).append(pair)
     parts = {
         split: Part(tuple(some), MaskFiles(), f"{split} = {table[split]!r}" if split else "all other pairs")
@@ -104,14 +106,19 @@ def _splits(tree: Tree, table: Mapping[str, str], pairs: list[Pair]) -> Splits:
     return ordered(parts)
 
 
-def _fits(tree: Tree, pattern: str, pair: Pair, place: Path) -> bool:
-    if pattern.endswith(_LISTS):
-        try:
-            lines = (tree.root / pattern).read_text(encoding="utf-8-sig").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{tree.root / SCHEMA_FILE}: layout: cannot read the list {pattern!r}") from error
-        return bool({pair.name, place.name, place.as_posix()} & {line.strip() for line in lines})
-    return fnmatch.fnmatchcase(place.as_posix(), pattern) or fnmatch.fnmatchcase(pair.name, pattern)
+def _rule(tree: Tree, pattern: str) -> Callable[[str], bool]:
+    """A test of names and paths: those of a split are in its list, or fit its pattern."""
+    if not pattern.endswith(_LISTS):
+        return partial(_fits, pattern=pattern)
+    try:
+        text = (tree.root / pattern).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{tree.root / SCHEMA_FILE}: layout: cannot read the list {pattern!r}") from error
+    return {line.strip() for line in text.splitlines()}.__contains__
+
+
+def _fits(path: str, *, pattern: str) -> bool:
+    return fnmatch.fnmatchcase(path, pattern)
 
 
 def _is_skipped(path: Path, pattern: str) -> bool:
