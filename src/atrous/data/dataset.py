@@ -146,7 +146,7 @@ def declared_schema(path: Path, *, elsewhere: Path | None) -> Schema | None:
     if elsewhere is None and not file.exists():
         return None
     table = read_table(file)
-    alone = table.keys() & {"layout", "picture"} and not table.keys() & {"classes", "colors", "remap"}
+    alone = bool(table) and table.keys() <= {"layout", "picture"}
     return None if alone else read_schema(file)
 
 

@@ -166,9 +166,7 @@ class PairedFiles:
         check_stored_size(pair)
         image, labels = read_picture(pair.image, ranges=self.schema.ranges), self.read(pair, self.schema)
         check_size(pair, image=image.shape, labels=labels.shape)
-        missing = missing_pixels(pair.image)
-        if missing is not None:
-            labels = np.where(missing, np.asarray(self.labels.ignore, labels.dtype), labels)
+        labels = ignored_without_data(pair.image, labels, ignore=self.labels.ignore)
         return Sample(name=pair.name, image=image, labels=labels, sequence=pair.sequence)
 
     def describe(self) -> dict[str, Any]:
@@ -181,6 +179,12 @@ class PairedFiles:
             "licence": self.licence,
             **({"picture_range": [list(pair) for pair in self.schema.ranges]} if self.schema.ranges else {}),
         }
+
+
+def ignored_without_data(image: Path, labels: Integer[np.ndarray, "h w"], *, ignore: int) -> Integer[np.ndarray, "h w"]:
+    """Class ids of a picture, with its pixels without data ignored; raises InputError as `missing_pixels`."""
+    missing = missing_pixels(image)
+    return labels if missing is None else np.where(missing, np.asarray(ignore, labels.dtype), labels)
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,9 @@ from atrous.data.formats.images import read_labels, upright_size
 from atrous.data.pairs import Pair
 from atrous.data.schema import Schema
 from atrous.errors import InputError
+
+_SMOOTHED = 128
+"""Largest value from which smaller ones may be smoothed edges."""
 
 
 @dataclass(frozen=True)
@@ -26,15 +30,15 @@ class ClassMasks:
     parts: Mapping[Path, tuple[tuple[str, Path], ...]]
 
     def __call__(self, pair: Pair, schema: Schema) -> Integer[np.ndarray, "h w"]:
-        """Class ids of a pair; where the schema has one class besides background, all masks are of that class.
+        """Class ids of a pair; where the schema has one class, and by no name of the masks, all are of that class.
 
         Raises:
             InputError: If a mask cannot be read or has another size than the others, or its class is unknown.
         """
         only = [name for name in schema.labels.names if name != BACKGROUND]
+        renamed = len(only) == 1 and only[0] not in self._names
         shapes = [
-            Shape(only[0] if len(only) == 1 else name, Region(0, 0, covered(path)))
-            for name, path in self.parts[pair.image]
+            Shape(only[0] if renamed else name, Region(0, 0, covered(path))) for name, path in self.parts[pair.image]
         ]
         size = shapes[0].region.inside.shape if shapes else upright_size(pair.image)
         for shape, (_, path) in zip(shapes, self.parts[pair.image], strict=True):
@@ -45,16 +49,22 @@ class ClassMasks:
         except ValueError as error:
             raise InputError(f"{pair.mask}: {error}") from error
 
+    @cached_property
+    def _names(self) -> Set[str]:
+        return {name for some in self.parts.values() for name, _ in some}
+
     def names(self, pair: Pair) -> Set[str] | None:
         """The classes of the masks of a pair."""
         return {name for name, _ in self.parts[pair.image]}
 
 
 def covered(path: Path) -> Bool[np.ndarray, "h w"]:
-    """The pixels of a mask above half of its largest value, so that smoothed edges are parted in their middle.
+    """The pixels of a mask that are not 0; of one that reaches 128 those above half of its largest value.
+
+    So smoothed edges are parted in their middle, and numbers of instances count whatever they are.
 
     Raises:
         InputError: If it cannot be read, or holds colours.
     """
     values = read_labels(path)
-    return values > values.max() // 2
+    return values > (values.max() // 2 if values.max() >= _SMOOTHED else 0)

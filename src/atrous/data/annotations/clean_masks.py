@@ -15,7 +15,7 @@ from jaxtyping import Bool, UInt8
 
 from atrous.data.annotations.color_masks import packed_colors, value_counts
 from atrous.data.annotations.proposals import color_names
-from atrous.data.formats.images import read_image, read_mask
+from atrous.data.formats.images import read_image
 from atrous.data.pairs import Pair
 from atrous.data.schema import Schema
 from atrous.errors import InputError
@@ -49,15 +49,6 @@ class CleanMasks:
 def shown_colors(path: Path) -> UInt8[np.ndarray, "h w 3"]:
     """The colours of a mask as a viewer shows them, of codecs with loss, too; raises InputError as `read_image`."""
     return read_image(path, max_pixels=_MOST_PIXELS)
-
-
-def is_lossy(path: Path) -> bool:
-    """Return True if a file can be read as a picture, but not as a mask."""
-    try:
-        read_mask(path, max_pixels=_MOST_PIXELS)
-    except InputError as error:
-        return "compression alters class ids" in str(error)
-    return False
 
 
 def clean_masks(paths: Sequence[Path]) -> CleanMasks | None:

@@ -1,7 +1,6 @@
 """The label space that masks show where there is no schema: their values, colours, or the names that they use."""
 
 import os
-from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -73,7 +72,7 @@ def mask_schema(
     if not packed:
         return numbered_schema(folder, numbers)
     path = next(iter(colors))
-    if are_smoothed(sum((Counter(found) for found in colors.values()), Counter[int]())):
+    if are_smoothed(value_totals(colors.values()).pixels):
         raise InputError(
             f"{path} is a colour picture with smoothed edges, and all masks have {len(packed)} colours, most of them "
             f"mixed of a few: atrous doctor {folder} --fix writes masks without them to masks_fixed"

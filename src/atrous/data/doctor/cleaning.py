@@ -8,14 +8,16 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from atrous.data.annotations.clean_masks import CleanMasks, clean_masks, is_lossy
+from atrous.data.annotations.clean_masks import CleanMasks, clean_masks
 from atrous.data.doctor.meaning import Meaning
 from atrous.data.doctor.survey import Survey
+from atrous.data.formats.decoding import ALTERED
 from atrous.data.formats.images import IMAGE_SUFFIXES
 from atrous.data.layouts.pattern_search import image_patterns
 from atrous.data.layouts.patterns import FIXED, matches
 from atrous.data.layouts.tree import look
 from atrous.data.schema import Schema
+from atrous.errors import InputError
 from atrous.files import atomic_path
 from atrous.report.label_png import write_label_png
 
@@ -26,9 +28,11 @@ def cleaning_of(files: Survey, meaning: Meaning) -> CleanMasks | None:
     pictures = [pair.mask for pair in pairs if pair.mask.suffix.lower() in IMAGE_SUFFIXES and pair.mask.is_file()]
     if files.schema_file is not None or files.schema is not None or not pictures or len(pictures) < len(pairs):
         return None
+    if any(pair.ignore is not None for pair in pairs):  # cleaned masks have no place for fields of view
+        return None
     smoothed = meaning.smoothed or (meaning.schema is not None and meaning.schema.threshold)
-    lossy = [fault for fault in meaning.faults if "compression alters class ids" in fault.line]
-    return clean_masks(pictures) if smoothed or (lossy and any(map(is_lossy, pictures[:1]))) else None
+    lossy = any(ALTERED in fault.line for fault in meaning.faults)
+    return clean_masks(pictures) if smoothed or lossy else None
 
 
 def cleaning_line(files: Survey, cleaning: CleanMasks) -> str:
@@ -46,8 +50,10 @@ def write_clean_masks(files: Survey, cleaning: CleanMasks) -> Iterator[tuple[Pat
     Nothing is written where no pattern tells the pictures from all other files.
 
     Raises:
-        InputError: If a mask cannot be read or written.
+        InputError: If the folder is there already, or a mask cannot be read or written.
     """
+    if (files.path / FIXED).exists():
+        raise InputError(f"{files.path / FIXED} is there already; move it away, or name its masks under [layout]")
     pairs = [pair for split in files.splits.values() for pair in split.pairs]
     tree = look(files.path)
     images = [pair.image.relative_to(files.path) for pair in pairs]

@@ -14,7 +14,7 @@ from atrous.data.doctor.perceptual_hash import PerceptualHash, perceptual_hash
 from atrous.data.formats.images import IMAGE_SUFFIXES, read_mask, read_palette
 from atrous.data.formats.tiff import read_picture
 from atrous.data.formats.value_range import Ranges
-from atrous.data.pairs import LabelReader, Pair, check_size, check_stored_size, value_ids
+from atrous.data.pairs import LabelReader, Pair, check_size, check_stored_size, ignored_without_data, value_ids
 from atrous.data.schema import Schema
 from atrous.labels import Color
 
@@ -95,6 +95,8 @@ def examine(pair: Pair, *, split: str, read: LabelReader, schema: Schema | None,
     shown = raw if raw is not None else ids
     if image is not None and shown is not None:
         attempt(lambda: check_size(pair, image=image.shape, labels=shown.shape[:2]), "size", faults)
+        if ids is not None and schema and not faults:
+            ids = ignored_without_data(pair.image, ids, ignore=schema.labels.ignore)
     size = None if image is None else (image.shape[0], image.shape[1], image.shape[2])
     look = None if image is None else perceptual_hash(image)
     return Examined(pair, split, tuple(faults), size, look, _mask(pair.mask, raw=raw, ids=ids, schema=schema))

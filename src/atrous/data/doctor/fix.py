@@ -40,7 +40,7 @@ def write_schema_fix(diagnosis: Diagnosis) -> Iterator[Path]:
     schema, table = painted(schema, diagnosis), _layout(files)
     if diagnosis.cleaning is not None:
         for folder, cleaned, patterns in write_clean_masks(files, diagnosis.cleaning):
-            schema, table = cleaned, patterns
+            schema, table = replace(cleaned, ranges=files.ranges), patterns
             yield folder
     if "images" in table:
         yield from _list_splits(files, table)

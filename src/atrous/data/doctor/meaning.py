@@ -1,6 +1,5 @@
 """Proposed schemas: the meaning of masks that no schema declares."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,7 +93,7 @@ def meaning_of(folder: Path, contents: Sequence[MaskContent], *, classes: ClassL
     if schema:
         named_colors = {color for content in contents for color in content.colors} if classes is None else ()
         return Meaning(schema, True, tuple(faults), colors=len(named_colors))
-    pixels = sum((Counter(content.colors) for content in contents), Counter[int]())
+    pixels = value_totals(content.colors for content in contents).pixels
     proposal = None if are_smoothed(pixels) else _proposal(contents)
     return Meaning(
         proposal.schema if proposal else None,

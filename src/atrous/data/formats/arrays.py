@@ -1,16 +1,34 @@
 """Label maps in NumPy's files: class ids, or one plane for each class."""
 
-import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Integer
 
+from atrous.data.formats.decoding import decoding
 from atrous.data.formats.images import MAX_PIXELS
-from atrous.errors import InputError, reason
+from atrous.errors import InputError
 
 _MOST_PLANES = 1024
+
+
+@contextmanager
+def opened_arrays(path: Path) -> Iterator[np.ndarray | np.lib.npyio.NpzFile]:
+    """Open an `.npy`, mapped into memory, or an `.npz`, by its first bytes; pickled objects are never read.
+
+    Raises:
+        InputError: If the file is damaged, also where that shows only inside the block.
+    """
+    with decoding(path), path.open("rb") as file:
+        if file.read(2) == b"PK":
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as archive:
+                yield archive
+        else:
+            yield np.load(path, mmap_mode="r", allow_pickle=False)
 
 
 def read_array(path: Path) -> Integer[np.ndarray, "h w"]:
@@ -25,25 +43,19 @@ def read_array(path: Path) -> Integer[np.ndarray, "h w"]:
     Raises:
         InputError: If the file is damaged, holds several arrays or objects, or no integers 0..65535.
     """
-    try:
-        loaded = np.load(path, mmap_mode="r" if path.suffix.lower() == ".npy" else None, allow_pickle=False)
-        if isinstance(loaded, np.lib.npyio.NpzFile):
-            with loaded:
-                names = loaded.files
-                if len(names) != 1:
-                    raise InputError(f"{path} holds {', '.join(names)!s:.200}; save the label map as the only array")
-                values = loaded[names[0]]
-        else:
-            values = loaded
-    except InputError:
-        raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, MemoryError) as error:
-        raise InputError(f"cannot read {path}: {reason(error)}; save the label map with numpy.save") from error
+    with opened_arrays(path) as found:
+        values: Any = found
+        if isinstance(found, np.lib.npyio.NpzFile):
+            if len(found.files) != 1:
+                raise InputError(f"{path} holds {', '.join(found.files)!s:.200}; save the label map as the only array")
+            values = found[found.files[0]]
+    if not isinstance(values, np.ndarray):
+        raise InputError(f"{path} holds no array; save the label map with numpy.save")
     return _labels(values, path=path)
 
 
-def _labels(values: Any, *, path: Path) -> Integer[np.ndarray, "h w"]:
-    values = np.squeeze(values) if getattr(values, "ndim", 0) > 2 else values
+def _labels(values: np.ndarray, *, path: Path) -> Integer[np.ndarray, "h w"]:
+    values = np.squeeze(values) if values.ndim > 2 else values
     if values.size > MAX_PIXELS * 4 or values.dtype.kind not in "uifb" or values.ndim not in (2, 3) or not values.size:
         shape = " x ".join(map(str, values.shape))
         raise InputError(

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from atrous.errors import InputError, reason
 
+ALTERED = "alters class ids"
+"""In the lines about masks of codecs with loss."""
+
 
 @contextmanager
 def decoding(path: Path) -> Iterator[None]:

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Integer, UInt8
 from PIL import Image, ImageCms, ImageFile, ImageOps
 
-from atrous.data.formats.decoding import check_size, decoding
+from atrous.data.formats.decoding import ALTERED, check_size, decoding
 from atrous.data.formats.raw_values import number_type, raw_mask, tiff_tags
 from atrous.errors import InputError
 from atrous.extras import installed
@@ -157,7 +157,7 @@ def read_mask(path: Path, *, max_pixels: int = MAX_PIXELS) -> Integer[np.ndarray
         return numbers
     with opened(path, max_pixels=max_pixels) as picture:
         if name := _lossy_codec(path, picture):
-            raise InputError(f"{path} is a {name}, whose compression alters class ids; save masks as PNG")
+            raise InputError(f"{path} is a {name}, whose compression {ALTERED}; save masks as PNG")
         if (frames := getattr(picture, "n_frames", 1)) > 1 and picture.format != "TIFF":  # its pages may be overviews
             raise InputError(f"{path} has {frames} frames; a mask has one, save it as PNG")
         stretch = _STRETCH.get(_raw_mode(picture), 1)

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Integer, Shaped, UInt16
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from atrous.data.formats.decoding import check_size, decoding
+from atrous.data.formats.decoding import ALTERED, check_size, decoding
 from atrous.errors import InputError
 from atrous.extras import require
 
@@ -73,7 +73,7 @@ def raw_mask(path: Path, *, max_pixels: int) -> Integer[np.ndarray, "h w"] | Non
     if not tags:
         return None
     if (method := tags.get(COMPRESSION)) in _LOSSY:
-        raise InputError(f"{path} is compressed as {_LOSSY[method]}, which alters class ids; save masks as PNG")
+        raise InputError(f"{path} is compressed as {_LOSSY[method]}, which {ALTERED}; save masks as PNG")
     return None if _is_plain(tags) else _tiff_pages(path, tags, max_pixels=max_pixels)
 
 

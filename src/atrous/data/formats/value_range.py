@@ -6,7 +6,7 @@ In `schema.toml`, for all bands or one pair per band:
     range = [0, 4095]
 """
 
-import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ def parse_ranges(value: Any) -> Ranges:
     found: list[tuple[float, float]] = []
     for pair in pairs:
         numbers = isinstance(pair, list | tuple) and len(pair) == 2 and all(type(one) in (int, float) for one in pair)
-        if not numbers or not all(math.isfinite(one) for one in pair) or not pair[0] < pair[1]:
+        if not numbers or not all(abs(one) <= sys.float_info.max for one in pair) or not pair[0] < pair[1]:
             raise ValueError(
                 f"range: {value!r:.80}: give the numbers that are black and white, such as [0, 4095], or one pair per "
                 "band: [[0, 4095], [0, 10000]]"

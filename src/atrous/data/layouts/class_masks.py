@@ -64,7 +64,10 @@ def with_class_masks(tree: Tree, contents: Contents) -> Contents:
     if any(pair.ignore is not None or pair.mask.is_dir() for pair in pairs):
         return contents
     groups = groups or {FOREGROUND: [*pairs]}
-    values = {name: value_set(tree.root, [pair.mask for pair in some]) for name, some in groups.items()}
+    values = {
+        name: value_set(tree.root, [mask for pair in some for mask in (pair.mask, *further.get(pair.mask, ()))])
+        for name, some in groups.items()
+    }
     if not all(found and _are_black_and_white(found) for found in values.values()):
         return contents
     names = [name for name in groups if values[name] != {0}]
@@ -96,7 +99,7 @@ def _further_masks(tree: Tree, pairs: Sequence[Pair]) -> dict[Path, list[Path]]:
     for path in tree.pictures:
         stem = re.sub(r"[ _-]\(?\d+\)?$", "", path.stem)
         mask = masks.get(folded((tree.root / path).with_name(stem).as_posix())) if stem != path.stem else None
-        if mask is not None and tree.root / path not in taken:
+        if mask is not None and mask.suffix.lower() == path.suffix.lower() and tree.root / path not in taken:
             found[mask].append(tree.root / path)
     return dict(found)
 
@@ -106,7 +109,8 @@ def _groups_by_folder(tree: Tree, pairs: Sequence[Pair]) -> dict[str, list[Pair]
     groups: dict[str, list[Pair]] = defaultdict(list)
     for pair in pairs:
         groups[_class_folder(pair.image.relative_to(tree.root))].append(pair)
-    together = all(_class_folder(pair.mask.relative_to(tree.root)) in groups for pair in pairs)
+    # Folders of pictures apart from folders of masks group by city or patient, not by class.
+    together = all(pair.image.parent == pair.mask.parent for pair in pairs)
     return dict(groups) if together and _are_class_folders(groups) else {}
 
 

@@ -33,6 +33,8 @@ def patterns_of(tree: Tree, splits: Mapping[str, Sequence[Pair]]) -> dict[str, s
         return None
     found: dict[str, str] = {}
     for split, pairs in splits.items():
+        if not pairs:
+            continue
         images = [pair.image.relative_to(tree.root) for pair in pairs]
         others = [pair.image.relative_to(tree.root) for one in splits if one != split for pair in splits[one]]
         pattern = _split_pattern(images, others)

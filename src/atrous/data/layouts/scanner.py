@@ -86,7 +86,12 @@ def _chosen(tree: Tree, *, pair_by_order: bool) -> Contents | None:
     faulty = [plain] if plain is not None else []
     layouts = [tables, pair_lists, class_masks, mask_pictures, *ANNOTATIONS, stacks, parquet]
     for layout in layouts:
-        found = layout(tree)
+        try:
+            found = layout(tree)
+        except InputError:  # what a layout before it lacks is what the user wants to hear
+            if faulty:
+                continue
+            raise
         if found is None:
             continue
         found = _completed(tree, found)

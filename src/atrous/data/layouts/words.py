@@ -1,6 +1,7 @@
 """Words in names of folders and files: which of them say picture, mask, or split."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -111,6 +112,18 @@ def stem_role(stem: str) -> str:
     if ends & (MASK_WORDS | SECOND_CHOICE) - {"y", "color", "human"}:
         return "mask"
     return "image" if ends & IMAGE_WORDS - {"x"} else ""
+
+
+def image_and_mask(names: Sequence[str]) -> tuple[str, str] | None:
+    """The names, such as those of columns, that say picture and mask best; None where there are not both.
+
+    Names that tell drawings, single instances or depth come last; a name without any such word may be the picture.
+    """
+    masks = [name for name in names if MASK_WORDS & {*tokens(name)}]
+    images = [name for name in names if name not in masks]
+    masks.sort(key=is_second_choice)
+    images.sort(key=lambda name: (is_second_choice(name), not (IMAGE_WORDS | {"file"}) & {*tokens(name)}))
+    return (images[0], masks[0]) if images and masks else None
 
 
 def is_second_choice(name: str) -> bool:

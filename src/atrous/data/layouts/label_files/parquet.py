@@ -11,11 +11,10 @@ from atrous.data.formats.decoding import decoding
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.label_files.unpacked import Source, suffix_of, unpacked_contents
 from atrous.data.layouts.tree import Tree
-from atrous.data.layouts.words import meaning, split_of, tokens
+from atrous.data.layouts.words import image_and_mask, meaning, split_of
 from atrous.errors import InputError
 from atrous.extras import require
 
-_MASKS = frozenset({"mask", "label", "labels", "annotation", "segmentation", "seg", "gt", "target", "groundtruth"})
 _BATCH = 16
 
 
@@ -57,14 +56,13 @@ def _rows(reader: Any, path: Path) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _columns(found: list[str], *, path: Path, names: list[str]) -> list[str]:
-    masks = [name for name in found if _MASKS & {*tokens(name)}]
-    images = [name for name in found if name not in masks]
-    if not images or not masks:
+    columns = image_and_mask(found)
+    if columns is None:
         raise InputError(
             f"{path} has the columns {', '.join(names)!s:.200}, and not one of pictures and one of masks (mask, label, "
             "annotation) as bytes of files; export the labels as PNG masks"
         )
-    return [images[0], masks[0]]
+    return [*columns]
 
 
 def _bytes(value: Any) -> bytes | None:

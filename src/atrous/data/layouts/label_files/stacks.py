@@ -5,7 +5,6 @@ train.npz: images, masks          data.npz: x_train, y_train, x_val, y_val
 """
 
 import io
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
@@ -15,14 +14,16 @@ import numpy as np
 from jaxtyping import Integer
 from PIL import Image
 
+from atrous.data.formats.arrays import opened_arrays
 from atrous.data.formats.images import MAX_PIXELS
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.label_files.unpacked import Source, unpacked_contents
 from atrous.data.layouts.tree import Tree
 from atrous.data.layouts.words import meaning
-from atrous.errors import InputError, reason
+from atrous.errors import InputError
 
 _MOST_BYTES = 2**33
+_LAYOUT = "stacks of arrays"
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,12 @@ def stacks(tree: Tree) -> Contents | None:
     found = [stack for path in tree.with_suffix(".npy", ".npz") for stack in _stacks(tree, path)]
     groups: dict[tuple[Path, str], dict[str, _Stack]] = {}
     for stack in found:
-        groups.setdefault((stack.path.parent, stack.split), {}).setdefault(stack.role, stack)
+        group = groups.setdefault((stack.path.parent, stack.split), {})
+        if stack.role in group:
+            both = f"{tree.root / group[stack.role].path} ({group[stack.role].key}) and {stack.path} ({stack.key})"
+            line = f"{both} both hold {stack.role}s of the same split; join them, or move one away"
+            return Contents(_LAYOUT, {}, faults=(("two kinds of masks", line),))
+        group[stack.role] = stack
     pairs = {key: group for key, group in groups.items() if {"image", "mask"} <= group.keys()}
     if not pairs:
         return None
@@ -48,18 +54,21 @@ def stacks(tree: Tree) -> Contents | None:
     several = len(pairs) > len({split for _, split in pairs})
 
     def items() -> Iterator[tuple[str, str, bytes, bytes]]:
+        white = max(
+            _white(_load(tree, group["image"]), path=tree.root / group["image"].path) for group in pairs.values()
+        )
         for (folder, split), group in pairs.items():
             images, masks = (_load(tree, group[role]) for role in ("image", "mask"))
             where = tree.root / group["mask"].path
-            images, masks = _images(images, path=tree.root / group["image"].path), _masks(masks, path=where)
+            images, masks = _channels_last(images, path=tree.root / group["image"].path), _masks(masks, path=where)
             if images.shape[:3] != masks.shape:
                 shapes = f"{_shown(images.shape)} and {_shown(masks.shape)}"
                 raise InputError(f"{where}: pictures and masks are {shapes}; save as many masks of the same size")
             for number in range(len(images)):
                 name = f"{'-'.join(folder.parts)}-{number:06}" if several and folder.parts else f"{number:06}"
-                yield name, split, _png(images[number]), _png(masks[number])
+                yield name, split, _png(_eight_bits(images[number], white=white)), _png(masks[number])
 
-    return unpacked_contents(tree, Source("stacks of arrays", files, items))
+    return unpacked_contents(tree, Source(_LAYOUT, files, items))
 
 
 def _stacks(tree: Tree, path: Path) -> list[_Stack]:
@@ -68,63 +77,75 @@ def _stacks(tree: Tree, path: Path) -> list[_Stack]:
     around = next((split for split in places if split), "")
     shapes: dict[str, tuple[int, ...]] = {}
     try:
-        loaded = np.load(tree.root / path, mmap_mode="r" if path.suffix.lower() == ".npy" else None, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            shapes[path.stem] = loaded.shape
-        else:
-            with loaded:
-                for key in loaded.files:
-                    with loaded.zip.open(f"{key}.npy") as file:
-                        first = np.lib.format.read_magic(file) == (1, 0)
-                        read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
-                        shape, _, kind = read(file)
-                        if prod(shape) * kind.itemsize <= _MOST_BYTES and kind.kind in "uifb":
-                            shapes[key] = shape
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, MemoryError):
+        with opened_arrays(tree.root / path) as found:
+            shapes = {path.stem: found.shape} if isinstance(found, np.ndarray) else _shapes(found)
+    except InputError:  # no array that is read; the file is left over, which is told
         return []
     found = []
     for key, shape in shapes.items():
         word = meaning(key)
-        if word.role and len(shape) in (3, 4) and shape[0] > 1:
+        if word.role and not word.second and len(shape) in (3, 4) and shape[0] > 1:
             split = word.split or meaning(path.stem).split or around
             found.append(_Stack(path, key, word.role, split))
     return found
 
 
+def _shapes(archive: np.lib.npyio.NpzFile) -> dict[str, tuple[int, ...]]:
+    """Shapes of the arrays of an `.npz`, by their headers."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for key in archive.files:
+        assert archive.zip is not None  # it is open
+        with archive.zip.open(f"{key}.npy") as file:
+            first = np.lib.format.read_magic(file) == (1, 0)
+            read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
+            shape, _, kind = read(file)
+            if prod(shape) * kind.itemsize <= _MOST_BYTES and kind.kind in "uifb":
+                shapes[key] = shape
+    return shapes
+
+
 def _load(tree: Tree, stack: _Stack) -> np.ndarray:
     path = tree.root / stack.path
-    try:
-        if path.suffix.lower() == ".npy":
-            values = np.load(path, mmap_mode="r", allow_pickle=False)
-        else:
-            with np.load(path, allow_pickle=False) as loaded:
-                values = loaded[stack.key]
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, MemoryError) as error:
-        raise InputError(f"cannot read {path}: {reason(error)}; save the arrays with numpy.save") from error
-    if values.nbytes > _MOST_BYTES or values.dtype.kind not in "uifb" or values[0].size > 4 * MAX_PIXELS:
+    with opened_arrays(path) as found:
+        values = found if isinstance(found, np.ndarray) else found[stack.key]
+    if (
+        not values.size
+        or values.nbytes > _MOST_BYTES
+        or values.dtype.kind not in "uifb"
+        or values[0].size > 4 * MAX_PIXELS
+    ):
         raise InputError(
             f"{path} holds an array of {_shown(values.shape)} ({values.dtype}); save pictures and class ids"
         )
     return values
 
 
-def _images(values: np.ndarray, *, path: Path) -> np.ndarray:
-    """Pictures of 8 bits, of shape [n, h, w] or [n, h, w, 3]."""
+def _white(values: np.ndarray, *, path: Path) -> float:
+    """The number that is white in a stack: 1 in floating point, 255 or 65535 by the largest number."""
+    low, high = float(values.min()), float(values.max())
+    if not (low >= 0 and high <= 65535):
+        raise InputError(
+            f"{path} holds values from {low:g} to {high:g}; save pictures as 0..255, or 0..1 in floating point"
+        )
+    return 1.0 if values.dtype.kind == "f" and high <= 1 else 255.0 if high <= 255 else 65535.0
+
+
+def _eight_bits(picture: np.ndarray, *, white: float) -> np.ndarray:
+    """A picture of 0..255; one of 16 bits and one channel keeps them, as a range may be declared for it."""
+    if picture.dtype == np.uint8 or (picture.ndim == 2 and picture.dtype == np.uint16 and white > 255):
+        return picture
+    return np.rint(picture * (255.0 / white)).astype(np.uint8)
+
+
+def _channels_last(values: np.ndarray, *, path: Path) -> np.ndarray:
+    """Pictures of shape [n, h, w] or [n, h, w, 3]."""
     if values.ndim == 4 and values.shape[1] in (1, 3) and values.shape[3] not in (1, 3):
         values = np.moveaxis(values, 1, 3)
     if values.ndim == 4 and values.shape[3] == 1:
         values = values[..., 0]
     if values.ndim == 4 and values.shape[3] != 3:
         raise InputError(f"{path} holds pictures of {values.shape[3]} channels; save one or three")
-    if values.dtype == np.uint8:
-        return values
-    low, high = float(values.min()), float(values.max())
-    if not (low >= 0 and high <= 65535):
-        raise InputError(
-            f"{path} holds values from {low:g} to {high:g}; save pictures as 0..255, or 0..1 in floating point"
-        )
-    factor = 255.0 if values.dtype.kind == "f" and high <= 1 else 1.0 if high <= 255 else 1 / 257
-    return np.rint(values * factor).astype(np.uint8)
+    return values
 
 
 def _masks(values: np.ndarray, *, path: Path) -> Integer[np.ndarray, "n h w"]:
@@ -144,8 +165,7 @@ def _masks(values: np.ndarray, *, path: Path) -> Integer[np.ndarray, "n h w"]:
 
 def _png(values: np.ndarray) -> bytes:
     buffer = io.BytesIO()
-    small = values.astype(np.uint8) if values.dtype != np.uint16 or values.max() <= 255 else values
-    Image.fromarray(np.ascontiguousarray(small)).save(buffer, "PNG")
+    Image.fromarray(np.ascontiguousarray(values)).save(buffer, "PNG")
     return buffer.getvalue()
 
 

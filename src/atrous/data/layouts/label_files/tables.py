@@ -19,12 +19,10 @@ from atrous.data.layouts.label_files.drawn import sample_names, split_of_folders
 from atrous.data.layouts.lists import told_splits
 from atrous.data.layouts.looks import sample
 from atrous.data.layouts.tree import Tree
-from atrous.data.layouts.words import meaning, split_of, tokens
+from atrous.data.layouts.words import image_and_mask, meaning, split_of
 from atrous.data.pairs import Pair
 
 _LONGEST = 2**27
-_MASKS = frozenset({"mask", "label", "labels", "annotation", "segmentation", "seg", "gt", "target", "groundtruth"})
-_IMAGES = frozenset({"file", "image", "img", "picture", "photo", "input", "rgb", "x"})
 _SPLITS = ("split", "subset", "set", "partition")
 
 Row = Mapping[str, Any]
@@ -41,14 +39,18 @@ def tables(tree: Tree) -> Contents | None:
         if columns is None:
             continue
         used.append(path)
-        for number, row in enumerate(rows, start=2 if path.suffix.lower() in (".csv", ".tsv") else 1):
+        for number, row in rows:
             image, mask = (_file(tree, row.get(column), near=path) for column in columns)
-            if image is None or mask is None:
+            where = f"{tree.root / path} line {number}"
+            if image is None or mask in (None, image):
                 written = row.get(columns[1] if image else columns[0])
-                line = f"{tree.root / path} line {number}: no file {written!r:.200}; add it or delete the line"
-                faults.append(("list", line))
-            else:
-                pairs[image] = (mask, _split(row) or split_of_folders(path) or split_of(path.stem))
+                faults.append(("list", f"{where}: no file {written!r:.200}; add it or delete the line"))
+                continue
+            found = mask, _split(row) or split_of_folders(path) or split_of(path.stem)
+            if pairs.setdefault(image, found) != found:
+                other, split = pairs[image]
+                known = f"{image} has the mask {other}" + f" in {split}" * bool(split)
+                faults.append(("list", f"{where}: {known} in an earlier line; delete one"))
     if not pairs:
         return None
     names = sample_names([*pairs])
@@ -63,13 +65,15 @@ def _rule(split: str) -> str:
     return f"rows of {split}" if split else "all rows"
 
 
-def _rows(tree: Tree, path: Path) -> list[Row]:
+def _rows(tree: Tree, path: Path) -> list[tuple[int, Row]]:
+    """Rows with the number of their line, or of the object in a JSON list; none where the file is no table."""
     try:
         if (tree.root / path).stat().st_size > _LONGEST:
             return []
         if path.suffix.lower() == ".json":
             content = tree.json(path)
-            return [row for row in content if isinstance(row, dict)] if isinstance(content, list) else []
+            rows = content if isinstance(content, list) else []
+            return [(number, row) for number, row in enumerate(rows, start=1) if isinstance(row, dict)]
         text = (tree.root / path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):
         return []
@@ -77,28 +81,27 @@ def _rows(tree: Tree, path: Path) -> list[Row]:
         first = text.partition("\n")[0]
         delimiter = max("\t;,", key=first.count)
         try:
-            return [row for row in csv.DictReader(io.StringIO(text), delimiter=delimiter) if None not in row]
+            reader = csv.DictReader(io.StringIO(text), delimiter=delimiter)
+            return [(reader.line_num, row) for row in reader]
         except csv.Error:
             return []
-    rows = []
-    for line in text.splitlines():
+    found: list[tuple[int, Row]] = []
+    for number, line in enumerate(text.split("\n"), start=1):
         try:
             row = json.loads(line) if line.strip() else {}
         except (ValueError, RecursionError):
             return []
-        rows += [row] if isinstance(row, dict) and row else []
-    return rows
+        if isinstance(row, dict) and row:
+            found.append((number, row))
+    return found
 
 
-def _columns(tree: Tree, path: Path, rows: Sequence[Row]) -> tuple[str, str] | None:
+def _columns(tree: Tree, path: Path, rows: Sequence[tuple[int, Row]]) -> tuple[str, str] | None:
     """The columns of pictures and of masks; None where there are not both."""
-    some = sample(rows)
+    some = sample([row for _, row in rows])
     names = [name for name in (some[0] if some else {}) if name]
     named = [name for name in names if some and all(_file(tree, row.get(name), near=path) for row in some)]
-    masks = [name for name in named if _MASKS & {*tokens(name)}]
-    images = [name for name in named if name not in masks]
-    images.sort(key=lambda name: not _IMAGES & {*tokens(name)})
-    return (images[0], masks[0]) if images and masks else None
+    return image_and_mask(named)
 
 
 def _file(tree: Tree, written: object, *, near: Path) -> Path | None:

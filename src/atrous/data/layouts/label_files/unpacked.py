@@ -1,14 +1,13 @@
 """Pictures and masks that stand many in one file, unpacked once into the user's cache folder."""
 
 import hashlib
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from atrous.data.annotations.masks import MaskFiles
-from atrous.data.formats.images import IMAGE_SUFFIXES, natural_key
+from atrous.data.formats.images import natural_key
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.lists import told_splits
 from atrous.data.layouts.tree import Tree
@@ -16,7 +15,7 @@ from atrous.data.pairs import Pair
 from atrous.errors import InputError
 from atrous.files import cache_folder
 
-_VERSION = 1
+_VERSION = 2
 """To be raised whenever the same source is unpacked to other files."""
 Item = tuple[str, str, bytes, bytes]
 """Name and split of a sample, its picture and its mask as files of the formats that `suffix_of` knows."""
@@ -48,9 +47,8 @@ def unpacked_contents(tree: Tree, source: Source) -> Contents:
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".") as temporary:
-                _write(Path(temporary), source.items())
-                shutil.move(temporary, folder)
-                Path(temporary).mkdir()  # which the block removes
+                _write(Path(temporary, "whole"), source.items())
+                _publish(Path(temporary, "whole"), folder)
         except OSError as error:
             raise InputError(f"cannot write {folder}: {error.strerror or error}; set ATROUS_HOME elsewhere") from error
     pairs = _pairs(folder)
@@ -95,10 +93,22 @@ def _write(folder: Path, items: Iterator[Item]) -> None:
             path.write_bytes(content)
 
 
+def _publish(whole: Path, folder: Path) -> None:
+    """Move a folder to its place, unless another process has unpacked the same files meanwhile."""
+    try:
+        whole.rename(folder)
+    except OSError:
+        if not folder.is_dir():
+            raise
+
+
 def _pairs(folder: Path) -> dict[Path, Pair]:
+    """Pairs by their picture; raises InputError where files of the cache have been removed."""
+    masks = {(path.parent.parent, path.stem): path for path in folder.glob("*/masks/*")}
     pairs: dict[Path, Pair] = {}
     for image in sorted(folder.glob("*/images/*"), key=natural_key):
-        masks = image.parent.parent / "masks"
-        mask = next(path for suffix in sorted(IMAGE_SUFFIXES) if (path := masks / f"{image.stem}{suffix}").exists())
+        mask = masks.get((image.parent.parent, image.stem))
+        if mask is None:
+            raise InputError(f"{folder} has lost the mask of {image.name}; delete that folder of the cache")
         pairs[image] = Pair(image.stem, image, mask)
     return pairs
