@@ -16,12 +16,16 @@ GEO = {
 _TYPES = {33550: "d", 33922: "d", 34735: "H", 34736: "d", 34737: "s"}
 
 
-def write_tiff(path: Path, bands: np.ndarray, *, geo: bool = False, orientation: int = 1, **options: object) -> Path:
+def write_tiff(
+    path: Path, bands: np.ndarray, *, geo: bool = False, orientation: int = 1, nodata: str = "", **options: object
+) -> Path:
     """Bands `[h, w, c]` as grey with further bands, unless the options say otherwise."""
     path.parent.mkdir(parents=True, exist_ok=True)
     tags = [(tag, _TYPES[tag], 0 if tag == 34737 else len(value), value, True) for tag, value in GEO.items()]
     settings = {"photometric": "minisblack", "planarconfig": "contig", "metadata": None} | options
     extra = tags if geo else []
+    if nodata:
+        extra.append((42113, "s", 0, nodata, True))
     if orientation != 1:
         extra.append((274, "H", 1, orientation, True))
     tifffile.imwrite(path, bands, extratags=extra, **settings)

@@ -32,6 +32,8 @@ def machine(monkeypatch):
         (2, False, "CUDA:1", "cuda:1"),
         (2, False, torch.device("cpu"), "cpu"),
         (0, False, "CPU", "cpu"),
+        (0, False, "cpu:00", "cpu:0"),
+        (2, False, "01", "cuda:1"),
     ],
 )
 def test_names_and_numbers(machine, cuda, mps, named, expected):
@@ -49,6 +51,10 @@ def test_names_and_numbers(machine, cuda, mps, named, expected):
         ("gpu", "device gpu: this machine or this build of torch has none; use cpu"),
         (0, "device 0: this machine or this build of torch has none; use cpu"),
         (-1, "device -1: there is no such device; choose auto"),
+        ("\u0661", "device \u0661: there is no such device; choose auto"),
+        ("cuda:\u0661", "there is no such device; choose auto"),
+        ("cuda:" + "9" * 5000, f"device cuda:{'9' * 35}: there is no such device; choose auto"),
+        ("999", "device 999: this machine or this build of torch has none; use cpu"),
     ],
 )
 def test_what_is_not_there_is_one_line(machine, named, message):

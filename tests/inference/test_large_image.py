@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -72,6 +73,23 @@ def test_a_geotiff_keeps_its_place_and_its_palette(predictor, tmp_path):
     assert geo_reference(labels) == geo_reference(source)
     with Image.open(labels) as shown:
         assert shown.getpalette()[:12] == [value for color in LABELS.palette for value in color]
+
+
+@pytest.mark.parametrize("ignore", [255, 40000])
+def test_pixels_without_data_are_written_as_in_pictures_predicted_whole(tmp_path, ignore):
+    image = np.where(IMAGE.max(axis=2, keepdims=True) == 0, 1, IMAGE).astype(np.uint8)
+    image[40:290, 30:90] = 0
+    source = write_tiff(tmp_path / "a.tif", image, photometric="rgb", geo=True, tile=(64, 64), nodata="0")
+    predictor = Predictor(lively_archive(), labels=replace(LABELS, ignore=ignore))
+    for name, above_pixels in (("whole", 10**6), ("tiles", 0)):
+        rule = TilingRule(Tiling(size=400), above_pixels=above_pixels)
+        assert predict(predictor, source, tmp_path / name, tiles=rule) is None
+    for read, name in ((read_labels, "a.png"), (tifffile.imread, "a_labels.tif")):
+        whole, tiles = (read(tmp_path / folder / name) for folder in ("whole", "tiles"))
+        assert (whole[40:290, 30:90] == ignore).all()
+        assert (whole == ignore).sum() == 250 * 60
+        assert whole.dtype == tiles.dtype
+        np.testing.assert_array_equal(tiles, whole)
 
 
 def test_overlays_of_large_pictures_are_shrunk(predictor, tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ from PIL import Image
 from atrous.errors import InputError
 from atrous.inference.predictor import Predictor
 from atrous.inference.result import Result
+from atrous.labels import LabelSpace
 from fakes.lively_model import LABELS, blocks, lively_archive
 
 RESULT = Result(labels=np.array([[0, 1], [3, 3]], np.uint8), image=np.full((2, 2, 3), 100, np.uint8), space=LABELS)
@@ -20,6 +21,19 @@ def test_the_saved_file_holds_the_labels_and_their_colours(tmp_path):
         assert saved.mode == "P"
         np.testing.assert_array_equal(np.array(saved), RESULT.labels)
         np.testing.assert_array_equal(np.array(saved.convert("RGB"))[1, 1], [200, 0, 0])
+
+
+@pytest.mark.parametrize("names", [("road", "sky"), ("background", "road")])
+@pytest.mark.parametrize("contours", [False, True])
+def test_pixels_without_data_beside_classes_keep_the_picture_in_overlays(names, contours):
+    labels = np.zeros((64, 70), np.uint8)
+    labels[:, 30:50], labels[:, 50:] = 255, 1
+    space = LabelSpace(names, palette=((9, 9, 9), (200, 0, 0)))
+    result = Result(labels, np.full((64, 70, 3), 100, np.uint8), space)
+    overlay = np.array(result.overlay(legend=False, contours=contours))
+    assert (overlay[:, 30:50] == 100).all()
+    if names[0] == "road":
+        assert (overlay[:, 29] == 9).all()  # the outline of the class beside them
 
 
 def test_a_file_that_cannot_be_written_is_told(tmp_path):

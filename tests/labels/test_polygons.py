@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from atrous.data.annotations.regions import polygon_region
 from atrous.labels import polygons as polygons_of_maps
 from atrous.labels.polygons import joined, trace_polygons
-from atrous.labels.simplification import simplify
+from atrous.labels.simplification import simplified
 
 MAPS = hnp.arrays(
     np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=9), elements=st.integers(0, 2)
@@ -133,10 +133,26 @@ def test_no_corner_is_farther_from_the_simplified_outline_than_the_tolerance(lab
         assert max(distance(point, after.outline) for point in before.outline) <= tolerance + 0.02
 
 
+def test_simplification_does_not_change_the_order():
+    labels = np.array([[1, 1, 0, 0], [0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 0, 0]])
+    tops = [polygon.outline[:, 1].max() for polygon in trace_polygons(labels, classes=(1,), tolerance=1.0)]
+    assert tops == [4, 1]  # the corner of three pixels before the pair, of which it keeps less area
+
+
 def test_a_staircase_becomes_a_line():
     steps = np.array([point for i in range(20) for point in ((i, i), (i + 1, i))])
     ring = np.concatenate((steps, [[20, 40], [0, 40]])).astype(float)
-    assert len(simplify(ring, 1.0)) == 4
+    (line,) = simplified([ring], 1.0, budget=np.inf)
+    assert len(line) == 4
+
+
+def test_only_classes_that_occur_take_a_pass_over_the_map(monkeypatch):
+    passes, corners = [], polygons_of_maps._corners
+    monkeypatch.setattr(
+        polygons_of_maps, "_corners", lambda labels, label: passes.append(label) or corners(labels, label)
+    )
+    found = trace_polygons(np.array([[3, 3, 9], [3, 3, 200]]), classes=range(150))
+    assert [polygon.label for polygon in found] == passes == [3, 9]
 
 
 def test_one_class_alone_and_bad_tolerances():

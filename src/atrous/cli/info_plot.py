@@ -15,7 +15,7 @@ from atrous.model.deeplab import DeepLab
 from atrous.model.presets import PRESETS
 from atrous.report.field_plot import HELD, MeasuredField, TapCurves
 from atrous.report.network_sheet import SUFFIXES, NetworkSheet
-from atrous.sizes import Size
+from atrous.sizes import Size, ceil_div
 
 DRAWS = 3
 """Number of random images that the receptive field is averaged over."""
@@ -102,7 +102,7 @@ def _tap_curves(found: ModelSummary) -> TapCurves:
     pyramid = [taps.rate for taps in found.valid_taps]
     marked = pyramid or sorted({unit.rate for unit in found.units if unit.rate > 1})
     last = max(*deepest, *marked) * 5 // 4 + 2
-    rates = sorted({*range(1, last, -(-last // MOST_POINTS)), *marked, last})
+    rates = sorted({*range(1, last, ceil_div(last, MOST_POINTS)), *marked, last})
     shares = [valid_shares(deepest, rate=rate) for rate in rates]
     return TapCurves(
         size=deepest,

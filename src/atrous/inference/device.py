@@ -1,5 +1,7 @@
 """Devices by name, as the command line and Python take them."""
 
+import re
+
 import torch
 
 from atrous.errors import InputError, did_you_mean
@@ -7,6 +9,7 @@ from atrous.errors import InputError, did_you_mean
 Device = str | int | torch.device
 """`auto`, `cpu`, `cuda`, `cuda:1`, `mps`, `gpu`, the number of a CUDA device, or a device of torch."""
 
+_NUMBER = "[0-9]{1,3}"
 _KINDS = ("auto", "cpu", "cuda", "mps", "gpu")
 
 
@@ -26,16 +29,16 @@ def choose_device(device: Device) -> torch.device:
         return torch.device(next(kind for kind, there in available.items() if there))
     if name == "gpu":
         name = "mps" if available["mps"] and not available["cuda"] else "cuda"
-    if name.isdecimal():
+    if re.fullmatch(_NUMBER, name):
         name = f"cuda:{name}"
     kind, colon, number = name.partition(":")
-    if kind not in available or (colon and not number.isdecimal()):
+    if kind not in available or (colon and not re.fullmatch(_NUMBER, number)):
         hint = did_you_mean(kind, _KINDS)
         raise InputError(
-            f"device {device}: there is no such device; "
+            f"device {device!s:.40}: there is no such device; "
             f"{hint if kind not in available and hint.startswith('did') else 'choose auto, cpu, cuda, cuda:1 or mps'}"
         )
     count = torch.cuda.device_count() if kind == "cuda" else 1
     if not available[kind] or int(number or 0) >= count:
         raise InputError(f"device {device}: this machine or this build of torch has none; use cpu")
-    return torch.device(name)
+    return torch.device(kind, int(number)) if number else torch.device(kind)

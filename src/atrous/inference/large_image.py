@@ -18,7 +18,8 @@ from atrous.inference.predictor import Predictor
 from atrous.inference.result import Result, ignored_at
 from atrous.inference.tiling.regions import OnProgress, joined_label_rows
 from atrous.inference.tiling.tiles import Tiling
-from atrous.report.label_png import label_palette, label_rows
+from atrous.report.label_png import label_dtype, label_palette, label_rows
+from atrous.sizes import ceil_div
 
 OVERLAY_SIDE = 4096
 """Longest side of an overlay; larger images are subsampled to it."""
@@ -52,9 +53,9 @@ def predict_large_image(
     reference, (height, width) = geo_reference(files.source), pixels.size
     if reference:
         require("tifffile", extra="geo", purpose=f"writing {files.geo_labels}")  # found out before the work, not after
-    step = -(-max(height, width) // OVERLAY_SIDE)
+    step = ceil_div(max(height, width), OVERLAY_SIDE)
     subsampled: list[tuple[np.ndarray, np.ndarray]] = []
-    top, nodata, ignore = 0, 0, predictor.labels.ignore
+    top, nodata, ignore, dtype = 0, 0, predictor.labels.ignore, label_dtype(predictor.labels)
     with ExitStack() as stack:
         write = stack.enter_context(label_rows(files.labels, predictor.labels, size=pixels.size))
         scratch = stack.enter_context(tempfile.TemporaryFile()) if reference else None
@@ -64,15 +65,14 @@ def predict_large_image(
                 strip, nodata = ignored_at(missing, strip, ignore=ignore), nodata + int(missing.sum())
             write(strip)
             if scratch is not None:
-                _append(strip, scratch)
+                _append(strip.astype(dtype), scratch)
             if files.overlay is not None:
-                rows = range(-(-top // step) * step, top + len(strip), step)
+                rows = range(ceil_div(top, step) * step, top + len(strip), step)
                 subsampled += [(strip[row - top, ::step], _row(pixels, row)[::step]) for row in rows]
             top += len(strip)
         if reference and scratch is not None:
             scratch.flush()
             palette = label_palette(predictor.labels)
-            dtype = np.uint16 if palette is None else np.uint8
             labels = np.memmap(scratch, dtype=dtype, mode="r", shape=(height, width))
             mark = ignore if nodata else None
             write_geo_labels_in_tiles(files.geo_labels, labels, palette=palette, reference=reference, nodata=mark)

@@ -13,6 +13,7 @@ from atrous.labels.polygons import Polygon, trace_polygons
 from atrous.report.label_png import write_label_png
 from atrous.report.overlay_colors import background_class, bright_space, outlines
 from atrous.report.pictures import overlay, with_legend
+from atrous.sizes import ceil_div
 
 SHOWN_SIDE = 1024
 """Longest side of the overlay that a notebook shows."""
@@ -54,7 +55,7 @@ class Result:
     def overlay(
         self, *, opacity: float = 0.55, legend: bool = True, background: bool = False, contours: bool = False
     ) -> Image.Image:
-        """Return the RGB image blended with the class colours, and regions outlined.
+        """Return the RGB image blended with the class colours, and regions outlined; ignored pixels keep the image.
 
         Label spaces without colours of their own are painted in bright, distinct ones.
 
@@ -70,7 +71,9 @@ class Result:
         blended = overlay(self.image, labels, space, opacity=0.0 if contours else opacity)
         edges = outlines(self.labels)
         colors = np.array(space.palette, np.uint8)
-        blended[edges] = colors[_inner(self.labels, bare)[edges]]
+        inner = _inner(self.labels, bare)
+        edges &= inner != space.ignore  # pixels without data have no colour and keep the image
+        blended[edges] = colors[inner[edges]]
         if legend:
             present = [int(label) for label in np.unique(self.labels) if label != bare]
             blended = with_legend(blended, space, present=present)
@@ -99,7 +102,7 @@ class Result:
 
     def _repr_png_(self) -> bytes:
         """Return the overlay as PNG for notebooks, shrunk to `SHOWN_SIDE` pixels."""
-        step = -(-max(self.labels.shape) // SHOWN_SIDE)
+        step = ceil_div(max(self.labels.shape), SHOWN_SIDE)
         shrunk = Result(self.labels[::step, ::step], self.image[::step, ::step], self.space)
         file = io.BytesIO()
         shrunk.overlay().save(file, format="PNG")

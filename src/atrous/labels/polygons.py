@@ -42,7 +42,7 @@ def trace_polygons(
     smallest: int = 1,
     most_change: float | None = None,
 ) -> list[Polygon]:
-    """The regions of some classes, the largest first.
+    """The regions of some classes, those with the largest outlines first.
 
     Args:
         labels: Class ids.
@@ -58,16 +58,18 @@ def trace_polygons(
     """
     if not 0 <= tolerance < np.inf:
         raise ValueError(f"tolerance {tolerance}: give a distance of 0 or more pixels")
-    found: list[Polygon] = []
-    for label in np.unique(labels).tolist() if classes is None else classes:
-        for outline, holes in _regions(labels, int(label)):
+    found: list[tuple[float, Polygon]] = []
+    present = np.unique(labels).tolist()  # each class takes a pass over the map
+    for label in present if classes is None else sorted({*present}.intersection(classes)):
+        for outline, holes in _regions(labels, label):
             pixels = round(_area(outline) + sum(map(_area, holes)))
             if pixels >= smallest:
                 kept = [outline, *(hole for hole in holes if -_area(hole) >= smallest)]
                 budget = np.inf if most_change is None else most_change * pixels
-                outline, *holes = simplified(kept, tolerance, budget=budget)
-                found.append(Polygon(int(label), outline, tuple(holes), pixels))
-    return sorted(found, key=lambda polygon: -_area(polygon.outline))
+                simple, *holes = simplified(kept, tolerance, budget=budget)
+                found.append((_area(outline), Polygon(label, simple, tuple(holes), pixels)))
+    # By the exact areas: simplification may turn their order around.
+    return [polygon for _, polygon in sorted(found, key=lambda pair: -pair[0])]
 
 
 def joined(polygon: Polygon) -> Ring:

@@ -26,18 +26,11 @@ def simplified(rings: list[Ring], tolerance: float, *, budget: float) -> list[Ri
     return rings
 
 
-def simplify(ring: Ring, tolerance: float) -> Ring:
-    """Leave out corners that are no farther than a tolerance from the simplified ring (Douglas and Peucker, 1973).
-
-    Args:
-        ring: Corners (x, y).
-        tolerance: Distance in pixels; 0 keeps every corner. A ring that would shrink to a line stays as it is.
-    """
-    return _with_change(ring, tolerance)[0]
-
-
 def _with_change(ring: Ring, tolerance: float) -> tuple[Ring, float]:
-    """The simplified ring, and the area in pixels between it and the ring."""
+    """The simplified ring, and the area in pixels between it and the ring.
+
+    A ring that would shrink to a line stays as it is.
+    """
     if tolerance == 0 or len(ring) <= 4:
         return ring, 0.0
     start = int(((ring - ring.mean(axis=0)) ** 2).sum(axis=1).argmax())

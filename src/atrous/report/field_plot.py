@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from atrous.report.plots import COLORS, INK, Axes, SubFigure
+from atrous.sizes import ceil_div
 
 HELD = 0.95
 """Share of the gradient in the square that is drawn."""
@@ -93,7 +94,7 @@ def draw_taps(figure: SubFigure, curves: TapCurves) -> None:
 def _draw_heat(figure: SubFigure, axes: Axes, field: MeasuredField) -> None:
     from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 
-    cell = -(-max(field.heat.shape) // _LARGEST_SIDE)
+    cell = ceil_div(max(field.heat.shape), _LARGEST_SIDE)
     cells = _averaged(field.heat, cell=cell)
     top, left = (-middle - 0.5 for middle in field.center)
     drawn = axes.imshow(

@@ -24,8 +24,8 @@ _BUFFER = 2**20
 def write_label_png(path: Path, labels: Integer[np.ndarray, "h w"], space: LabelSpace) -> None:
     """Write `labels` so that reading the file gives the same numbers back.
 
-    Up to 255 classes: indexed 8-bit PNG with the colours of the classes and, where the ignore value is at most 255, of
-    ignored pixels. More classes, or a map that holds an ignore value above 255: 16-bit grey PNG, which has no palette.
+    Up to 255 classes and an ignore value of up to 255: indexed 8-bit PNG with the colours of the classes and of ignored
+    pixels. Other label spaces: 16-bit grey PNG, which has no palette.
 
     Args:
         path: The file, replaced as a whole or not at all.
@@ -37,24 +37,26 @@ def write_label_png(path: Path, labels: Integer[np.ndarray, "h w"], space: Label
     """
     label_index(labels, space, where=str(path))
     palette = label_palette(space)
-    if palette is None or labels.max() > 255:
-        picture = Image.fromarray(labels.astype(np.uint16))
-    else:
-        picture = Image.fromarray(labels.astype(np.uint8))
+    picture = Image.fromarray(labels.astype(label_dtype(space)))
+    if palette is not None:
         picture.putpalette(palette)
     with atomic_path(path) as temporary:
         picture.save(temporary, format="PNG")
 
 
+def label_dtype(space: LabelSpace) -> np.dtype[np.uint8] | np.dtype[np.uint16]:
+    """Number type of the label maps of a space in files: 8 bits where they hold its classes and its ignore value."""
+    return np.dtype(np.uint8) if len(space) <= 255 and space.ignore <= 255 else np.dtype(np.uint16)
+
+
 def label_palette(space: LabelSpace) -> bytes | None:
-    """RGB of all 256 values of an indexed picture; None for more classes than it can have."""
-    if len(space) > 255:
+    """RGB of all 256 values of an indexed picture; None for label maps of 16 bits, which have no palette."""
+    if label_dtype(space) != np.uint8:
         return None
     # All 256 entries: with fewer, the encoder packs several pixels into a byte, which some readers get wrong.
     palette = np.zeros((256, 3), np.uint8)
     palette[: len(space)] = space.palette
-    if space.ignore <= 255:
-        palette[space.ignore] = ignore_color(space)
+    palette[space.ignore] = ignore_color(space)
     return palette.tobytes()
 
 
@@ -75,10 +77,10 @@ def label_rows(path: Path, space: LabelSpace, *, size: Size) -> Iterator[Callabl
         InputError: If the file cannot be written.
     """
     palette = label_palette(space)
-    depth, kind, numbers = (16, _GREY, np.dtype(">u2")) if palette is None else (8, _INDEXED, np.dtype(np.uint8))
+    kind, numbers = _GREY if palette is None else _INDEXED, label_dtype(space).newbyteorder(">")  # of PNG
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         file.write(SIGNATURE)
-        _chunk(file, b"IHDR", struct.pack(">IIBBBBB", size[1], size[0], depth, kind, 0, 0, 0))
+        _chunk(file, b"IHDR", struct.pack(">IIBBBBB", size[1], size[0], 8 * numbers.itemsize, kind, 0, 0, 0))
         if palette is not None:
             _chunk(file, b"PLTE", palette)
         packer, packed = zlib.compressobj(), bytearray()
