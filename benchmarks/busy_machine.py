@@ -75,11 +75,11 @@ def predictions(way: str, number: int) -> float:
     import torch
 
     import atrous
-    from atrous.ops.cpu import load
+    from atrous.ops.cpu import processor_load
 
     torch.set_num_threads(1 if way == "one thread" else os.cpu_count() or 1)
     if way == "all threads":
-        load.free_processors = lambda: os.cpu_count() or 1
+        processor_load.free_processors = lambda: os.cpu_count() or 1
     predictor = atrous.Predictor(atrous.load(CAMVID))
     picture = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
     predictor(picture)

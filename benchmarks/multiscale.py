@@ -104,8 +104,8 @@ def double(view: AugmentedLogits) -> AugmentedLogits:
 def undecided(seen: list[AugmentedLogits]) -> float:
     maps = _maps([view.logits[0] for view in seen])
     rows, columns = _stacked([view.rows for view in seen]), _stacked([view.columns for view in seen])
-    agreed = torch.empty(columns.far.shape[1], dtype=torch.int32).numpy()
-    height, left = rows.far.shape[1], 0
+    agreed = torch.empty(columns.weight.shape[1], dtype=torch.int32).numpy()
+    height, left = rows.weight.shape[1], 0
     for y in range(height):
         _common_winner(maps, rows.first[:, y], rows.second[:, y], columns, agreed)
         left += int((agreed < 0).sum())

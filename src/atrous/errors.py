@@ -20,11 +20,18 @@ def reason(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return `did you mean 'x'?` with the most similar known name, or `known: ...` with all of them."""
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is most similar to `name`; None if none is."""
     names = [*known]
     spellings = (name, name.lower(), name.lower().replace("-", "_"), name.lower().replace("_", "-"))
     for spelling in spellings:
         if close := difflib.get_close_matches(spelling, names, n=1):
-            return f"did you mean {close[0]!r}?"
-    return f"known: {', '.join(names)}"
+            return close[0]
+    return None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `did you mean 'x'?` with the most similar known name, or `known: ...` with all of them."""
+    names = [*known]
+    similar = closest(name, names)
+    return f"did you mean {similar!r}?" if similar is not None else f"known: {', '.join(names)}"

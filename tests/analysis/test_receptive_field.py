@@ -11,6 +11,7 @@ from torch import nn
 
 from atrous.analysis.receptive_field import Filter, Interpolation, extent, receptive_fields
 from atrous.model.build import build
+from atrous.model.compatibility import Compatibility
 from atrous.model.config import ASPPConfig, DecoderConfig
 from atrous.model.conventions import PYTORCH
 from atrous.model.presets import PRESETS
@@ -69,6 +70,15 @@ def test_resnet_50_that_strides_late_by_hand():
     preset = PRESETS["deeplabv3_resnet50"]
     found = fields(replace(preset, conventions=replace(preset.conventions, stride_unit="last"), output_stride=32))
     assert found["block4/unit_3"] == 483
+
+
+def test_resnet_50_that_strides_in_1x1_convolutions_by_hand():
+    """The 3x3 of a unit that strides is behind its stride: block2 4 x 16, block3 6 x 32, block4 3 x 64 on top of 35."""
+    preset = PRESETS["deeplabv3_resnet50"]
+    found = fields(replace(preset, compatibility=Compatibility(strided_layer="1x1"), output_stride=32))
+    assert [found[f"block{number}/unit_{last}"] for number, last in ((1, 3), (2, 4), (3, 6), (4, 3))] == [
+        35, 99, 291, 483,
+    ]  # fmt: skip
 
 
 def test_decoder_by_hand():
@@ -149,6 +159,7 @@ def without_global_gradient(_, __, output):
         (small_config("deeplabv3_resnet50"), (8, 32)),
         (small_config("deeplabv3plus_resnet50", conventions=replace(PYTORCH, stride_unit="last")), (16,)),
         (small_config("deeplabv3plus_resnet50_beta"), (16,)),
+        (small_config("deeplabv3plus_resnet50", compatibility=Compatibility(strided_layer="1x1")), (16,)),
         (small_config("deeplabv3_cascade_resnet50"), (256,)),
         (small_config("deeplabv3plus_xception41"), (8,)),
         (small_config("deeplabv3plus_mobilenet_v3"), (16,)),

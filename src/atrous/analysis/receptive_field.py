@@ -87,13 +87,17 @@ def _upsampled(steps: Steps, factor: int, *, align_corners: bool) -> Steps:
 
 
 def spatial_filters(part: nn.Module) -> Steps:
-    """List the convolutions and poolings of more than one tap, which follow each other; shortcuts have a single tap."""
+    """List the convolutions and poolings that follow each other and have more than one tap or stride.
+
+    A shortcut, which runs beside them, has a single tap and the same stride.
+    """
     return tuple(_spatial_filters(part))
 
 
 def _spatial_filters(part: nn.Module) -> Iterator[Filter]:
-    for module in part.modules():
-        if isinstance(module, nn.Conv2d) and module.kernel_size[0] > 1:
+    for name, module in part.named_modules():
+        beside = "shortcut" in name.split(".")
+        if isinstance(module, nn.Conv2d) and not beside and max(module.kernel_size[0], module.stride[0]) > 1:
             yield Filter(module.kernel_size[0], module.stride[0], module.dilation[0])
         elif isinstance(module, nn.MaxPool2d):
             assert isinstance(module.kernel_size, int)

@@ -13,7 +13,7 @@ from atrous.cli.inference import load_weights
 from atrous.cli.info_plot import draw
 from atrous.cli.options import normalized, parse
 from atrous.cli.weight_settings import WeightSettings
-from atrous.errors import InputError, did_you_mean
+from atrous.errors import InputError, closest
 from atrous.importers.overrides import Overrides
 from atrous.model.config import ASPPConfig, DecoderConfig, ModelConfig
 from atrous.model.presets import PRESETS, preset
@@ -124,9 +124,8 @@ def _model_name(arguments: Sequence[str]) -> str:
 
 def _preset(name: str) -> ModelConfig:
     """Configuration of a preset; raises InputError with a name of presets or weights that resembles an unknown one."""
-    hint = did_you_mean(name, [*PRESETS, *MANIFEST])
-    if name not in PRESETS and hint.startswith("did you mean"):
-        raise InputError(f"unknown model {name!r}; {hint}")
+    if name not in PRESETS and (similar := closest(name, [*PRESETS, *MANIFEST])):
+        raise InputError(f"unknown model {name!r}; did you mean {similar!r}?")
     return preset(name)
 
 

@@ -1,6 +1,5 @@
 """The command `atrous VERB ...`: runs the verb and turns bad input into one line and an exit status."""
 
-import difflib
 import errno
 import importlib
 import io
@@ -13,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from atrous.cli.memory import keep_freed_memory
-from atrous.errors import InputError
+from atrous.errors import InputError, closest
 from atrous.report.wording import one_line
 from atrous.version import __version__
 
@@ -75,9 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verb = ALIASES.get(verb, verb)
     try:
         if verb not in VERBS:
-            close = difflib.get_close_matches(verb, VERBS, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else f"; verbs: {', '.join(VERBS)}"
-            raise InputError(f"unknown verb {verb!r}{hint}")
+            similar = closest(verb, VERBS)
+            hint = f"did you mean {similar!r}?" if similar else f"verbs: {', '.join(VERBS)}"
+            raise InputError(f"unknown verb {verb!r}; {hint}")
         with _terminable():
             status = importlib.import_module(f"atrous.cli.{verb}").main(rest)
             sys.stdout.flush()

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import difflib
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +10,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 import tyro
 
-from atrous.errors import InputError
+from atrous.errors import InputError, closest
 
 T = TypeVar("T")
 
@@ -137,8 +136,8 @@ def _similar(words: Sequence[str], *, known: Sequence[str]) -> str:
     """`did you mean --x?` for the first unknown option that resembles a known one."""
     for word in words:
         name = word.replace("_", "-")
-        if word.startswith("--") and name not in known and (close := difflib.get_close_matches(name, known, n=1)):
-            return f"{word} is unknown, did you mean {close[0]}?"
+        if word.startswith("--") and name not in known and (similar := closest(name, known)):
+            return f"{word} is unknown, did you mean {similar}?"
     return ""
 
 

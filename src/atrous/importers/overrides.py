@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from atrous.errors import InputError
-from atrous.model.backbones.resnet import BASIC_DEPTHS
 from atrous.model.compatibility import StridedLayer
-from atrous.model.config import ASPPConfig, ModelConfig, ResNetConfig
+from atrous.model.config import BASIC_DEPTHS, ASPPConfig, ModelConfig, ResNetConfig
 from atrous.model.conventions import Conventions
 
 WHOLE_RANGE = 255.0

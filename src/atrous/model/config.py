@@ -72,6 +72,8 @@ class MobileNetV3Config:
 
 Depth = Literal[18, 34, 50, 101, 152]
 """Layers of a ResNet (arXiv 1512.03385, Table 1)."""
+BASIC_DEPTHS = (18, 34)
+"""ResNets of units with two 3x3 convolutions; the others have bottlenecks."""
 
 
 @dataclass(frozen=True)
@@ -304,9 +306,9 @@ def _check_compatibility(compatibility: Compatibility, backbone: BackboneConfig)
     if compatibility.unstrided_rate != "before" and isinstance(backbone, XceptionConfig):
         raise InputError("unstrided rate 'after' is not built for Xception")
     depth = backbone.depth if isinstance(backbone, ResNetConfig) else None
-    if compatibility.strided_layer != "3x3" and depth not in (50, 101, 152):
+    if compatibility.strided_layer != "3x3" and (depth is None or depth in BASIC_DEPTHS):
         raise InputError("strided layer '1x1' is built for ResNet-50, -101 and -152 only")
-    if compatibility.second_rate != "planned" and depth not in (18, 34):
+    if compatibility.second_rate != "planned" and depth not in BASIC_DEPTHS:
         raise InputError("second rate 'one' is built for ResNet-18 and -34 only")
     if compatibility.padded != "convolutions" and not isinstance(backbone, MobileNetV2Config):
         raise InputError("padding of 'units' is built for MobileNetV2 only")

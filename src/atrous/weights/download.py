@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from atrous.download import OnProgress, Remote, download, file_digest
-from atrous.errors import InputError, did_you_mean
+from atrous.errors import InputError, closest
 from atrous.files import atomic_path
 from atrous.importers.file_head import FileHead
 from atrous.importers.readers import is_readable
@@ -43,8 +43,8 @@ def _remedy(source: str) -> str:
         return f"{source} is a network, and has no trained weights by that name; `atrous weights` lists names that have"
     if "://" in source:
         return "weights are not read from an address; download the file and give its path"
-    hint = did_you_mean(source, [*MANIFEST, *PRESETS])
-    return hint if hint.startswith("did you mean") else "give a file of weights, or a name that `atrous weights` lists"
+    similar = closest(source, [*MANIFEST, *PRESETS])
+    return f"did you mean {similar!r}?" if similar else "give a file of weights, or a name that `atrous weights` lists"
 
 
 def exists(path: Path) -> bool:

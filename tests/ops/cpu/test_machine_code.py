@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -36,6 +37,22 @@ def test_in_order_means_that_nothing_is_fused():
     rounded, into = values * values, np.empty(64, np.float32)
     compiled_in_order(residue)(values, values, rounded, into)
     assert not into.any()
+
+
+def test_another_version_of_numba_keeps_its_cache(monkeypatch):
+    """Its files have no public interface: where the two functions that read them are missing, they stay as they are."""
+    njit = MODULE.njit
+
+    def with_other_names(**options):
+        def compile_without(function):
+            dispatcher = njit(**options)(function)
+            dispatcher._cache = SimpleNamespace(_cache_file=SimpleNamespace())
+            return dispatcher
+
+        return compile_without
+
+    monkeypatch.setattr(MODULE, "njit", with_other_names)
+    assert callable(compiled(lambda x: x + 1))
 
 
 CACHED = """

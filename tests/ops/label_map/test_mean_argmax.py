@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atrous.ops.bilinear import neighbours, pixel_coordinates, source_coordinates
+from atrous.ops.label_map import backend
 from atrous.ops.label_map.augmented_logits import AugmentedLogits, mean_bands, mean_probabilities
-from atrous.ops.label_map.backend import compiled_mean_argmax
 from atrous.ops.label_map.mean_argmax import mean_argmax
 from atrous.ops.label_map.mean_argmax_cpu import _exponential
 
@@ -129,7 +129,8 @@ def test_torch_does_the_same(dtype, without, monkeypatch):
 
 def test_without_a_compiler_for_it_torch_labels_and_says_so_once(monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "atrous.ops.label_map.mean_argmax_cpu", None)
-    monkeypatch.setattr(DISPATCH, "compiled_mean_argmax", cache(compiled_mean_argmax.__wrapped__))
+    for function in (backend._working, backend._warn):
+        monkeypatch.setattr(backend, function.__name__, cache(function.__wrapped__))
     views = [view(smooth(torch.Generator().manual_seed(3), 1, 5, 4, 6), (30, 17), flipped=side) for side in (0, 1)]
     for _ in range(2):
         assert_labels(mean_argmax(views), defined(views))

@@ -14,7 +14,7 @@ from PIL import Image
 
 from atrous.errors import InputError
 from atrous.ops.bilinear import Neighbours, axis_neighbours
-from atrous.ops.label_map.backend import compiled_module
+from atrous.ops.label_map import backend
 from atrous.ops.label_map.upsample_argmax import upsample_argmax, upsample_argmax_at
 from atrous.weights.load import load
 from reference.operations import axis_weights, bilinear
@@ -144,6 +144,8 @@ def test_a_neighbour_of_weight_0_contributes_nothing_at_chosen_pixels(way, odd, 
         ([0, 2], [1, 2], "neighbours 0 to 2 on an axis of 2 positions"),
         ([-1, 0], [0, 1], "neighbours -1 to 1 on an axis of 2 positions"),
         ([1, 0], [1, 1], "are not in ascending order"),
+        ([0, 1], [1, 0], "a second neighbour is neither the first one nor the position after it"),
+        ([0, 0], [1, 0], "equal first neighbours have different second neighbours"),
     ],
 )
 def test_neighbours_off_the_map_or_out_of_order_are_refused(first, second, message):
@@ -247,7 +249,8 @@ def test_what_cannot_be_is_refused(shape, placement, message):
 
 def test_without_a_compiler_it_works_and_says_so_once(monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "atrous.ops.label_map.cpu", None)
-    monkeypatch.setattr(DISPATCH, "compiled_module", cache(compiled_module.__wrapped__))
+    for function in (backend._working, backend._warn):
+        monkeypatch.setattr(backend, function.__name__, cache(function.__wrapped__))
     logits = uniform(1, 5, 6, 7)
     expected = labelled("numba", logits, size=(20, 30), align_corners=False)
     for _ in range(2):

@@ -12,9 +12,8 @@ from torch import Tensor
 from atrous.errors import InputError
 from atrous.importers.foreign_network import ForeignNetwork
 from atrous.labels import LabelSpace
-from atrous.model.backbones.resnet import BASIC_DEPTHS
 from atrous.model.build import build
-from atrous.model.config import Depth, ModelConfig
+from atrous.model.config import BASIC_DEPTHS, Depth, ModelConfig
 from atrous.plain import from_plain
 
 T = TypeVar("T")

@@ -11,9 +11,8 @@ from atrous.importers.projects.key_map import AUXILIARY_REASON, checked, named_c
 from atrous.importers.projects.mmsegmentation_settings import with_stated
 from atrous.importers.pytorch.state_dict import StateDict
 from atrous.labels import PASCAL_VOC
-from atrous.model.backbones.resnet import BASIC_DEPTHS
 from atrous.model.compatibility import Compatibility
-from atrous.model.config import ASPPConfig, DecoderConfig, ModelConfig, ResNetConfig
+from atrous.model.config import BASIC_DEPTHS, ASPPConfig, DecoderConfig, ModelConfig, ResNetConfig
 from atrous.model.conventions import PYTORCH
 
 PROJECT = "MMSegmentation"

@@ -6,9 +6,8 @@ from typing import Any, Literal
 from atrous.errors import InputError
 from atrous.importers.projects.key_map import read_settings
 from atrous.importers.projects.python_config import read_python_config
-from atrous.model.backbones.resnet import BASIC_DEPTHS
 from atrous.model.compatibility import StridedLayer
-from atrous.model.config import ASPPConfig, ModelConfig, ResNetConfig
+from atrous.model.config import BASIC_DEPTHS, ASPPConfig, ModelConfig, ResNetConfig
 
 SILENT = ("output_stride", "rates", "multi_grid", "align_corners", "stride_in_1x1", "scaling")
 """Settings that are assumed where a checkpoint carries no configuration."""

@@ -26,8 +26,14 @@ from atrous.importers.projects.key_map import (
 from atrous.importers.projects.timm_settings import check_resnet, scaled, timm_settings
 from atrous.importers.pytorch.state_dict import StateDict
 from atrous.labels import PASCAL_VOC
-from atrous.model.backbones.resnet import BASIC_DEPTHS
-from atrous.model.config import ASPPConfig, MobileNetV2Config, MobileNetV3Config, ModelConfig, ResNetConfig
+from atrous.model.config import (
+    BASIC_DEPTHS,
+    ASPPConfig,
+    MobileNetV2Config,
+    MobileNetV3Config,
+    ModelConfig,
+    ResNetConfig,
+)
 from atrous.model.conventions import PYTORCH
 from atrous.model.presets import PRESETS
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from atrous.errors import InputError
-from atrous.model.backbones.resnet import BASIC_DEPTHS, BLOCK_UNITS
-from atrous.model.config import Depth
+from atrous.model.backbones.resnet import BLOCK_UNITS
+from atrous.model.config import BASIC_DEPTHS, Depth
 
 AUXILIARY = "aux_classifier."
 """A second classifier on block3, which only its training uses: left out here."""

@@ -11,14 +11,12 @@ from atrous.model.backbones.resnet_stem import BetaStem
 from atrous.model.backbones.resnet_units import BasicUnit, Bottleneck
 from atrous.model.backbones.units import UnitSequence
 from atrous.model.compatibility import LowLevel, SecondRate, StridedLayer
+from atrous.model.config import BASIC_DEPTHS
 from atrous.model.conventions import Conventions, Padding
 from atrous.model.stride_plan import PlannedUnit, Unit, UnstridedRate, plan_units
 
 BLOCK_UNITS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 """Units of block1 to block4 (arXiv 1512.03385, Table 1)."""
-
-BASIC_DEPTHS = (18, 34)
-"""Networks of units with two 3x3 convolutions; the others have bottlenecks."""
 
 WIDTHS = (64, 128, 256, 512)
 FIRST_GRID_BLOCK = 3
@@ -110,10 +108,12 @@ class ResNet(Backbone):
         """Set stride and rate of every unit (stem and pooling always stride)."""
         plan = partial(plan_units, self._units, entry_stride=self.entry[-1].output_stride, output_stride=output_stride)
         self.planned = plan(unstrided_rate=self._unstrided_rate)
-        self.units.plan(self.planned)
-        for unit, behind in zip(self.units, plan(unstrided_rate="after"), strict=True):
+        for unit, planned, behind in zip(self.units, self.planned, plan(unstrided_rate="after"), strict=True):
             if isinstance(unit, BasicUnit):  # its second convolution is behind the stride that the first gives up
-                unit.plan_second(rate=1 if self._second_rate == "one" else behind.rate)
+                second_rate = 1 if self._second_rate == "one" else behind.rate
+                unit.plan(stride=planned.stride, rate=planned.rate, second_rate=second_rate)
+            else:
+                unit.plan(stride=planned.stride, rate=planned.rate)
 
     def layers(self) -> tuple[nn.Module, ...]:
         """Modules of `entry` and `planned`, in their order."""

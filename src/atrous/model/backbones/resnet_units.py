@@ -9,7 +9,18 @@ from atrous.model.compatibility import StridedLayer
 from atrous.model.conventions import Conventions
 
 
-class BasicUnit(ResidualUnit):
+class ResNetUnit(ResidualUnit):
+    """A residual that is added to the shortcut, then ReLU; subclasses compute the residual."""
+
+    shortcut: AtrousConv | Subsample
+    activation: nn.ReLU
+
+    def second_half(self, x: Float[Tensor, "b c h w"], filtered: Float[Tensor, "b k H W"]) -> Float[Tensor, "b k H W"]:
+        """Add residual and shortcut, then ReLU."""
+        return self.activation(filtered + self.shortcut(x))
+
+
+class BasicUnit(ResNetUnit):
     """3x3 (stride, rate) -> 3x3 (rate), added to the shortcut, then ReLU: the unit of ResNet-18 and -34."""
 
     expansion = 1
@@ -24,26 +35,18 @@ class BasicUnit(ResidualUnit):
         self.shortcut = _shortcut(in_channels, width, stride=stride, conventions=conventions)
         self.activation = nn.ReLU()
 
-    def plan(self, *, stride: int, rate: int) -> None:
-        """Set the stride of first convolution and shortcut, and the rate of both convolutions."""
+    def plan(self, *, stride: int, rate: int, second_rate: int | None = None) -> None:
+        """Set the stride of first convolution and shortcut, and the rates of both convolutions, by default equal."""
         self.first.plan(stride=stride, rate=rate)
-        self.plan_second(rate=rate)
+        self.second.plan(stride=1, rate=rate if second_rate is None else second_rate)
         self.shortcut.plan(stride=stride, rate=1)
-
-    def plan_second(self, *, rate: int) -> None:
-        """Set the rate of the second convolution alone."""
-        self.second.plan(stride=1, rate=rate)
 
     def first_half(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
         """Compute the residual, which is added to the shortcut."""
         return self.second(self.first(x))
 
-    def second_half(self, x: Float[Tensor, "b c h w"], filtered: Float[Tensor, "b k H W"]) -> Float[Tensor, "b k H W"]:
-        """Add residual and shortcut, then ReLU."""
-        return self.activation(filtered + self.shortcut(x))
 
-
-class Bottleneck(ResidualUnit):
+class Bottleneck(ResNetUnit):
     """1x1 -> 3x3 (rate) -> 1x1, added to the shortcut, then ReLU: the unit of ResNet-50, -101 and -152.
 
     Args:
@@ -85,10 +88,6 @@ class Bottleneck(ResidualUnit):
     def first_half(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
         """Compute the residual, which is added to the shortcut."""
         return self.restore(self.atrous(self.reduce(x)))
-
-    def second_half(self, x: Float[Tensor, "b c h w"], filtered: Float[Tensor, "b k H W"]) -> Float[Tensor, "b k H W"]:
-        """Add residual and shortcut, then ReLU."""
-        return self.activation(filtered + self.shortcut(x))
 
 
 def _shortcut(in_channels: int, out_channels: int, *, stride: int, conventions: Conventions) -> AtrousConv | Subsample:

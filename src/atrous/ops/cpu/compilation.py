@@ -38,16 +38,17 @@ def _rebuild_unreadable(dispatcher: Any) -> None:
     Numba reads its files by pickle and lets any exception of that out. They lie beside the source, where only who may
     change the source can write.
     """
-    file = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)  # numba has no public name for it
-    if file is None:
+    file = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)  # numba has no public names for these
+    load_index, load_data = getattr(file, "_load_index", None), getattr(file, "_load_data", None)
+    if file is None or load_index is None or load_data is None:  # not cached, or another version of numba
         return
-    load_index, load_data = file._load_index, file._load_data
+    path = getattr(file, "_index_path", "the cache")
 
     def index() -> dict:
         try:
             return load_index()
         except Exception as problem:
-            _log.warning("machine code in %s cannot be read (%s) and is made anew", file._index_path, problem)
+            _log.warning("machine code in %s cannot be read (%s) and is made anew", path, problem)
             return {}
 
     def data(name: str) -> Any:
@@ -56,7 +57,7 @@ def _rebuild_unreadable(dispatcher: Any) -> None:
         except OSError:
             raise
         except Exception as problem:
-            _log.warning("machine code in %s cannot be read (%s) and is made anew", file._index_path, problem)
+            _log.warning("machine code in %s cannot be read (%s) and is made anew", path, problem)
             raise OSError(f"{name} cannot be read") from problem  # numba compiles then
 
     file._load_index, file._load_data = index, data

@@ -58,7 +58,8 @@ def upsample_argmax_at(logits: Float[Tensor, "b k h w"], rows: Neighbours, colum
         `[b, rows, columns]`, uint8 for up to 255 classes, otherwise int16.
 
     Raises:
-        InputError: If int16 cannot hold the classes, or neighbours are not on the map or not in ascending order.
+        InputError: If int16 cannot hold the classes, or neighbours are not on the map, not in ascending order, or not
+            next to each other.
     """
     _check_classes(logits)
     _check_neighbours(rows, logits.shape[2])
@@ -90,7 +91,10 @@ def _check_classes(logits: Tensor) -> None:
 
 
 def _check_neighbours(axis: Neighbours, positions: int) -> None:
-    """Raise InputError unless neighbours are on an axis of that many positions, and in ascending order."""
+    """Raise InputError unless neighbours are adjacent on an axis of that many positions, and in ascending order.
+
+    Compiled code reads each pair of positions once, for all pixels between them.
+    """
     if not len(axis.first):
         return
     lowest, highest = torch.stack([*torch.aminmax(torch.cat([axis.first, axis.second]))]).tolist()
@@ -98,6 +102,11 @@ def _check_neighbours(axis: Neighbours, positions: int) -> None:
         raise InputError(f"neighbours {lowest} to {highest} on an axis of {positions} positions; give indices on it")
     if not bool((axis.first[1:] >= axis.first[:-1]).all()):
         raise InputError("the neighbours of rows or columns are not in ascending order; sort them")
+    gaps = axis.second - axis.first
+    if not bool(((gaps == 0) | (gaps == 1)).all()):
+        raise InputError("a second neighbour is neither the first one nor the position after it; give one of these")
+    if not bool(((axis.second[1:] == axis.second[:-1]) | (axis.first[1:] != axis.first[:-1])).all()):
+        raise InputError("equal first neighbours have different second neighbours; give them the same")
 
 
 def _fill_label_map(logits: Tensor, labels: Tensor, placement: Placement) -> None:

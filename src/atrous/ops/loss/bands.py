@@ -113,7 +113,7 @@ def _check(labels: Integer[Tensor, "n W"], *, classes: int) -> None:
 
 
 def interpolation_blocks(axis: Neighbours, *, fine: int) -> list[InterpolationBlock]:
-    """Cut an axis into interpolation_blocks of at most `fine` positions."""
+    """Cut an axis into blocks of at most `fine` positions."""
     length = len(axis.weight)
     return [_interpolation_block(axis, slice(start, min(start + fine, length))) for start in range(0, length, fine)]
 
