@@ -19,6 +19,7 @@ from atrous.report.pictures import overlay, side_by_side, visible
 from atrous.report.plots import line_plot
 from atrous.report.tables import Cell
 from atrous.training.config import TrainConfig
+from atrous.weights.run_folder import CONFIG, LAST
 
 PICTURE_HEIGHT = 240
 """Height of a validation image on the page, in pixels."""
@@ -94,7 +95,7 @@ def write_report(
             page.pictures([("the first batch", np.array(picture.convert("RGB")))], columns=1)
     page.heading("What next")
     page.commands(_commands(path.parent))
-    page.heading("Settings", "Those that differ from the defaults; all of them stand in config.json.")
+    page.heading("Settings", f"Those that differ from the defaults; all of them stand in {CONFIG}.")
     page.facts(_changed_settings(config))
     page.write(path)
 
@@ -133,7 +134,7 @@ def _duration(seconds: float) -> str:
 
 def _commands(folder: Path) -> list[tuple[str, str]]:
     """Next steps with the weights of a run, each with its command."""
-    weights = shlex.quote(str(folder / "last.safetensors"))
+    weights = shlex.quote(str(folder / LAST))
     return [
         ("label pictures", f"atrous predict {weights} PICTURES --out labels"),
         ("measure with scales and flip", f"atrous evaluate {weights} --data DATA --scales 0.75 1 1.25 --flip"),

@@ -23,6 +23,7 @@ from atrous.training.format0 import upgraded_settings
 from atrous.training.progress import TrainingProgress
 from atrous.training.report import write_batch, write_picture, write_report
 from atrous.weights.archive import save
+from atrous.weights.run_folder import CONFIG, LAST, METRICS
 
 STATE_FILE = "state.safetensors"
 """File that resuming reads; a run has begun where it exists."""
@@ -60,10 +61,10 @@ class Run:
 
     def __init__(self, folder: Path, *, settings: Mapping[str, Any]) -> None:
         self.folder = folder
-        self.config = folder / "config.json"
-        self.metrics = folder / "metrics.jsonl"
+        self.config = folder / CONFIG
+        self.metrics = folder / METRICS
         self.state = folder / STATE_FILE
-        self.last = folder / "last.safetensors"
+        self.last = folder / LAST
         self.best = folder / "best.safetensors"
         self.page = folder / "report.html"
         self.pictures = folder / "pictures"

@@ -8,7 +8,7 @@ from atrous.files import cache_folder
 from atrous.weights import archive
 from atrous.weights.archive import Archive
 
-IMPORTER = 2
+IMPORTER = 3
 """To be raised whenever a foreign file gives another network than before: what was converted then is left behind."""
 
 

@@ -8,8 +8,11 @@ from atrous.errors import InputError
 LAST = "last.safetensors"
 """Archive in a run folder that is reported: the last checkpoint, not one chosen by its validation result."""
 
-_OTHER_FILES = ("config.json", "metrics.jsonl")
-"""Files that every run folder has from its first step on."""
+CONFIG = "config.json"
+"""Settings of a run; every run folder has them from its first step on."""
+
+METRICS = "metrics.jsonl"
+"""Records of a run, one a line; every run folder has them from its first step on."""
 
 _log = logging.getLogger(__name__)
 
@@ -25,7 +28,7 @@ def last_weights(path: Path) -> Path:
     if (path / LAST).is_file():
         _log.warning("%s is a run folder; its %s is used", path, LAST)
         return path / LAST
-    if all((path / name).is_file() for name in _OTHER_FILES):
+    if all((path / name).is_file() for name in (CONFIG, METRICS)):
         raise InputError(f"{path} is the folder of a run that has saved no {LAST} yet; train to its first validation")
     inside = sorted(folder.parent.name for folder in path.glob(f"*/{LAST}"))
     if inside:

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -176,3 +177,12 @@ def test_a_network_is_built_in_its_own_dtype_device_and_outside_of_inference_mod
     tensors = [*model.parameters(), *model.buffers()]
     assert not any(tensor.is_inference() or tensor.is_meta for tensor in tensors)
     assert {tensor.dtype for tensor in tensors} == {torch.float32, torch.int64}
+
+
+def test_whatever_lies_beside_the_tensors_is_listed(state, tmp_path):
+    arrays = {name: tensor.numpy() for name, tensor in state.items()}
+    np.savez(tmp_path / "arrays.npz", **arrays, classes=np.array(["sky", "road"]))
+    torch.save({**state, "epoch": 3}, tmp_path / "plain.pth")
+    for file, name in (("arrays.npz", "classes"), ("plain.pth", "epoch")):
+        skipped = read_foreign(read_head(tmp_path / file)).skipped
+        assert skipped == {name: "no tensor of the network"}

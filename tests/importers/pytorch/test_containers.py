@@ -1,5 +1,6 @@
 """Containers of tensors: every form that PyTorch and NumPy write gives the tensors of the plain file; none is run."""
 
+import copy
 import io
 import json
 import pickle
@@ -13,6 +14,7 @@ from torch import nn
 
 from atrous.errors import InputError
 from atrous.importers.pytorch.state_dict import open_file
+from atrous.importers.pytorch.zip_archive import ZipArchive
 from reference.weights import randomize
 
 STATE = {
@@ -94,6 +96,41 @@ def test_tensors_are_those_that_were_written(tmp_path, form):
         assert torch.equal(tensors[name], tensor), name
 
 
+def test_arrays_of_anything_but_numbers_are_no_tensors(tmp_path):
+    """Numbers of either byte order are read; text, times, records and complex numbers lie beside them."""
+    others = {
+        "name": np.array("deeplab"), "when": np.array(["2020-01-01"], "M8[D]"), "record": np.zeros(2, [("x", "f4")]),
+        "complex": np.ones(2, complex), "long": np.ones(2, np.longdouble), "nothing": np.zeros(3, "V0"),
+    }  # fmt: skip
+    numbers = {"big": np.arange(6, dtype=">f4").reshape(2, 3), "unsigned": np.array([65535], "<u2")}
+    np.savez(tmp_path / "a.npz", **numbers, **others)
+    with open_file(tmp_path / "a.npz") as contents:
+        (group,) = contents.groups
+        tensors = contents.load(group)
+        assert contents.value.keys() == {*numbers, *others}
+    assert {name: tensor.tolist() for name, tensor in tensors.items()} == {
+        "big": [[0, 1, 2], [3, 4, 5]], "unsigned": [65535],
+    }  # fmt: skip
+
+
+def test_members_of_an_exported_program_are_read_once(tmp_path, monkeypatch):
+    """A thousand tensors that lie in one member of 64 KiB share its memory."""
+    entry = json.loads(list_of())["config"]["a"]
+    listed = json.dumps({"config": {f"{number}": entry for number in range(1000)}})
+    (tmp_path / "a.pt2").write_bytes(stored({LISTED: listed, "e/data/weights/weight_0": bytes(1 << 16)}))
+    read, stored_member = [], ZipArchive.stored
+
+    def counted(self, name, **options):
+        read.append(name)
+        return stored_member(self, name, **options)
+
+    monkeypatch.setattr(ZipArchive, "stored", counted)
+    with open_file(tmp_path / "a.pt2") as contents:
+        storages = {tensor.untyped_storage().data_ptr() for tensor in contents.groups[0].tensors.values()}
+    assert read == [LISTED, "e/data/weights/weight_0"]
+    assert len(storages) == 1
+
+
 def archive_of(members):
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -106,6 +143,15 @@ def array_bytes(array, **options):
     content = io.BytesIO()
     np.save(content, array, **options)
     return content.getvalue()
+
+
+def header_of(descr, shape="(4,)"):
+    return f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}}}"
+
+
+def with_header(header, data=b""):
+    """A file of an array with any header of version 1.0."""
+    return b"\x93NUMPY\x01\x00" + (len(header) + 1).to_bytes(2, "little") + header.encode() + b"\n" + data
 
 
 def list_of(**meta):
@@ -122,9 +168,35 @@ def stored(members):
     return content.getvalue()
 
 
+def overlapping():
+    """An archive whose directory has a member twice, under two names."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("a/data.pkl", bytes(1000))
+        twin = copy.copy(archive.filelist[0])
+        twin.filename = "a/data/0"
+        archive.filelist.append(twin)
+    return content.getvalue()
+
+
+TYPED = b"ctorch._tensor\n_rebuild_from_type_v2\n"
+DEVICE = b"ctorch._utils\n_rebuild_device_tensor_from_numpy\n"
 LISTED = "e/data/weights/model_weights_config.json"
 HOSTILE = {
-    "an array of objects": (archive_of({"a.npy": array_bytes(np.array([{}]), allow_pickle=True)}), "no number"),
+    "an array of objects": (
+        archive_of({"a.npy": array_bytes(np.array([{}]), allow_pickle=True)}), "Python objects, which are no numbers"),
+    "an array in a record that holds objects": (
+        archive_of({"a.npy": array_bytes(np.zeros(1, [("x", "O")]), allow_pickle=True)}), "a.npy holds Python objects"),
+    "an array whose header does not end": (archive_of({"a.npy": with_header("{'descr': (")}), "a.npy is no array"),
+    "an array without a type": (archive_of({"a.npy": with_header(header_of("()"))}), "a.npy is no array"),
+    "an array of a negative shape": (
+        archive_of({"a.npy": with_header(header_of("'<f4'", "(-2, -2)"), bytes(16))}), "a.npy: .*shape is no shape"),
+    "an array of no elements beyond any memory": (
+        archive_of({"a.npy": with_header(header_of("'<f4'", f"(0, {10**30})"))}), "a.npy: .*shape is no shape"),
+    "an array of no elements of nearly that shape": (
+        archive_of({"a.npy": with_header(header_of("'<f4'", f"(0, {2**62}, 4)"))}), "a.npy: .*is impossible"),
+    "an array of a shape in words": (
+        archive_of({"a.npy": with_header(header_of("'<f4'", "('4',)"), bytes(16))}), "a.npy is no array"),
     "a cut array": (archive_of({"a.npy": array_bytes(np.ones(9))[:-1]}), "has 71 bytes"),
     "no array": (archive_of({"a.npy": b"x" * 100}), "no array of NumPy"),
     "a huge shape": (
@@ -140,6 +212,11 @@ HOSTILE = {
     "no list": (stored({LISTED: "[]"}), "damaged exported program"),
     "Keras": (stored({"config.json": "{}", "model.weights.h5": "x"}), r"model of Keras \(\.keras\); give"),
     "any archive": (stored({"readme.txt": "x"}), "not one that torch.save wrote"),
+    "members that overlap": (overlapping(), "members overlap"),
+    "a tensor whose rebuilding function names itself": (
+        b"(dVa\n" + TYPED + b"(" + 2000 * (TYPED + b"N(") + 2000 * b"t" + b"tRs.", "more than 4 rebuilding functions"),
+    "a tensor of a device within another": (
+        b"(dVa\n" + 2000 * (DEVICE + b"(") + 2000 * b"tR" + b"s.", "more than 4 rebuilding functions"),
     "a text of protocol 0": (b"cos\nsystem\n(S'false'\ntR.", "a pickle without a state dict"),
     "a storage in words": (
         b"(dp0\nVa\nctorch._utils\n_rebuild_tensor_v2\n(P('storage', <class 'torch.FloatStorage'>, '0', 'cpu', 9)\n"

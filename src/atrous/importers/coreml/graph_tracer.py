@@ -14,7 +14,7 @@ from atrous.importers.coreml.layers import CoreMLLayer, LayerKind, explicit_padd
 from atrous.importers.coreml.numbers import Numbers
 from atrous.importers.coreml.traced_tensor import Function, Resized, TracedTensor
 from atrous.importers.official_mobilenet_v2 import name_by_order
-from atrous.sizes import Size
+from atrous.sizes import Size, ceil_div
 
 Tensor = TracedTensor | np.ndarray
 """Feature maps, or a constant."""
@@ -187,7 +187,7 @@ class GraphTracer:
             function = function.line(1.0, self.numbers.read(params.message(91), (out,)))
         name = name_by_order(self.convolutions, pooled=flow.size == (1, 1))
         self.convolutions[name] = Convolution(name, kernel, groups, stride, rate, self._read(flow), function)
-        height, width = (-(-(length - 2 * flow.padding) // stride) for length in flow.size)
+        height, width = (ceil_div(length - 2 * flow.padding, stride) for length in flow.size)
         return TracedTensor((name,), out, (height, width), function)
 
     def _padding(self, layer: CoreMLLayer, flow: TracedTensor) -> TracedTensor:

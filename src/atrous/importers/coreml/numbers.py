@@ -8,6 +8,7 @@ from jaxtyping import Float32, UInt8
 
 from atrous.errors import InputError
 from atrous.importers.protobuf import Message
+from atrous.sizes import ceil_div
 
 _FLOAT32, _FLOAT16, _RAW, _QUANTIZATION = 1, 2, 30, 40
 _BITS, _LINEAR, _TABLE = 1, 101, 102
@@ -82,7 +83,7 @@ def _dequantized(weights: Message, count: int, *, channels: int) -> np.ndarray:
 
 def _unpacked(content: memoryview, count: int, *, bits: int) -> UInt8[np.ndarray, " n"]:
     """Numbers of some bits each, written one after the other, the highest bit first."""
-    if len(content) != -(-count * bits // 8):
+    if len(content) != ceil_div(count * bits, 8):
         raise InputError(f"{len(content)} bytes for {count} weights of {bits} bits")
     stored = np.frombuffer(content, np.uint8)
     if bits == 8:

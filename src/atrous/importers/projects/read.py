@@ -20,7 +20,7 @@ from atrous.importers.projects import (
     torchvision,
     vainf,
 )
-from atrous.importers.pytorch.groups import Group, prefixes
+from atrous.importers.pytorch.groups import Group, is_tensor, prefixes
 from atrous.importers.pytorch.state_dict import Contents, StateDict, open_file
 from atrous.report.wording import shortened
 
@@ -186,6 +186,9 @@ def _beside(
     if isinstance(contents.value, dict) and taken.outer.key:
         key = taken.outer.key.partition(".")[0]
         skipped |= {str(name): "no tensors of the network" for name in contents.value if str(name) != key}
+    elif isinstance(contents.value, dict):
+        others = [str(name) for name, value in contents.value.items() if not is_tensor(value)]
+        skipped = {**dict.fromkeys(others, "no tensor of the network"), **skipped}
     for names in SCALINGS:
         places = [next((name for name in taken.outer.tensors if name.split(".", 1)[-1] == each or name == each), "")
                   for each in names]  # fmt: skip

@@ -2,21 +2,17 @@
 
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
-
-import torch
-from torch import Tensor
 
 from atrous.errors import InputError
 from atrous.importers.pytorch.exported_program import CONFIG, OLD_WEIGHTS, member_ending, read_exported
 from atrous.importers.pytorch.numpy_archive import is_numpy_archive, read_arrays
 from atrous.importers.pytorch.pickle_machine import Call, Global, Persistent, read_pickle
 from atrous.importers.pytorch.recognition import LONGEST_START, ZIP_START, is_pickle
-from atrous.importers.pytorch.tensors import STORAGES, StorageBytes, storage_reference
+from atrous.importers.pytorch.tensors import STORAGES, StorageBytes, no_storage, read_once, storage_reference
 from atrous.importers.pytorch.zip_archive import ZipArchive, zip_in
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
@@ -71,9 +67,9 @@ def open_checkpoint(path: Path) -> Iterator[tuple[Any, StorageBytes]]:
 def _of_zip(archive: ZipArchive) -> tuple[Any, StorageBytes]:
     """Tensors of any zip archive that holds them by name."""
     if is_numpy_archive(archive):
-        return read_arrays(archive), _no_storage
+        return read_arrays(archive), no_storage
     if config := member_ending(archive, CONFIG):
-        return read_exported(archive, config), _no_storage
+        return read_exported(archive, config), no_storage
     if weights := member_ending(archive, OLD_WEIGHTS):
         return _zipped(zip_in(archive.stored(weights, most=archive.size)))
     return _zipped(archive)
@@ -88,7 +84,7 @@ def _zipped(archive: ZipArchive) -> tuple[Any, StorageBytes]:
     if f"{root}byteorder" in archive.names and archive.stored(f"{root}byteorder", most=16) != b"little":
         raise InputError("saved on a machine of the other byte order; load and save it again on a common one")
     value = read_pickle(io.BytesIO(archive.stored(f"{root}data.pkl", most=LARGEST_PICKLE)))
-    return value, _once(lambda key: archive.stored(f"{root}data/{key}", most=archive.size))
+    return value, read_once(lambda key: archive.stored(f"{root}data/{key}", most=archive.size))
 
 
 def _other_archive(archive: ZipArchive) -> str:
@@ -104,7 +100,7 @@ def _pickled(file: BinaryIO, *, size: int) -> tuple[Any, StorageBytes]:
     stream = _WithinFile(file, size=size)
     first = read_pickle(stream)
     if first != LEGACY_MAGIC:
-        return first, _no_storage
+        return first, no_storage
     version, system, value, keys = (read_pickle(stream) for _ in range(4))
     if version != 1001 or (isinstance(system, dict) and system.get("little_endian") is False):
         raise InputError("saved by a version of PyTorch, or on a machine, whose files are not known here")
@@ -125,7 +121,7 @@ def _pickled(file: BinaryIO, *, size: int) -> tuple[Any, StorageBytes]:
         file.seek(place)
         return file.read(length)
 
-    return value, _once(storage)
+    return value, read_once(storage)
 
 
 def _storage_widths(value: Any) -> Iterator[tuple[str, int]]:
@@ -147,16 +143,3 @@ def _storage_widths(value: Any) -> Iterator[tuple[str, int]]:
                 waiting.extend(item)
             case Call():
                 waiting.extend((*item.arguments, item.state))
-
-
-def _no_storage(key: str) -> Tensor:
-    raise InputError(f"a plain pickle has no storage {key:.40}")
-
-
-def _once(read: Callable[[str], bytes]) -> StorageBytes:
-    """Every storage read once, however many tensors look at it; into memory that may be written to."""
-    return cache(lambda key: _vector(read(key)))
-
-
-def _vector(content: bytes) -> Tensor:
-    return torch.frombuffer(bytearray(content), dtype=torch.uint8) if content else torch.empty(0, dtype=torch.uint8)

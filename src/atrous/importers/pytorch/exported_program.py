@@ -4,10 +4,11 @@ import json
 from typing import Any
 
 import torch
+from jaxtyping import UInt8
 from torch import Tensor
 
 from atrous.errors import InputError
-from atrous.importers.pytorch.tensors import strided
+from atrous.importers.pytorch.tensors import read_once, strided
 from atrous.importers.pytorch.zip_archive import ZipArchive
 
 CONFIG = "data/weights/model_weights_config.json"
@@ -53,9 +54,10 @@ def read_exported(archive: ZipArchive, config: str) -> dict[str, Tensor]:
         entries = {str(name): (str(each["path_name"]), each["tensor_meta"]) for name, each in listed.items()}
         tensors: dict[str, Tensor] = {}
         left = archive.size
+        content = read_once(lambda path: archive.stored(path, most=archive.size))
         for name, (file, meta) in entries.items():
             path = config.rpartition("/")[0] + "/" + file
-            tensors[name] = _tensor(archive.stored(path, most=archive.size), meta)
+            tensors[name] = _tensor(content(path), meta)
             left -= tensors[name].nbytes
             if left < 0:
                 raise InputError("its tensors share their bytes and are larger than the file")
@@ -66,11 +68,10 @@ def read_exported(archive: ZipArchive, config: str) -> dict[str, Tensor]:
     return tensors
 
 
-def _tensor(content: bytes, meta: Any) -> Tensor:
+def _tensor(content: UInt8[Tensor, "n"], meta: Any) -> Tensor:
     dtype = _DTYPES.get(meta["dtype"])
     if dtype is None:
         raise InputError(f"tensors of the type {meta['dtype']!r:.20} of an exported program cannot be read")
-    numbers = torch.frombuffer(bytearray(content), dtype=torch.uint8) if content else torch.empty(0, dtype=torch.uint8)
-    vector = numbers[: len(content) // dtype.itemsize * dtype.itemsize].view(dtype)
+    vector = content[: len(content) // dtype.itemsize * dtype.itemsize].view(dtype)
     size, stride = (tuple(each["as_int"] for each in meta[name]) for name in ("sizes", "strides"))
     return strided(vector, offset=meta["storage_offset"]["as_int"], size=size, stride=stride)

@@ -1,18 +1,28 @@
-"""Archives of NumPy (`.npz`): a tensor for each array. Arrays of objects, which are pickles, are refused."""
+"""Archives of NumPy (`.npz`): a tensor for each array of numbers. Arrays of objects, which are pickles, are refused."""
 
 import io
-from math import prod
+import tokenize
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from atrous.errors import InputError
+from atrous.importers.pytorch.pickle_machine import Opaque
+from atrous.importers.pytorch.tensors import array_tensor
 from atrous.importers.pytorch.zip_archive import ZipArchive
 
 _ENDING = ".npy"
-_MOST_DIMENSIONS = 8
-_KINDS = "fiub"
+
+_NUMBERS = {
+    f"{kind}{size}" for kind, sizes in (("f", "248"), ("i", "1248"), ("u", "1248"), ("b", "1")) for size in sizes
+}
+"""Types of numbers that PyTorch has as well: kind and bytes."""
+
+_BAD_HEADER = (
+    ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, RecursionError, SyntaxError, TypeError,
+    ValueError, tokenize.TokenError,
+)  # fmt: skip
+"""Errors of NumPy's reader, which hands the header to Python's parser, about headers that it did not write."""
 
 
 def is_numpy_archive(archive: ZipArchive) -> bool:
@@ -20,8 +30,8 @@ def is_numpy_archive(archive: ZipArchive) -> bool:
     return bool(archive.names) and all(name.endswith(_ENDING) for name in archive.names)
 
 
-def read_arrays(archive: ZipArchive) -> dict[str, Tensor]:
-    """Tensors by the names of the arrays; those of numbers that are no weights are left out.
+def read_arrays(archive: ZipArchive) -> dict[str, Tensor | Opaque]:
+    """Tensors by the names of the arrays; arrays of anything but numbers, such as text, are `Opaque`.
 
     Raises:
         InputError: If an array is damaged, or of Python objects.
@@ -29,21 +39,21 @@ def read_arrays(archive: ZipArchive) -> dict[str, Tensor]:
     return {name.removesuffix(_ENDING): _tensor(name, archive.unpacked(name)) for name in archive.names}
 
 
-def _tensor(name: str, content: bytes) -> Tensor:
+def _tensor(name: str, content: bytes) -> Tensor | Opaque:
     stream = io.BytesIO(content)
     try:
         version = np.lib.format.read_magic(stream)
         read_header = np.lib.format.read_array_header_1_0 if version[0] == 1 else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read_header(stream)
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, EOFError) as error:
+    except _BAD_HEADER as error:
         raise InputError(f"{name:.80} is no array of NumPy; get the file again from its source") from error
-    if dtype.kind not in _KINDS or not dtype.isnative:
-        raise InputError(f"{name:.80} holds {dtype!s:.40}, which is no number that weights have")
-    rest = content[stream.tell() :]
-    if len(shape) > _MOST_DIMENSIONS or prod(shape) * dtype.itemsize != len(rest):
-        raise InputError(f"{name:.80} of shape {shape!s:.80} has {len(rest)} bytes; get the file again from its source")
-    array = np.frombuffer(bytearray(rest), dtype=dtype).reshape(shape, order="F" if fortran else "C")
+    if dtype.hasobject:
+        raise InputError(f"{name:.80} holds Python objects, which are no numbers; save the archive without it")
+    if f"{dtype.kind}{dtype.itemsize}" not in _NUMBERS:
+        return Opaque()
     try:
-        return torch.from_numpy(np.ascontiguousarray(array)).reshape(shape)
-    except TypeError as error:
-        raise InputError(f"{name:.80} holds {dtype!s:.40}, which is no number that weights have") from error
+        return array_tensor(
+            memoryview(content)[stream.tell() :], dtype=dtype, shape=shape, order="F" if fortran else "C"
+        )
+    except InputError as error:
+        raise InputError(f"{name:.80}: {error}; get the file again from its source") from error

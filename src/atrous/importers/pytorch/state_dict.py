@@ -14,7 +14,7 @@ from atrous.errors import InputError
 from atrous.importers.pytorch.checkpoint import open_checkpoint
 from atrous.importers.pytorch.groups import MOST_TENSORS, Group, groups
 from atrous.importers.pytorch.recognition import INDEX_ENDING, WEIGHTS_FILES, is_safetensors, weights_file
-from atrous.importers.pytorch.tensors import StorageBytes, as_tensor
+from atrous.importers.pytorch.tensors import StorageBytes, as_tensor, no_storage
 
 LARGEST_HEADER = 16 << 20
 LARGEST_JSON = 4 << 20
@@ -103,13 +103,9 @@ def _read_at_once(tensors: Mapping[str, Tensor], *, settings: Mapping[str, Any])
     most = 2 * sum(tensor.nbytes for tensor in tensors.values())
 
     def load(group: Group) -> dict[str, Tensor]:
-        return _loaded(group, storage=_no_storage, most=most)
+        return _loaded(group, storage=no_storage, most=most)
 
     return Contents(groups(dict(tensors)), load, None, settings)
-
-
-def _no_storage(key: str) -> Tensor:
-    raise InputError(f"there is no storage {key:.40}")
 
 
 def _loaded(group: Group, *, storage: StorageBytes, most: int) -> dict[str, Tensor]:

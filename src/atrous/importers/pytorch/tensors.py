@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Callable
+from functools import cache
 from math import prod
 from typing import Any, Literal
 
@@ -15,6 +16,9 @@ from atrous.errors import InputError
 from atrous.importers.pytorch.pickle_machine import Call, Global, Persistent
 
 MOST_DIMENSIONS = 8
+
+MOST_WRAPPED = 4
+"""Rebuilding functions that a tensor may be an argument of, one within the other."""
 
 STORAGES = {
     "FloatStorage": torch.float32,
@@ -40,27 +44,44 @@ StorageBytes = Callable[[str], UInt8[Tensor, "n"]]
 """The bytes of a storage by its key; equal keys give the same memory."""
 
 
-def as_tensor(value: Any, *, storage: StorageBytes) -> Tensor | None:
+def read_once(read: Callable[[str], bytes]) -> StorageBytes:
+    """Every storage read once, however many tensors look at it; into memory that may be written to."""
+    return cache(lambda key: _bytes_vector(read(key)))
+
+
+def no_storage(key: str) -> Tensor:
+    """The storages of a file that has none; raises InputError."""
+    raise InputError(f"there is no storage {key:.40}, which a tensor refers to; get the file again from its source")
+
+
+def as_tensor(value: Any, *, storage: StorageBytes, wrapped: int = 0) -> Tensor | None:
     """The tensor that a value of a pickle stands for, or None if it stands for none.
 
+    Args:
+        value: A tensor, the note of a rebuilding function, or anything else.
+        storage: Gives the bytes of a storage.
+        wrapped: Number of rebuilding functions that the value is an argument of.
+
     Raises:
-        InputError: If it does not fit its storage.
+        InputError: If it does not fit its storage, or is wrapped more often than PyTorch does.
     """
+    if wrapped > MOST_WRAPPED:
+        raise InputError(f"a tensor within more than {MOST_WRAPPED} rebuilding functions, as PyTorch writes none")
     match value:
         case Tensor():
             return value
         case Call(
             Global("torch._tensor", "_rebuild_from_type_v2"), (Global() as function, _, tuple() as arguments, *_)
         ):
-            return as_tensor(Call(function, arguments), storage=storage)
+            return as_tensor(Call(function, arguments), storage=storage, wrapped=wrapped + 1)
         case Call(Global("torch._utils", "_rebuild_device_tensor_from_numpy"), (Call() as array, *_)):
-            return as_tensor(array, storage=storage)
+            return as_tensor(array, storage=storage, wrapped=wrapped + 1)
         case Call(Global("torch._utils", "_rebuild_tensor_v2" | "_rebuild_tensor"), (kept, offset, size, stride, *_)):
             return strided(_stored(kept, storage=storage), offset=offset, size=size, stride=stride)
         case Call(
             Global("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state"), (Call() as tensor, *_)
         ) if isinstance(tensor.callee, Global) and tensor.callee.name.startswith("_rebuild_tensor"):
-            return as_tensor(tensor, storage=storage)
+            return as_tensor(tensor, storage=storage, wrapped=wrapped + 1)
         case Call(Global("numpy.core.multiarray" | "numpy._core.multiarray", "_reconstruct")):
             match value.state:
                 case (int(), shape, kind, bool() as fortran, data):
@@ -116,8 +137,22 @@ def _is_count(number: Any) -> bool:
 
 
 def _from_numpy(data: Any, kind: Any, shape: Any, *, order: Literal["C", "F"]) -> Tensor:
-    """An array from its bytes, type and shape."""
-    content, dtype = _bytes(data), _dtype(kind)
+    """An array from what a pickle says of its bytes, type and shape."""
+    return array_tensor(_bytes(data), dtype=_dtype(kind), shape=shape, order=order)
+
+
+def array_tensor(content: bytes | memoryview, *, dtype: np.dtype, shape: Any, order: Literal["C", "F"]) -> Tensor:
+    """A tensor of the bytes of an array of NumPy.
+
+    Args:
+        content: The bytes; they are copied.
+        dtype: Type of its numbers, of either byte order, which PyTorch has as well.
+        shape: Its shape, which is not trusted.
+        order: "C" if the last index varies fastest, "F" if the first does.
+
+    Raises:
+        InputError: If the shape is impossible, or does not fit the bytes.
+    """
     if not isinstance(shape, tuple) or len(shape) > MOST_DIMENSIONS:
         raise InputError("an array of NumPy without a shape")
     lengths = list(shape)
@@ -129,7 +164,11 @@ def _from_numpy(data: Any, kind: Any, shape: Any, *, order: Literal["C", "F"]) -
         array = np.frombuffer(bytearray(content), dtype=dtype).reshape(lengths, order=order)
     except ValueError as error:  # of no elements, and yet beyond any memory
         raise InputError(f"an array of NumPy of shape {lengths} is impossible") from error
-    return torch.from_numpy(np.ascontiguousarray(array)).reshape(lengths)
+    return torch.from_numpy(np.ascontiguousarray(array, dtype=dtype.newbyteorder("="))).reshape(lengths)
+
+
+def _bytes_vector(content: bytes) -> UInt8[Tensor, "n"]:
+    return torch.frombuffer(bytearray(content), dtype=torch.uint8) if content else torch.empty(0, dtype=torch.uint8)
 
 
 def _dtype(kind: Any) -> np.dtype:

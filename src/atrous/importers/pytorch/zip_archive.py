@@ -20,7 +20,7 @@ class ZipArchive:
         size: Its length in bytes.
 
     Raises:
-        InputError: If it is damaged.
+        InputError: If it is damaged, or its members have more bytes than the file, because they overlap.
     """
 
     def __init__(self, file: io.BufferedReader | io.BytesIO, *, size: int) -> None:
@@ -29,16 +29,15 @@ class ZipArchive:
         except _DAMAGE as error:
             raise InputError(f"a damaged zip archive ({error!s:.80}); get it again from its source") from error
         self._members = {member.filename: member for member in self._archive.infolist()}
+        if sum(member.compress_size for member in self._members.values()) > size:
+            raise InputError("a damaged zip archive (its members overlap); get it again from its source")
+        self._unpacked_size = sum(member.file_size for member in self._members.values())
         self.size = size
 
     @property
     def names(self) -> list[str]:
         """Names of the members."""
         return list(self._members)
-
-    def unpacked_size(self, name: str) -> int:
-        """Number of bytes that the archive announces for a member."""
-        return self._members[name].file_size
 
     def stored(self, name: str, *, most: int) -> bytes:
         """Bytes of a member that is not compressed.
@@ -61,7 +60,7 @@ class ZipArchive:
         Raises:
             InputError: If it is damaged, or all members together are larger than any real archive's.
         """
-        if sum(member.file_size for member in self._members.values()) > max(MOST_UNPACKED, self.size):
+        if self._unpacked_size > max(MOST_UNPACKED, self.size):
             raise InputError(f"an archive that unpacks to more than {MOST_UNPACKED >> 20} MiB, as no weights do")
         return self._read(name)
 

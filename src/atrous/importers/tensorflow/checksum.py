@@ -10,6 +10,8 @@ from functools import cache
 import numpy as np
 from jaxtyping import UInt32
 
+from atrous.sizes import ceil_div
+
 _POLYNOMIAL = 0x82F63B78
 _MASK = 0xA282EAD8
 
@@ -31,7 +33,7 @@ def crc32c(content: memoryview | bytes) -> int:
     if len(data) < 4:
         return _short(data)
     doublings = len(data).bit_length() // 2
-    lanes = 1 << (-(-len(data) >> doublings) - 1).bit_length()
+    lanes = 1 << (ceil_div(len(data), 1 << doublings) - 1).bit_length()
     padded = np.zeros(lanes << doublings, np.uint8)
     first = len(padded) - len(data)
     padded[first:] = data

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from atrous.errors import InputError
-from atrous.sizes import Size, size_text
+from atrous.sizes import Size, ceil_div, size_text
 
 State = Literal["features", "pooled", "spread", "enlarged"]
 """Maps as convolutions give them; means of whole maps; these at every position of a map; resized to another size."""
@@ -42,7 +42,7 @@ class TracedMap:
                 raise InputError("two or strided convolutions of sub-grids are in no official DeepLab file")
             return replace(self, margin=kernel // 2 * self.grids[0] if same else 0)
         height, width = self.size
-        return TracedMap((-(-height // stride), -(-width // stride)), self.state)
+        return TracedMap((ceil_div(height, stride), ceil_div(width, stride)), self.state)
 
     def pooled(self, *, window: Size | None) -> "TracedMap":
         """The mean over the window; None is over the whole map.
