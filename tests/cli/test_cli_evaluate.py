@@ -13,6 +13,7 @@ from atrous.cli.main import main
 from atrous.data.dataset import open_data
 from atrous.data.published.camvid import CAMVID
 from atrous.data.schema import Schema, write_schema
+from atrous.errors import InputError
 from atrous.evaluation.evaluate import evaluate
 from fakes.camvid import fake_camvid
 from fakes.lively_model import LABELS, lively_model
@@ -161,6 +162,8 @@ def test_a_score_over_one_class_is_refused(weights, tmp_path, capsys):
     write_schema(tmp_path / "schema.toml", Schema(CAMVID))
     assert main(["evaluate", weights, "--data", str(tmp_path), "--split", "val"]) != 0
     assert f"{CAMVID.names[0]!r} is the only class in val" in " ".join(capsys.readouterr().err.split())
+    with pytest.raises(InputError, match="is the only class in val, and a score over one class says nothing"):
+        atrous.evaluate(weights, tmp_path)
 
 
 def _folder(path):

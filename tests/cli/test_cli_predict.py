@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from rich.progress import Progress
 
 import atrous
+from atrous.cli import predict as predict_module
 from atrous.cli.main import main
 from atrous.data.formats.windows import ArrayPixels
 from atrous.inference.tiling.regions import joined_label_rows
@@ -250,6 +252,27 @@ def test_finished_pictures_are_left_out_by_option(weights, photos, tmp_path, cap
     assert "label map and overlay of 1 of 1 pictures written" in printed
     assert "1 pictures were left out: their outputs exist" in printed
     assert (tmp_path / "out/a.png").stat().st_mtime_ns == before
+
+
+def test_failed_polygons_are_counted_apart_from_failed_pictures(weights, photos, tmp_path, capsys, monkeypatch):
+    """A label map of an earlier run that is damaged has no polygons; a damaged picture has no label map."""
+    options = ["--out", str(tmp_path / "out"), "--skip-done", "--no-overlay", "--as", "geojson"]
+    assert main(["predict", weights, str(photos), *options]) == 0
+    (tmp_path / "out/b.png").write_bytes(b"no picture")
+    capsys.readouterr()
+    totals, looked = [], []
+    add_task, is_done = Progress.add_task, predict_module._is_done
+    monkeypatch.setattr(
+        Progress, "add_task", lambda *a, total, **k: totals.append(total) or add_task(*a, total=total, **k)
+    )
+    monkeypatch.setattr(predict_module, "_is_done", lambda files: looked.append(files) or is_done(files))
+    assert main(["predict", weights, str(photos), *options]) == 1
+    printed = capsys.readouterr()
+    assert "label map of 0 of 0 pictures written" in printed.out
+    assert "1 of 2 pictures have no polygons, each named above" in printed.out
+    assert "pictures failed" not in printed.out
+    assert 2 in totals
+    assert len(looked) == 2
 
 
 def test_overlays_have_options(weights, photos, tmp_path):

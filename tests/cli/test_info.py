@@ -8,9 +8,12 @@ from transformers import MobileNetV2Config as TheirConfig
 from transformers import MobileNetV2ForSemanticSegmentation
 
 from atrous.analysis.summary import model_summary
+from atrous.cli.info import _model_name
 from atrous.cli.main import main
 from atrous.model.presets import PRESETS
+from atrous.weights.archive import save
 from atrous.weights.load import load
+from fakes.lively_model import lively_archive
 
 
 def info(capsys, *arguments):
@@ -41,6 +44,20 @@ def complaint(capsys, *arguments):
     assert printed.out == ""
     (line,) = printed.err.splitlines()
     return line
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_the_folder_of_a_plot_is_not_taken_for_the_model(tmp_path, first):
+    figures, run, file = tmp_path / "figures", tmp_path / "run", tmp_path / "w.safetensors"
+    figures.mkdir()
+    run.mkdir()
+    archive = lively_archive()
+    for path in (file, run / "last.safetensors"):
+        save(path, archive.model, labels=archive.labels, provenance={})
+    for model in ("deeplabv3plus_resnet101", str(file), str(run)):
+        arguments = ["--plot", str(figures)]
+        assert _model_name([model, *arguments] if first else [*arguments, model]) == model
+    assert _model_name([str(figures), "--json"]) == str(figures)  # the error will name it
 
 
 def test_mobile_model(capsys):

@@ -1,6 +1,6 @@
 """A whole evaluation against torchmetrics on the predictor's own answers."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from torchmetrics.classification import MulticlassJaccardIndex
 from atrous.data.sample import Sample
 from atrous.errors import InputError
 from atrous.evaluation.boundaries import WIDTHS, boundary_overlap, trimap
-from atrous.evaluation.evaluate import common_labels, evaluate
+from atrous.evaluation.evaluate import common_labels, evaluate, require_several_classes
 from atrous.evaluation.protocol import Protocol
 from atrous.inference.predictor import Predictor
 from atrous.labels import LabelSpace
@@ -73,6 +73,25 @@ def test_the_papers_padding_is_in_the_protocol_and_an_image_beyond_it_is_named()
     assert report.miou < 1
     with pytest.raises(InputError, match="c: an image of 34x50 does not fit into the padding to 41x49"):
         evaluate(predictor, data(sample("a"), sample("c", size=(34, 50))))
+
+
+def test_one_class_alone_is_refused_and_two_are_found_in_the_first_sample():
+    @dataclass(frozen=True)
+    class Counted(MemoryData):
+        read: list[int] = field(default_factory=list)
+
+        def __getitem__(self, index):
+            self.read.append(index)
+            return self.samples[index]
+
+    image, labels = np.zeros((4, 4, 3), np.uint8), np.full((4, 4), 2, np.uint8)
+    labels[0] = 255
+    alone = Counted(LABELS, tuple(Sample(name=str(n), image=image, labels=labels) for n in range(3)))
+    with pytest.raises(InputError, match=f"memory: '{LABELS.names[2]}' is the only class in val"):
+        require_several_classes(alone)
+    several = Counted(LABELS, (sample("a"), sample("b")))
+    require_several_classes(several)
+    assert several.read == [0]
 
 
 def test_a_perfect_answer_scores_one():

@@ -9,8 +9,10 @@ import torch
 from PIL import Image
 
 import atrous
+from atrous.inference import image_input as forms_of_images
 from atrous.inference.image_input import image_array
 from atrous.inference.predictor import Predictor
+from fakes.geotiff import write_tiff
 from fakes.lively_model import blocks, lively_archive, lively_model
 
 ARRAY = np.ascontiguousarray(blocks(33, 49)[0].permute(1, 2, 0).numpy())
@@ -41,20 +43,34 @@ def test_every_form_gives_the_same_labels(predictor, png):
         np.testing.assert_array_equal(predictor(file).image, ARRAY)
 
 
+def test_pixels_without_data_are_ignored_in_every_form_of_a_file(predictor, tmp_path, monkeypatch):
+    image = np.maximum(ARRAY, 1)
+    image[5:12, 7:20] = 0
+    path = write_tiff(tmp_path / "a.tif", image, photometric="rgb", nodata="0")
+    expected = predictor(image).labels.copy()
+    expected[5:12, 7:20] = 255
+    monkeypatch.setattr(forms_of_images, "download_image", lambda _: path.read_bytes())
+    content = path.read_bytes()
+    for form in (path, str(path), content, io.BytesIO(content), "https://example.org/a.tif"):
+        np.testing.assert_array_equal(predictor(form).labels, expected)
+    for found in predictor([path, content, io.BytesIO(content), "https://example.org/a.tif"]):
+        np.testing.assert_array_equal(found.labels, expected)
+
+
 def test_grey_becomes_rgb_and_transparency_white():
     grey = ARRAY[..., 0]
     for form in (grey, grey[..., None], torch.from_numpy(grey), torch.from_numpy(grey)[None], Image.fromarray(grey)):
-        np.testing.assert_array_equal(image_array(form, channels=3), np.stack([grey] * 3, axis=2))
+        np.testing.assert_array_equal(image_array(form, channels=3)[0], np.stack([grey] * 3, axis=2))
     half = np.dstack((ARRAY, np.full(ARRAY.shape[:2], 128, np.uint8)))
     expected = (ARRAY * (128 / 255) + 255 * (127 / 255)).round()
     for form in (half, Image.fromarray(half), torch.from_numpy(half).permute(2, 0, 1)):
-        assert np.abs(image_array(form, channels=3) - expected).max() <= 1  # Pillow rounds in integers
+        assert np.abs(image_array(form, channels=3)[0] - expected).max() <= 1  # Pillow rounds in integers
 
 
 def test_models_of_other_channels_take_all_of_them():
     bands = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
-    np.testing.assert_array_equal(image_array(bands, channels=4), bands)
-    np.testing.assert_array_equal(image_array(bands[..., 0], channels=1), bands[..., :1])
+    np.testing.assert_array_equal(image_array(bands, channels=4)[0], bands)
+    np.testing.assert_array_equal(image_array(bands[..., 0], channels=1)[0], bands[..., :1])
 
 
 def test_a_list_gives_a_list_in_order(predictor, png):

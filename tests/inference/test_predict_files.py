@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -16,6 +17,7 @@ from atrous.inference.output_files import PredictionFiles, plan_files
 from atrous.inference.predict_files import TilingRule, predict_files
 from atrous.inference.predictor import Predictor
 from atrous.inference.tiling.tiles import Tiling
+from fakes.geotiff import write_tiff
 from fakes.lively_model import blocks, lively_archive
 
 OUT = Path("out")
@@ -155,6 +157,34 @@ def test_large_pictures_are_opened_one_at_a_time(tmp_path, monkeypatch):
     monkeypatch.setattr(predictor, "predict_batch", lambda *a, **k: events.append(len(opened)) or compute(*a, **k))
     assert all(outcome.problem is None for outcome in predict_files(predictor, plan))
     assert events == [1, 2, 3]  # each is predicted before the next is decoded
+
+
+@pytest.mark.parametrize(("probabilities", "expected"), [(True, 2), (False, torch.get_num_threads() + 1)])
+def test_few_results_with_probabilities_wait_to_be_written(tmp_path, monkeypatch, probabilities, expected):
+    depths, ahead = [], module.prefetch
+    monkeypatch.setattr(module, "prefetch", lambda *a, depth: depths.append(depth) or ahead(*a, depth=depth))
+    write_picture(tmp_path / "in/a.png")
+    plan = plan_files([tmp_path / "in/a.png"], out=tmp_path / "out")
+    list(predict_files(Predictor(lively_archive()), plan, probabilities=probabilities))
+    assert depths == [expected]
+
+
+@pytest.mark.parametrize("tile", [False, True])
+@pytest.mark.parametrize(("depth", "ranges", "sampled"), [(8, (), 0), (16, ((0.0, 4095.0),), 0), (16, (), 1)])
+def test_only_deep_pictures_without_a_range_are_searched_for_their_largest_value(
+    tmp_path, monkeypatch, depth, ranges, sampled, tile
+):
+    seen, sample = [], module._sample
+    monkeypatch.setattr(module, "_sample", lambda pixels: seen.append(pixels) or sample(pixels))
+    image = np.full((34, 50, 3), 9, np.uint8 if depth == 8 else np.uint16)
+    source = write_tiff(tmp_path / "a.tif", image, photometric="rgb")
+    predictor = Predictor(lively_archive())
+    predictor.picture_range = ranges
+    rule = TilingRule(Tiling(size=4096), above_pixels=0) if tile else None
+    (outcome,) = predict_files(predictor, plan_files([source], out=tmp_path / "out"), tiles=rule)
+    assert outcome.problem is None
+    assert len(seen) == sampled * tile
+    assert (outcome.narrow is not None) == (sampled == 1)
 
 
 def test_ten_thousand_names_take_no_time(tmp_path):

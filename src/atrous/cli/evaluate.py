@@ -12,7 +12,7 @@ from atrous.cli.options import parse
 from atrous.data.dataset import open_data
 from atrous.errors import InputError
 from atrous.evaluation.comparison import VariedField, compare, comparison_table
-from atrous.evaluation.evaluate import evaluate
+from atrous.evaluation.evaluate import evaluate, require_several_classes
 from atrous.evaluation.report import MAX_IMAGES
 from atrous.evaluation.saved import read_report
 
@@ -68,17 +68,11 @@ def main(arguments: Sequence[str]) -> int:
     dataset = open_data(options.data, split=options.split, schema=options.schema, pair_by_order=options.pair_by_order)
     if options.inference.precision == "auto":
         raise InputError("--precision auto: a result states its precision; give float32, float16 or bfloat16")
+    require_several_classes(dataset)
     predictor = options.inference.predictor(options.weights)
     with progress_callback("evaluating") as on_progress:
         shown = MAX_IMAGES if options.html else 0
         report = evaluate(predictor, dataset, gallery=shown, on_progress=on_progress)
-    labelled = (report.matrix.sum(axis=1) > 0).nonzero()[0]
-    if len(labelled) == 1:
-        only = dataset.labels.names[int(labelled[0])]
-        raise InputError(
-            f"{options.data}: {only!r} is the only class in {options.split}, and a score over one class says nothing; "
-            "choose another --split, or add pictures of the other classes"
-        )
     print(report.to_text())
     if options.json is not None:
         report.write_json(options.json)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -14,16 +15,19 @@ from atrous.cli.info_plot import draw
 from atrous.cli.options import normalized, parse
 from atrous.cli.weight_settings import WeightSettings
 from atrous.errors import InputError, closest
+from atrous.importers.file_head import read_head
 from atrous.importers.overrides import Overrides
+from atrous.importers.readers import is_readable
 from atrous.model.config import ASPPConfig, DecoderConfig, ModelConfig
 from atrous.model.presets import PRESETS, preset
 from atrous.plain import to_plain
 from atrous.report.tables import Table
 from atrous.sizes import Size, parse_size, size_text
 from atrous.weights import hub
-from atrous.weights.archive import Archive
+from atrous.weights.archive import Archive, is_archive
 from atrous.weights.download import exists
 from atrous.weights.manifest import MANIFEST
+from atrous.weights.run_folder import LAST
 
 DEFAULT_SIZE = "513"
 """Size of the papers' crops of PASCAL VOC."""
@@ -112,11 +116,17 @@ def _options(arguments: Sequence[str], *, model: str, config: ModelConfig, size:
 
 
 def _model_name(arguments: Sequence[str]) -> str:
-    """The model among the arguments: the first known name or existing file, else the first positional argument."""
-    known = [argument for argument in arguments if argument in PRESETS or _is_weights(argument)]
-    first = [argument for argument in arguments[:1] if not argument.startswith("-")]
-    if known or first:
-        return (known or first)[0]
+    """The model among the arguments, of which others may be paths, too.
+
+    The first known name, else the first path that is recognised as weights, else the argument in front, else the first
+    path that exists, which the error will name.
+    """
+    in_front = arguments[:1] if arguments and not arguments[0].startswith("-") else ()
+    known = (argument for argument in arguments if argument in PRESETS or _is_name(argument))
+    weights = filter(_is_recognised, arguments)
+    existing = (argument for argument in arguments if exists(Path(argument)))
+    for argument in chain(known, weights, in_front, existing):
+        return argument
     if "-h" in arguments or "--help" in arguments:
         return next(iter(PRESETS))
     raise InputError(f"which model? give a file of weights, or one of {', '.join(PRESETS)}")
@@ -130,9 +140,21 @@ def _preset(name: str) -> ModelConfig:
 
 
 def _is_weights(argument: str) -> bool:
-    if argument in MANIFEST or argument.startswith(hub.SCHEME):
-        return True
-    return exists(Path(argument))
+    return _is_name(argument) or exists(Path(argument))
+
+
+def _is_name(argument: str) -> bool:
+    return argument in MANIFEST or argument.startswith(hub.SCHEME)
+
+
+def _is_recognised(argument: str) -> bool:
+    """Return True for a path of weights of a kind that can be read, or for the folder of a run with a checkpoint."""
+    path = Path(argument)
+    try:
+        head = read_head(path)
+    except InputError:  # a pipe, or nothing that can be opened
+        return False
+    return (head.is_folder and (path / LAST).is_file()) or is_archive(head) or is_readable(head)
 
 
 def _print_tables(model: str, config: ModelConfig, found: ModelSummary, *, size: Size) -> None:

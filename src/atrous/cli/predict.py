@@ -126,9 +126,12 @@ def _predict(options: Options, local: LocalInputs) -> int:
     plan: Sequence[PredictionFiles] = (
         server.plan(pictures, out=out) if server else plan_files(pictures, out=out, overlays=overlays)
     )
-    done = tuple(files for files in plan if options.skip_done and _is_done(files))
-    if done:
-        plan = tuple(files for files in plan if not _is_done(files))
+    done = list[PredictionFiles]()
+    if options.skip_done:
+        missing = list[PredictionFiles]()
+        for files in plan:
+            (done if _is_done(files) else missing).append(files)
+        plan = missing
     predictor = options.inference.predictor(options.weights)
     if options.picture_range is not None:
         predictor.picture_range = _checked_range(options.picture_range)
@@ -141,7 +144,7 @@ def _predict(options: Options, local: LocalInputs) -> int:
         else None
     )
     without_data, warned = 0, False
-    failed, shares, started = 0, dict[str, float](), time.perf_counter()
+    failed, without_polygons, shares, started = 0, 0, dict[str, float](), time.perf_counter()
     paint = partial(
         Result.overlay, background=options.overlay_background, contours=options.contours, legend=options.legend
     )
@@ -157,7 +160,9 @@ def _predict(options: Options, local: LocalInputs) -> int:
 
     lock = threading.Lock()
     with progress_bar() as progress:
-        pictures_task = progress.add_task("predicting", total=len(plan))
+        # Pictures that were left out have label maps, too: a data set of polygons holds all of them.
+        left_out = done if annotations else []
+        pictures_task = progress.add_task("predicting", total=len(plan) + len(left_out))
         tiles_task = progress.add_task("tiles", total=None, visible=False)
 
         def on_progress(done: int, whole: int) -> None:
@@ -175,18 +180,18 @@ def _predict(options: Options, local: LocalInputs) -> int:
             max_pixels=options.max_pixels,
             on_progress=on_progress,
         )
-        # Pictures that were left out have label maps, too: a data set of polygons holds all of them.
-        for outcome in chain(outcomes, map(FileOutcome, done if annotations else ())):
+        for outcome in chain(outcomes, map(FileOutcome, left_out)):
             progress.advance(pictures_task)
             without_data += outcome.nodata > 0
             if outcome.narrow is not None and not warned:
                 warned = True
                 console.print(f"atrous predict: {_narrow_line(outcome)}", markup=False, soft_wrap=True)
             problem = outcome.problem
+            failed += problem is not None
             if problem is None and annotations is not None:
                 problem = annotations.add(outcome.files)
+                without_polygons += problem is not None
             if problem is not None:
-                failed += 1
                 console.print(f"atrous predict: {one_line(local.named(problem))}", markup=False, soft_wrap=True)
     if predictor.precision_reason:
         print(f"computed in {predictor.precision} ({predictor.precision_reason})")
@@ -204,7 +209,9 @@ def _predict(options: Options, local: LocalInputs) -> int:
         print(f"time     {seconds:.2f} s per picture, reading and writing included")
     if failed:
         print(f"{failed} of {len(plan)} pictures failed, each named above")
-    return SOME_FAILED if failed else 0
+    if without_polygons:
+        print(f"{without_polygons} of {len(plan) + len(left_out)} pictures have no polygons, each named above")
+    return SOME_FAILED if failed or without_polygons else 0
 
 
 def _checked_range(bounds: tuple[float, float]) -> Ranges:

@@ -70,6 +70,28 @@ def evaluate(
     return Report(protocol, space=space, counts=total, images=tuple(images), worst=tuple(worst), gallery=tuple(shown))
 
 
+def require_several_classes(dataset: DataSet) -> None:
+    """Refuse a data set whose labels are all of one class: a score over one class says nothing.
+
+    Samples are read until two classes are found, most often one sample.
+
+    Raises:
+        InputError: If there is one class alone, or a sample cannot be read.
+    """
+    found = set[int]()
+    for index in range(len(dataset)):
+        labels = dataset[index].labels
+        found |= set[int]() if labels is None else {*np.unique(labels).tolist()} - {dataset.labels.ignore}
+        if len(found) > 1:
+            return
+    for only in found:
+        split = dataset.describe().get("split", "all")
+        raise InputError(
+            f"{dataset.name}: {dataset.labels.names[only]!r} is the only class in {split}, and a score over one class "
+            "says nothing; choose another split, or add pictures of the other classes"
+        )
+
+
 def _counted(
     step: PipelineItem[int, Sample], *, space: LabelSpace, chosen: frozenset[int]
 ) -> tuple[Example, Counts, GalleryImage | None]:

@@ -44,11 +44,12 @@ def evaluate(
         inference: Settings of `Predictor`: `output_stride`, `scales`, `flip`, `pad`, `device`.
 
     Raises:
-        InputError: If weights or data cannot be used, their classes differ, or a predictor, which has its settings,
-            is given others.
+        InputError: If weights or data cannot be used, their classes differ, the data has labels of one class alone,
+            or a predictor, which has its settings, is given others.
     """
     if isinstance(weights, Predictor) and inference:
         raise InputError(f"the predictor has its own settings; give {', '.join(inference)} when you make it")
     opened = open_data(data, split=split, schema=schema) if isinstance(data, str | Path) else data
+    loop.require_several_classes(opened)
     predictor = weights if isinstance(weights, Predictor) else Predictor(weights, **inference)
     return loop.evaluate(predictor, opened)

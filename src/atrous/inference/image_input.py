@@ -1,4 +1,4 @@
-"""Images in every form that a predictor takes, as uint8 arrays `[h, w, c]`."""
+"""Images in every form that a predictor takes, as uint8 arrays `[h, w, c]`, and their pixels without data."""
 
 import tempfile
 from pathlib import Path
@@ -6,10 +6,11 @@ from typing import Protocol, cast, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 from PIL import Image
 from torch import Tensor
 
+from atrous.data.formats.deep_pictures import missing_pixels
 from atrous.data.formats.images import rgb_array
 from atrous.data.formats.value_range import Ranges
 from atrous.data.formats.windows import read_whole
@@ -40,8 +41,10 @@ def holds_several(images: object) -> bool:
     return isinstance(images, list | tuple) or (isinstance(images, Tensor) and images.ndim == 4)
 
 
-def image_array(image: object, *, channels: int, ranges: Ranges = ()) -> UInt8[np.ndarray, "h w c"]:
-    """Convert one image to an array.
+def image_array(
+    image: object, *, channels: int, ranges: Ranges = ()
+) -> tuple[UInt8[np.ndarray, "h w c"], Bool[np.ndarray, "h w"] | None]:
+    """Convert one image to an array, and find its pixels without data (NaN, or GDAL's mark in a TIFF).
 
     Grey images become RGB for a model that takes three channels, and transparent pixels are composited on white.
 
@@ -50,27 +53,31 @@ def image_array(image: object, *, channels: int, ranges: Ranges = ()) -> UInt8[n
         channels: Number of channels that the model takes.
         ranges: Numbers that are black and white in image files of more than 8 bits per band.
 
+    Returns:
+        The array, and True at its pixels without data; None where all have data, as in images that are no files.
+
     Raises:
         InputError: If the image is of another type, cannot be read, or has other channels.
     """
     match image:
         case np.ndarray():
-            return _checked(image, channels=channels)
+            return _checked(image, channels=channels), None
         case Tensor():
-            return _checked(_from_tensor(image, channels=channels), channels=channels)
+            return _checked(_from_tensor(image, channels=channels), channels=channels), None
         case Image.Image():
-            return _checked(rgb_array(image), channels=channels)
+            return _checked(rgb_array(image), channels=channels), None
         case str() if "://" in image:
-            return _checked(_decoded(download_image(image), name=image, ranges=ranges), channels=channels)
+            array, missing = _decoded(download_image(image), name=image, ranges=ranges)
         case str() | Path():
-            return _checked(read_whole(Path(image), ranges=ranges), channels=channels)
+            array, missing = _read(Path(image), ranges=ranges)
         case bytes() | bytearray():
-            return _checked(_decoded(bytes(image), name="the image in memory", ranges=ranges), channels=channels)
+            array, missing = _decoded(bytes(image), name="the image in memory", ranges=ranges)
         case BinaryFile():
             name = str(getattr(image, "name", "the file object"))
-            return _checked(_decoded(_content(image, name=name), name=name, ranges=ranges), channels=channels)
+            array, missing = _decoded(_content(image, name=name), name=name, ranges=ranges)
         case _:
             raise InputError(f"an image of type {type(image).__name__}; give {TAKEN}")
+    return _checked(array, channels=channels), missing
 
 
 def _checked(array: np.ndarray, *, channels: int) -> UInt8[np.ndarray, "h w c"]:
@@ -117,12 +124,18 @@ def _content(file: BinaryFile, *, name: str) -> bytes:
     return content
 
 
-def _decoded(content: bytes, *, name: str, ranges: Ranges) -> UInt8[np.ndarray, "h w c"]:
+def _read(path: Path, *, ranges: Ranges) -> tuple[UInt8[np.ndarray, "h w c"], Bool[np.ndarray, "h w"] | None]:
+    return read_whole(path, ranges=ranges), missing_pixels(path)
+
+
+def _decoded(
+    content: bytes, *, name: str, ranges: Ranges
+) -> tuple[UInt8[np.ndarray, "h w c"], Bool[np.ndarray, "h w"] | None]:
     """Decode the content of an image file; through a file, so that every format is read by its one reader."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "image")
         path.write_bytes(content)
         try:
-            return read_whole(path, ranges=ranges)
+            return _read(path, ranges=ranges)
         except InputError as error:
             raise InputError(str(error).replace(str(path), name)) from error

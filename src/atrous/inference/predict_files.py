@@ -34,6 +34,9 @@ WHOLE_PIXELS = 2**24
 
 _NARROW, _SAMPLED_ROWS = 64, 16  # of 256 levels; rows of an image that is read part by part
 
+WAITING_PROBABILITIES = 2
+"""Number of results with probabilities that may wait to be written."""
+
 MAX_JPEG_SIDE = 65500
 """Longest side of a JPEG, in pixels."""
 
@@ -125,7 +128,9 @@ def predict_files(
     )
     answers = ((step.item, large(step) if isinstance(step.loaded, LargeImage) else step) for step in steps)
     write = partial(_write, save=save, paint=paint, device=predictor.device, max_pixels=max_pixels, ranges=ranges)
-    for _, outcome in prefetch(lambda answer: write(*answer), answers, depth=torch.get_num_threads() + 1):
+    # Probabilities take 4 bytes per class and pixel: few of them wait for the disk.
+    depth = WAITING_PROBABILITIES if probabilities else torch.get_num_threads() + 1
+    for _, outcome in prefetch(lambda answer: write(*answer), answers, depth=depth):
         yield outcome.result()
 
 
@@ -160,7 +165,7 @@ def _predict_large(
             nodata = predict_large_image(
                 predictor, pixels, files, tiling=loaded.tiling, paint=paint, on_progress=on_progress
             )
-            return FileOutcome(files, nodata=nodata, narrow=_narrow(files.source, _sample(pixels), ranges))
+            return FileOutcome(files, nodata=nodata, narrow=_narrow(files.source, partial(_sample, pixels), ranges))
         image = read_whole(files.source, max_pixels=max_pixels, ranges=ranges)
         future.set_result(predictor(image, probabilities=probabilities))
     except OutputError as error:
@@ -197,7 +202,7 @@ def _write(
     except torch.OutOfMemoryError:
         return FileOutcome(files, problem=f"{files.source} does not fit into the memory of {device}; try --device cpu")
     nodata = 0 if missing is None else int(missing.sum())
-    return FileOutcome(files, nodata=nodata, narrow=_narrow(files.source, result.image, ranges))
+    return FileOutcome(files, nodata=nodata, narrow=_narrow(files.source, lambda: result.image, ranges))
 
 
 def _sample(pixels: Pixels) -> UInt8[np.ndarray, "h w c"]:
@@ -207,9 +212,11 @@ def _sample(pixels: Pixels) -> UInt8[np.ndarray, "h w c"]:
     return np.concatenate([pixels.read(slice(row, row + 1), slice(0, width)) for row in rows])
 
 
-def _narrow(path: Path, image: UInt8[np.ndarray, "h w c"], ranges: Ranges) -> int | None:
-    largest = int(image.max())
-    return 257 * largest if not ranges and largest < _NARROW and has_16_bits(path) else None
+def _narrow(path: Path, image: Callable[[], UInt8[np.ndarray, "h w c"]], ranges: Ranges) -> int | None:
+    if ranges or not has_16_bits(path):
+        return None
+    largest = int(image().max())
+    return 257 * largest if largest < _NARROW else None
 
 
 def _write_result(

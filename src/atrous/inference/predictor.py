@@ -4,14 +4,13 @@ import copy
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeGuard, cast, overload
+from typing import Any, cast, overload
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Integer, UInt8
+from jaxtyping import Bool, Float, Float32, Integer, UInt8
 from torch import Tensor
 
-from atrous.data.formats.deep_pictures import missing_pixels
 from atrous.data.formats.images import MAX_PIXELS
 from atrous.data.formats.value_range import Ranges, parse_ranges
 from atrous.data.formats.windows import Pixels, check_channels
@@ -166,20 +165,20 @@ class Predictor:
             InputError: If an image cannot be read, is not what the model takes, or is larger than `pad`.
         """
         if not holds_several(image):
-            (result,) = self.predict_batch([self.image_array(image)], probabilities=probabilities)
-            return without_missing(result, missing_pixels(Path(image))) if _is_file(image) else result
+            array, missing = self._read(image)
+            (result,) = self.predict_batch([array], probabilities=probabilities)
+            return without_missing(result, missing)
         images = list(cast(Sequence[object], image))
-        arrays = list[np.ndarray]()
+        arrays, all_missing = list[np.ndarray](), list[Bool[np.ndarray, "_ _"] | None]()
         for number, single in enumerate(images, start=1):
             try:
-                arrays.append(self.image_array(single))
+                array, missing = self._read(single)
             except InputError as error:
                 raise InputError(f"image {number} of {len(images)}: {error}") from error
+            arrays.append(array)
+            all_missing.append(missing)
         results = self._predict_arrays(arrays, probabilities=probabilities)
-        return [
-            without_missing(result, missing_pixels(Path(single))) if _is_file(single) else result
-            for single, result in zip(images, results, strict=True)
-        ]
+        return list(map(without_missing, results, all_missing))
 
     def probabilities(self, image: ImageInput) -> Float32[np.ndarray, "k h w"]:
         """Probability of every class at every pixel: 4 bytes * classes * height * width of memory.
@@ -193,13 +192,17 @@ class Predictor:
 
     def image_array(self, image: object) -> UInt8[np.ndarray, "h w c"]:
         """Convert an image in any form that a call takes to an array; raises the InputErrors of a call."""
-        array = image_array(image, channels=self.model.config.in_channels, ranges=self.picture_range)
+        return self._read(image)[0]
+
+    def _read(self, image: object) -> tuple[UInt8[np.ndarray, "h w c"], Bool[np.ndarray, "h w"] | None]:
+        """Convert an image to an array, and find its pixels without data."""
+        array, missing = image_array(image, channels=self.model.config.in_channels, ranges=self.picture_range)
         if self.pad is not None and (array.shape[0] > self.pad[0] or array.shape[1] > self.pad[1]):
             raise InputError(
                 f"an image of {size_text((array.shape[0], array.shape[1]))} does not fit into the padding to "
                 f"{size_text(self.pad)} (height x width); choose a larger one, or none"
             )
-        return array
+        return array, missing
 
     def input_size(self, array: UInt8[np.ndarray, "h w c"]) -> Size:
         """(height, width) of an image as the network takes it, with padding: images of equal size form batches."""
@@ -296,7 +299,3 @@ def _ranges(weights: Archive) -> Ranges:
         return parse_ranges(weights.picture_range)
     except ValueError as error:
         raise InputError(f"the weights state a picture range that makes no sense: {error}") from error
-
-
-def _is_file(image: object) -> TypeGuard[str | Path]:
-    return isinstance(image, Path) or (isinstance(image, str) and "://" not in image)

@@ -1,24 +1,17 @@
 """Calls of a function in threads, ahead of their use."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from atrous.inference.memory_limit import memory_limit
+
 T = TypeVar("T")
 R = TypeVar("R")
 
-_MEMORY_SHARE, _UNKNOWN_MEMORY = 4, 2**33
-
-
-def read_ahead_bytes() -> int:
-    """A quarter of the machine's memory, in bytes: what results that wait for their use may hold."""
-    try:
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # Windows
-        memory = _UNKNOWN_MEMORY
-    return memory // _MEMORY_SHARE
+_MEMORY_SHARE = 4
+"""Results that wait for their use may hold a quarter of the memory."""
 
 
 def prefetch(
@@ -39,7 +32,7 @@ def prefetch(
         most_bytes: Largest sum of these sizes; a quarter of the memory by default. A call that still runs counts as the
             largest result so far.
     """
-    limit = read_ahead_bytes() if most_bytes is None else most_bytes
+    limit = memory_limit() // _MEMORY_SHARE if most_bytes is None else most_bytes
     with ThreadPoolExecutor(max_workers=depth) as pool:
         waiting: deque[tuple[T, Future[R]]] = deque()
         largest = 0
