@@ -1,18 +1,21 @@
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
 from atrous.errors import InputError
+from atrous.importers.foreign_network import ForeignNetwork
 from atrous.importers.official_mobilenet_v2 import import_backbone
 from atrous.importers.tflite.network import read_network
 from atrous.labels import LabelSpace
 from atrous.model.build import build
+from atrous.model.compatibility import Compatibility
 from atrous.model.config import ASPPConfig, DecoderConfig, MobileNetV2Config, ModelConfig, ResNetConfig
 from atrous.model.conventions import PYTORCH
-from atrous.weights import archive
-from atrous.weights.backbone import load_backbone, spread_over_channels
+from atrous.weights import archive, backbone
+from atrous.weights.backbone import load_backbone, read_backbone, spread_over_channels
 from fakes.fake_mobilenet import FakeMobileNet
 from fakes.tflite_writer import input_metadata
 from reference.weights import randomize
@@ -106,6 +109,51 @@ def test_a_backbone_of_another_kind_is_refused_before_anything_changes(file, con
     with pytest.raises(InputError, match=rf"imagenet\.tflite: .*{complaint}"):
         load_backbone(model, file)
     assert model.config == config
+
+
+@pytest.mark.parametrize(
+    ("compatibility", "complaint"),
+    [
+        (Compatibility(padded="units"), "padded 'units', the model was built with 'convolutions'"),
+        (Compatibility(unstrided_rate="after"), "unstrided_rate 'after', the model was built with 'before'"),
+    ],
+)
+def test_details_of_a_backbone_are_adopted_or_refused(tmp_path, compatibility, complaint):
+    trained = randomize(build(replace(CONFIG, decoder=None, compatibility=compatibility))).float()
+    path = tmp_path / "trained.safetensors"
+    archive.save(path, trained, labels=LabelSpace(("a", "b", "c")), provenance={})
+    plain = build(CONFIG)
+    before = {key: value.clone() for key, value in plain.state_dict().items()}
+    with pytest.raises(InputError, match=f"trained.safetensors: its weights need {complaint}; build it with"):
+        load_backbone(plain, path)
+    assert all(torch.equal(value, before[key]) for key, value in plain.state_dict().items())
+    found = read_backbone(path)
+    model = build(found.adopted(CONFIG))
+    load_backbone(model, found)
+    images = torch.randint(0, 256, (1, 3, 65, 65), dtype=torch.uint8)
+    assert torch.equal(features(model, images).high, features(trained, images).high)
+    # Another kind of backbone cannot have them, and is refused as such.
+    other = replace(CONFIG, backbone=ResNetConfig(18), decoder=None)
+    assert found.adopted(other).compatibility == other.compatibility
+
+
+def test_a_backbone_whose_1x1_convolutions_stride_asks_for_a_model_that_does(monkeypatch):
+    config = ModelConfig(ResNetConfig(), conventions=PYTORCH, compatibility=Compatibility(strided_layer="1x1"))
+    plain = replace(config, compatibility=Compatibility())
+    with torch.device("meta"):
+        state = build(config).state_dict()
+        model = build(plain)
+    for segments in (True, False):  # a classifier strides there as well
+        network = ForeignNetwork("Caffe", config, state, segments=segments)
+        monkeypatch.setattr(backbone, "read_foreign", lambda _head, network=network: network)
+        found = backbone.read_backbone(Path(__file__))
+        assert found.adopted(plain) == config
+        with pytest.raises(InputError, match="strided_layer '1x1', the model was built with '3x3'"):
+            load_backbone(model, found)
+
+
+def test_rates_of_a_classifier_that_has_none_are_not_asked_for(file):
+    load_backbone(build(replace(CONFIG, compatibility=Compatibility(unstrided_rate="after"))), file)
 
 
 def test_a_plain_resnet_starts_a_cascade_whose_added_blocks_stay_fresh(tmp_path):

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 
 import torch
@@ -28,7 +28,7 @@ from atrous.training.optimizer import build_optimizer
 from atrous.training.precision import computes_bfloat16
 from atrous.training.sampling import class_ids, hard_ids, training_transforms
 from atrous.weights.archive import Archive
-from atrous.weights.backbone import load_backbone, read_backbone
+from atrous.weights.backbone import BACKBONE_DETAILS, load_backbone, read_backbone
 from atrous.weights.load import load
 
 _LOGGER = logging.getLogger(__name__)
@@ -60,11 +60,8 @@ def fresh_state(
     torch.manual_seed(config.seed)
     archive = _archive(before or config.weights, config, data=data)
     backbone = read_backbone(config.backbone_weights) if config.backbone_weights else None
-    if archive:
-        model = archive.model
-    else:  # nothing is trained yet, so the network can be built as the backbone's weights need it
-        conventions = config.model.conventions
-        model = build(replace(config.model, conventions=backbone.adopted(conventions) if backbone else conventions))
+    # Where nothing is trained yet, the network can be built as the backbone's weights need it.
+    model = archive.model if archive else build(backbone.adopted(config.model) if backbone else config.model)
     if backbone:
         load_backbone(model, backbone)
         if unfold and config.unfold_images and _is_folded(model):
@@ -96,14 +93,15 @@ def check_classes(config: TrainConfig, *, space: LabelSpace) -> None:
 
 
 def _archive(path: Path | str | None, config: TrainConfig, *, data: DataSet) -> Archive | None:
-    """Load the archive at `path` with the output stride of this run; its image scaling is kept."""
+    """Load the archive at `path` with the output stride of this run; its conventions and backbone details are kept."""
     if path is None:
         return None
     archive = load(Path(path))
     model, wanted = archive.model, config.model
-    if replace(model.config, conventions=wanted.conventions, output_stride=wanted.output_stride) != wanted:
+    other = _first_other(model.config, wanted)
+    if other is not None:
         raise InputError(
-            f"{path} holds another network than this run's ({_first_other(model.config, wanted)}); "
+            f"{path} holds another network than this run's ({other}); "
             "train its network, or take its backbone alone by --backbone-weights"
         )
     common_labels(archive.labels, data.labels)
@@ -111,10 +109,14 @@ def _archive(path: Path | str | None, config: TrainConfig, *, data: DataSet) -> 
     return archive
 
 
-def _first_other(there: ModelConfig, here: ModelConfig) -> str:
-    names = [field.name for field in fields(here) if field.name not in ("conventions", "output_stride")]
-    name = next(name for name in names if getattr(there, name) != getattr(here, name))
-    return f"{name} {getattr(there, name)} there, {getattr(here, name)} here"
+def _first_other(there: ModelConfig, here: ModelConfig) -> str | None:
+    """The first setting in which two networks differ, except those that are kept; None if there is none."""
+    kept = ("conventions", "output_stride", "compatibility", *BACKBONE_DETAILS)
+    for one, two in ((there, here), (there.compatibility, here.compatibility)):
+        for name in (field.name for field in fields(two) if field.name not in kept):
+            if getattr(one, name) != getattr(two, name):
+                return f"{name} {getattr(one, name)} there, {getattr(two, name)} here"
+    return None
 
 
 def _check_channels(data: DataSet, in_channels: int) -> None:

@@ -13,7 +13,8 @@ from atrous.errors import InputError
 from atrous.importers.file_head import FileHead, read_head
 from atrous.importers.readers import read_foreign
 from atrous.model.backbones.resnet import BLOCK_UNITS
-from atrous.model.config import BackboneConfig, ResNetConfig
+from atrous.model.compatibility import Compatibility
+from atrous.model.config import BackboneConfig, ModelConfig, ResNetConfig
 from atrous.model.conventions import Conventions
 from atrous.model.deeplab import DeepLab
 from atrous.model.preprocess import Preprocess
@@ -22,6 +23,14 @@ from atrous.weights.download import OnProgress, resolve
 
 _BUILT_IN = ("conv_padding", "pool_padding", "stride_unit", "backbone_epsilon")
 """The conventions that are built into a backbone's layers."""
+
+_CLASSIFIER_STRIDE = 32
+"""Output stride of a backbone that keeps all its strides, and so has no rates."""
+
+_LAYOUT, _RATES = ("strided_layer", "padded"), ("unstrided_rate", "second_rate")
+
+BACKBONE_DETAILS = (*_LAYOUT, *_RATES)
+"""Fields of `Compatibility` that change what a backbone computes, though its tensors have the same names and shapes."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,7 @@ class TrainedBackbone:
         path: The file.
         config: Which one.
         conventions: Conventions of its weights.
+        details: Fields of `Compatibility` that its weights need, by name; not the rates, if it keeps all its strides.
         state: Its tensors, by our names without `backbone.`.
         skipped: Names in the file that belong to no backbone.
     """
@@ -54,13 +64,20 @@ class TrainedBackbone:
     path: Path
     config: BackboneConfig
     conventions: Conventions
+    details: Mapping[str, str]
     state: Mapping[str, Tensor]
     skipped: tuple[str, ...]
 
-    def adopted(self, ours: Conventions) -> Conventions:
-        """Our conventions, with those of these weights for all that concerns a backbone."""
+    def adopted(self, ours: ModelConfig) -> ModelConfig:
+        """Return our network, built as these weights need it.
+
+        For all that concerns a backbone it has their conventions and, where it has this kind of backbone, their
+        details; a backbone of another kind is refused by `load_backbone`.
+        """
         theirs = {name: getattr(self.conventions, name) for name in (*_BUILT_IN, "input_mean", "input_std")}
-        return replace(ours, **theirs)
+        conventions = replace(ours.conventions, **theirs)
+        details = self.details if _same_kind(ours.backbone, self.config) else {}
+        return replace(ours, conventions=conventions, compatibility=replace(ours.compatibility, **details))
 
 
 def read_backbone(source: str | Path, *, on_progress: OnProgress | None = None) -> TrainedBackbone:
@@ -94,7 +111,8 @@ def load_backbone(
 
     Raises:
         InputError: If the source is none of what can be read, its backbone is of another kind or width than the
-            model's, or its weights need other conventions (padding, epsilon, striding units).
+            model's, or its weights need other conventions (padding, epsilon, striding units) or details (the
+            convolution that strides, rates) than the model was built with.
     """
     found = source if isinstance(source, TrainedBackbone) else read_backbone(source, on_progress=on_progress)
     path = found.path
@@ -108,6 +126,7 @@ def load_backbone(
     own = backbone.state_dict()
     if _shapes(state) != _shapes(_first_units(own, units)):
         raise InputError(f"{path}: its backbone is {found.config}, the model's is {ours}; build the model like it")
+    _check_details(path, model.config.compatibility, details=found.details)
     conventions = _merged(path, ours=model.config.conventions, theirs=found.conventions)
     backbone.load_state_dict({**own, **state})
     model.preprocess = Preprocess(conventions, in_channels=model.config.in_channels).to(own[first].device)
@@ -136,13 +155,29 @@ def _from_foreign(head: FileHead) -> TrainedBackbone:
     network = read_foreign(head)
     state, rest = _parted(network.state)
     skipped = (*network.skipped, *rest)
-    return TrainedBackbone(head.path, network.config.backbone, network.config.conventions, state, skipped)
+    config = network.config
+    details = _details(config, atrous=network.segments and config.output_stride < _CLASSIFIER_STRIDE)
+    return TrainedBackbone(head.path, config.backbone, config.conventions, details, state, skipped)
 
 
 def _from_archive(path: Path) -> TrainedBackbone:
     model = archive.load(path).model
     state, rest = _parted(model.state_dict())
-    return TrainedBackbone(path, model.config.backbone, model.config.conventions, state, rest)
+    config = model.config
+    details = _details(config, atrous=config.output_stride < _CLASSIFIER_STRIDE)
+    return TrainedBackbone(path, config.backbone, config.conventions, details, state, rest)
+
+
+def _details(config: ModelConfig, *, atrous: bool) -> dict[str, str]:
+    """Details that the weights of a backbone need; rates are among them only if it was trained with some."""
+    return {name: getattr(config.compatibility, name) for name in (BACKBONE_DETAILS if atrous else _LAYOUT)}
+
+
+def _same_kind(ours: BackboneConfig, theirs: BackboneConfig) -> bool:
+    """Return True if two backbones have the same kind of units, so that details of one can be built into the other."""
+    if isinstance(ours, ResNetConfig) and isinstance(theirs, ResNetConfig):
+        return ours.depth == theirs.depth
+    return type(ours) is type(theirs)
 
 
 def _parted(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
@@ -167,6 +202,17 @@ def _first_units(state: Mapping[str, Tensor], count: int) -> dict[str, Tensor]:
 
 def _shapes(state: Mapping[str, Tensor]) -> dict[str, torch.Size]:
     return {key: value.shape for key, value in state.items()}
+
+
+def _check_details(path: Path, ours: Compatibility, *, details: Mapping[str, str]) -> None:
+    """Refuse weights that need other details than the model was built with, though every tensor fits."""
+    for name, needed in details.items():
+        built = getattr(ours, name)
+        if built != needed:
+            raise InputError(
+                f"{path}: its weights need {name} {needed!r}, the model was built with {built!r}; build it with "
+                f"compatibility=Compatibility({name}={needed!r})"
+            )
 
 
 def _merged(path: Path, *, ours: Conventions, theirs: Conventions) -> Conventions:

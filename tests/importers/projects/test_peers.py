@@ -278,17 +278,12 @@ def test_imagenet_weights_bring_their_conventions(tmp_path):
     state = drawn_state("peer_timm", "timm_mobilenetv2_050")
     save_file(state, tmp_path / "mobilenet.safetensors")
     found = read_backbone(tmp_path / "mobilenet.safetensors")
-    ours = PRESETS["deeplabv3plus_mobilenet_v2"].conventions
-    adopted = found.adopted(ours)
+    ours = replace(PRESETS["deeplabv3plus_mobilenet_v2"], backbone=MobileNetV2Config(0.5, channel_divisor=8))
+    network = found.adopted(ours)
+    adopted = network.conventions
     assert (adopted.conv_padding, adopted.backbone_epsilon) == ("symmetric", 1e-5)
     assert (adopted.input_mean, adopted.input_std) == (PYTORCH.input_mean, PYTORCH.input_std)
     assert (adopted.align_corners, adopted.fit, adopted.head_epsilon) == (True, "os*k+1", 1e-5)
-    model = build(
-        replace(
-            PRESETS["deeplabv3plus_mobilenet_v2"],
-            conventions=adopted,
-            backbone=MobileNetV2Config(0.5, channel_divisor=8),
-        )
-    )
+    model = build(network)
     load_backbone(model, found)
     assert torch.equal(model.state_dict()["backbone.stem.conv.weight"], state["conv_stem.weight"])
