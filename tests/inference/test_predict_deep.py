@@ -7,6 +7,9 @@ from PIL import Image
 
 import atrous
 from atrous.cli.main import main
+from atrous.data.cache import CachedDataSet
+from atrous.data.joined import JoinedData
+from atrous.data.selection import first_of
 from atrous.errors import InputError
 from atrous.evaluation.evaluate import evaluate
 from atrous.inference.predictor import Predictor
@@ -63,6 +66,9 @@ def test_evaluation_reads_pictures_as_training_did(weights, tmp_path):
     report = evaluate(Predictor(weights / "deep.safetensors"), data)
     assert report.miou == 1.0
     assert report.protocol.data["picture_range"] == [[0.0, 4080.0]]
+    for same in (first_of(data, 2), JoinedData((data,)), CachedDataSet(first_of(data, 2))):
+        report = evaluate(Predictor(weights / "deep.safetensors"), same)
+        assert (report.miou, report.protocol.data["picture_range"]) == (1.0, [[0.0, 4080.0]])
     assert evaluate(Predictor(weights / "plain.safetensors"), data).miou < 1.0
 
 

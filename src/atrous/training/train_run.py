@@ -13,8 +13,9 @@ from typing import Any
 import torch
 
 from atrous.data.cache import CachedDataSet
-from atrous.data.dataset import DataSet, open_data, open_splits
+from atrous.data.dataset import DataSet, open_splits
 from atrous.data.fingerprint import fingerprint
+from atrous.data.joined import JoinedData
 from atrous.data.selection import Selection
 from atrous.errors import InputError
 from atrous.inference.device import Device, choose_device
@@ -28,11 +29,12 @@ from atrous.training.loss import LossFunction
 from atrous.training.observers import Observer, RunStart, notify
 from atrous.training.recipes import Recipe, recipe
 from atrous.training.replicas import SINGLE_PROCESS, Replicas
+from atrous.training.resumed_recipe import has_begun, resumed_recipe
 from atrous.training.run import Run
 from atrous.training.settings import check_names, flat_settings, with_settings
 from atrous.training.stages import SecondStage, Stage
 from atrous.training.start import check_classes
-from atrous.training.user_data import JoinedData, as_data_set
+from atrous.training.user_data import as_data_set
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -102,38 +104,70 @@ def train(
     Raises:
         InputError: If settings, data or folder cannot be used, or the loss stops being finite.
     """
-    start = chosen_recipe(recipe, model=model)
+    chosen_device, out = choose_device(device), Path(out)
+    start = chosen_recipe(recipe, model=model, out=out, device=chosen_device)
+    split = start.split if split is None else split
+    later = with_settings(start.second, settings).later_split
     if isinstance(data, str | Path):
-        names = [start.split if split is None else split, val_split]
-        training, held_out = opened_data(Path(data), *names, schema=None if schema is None else Path(schema))
+        folder, meaning = Path(data), None if schema is None else Path(schema)
+        splits, held_out = opened_data(folder, split, val_split, later=later, schema=meaning)
     else:
         training = as_data_set(data, classes=classes)
+        splits = dict.fromkeys((split, *later), training)
         held_out = None if validation is None else as_data_set(validation, classes=training.labels)
-    config, second = configured(start, settings, data=training, validation=held_out)
-    splits = {"": training}
-    if second.second_iterations:
-        splits[second.second_split] = (
-            open_data(Path(data), split=second.second_split, schema=None if schema is None else Path(schema))
-            if isinstance(data, str | Path)
-            else training
-        )
-    stages = plan_stages(config, second, data=splits, split="", validation=held_out, out=Path(out), loss=loss)
-    return run_stages(stages, device=choose_device(device), observers=observers)
+    config, second = configured(start, settings, data=splits[split], validation=held_out)
+    stages = plan_stages(config, second, data=splits, split=split, validation=held_out, out=out, loss=loss)
+    log_start(start, settings, out=out)
+    return run_stages(stages, device=chosen_device, observers=observers)
 
 
-def chosen_recipe(name: str, *, model: str | ModelConfig | None = None) -> Recipe:
-    """Return a recipe with another model, if one is given; raises InputError for unknown names."""
+def chosen_recipe(
+    name: str,
+    *,
+    model: str | ModelConfig | None = None,
+    out: Path | None = None,
+    device: torch.device | None = None,
+) -> Recipe:
+    """Return a recipe for a device, with another model if one is given, or as the run in `out` began.
+
+    Raises:
+        InputError: If there is no such recipe or model.
+    """
     start = recipe(name)
-    return start.with_model(preset(model) if isinstance(model, str) else model) if model else start
+    if device is not None:
+        start = start.with_device(device)
+    if model:
+        start = start.with_model(preset(model) if isinstance(model, str) else model)
+    return start if out is None else resumed_recipe(start, out, keep_model=bool(model))
 
 
-def opened_data(folder: Path, split: str, val_split: str, *, schema: Path | None) -> tuple[DataSet, DataSet | None]:
-    """Open the data to train and to validate on; for `val_split` `none` all of `train` and `val` is trained on."""
-    if val_split != NO_VALIDATION:
-        splits = open_splits(folder, splits=[*dict.fromkeys([split, val_split])], schema=schema)
-        return splits[split], splits[val_split]
-    parts = open_splits(folder, splits=[split, "val"] if split == "train" else [split], schema=schema)
-    return JoinedData(tuple(parts.values())), None
+def log_start(start: Recipe, settings: Mapping[str, Any], *, out: Path) -> None:
+    """Log the weights that a recipe has chosen to start from; not where they were given, or where a run resumes."""
+    if start.start and not {"backbone_weights", "weights"} & settings.keys() and not has_begun(out):
+        _LOGGER.warning("%s", start.start)
+
+
+def opened_data(
+    folder: Path, split: str, val_split: str, *, later: Sequence[str] = (), schema: Path | None
+) -> tuple[dict[str, DataSet], DataSet | None]:
+    """Open the data of all stages, by split, and the validation data, with one look through the masks.
+
+    Args:
+        folder: The folder.
+        split: Split of the first stage.
+        val_split: Split to validate on; for `none`, `train` also holds the pictures of `val`.
+        later: Splits of later stages.
+        schema: The meaning of the masks, if it is not in the folder.
+
+    Raises:
+        InputError: If the folder cannot be opened or lacks a split.
+    """
+    validated = [] if val_split == NO_VALIDATION else [val_split]
+    joined = [split, "val"] if not validated and split == "train" else [split]
+    splits = open_splits(folder, splits=[*dict.fromkeys([*joined, *validated, *later])], schema=schema)
+    if validated:
+        return splits, splits[val_split]
+    return {**splits, split: JoinedData(tuple(splits[name] for name in joined))}, None
 
 
 def fold_data(data: DataSet, folds: int) -> list[tuple[DataSet, DataSet]]:
@@ -171,8 +205,6 @@ def configured(
     known = {**flat_settings(start.config), **flat_settings(start.second)}
     check_names(chosen, {**known, "epochs": None})
     config = start.config
-    if start.start and not {"backbone_weights", "weights"} & chosen.keys():
-        _LOGGER.warning("%s", start.start)
     if start.fit:
         config = start.fit(config, facts_of(data, validation if validation is not None else data))
     if epochs is not None:
