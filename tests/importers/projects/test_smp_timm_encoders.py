@@ -6,6 +6,7 @@ from torch import nn
 
 from atrous.errors import InputError
 from atrous.importers.convert import convert
+from atrous.importers.projects import smp
 from atrous.importers.projects.read import from_state_dict
 from atrous.importers.pytorch.state_dict import StateDict
 from reference.weights import randomize, uniform
@@ -62,6 +63,12 @@ def test_features_are_timms(name, stride, channels):
         found = model.backbone(image)
     torch.testing.assert_close(found.low, expected[1], rtol=1e-9, atol=1e-9)
     torch.testing.assert_close(found.high, expected[-1], rtol=1e-9, atol=1e-9)
+
+
+def test_a_resnet_that_nothing_names_is_assumed_to_be_plain():
+    _, state = state_of("resnet18")
+    assert from_state_dict(StateDict(state)).choices["notes"] == [smp.PLAIN_ASSUMED]
+    assert from_state_dict(StateDict(state, {"encoder_name": "tu-resnet18"})).notes == ()
 
 
 @pytest.mark.parametrize("name", ["tu-resnetblur50", "tu-resnetaa50", "tu-tf_mobilenetv2_100"])

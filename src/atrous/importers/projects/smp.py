@@ -34,6 +34,12 @@ PAIR = ("0", "1")
 _TIMM_ENCODER = "encoder.model."
 """Beginning of the names in encoders that SMP takes from timm."""
 
+PLAIN_ASSUMED = (
+    "nothing names the encoder of timm (encoder_name in config.json); a plain ResNet is assumed, but resnetblur and "
+    "resnetaa have the same tensors and compute something else"
+)
+"""Note where tensors alone cannot tell a plain ResNet from one that blurs."""
+
 _OLD_NAMES = {r"decoder\.0\.": "decoder.aspp.", r"decoder\.1\.": "decoder.conv.", r"decoder\.2\.": "decoder.bn."}
 """Of DeepLabV3's decoder before version 0.4."""
 
@@ -95,7 +101,9 @@ def read(found: StateDict) -> ForeignNetwork:
     )
     silent = tuple(name for name, entry in assumed.items() if entry not in found.settings)
     name = f"{PROJECT} DeepLabV3{'Plus' if plus else ''}"
-    return checked(ForeignNetwork(name, config, state, skipped, assumed=silent))
+    unnamed = timm_model and isinstance(backbone, ResNetConfig) and not found.settings.get("encoder_name")
+    notes = (PLAIN_ASSUMED,) if unnamed else ()
+    return checked(ForeignNetwork(name, config, state, skipped, assumed=silent, notes=notes))
 
 
 def _renamed(name: str) -> str:
