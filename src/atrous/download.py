@@ -4,6 +4,7 @@ import hashlib
 import http.client
 import re
 import ssl
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import Message
@@ -15,6 +16,7 @@ from urllib.request import Request, urlopen
 from filelock import FileLock, Timeout
 
 from atrous.errors import InputError
+from atrous.reachability import ANSWER_SECONDS, unreachable
 
 OnProgress = Callable[[int, int], None]
 """Called with bytes there and bytes in all."""
@@ -23,6 +25,8 @@ _CHUNK = 1 << 16
 _STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]{1,200}"')
 _ATTEMPTS_PER_URL = 2
 _LOCK_SECONDS = 3600
+_SLOWEST = 1024
+"""Bytes a second, over `timeout` seconds, below which a server counts as stalled."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +83,11 @@ def download(
         name: Name of the file in error messages.
         remedy: Advice for the error message if the file cannot be had.
         on_progress: Sees the download grow.
-        timeout: Seconds without a byte after which a server counts as stalled.
+        timeout: Seconds without a byte, or with less than 1 KiB a second, after which a server counts as stalled.
 
     Raises:
-        InputError: If no address gives the right bytes. One process downloads at a time; the others wait for it.
+        InputError: If no address gives the right bytes; the line has each address and what it answered. One process
+            downloads at a time; the others wait for it.
         OSError: If the file cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -99,24 +104,45 @@ def _download(
 ) -> None:
     # Kept after a failure, so that the next attempt resumes it; the digest decides what becomes of it.
     partial = path.with_name(f"{path.name}.part")
-    problem = ""
+    problems = []
     for url in remote.urls:
-        for _ in range(_ATTEMPTS_PER_URL):
-            try:
-                _receive(url, partial, remote=remote, on_progress=on_progress, timeout=timeout)
-            except _NotServed as error:
-                problem = f"{url}: {error}"
-                continue
-            _version(partial).unlink(missing_ok=True)
-            if remote.fits(partial):
-                partial.replace(path)
-                return
-            partial.unlink()  # wrong bytes from this server, or from an earlier one that was resumed
-            problem = f"{url}: the file there is another one"
-            if remote.digest is not None:
-                algorithm, _, digest = remote.digest.partition(":")
-                problem += f" (its {algorithm} is not {digest[:12]}...)"
-    raise InputError(f"cannot download {name} ({problem}); {remedy}")
+        problem = unreachable(url, seconds=ANSWER_SECONDS / len(remote.urls))
+        if problem is None:
+            problem = _fetch(url, partial, remote=remote, on_progress=on_progress, timeout=timeout)
+        if problem is None:
+            partial.replace(path)
+            return
+        problems.append(f"{url}: {problem}")
+    raise InputError(f"cannot download {name} ({'; '.join(problems)}); {remedy}")
+
+
+def _fetch(url: str, partial: Path, *, remote: Remote, on_progress: OnProgress | None, timeout: float) -> str | None:
+    """Complete the partial file from one address; return what went wrong, or None."""
+    problem = ""
+    for _ in range(_ATTEMPTS_PER_URL):
+        before = _size(partial)
+        try:
+            _receive(url, partial, remote=remote, on_progress=on_progress, timeout=timeout)
+        except _NotServed as error:
+            problem = f"{error}"
+            if _size(partial) == before:  # the same again would be answered the same way
+                break
+            continue
+        _version(partial).unlink(missing_ok=True)
+        if remote.fits(partial):
+            return None
+        partial.unlink()  # wrong bytes from this server, or from an earlier one that was resumed
+        problem = "the file there is another one"
+        if remote.digest is not None:
+            algorithm, _, digest = remote.digest.partition(":")
+            problem += f" (its {algorithm} is not {digest[:12]}...)"
+        if not before:
+            break
+    return problem
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 class _NotServed(Exception):  # noqa: N818
@@ -125,7 +151,7 @@ class _NotServed(Exception):  # noqa: N818
 
 def _receive(url: str, partial: Path, *, remote: Remote, on_progress: OnProgress | None, timeout: float) -> None:
     """Append to the partial file what it still lacks."""
-    there = partial.stat().st_size if partial.exists() else 0
+    there = _size(partial)
     if remote.size is not None and there >= remote.size:
         return
     request = Request(url, headers=_rest(partial, there, remote=remote))
@@ -142,9 +168,15 @@ def _receive(url: str, partial: Path, *, remote: Remote, on_progress: OnProgress
             whole = remote.size or there + _length(response.headers)
             if not remote.is_plausible(whole):
                 raise _NotServed(f"announces {whole} bytes where about {remote.about} are expected")
+            since, bytes_since = time.monotonic(), 0
             while there < whole and (chunk := response.read1(min(_CHUNK, whole - there))):
                 file.write(chunk)
                 there += len(chunk)
+                bytes_since += len(chunk)
+                if (seconds := time.monotonic() - since) >= timeout:
+                    if bytes_since < _SLOWEST * seconds:
+                        raise _NotServed(f"only {bytes_since} bytes in {seconds:.2g} s")
+                    since, bytes_since = time.monotonic(), 0
                 if on_progress is not None:
                     on_progress(there, whole)
     except HTTPError as error:

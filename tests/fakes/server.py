@@ -57,6 +57,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             body = b"<html>" + body[6:]
         if manners in ("cuts off", "cuts off once", "stalls"):
             body = body[: len(body) // 2]
+        if manners == "drips":
+            for byte in body:
+                self.wfile.write(bytes([byte]))
+                if self.server.stalling.wait(0.02):
+                    return
         self.wfile.write(body)
         self.wfile.flush()
         if manners == "cuts off once":

@@ -1,4 +1,6 @@
 import hashlib
+import socket
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -114,9 +116,56 @@ def test_a_stalled_server_is_given_up(server, entry):
     assert time.monotonic() - begin < 5
 
 
+def test_a_server_slower_than_a_kilobyte_a_second_is_given_up(server, entry, home):
+    server.manners = "drips"
+    with pytest.raises(InputError, match=r"weights.bin: only \d\d? bytes in 0.3\d? s.*atrous weights add FILE"):
+        fetch(entry, timeout=0.3)
+    assert 0 < (home / "weights.bin.part").stat().st_size < 200
+
+
 def test_no_server_at_all(entry):
-    with pytest.raises(InputError, match=r"refused.*atrous weights add FILE"):
-        fetch(replace(entry, urls=("http://127.0.0.1:9/weights.bin",)))
+    ports = ("http://127.0.0.1:9/weights.bin", "http://127.0.0.1:10/weights.bin")
+    with pytest.raises(InputError, match=r"127.0.0.1:9/.*refused.*127.0.0.1:10/.*refused.*atrous weights add FILE"):
+        fetch(replace(entry, urls=ports))
+
+
+def test_addresses_that_never_answer_take_seconds_and_are_all_named(entry, monkeypatch):
+    """A listening socket that nobody accepts from, and a name whose resolution hangs."""
+    asleep = threading.Event()
+    monkeypatch.setattr("atrous.download.ANSWER_SECONDS", 0.6)
+    resolve_name = socket.getaddrinfo
+
+    def slow(host, *rest, **options):
+        if host == "hangs.invalid":
+            asleep.wait(20)
+            raise socket.gaierror("after all")
+        return resolve_name(host, *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    begin = time.monotonic()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        urls = (f"http://127.0.0.1:{silent.getsockname()[1]}/weights.bin", "http://hangs.invalid/weights.bin")
+        with pytest.raises(InputError) as error:
+            fetch(replace(entry, urls=urls))
+    asleep.set()
+    assert time.monotonic() - begin < 2
+    assert str(error.value).count("no answer within 0.3 s") == 2
+    assert all(url in str(error.value) for url in urls)
+
+
+def test_a_mirror_with_another_file_is_named_and_nothing_of_it_is_kept(server, entry, home, monkeypatch):
+    with serving({"/weights.bin": b"x" * len(CONTENT)}) as mirror:
+        address = f"http://127.0.0.1:{mirror.server_port}"
+        monkeypatch.setenv("ATROUS_MIRROR", address)
+        assert fetch(entry).read_bytes() == CONTENT
+        (home / "weights.bin").unlink()
+        server.manners = "missing"
+        with pytest.raises(InputError, match=rf"{address}/weights.bin: the file there is another one .*; .*HTTP 404"):
+            fetch(entry)
+        assert names(home) == {"weights.bin.lock"}
+        mirror.manners = "cuts off"  # what is there of the wrong file does not spoil the right one
+        server.manners = "fine"
+        assert fetch(entry).read_bytes() == CONTENT
 
 
 def test_the_second_address_is_tried(server, entry):

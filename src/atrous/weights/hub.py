@@ -12,6 +12,7 @@ from types import ModuleType
 from atrous.errors import InputError
 from atrous.extras import require
 from atrous.importers.file_head import read_head
+from atrous.reachability import unreachable
 from atrous.weights import archive
 from atrous.weights.cache import cache_folder
 from atrous.weights.card import model_card
@@ -20,6 +21,7 @@ from atrous.weights.run_folder import last_weights
 SCHEME = "hf://"
 FILE = "model.safetensors"
 CARD = "README.md"
+PUBLIC_HUB = "https://huggingface.co"
 LARGEST_FILE = 4 << 30
 """Bytes; the largest network here has a tenth of it."""
 
@@ -38,14 +40,21 @@ def fetch(address: str) -> Path:
         raise InputError(f"{address} is no archive on a hub; give hf://user/name or hf://user/name/FILE.safetensors")
     hub = _library(f"reading {address}")
     where = {"revision": parts["revision"], "cache_dir": cache_folder() / "hub", "endpoint": _endpoint()}
+    endpoint = _endpoint() or PUBLIC_HUB
+    problem = unreachable(endpoint)
     try:
-        size = hub.hf_hub_download(parts["repository"], file, dry_run=True, **where).file_size
-        if size > LARGEST_FILE:
-            raise InputError(f"{address} has {size} bytes, more than any archive")
-        path = Path(hub.hf_hub_download(parts["repository"], file, **where))
+        if problem is None:
+            size = hub.hf_hub_download(parts["repository"], file, dry_run=True, **where).file_size
+            if size > LARGEST_FILE:
+                raise InputError(f"{address} has {size} bytes, more than any archive")
+        # Without a hub only the cache is asked, for the library would try for half a minute.
+        path = Path(hub.hf_hub_download(parts["repository"], file, local_files_only=problem is not None, **where))
     except InputError:
         raise
     except Exception as error:  # the library's errors and those of its HTTP client have no base in common
+        if problem:
+            remedy = "nor is it in the cache; download the file elsewhere and give its path, or set HF_ENDPOINT"
+            raise InputError(f"cannot fetch {address}: {endpoint} does not answer ({problem}), {remedy}") from error
         raise InputError(f"cannot fetch {address}: {_first_line(error)}") from error
     if not archive.is_archive(read_head(path)):
         raise InputError(f"{address} is no archive of atrous; download it yourself and see atrous convert")
