@@ -22,6 +22,7 @@ VERBS = {
     "train": "train on a data set by a recipe",
     "evaluate": "mIoU and per-class table of weights on a data set",
     "predict": "label maps and overlays of pictures",
+    "serve": "label maps over HTTP, and a page to look at them",
     "convert": "weights of other projects to an archive, or an archive to theirs",
     "weights": "what can be given by name; files of your own, and archives to a hub",
     "bench": "the stages of a prediction, timed on this machine",

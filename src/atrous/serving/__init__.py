@@ -1,0 +1,1 @@
+"""The HTTP service: pictures in, label maps out, and a page to look at them."""
