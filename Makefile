@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: install browser demo test lint check format clean
+.PHONY: install browser demo test soak lint check format clean
 
 install: $(INSTALLED)
 
@@ -24,6 +24,10 @@ demo: install ## The whole life of a model on generated scenes; prints where the
 
 test: install ## As many tests at a time as there are processors, each on one of them.
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 8 --dist worksteal
+
+soak: install ## What takes too long for every change: longer versions of tests, then each script of scripts/soak.
+	ATROUS_SOAK=1 OMP_NUM_THREADS=1 $(BIN)/pytest -m soak --numprocesses auto --maxprocesses 8 --dist worksteal
+	set -e; for script in $(sort $(wildcard scripts/soak/*.py)); do echo "== $$script"; $(BIN)/python $$script; done
 
 lint: install
 	$(BIN)/ruff check .

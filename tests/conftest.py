@@ -12,6 +12,8 @@ import torch
 from hypothesis import settings
 from jaxtyping import config as shape_checks
 
+from atrous.training import run
+from fakes.run import write_nothing
 from torchvision_shim import declare_operators
 
 if TYPE_CHECKING:
@@ -42,6 +44,13 @@ def unchecked_types() -> Iterator[None]:
     shape_checks.update("jaxtyping_disable", True)
     yield
     shape_checks.update("jaxtyping_disable", False)
+
+
+@pytest.fixture
+def nothing_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs write their pages and pictures as a word: drawing takes longer than training a network of eight channels."""
+    for name in ("write_report", "write_picture"):
+        monkeypatch.setattr(run, name, write_nothing)
 
 
 @pytest.fixture(scope="session")

@@ -62,6 +62,7 @@ def stopped_after_a_step(monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("nothing_drawn")
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_a_layout_lives_its_whole_life(tmp_path, name, stopped_after_a_step):
     fake, split, val = LAYOUTS[name]

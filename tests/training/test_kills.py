@@ -1,4 +1,4 @@
-"""Killed up to twenty times without warning, the same command again each time: the same bits as undisturbed."""
+"""Killed without warning, the same command again each time (in the long version up to twenty times): the same bits."""
 
 import os
 import resource
@@ -13,21 +13,17 @@ import torch
 from safetensors.torch import load_file
 
 from atrous.cli.main import main
-from atrous.files import atomic_path
 from atrous.training import loop, run
 from fakes.camvid import fake_camvid
 from fakes.forkserver import forkserver
+from fakes.run import write_nothing
+from fakes.soak import SOAK
 
-KILLS = 20
+KILLS = 20 if SOAK else 4
 SETTINGS = (
     "--recipe scenes --device cpu --iterations 30 --norm-momentum 0.2 --validate-every 10 --batch-size 2 --crop 17 17 "
     "--depth-multiplier 0.1 --aspp-channels 8 --jitter 0.1"
 )
-
-
-def write_nothing(path: Path, *_, **__) -> None:
-    with atomic_path(path) as temporary:
-        temporary.write_text("drawn")
 
 
 def command(log: Path, largest_file: int, *arguments: str) -> None:
@@ -76,6 +72,7 @@ def saved(folder: Path) -> dict[Path, int]:
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize(
     "options",
     ["--workers 0 --second-iterations 20 --second-split train", "--workers 2 --class-crops 0.5 --accumulate 2"],
@@ -102,8 +99,8 @@ def test_kills_change_no_bit(options, launch, tmp_path):
         os.kill(process.pid, signal.SIGKILL)
         process.join()
         kills, met = kills + 1, met + (saved(tmp_path / "parts") != before)
-    assert kills >= 8
-    assert met >= 4  # of the kills, those that came after something new had been saved
+    assert kills >= KILLS * 2 // 5
+    assert met >= KILLS // 5  # of the kills, those that came after something new had been saved
     finish(launch("parts", *options.split()), tmp_path / "parts.log")
     assert_same_files(tmp_path / "parts", tmp_path / "whole")
 
