@@ -77,11 +77,17 @@ def plan_files(sources: Sequence[Path], *, out: Path, overlays: bool = True) -> 
     Raises:
         InputError: If an output would replace one of the images.
     """
-    images = {os.path.abspath(source): source for source in sources}
-    common = os.path.commonpath({os.path.dirname(image) for image in images})
+
+    @cache
+    def absolute(folder: str) -> str:
+        return os.path.join(os.path.abspath(folder), "")
+
+    named = ((str(source), source) for source in sources)
+    images = {f"{absolute(_folder(name))}{name[name.rfind(os.sep) + 1 :]}": source for name, source in named}
+    common = os.path.commonpath({_folder(image) for image in images})
     with_suffix = [image[len(common) :].lstrip(os.sep) for image in images]
     paths = [_without_suffix(path) for path in with_suffix]
-    stems = [os.path.basename(path) for path in paths]
+    stems = [path[path.rfind(os.sep) + 1 :] for path in paths]
     # Compared in lower case, since many file systems treat `A` and `a` as the same name.
     unique = (names for names in (stems, paths) if len({name.lower() for name in names}) == len(names))
     names = next(unique, with_suffix)
@@ -104,14 +110,22 @@ def select_listed(images: Sequence[Path], *, names: Path) -> list[Path]:
 
 def check_not_replaced(images: Sequence[str], labels: Sequence[str], *, overlays: bool) -> None:
     """Raise InputError if an output would be written over one of the images; all are names of files."""
-    folders = {folder: _resolved(folder).lower() for folder in {os.path.dirname(name) for name in (*images, *labels)}}
-    used = {folders[os.path.dirname(name)] for name in images}
-    near = [name for name in labels if folders[os.path.dirname(name)] in used]  # most often none
-    taken = {_identity(name) for name in images} if near else set[str]()
+
+    @cache
+    def resolved(folder: str) -> str:
+        return os.path.realpath(folder).lower()
+
+    def identity(path: str) -> tuple[str, str]:
+        """Return the same for all spellings of a file, also where case does not count."""
+        return resolved(_folder(path)), path[path.rfind(os.sep) + 1 :].lower()
+
+    used = {resolved(folder) for folder in {_folder(name) for name in images}}
+    near = [name for name in labels if resolved(_folder(name)) in used]  # most often none
+    taken = {identity(name) for name in images} if near else set[tuple[str, str]]()
     for name in near:
         overlay = f"{_without_suffix(name)}_overlay.jpg"
         for path in (name, _geo_name(name), *([overlay] if overlays else [])):
-            if _identity(path) in taken:
+            if identity(path) in taken:
                 raise InputError(f"{path} is one of the images and would be replaced; choose another output folder")
 
 
@@ -133,12 +147,7 @@ def _geo_name(labels: str) -> str:
     return f"{_without_suffix(labels)}_labels.tif"
 
 
-def _identity(path: str) -> str:
-    """Return a string that is equal for all spellings of a file, also where case does not count."""
-    folder, name = os.path.split(path)
-    return f"{_resolved(folder)}/{name}".lower()
-
-
-@cache
-def _resolved(folder: str) -> str:
-    return os.path.realpath(folder)
+def _folder(path: str) -> str:
+    """Return `os.path.dirname(path)`, which takes five times as long."""
+    end = path.rfind(os.sep)
+    return path[:end] if end > 0 else path[: end + 1]

@@ -245,10 +245,9 @@ def _expand(pattern: str) -> list[str]:
 
 def _in_folder(folder: str) -> list[str]:
     """Pictures directly in a folder; pipes and links that lead nowhere among them, so that reading names them."""
+    beginning = os.path.join(os.path.normpath(folder), "").removeprefix(f".{os.sep}")
     with os.scandir(folder) as entries:
-        return [
-            os.path.normpath(entry.path) for entry in entries if _has_picture_name(entry.name) and not _is_folder(entry)
-        ]
+        return [beginning + entry.name for entry in entries if _has_picture_name(entry.name) and not _is_folder(entry)]
 
 
 def _below(top: str) -> Iterator[str]:
@@ -276,7 +275,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _has_picture_name(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES and not name.startswith(".")
+    return name[name.rfind(".") :].lower() in IMAGE_SUFFIXES and not name.startswith(".")
 
 
 @contextmanager
