@@ -10,6 +10,7 @@ from atrous.errors import InputError
 from atrous.importers.foreign_network import ForeignNetwork
 from atrous.importers.overrides import scaling_of_255
 from atrous.importers.projects import (
+    bubbliiiing,
     detectron2,
     efficientnet_lite,
     hugging_face,
@@ -24,7 +25,18 @@ from atrous.importers.pytorch.groups import Group, is_tensor, prefixes
 from atrous.importers.pytorch.state_dict import Contents, StateDict, open_file
 from atrous.report.wording import shortened
 
-PEERS = (hugging_face, mmsegmentation, detectron2, jfzhang95, smp, vainf, timm, efficientnet_lite, torchvision)
+PEERS = (
+    hugging_face,
+    mmsegmentation,
+    detectron2,
+    jfzhang95,
+    bubbliiiing,
+    smp,
+    vainf,
+    timm,
+    efficientnet_lite,
+    torchvision,
+)
 """Asked in this order; each has `recognises(names)` and `read(found)`."""
 
 REFUSED: Mapping[str, str] = {
