@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: install browser demo test soak lint check format clean
+.PHONY: install browser demo test soak docs lint check format clean
 
 install: $(INSTALLED)
 
@@ -29,6 +29,10 @@ soak: install ## What takes too long for every change: longer versions of tests,
 	ATROUS_SOAK=1 OMP_NUM_THREADS=1 $(BIN)/pytest -m soak --numprocesses auto --maxprocesses 8 --dist worksteal
 	set -e; for script in $(sort $(wildcard scripts/soak/*.py)); do echo "== $$script"; $(BIN)/python $$script; done
 
+docs: install ## The site, in site/; links that lead nowhere are errors.
+	NO_MKDOCS_2_WARNING=1 PYTHONPATH=src $(BIN)/mkdocs build --strict --quiet
+	@echo "read it: $(BIN)/python -m http.server --directory site, then http://localhost:8000"
+
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -42,4 +46,4 @@ format: install
 	$(BIN)/ruff format .
 
 clean: ## What the targets above have made; runs/ is the user's own.
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) demo site

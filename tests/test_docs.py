@@ -1,5 +1,6 @@
 """What the documentation names exists: files, tests, verbs and their options."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -13,7 +14,8 @@ from atrous.cli.main import VERBS
 
 ROOT = Path(__file__).resolve().parents[1]
 HOMES = (ROOT, ROOT / "src" / "atrous", ROOT / "tests")
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+REFERENCE = ROOT / "docs" / "reference" / "cli.md"
 PATH = re.compile(r"`((?:src|tests|docs)/[\w./-]*|[\w./-]+\.py)(?:::(\w+))?`")
 SHELL_BLOCK = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
@@ -29,10 +31,17 @@ def commands(page):
 
 @cache
 def known_options(verb):
-    """What `atrous VERB --help` shows, in a process of its own: without the type checks of the tests."""
-    command = [sys.executable, "-m", "atrous.cli.main", verb, "--help-all" if verb == "train" else "--help"]
-    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return set(re.findall(r"--[a-z][a-z-]*[a-z]", shown))
+    """What `atrous VERB --help-all` shows, from the page that is written from it."""
+    _, _, section = REFERENCE.read_text().partition(f"\n## atrous {verb}\n")
+    return set(re.findall(r"--[a-z][a-z0-9-]*[a-z0-9]", section.partition("\n## ")[0]))
+
+
+def test_the_page_of_options_is_fresh():
+    """In a process of its own: without the type checks of the tests."""
+    command = [sys.executable, "scripts/reference_pages.py", "--check"]
+    paths = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    checked = subprocess.run(command, cwd=ROOT, env=paths, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, f"{checked.stderr}: run `python scripts/reference_pages.py` and commit the page"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
