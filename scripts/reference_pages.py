@@ -25,8 +25,8 @@ Every option is a field of a dataclass in `src/atrous/cli/`; this page is writte
 `scripts/reference_pages.py`. `atrous VERB --help` prints the same (`atrous train --help-all`), and an unknown option is
 answered with the most similar one. `atrous --version` prints versions and the device.
 
-Exit status: 0 after success, 1 where `atrous doctor` found an error or left something out, 2 after bad input, with one line
-that names file, value and remedy, 130 after an interrupt.
+Exit status: 0 after success, 1 where `atrous doctor` found an error or left something out, 2 after bad input, with one
+line that names file, value and remedy, 130 after an interrupt.
 """
 
 
