@@ -10,7 +10,7 @@ Size = tuple[int, int]
 
 def ceil_div(length: int, divisor: int) -> int:
     """Return length / divisor, rounded up."""
-    return -(-length // divisor)
+    return (length + divisor - 1) // divisor  # of numbers that are not negative: exported graphs round these alike
 
 
 def size_text(size: tuple[int, ...]) -> str:

@@ -24,6 +24,7 @@ VERBS = {
     "predict": "label maps and overlays of pictures",
     "serve": "label maps over HTTP, and a page to look at them",
     "convert": "weights of other projects to an archive, or an archive to theirs",
+    "export": "a file for another engine, compared with the weights",
     "weights": "what can be given by name; files of your own, and archives to a hub",
     "bench": "the stages of a prediction, timed on this machine",
     "download": "a published data set, unpacked",

@@ -12,6 +12,7 @@ from atrous.errors import InputError
 from atrous.inference.engines.fused import fused
 from atrous.model.deeplab import DeepLab
 from atrous.ops.label_map.upsample_argmax import upsample_argmax
+from atrous.sizes import Size
 
 Precision = Literal["auto", "float32", "float16", "bfloat16"]
 """`auto` chooses one of the others by a comparison with float32 on generated images."""
@@ -83,15 +84,14 @@ def choose_precision(model: DeepLab, *, candidates: Sequence[str] | None = None)
     return PrecisionChoice("float32", "; ".join(refusals) or f"no other number type is tried on {device.type}")
 
 
-def generated_images(channels: int) -> UInt8[Tensor, "n c h w"]:
-    """Images of rectangles of random size and colour with noise, always the same for a number of channels."""
+def generated_images(channels: int, *, size: Size = _SIZE, number: int = _IMAGES) -> UInt8[Tensor, "n c h w"]:
+    """Images of rectangles of random size and colour with noise, always the same for equal arguments."""
     generator = torch.Generator().manual_seed(0)
-    height, width = _SIZE
-    images = torch.empty(_IMAGES, channels, height, width, dtype=torch.uint8)
+    images = torch.empty(number, channels, *size, dtype=torch.uint8)
     for image in images:
         image[:] = torch.randint(256, (channels, 1, 1), generator=generator)
         for _ in range(24):
-            top, left = (int(torch.randint(length, (), generator=generator)) for length in _SIZE)
+            top, left = (int(torch.randint(length, (), generator=generator)) for length in size)
             rows, columns = (int(torch.randint(8, 160, (), generator=generator)) for _ in _SIZE)
             color = torch.randint(256, (channels, 1, 1), generator=generator)
             image[:, top : top + rows, left : left + columns] = color

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.compiler import is_exporting
 
 from atrous.model.compatibility import BetweenSeparable
 from atrous.model.config import LayerSpec
@@ -20,7 +21,9 @@ def same_padding(length: int, *, kernel: int, stride: int) -> tuple[int, int]:
     `kernel` is the effective kernel size, (k - 1) * rate + 1. An odd zero goes after. With stride 1, and with stride 2
     on odd lengths, both sides get the same number.
     """
-    total = max((ceil_div(length, stride) - 1) * stride + kernel - length, 0)
+    total = (ceil_div(length, stride) - 1) * stride + kernel - length
+    if kernel < stride:  # else it is not negative, which need not be asked of a length without a value (an export)
+        total = max(total, 0)
     return total // 2, total - total // 2
 
 
@@ -49,7 +52,8 @@ class Conv2d(nn.Conv2d):
     def padded(self, x: Float[Tensor, "b c h w"]) -> tuple[Float[Tensor, "b c H W"], int]:
         """Return the map, padded where SAME is not symmetric, and the zeros to add on all sides while convolving."""
         stride, height, width = self.stride[0], x.shape[-2], x.shape[-1]
-        if self.same and stride > 1 and not (stride == 2 and height % 2 and width % 2):
+        # The parity of a size is unknown while a graph for all sizes is recorded.
+        if self.same and stride > 1 and (is_exporting() or not (stride == 2 and height % 2 and width % 2)):
             kernel = (self.kernel_size[0] - 1) * self.dilation[0] + 1
             return pad_same(x, kernel=kernel, stride=stride), 0
         return x, int(self.padding[0])

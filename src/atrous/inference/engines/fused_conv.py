@@ -9,6 +9,7 @@ precision.
 
 import copy
 import logging
+from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
@@ -47,8 +48,17 @@ IDENTITY, RELU = Clamp("none", [], (-np.inf, np.inf)), Clamp("relu", [], (0.0, n
 CLAMPS = {nn.Identity: IDENTITY, nn.ReLU: RELU, nn.ReLU6: Clamp("hardtanh", [0.0, 6.0], (0.0, 6.0))}
 
 
+Padding = Callable[[Tensor], tuple[Tensor, int]]
+"""Returns a map, padded where zeros are not the same on all sides, and the zeros to add on all sides."""
+
+
 class FusedConv(nn.Module):
-    """`AtrousConv` in eval mode, with the weights, stride and rate that it has now."""
+    """`AtrousConv` in eval mode, with the weights, stride and rate that it has now.
+
+    Attributes:
+        pads: Padding of the layer.
+        margin: Zeros on all sides where the padding is symmetric.
+    """
 
     weight: Tensor
     bias: Tensor
@@ -58,7 +68,8 @@ class FusedConv(nn.Module):
         weight, bias = fused_tensors(layer)
         self.register_buffer("weight", weight.contiguous(memory_format=torch.channels_last), persistent=False)
         self.register_buffer("bias", bias, persistent=False)
-        self.pads = copy.deepcopy(layer.conv).padded
+        self.pads: Padding = copy.deepcopy(layer.conv).padded
+        self.margin = int(layer.conv.padding[0])
         self.stride, self.rate, self.groups = layer.stride, layer.rate, layer.conv.groups
         self.activation = layer.activation
         self.clamp = CLAMPS.get(type(layer.activation))
@@ -144,7 +155,9 @@ def fused_tensors(layer: AtrousConv) -> tuple[Float[Tensor, "k c n n"], Float[Te
 
 def _allows_fast_methods(x: Tensor) -> bool:
     """Return True if the quick methods take the map."""
-    return x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_grad_enabled() and x.numel() > 0
+    if torch.is_grad_enabled() or torch.compiler.is_exporting():
+        return False
+    return x.device.type == "cpu" and x.dtype == torch.float32 and x.numel() > 0
 
 
 @cache

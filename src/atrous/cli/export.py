@@ -1,0 +1,76 @@
+"""`atrous export WEIGHTS --out FILE`: weights as a file for another engine, compared with the weights."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from atrous.cli.console import progress_callback
+from atrous.cli.inference import load_weights
+from atrous.cli.options import parse
+from atrous.cli.weight_settings import WeightSettings
+from atrous.export.export import ProofError, export, format_of
+from atrous.export.onnx_file import DEFAULT_OPSET
+from atrous.inference.engines.description import ExportPrecision, Layout, Output
+
+
+@dataclass(frozen=True)
+class Options:
+    """Export weights to a file that takes images of unsigned bytes of any size and gives labels.
+
+    Scaling, padding, upsampling and argmax are in the file; class names, colours and the sha256 of the weights are in
+    its metadata. The file is compared with the weights on images of several sizes before it gets its name: the table is
+    printed, and saved as FILE.proof.json and FILE.proof.md. Below the gate nothing is written.
+
+    Example: atrous export runs/street/best.safetensors --out street.onnx
+    """
+
+    weights: tyro.conf.Positional[str]
+    """An archive, a run folder, a file of another project, hf://user/name, or a name that `atrous weights` lists."""
+    out: Path
+    """File to write; its suffix chooses the format: .onnx."""
+    output: Output = "labels"
+    """Map to compute: class ids as unsigned bytes, or a number for every class and pixel."""
+    layout: Layout = "nhwc"
+    """Order of the images' axes: nhwc as decoders give them, or nchw."""
+    precision: ExportPrecision = "float32"
+    """Number type of the convolutions."""
+    opset: int = DEFAULT_OPSET
+    """Version of ONNX's operators."""
+    gate: Annotated[float | None, tyro.conf.arg(metavar="SHARE")] = None
+    """Least share of equal pixels. None: 0.995 for float16, 0.985 for int8; in float32 labels must be equal wherever
+    the two largest logits differ by more than 1e-4 of the logits' deviation."""
+    output_stride: Annotated[int | None, tyro.conf.arg(metavar="STRIDE")] = None
+    """4, 8, 16 or 32; smaller is finer and slower, None is the weights' own."""
+    weight_settings: WeightSettings = field(default_factory=WeightSettings)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Export and print the comparison; returns the exit status."""
+    options = parse(Options, arguments, verb="export", aliases={"--output": "--output"})
+    format_of(options.out)
+    archive = load_weights(options.weights, options.weight_settings)
+    if options.output_stride is not None:
+        archive = replace(archive, model=archive.model.replanned(output_stride=options.output_stride))
+    try:
+        with progress_callback("comparing") as on_progress:
+            proof = export(
+                archive,
+                options.out,
+                output=options.output,
+                layout=options.layout,
+                precision=options.precision,
+                opset=options.opset,
+                gate=options.gate,
+                on_progress=on_progress,
+            )
+    except ProofError as error:
+        print(error.proof.table().to_text())
+        raise
+    print(proof.table().to_text())
+    print(f"gate     {proof.gate}")
+    print(f"result   {proof.summary()}")
+    print(f"file     {options.out}")
+    return 0

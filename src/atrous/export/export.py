@@ -1,0 +1,136 @@
+"""Export of weights to a file for another engine, which gets its name only after it was compared with the weights."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+
+from atrous.errors import InputError
+from atrous.export.gate import Gate
+from atrous.export.graph import ExportGraph
+from atrous.export.onnx_file import DEFAULT_OPSET, check_opset, onnx_model, save_onnx
+from atrous.export.program import record_with_logits
+from atrous.export.proof import OnProgress, Proof, prove
+from atrous.export.proof_files import write_proof
+from atrous.export.staging import staged
+from atrous.inference.engines.description import ExportDescription, ExportPrecision, Layout, Output
+from atrous.inference.engines.engine import Engine
+from atrous.inference.engines.onnx_runtime import OnnxRuntimeEngine
+from atrous.weights.archive import Archive
+
+Format = Literal["onnx"]
+"""Kind of file."""
+
+SUFFIXES: dict[str, Format] = {".onnx": "onnx"}
+
+
+class ProofError(InputError):
+    """An exported file that does not meet its gate; nothing was written.
+
+    Attributes:
+        proof: The comparison.
+    """
+
+    def __init__(self, message: str, proof: Proof) -> None:
+        super().__init__(message)
+        self.proof = proof
+
+
+@dataclass(frozen=True)
+class Written:
+    """Files of an export before they have their names.
+
+    Attributes:
+        engine: The exported file, opened.
+        logits: The same graph with logits as its output; None where the format has none.
+    """
+
+    engine: Engine
+    logits: Engine | None
+
+
+def format_of(out: Path) -> Format:
+    """Return the format that a file's suffix stands for; raises InputError for other suffixes."""
+    found = SUFFIXES.get(out.suffix.lower())
+    if found is None:
+        raise InputError(f"--out {out}: no format has the suffix {out.suffix!r}; choose {', '.join(SUFFIXES)}")
+    return found
+
+
+def export(
+    weights: Archive,
+    out: Path,
+    *,
+    output: Output = "labels",
+    layout: Layout = "nhwc",
+    precision: ExportPrecision = "float32",
+    opset: int = DEFAULT_OPSET,
+    gate: float | None = None,
+    pictures: Sequence[UInt8[np.ndarray, "h w c"]] = (),
+    on_progress: OnProgress | None = None,
+) -> Proof:
+    """Export weights; the file and its proof (`FILE.proof.json`, `FILE.proof.md`) appear together, or not at all.
+
+    The graph takes images of unsigned bytes of any batch, height and width. Scaling, padding, upsampling, crop and
+    argmax are inside.
+
+    Args:
+        weights: Archive to export, on the CPU in float32.
+        out: File to write; its suffix chooses the format.
+        output: Map that the file computes.
+        layout: Order of the axes of the images.
+        precision: Number type of the convolutions.
+        opset: Version of ONNX's operators.
+        gate: Least share of equal pixels; None is the default of the number type.
+        pictures: Images of the user, which are compared besides the generated ones.
+        on_progress: Called after every comparison.
+
+    Returns:
+        The comparison of the file with the weights.
+
+    Raises:
+        ProofError: If the gate is not met.
+        InputError: If a setting is impossible, a library is missing, or the file cannot be written.
+    """
+    format_of(out)
+    check_opset(opset)
+    description = ExportDescription(
+        labels=weights.labels,
+        output=output,
+        layout=layout,
+        precision=precision,
+        in_channels=weights.model.config.in_channels,
+        output_stride=weights.model.output_stride,
+        weights_sha256=weights.sha256,
+        picture_range=weights.picture_range,
+    )
+    dtype = torch.float16 if precision == "float16" else torch.float32
+    graph = ExportGraph(weights.model, output=output, layout=layout, dtype=dtype)
+    with staged(out) as folder:
+        written = _write_onnx(graph, folder / out.name, description=description, opset=opset)
+        model = weights.model.eval()
+        chosen = Gate.choose(precision, gate)
+        proof = prove(
+            model, written.engine, gate=chosen, logits=written.logits, extra=pictures, on_progress=on_progress
+        )
+        if not proof.passed:
+            raise ProofError(f"{out} is not written: {proof.summary()}; the gate is {proof.gate}", proof)
+        write_proof(proof, folder / out.name, description=description)
+    return proof
+
+
+def _write_onnx(graph: ExportGraph, path: Path, *, description: ExportDescription, opset: int) -> Written:
+    model = onnx_model(record_with_logits(graph), output=description.output, opset=opset)
+    save_onnx(model, path, description=description)
+    engine = OnnxRuntimeEngine(path)
+    if description.output == "logits":
+        return Written(engine, engine)
+    with_logits = path.with_name(f"logits_{path.name}")
+    save_onnx(model, with_logits, description=replace(description, output="logits"))
+    logits = OnnxRuntimeEngine(with_logits)
+    with_logits.unlink()
+    return Written(engine, logits)

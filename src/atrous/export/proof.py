@@ -1,0 +1,177 @@
+"""Comparison of an exported file with the float32 model that it was made from."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float32, UInt8
+from torch import Tensor
+
+from atrous.export.gate import DECIDED, Gate
+from atrous.inference.engines.engine import Engine, Outputs
+from atrous.inference.precision import generated_images
+from atrous.inference.torch_settings import inference_context
+from atrous.model.deeplab import DeepLab
+from atrous.report.tables import Table
+from atrous.sizes import Size, size_text
+
+SIZES: tuple[tuple[str, Size, int], ...] = (
+    ("odd", (129, 161), 1),
+    ("even", (128, 96), 2),
+    ("tiny", (3, 2), 1),
+    ("one pixel", (1, 1), 2),
+    ("wide", (65, 400), 1),
+    ("large", (513, 513), 1),
+)
+"""Name, (height, width) and batch of the generated images on which every export is compared."""
+
+OnProgress = Callable[[int, int], None]
+"""Called with (comparisons done, in all)."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Agreement on images of one size.
+
+    Attributes:
+        name: Kind of the images.
+        size: (height, width) in pixels.
+        batch: Number of images that were computed together.
+        pixels: Number of pixels.
+        equal: Number of pixels with equal labels.
+        unequal_decided: Number of pixels with other labels although the two largest logits of the model differ by more
+            than `DECIDED` deviations.
+        logit_error: Largest absolute difference of logits, relative to the deviation of the model's logits; None where
+            the engine gives no logits.
+    """
+
+    name: str
+    size: Size
+    batch: int
+    pixels: int
+    equal: int
+    unequal_decided: int
+    logit_error: float | None
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Comparisons of an exported file with its model, and the gate that they have to meet.
+
+    Attributes:
+        comparisons: One for each kind of images.
+        gate: The gate.
+        engine: Name of the engine that computed the file.
+    """
+
+    comparisons: tuple[Comparison, ...]
+    gate: Gate
+    engine: str
+
+    @property
+    def equal_share(self) -> float:
+        """Share of equal pixels over all images."""
+        return sum(one.equal for one in self.comparisons) / max(sum(one.pixels for one in self.comparisons), 1)
+
+    @property
+    def passed(self) -> bool:
+        """True if the gate is met."""
+        decided = sum(one.unequal_decided for one in self.comparisons)
+        return self.gate.passes(equal_share=self.equal_share, unequal_decided=decided)
+
+    def summary(self) -> str:
+        """Return the agreement over all images in one line."""
+        pixels = sum(one.pixels for one in self.comparisons)
+        decided = sum(one.unequal_decided for one in self.comparisons)
+        return f"{self.equal_share:.4%} of {pixels:,} pixels equal, {decided:,} decided ones differ"
+
+    def table(self) -> Table:
+        """Return the comparisons as a table."""
+        return Table(
+            columns=("images", "size", "batch", "pixels", "equal", "unequal, decided", "largest logit error"),
+            rows=tuple(
+                (
+                    one.name,
+                    size_text(one.size),
+                    one.batch,
+                    one.pixels,
+                    one.equal / one.pixels,
+                    one.unequal_decided,
+                    one.logit_error,
+                )
+                for one in self.comparisons
+            ),
+            formats=("", "", "", "", ".4%", "", ".1e"),
+        )
+
+
+def prove(
+    model: DeepLab,
+    engine: Engine,
+    *,
+    gate: Gate,
+    logits: Engine | None,
+    extra: Iterable[UInt8[np.ndarray, "h w c"]] = (),
+    on_progress: OnProgress | None = None,
+) -> Proof:
+    """Compare an exported file with its model on generated images of several sizes, and on images of the user.
+
+    Args:
+        model: The model in float32 and eval mode, on the CPU.
+        engine: The exported file.
+        gate: Condition that the file has to meet.
+        logits: The same graph with logits as its output, where the engine can give them.
+        extra: Images of the user.
+        on_progress: Called after every comparison.
+    """
+    channels = model.config.in_channels
+    cases = [(name, generated_images(channels, size=size, number=batch)) for name, size, batch in SIZES]
+    cases += [
+        (f"image {number}", torch.as_tensor(image).permute(2, 0, 1)[None]) for number, image in enumerate(extra, 1)
+    ]
+    comparisons = list[Comparison]()
+    for name, images in cases:
+        comparisons.append(compare(model, engine, images, name=name, logits=logits))
+        if on_progress is not None:
+            on_progress(len(comparisons), len(cases))
+    return Proof(tuple(comparisons), gate, engine.name)
+
+
+def compare(
+    model: DeepLab, engine: Engine, images: UInt8[Tensor, "b c h w"], *, name: str, logits: Engine | None
+) -> Comparison:
+    """Compare labels, and logits where an engine gives them, on a batch of images."""
+    arrays = np.ascontiguousarray(images.permute(0, 2, 3, 1).numpy())
+    with inference_context(torch.device("cpu")):
+        expected = model.logits(images).float().numpy()
+    deviation = max(float(expected.std()), float(np.finfo(np.float32).tiny))
+    labels = expected.argmax(axis=1)
+    output = engine(arrays)
+    unequal = labels_of(output) != labels
+    error = None
+    if logits is not None:
+        found = output if engine.description.output == "logits" else logits(arrays)
+        error = float(np.abs(found - expected).max()) / deviation
+    return Comparison(
+        name,
+        size=(images.shape[-2], images.shape[-1]),
+        batch=len(images),
+        pixels=labels.size,
+        equal=int(labels.size - unequal.sum()),
+        unequal_decided=int((unequal & (_margins(expected) > DECIDED * deviation)).sum()),
+        logit_error=error,
+    )
+
+
+def labels_of(output: Outputs) -> np.ndarray:
+    """Return the class ids `[b, h, w]` of an engine's output."""
+    return output if output.ndim == 3 else output.argmax(axis=1)
+
+
+def _margins(logits: Float32[np.ndarray, "b k h w"]) -> Float32[np.ndarray, "b h w"]:
+    """Difference of the two largest logits; infinite where there is one class alone."""
+    if logits.shape[1] < 2:
+        return np.full(logits[:, 0].shape, np.inf, np.float32)
+    second, first = np.partition(logits, -2, axis=1)[:, -2:].swapaxes(0, 1)
+    return first - second
