@@ -6,6 +6,8 @@ Each matrix has a row for every output position. Its numbers come from integer d
 the rounding of one quotient: engines agree on them whatever the size of the image.
 """
 
+from typing import cast
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -39,10 +41,10 @@ def interpolation_matrix(crop: int, *, length: int, source: int, align_corners: 
 
 def mean_matrix(source: int, *, window: int, stride: int) -> Float[Tensor, "windows source"]:
     """Weights of the means over windows along an axis; a window is at most as long as the axis."""
-    window = torch.sym_min(window, source)
-    starts = torch.arange((source - window) // stride + 1)[:, None] * stride
+    length: int = cast(int, torch.sym_min(window, source))
+    starts = torch.arange((source - length) // stride + 1)[:, None] * stride
     positions = torch.arange(source)[None]
-    return torch.where((positions >= starts) & (positions < starts + window), 1.0, 0.0) / window
+    return torch.where((positions >= starts) & (positions < starts + length), 1.0, 0.0) / length
 
 
 def apply_to_axes(

@@ -1,6 +1,6 @@
 """Engines: programs that compute exported files, behind one protocol."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -14,6 +14,7 @@ Outputs = UInt8[np.ndarray, "b h w"] | Float[np.ndarray, "b k h w"]
 """Labels, or probabilities or logits of every class."""
 
 
+@runtime_checkable
 class Engine(Protocol):
     """An exported file that has been opened.
 

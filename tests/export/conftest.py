@@ -1,0 +1,68 @@
+"""One exported model that the tests of this folder share: recording takes seconds."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from jaxtyping import config as shape_checks
+
+from atrous.export.export import export
+from atrous.export.onnx_file import onnx_model
+from atrous.export.proof import Proof
+from atrous.labels import LabelSpace
+from atrous.model.build import build
+from atrous.model.config import MobileNetV2Config, ModelConfig
+from atrous.model.presets import preset
+from atrous.weights import archive
+from atrous.weights.archive import Archive
+
+NAMES = ("road", "sky, with a comma", 'mast "quoted"', "grün", "background")
+
+
+@dataclass(frozen=True)
+class Exported:
+    """Weights, the ONNX file of their labels, its proof, and the graph of labels and logits that it was made from."""
+
+    weights: Archive
+    path: Path
+    proof: Proof
+    graph: Any
+
+
+def random_weights(path: Path, config: ModelConfig) -> Archive:
+    torch.manual_seed(0)
+    model = build(replace(config, classes=len(NAMES))).eval()
+    archive.save(path, model, labels=LabelSpace(NAMES), provenance={"trained_on": {"picture_range": [0, 4095]}})
+    return archive.load(path)
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    folder = tmp_path_factory.mktemp("exported")
+    narrow = replace(preset("deeplabv3_mobilenet_v2"), backbone=MobileNetV2Config(depth_multiplier=0.25))
+    weights = random_weights(folder / "weights.safetensors", narrow)
+    graphs = []
+
+    def kept(*arguments: Any, **settings: Any) -> Any:
+        graphs.append(onnx_model(*arguments, **settings))
+        return graphs[0]
+
+    shape_checks.update("jaxtyping_disable", True)  # graphs are recorded with sizes that are no integers
+    try:
+        with pytest.MonkeyPatch.context() as patches:
+            patches.setattr("atrous.export.export.onnx_model", kept)
+            proof = export(weights, folder / "labels.onnx")
+    finally:
+        shape_checks.update("jaxtyping_disable", False)
+    return Exported(weights, folder / "labels.onnx", proof, graphs[0])
+
+
+@pytest.fixture
+def recorded(exported: Exported, monkeypatch: pytest.MonkeyPatch) -> Exported:
+    """The same with its graph in the place of recording, and three small images in the place of those of the proof."""
+    monkeypatch.setattr("atrous.export.export.record_with_logits", lambda _: None)
+    monkeypatch.setattr("atrous.export.export.onnx_model", lambda *_, **__: exported.graph)
+    monkeypatch.setattr("atrous.export.proof.SIZES", (("small", (33, 40), 2), ("tiny", (3, 2), 1)))
+    return exported

@@ -1,0 +1,108 @@
+import copy
+import json
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from atrous.errors import InputError
+from atrous.export.export import ProofError, export
+from atrous.inference.predictor import Predictor
+
+
+@pytest.fixture(scope="module")
+def session(exported):
+    return onnxruntime.InferenceSession(exported.path, providers=["CPUExecutionProvider"])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 7), (64, 64), (65, 33), (31, 300)])
+def test_labels_are_those_of_the_predictor_at_any_size(exported, session, size):
+    images = np.random.default_rng(0).integers(0, 256, (3, *size, 3), dtype=np.uint8)
+    (labels,) = session.run(None, {"image": images})
+    assert labels.dtype == np.uint8
+    predicted = Predictor(exported.weights)([*images])
+    np.testing.assert_array_equal(labels, [result.labels for result in predicted])
+
+
+def test_the_file_says_what_it_takes_and_gives(exported, session):
+    (image,), (labels,) = session.get_inputs(), session.get_outputs()
+    assert (image.name, image.type, image.shape) == ("image", "tensor(uint8)", ["batch", "height", "width", 3])
+    assert (labels.name, labels.type, labels.shape) == ("labels", "tensor(uint8)", ["batch", "height", "width"])
+    metadata = session.get_modelmeta().custom_metadata_map
+    assert tuple(json.loads(metadata["atrous.labels"])["names"]) == exported.weights.labels.names
+    assert json.loads(metadata["atrous.weights_sha256"]) == exported.weights.sha256
+    assert json.loads(metadata["atrous.picture_range"]) == [0, 4095]
+
+
+def test_the_graph_has_plain_convolutions_and_no_paths_of_this_machine(exported):
+    model = onnx.load(exported.path)
+    kinds = [node.op_type for node in model.graph.node]
+    weights = exported.weights.model
+    assert kinds.count("Conv") == sum(isinstance(part, torch.nn.Conv2d) for part in weights.modules()) + 1
+    assert kinds.count("Transpose") <= 2  # of the image and of one interpolation matrix
+    assert not {"BatchNormalization", "SpaceToDepth", "Resize"} & set(kinds)
+    assert b"site-packages" not in exported.path.read_bytes()
+    assert b".py" not in exported.path.read_bytes()
+
+
+def test_the_proof_lies_beside_the_file(exported):
+    saved = json.loads(exported.path.with_name("labels.onnx.proof.json").read_text())
+    assert saved["passed"] is True
+    assert len({tuple(one["size"]) for one in saved["comparisons"]}) >= 5
+    assert {one["batch"] for one in saved["comparisons"]} == {1, 2}
+    assert max(one["logit_error"] for one in saved["comparisons"]) < 1e-4
+    assert sum(one["pixels"] for one in saved["comparisons"]) > 300_000
+    assert "| large | 513x513 | 1 | 263,169 |" in exported.path.with_name("labels.onnx.proof.md").read_text()
+
+
+def test_below_the_gate_nothing_is_written(recorded, tmp_path):
+    """A share above 1 always refuses; an older file stays."""
+    out = tmp_path / "model.onnx"
+    out.write_bytes(b"older")
+    with pytest.raises(ProofError, match="at least 101") as refused:
+        export(recorded.weights, out, gate=1.01)
+    assert refused.value.proof.equal_share == 1.0
+    assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
+    assert out.read_bytes() == b"older"
+
+
+def test_an_interrupt_leaves_nothing(recorded, tmp_path):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        export(recorded.weights, tmp_path / "model.onnx", on_progress=interrupted)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_wrong_graph_is_refused(recorded, tmp_path, monkeypatch):
+    """The proof sees what a changed bias does: the first class wins where another one did."""
+    wrong = copy.deepcopy(recorded.graph)
+    last = [node for node in wrong.graph.node if node.op_type == "Conv" and len(node.input) == 3][-1]
+    (bias,) = (tensor for tensor in wrong.graph.initializer if tensor.name == last.input[2])
+    values = onnx.numpy_helper.to_array(bias).copy()
+    values[0] += 10
+    bias.CopyFrom(onnx.numpy_helper.from_array(values, bias.name))
+    monkeypatch.setattr("atrous.export.export.onnx_model", lambda *_, **__: wrong)
+    with pytest.raises(ProofError, match="decided ones differ; the gate is labels equal wherever"):
+        export(recorded.weights, tmp_path / "model.onnx")
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("model.onnx", {"opset": 99}, "--opset 99 cannot be written; choose 18 to"),
+        ("model.onxx", {}, "no format has the suffix"),
+        ("folder.onnx", {}, "cannot write .*it is a folder"),
+        ("missing\0.onnx", {}, "cannot write"),
+    ],
+)
+def test_impossible_settings_are_one_line(exported, tmp_path, name, settings, message):
+    (tmp_path / "folder.onnx").mkdir()
+    with pytest.raises(InputError, match=message) as refused:
+        export(exported.weights, tmp_path / name, **settings)
+    assert "\n" not in str(refused.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.onnx"]
