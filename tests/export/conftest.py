@@ -14,6 +14,7 @@ from atrous.export.proof import Proof
 from atrous.labels import LabelSpace
 from atrous.model.build import build
 from atrous.model.config import MobileNetV2Config, ModelConfig
+from atrous.model.norm import norms
 from atrous.model.presets import preset
 from atrous.weights import archive
 from atrous.weights.archive import Archive
@@ -34,6 +35,13 @@ class Exported:
 def random_weights(path: Path, config: ModelConfig) -> Archive:
     torch.manual_seed(0)
     model = build(replace(config, classes=len(NAMES))).eval()
+    for norm in norms(model):  # fresh ones are all alike: an error in folding them would not show
+        for tensor in (norm.running_mean, norm.bias):
+            tensor.data.normal_(0, 0.1)
+        for tensor in (norm.running_var, norm.weight):
+            tensor.data.uniform_(0.8, 1.2)
+    for classifier in model.classifiers:
+        classifier.bias.data.normal_()
     archive.save(path, model, labels=LabelSpace(NAMES), provenance={"trained_on": {"picture_range": [0, 4095]}})
     return archive.load(path)
 
