@@ -58,14 +58,15 @@ _BY_NAME: tuple[tuple[str, str, str], ...] = (
 )
 """Endings of files whose bytes have no mark."""
 
-_ONNX_FIELDS = (0x12, 0x1A, 0x22, 0x3A, 0x42)
-"""Tags of producer, its version, domain, graph and operator sets (onnx.proto, ModelProto)."""
-
 _FOLDERS: tuple[tuple[str, str, str], ...] = (
     ("saved_model.pb", "a SavedModel of TensorFlow", "give its frozen graph or the checkpoint of the training"),
     ("model.json", "a model of TensorFlow.js", _CONVERT),
     (".metadata", "a sharded checkpoint of torch.distributed.checkpoint (FSDP)",
      "join it first: python -m torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER FILE"),
+    ("*/.metadata", "a folder with a sharded checkpoint of torch.distributed.checkpoint (FSDP)",
+     "join the inner folder first: python -m torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER FILE"),
+    ("*_model_states.pt", "a step of DeepSpeed",
+     "give its mp_rank_00_model_states.pt, or join ZeRO-3 by the zero_to_fp32.py above it"),
     ("latest", "a folder of DeepSpeed", "give its mp_rank_00_model_states.pt, or join ZeRO-3 by its zero_to_fp32.py"),
     ("*.xml", "networks of OpenVINO (IR)", _CONVERT),
     ("*.param", "networks of ncnn", _CONVERT),
@@ -87,8 +88,6 @@ def unreadable(head: FileHead) -> str:
     for start, kind, remedy in _BY_START:
         if head.start.startswith(start):
             return f"{kind}; {remedy}"
-    if _is_onnx(head.start):
-        return f"an ONNX model; {_CONVERT}"
     if b"\0" not in head.start:
         for pattern, kind, remedy in _BY_TEXT:
             if re.search(pattern, head.start):
@@ -97,8 +96,3 @@ def unreadable(head: FileHead) -> str:
         if head.path.name.lower().endswith(ending):
             return f"{kind}; {remedy}"
     return f"damaged or no file of weights that is known here; {_EXPECTED}"
-
-
-def _is_onnx(start: bytes) -> bool:
-    """Return True if a file starts with a version of ONNX and one of the fields that follow it."""
-    return len(start) > 2 and start[0] == 0x08 and 0 < start[1] < 100 and start[2] in _ONNX_FIELDS

@@ -51,6 +51,10 @@ REFUSED: Mapping[str, str] = {
     r"(encoder|backbone)\.(patch_embed|block1\.0\.attn)": "a network with a transformer, which is no DeepLab",
     r"decode_head\.linear_fuse\.": "SegFormer, which is no DeepLab",
     r"mobilevit\.": "MobileViT, which is not built here",
+    r"(backbone|head)\..*\._(conv|batch_norm)\.": (
+        "a network of PaddleSeg, whose ResNet_vd averages pixels in its shortcuts and whose Xception has other units; "
+        "not built here, give a PyTorch or TensorFlow checkpoint of DeepLab"
+    ),
 }
 """Pattern for the beginning of a tensor's name -> network, and the reason why it is refused."""
 

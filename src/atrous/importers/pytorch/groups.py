@@ -26,6 +26,11 @@ MOST_PARTS = 3
 _INSIDE = re.compile(r"\b(_fsdp_wrapped_module|_checkpoint_wrapped_module|_orig_mod)\.")
 """Parts that FSDP, activation checkpointing and `torch.compile` put into the middle of names."""
 
+_PADDLE = {"._mean": ".running_mean", "._variance": ".running_var"}
+"""Endings of the statistics of Paddle's batch norms, whose other names are PyTorch's."""
+
+_TUPLES = (Global("builtins", "tuple"), Global("__builtin__", "tuple"))
+
 _TENSOR = ("_rebuild_", "_reconstruct", "_frombuffer")
 
 
@@ -76,7 +81,7 @@ def groups(value: Any) -> list[Group]:
         else:
             tensors = {}
         if tensors:
-            found.append(Group(key, {_INSIDE.sub("", name): each for name, each in tensors.items()}))
+            found.append(Group(key, {_common_name(name): each for name, each in tensors.items()}))
         for name, child in _children(item):
             looked_at += 1
             if looked_at > MOST_VALUES:
@@ -84,6 +89,13 @@ def groups(value: Any) -> list[Group]:
             if isinstance(child, dict | list | tuple | Call) and not is_tensor(child):
                 waiting.append((f"{key}.{name}".lstrip(".")[:LONGEST_NAME], child, depth + 1))
     return found
+
+
+def _common_name(name: str) -> str:
+    """Name of a tensor without what wrappers put into its middle, and as PyTorch ends it."""
+    name = _INSIDE.sub("", name)
+    ending = name[name.rfind(".") :]
+    return name.removesuffix(ending) + _PADDLE[ending] if ending in _PADDLE else name
 
 
 def prefixes(names: Collection[str]) -> list[str]:
@@ -100,6 +112,11 @@ def prefixes(names: Collection[str]) -> list[str]:
 
 def is_tensor(value: Any) -> bool:
     """Return True if a value of a pickle stands for a tensor."""
+    if isinstance(value, Call) and value.callee in _TUPLES:
+        match value.arguments:
+            case ((str(), Call() as array),):  # Paddle's tensor: its name and an array
+                return str(getattr(array.callee, "name", "")).startswith(_TENSOR)
+        return False
     return isinstance(value, Tensor) or (
         isinstance(value, Call) and str(getattr(value.callee, "name", "")).startswith(_TENSOR)
     )

@@ -1,4 +1,4 @@
-"""Recognition of checkpoints of PyTorch and of safetensors files, alone or in a folder."""
+"""Recognition of checkpoints of PyTorch, of safetensors files, alone or in a folder, and of ONNX models."""
 
 import re
 from pathlib import Path
@@ -20,18 +20,23 @@ _OLD_PICKLE = re.compile(
 LONGEST_START = 128
 """Bytes from which a pickle is recognised."""
 
+_ONNX_FIELDS = (0x12, 0x1A, 0x22, 0x3A, 0x42)
+"""Tags of producer, its version, domain, graph and operator sets (onnx.proto, ModelProto)."""
+
 INDEX_ENDING = ".index.json"
 WEIGHTS_FILES = ("model.safetensors", "pytorch_model.bin")
 """Names that Hugging Face gives to files of weights, in the order of preference; beside them is `config.json`."""
 
 
 def recognises(head: FileHead) -> bool:
-    """Return True for a checkpoint, a safetensors file, or a folder as Hugging Face writes it."""
+    """Return True for a checkpoint, a safetensors file, a folder as Hugging Face writes it, or an ONNX model."""
     if head.is_folder:
         return _weights_in(head.path) is not None
     if head.path.name.endswith(INDEX_ENDING):
         return b'"weight_map"' in head.start or b'"metadata"' in head.start
-    return head.start.startswith(ZIP_START) or is_pickle(head.start) or is_safetensors(head.start)
+    return (
+        head.start.startswith(ZIP_START) or is_pickle(head.start) or is_safetensors(head.start) or is_onnx(head.start)
+    )
 
 
 def is_pickle(start: bytes) -> bool:
@@ -42,6 +47,11 @@ def is_pickle(start: bytes) -> bool:
 def is_safetensors(start: bytes) -> bool:
     """Return True if a file that starts with these bytes is a safetensors file."""
     return start[8:9] == b"{"
+
+
+def is_onnx(start: bytes) -> bool:
+    """Return True if a file starts with a version of ONNX and one of the fields that follow it."""
+    return len(start) > 2 and start[0] == 0x08 and 0 < start[1] < 100 and start[2] in _ONNX_FIELDS
 
 
 def files_of(head: FileHead) -> tuple[Path, ...]:

@@ -13,7 +13,8 @@ from torch import Tensor
 from atrous.errors import InputError
 from atrous.importers.pytorch.checkpoint import open_checkpoint
 from atrous.importers.pytorch.groups import MOST_TENSORS, Group, groups
-from atrous.importers.pytorch.recognition import INDEX_ENDING, WEIGHTS_FILES, is_safetensors, weights_file
+from atrous.importers.pytorch.onnx_initializers import read_initializers
+from atrous.importers.pytorch.recognition import INDEX_ENDING, WEIGHTS_FILES, is_onnx, is_safetensors, weights_file
 from atrous.importers.pytorch.tensors import StorageBytes, as_tensor, no_storage
 
 LARGEST_HEADER = 16 << 20
@@ -22,6 +23,8 @@ MOST_SHARDS = 1000
 
 _MARKS = ("architectures", "model_type", "encoder_name", "_model_class", "architecture", "pretrained_cfg")
 """Entries of a `config.json` that Hugging Face, segmentation_models.pytorch or timm wrote."""
+
+CHECKPOINT = "give the PyTorch or TensorFlow checkpoint that it was made from"
 
 _PRUNED, _MASK = "_orig", "_mask"
 """Endings of a pruned tensor and of its mask in `torch.nn.utils.prune`."""
@@ -69,7 +72,7 @@ class Contents:
 
 @contextmanager
 def open_file(path: Path) -> Iterator[Contents]:
-    """Open a checkpoint, a safetensors file, or the file or shards in a folder.
+    """Open a checkpoint, a safetensors file, an ONNX model, or the file or shards in a folder.
 
     Raises:
         InputError: If there is none, or it is damaged.
@@ -83,6 +86,12 @@ def open_file(path: Path) -> Iterator[Contents]:
         start = opened.read(9)
     if is_safetensors(start):
         yield _read_at_once(_safetensors(file), settings=settings)
+        return
+    if is_onnx(start):
+        try:
+            yield _read_at_once(read_initializers(file), settings=settings)
+        except InputError as error:  # exporters fold batch norms into kernels and give these other names
+            raise InputError(f"an ONNX model that holds no state dict: {error}; {CHECKPOINT}") from error
         return
     with open_checkpoint(file) as (value, storage):
         is_dict = isinstance(value, dict)

@@ -76,6 +76,8 @@ def as_tensor(value: Any, *, storage: StorageBytes, wrapped: int = 0) -> Tensor 
             return as_tensor(Call(function, arguments), storage=storage, wrapped=wrapped + 1)
         case Call(Global("torch._utils", "_rebuild_device_tensor_from_numpy"), (Call() as array, *_)):
             return as_tensor(array, storage=storage, wrapped=wrapped + 1)
+        case Call(Global("builtins" | "__builtin__", "tuple"), ((str(), Call() as array),)):  # Paddle: name and array
+            return as_tensor(array, storage=storage, wrapped=wrapped + 1)
         case Call(Global("torch._utils", "_rebuild_tensor_v2" | "_rebuild_tensor"), (kept, offset, size, stride, *_)):
             return strided(_stored(kept, storage=storage), offset=offset, size=size, stride=stride)
         case Call(
