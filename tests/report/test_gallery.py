@@ -158,7 +158,7 @@ def test_a_phone_shows_two_columns_and_scrolls_only_down(browser, page_file):
 
 def test_the_policy_names_the_script_by_its_hash_and_pages_without_one_allow_none(page_file, tmp_path):
     html = page_file.read_text()
-    script = re.search(r"<script>(.*?)</script>", html, re.DOTALL)[1]
+    script = re.search(r"<script type=\"module\">(.*?)</script>", html, re.DOTALL)[1]
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert f"default-src 'none'; script-src 'sha256-{digest}'; img-src data:;" in html
     assert html.count("<script") == 1

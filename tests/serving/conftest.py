@@ -35,3 +35,14 @@ def client(service):
 
     with TestClient(build_app(service)) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def address(service):
+    """The address of a server of the service, in a thread."""
+    from tiny_service import served
+
+    from atrous.serving.app import build_app
+
+    with served(build_app(service)) as address:
+        yield address

@@ -80,8 +80,9 @@ def gallery_markup(images: Sequence[GalleryImage], *, space: LabelSpace, layers:
 
 @cache
 def viewer_script() -> str:
-    """The script that brings a gallery to life; it makes no request and sets texts as texts."""
-    return files("atrous.report").joinpath("viewer.js").read_text(encoding="utf-8")
+    """The module that brings a gallery to life; it makes no request and sets texts as texts."""
+    folder = files("atrous.report")
+    return "".join(folder.joinpath(name).read_text(encoding="utf-8") for name in ("viewer.js", "gallery.js"))
 
 
 def _card(image: GalleryImage, *, names: Sequence[str], layers: Sequence[str]) -> dict[str, object]:

@@ -1,134 +1,68 @@
-"use strict";
-// The gallery of a page: sorts, filters and enlarges the figures that are already there. Every text is set as text.
-for (const gallery of document.querySelectorAll(".gallery")) {
-  const grid = gallery.querySelector(".cards");
-  const cards = [...grid.children];
-  const control = (name) => gallery.querySelector(`[name="${name}"]`);
-  const scores = new Map(cards.map((card) => [card, JSON.parse(card.dataset.scores)]));
-  const layers = control("layer");
-  const shown = gallery.querySelector(".count");
-  const dialog = gallery.querySelector("dialog");
-  const stage = dialog.querySelector(".stage");
-  let visible = cards;
-  let current = 0;
+// Zooming and moving of what a frame shows: wheel, dragging, two fingers. Shared by the report and the page of the service.
+
+// At scale 1 the content fills the frame as the caller lays it out; a point p of it lies at scale * p + (x, y).
+export function createViewer(frame, { largest = 16, onView }) {
   let view = { scale: 1, x: 0, y: 0 };
+  const pointers = new Map();
 
-  function score(card, by) {
-    const value = by === "" ? Number(card.dataset.mean) : scores.get(card)[by];
-    return value === null || value === undefined || Number.isNaN(value) ? null : value;
-  }
-
-  function arrange() {
-    const wanted = control("filter").value;
-    const by = control("class").value;
-    const order = control("order").value;
-    visible = cards.filter((card) => wanted === "" || scores.get(card)[wanted] !== null);
-    visible.sort((one, other) => {
-      if (order === "name") return one.dataset.name.localeCompare(other.dataset.name, undefined, { numeric: true });
-      const [a, b] = [score(one, by), score(other, by)];
-      if (a === null || b === null) return (a === null) - (b === null); // images without a score come last
-      return order === "worst" ? a - b : b - a;
-    });
-    const kept = new Set(visible);
-    for (const card of cards) card.hidden = !kept.has(card);
-    grid.append(...visible);
-    shown.textContent = `${visible.length} of ${cards.length} images`;
-    for (const card of cards) {
-      const value = score(card, by);
-      card.querySelector(".score").textContent = value === null ? "–" : value.toFixed(3);
-    }
-  }
-
-  function paint() {
-    gallery.style.setProperty("--opacity", control("opacity").value / 100);
-    for (const part of gallery.querySelectorAll(".layer")) part.hidden = part.dataset.layer !== layers.value;
-  }
-
-  function place() {
-    stage.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.scale})`;
-    dialog.querySelector(".zoom").textContent = `${Math.round(view.scale * 100)} %`;
-  }
-
-  function enlarge(index) {
-    current = (index + visible.length) % visible.length;
-    const card = visible[current];
-    stage.replaceChildren(...[...card.querySelectorAll("img")].map((part) => part.cloneNode()));
-    dialog.querySelector("h3").textContent = card.dataset.name;
-    dialog.querySelector(".place").textContent = `${current + 1} of ${visible.length}`;
-    const found = Object.entries(scores.get(card)).filter(([, value]) => value !== null);
-    found.sort(([, a], [, b]) => a - b);
-    dialog.querySelector(".scores").replaceChildren(
-      ...found.map(([name, value]) => {
-        const item = document.createElement("li");
-        item.textContent = `${name} ${value.toFixed(3)}`;
-        return item;
-      }),
-    );
-    view = { scale: 1, x: 0, y: 0 };
-    paint();
-    place();
-    if (!dialog.open) dialog.showModal();
+  function show(scale, x, y) {
+    const { width, height } = frame.getBoundingClientRect();
+    const inside = (place, side) => Math.min(Math.max(place, side * (1 - scale)), 0);
+    view = { scale, x: inside(x, width), y: inside(y, height) };
+    onView(view);
   }
 
   function zoom(factor, x, y) {
-    const scale = Math.min(Math.max(view.scale * factor, 1), 16);
+    const scale = Math.min(Math.max(view.scale * factor, 1), largest);
     const ratio = scale / view.scale;
-    view = scale === 1 ? { scale, x: 0, y: 0 } : { scale, x: x - (x - view.x) * ratio, y: y - (y - view.y) * ratio };
-    place();
+    show(scale, x - (x - view.x) * ratio, y - (y - view.y) * ratio);
   }
 
-  function center() {
-    const box = dialog.querySelector(".frame").getBoundingClientRect();
-    return [box.width / 2, box.height / 2];
+  function zoomAtCenter(factor) {
+    const { width, height } = frame.getBoundingClientRect();
+    zoom(factor, width / 2, height / 2);
   }
 
-  for (const name of ["filter", "class", "order"]) control(name).addEventListener("change", arrange);
-  layers.addEventListener("change", paint);
-  control("opacity").addEventListener("input", paint);
-  cards.forEach((card) =>
-    card.querySelector("button").addEventListener("click", () => enlarge(visible.indexOf(card))),
-  );
-  const actions = {
-    previous: () => enlarge(current - 1),
-    next: () => enlarge(current + 1),
-    larger: () => zoom(1.5, ...center()),
-    smaller: () => zoom(1 / 1.5, ...center()),
-    close: () => dialog.close(),
-  };
-  for (const button of dialog.querySelectorAll("button")) {
-    button.addEventListener("click", actions[button.dataset.action]);
+  function place(event) {
+    const box = frame.getBoundingClientRect();
+    return { x: event.clientX - box.left, y: event.clientY - box.top };
   }
-  dialog.addEventListener("keydown", (event) => {
-    const keys = { ArrowLeft: "previous", ArrowRight: "next", "+": "larger", "=": "larger", "-": "smaller" };
-    if (keys[event.key]) {
-      event.preventDefault();
-      actions[keys[event.key]]();
-    } else if (event.key === " ") { // the prediction comes and goes: what eyes notice best
-      event.preventDefault();
-      const slider = control("opacity");
-      slider.value = Number(slider.value) > 0 ? 0 : 60;
-      paint();
-    }
-  });
-  dialog.addEventListener("close", () => visible[current].querySelector("button").focus());
-  const frame = dialog.querySelector(".frame");
+
+  function middle() {
+    const places = [...pointers.values()];
+    const mean = (key) => places.reduce((sum, one) => sum + one[key], 0) / places.length;
+    const spread = places.length < 2 ? 0 : Math.hypot(places[0].x - places[1].x, places[0].y - places[1].y);
+    return { x: mean("x"), y: mean("y"), spread };
+  }
+
   frame.addEventListener("wheel", (event) => {
     event.preventDefault();
-    const box = frame.getBoundingClientRect();
-    zoom(event.deltaY < 0 ? 1.25 : 0.8, event.clientX - box.left, event.clientY - box.top);
+    const { x, y } = place(event);
+    zoom(event.deltaY < 0 ? 1.25 : 0.8, x, y);
   }, { passive: false });
   frame.addEventListener("pointerdown", (event) => {
-    const from = { x: event.clientX - view.x, y: event.clientY - view.y };
+    pointers.set(event.pointerId, place(event));
     frame.setPointerCapture(event.pointerId);
-    frame.onpointermove = (move) => {
-      if (view.scale === 1) return;
-      view = { ...view, x: move.clientX - from.x, y: move.clientY - from.y };
-      place();
-    };
-    frame.onpointerup = () => (frame.onpointermove = null);
   });
+  frame.addEventListener("pointermove", (event) => {
+    if (!pointers.has(event.pointerId)) return;
+    const before = middle();
+    pointers.set(event.pointerId, place(event));
+    const after = middle();
+    if (view.scale > 1) show(view.scale, view.x + after.x - before.x, view.y + after.y - before.y);
+    if (before.spread && after.spread) zoom(after.spread / before.spread, after.x, after.y);
+  });
+  for (const name of ["pointerup", "pointercancel"]) {
+    frame.addEventListener(name, (event) => pointers.delete(event.pointerId));
+  }
 
-  gallery.classList.add("ready");
-  arrange();
-  paint();
+  return {
+    zoom,
+    zoomAtCenter,
+    reset: () => show(1, 0, 0),
+    move: (x, y) => show(view.scale, view.x + x, view.y + y),
+    get view() {
+      return view;
+    },
+  };
 }

@@ -9,6 +9,7 @@ from typing import Any, cast
 from atrous.errors import InputError
 from atrous.inference.precision import Precision
 from atrous.inference.predictor import Predictor
+from atrous.report.overlay_colors import background_class, bright_space
 from atrous.serving.request_error import RequestError
 from atrous.weights.archive import Archive
 
@@ -91,13 +92,17 @@ class ServedModel:
     def description(self) -> dict[str, Any]:
         """The model as `GET /v1/model` describes it."""
         labels, default = self.default.labels, self.default
+        bright = bright_space(labels)
         return {
             "name": self.name,
             "sha256": default.sha256,
             "classes": [
-                {"id": label, "name": name, "color": list(color)}
-                for label, (name, color) in enumerate(zip(labels.names, labels.palette, strict=True))
+                {"id": label, "name": name, "color": list(color), "overlay_color": list(overlay_color)}
+                for label, (name, color, overlay_color) in enumerate(
+                    zip(labels.names, labels.palette, bright.palette, strict=True)
+                )
             ],
+            "background": background_class(labels),
             "ignore": labels.ignore,
             "output_stride": default.output_stride,
             "scales": list(default.scales),

@@ -21,7 +21,7 @@ from atrous.serving.decoding import DecodingPool
 from atrous.serving.image_formats import check_format
 from atrous.serving.memory_budget import MemoryBudget, Share
 from atrous.serving.metrics import Metrics
-from atrous.serving.models import Models
+from atrous.serving.models import Models, ServedModel, Strategy
 from atrous.serving.parameters import SegmentParameters
 from atrous.serving.queueing import Job, Queue
 from atrous.serving.request_error import RequestError, busy
@@ -57,6 +57,15 @@ class Limits:
             if getattr(self, name) <= 0:
                 option = name.replace("_", "-")
                 raise InputError(f"--{option} {getattr(self, name)} lets no request through; give a larger number")
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """A result, the predictor that it is of, and how long its stages took in milliseconds, by name."""
+
+    predictor: Predictor
+    result: Result
+    timings: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -120,7 +129,7 @@ class Service:
             raise busy(line, retry_after=self.queue.retry_after())
 
     async def segment(self, content: bytes, parameters: SegmentParameters, share: Share) -> Answer:
-        """Predict an image file.
+        """Predict an image file and encode the result.
 
         Args:
             content: The file.
@@ -130,33 +139,11 @@ class Service:
         Raises:
             RequestError: If the upload or the parameters are bad, or it cannot be answered now.
         """
-        started = time.monotonic()
-        deadline = started + self.limits.deadline
         model, settings = self.models.find(parameters.model), parameters.answer
-        check_format(content)
-        predictor = await self._in_thread(self._helpers, lambda: model.predictor(parameters.strategy))
-        array, missing = await self._in_thread(
-            self._decoding,
-            lambda: self.decoders.decode(content, ranges=predictor.picture_range, deadline=deadline),
+        predicted = await self.predict(
+            content, model, parameters.strategy, probabilities=settings.needs_probabilities, share=share
         )
-        share.take(array.nbytes)
-        decoded = time.monotonic()
-        try:
-            image = predictor.image_array(array)
-        except InputError as error:
-            raise RequestError(422, "not_predictable", str(error)) from error
-        self._check_size(predictor, image.shape[0] * image.shape[1])
-        if settings.needs_probabilities:
-            self._check_probabilities(predictor, image.shape[0] * image.shape[1])
-            share.take(4 * len(predictor.labels) * image.shape[0] * image.shape[1])
-        job = Job(predictor, image, settings.needs_probabilities, deadline)
-        computed = await self._computed(job)
-        encoding = time.monotonic()
-        timings = {
-            "decode": 1000 * (decoded - started),
-            "wait": 1000 * computed.wait,
-            "predict": 1000 * computed.predict,
-        }
+        predictor, timings = predicted.predictor, predicted.timings
         facts = {
             "model": model.name,
             "settings": {
@@ -166,12 +153,54 @@ class Service:
             },
             "milliseconds": {name: round(value, 1) for name, value in timings.items()},
         }
-        result: Result = without_missing(computed.result, missing)
-        body, kind = await self._in_thread(self._helpers, lambda: encoded(result, settings, facts=facts))
-        timings["encode"] = 1000 * (time.monotonic() - encoding)
-        for stage in ("decode", "encode"):
-            self.metrics.observe("atrous_stage_seconds", timings[stage] / 1000, {"stage": stage})
-        return Answer(body, kind, timings)
+        started = time.monotonic()
+        body, kind = await self.in_thread(lambda: encoded(predicted.result, settings, facts=facts))
+        seconds = time.monotonic() - started
+        self.metrics.observe("atrous_stage_seconds", seconds, {"stage": "encode"})
+        return Answer(body, kind, {**timings, "encode": 1000 * seconds})
+
+    async def predict(
+        self, content: bytes, model: ServedModel, strategy: Strategy, *, probabilities: bool, share: Share
+    ) -> Predicted:
+        """Predict an image file.
+
+        Args:
+            content: The file.
+            model: The model.
+            strategy: Settings of the prediction.
+            probabilities: If true, the result holds the probability of every class at every pixel.
+            share: Holds the bytes of the request.
+
+        Raises:
+            RequestError: If the upload is bad, or it cannot be predicted now.
+        """
+        started = time.monotonic()
+        deadline = started + self.limits.deadline
+        check_format(content)
+        predictor = await self.in_thread(lambda: model.predictor(strategy))
+        array, missing = await asyncio.get_running_loop().run_in_executor(
+            self._decoding,
+            lambda: self.decoders.decode(content, ranges=predictor.picture_range, deadline=deadline),
+        )
+        share.take(array.nbytes)
+        decoded = time.monotonic()
+        self.metrics.observe("atrous_stage_seconds", decoded - started, {"stage": "decode"})
+        try:
+            image = predictor.image_array(array)
+        except InputError as error:
+            raise RequestError(422, "not_predictable", str(error)) from error
+        pixels = image.shape[0] * image.shape[1]
+        self._check_size(predictor, pixels)
+        if probabilities:
+            self._check_probabilities(predictor, pixels)
+            share.take(4 * len(predictor.labels) * pixels)
+        computed = await self._computed(Job(predictor, image, probabilities, deadline))
+        timings = {
+            "decode": 1000 * (decoded - started),
+            "wait": 1000 * computed.wait,
+            "predict": 1000 * computed.predict,
+        }
+        return Predicted(predictor, without_missing(computed.result, missing), timings)
 
     def close(self) -> None:
         """Answer what waits, and end threads and processes."""
@@ -212,9 +241,9 @@ class Service:
             line = f"probabilities of {pixels} pixels need {needed} bytes; send an image of at most {most} pixels"
             raise RequestError(413, "too_many_pixels", line)
 
-    @staticmethod
-    async def _in_thread(pool: ThreadPoolExecutor, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(pool, work)
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Return what `work` returns in a thread, so that other requests are answered meanwhile."""
+        return await asyncio.get_running_loop().run_in_executor(self._helpers, work)
 
 
 def error_content(error: RequestError) -> bytes:

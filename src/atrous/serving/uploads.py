@@ -1,11 +1,14 @@
 """The body of a request: an image as it is, or in the field `image` of a form; its size is limited while it arrives."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
+from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 
+from atrous.errors import reason
 from atrous.serving.forms import FormReader, Part, damaged
 from atrous.serving.memory_budget import Share
 from atrous.serving.request_error import RequestError
@@ -86,3 +89,19 @@ def _of_form(parts: list[Part]) -> Upload:
 
 def _too_long(max_bytes: int) -> RequestError:
     return RequestError(413, "too_many_bytes", f"the body has more than {max_bytes} bytes; send a smaller file")
+
+
+async def read_json(request: Request, *, max_bytes: int) -> dict[str, Any]:
+    """Read the body of a request that is a JSON object; raises RequestError 413 or 422 for others."""
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > max_bytes:
+            raise _too_long(max_bytes)
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise RequestError(422, "damaged_json", f"the body is no JSON: {reason(error)}") from error
+    if not isinstance(value, dict):
+        raise RequestError(422, "damaged_json", f"the body is {type(value).__name__} instead of a JSON object")
+    return value
