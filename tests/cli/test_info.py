@@ -283,7 +283,7 @@ def test_help_shows_options_and_an_example(capsys):
         ("deeplabv3_resnet50 --classes 0", "0 classes are out of range"),
         ("deeplabv3_resnet50 --rates 3 --output-stride 32", "ASPP rate 3"),
         ("deeplabv3_resnet50 --depth 35", "'35'"),
-        ("deeplabv3_resnet50 --depth-multiplier 0.5", "--depth-multiplier"),
+        ("deeplabv3plus_efficientnet_lite0 --depth-multiplier 0.5", "--depth-multiplier"),
         ("deeplabv3_xception65 --depth 50", "'50'"),
         ("deeplabv3_xception65 --multi-grid 1 2 4", "--multi-grid"),
         ("deeplabv3_cascade_resnet50 --added-blocks 4", "4 added blocks are out of range; choose 0 to 3"),

@@ -11,6 +11,7 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     TaskID,
+    TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -43,6 +44,31 @@ def progress_callback(description: str) -> Iterator[Callable[[int, int], None]]:
     def show(done: int, total: int) -> None:
         progress.start()
         progress.update(task, completed=done, total=total)
+
+    try:
+        yield show
+    finally:
+        if progress.live.is_started:
+            progress.stop()
+
+
+@contextmanager
+def fraction_callback() -> Iterator[Callable[[str, int, int], None]]:
+    """Yield a callback for (description, work done, all work) that shows a bar, the share done and the time left."""
+    progress = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+    )
+    task = progress.add_task("", total=None)
+
+    def show(description: str, done: int, total: int) -> None:
+        progress.start()
+        progress.update(task, description=description, completed=done, total=total)
 
     try:
         yield show

@@ -29,6 +29,7 @@ VERBS = {
     "bench": "the stages of a prediction, timed on this machine",
     "download": "a published data set, unpacked",
     "info": "strides, rates, parameters and multiply-adds of a model",
+    "paper": "the tables of both papers, listed or re-run on a data set",
 }
 """Each is a module `atrous.cli.VERB` with `main(arguments) -> exit status`, imported only when called."""
 

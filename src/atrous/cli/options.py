@@ -25,7 +25,16 @@ ALIASES: Mapping[str, str] = {
 }
 """Options as other programs spell them, and ours."""
 
-_LISTS = ("--scales", "--rates", "--multi-grid", "--crop", "--pool-window", "--hard-classes", "--crop-classes")
+_LISTS = (
+    "--scales",
+    "--rates",
+    "--multi-grid",
+    "--crop",
+    "--pool-window",
+    "--hard-classes",
+    "--crop-classes",
+    "--rows",
+)
 """Options of several values, which may also be separated by commas."""
 
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.ASCII)

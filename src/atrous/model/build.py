@@ -9,10 +9,10 @@ from atrous.model.aspp import ASPP
 from atrous.model.atrous import AtrousConv
 from atrous.model.backbones.backbone import Backbone
 from atrous.model.backbones.efficientnet_lite import EfficientNetLite
-from atrous.model.backbones.mobilenet_v2 import MobileNetV2
+from atrous.model.backbones.mobilenet_v2 import MobileNetV2, scaled_channels
 from atrous.model.backbones.mobilenet_v3 import MobileNetV3
 from atrous.model.backbones.resnet import ResNet
-from atrous.model.backbones.resnet_stem import BETA, V1C, BetaStem, plain_stem
+from atrous.model.backbones.resnet_stem import BETA, PLAIN, V1C, BetaStem, plain_stem
 from atrous.model.backbones.xception import Xception
 from atrous.model.config import (
     ASPPConfig,
@@ -90,6 +90,7 @@ def build_backbone(config: ModelConfig) -> Backbone:
                 depth=resnet.depth,
                 multi_grid=resnet.multi_grid,
                 added_blocks=resnet.added_blocks,
+                depth_multiplier=resnet.depth_multiplier,
                 low_level=compatibility.low_level,
                 unstrided_rate=compatibility.unstrided_rate,
                 second_rate=compatibility.second_rate,
@@ -97,14 +98,22 @@ def build_backbone(config: ModelConfig) -> Backbone:
                 output_stride=output_stride,
                 conventions=conventions,
             )
-        case XceptionConfig(depth=depth):
-            return Xception(in_channels=in_channels, depth=depth, output_stride=output_stride, conventions=conventions)
+        case XceptionConfig() as xception:
+            return Xception(
+                in_channels=in_channels,
+                depth=xception.depth,
+                depth_multiplier=xception.depth_multiplier,
+                output_stride=output_stride,
+                conventions=conventions,
+            )
 
 
 def _resnet_stem(config: ResNetConfig, *, in_channels: int, conventions: Conventions) -> AtrousConv | BetaStem:
+    scaled = partial(scaled_channels, depth_multiplier=config.depth_multiplier, divisor=8)
     if config.stem == "7x7":
-        return plain_stem(in_channels, conventions=conventions)
-    return BetaStem(in_channels, widths={"beta": BETA, "v1c": V1C}[config.stem], conventions=conventions)
+        return plain_stem(in_channels, channels=scaled(PLAIN), conventions=conventions)
+    first, second, third = map(scaled, {"beta": BETA, "v1c": V1C}[config.stem])
+    return BetaStem(in_channels, widths=(first, second, third), conventions=conventions)
 
 
 def build(config: ModelConfig) -> DeepLab:

@@ -87,6 +87,7 @@ class ResNetConfig:
         stem: One 7x7 convolution, or three 3x3: 64, 64 and 128 channels ("beta", the official code), or 32, 32 and 64
             ("v1c", MMSegmentation).
         added_blocks: Copies of block4 after it, 0 to 3: the cascade of section 3.2.
+        depth_multiplier: Scales the width of all layers, which are then rounded to multiples of 8 (not in the papers).
     """
 
     kind: ClassVar = "resnet"
@@ -94,9 +95,11 @@ class ResNetConfig:
     multi_grid: tuple[int, int, int] = (1, 1, 1)
     stem: Literal["7x7", "beta", "v1c"] = "7x7"
     added_blocks: int = 0
+    depth_multiplier: float = 1.0
 
     def __post_init__(self) -> None:
-        """Reject depths, stems and blocks that do not exist and rates that no layer can have."""
+        """Reject depths, stems and blocks that do not exist and widths and rates that no layer can have."""
+        _check_multiplier(self.depth_multiplier, "depth")
         if self.depth not in get_args(Depth):
             raise InputError(f"ResNet depth {self.depth} is unknown; choose 18, 34, 50, 101 or 152")
         check_choice(self.stem, ("7x7", "beta", "v1c"), name="ResNet stem")
@@ -112,13 +115,16 @@ class XceptionConfig:
 
     Attributes:
         depth: 41, 65 or 71.
+        depth_multiplier: Scales the width of all layers, which are then rounded to multiples of 8 (not in the papers).
     """
 
     kind: ClassVar = "xception"
     depth: Literal[41, 65, 71] = 65
+    depth_multiplier: float = 1.0
 
     def __post_init__(self) -> None:
-        """Reject depths that do not exist."""
+        """Reject depths that do not exist and widths that no layer can have."""
+        _check_multiplier(self.depth_multiplier, "depth")
         if self.depth not in (41, 65, 71):
             raise InputError(f"Xception depth {self.depth} is unknown; choose 41, 65 or 71")
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from atrous.model.atrous import AtrousConv, pad_same
 from atrous.model.backbones.backbone import Backbone, Features
+from atrous.model.backbones.mobilenet_v2 import scaled_channels
 from atrous.model.backbones.resnet_stem import BetaStem
 from atrous.model.backbones.resnet_units import BasicUnit, Bottleneck
 from atrous.model.backbones.units import UnitSequence
@@ -49,6 +50,7 @@ class ResNet(Backbone):
             multiplied with the planned rate.
         added_blocks: Copies of block4 after it (block5 to block7), with weights of their own; since as many channels
             enter as leave, all their shortcuts are the identity.
+        depth_multiplier: Scales the width of the units, rounded to multiples of 8; the stem has its own.
         low_level: "inside" gives the decoder the residual of a unit, the next to last of its block in the official
             code; "output" the output of the last unit before the one that strides.
         unstrided_rate: Rate of a unit that gives up its stride.
@@ -67,6 +69,7 @@ class ResNet(Backbone):
         depth: int = 101,
         multi_grid: tuple[int, int, int] = (1, 1, 1),
         added_blocks: int = 0,
+        depth_multiplier: float = 1.0,
         low_level: LowLevel = "inside",
         unstrided_rate: UnstridedRate = "before",
         second_rate: SecondRate = "planned",
@@ -76,7 +79,8 @@ class ResNet(Backbone):
         self.stem = stem
         self.pool = MaxPool(conventions.pool_padding)
         counts = BLOCK_UNITS[depth] + BLOCK_UNITS[depth][-1:] * added_blocks
-        widths = WIDTHS + WIDTHS[-1:] * added_blocks
+        scaled = tuple(scaled_channels(width, depth_multiplier=depth_multiplier, divisor=8) for width in WIDTHS)
+        widths = scaled + scaled[-1:] * added_blocks
         self._units = _block_units(counts, multi_grid=multi_grid, stride_unit=conventions.stride_unit)
         units: list[BasicUnit | Bottleneck] = []
         channels = stem.out_channels
@@ -98,7 +102,7 @@ class ResNet(Backbone):
             self.units = UnitSequence(units, outputs=(striding[0] - 1, striding[1] - 1))
         self._unstrided_rate: UnstridedRate = unstrided_rate
         self._second_rate: SecondRate = second_rate
-        self.low_channels, self.middle_channels = (width * units[0].expansion for width in WIDTHS[:2])
+        self.low_channels, self.middle_channels = (width * units[0].expansion for width in scaled[:2])
         self.high_channels = channels
         self.added_blocks = added_blocks
         self.entry = ENTRY

@@ -6,13 +6,16 @@ from torch import Tensor, nn
 from atrous.model.atrous import AtrousConv
 from atrous.model.conventions import Conventions
 
+PLAIN = 64
+"""Channels of the 7x7 convolution (arXiv 1512.03385, Table 1)."""
+
 BETA, V1C = (64, 64, 128), (32, 32, 64)
 """Channels of the three convolutions in the official code and in MMSegmentation's ResNetV1c."""
 
 
-def plain_stem(in_channels: int, *, conventions: Conventions) -> AtrousConv:
-    """Build a 7x7 convolution of stride 2 with 64 channels (arXiv 1512.03385, Table 1)."""
-    return _layer(in_channels, 64, kernel=7, stride=2, conventions=conventions)
+def plain_stem(in_channels: int, *, channels: int = PLAIN, conventions: Conventions) -> AtrousConv:
+    """Build a 7x7 convolution of stride 2 with 64 or other channels."""
+    return _layer(in_channels, channels, kernel=7, stride=2, conventions=conventions)
 
 
 class BetaStem(nn.Module):

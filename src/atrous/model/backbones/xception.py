@@ -1,6 +1,6 @@
 """Modified Aligned Xception-41, -65 and -71 (DeepLabv3+, section 3.2, Figure 4; official code `core/xception.py`)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from atrous.model.atrous import AtrousConv, SeparableAtrousConv
 from atrous.model.backbones.backbone import Backbone, Features
+from atrous.model.backbones.mobilenet_v2 import scaled_channels
 from atrous.model.backbones.units import ResidualUnit, Subsample, UnitSequence
 from atrous.model.conventions import Conventions
 from atrous.model.stride_plan import PlannedUnit, Unit, plan_units
@@ -103,32 +104,43 @@ class Xception(Backbone):
     Args:
         output_stride: 4, 8, 16 or 32.
         depth: 41, 65 or 71.
+        depth_multiplier: Scales the width of all layers, rounded to multiples of 8.
         in_channels: Channels of the image.
         conventions: Padding and epsilon.
     """
 
     def __init__(
-        self, *, conventions: Conventions, output_stride: int = 16, depth: int = 65, in_channels: int = 3
+        self,
+        *,
+        conventions: Conventions,
+        output_stride: int = 16,
+        depth: int = 65,
+        depth_multiplier: float = 1.0,
+        in_channels: int = 3,
     ) -> None:
         super().__init__()
         epsilon, padding = conventions.backbone_epsilon, conventions.conv_padding
         entry_flow, middle_units = DEPTHS[depth]
+
+        def scaled(channels: int) -> int:
+            return scaled_channels(channels, depth_multiplier=depth_multiplier, divisor=8)
+
+        first, second = scaled(32), scaled(64)
         self.conv1_1 = AtrousConv(
-            in_channels, 32, kernel=3, stride=2, padding=padding, epsilon=epsilon, activation=nn.ReLU()
+            in_channels, first, kernel=3, stride=2, padding=padding, epsilon=epsilon, activation=nn.ReLU()
         )
-        self.conv1_2 = AtrousConv(32, 64, kernel=3, epsilon=epsilon, activation=nn.ReLU())
-        widths = (self.conv1_2.out_channels, *(channels for channels, _ in entry_flow.units))
+        self.conv1_2 = AtrousConv(first, second, kernel=3, epsilon=epsilon, activation=nn.ReLU())
+        widths = (second, *(scaled(channels) for channels, _ in entry_flow.units))
+        middle, *exits = (_scaled_widths(group, scaled) for group in (MIDDLE_WIDTHS, *EXIT_WIDTHS))
         units = [_unit(before, (after, after, after), conventions=conventions) for before, after in pairwise(widths)]
-        units += [
-            XceptionUnit(widths[-1], MIDDLE_WIDTHS, Subsample(1), conventions=conventions) for _ in range(middle_units)
-        ]
-        units.append(_unit(widths[-1], EXIT_WIDTHS[0], conventions=conventions))
+        units += [XceptionUnit(widths[-1], middle, Subsample(1), conventions=conventions) for _ in range(middle_units)]
+        units.append(_unit(widths[-1], exits[0], conventions=conventions))
         self.units = UnitSequence(units, inside=(entry_flow.low_unit, entry_flow.middle_unit))
-        self.last = ExitUnit(EXIT_WIDTHS[0][-1], EXIT_WIDTHS[1], conventions=conventions)
+        self.last = ExitUnit(exits[0][-1], exits[1], conventions=conventions)
         self._units = tuple(_planned_units(entry_flow, middle_units=middle_units))
-        self.low_channels = entry_flow.units[entry_flow.low_unit][0]
-        self.middle_channels = entry_flow.units[entry_flow.middle_unit][0]
-        self.high_channels = EXIT_WIDTHS[1][-1]
+        self.low_channels = widths[entry_flow.low_unit + 1]
+        self.middle_channels = widths[entry_flow.middle_unit + 1]
+        self.high_channels = exits[1][-1]
         self.entry = ENTRY
         self.plan(output_stride=output_stride)
 
@@ -146,6 +158,11 @@ class Xception(Backbone):
         """Compute features: low 256 channels at output stride 4, middle 728, high 2048."""
         low, middle, x = self.units(self.conv1_2(self.conv1_1(image)))
         return Features(low=low, middle=middle, high=self.last(x))
+
+
+def _scaled_widths(widths: Widths, scaled: Callable[[int], int]) -> Widths:
+    first, second, third = map(scaled, widths)
+    return first, second, third
 
 
 def _separable(

@@ -1,0 +1,1 @@
+"""The tables of DeepLabv3 (arXiv 1706.05587), one per file."""
