@@ -143,8 +143,6 @@ class Experiment:
         require_several_classes(self.validation)
         chosen = [row for number, row in enumerate(self.planned(), 1) if not self.chosen or number in self.chosen]
         progress = _Progress(on_progress, self._work(chosen))
-        if not (self.out / "table.json").exists():
-            write_pages(self.result(), self.out)
         for planned in chosen:
             for seed in range(self.scale.seeds):
                 if planned.config is None or planned.files.is_done(seed):
@@ -153,7 +151,10 @@ class Experiment:
                     if ours and not planned.files.is_done(seed):
                         self._run_row(planned, replace(planned.config, seed=seed), progress)
                         write_pages(self.result(), self.out)
-        return self.result()
+        result = self.result()
+        if not (self.out / "table.json").exists():
+            write_pages(result, self.out)
+        return result
 
     def _run_row(self, planned: PlannedRow, config: TrainConfig, progress: "_Progress") -> None:
         """Train, or take a training that another row has done, and evaluate."""
