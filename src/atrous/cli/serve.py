@@ -44,6 +44,9 @@ class Options:
     token_file: Path | None = None
     """File with a token; requests must then carry it: `Authorization: Bearer TOKEN`. None: the environment variable
     ATROUS_TOKEN, else everybody is let in."""
+    label_studio: Annotated[str | None, tyro.conf.arg(metavar="URL")] = None
+    """Address of a Label Studio, to which the first model is a machine-learning backend as well: pictures of its tasks
+    are read from there alone, with the access token in the environment variable LABEL_STUDIO_API_KEY."""
     queue: int = 64
     """Predictions that are being answered at a time; further requests get status 503."""
     deadline: float = 30.0
@@ -65,6 +68,7 @@ def main(arguments: Sequence[str]) -> int:
         require(module, extra="serve", purpose="atrous serve")
     # Only now: these import what the extra installs.
     from atrous.serving.app import build_app
+    from atrous.serving.label_studio import PictureSource
     from atrous.serving.models import Models, ServedModel
     from atrous.serving.server import run
     from atrous.serving.service import Limits, Service
@@ -78,6 +82,10 @@ def main(arguments: Sequence[str]) -> int:
         decoders=options.decoders,
     )
     token = read_token(options.token_file)
+    source = None
+    if options.label_studio is not None:
+        key = os.environ.get("LABEL_STUDIO_API_KEY")
+        source = PictureSource(options.label_studio, key=key, max_bytes=limits.max_bytes, seconds=limits.deadline)
     models = [ServedModel(*_load(source, options.inference)) for source in options.weights]
     service = Service(Models(models), limits)
     service.warm_up()
@@ -89,7 +97,13 @@ def main(arguments: Sequence[str]) -> int:
         print(f"page     {address}/")
         print(f"example  curl -F image=@photo.jpg '{address}/v1/segment?output=overlay' -o overlay.png", flush=True)
 
-    run(build_app(service, token=token), service, host=options.host, port=options.port, on_ready=on_ready)
+    run(
+        build_app(service, token=token, label_studio=source),
+        service,
+        host=options.host,
+        port=options.port,
+        on_ready=on_ready,
+    )
     return 0
 
 

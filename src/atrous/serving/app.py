@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from atrous.serving.guard import Guard, error_response
+from atrous.serving.label_studio import PictureSource
+from atrous.serving.label_studio_paths import add_label_studio
 from atrous.serving.openapi import MODEL, SEGMENT, openapi_document
 from atrous.serving.page_files import page_files
 from atrous.serving.parameters import parse_parameters
@@ -17,19 +20,23 @@ from atrous.serving.service import Answer, Service
 from atrous.serving.uploads import read_upload
 from atrous.version import __version__
 
-PATHS = ("/v1/segment", "/v1/model", "/healthz", "/readyz", "/metrics", "/openapi.json", "/")
+PATHS = (
+    "/v1/segment", "/v1/model", "/healthz", "/readyz", "/metrics", "/openapi.json", "/",
+    "/health", "/setup", "/predict", "/webhook",
+)  # fmt: skip
 
 
-def build_app(service: Service, *, token: str | None = None) -> FastAPI:
+def build_app(service: Service, *, token: str | None = None, label_studio: PictureSource | None = None) -> FastAPI:
     """Build the application of a service.
 
     Args:
         service: Models, decoders and queue.
         token: Bearer token that requests must carry, but for the page and the health of the server.
+        label_studio: Source of the pictures of Label Studio's tasks; None leaves its paths out.
     """
     app = FastAPI(title="atrous", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     page = page_files()
-    open_paths = {*page, "/healthz", "/readyz"}
+    open_paths = {*page, "/healthz", "/readyz", "/health"}
     app.add_middleware(Guard, token=token, open_paths=open_paths, known_paths={*PATHS, *page}, metrics=service.metrics)
     app.add_exception_handler(RequestError, _on_request_error)
     app.add_exception_handler(HTTPException, _on_http_error)
@@ -80,6 +87,8 @@ def build_app(service: Service, *, token: str | None = None) -> FastAPI:
         """Describe this interface in OpenAPI."""
         return _json(document)
 
+    if label_studio is not None:
+        add_label_studio(app, service, label_studio)
     for path, (content, kind) in page.items():
         app.add_api_route(path, _file(content, kind), methods=["GET"], include_in_schema=False)
     document = openapi_document(app, needs_token=token is not None)
@@ -118,8 +127,6 @@ def _response(answer: Answer) -> Response:
 
 
 def _json(value: Any) -> Response:
-    from fastapi.responses import JSONResponse
-
     return JSONResponse(value)
 
 

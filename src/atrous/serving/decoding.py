@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from atrous.data.formats.value_range import Ranges
+from atrous.serving.decoding_worker import READY
 from atrous.serving.metrics import Metrics
 from atrous.serving.request_error import RequestError, busy
 
@@ -23,6 +24,9 @@ BYTES_PER_PIXEL = 24
 
 SPARE_BYTES = 2**29
 """Memory of decoding beside the pixels: tables of the decoders."""
+
+START_SECONDS = 60.0
+"""Time in which a process has to start, on a busy machine."""
 
 Decoded = tuple[UInt8[np.ndarray, "h w c"], Bool[np.ndarray, "h w"] | None]
 
@@ -127,11 +131,13 @@ class _Worker:
             start_new_session=True,  # an interrupt in the terminal is for the server, which drains first
         )
         self.pid = self._process.pid
+        self._ready = False
 
     def decode(self, content: bytes, *, max_pixels: int, ranges: Ranges, seconds: float) -> Decoded:
         request = {"bytes": len(content), "max_pixels": max_pixels, "ranges": ranges}
         assert self._process.stdin is not None
         assert self._process.stdout is not None
+        self._await_start()
         with self._time_limit(seconds) as expired:
             try:
                 self._process.stdin.write(json.dumps(request).encode() + b"\n")
@@ -153,6 +159,15 @@ class _Worker:
         if not head["missing"]:
             return array, None
         return array, np.frombuffer(body, np.bool_, offset=array.size).reshape(height, width)
+
+    def _await_start(self) -> None:
+        if self._ready:
+            return
+        assert self._process.stdout is not None
+        with self._time_limit(START_SECONDS) as expired:
+            self._ready = self._process.stdout.readline() == READY
+        if not self._ready:
+            raise WorkerDiedError(late=expired.is_set())
 
     @contextlib.contextmanager
     def _time_limit(self, seconds: float) -> Iterator[threading.Event]:

@@ -25,6 +25,9 @@ from atrous.errors import InputError
 NAME = "the upload"
 """Name of the file in error messages."""
 
+READY = b"ready\n"
+"""First line of the answers."""
+
 
 def main() -> None:
     """Answer requests until standard input ends."""
@@ -32,6 +35,8 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whatever a library prints is no answer
     requests = sys.stdin.buffer
     limit_memory(int(sys.argv[1]))
+    answers.write(READY)
+    answers.flush()
     while line := requests.readline():
         request = json.loads(line)
         _answer(request, requests.read(request["bytes"]), answers)

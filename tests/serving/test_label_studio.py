@@ -1,0 +1,154 @@
+"""The requests that Label Studio documents for machine-learning backends, and what it makes of the answers."""
+
+import base64
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from PIL import Image, ImageDraw
+from starlette.testclient import TestClient
+from tiny_service import SPACE, encoded_as, picture
+
+from atrous.data.annotations.bitmaps import decode_brush
+from atrous.errors import InputError
+from atrous.inference.predictor import Predictor
+from atrous.serving.app import build_app
+from atrous.serving.label_studio import PictureSource, controls, encode_brush
+from atrous.serving.request_error import RequestError
+
+IMAGE = picture()
+CONFIG = """
+<View>
+  <Image name="photo" value="$image" zoom="true"/>
+  <BrushLabels name="brush" toName="photo"><Label value="Tower" background="red"/><Label value="water"/></BrushLabels>
+  <PolygonLabels name="outline" toName="photo">
+    <!-- names may be of other case --><Label value="tree"/><Label value="GROUND"/><Label value="unknown"/>
+  </PolygonLabels>
+</View>
+"""
+
+
+class Pictures(BaseHTTPRequestHandler):
+    """A Label Studio that holds one picture, and leads astray."""
+
+    def do_GET(self):
+        found = self.path.startswith("/data/upload/1/") and self.headers["authorization"] == "Token key"
+        self.send_response(200 if found else 302 if self.path == "/away" else 404)
+        self.send_header("location", "http://169.254.169.254/")
+        self.end_headers()
+        if found:
+            self.wfile.write(encoded_as(IMAGE))
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def studio():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Pictures)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def backend(service, studio):
+    source = PictureSource(studio, key="key", max_bytes=100_000, seconds=5.0)
+    with TestClient(build_app(service, label_studio=source)) as client:
+        yield client
+
+
+def predict(backend, *addresses, config=CONFIG):
+    tasks = [{"id": number, "data": {"image": address}} for number, address in enumerate(addresses)]
+    body = {"tasks": tasks, "project": "1.1700000000", "label_config": config, "params": {"context": None}}
+    response = backend.post("/predict", json=body)
+    assert response.status_code == 200, response.text
+    return response.json()["results"]
+
+
+def test_health_and_setup_answer_as_documented(backend):
+    assert backend.get("/health").json() == {"status": "UP", "model_class": "atrous"}
+    setup = {"project": "1.1700000000", "schema": CONFIG, "hostname": "http://localhost:8080", "access_token": "x"}
+    version = backend.post("/setup", json=setup).json()["model_version"]
+    assert version == f"a-{1:064x}"[:14]
+    assert backend.post("/webhook", json={"action": "ANNOTATION_CREATED"}).status_code == 200
+    assert backend.post("/setup", json={"schema": "<View/>"}).status_code == 422
+
+
+def test_brush_strokes_and_polygons_are_the_regions_of_the_predictor(backend, archives):
+    expected = Predictor(archives[0])(IMAGE, probabilities=True)
+    (result,) = predict(backend, "/data/upload/1/a%20b.png")
+    assert result["score"] == pytest.approx(expected.probabilities.max(axis=0).mean(), abs=1e-6)
+    brushes = [entry for entry in result["result"] if entry["type"] == "brushlabels"]
+    assert {entry["value"]["brushlabels"][0] for entry in brushes} == {"Tower", "water"}
+    for entry in brushes:
+        assert (entry["from_name"], entry["to_name"], entry["image_rotation"]) == ("brush", "photo", 0)
+        assert (entry["original_width"], entry["original_height"]) == (56, 40)
+        label = SPACE.names.index(entry["value"]["brushlabels"][0].lower())
+        painted = decode_brush(bytes(entry["value"]["rle"]), size=(40, 56))
+        assert np.array_equal(painted, expected.labels == label)
+    polygons = [entry for entry in result["result"] if entry["type"] == "polygonlabels"]
+    assert {entry["value"]["polygonlabels"][0] for entry in polygons} <= {"tree", "GROUND"}
+    found = Image.new("L", (560, 400))
+    for entry in polygons:
+        assert entry["value"]["closed"]
+        points = np.array(entry["value"]["points"])
+        assert points.min() >= 0
+        assert points.max() <= 100
+        if entry["value"]["polygonlabels"] == ["GROUND"]:
+            ImageDraw.Draw(found).polygon([tuple(point) for point in points * (5.6, 4.0)], fill=1)
+    ground = np.kron(expected.labels == 0, np.ones((10, 10), bool))
+    drawn = np.array(found) > 0
+    assert (drawn & ground).sum() / (drawn | ground).sum() > 0.85
+
+
+def test_pictures_are_read_from_this_label_studio_alone(backend, studio):
+    data = "data:image/png;base64," + base64.b64encode(encoded_as(IMAGE)).decode()
+    foreign = ["http://169.254.169.254/latest", "file:///etc/passwd", "/away", "//evil/x.png", "s3://bucket/x.png",
+               "/missing.png", "", f"{studio}0/data/upload/1/a.png", "http://[", "data:image/png,x"]  # fmt: skip
+    good = ["/data/upload/1/x.png", f"{studio}/data/upload/1/x.png", data]
+    results = predict(backend, *foreign, *good)
+    for address, result in zip(foreign, results, strict=False):
+        assert result["result"] == [], address
+        assert result["error"], address
+    answers = [result["result"] for result in results[len(foreign) :]]
+    assert answers[0] == answers[1] == answers[2] != []
+
+
+@pytest.mark.parametrize(
+    "config",
+    ["", "<View", "<View><Image name='i' value='$i'/></View>", "<View><BrushLabels name='b' toName='none'/></View>",
+     "<!DOCTYPE x [<!ENTITY a 'aaaa'>]><View>&a;</View>", "<View>" + " " * 2**20 + "</View>"],
+)  # fmt: skip
+def test_configurations_without_a_use_are_refused(config):
+    with pytest.raises(RequestError, match="label configuration"):
+        controls(config)
+
+
+def test_bodies_that_are_no_requests_are_refused(backend):
+    for body in (b"", b"[]", b"{", b"[" * 100_000, b'{"tasks": 1}', b'{"tasks": [1]}'):
+        assert backend.post("/predict", content=body).status_code == 422
+    assert backend.post("/predict", json={"tasks": [{}] * 101, "label_config": CONFIG}).status_code == 413
+    with pytest.raises(InputError, match="--label-studio"):
+        PictureSource("localhost:8080", key=None, max_bytes=1, seconds=1.0)
+
+
+@given(arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))))
+def test_brush_strokes_are_decoded_to_the_same_pixels(inside):
+    assert np.array_equal(decode_brush(encode_brush(inside), size=inside.shape), inside)
+
+
+def test_brush_strokes_of_long_runs_and_their_first_bytes():
+    inside = np.zeros((300, 300), bool)
+    inside[100:250, 40:] = True
+    assert np.array_equal(decode_brush(encode_brush(inside), size=(300, 300)), inside)
+    # 4 values, 8 - 1 bits, (3, 4, 8, 16) - 1 bits of lengths; then a run: 1, 00, 4 - 1 in 3 bits, 255.
+    bits = f"{4:032b}" + "00111" + "0010001101111111" + "10001111111111"
+    assert encode_brush(np.ones((1, 1), bool)) == int(bits.ljust(72, "0"), 2).to_bytes(9, "big")

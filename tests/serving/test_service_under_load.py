@@ -1,0 +1,194 @@
+"""Bounds and deadlines of the queue, batches, decoders that die, and the end of a server."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import httpx
+import numpy as np
+import pytest
+from tiny_service import encoded_as, picture
+
+from atrous.errors import InputError
+from atrous.inference.predictor import Predictor
+from atrous.serving.decoding import DecodingPool
+from atrous.serving.memory_budget import MemoryBudget
+from atrous.serving.metrics import Metrics
+from atrous.serving.queueing import Job, Queue
+from atrous.serving.request_error import RequestError
+from atrous.weights.archive import save
+
+
+class Gate(Predictor):
+    """Waits before each batch, notes its length, and refuses batches with an image that is white."""
+
+    def __init__(self, archive):
+        super().__init__(archive)
+        self.lengths, self.entered, self.opened = [], threading.Event(), threading.Event()
+
+    def predict_batch(self, arrays, *, probabilities=False):
+        self.lengths.append(len(arrays))
+        self.entered.set()
+        self.opened.wait(20)
+        if any(array.min() == 255 for array in arrays):
+            raise InputError("white")
+        return super().predict_batch(arrays, probabilities=probabilities)
+
+
+@pytest.fixture
+def gate(archives):
+    return Gate(archives[0])
+
+
+@pytest.fixture
+def queue():
+    queue = Queue(capacity=8, metrics=Metrics())
+    yield queue
+    queue.close()
+
+
+def job(gate, image, *, seconds=30.0):
+    return Job(gate, image, probabilities=False, deadline=time.monotonic() + seconds)
+
+
+def test_waiting_images_of_one_size_are_computed_together_in_their_order(gate, queue, archives):
+    first = queue.submit(job(gate, picture(32, 32)))
+    gate.entered.wait(20)
+    images = [picture(32, 32, seed=1), picture(24, 40), picture(32, 32, seed=2), picture(24, 40, seed=3)]
+    futures = [queue.submit(job(gate, image)) for image in images]
+    gate.opened.set()
+    plain = Predictor(archives[0])
+    for image, future in zip(images, futures, strict=True):
+        assert np.array_equal(future.result(30).result.labels, plain(image).labels)
+    assert gate.lengths == [1, 2, 2]
+    assert first.result().batch == 1
+    assert futures[0].result().batch == 2
+
+
+def test_one_image_that_fails_leaves_the_others_of_its_batch(gate, queue, archives):
+    queue.submit(job(gate, picture(32, 32)))
+    gate.entered.wait(20)
+    good, white = picture(24, 24), np.full((24, 24, 3), 255, np.uint8)
+    futures = [queue.submit(job(gate, image)) for image in (good, white, good)]
+    gate.opened.set()
+    assert np.array_equal(futures[0].result(30).result.labels, Predictor(archives[0])(good).labels)
+    assert futures[2].result(30).batch == 1
+    with pytest.raises(RequestError, match="white") as caught:
+        futures[1].result(30)
+    assert caught.value.status == 422
+
+
+def test_a_full_queue_refuses_and_an_image_that_waited_too_long_is_not_computed(gate, queue):
+    queue.submit(job(gate, picture(32, 32)))
+    gate.entered.wait(20)
+    late = queue.submit(job(gate, picture(24, 24), seconds=0))
+    cancelled = queue.submit(job(gate, picture(16, 24)))
+    cancelled.cancel()
+    for _ in range(6):
+        queue.submit(job(gate, picture(32, 32)))
+    with pytest.raises(RequestError, match="8 images wait already") as caught:
+        queue.submit(job(gate, picture(32, 32)))
+    assert (caught.value.status, caught.value.code) == (503, "busy")
+    assert caught.value.retry_after >= 1
+    gate.opened.set()
+    with pytest.raises(RequestError, match="longer than its deadline"):
+        late.result(30)
+    queue.close()
+    assert gate.lengths == [1, 6]
+    with pytest.raises(RequestError, match="shutting down"):
+        queue.submit(job(gate, picture(32, 32)))
+
+
+def test_requests_over_the_bound_are_refused_before_their_body(client, service, monkeypatch):
+    monkeypatch.setattr(service, "open_requests", service.limits.queue)
+    body = (pytest.fail("the body was read") for _ in range(1))
+    response = client.post("/v1/segment", content=body)
+    assert response.status_code == 503
+    assert int(response.headers["retry-after"]) >= 1
+    assert client.get("/readyz").status_code == 200
+    monkeypatch.setattr(service, "draining", True)
+    assert client.get("/readyz").status_code == 503
+    assert client.get("/healthz").status_code == 200
+
+
+def test_memory_beyond_the_budget_is_refused_and_given_back():
+    budget = MemoryBudget(100)
+    with budget.share() as one, budget.share() as other:
+        one.take(60)
+        with pytest.raises(RequestError) as caught:
+            other.take(50)
+        assert caught.value.status == 503
+        other.take(40)
+        assert budget.held == 100
+    assert budget.held == 0
+
+
+@pytest.fixture
+def pool():
+    pool = DecodingPool(workers=1, max_pixels=10_000, seconds=1.5, metrics=Metrics())
+    yield pool
+    pool.close()
+
+
+def decode(pool, content):
+    return pool.decode(content, ranges=(), deadline=time.monotonic() + 30)[0]
+
+
+def test_a_decoder_that_is_killed_is_replaced_and_its_picture_decoded_by_the_next(pool):
+    image = picture(24, 24)
+    content = encoded_as(image)
+    assert np.array_equal(decode(pool, content), image)
+    os.kill(pool.pids()[0], signal.SIGSTOP)
+    with ThreadPoolExecutor() as threads:
+        held = threads.submit(decode, pool, content)
+        time.sleep(0.2)
+        (pid,) = pool.pids()
+        os.kill(pid, signal.SIGKILL)
+        assert np.array_equal(held.result(30), image)
+    assert pool.pids() != [pid]
+
+
+def test_a_picture_that_takes_too_long_is_given_up(pool):
+    decode(pool, encoded_as(picture(8, 8)))
+    os.kill(pool.pids()[0], signal.SIGSTOP)
+    with pytest.raises(RequestError, match="takes too long") as caught:
+        decode(pool, encoded_as(picture(8, 8)))
+    assert caught.value.status == 422
+    assert decode(pool, encoded_as(picture(8, 8))).shape == (8, 8, 3)
+
+
+def test_decoding_stays_below_its_limit_of_memory():
+    large = encoded_as(np.zeros((3000, 3000, 3), np.uint8))
+    request = {"bytes": len(large), "max_pixels": 10_000_000, "ranges": []}
+    command = [sys.executable, "-m", "atrous.serving.decoding_worker", str(2**24)]
+    asked = json.dumps(request).encode() + b"\n" + large
+    answer = subprocess.run(command, input=asked, capture_output=True, check=True).stdout
+    ready, line = answer.splitlines()
+    assert ready == b"ready"
+    assert "memory" in json.loads(line)["error"]
+
+
+def test_sigterm_lets_a_server_answer_what_it_has_accepted(archives, tmp_path):
+    save(tmp_path / "tiny.safetensors", archives[0].model, labels=archives[0].labels)
+    command = [sys.executable, "-m", "atrous", "serve", f"street={tmp_path}/tiny.safetensors", "--port", "0"]
+    command += ["--decoders", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        lines = [server.stdout.readline() for _ in range(3)]
+        assert lines[0] == "model    street (5 classes, cpu, float32)\n"
+        address = lines[1].split()[1]
+        assert httpx.get(f"{address}readyz").json() == {"status": "ready"}
+        with ThreadPoolExecutor() as threads:
+            post = partial(httpx.post, f"{address}v1/segment?output_stride=4", timeout=60)
+            last = threads.submit(post, content=encoded_as(picture(300, 300)))
+            while not last.done() and "atrous_open_requests 1" not in httpx.get(f"{address}metrics").text:
+                time.sleep(0.01)
+            server.send_signal(signal.SIGTERM)
+            assert last.result().status_code == 200
+        assert server.wait(30) == 0
+        assert server.stderr.read() == ""
