@@ -18,6 +18,7 @@ from atrous.cli.options import parse
 from atrous.data.formats.images import MAX_PIXELS
 from atrous.errors import InputError
 from atrous.inference.device import choose_device
+from atrous.inference.engines.open_engine import is_exported
 from atrous.inference.predictor import Predictor
 from atrous.inference.timings import Timing, stages
 from atrous.model.build import build
@@ -59,8 +60,7 @@ def main(arguments: Sequence[str]) -> int:
     size = parse_size(options.size)
     if min(size) < 1 or max(size) > LARGEST_JPEG or size[0] * size[1] > MAX_PIXELS:
         raise InputError(f"--size {size_text(size)} is out of reach; give one such as 513 or 1025x2049")
-    weights = build(preset(options.model)) if options.model in PRESETS else load_weights(options.model)
-    predictor = Predictor(weights, output_stride=options.output_stride, device=choose_device(options.device))
+    predictor = _predictor(options)
     with tempfile.TemporaryDirectory() as folder, progress_callback("timing") as on_progress:
         picture, labels = options.picture or _photo(Path(folder) / "photo.jpg", size), Path(folder) / "labels.png"
         timed = stages(predictor, picture, labels, size=size, rounds=options.rounds, on_progress=on_progress)
@@ -69,6 +69,13 @@ def main(arguments: Sequence[str]) -> int:
     print(f"torch {torch.__version__}, {predictor.device}, {threads}, median of {options.rounds}")
     print(_table(timed).to_text())
     return 0
+
+
+def _predictor(options: Options) -> Predictor:
+    if is_exported(options.model):
+        return Predictor(options.model, output_stride=options.output_stride, device=options.device)
+    weights = build(preset(options.model)) if options.model in PRESETS else load_weights(options.model)
+    return Predictor(weights, output_stride=options.output_stride, device=choose_device(options.device))
 
 
 def _table(timed: Sequence[Timing]) -> Table:

@@ -28,7 +28,8 @@ class Options:
     """
 
     weights: tyro.conf.Positional[str]
-    """An archive, a run folder, a file of another project, hf://user/name, or a name that `atrous weights` lists."""
+    """An archive, a run folder, a file of another project, hf://user/name, a name that `atrous weights` lists, or an
+    exported file."""
     data: Path
     """Folder of images/ and masks/, or CamVid in the SegNet layout."""
     split: str = "val"

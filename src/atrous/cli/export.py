@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -13,7 +13,7 @@ from atrous.cli.options import parse
 from atrous.cli.weight_settings import WeightSettings
 from atrous.export.export import ProofError, export, format_of
 from atrous.export.onnx_file import DEFAULT_OPSET
-from atrous.inference.engines.description import ExportPrecision, Layout, Output
+from atrous.inference.engines.description import Layout, Output
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ class Options:
     weights: tyro.conf.Positional[str]
     """An archive, a run folder, a file of another project, hf://user/name, or a name that `atrous weights` lists."""
     out: Path
-    """File to write; its suffix chooses the format: .onnx."""
+    """File to write; its suffix chooses the format: .onnx, or .xml (OpenVINO, with a .bin beside it)."""
     output: Output = "labels"
     """Map to compute: class ids as unsigned bytes, or a number for every class and pixel."""
     layout: Layout = "nhwc"
     """Order of the images' axes: nhwc as decoders give them, or nchw."""
-    precision: ExportPrecision = "float32"
-    """Number type of the convolutions."""
+    precision: Literal["float32", "float16"] = "float32"
+    """Number type of the weights and, in ONNX files, of the convolutions."""
     opset: int = DEFAULT_OPSET
     """Version of ONNX's operators."""
     gate: Annotated[float | None, tyro.conf.arg(metavar="SHARE")] = None

@@ -1,13 +1,16 @@
 """Weights, device and inference strategy: the options that `predict` and `evaluate` share."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated
 
 import tyro
 
 from atrous.cli.console import progress_callback
 from atrous.cli.weight_settings import WeightSettings, tell_choices
+from atrous.errors import InputError
 from atrous.inference.device import choose_device
+from atrous.inference.engines.open_engine import is_exported
 from atrous.inference.precision import Precision
 from atrous.inference.predictor import Predictor
 from atrous.sizes import parse_size
@@ -35,10 +38,12 @@ class Inference:
 
     def predictor(self, weights: str) -> Predictor:
         """Load weights by file or name into a predictor; raises InputError if they or the options are unusable."""
-        device = choose_device(self.device)
+        if is_exported(weights) and self.weight_settings != WeightSettings():
+            raise InputError(f"{weights} is an exported file, whose settings are built in; state none for it")
+        device = self.device if is_exported(weights) else choose_device(self.device)
         pad = None if self.pad is None else parse_size(self.pad)
         return Predictor(
-            load_weights(weights, self.weight_settings),
+            Path(weights) if is_exported(weights) else load_weights(weights, self.weight_settings),
             output_stride=self.output_stride,
             scales=self.scales,
             flip=self.flip,

@@ -50,7 +50,8 @@ class Options:
     """
 
     weights: tyro.conf.Positional[str]
-    """An archive, a run folder, a file of another project, hf://user/name, or a name that `atrous weights` lists."""
+    """An archive, a run folder, a file of another project, hf://user/name, a name that `atrous weights` lists, or an
+    exported file."""
     inputs: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="INPUT...")]
     """Pictures, folders of pictures, patterns in quotes, http and https addresses (up to 100 MB and 30 s each), or
     video files (needs the extra `video`)."""

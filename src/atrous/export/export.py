@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from atrous.errors import InputError
 from atrous.export.gate import Gate
 from atrous.export.graph import ExportGraph
 from atrous.export.onnx_file import DEFAULT_OPSET, check_opset, onnx_model, save_onnx
+from atrous.export.openvino_file import openvino_model, save_openvino
 from atrous.export.program import record_with_logits
 from atrous.export.proof import OnProgress, Proof, prove
 from atrous.export.proof_files import write_proof
@@ -20,12 +21,13 @@ from atrous.export.staging import staged
 from atrous.inference.engines.description import ExportDescription, ExportPrecision, Layout, Output
 from atrous.inference.engines.engine import Engine
 from atrous.inference.engines.onnx_runtime import OnnxRuntimeEngine
+from atrous.inference.engines.openvino_engine import OpenVinoEngine
 from atrous.weights.archive import Archive
 
-Format = Literal["onnx"]
+Format = Literal["onnx", "openvino"]
 """Kind of file."""
 
-SUFFIXES: dict[str, Format] = {".onnx": "onnx"}
+SUFFIXES: dict[str, Format] = {".onnx": "onnx", ".xml": "openvino"}
 
 
 class ProofError(InputError):
@@ -46,11 +48,11 @@ class Written:
 
     Attributes:
         engine: The exported file, opened.
-        logits: The same graph with logits as its output; None where the format has none.
+        logits: The same graph with logits as its output.
     """
 
     engine: Engine
-    logits: Engine | None
+    logits: Engine
 
 
 def format_of(out: Path) -> Format:
@@ -96,7 +98,7 @@ def export(
         ProofError: If the gate is not met.
         InputError: If a setting is impossible, a library is missing, or the file cannot be written.
     """
-    format_of(out)
+    form = format_of(out)
     check_opset(opset)
     description = ExportDescription(
         labels=weights.labels,
@@ -108,10 +110,13 @@ def export(
         weights_sha256=weights.sha256,
         picture_range=weights.picture_range,
     )
-    dtype = torch.float16 if precision == "float16" else torch.float32
+    # OpenVINO rounds the weights itself, and computes in 32 bits.
+    dtype = torch.float16 if precision == "float16" and form == "onnx" else torch.float32
     graph = ExportGraph(weights.model, output=output, layout=layout, dtype=dtype)
     with staged(out) as folder:
-        written = _write_onnx(graph, folder / out.name, description=description, opset=opset)
+        whole = onnx_model(record_with_logits(graph), output=output, opset=opset)
+        write = _write_onnx if form == "onnx" else _write_openvino
+        written = write(whole, folder / out.name, description=description)
         model = weights.model.eval()
         chosen = Gate.choose(precision, gate)
         proof = prove(
@@ -123,14 +128,21 @@ def export(
     return proof
 
 
-def _write_onnx(graph: ExportGraph, path: Path, *, description: ExportDescription, opset: int) -> Written:
-    model = onnx_model(record_with_logits(graph), output=description.output, opset=opset)
-    save_onnx(model, path, description=description)
-    engine = OnnxRuntimeEngine(path)
-    if description.output == "logits":
-        return Written(engine, engine)
+def _write_onnx(whole: Any, path: Path, *, description: ExportDescription) -> Written:
+    save_onnx(whole, path, description=description)
     with_logits = path.with_name(f"logits_{path.name}")
-    save_onnx(model, with_logits, description=replace(description, output="logits"))
-    logits = OnnxRuntimeEngine(with_logits)
+    save_onnx(whole, with_logits, description=replace(description, output="logits"))
+    written = Written(OnnxRuntimeEngine(path), OnnxRuntimeEngine(with_logits))
     with_logits.unlink()
-    return Written(engine, logits)
+    return written
+
+
+def _write_openvino(whole: Any, path: Path, *, description: ExportDescription) -> Written:
+    model, half = openvino_model(whole), description.precision == "float16"
+    save_openvino(model, path, description=description, half=half)
+    with_logits = path.with_name(f"logits_{path.name}")
+    save_openvino(model, with_logits, description=replace(description, output="logits"), half=half)
+    written = Written(OpenVinoEngine(path), OpenVinoEngine(with_logits))
+    for file in (with_logits, with_logits.with_suffix(".bin")):
+        file.unlink()
+    return written

@@ -2,7 +2,8 @@
 
 On a CPU every processor computes an image of its own in a single thread, which keeps all of them busy: layers of one
 image that are divided among processors leave each of them waiting for the others. Images too large for that are
-computed one at a time by all processors. On other devices one thread issues the work, in batches of equal size.
+computed one at a time by all processors. On other devices, and for exported files, whose engines have threads of their
+own, one thread issues the work, in batches of equal size.
 """
 
 from collections import deque
@@ -68,7 +69,7 @@ def predict_each(
         A step per item, in the order of the items.
     """
     threads = torch.get_num_threads()
-    workers = threads if predictor.device.type == "cpu" else 1
+    workers = threads if predictor.device.type == "cpu" and not predictor.is_exported else 1
     images = prefetch(read, items, depth=max(workers + 1, 2), bytes_of=lambda loaded: _bytes(image_of(loaded)))
     with ThreadPoolExecutor(workers, initializer=_use_one_thread if workers > 1 else None) as pool:
         started: deque[list[PipelineItem[Item, Loaded]]] = deque()

@@ -16,7 +16,10 @@ from atrous.data.formats.value_range import Ranges, parse_ranges
 from atrous.data.formats.windows import Pixels, check_channels
 from atrous.errors import InputError
 from atrous.inference.device import Device, choose_device
+from atrous.inference.engines.engine import Engine
+from atrous.inference.engines.exported_network import ExportedNetwork
 from atrous.inference.engines.fused import fused
+from atrous.inference.engines.open_engine import is_exported, open_engine
 from atrous.inference.image_input import ImageInput, holds_several, image_array
 from atrous.inference.multiscale import augmented_logits, probability_bands
 from atrous.inference.precision import Precision, PrecisionChoice, check_precision, choose_precision, in_precision
@@ -51,7 +54,8 @@ class Predictor:
 
     Args:
         weights: A name that `atrous weights` lists, a file of weights, a run folder (its last checkpoint is used), an
-            archive as `atrous.load` returns it, or a model.
+            archive as `atrous.load` returns it, a model, an exported file (`.onnx`, `.xml`), or an engine that has
+            opened one. Exported files compute at scale 1 on the CPU, and have their output stride built in.
         labels: Names and colours of the classes; by default those of the archive, else `class 0`, `class 1` ...
         output_stride: Output stride of the backbone; by default the model's own. Smaller is finer and slower.
         scales: Image sizes whose probabilities are averaged (the papers: 0.5, 0.75, 1, 1.25, 1.5, 1.75).
@@ -71,7 +75,7 @@ class Predictor:
         picture_range: Numbers that are black and white in pictures of more than 8 bits per band: those of the data that
             the weights were trained on; empty where none were declared. It can be set.
         precision_reason: The comparison that led to it; empty unless `auto` was asked for.
-        model: The module that runs, on its device; it is neither to be trained nor saved.
+        in_channels: Number of channels of the images.
 
     Raises:
         InputError: If weights cannot be loaded, labels and classes differ in number, the network cannot run at the
@@ -80,7 +84,7 @@ class Predictor:
 
     def __init__(
         self,
-        weights: str | Path | Archive | DeepLab,
+        weights: str | Path | Archive | DeepLab | Engine,
         *,
         labels: LabelSpace | None = None,
         output_stride: int | None = None,
@@ -91,11 +95,17 @@ class Predictor:
         precision: Precision | None = None,
     ) -> None:
         if isinstance(weights, str | Path):
-            weights = load(weights)
+            weights = open_engine(Path(weights)) if is_exported(weights) else load(weights)
         self.picture_range: Ranges = ()
+        self._exported: ExportedNetwork | None = None
+        model: DeepLab | None = None
         if isinstance(weights, Archive):
             model, named, self.sha256 = weights.model, weights.labels, weights.sha256
-            self.picture_range = _ranges(weights)
+            self.picture_range = _ranges(weights.picture_range)
+        elif isinstance(weights, Engine):
+            self._exported = ExportedNetwork(weights)
+            named, self.sha256 = weights.description.labels, weights.description.weights_sha256
+            self.picture_range = _ranges(weights.description.picture_range)
         elif isinstance(cast(object, weights), DeepLab):
             model, named, self.sha256 = weights, LabelSpace.unnamed(weights.config.classes), None
         else:
@@ -110,13 +120,24 @@ class Predictor:
             raise InputError(
                 f"scales {scales}: give one or more numbers above 0 and up to {MAX_SCALE}, such as 0.5 1 1.5"
             )
+        if self._exported is not None:
+            self._exported.check_settings(
+                output_stride=output_stride, scales=scales, flip=flip, pad=pad, device=device, precision=precision
+            )
         pad = (pad, pad) if isinstance(pad, int) else pad
         if pad is not None and (min(pad) < 1 or math.prod(pad) > MAX_PIXELS):
             raise InputError(f"padding to {size_text(pad)} is out of reach; give a size such as 513x513 or 1025x2049")
-        self.output_stride = model.output_stride if output_stride is None else output_stride
         self.scales = tuple(float(scale) for scale in scales)
         self.flip = flip
         self.pad = pad
+        if self._exported is not None:
+            self.device, self.precision, self.precision_reason = torch.device("cpu"), self._exported.precision, ""
+            self.output_stride = self._exported.description.output_stride
+            self.in_channels = self._exported.description.in_channels
+            return
+        assert model is not None
+        self.in_channels = model.config.in_channels
+        self.output_stride = model.output_stride if output_stride is None else output_stride
         weight = model.classifier.weight
         self.device = choose_device(device) if device is not None else weight.device
         self._unfused = model.replanned(output_stride=self.output_stride).eval()
@@ -126,9 +147,25 @@ class Predictor:
         choice = self._choose(precision)
         self.precision, self.precision_reason, self._dtype = choice.precision, choice.reason, choice.dtype
         if self._dtype != weight.dtype:
-            self.model = in_precision(self._unfused, self._dtype)
+            self._model = in_precision(self._unfused, self._dtype)
         else:
-            self.model = fused(self._unfused) if self.device.type == "cpu" else self._unfused
+            self._model = fused(self._unfused) if self.device.type == "cpu" else self._unfused
+
+    @property
+    def model(self) -> DeepLab:
+        """The module that runs, on its device; it is neither to be trained nor saved.
+
+        Raises:
+            InputError: If the predictor computes an exported file, which has no module.
+        """
+        if self._exported is not None:
+            raise InputError("an exported file has no module of torch; give the weights that it was made from")
+        return self._model
+
+    @property
+    def is_exported(self) -> bool:
+        """True if an engine computes an exported file."""
+        return self._exported is not None
 
     def _choose(self, precision: Precision | None) -> PrecisionChoice:
         if precision is None:
@@ -187,6 +224,8 @@ class Predictor:
             image: One image, as for a call, which raises the same errors.
         """
         array = self.image_array(image)
+        if self._exported is not None:
+            return self._exported.probabilities([array])[0]
         with inference_context(self.device):
             return self._probabilities(self.batch(array))[0][:, : array.shape[0], : array.shape[1]]
 
@@ -196,7 +235,7 @@ class Predictor:
 
     def _read(self, image: object) -> tuple[UInt8[np.ndarray, "h w c"], Bool[np.ndarray, "h w"] | None]:
         """Convert an image to an array, and find its pixels without data."""
-        array, missing = image_array(image, channels=self.model.config.in_channels, ranges=self.picture_range)
+        array, missing = image_array(image, channels=self.in_channels, ranges=self.picture_range)
         if self.pad is not None and (array.shape[0] > self.pad[0] or array.shape[1] > self.pad[1]):
             raise InputError(
                 f"an image of {size_text((array.shape[0], array.shape[1]))} does not fit into the padding to "
@@ -221,10 +260,14 @@ class Predictor:
             arrays: Images as `image_array` returns them.
             probabilities: If true, results hold probabilities, too.
         """
-        with inference_context(self.device):
-            images = self.batch(*arrays)
-            labels = self._labels(images).cpu().numpy()
-            maps = self._probabilities(images) if probabilities else [None] * len(arrays)
+        if self._exported is not None:
+            labels = self._exported.labels(arrays)
+            maps = self._exported.probabilities(arrays) if probabilities else [None] * len(arrays)
+        else:
+            with inference_context(self.device):
+                images = self.batch(*arrays)
+                labels = self._labels(images).cpu().numpy()
+                maps = self._probabilities(images) if probabilities else [None] * len(arrays)
         results = list[Result]()
         for array, label_map, class_maps in zip(arrays, labels, maps, strict=True):
             height, width = array.shape[:2]
@@ -244,6 +287,8 @@ class Predictor:
             InputError: At the call, if there are scales, flip or pad, the image has other channels than the model
                 takes, or tiles are too small for their overlap; while regions are computed, if it cannot be read.
         """
+        if self._exported is not None:
+            raise InputError("exported files compute whole images; give the weights for tiles")
         if not self.allows_tiles:
             raise InputError("tiles are seen at scale 1, neither mirrored nor padded; leave out scales, flip and pad")
         check_channels(pixels, channels=self._unfused.config.in_channels)
@@ -251,8 +296,8 @@ class Predictor:
 
     @property
     def allows_tiles(self) -> bool:
-        """True at scale 1, without flip and pad: only then can images be predicted in tiles."""
-        return self.scales == (1.0,) and not self.flip and self.pad is None
+        """True for weights at scale 1, without flip and pad: only then can images be predicted in tiles."""
+        return self._exported is None and self.scales == (1.0,) and not self.flip and self.pad is None
 
     def batch(self, *arrays: UInt8[np.ndarray, "_ _ c"]) -> UInt8[Tensor, "b c h w"] | Float[Tensor, "b c H W"]:
         """Return images of one input size as a batch for the model, padded where `pad` is set.
@@ -292,10 +337,10 @@ class Predictor:
         return probabilities
 
 
-def _ranges(weights: Archive) -> Ranges:
-    if weights.picture_range is None:
+def _ranges(stated: Any) -> Ranges:
+    if stated is None:
         return ()
     try:
-        return parse_ranges(weights.picture_range)
+        return parse_ranges(stated)
     except ValueError as error:
         raise InputError(f"the weights state a picture range that makes no sense: {error}") from error

@@ -20,6 +20,7 @@ from atrous.report.label_png import write_label_png
 from atrous.sizes import Size
 
 STAGES = ("decode", "resize", "network", "upsample + argmax", "encode")
+"""Exported files upsample in their network."""
 
 
 class Timing(NamedTuple):
@@ -66,7 +67,7 @@ def stages(
         if on_progress is not None:
             on_progress(number + 1, rounds + 1)
     first, *others = runs
-    return [Timing(name, first[name], median(run[name] for run in others)) for name in STAGES]
+    return [Timing(name, first[name], median(run[name] for run in others)) for name in first]
 
 
 def _time_stages(predictor: Predictor, image_file: Path, labels: Path, *, size: Size) -> dict[str, float]:
@@ -84,6 +85,12 @@ def _time_stages(predictor: Predictor, image_file: Path, labels: Path, *, size: 
         image = read_picture(image_file)
     with stage("resize"):
         image = resized(image, size)
+    if predictor.is_exported:  # upsampling and argmax are part of the network
+        with stage("network"):
+            label_map = predictor.predict_batch([image])[0].labels
+        with stage("encode"):
+            write_label_png(labels, label_map, predictor.labels)
+        return seconds
     with torch.inference_mode():
         with stage("network"):
             logits = predictor.model(predictor.batch(image))
