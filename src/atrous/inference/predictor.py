@@ -120,10 +120,6 @@ class Predictor:
             raise InputError(
                 f"scales {scales}: give one or more numbers above 0 and up to {MAX_SCALE}, such as 0.5 1 1.5"
             )
-        if self._exported is not None:
-            self._exported.check_settings(
-                output_stride=output_stride, scales=scales, flip=flip, pad=pad, device=device, precision=precision
-            )
         pad = (pad, pad) if isinstance(pad, int) else pad
         if pad is not None and (min(pad) < 1 or math.prod(pad) > MAX_PIXELS):
             raise InputError(f"padding to {size_text(pad)} is out of reach; give a size such as 513x513 or 1025x2049")
@@ -131,6 +127,9 @@ class Predictor:
         self.flip = flip
         self.pad = pad
         if self._exported is not None:
+            self._exported.check_settings(
+                output_stride=output_stride, scales=self.scales, flip=flip, pad=pad, device=device, precision=precision
+            )
             self.device, self.precision, self.precision_reason = torch.device("cpu"), self._exported.precision, ""
             self.output_stride = self._exported.description.output_stride
             self.in_channels = self._exported.description.in_channels
