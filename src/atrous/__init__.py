@@ -5,7 +5,8 @@ train     train  Observer
 evaluate  evaluate
 data      open_data  Sample  LabelSpace
 weights   load  save  Archive
-models    deeplabv3plus_mobilenet_v2  deeplabv3plus_mobilenet_v3  deeplabv3plus_efficientnet_lite0
+models    deeplabv3  deeplabv3plus (over any network of timm)
+          deeplabv3plus_mobilenet_v2  deeplabv3plus_mobilenet_v3  deeplabv3plus_efficientnet_lite0
           deeplabv3plus_resnet50  deeplabv3plus_resnet101  deeplabv3plus_resnet50_beta  deeplabv3plus_resnet101_beta
           deeplabv3plus_xception41  deeplabv3plus_xception65  deeplabv3plus_xception71
           deeplabv3_mobilenet_v2  deeplabv3_mobilenet_v2_aspp  deeplabv3_mobilenet_v3  deeplabv3_xception65
@@ -13,7 +14,7 @@ models    deeplabv3plus_mobilenet_v2  deeplabv3plus_mobilenet_v3  deeplabv3plus_
           deeplabv3_cascade_resnet50  deeplabv3_cascade_resnet101
           lraspp_mobilenet_v3  lraspp_mobilenet_v3_large  lraspp_mobilenet_v3_small
 parts     build  ModelConfig  ASPPConfig  DecoderConfig  LRASPPConfig  ResNetConfig  XceptionConfig  MobileNetV2Config
-          MobileNetV3Config  EfficientNetLiteConfig  AtrousEncoder  Conventions  PYTORCH  TENSORFLOW
+          MobileNetV3Config  EfficientNetLiteConfig  TimmConfig  AtrousEncoder  Conventions  PYTORCH  TENSORFLOW
 classes   DeepLab  DeepLabV3  DeepLabV3Plus  DeepLabV3PlusTwoSkips  DeepLabV3Cascade  DeepLabLRASPP
 errors    InputError
 """

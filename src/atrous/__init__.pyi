@@ -6,6 +6,7 @@ from .evaluation.on_data import evaluate as evaluate, open_data as open_data
 from .inference.predictor import Predictor as Predictor
 from .inference.result import Result as Result
 from .labels import LabelSpace as LabelSpace
+from .model.any_backbone import deeplabv3 as deeplabv3, deeplabv3plus as deeplabv3plus
 from .model.backbones.atrous_encoder import AtrousEncoder as AtrousEncoder
 from .model.build import build as build
 from .model.config import (
@@ -17,6 +18,7 @@ from .model.config import (
     MobileNetV3Config as MobileNetV3Config,
     ModelConfig as ModelConfig,
     ResNetConfig as ResNetConfig,
+    TimmConfig as TimmConfig,
     XceptionConfig as XceptionConfig,
 )
 from .model.conventions import PYTORCH as PYTORCH, TENSORFLOW as TENSORFLOW, Conventions as Conventions

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from atrous.analysis.receptive_field import Filter, Interpolation, extent, receptive_fields
+from atrous.model.any_backbone import any_model
 from atrous.model.build import build
 from atrous.model.compatibility import Compatibility
 from atrous.model.config import ASPPConfig, DecoderConfig
@@ -125,6 +126,8 @@ def measured_field(model, *, length):
             if isinstance(module, nn.Conv2d):
                 module.requires_grad_(requires_grad=False).weight.fill_(1 / (2 * module.weight.shape[1]))
                 module.register_forward_hook(without_global_gradient)
+            elif isinstance(module, nn.BatchNorm2d):
+                module.weight.fill_(1)  # timm begins with zero in the last norm of a unit
     model.preprocess.range_checked = True
     ramp = 1e-12 * torch.linspace(1, 2, length).view(1, 1, length, 1).repeat(1, 3, 1, 1)
     images = [ramp.requires_grad_(), ramp.detach().flip(2).requires_grad_()]
@@ -165,6 +168,8 @@ def without_global_gradient(_, __, output):
         (small_config("deeplabv3plus_mobilenet_v3"), (16,)),
         (small_config("lraspp_mobilenet_v3_large"), (8, 16, 32)),
         (small_config("lraspp_mobilenet_v3_small"), (32,)),
+        (any_model("deeplabv3_timm:resnet18"), (8, 16)),
+        (any_model("deeplabv3_timm:regnety_002"), (16,)),
     ],
 )
 def test_the_field_is_what_reaches_a_logit(config, output_strides):

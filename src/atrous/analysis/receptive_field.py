@@ -6,6 +6,7 @@ from math import prod
 
 from torch import nn
 
+from atrous.model.backbones.strided_pools import AtrousAveragePool, AtrousBlurPool
 from atrous.model.deeplab import DeepLab
 from atrous.model.parts import IMAGE
 from atrous.sizes import ceil_div
@@ -13,7 +14,7 @@ from atrous.sizes import ceil_div
 
 @dataclass(frozen=True)
 class Filter:
-    """A convolution or pooling along one axis: `kernel` (odd) taps `rate` positions apart, every `stride` positions."""
+    """A convolution or pooling along one axis: `kernel` taps `rate` positions apart, every `stride` positions."""
 
     kernel: int
     stride: int
@@ -21,8 +22,8 @@ class Filter:
 
     def input_range(self, first: int, last: int) -> tuple[int, int]:
         """Return first and last position of the input from which output positions `first` to `last` are computed."""
-        margin = self.kernel // 2 * self.rate
-        return first * self.stride - margin, last * self.stride + margin
+        before, after = (self.kernel - 1) // 2 * self.rate, self.kernel // 2 * self.rate
+        return first * self.stride - before, last * self.stride + after
 
 
 @dataclass(frozen=True)
@@ -96,10 +97,22 @@ def spatial_filters(part: nn.Module) -> Steps:
 
 def _spatial_filters(part: nn.Module) -> Iterator[Filter]:
     for name, module in part.named_modules():
-        beside = "shortcut" in name.split(".")
-        if isinstance(module, nn.Conv2d) and not beside and max(module.kernel_size[0], module.stride[0]) > 1:
-            yield Filter(module.kernel_size[0], module.stride[0], module.dilation[0])
-        elif isinstance(module, nn.MaxPool2d):
-            assert isinstance(module.kernel_size, int)
-            assert isinstance(module.stride, int)
-            yield Filter(module.kernel_size, module.stride, rate=1)
+        if not _is_beside(part, name) and isinstance(
+            module, nn.Conv2d | nn.MaxPool2d | AtrousAveragePool | AtrousBlurPool
+        ):
+            kernel, stride, rate = (_first(value) for value in (module.kernel_size, module.stride, module.dilation))
+            if max(kernel, stride) > 1:
+                yield Filter(kernel, stride, rate)
+
+
+def _is_beside(part: nn.Module, name: str) -> bool:
+    """Return True for layers of a shortcut: `shortcut` here, `downsample` in units of timm that begin with `conv1`."""
+    words = name.split(".")
+    if "downsample" in words:
+        unit = part.get_submodule(".".join(words[: words.index("downsample")]))
+        return hasattr(unit, "conv1")
+    return "shortcut" in words
+
+
+def _first(value: int | tuple[int, ...]) -> int:
+    return value if isinstance(value, int) else value[0]

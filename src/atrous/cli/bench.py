@@ -21,6 +21,7 @@ from atrous.inference.device import choose_device
 from atrous.inference.engines.open_engine import is_exported
 from atrous.inference.predictor import Predictor
 from atrous.inference.timings import Timing, stages
+from atrous.model.any_backbone import is_any_model
 from atrous.model.build import build
 from atrous.model.presets import PRESETS, preset
 from atrous.report.tables import Table
@@ -74,7 +75,11 @@ def main(arguments: Sequence[str]) -> int:
 def _predictor(options: Options) -> Predictor:
     if is_exported(options.model):
         return Predictor(options.model, output_stride=options.output_stride, device=options.device)
-    weights = build(preset(options.model)) if options.model in PRESETS else load_weights(options.model)
+    weights = (
+        build(preset(options.model))
+        if options.model in PRESETS or is_any_model(options.model)
+        else load_weights(options.model)
+    )
     return Predictor(weights, output_stride=options.output_stride, device=choose_device(options.device))
 
 

@@ -18,6 +18,7 @@ from atrous.errors import InputError, closest
 from atrous.importers.file_head import read_head
 from atrous.importers.overrides import Overrides
 from atrous.importers.readers import is_readable
+from atrous.model.any_backbone import is_any_model
 from atrous.model.config import ASPPConfig, DecoderConfig, ModelConfig
 from atrous.model.presets import PRESETS, preset
 from atrous.plain import to_plain
@@ -134,7 +135,7 @@ def _model_name(arguments: Sequence[str]) -> str:
 
 def _preset(name: str) -> ModelConfig:
     """Configuration of a preset; raises InputError with a name of presets or weights that resembles an unknown one."""
-    if name not in PRESETS and (similar := closest(name, [*PRESETS, *MANIFEST])):
+    if name not in PRESETS and not is_any_model(name) and (similar := closest(name, [*PRESETS, *MANIFEST])):
         raise InputError(f"unknown model {name!r}; did you mean {similar!r}?")
     return preset(name)
 

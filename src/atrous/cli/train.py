@@ -72,6 +72,8 @@ class Options:
     """Run folder; by default runs/ and the name of the data folder."""
     model: str = ""
     """Name of another model than the recipe's."""
+    backbone: str = ""
+    """Network of the library timm as the model's backbone: timm:NAME, such as timm:resnet50d."""
     val_split: str = "val"
     """Split of the data to validate on; none trains on all pictures and validates on none."""
     folds: int = 0
@@ -111,6 +113,8 @@ class MainOptions:
     """Run folder; by default runs/ and the name of the data folder."""
     model: str = ""
     """Name of another model than the recipe's."""
+    backbone: str = ""
+    """Network of the library timm as the model's backbone: timm:NAME, such as timm:resnet50d."""
     iterations: int | None = None
     """Number of steps; finetune chooses it from the data."""
     epochs: float = 0.0
@@ -214,13 +218,16 @@ def _recipe(words: Sequence[str]) -> Recipe:
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--recipe", nargs="?", default=Options.recipe)
     first.add_argument("--model", nargs="?", default=Options.model)
+    first.add_argument("--backbone", nargs="?", default=Options.backbone)
     first.add_argument("--device", nargs="?", default=Options.device)
     first.add_argument("--out", nargs="?", type=Path)
     given, rest = first.parse_known_args([*words])
     folders = [Path(word) for word in rest if not word.startswith("-") and os.path.isdir(word)]
     out = given.out or (default_folder(folders[0]) if folders else None)
     device = choose_device(given.device or Options.device)
-    return chosen_recipe(given.recipe or Options.recipe, model=given.model, out=out, device=device)
+    return chosen_recipe(
+        given.recipe or Options.recipe, model=given.model, backbone=given.backbone, out=out, device=device
+    )
 
 
 def _main_defaults(start: Recipe) -> MainOptions:

@@ -13,6 +13,7 @@ from atrous.model.backbones.mobilenet_v2 import MobileNetV2, scaled_channels
 from atrous.model.backbones.mobilenet_v3 import MobileNetV3
 from atrous.model.backbones.resnet import ResNet
 from atrous.model.backbones.resnet_stem import BETA, PLAIN, V1C, BetaStem, plain_stem
+from atrous.model.backbones.timm_encoder import timm_encoder
 from atrous.model.backbones.xception import Xception
 from atrous.model.config import (
     ASPPConfig,
@@ -23,6 +24,7 @@ from atrous.model.config import (
     MobileNetV3Config,
     ModelConfig,
     ResNetConfig,
+    TimmConfig,
     XceptionConfig,
 )
 from atrous.model.conventions import Conventions
@@ -98,6 +100,8 @@ def build_backbone(config: ModelConfig) -> Backbone:
                 output_stride=output_stride,
                 conventions=conventions,
             )
+        case TimmConfig(network=network):
+            return timm_encoder(network, output_stride=output_stride, in_channels=in_channels)
         case XceptionConfig() as xception:
             return Xception(
                 in_channels=in_channels,

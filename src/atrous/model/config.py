@@ -1,5 +1,6 @@
 """Configuration of a model: every switch of both papers; contradictions are refused."""
 
+import re
 from dataclasses import dataclass
 from numbers import Integral
 from typing import ClassVar, Literal, cast, get_args
@@ -146,7 +147,28 @@ class EfficientNetLiteConfig:
             raise InputError(f"EfficientNet-Lite{self.variant} is not built here; choose 0, 1 or 2")
 
 
-BackboneConfig = MobileNetV2Config | MobileNetV3Config | ResNetConfig | XceptionConfig | EfficientNetLiteConfig
+@dataclass(frozen=True)
+class TimmConfig:
+    """A network of the library timm, made atrous (`model/backbones/atrous_encoder.py`).
+
+    Attributes:
+        network: Its name there, such as `resnet50d`.
+    """
+
+    kind: ClassVar = "timm"
+    network: str
+
+    def __post_init__(self) -> None:
+        """Reject what is no plain name: timm takes names of hubs and folders, too, and opens them."""
+        if not re.fullmatch(r"[A-Za-z0-9_]{1,80}", self.network):
+            raise InputError(
+                f"timm:{self.network:.80} is no name of a network; give one that timm lists, such as timm:resnet50d"
+            )
+
+
+BackboneConfig = (
+    MobileNetV2Config | MobileNetV3Config | ResNetConfig | XceptionConfig | EfficientNetLiteConfig | TimmConfig
+)
 
 
 def _check_multiplier(multiplier: float, name: str) -> None:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 from atrous.errors import InputError, did_you_mean
+from atrous.model.any_backbone import any_model, is_any_model
 from atrous.model.build import build
 from atrous.model.compatibility import Compatibility
 from atrous.model.config import (
@@ -115,11 +116,13 @@ def _unknown_argument(name: str, argument: str, value: object) -> str:
 
 
 def preset(name: str) -> ModelConfig:
-    """Look up the configuration of a named model.
+    """Look up the configuration of a named model, or of `deeplabv3plus_timm:NAME` (`model/any_backbone.py`).
 
     Raises:
         InputError: If there is none of this name; the message has the most similar one, or lists all.
     """
+    if is_any_model(name):
+        return any_model(name)
     if name not in PRESETS:
         raise InputError(f"unknown model {name!r}; {did_you_mean(name, PRESETS)}")
     return PRESETS[name]

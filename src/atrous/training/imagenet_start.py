@@ -2,7 +2,14 @@
 
 from dataclasses import dataclass
 
-from atrous.model.config import BackboneConfig, EfficientNetLiteConfig, MobileNetV2Config, ResNetConfig, XceptionConfig
+from atrous.model.config import (
+    BackboneConfig,
+    EfficientNetLiteConfig,
+    MobileNetV2Config,
+    ResNetConfig,
+    TimmConfig,
+    XceptionConfig,
+)
 from atrous.weights.download import cached_file, packaged_file
 from atrous.weights.manifest import EFFICIENTNET_LITE0_IMAGENET
 
@@ -36,6 +43,8 @@ def imagenet_start() -> ImageNetStart:
 
 def imagenet_weights(backbone: BackboneConfig) -> str | None:
     """Return the name of ImageNet weights for a backbone; None if the manifest has none that fit."""
+    if isinstance(backbone, TimmConfig):
+        return f"timm:{backbone.network}"
     if isinstance(backbone, EfficientNetLiteConfig):
         return f"efficientnet_lite{backbone.variant}_imagenet"
     if backbone == MobileNetV2Config():

@@ -19,6 +19,7 @@ from atrous.data.joined import JoinedData
 from atrous.data.selection import Selection
 from atrous.errors import InputError
 from atrous.inference.device import Device, choose_device
+from atrous.model.any_backbone import with_backbone
 from atrous.model.config import ModelConfig
 from atrous.model.presets import preset
 from atrous.training.checkpoint import TrainingState
@@ -73,6 +74,7 @@ def train(
     recipe: str = "finetune",
     validation: DataSet | Sequence[Any] | None = None,
     model: str | ModelConfig | None = None,
+    backbone: str | None = None,
     classes: Sequence[str] | None = None,
     split: str | None = None,
     val_split: str = "val",
@@ -90,6 +92,8 @@ def train(
         recipe: Name of the recipe with the default settings.
         validation: Validation data, if `data` is not a folder; without it there are no validations.
         model: Name of a preset, or a configuration; by default the recipe's.
+        backbone: `timm:NAME` for the model over a network of timm, whose weights come from timm's hub unless
+            `backbone_weights` says otherwise.
         classes: Names of the classes of a sequence of pairs.
         split: Split of a folder to train on; by default the recipe's.
         val_split: Split of a folder to validate on; `none` trains on all pictures and validates on none.
@@ -105,7 +109,7 @@ def train(
         InputError: If settings, data or folder cannot be used, or the loss stops being finite.
     """
     chosen_device, out = choose_device(device), Path(out)
-    start = chosen_recipe(recipe, model=model, out=out, device=chosen_device)
+    start = chosen_recipe(recipe, model=model, backbone=backbone, out=out, device=chosen_device)
     split = start.split if split is None else split
     later = with_settings(start.second, settings).later_split
     if isinstance(data, str | Path):
@@ -125,10 +129,11 @@ def chosen_recipe(
     name: str,
     *,
     model: str | ModelConfig | None = None,
+    backbone: str | None = None,
     out: Path | None = None,
     device: torch.device | None = None,
 ) -> Recipe:
-    """Return a recipe for a device, with another model if one is given, or as the run in `out` began.
+    """Return a recipe for a device, with another model or backbone if one is given, or as the run in `out` began.
 
     Raises:
         InputError: If there is no such recipe or model.
@@ -138,7 +143,9 @@ def chosen_recipe(
         start = start.with_device(device)
     if model:
         start = start.with_model(preset(model) if isinstance(model, str) else model)
-    return start if out is None else resumed_recipe(start, out, keep_model=bool(model))
+    if backbone:
+        start = start.with_model(with_backbone(start.config.model, backbone))
+    return start if out is None else resumed_recipe(start, out, keep_model=bool(model or backbone))
 
 
 def log_start(start: Recipe, settings: Mapping[str, Any], *, out: Path) -> None:

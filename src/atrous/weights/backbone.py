@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from atrous.errors import InputError
 from atrous.importers.file_head import FileHead, read_head
 from atrous.importers.readers import read_foreign
+from atrous.model.any_backbone import SCHEME
 from atrous.model.backbones.resnet import BLOCK_UNITS
 from atrous.model.compatibility import Compatibility
 from atrous.model.config import BackboneConfig, ModelConfig, ResNetConfig
@@ -20,6 +21,7 @@ from atrous.model.deeplab import DeepLab
 from atrous.model.preprocess import Preprocess
 from atrous.weights import archive
 from atrous.weights.download import OnProgress, resolve
+from atrous.weights.timm_weights import timm_network
 
 _BUILT_IN = ("conv_padding", "pool_padding", "stride_unit", "backbone_epsilon")
 """The conventions that are built into a backbone's layers."""
@@ -85,12 +87,14 @@ def read_backbone(source: str | Path, *, on_progress: OnProgress | None = None) 
 
     Args:
         source: An official MobileNetV2 or DeepLabv3 `.tflite`, an archive of ours, a checkpoint of a project that
-            docs/weights.md lists, or a name in the manifest.
+            docs/weights.md lists, a name in the manifest, or `timm:NAME` (`weights/timm_weights.py`).
         on_progress: Sees a download grow.
 
     Raises:
         InputError: If the source is none of these, or damaged.
     """
+    if str(source).startswith(SCHEME):
+        return _from_timm(str(source))
     head = read_head(resolve(source, on_progress=on_progress))
     return _from_archive(head.path) if archive.is_archive(head) else _from_foreign(head)
 
@@ -158,6 +162,12 @@ def _from_foreign(head: FileHead) -> TrainedBackbone:
     config = network.config
     details = _details(config, atrous=network.segments and config.output_stride < _CLASSIFIER_STRIDE)
     return TrainedBackbone(head.path, config.backbone, config.conventions, details, state, skipped)
+
+
+def _from_timm(source: str) -> TrainedBackbone:
+    path, network = timm_network(source)
+    state = network.backbone.state_dict()
+    return TrainedBackbone(path, network.config, network.conventions, {}, state, ())
 
 
 def _from_archive(path: Path) -> TrainedBackbone:

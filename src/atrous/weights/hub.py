@@ -38,17 +38,35 @@ def fetch(address: str) -> Path:
     file = (parts and parts["file"]) or FILE
     if parts is None or not file.endswith(".safetensors"):
         raise InputError(f"{address} is no archive on a hub; give hf://user/name or hf://user/name/FILE.safetensors")
+    path = fetch_file(address, parts["repository"], file, revision=parts["revision"])
+    if not archive.is_archive(read_head(path)):
+        raise InputError(f"{address} is no archive of atrous; download it yourself and see atrous convert")
+    return path
+
+
+def fetch_file(address: str, repository: str, file: str, *, revision: str | None = None) -> Path:
+    """Download a file of a repository into the cache, or find it there.
+
+    Args:
+        address: What the user named, for error messages.
+        repository: `user/name`.
+        file: Path of the file in the repository.
+        revision: Branch, tag or commit; by default the main branch.
+
+    Raises:
+        InputError: If it cannot be fetched, or is larger than any weights.
+    """
     hub = _library(f"reading {address}")
-    where = {"revision": parts["revision"], "cache_dir": cache_folder() / "hub", "endpoint": _endpoint()}
+    where = {"revision": revision, "cache_dir": cache_folder() / "hub", "endpoint": _endpoint()}
     endpoint = _endpoint() or PUBLIC_HUB
     problem = unreachable(endpoint)
     try:
         if problem is None:
-            size = hub.hf_hub_download(parts["repository"], file, dry_run=True, **where).file_size
+            size = hub.hf_hub_download(repository, file, dry_run=True, **where).file_size
             if size > LARGEST_FILE:
-                raise InputError(f"{address} has {size} bytes, more than any archive")
+                raise InputError(f"{address} has {size} bytes, more than any archive or weights here")
         # Without a hub only the cache is asked, for the library would try for half a minute.
-        path = Path(hub.hf_hub_download(parts["repository"], file, local_files_only=problem is not None, **where))
+        path = Path(hub.hf_hub_download(repository, file, local_files_only=problem is not None, **where))
     except InputError:
         raise
     except Exception as error:  # the library's errors and those of its HTTP client have no base in common
@@ -56,8 +74,6 @@ def fetch(address: str) -> Path:
             remedy = "nor is it in the cache; download the file elsewhere and give its path, or set HF_ENDPOINT"
             raise InputError(f"cannot fetch {address}: {endpoint} does not answer ({problem}), {remedy}") from error
         raise InputError(f"cannot fetch {address}: {_first_line(error)}") from error
-    if not archive.is_archive(read_head(path)):
-        raise InputError(f"{address} is no archive of atrous; download it yourself and see atrous convert")
     return path
 
 

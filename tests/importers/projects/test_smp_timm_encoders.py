@@ -48,7 +48,8 @@ def state_of(name, **options):
 
 
 @pytest.mark.parametrize(("name", "stride", "channels"), [
-    ("resnet18", 16, 3), ("resnet50", 8, 1), ("mobilenetv2_100", 16, 4),
+    ("resnet18", 16, 3), ("resnet50", 8, 1), ("mobilenetv2_100", 16, 4), ("resnetblur18", 16, 3),
+    ("regnety_002", 8, 3), ("efficientnet_b0", 16, 3), ("mobilenetv4_conv_small", 16, 3),
 ])  # fmt: skip
 def test_features_are_timms(name, stride, channels):
     encoder, state = state_of(name, output_stride=stride, in_chans=channels)
@@ -71,8 +72,20 @@ def test_a_resnet_that_nothing_names_is_assumed_to_be_plain():
     assert from_state_dict(StateDict(state, {"encoder_name": "tu-resnet18"})).notes == ()
 
 
-@pytest.mark.parametrize("name", ["tu-resnetblur50", "tu-resnetaa50", "tu-tf_mobilenetv2_100"])
-def test_other_networks_of_the_same_names_are_refused(name):
+@pytest.mark.parametrize("name", ["tu-resnetblur50", "tu-resnet50d"])
+def test_tensors_of_another_network_than_the_name_says_are_refused(name):
     _, state = state_of("resnet18")
-    with pytest.raises(InputError, match="of timm"):
+    with pytest.raises(InputError, match=r"looks like segmentation_models\.pytorch DeepLabV3Plus, but does not fit"):
         from_state_dict(StateDict(state, {"encoder_name": name}))
+
+
+def test_networks_that_timm_dilates_with_a_shift_are_refused():
+    _, state = state_of("convnext_atto")
+    with pytest.raises(InputError, match="timm pads unevenly where it dilates this network"):
+        from_state_dict(StateDict(state, {"encoder_name": "tu-convnext_atto"}))
+
+
+def test_what_nothing_names_asks_for_the_settings():
+    _, state = state_of("convnext_atto")
+    with pytest.raises(InputError, match=r"an encoder of timm that nothing names; put the config\.json"):
+        from_state_dict(StateDict(state))

@@ -6,7 +6,8 @@ from torch import nn
 
 from atrous.errors import InputError
 from atrous.model.aspp import ASPP
-from atrous.model.backbones.atrous_encoder import AtrousAveragePool, AtrousEncoder
+from atrous.model.backbones.atrous_encoder import AtrousEncoder
+from atrous.model.backbones.strided_pools import AtrousAveragePool
 from atrous.model.conventions import PYTORCH
 from atrous.model.decoder import Decoder
 from atrous.model.deeplab import DeepLabV3Plus
@@ -15,7 +16,7 @@ from reference.weights import randomize
 from torchvision_shim import import_module
 
 EXACT = ("resnet18", "resnet34", "resnet50d", "resnext50_32x4d", "efficientnet_lite0", "tf_efficientnet_lite0",
-         "mobilenetv4_conv_small", "convnext_tiny")  # fmt: skip
+         "mobilenetv4_conv_small", "convnext_tiny", "resnetblur18")  # fmt: skip
 SQUEEZING = ("regnety_008", "efficientnet_b0", "mobilenetv3_large_100")
 """With squeeze-and-excite, whose means are over a denser map at a smaller output stride."""
 

@@ -19,10 +19,18 @@ from atrous.importers.projects.key_map import (
     translated,
     width,
 )
-from atrous.importers.projects.timm_settings import check_resnet
+from atrous.importers.projects.timm_settings import is_plain_resnet
 from atrous.importers.pytorch.state_dict import StateDict
 from atrous.model.compatibility import Compatibility
-from atrous.model.config import ASPPConfig, BackboneConfig, DecoderConfig, MobileNetV2Config, ModelConfig, ResNetConfig
+from atrous.model.config import (
+    ASPPConfig,
+    BackboneConfig,
+    DecoderConfig,
+    MobileNetV2Config,
+    ModelConfig,
+    ResNetConfig,
+    TimmConfig,
+)
 from atrous.model.conventions import PYTORCH
 from atrous.model.stride_plan import check_output_stride
 
@@ -39,6 +47,12 @@ PLAIN_ASSUMED = (
     "resnetaa have the same tensors and compute something else"
 )
 """Note where tensors alone cannot tell a plain ResNet from one that blurs."""
+
+_BUILT_MOBILE = ("mobilenetv2_", "mobilenetv3_")
+"""Beginnings of the names of timm's mobile networks that are built here."""
+
+_PATCHES = ("convnext", "tf_")
+"""Beginnings of the names of timm's networks that it pads in another way where it dilates them."""
 
 _OLD_NAMES = {r"decoder\.0\.": "decoder.aspp.", r"decoder\.1\.": "decoder.conv.", r"decoder\.2\.": "decoder.bn."}
 """Of DeepLabV3's decoder before version 0.4."""
@@ -65,9 +79,8 @@ def read(found: StateDict) -> ForeignNetwork:
     plus = "decoder.block1.0.weight" in found.tensors
     tensors = found.tensors if plus else {_renamed(name): tensor for name, tensor in found.tensors.items()}
     timm_model = any(name.startswith(_TIMM_ENCODER) for name in tensors)
-    if timm_model:
-        _check_timm_name(found.settings.get("encoder_name"))
-    backbone, table = _timm_encoder(tensors) if timm_model else _encoder(tensors)
+    named = found.settings.get("encoder_name")
+    backbone, table = _timm_encoder(tensors, name=named) if timm_model else _encoder(tensors)
     at = "decoder.aspp.0." if plus else "decoder.aspp."
     separable = f"{at}convs.1.0.0.weight" in tensors
     table |= layers.aspp(at, separable=PAIR if separable else None)
@@ -95,7 +108,7 @@ def read(found: StateDict) -> ForeignNetwork:
         ),
         DecoderConfig(refinement=((3, channels, True),)) if plus else None,
         conventions=CONVENTIONS,
-        compatibility=replace(COMPATIBILITY, unstrided_rate="before") if timm_model else COMPATIBILITY,
+        compatibility=_compatibility(backbone, of_timm=timm_model),
         classes=width(tensors, "segmentation_head.0.weight"),
         output_stride=settings.encoder_output_stride,
     )
@@ -126,25 +139,34 @@ def _encoder(tensors: Mapping[str, Tensor]) -> tuple[BackboneConfig, dict[str, s
     )
 
 
-def _check_timm_name(name: Any) -> None:
-    """Refuse encoders of timm whose tensors have the names of those that are built here, but compute something else."""
-    model = name.removeprefix("tu-") if isinstance(name, str) else ""
-    if model.startswith("tf_"):
-        raise InputError(f"{model:.60} of timm pads as TensorFlow does, which is not built here under {PROJECT}")
-    if "resnet" in model:
-        check_resnet(model)
-
-
-def _timm_encoder(tensors: Mapping[str, Tensor]) -> tuple[BackboneConfig, dict[str, str]]:
+def _timm_encoder(tensors: Mapping[str, Tensor], *, name: Any) -> tuple[BackboneConfig, dict[str, str]]:
     """The networks of timm that SMP names `tu-...`; they plan their rates themselves."""
     inner = {name.removeprefix(_TIMM_ENCODER): each for name, each in tensors.items() if name.startswith(_TIMM_ENCODER)}
-    if "layer3.0.conv2.weight" in inner and "conv1.weight" in inner:
+    model = name.removeprefix("tu-") if isinstance(name, str) else ""
+    if (not model or is_plain_resnet(model)) and "layer3.0.conv2.weight" in inner and "conv1.weight" in inner:
         depth = resnet_depth(inner, r"layer3\.(\d+)\.conv1\.weight$")
         return ResNetConfig(depth), layers.resnet(_TIMM_ENCODER, depth=depth)
-    if "conv_stem.weight" in inner:
+    if "conv_stem.weight" in inner and (not model or model.startswith(_BUILT_MOBILE)):
         backbone, table = timm.mobile_network(inner)
         return backbone, {f"{_TIMM_ENCODER}{theirs}": ours for theirs, ours in table.items()}
-    raise InputError(f"{PROJECT} with another encoder of timm than ResNet and MobileNetV2; others are not built here")
+    if model.startswith(_PATCHES):
+        raise InputError(
+            f"{PROJECT} over {model:.60}: timm pads unevenly where it dilates this network, which is not built here; "
+            "train it anew as --model deeplabv3plus_timm:" + model.partition(".")[0]
+        )
+    if model:
+        modules = {key.rpartition(".")[0] for key in inner}
+        return TimmConfig(model), {f"{_TIMM_ENCODER}{each}": f"backbone.network.{each}" for each in modules}
+    raise InputError(
+        f"{PROJECT} with an encoder of timm that nothing names; put the config.json that SMP writes beside the file"
+    )
+
+
+def _compatibility(backbone: BackboneConfig, *, of_timm: bool) -> Compatibility:
+    """Details of a network: encoders of timm plan their rates themselves, those built by timm also their features."""
+    if isinstance(backbone, TimmConfig):
+        return Compatibility(between_separable="nothing")
+    return replace(COMPATIBILITY, unstrided_rate="before") if of_timm else COMPATIBILITY
 
 
 def _rates(settings: _Settings) -> tuple[int, ...]:

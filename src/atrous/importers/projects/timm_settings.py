@@ -48,9 +48,13 @@ def check_resnet(architecture: str) -> None:
     Raises:
         InputError: If config.json names such a variant (resnetblur50, resnetaa50, resnet50d ...).
     """
-    name = architecture.partition(".")[0]
-    if name and not _RESNET.fullmatch(name):
+    if architecture and not is_plain_resnet(architecture):
         raise InputError(f"{architecture:.60} of timm is another network than ResNet-50 and -101, which are built here")
+
+
+def is_plain_resnet(architecture: str) -> bool:
+    """Return True for timm's names of a ResNet as it is built here."""
+    return _RESNET.fullmatch(architecture.partition(".")[0]) is not None
 
 
 def scaled(conventions: Conventions, pretrained: Mapping[str, Any]) -> tuple[Conventions, tuple[str, ...]]:

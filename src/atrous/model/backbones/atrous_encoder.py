@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from atrous.errors import InputError
 from atrous.model.backbones.backbone import LOW_STRIDE, MIDDLE_STRIDE, Backbone, Features
+from atrous.model.backbones.patch_conv import PatchConv, is_patch
+from atrous.model.backbones.strided_pools import AtrousAveragePool, AtrousBlurPool, is_blur, pair
 from atrous.model.stride_plan import PlannedUnit, check_output_stride
-from atrous.sizes import ceil_div
 
 TRACED_SIDE = 513
 """Side of the empty image in pixels, of the form 32 k + 1."""
@@ -52,44 +52,6 @@ class TracedLayer:
     padding: tuple[int, int] | None
 
 
-class AtrousAveragePool(nn.Module):
-    """Average pooling whose taps can be apart; taps outside the map do not count.
-
-    Args:
-        pool: Pooling of a classification network, without counted padding.
-    """
-
-    def __init__(self, pool: nn.AvgPool2d) -> None:
-        super().__init__()
-        self.kernel_size, self.unplanned_stride = _pair(pool.kernel_size), _pair(pool.stride)
-        self.margin, self.rounds_up = _pair(pool.padding), pool.ceil_mode
-        self.stride, self.dilation = self.unplanned_stride, (1, 1)
-
-    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c H W"]:
-        """Divide the sums of the taps by the number of taps inside the map."""
-        channels, (height, width) = x.shape[1], x.shape[-2:]
-        padding = (*self._padding(width, axis=1), *self._padding(height, axis=0))
-        ones = x.new_ones(channels, 1, *self.kernel_size)
-        counts = F.pad(x.new_ones(1, channels, height, width), padding)
-        sums, numbers = (
-            F.conv2d(padded, ones, None, self.stride, 0, self.dilation, channels)
-            for padded in (F.pad(x, padding), counts)
-        )
-        return sums / numbers
-
-    def _padding(self, length: int, *, axis: int) -> tuple[int, int]:
-        """Zeros before and after one axis, so that the windows of the classification network are among these."""
-        rate, kernel, stride, margin = (
-            values[axis] for values in (self.dilation, self.kernel_size, self.unplanned_stride, self.margin)
-        )
-        if not self.rounds_up:
-            return margin * rate, margin * rate
-        coarse = ceil_div(length - 1, rate) + 1
-        last = ceil_div(coarse + 2 * margin - kernel, stride)
-        last -= last * stride >= coarse + margin  # no window begins behind the map
-        return margin * rate, (last * stride + kernel - 1 - margin) * rate + 1 - length
-
-
 class AtrousEncoder(Backbone):
     """A network of convolutions as a backbone whose output stride can be planned.
 
@@ -98,13 +60,14 @@ class AtrousEncoder(Backbone):
 
     Args:
         network: Takes a normalised image and returns a map at output stride 32, or a list that ends with it. Its
-            parameters stay as they are; average poolings that stride are replaced.
+            parameters stay as they are; average and blur poolings that stride are replaced.
         output_stride: 4, 8, 16 or 32.
         in_channels: Channels of the image.
 
     Raises:
         InputError: If the network has parts that cannot be made atrous: attention, position embeddings, upsampling, or
-            layers that stride in another way than convolutions, maximum and average poolings; the message names one.
+            layers that stride in another way than convolutions and maximum, average and blur poolings; the message
+            names one.
     """
 
     def __init__(self, network: nn.Module, *, output_stride: int = 16, in_channels: int = 3) -> None:
@@ -116,9 +79,13 @@ class AtrousEncoder(Backbone):
         self.low_channels, self.middle_channels, self.high_channels = channels
         for traced in self._traced:
             layer = network.get_submodule(traced.name)
+            parent, _, name = traced.name.rpartition(".")
             if isinstance(layer, nn.AvgPool2d):
-                parent, _, name = traced.name.rpartition(".")
                 setattr(network.get_submodule(parent), name, AtrousAveragePool(layer))
+            elif is_blur(layer):
+                setattr(network.get_submodule(parent), name, AtrousBlurPool(layer))
+            elif isinstance(layer, nn.Conv2d) and is_patch(layer) and traced.reads < traced.writes:
+                setattr(network.get_submodule(parent), name, PatchConv(layer))
         self.plan(output_stride=output_stride)
 
     def plan(self, *, output_stride: int) -> None:
@@ -133,6 +100,8 @@ class AtrousEncoder(Backbone):
             reads = min(traced.reads, output_stride)
             stride, rate = min(traced.writes, output_stride) // reads, traced.reads // reads
             layer.stride, layer.dilation = (stride, stride), (rate * traced.dilation,) * 2
+            if type(layer) in (PatchConv, AtrousAveragePool):
+                layer.keeps_size = stride == 1 < traced.writes // traced.reads
             if traced.padding is not None:
                 layer.padding = tuple(rate * zeros for zeros in traced.padding)
         self.planned = (PlannedUnit("network", output_stride, 1, output_stride),)
@@ -182,11 +151,11 @@ def _traced(network: nn.Module, *, in_channels: int) -> tuple[tuple[TracedLayer,
     if _stride_of(high) != DEEPEST_STRIDE:
         raise InputError(f"the network ends at output stride {_stride_of(high)}; an encoder needs {DEEPEST_STRIDE}")
     layers = tuple(
-        TracedLayer(name, *calls[name], dilation=_pair(module.dilation)[0], padding=_known_padding(module))
-        if not isinstance(module, nn.AvgPool2d)
+        TracedLayer(name, *calls[name], dilation=pair(module.dilation)[0], padding=_known_padding(module))
+        if isinstance(module, nn.Conv2d | nn.MaxPool2d)
         else TracedLayer(name, *calls[name], dilation=1, padding=None)
         for name, module in _modules(network)
-        if name in calls and isinstance(module, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d)
+        if name in calls and _is_spatial(module)
     )
     low, middle = (_first_striding(network, calls, stride) for stride in (LOW_STRIDE, MIDDLE_STRIDE))
     return layers, (widths[low], widths[middle], high.shape[1]), low, middle
@@ -196,12 +165,16 @@ def _check_traced(name: str, module: nn.Module, reads: int, writes: int) -> None
     """Refuse a layer that changes the size of a map, but is none that can be planned."""
     if writes < reads:
         raise InputError(f"{name} enlarges its map from output stride {reads} to {writes}; that cannot be made atrous")
-    spatial = isinstance(module, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d)
     leaf = next(module.children(), None) is None
-    if leaf and reads < writes <= DEEPEST_STRIDE and not spatial:
+    if leaf and reads < writes <= DEEPEST_STRIDE and not _is_spatial(module):
         raise InputError(f"{name} is a {type(module).__name__}, which strides but cannot be made atrous")
-    if isinstance(module, nn.AvgPool2d) and module.count_include_pad and _pair(module.padding) != (0, 0):
+    if isinstance(module, nn.AvgPool2d) and module.count_include_pad and pair(module.padding) != (0, 0):
         raise InputError(f"{name} counts its padding, which cannot be made atrous")
+
+
+def _is_spatial(module: nn.Module) -> bool:
+    """Return True for layers whose stride and taps can be planned."""
+    return isinstance(module, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d) or is_blur(module)
 
 
 def _first_striding(network: nn.Module, calls: dict[str, tuple[int, int]], stride: int) -> str:
@@ -237,11 +210,7 @@ def _last_map(output: object) -> Tensor:
 
 def _known_padding(module: nn.Module) -> tuple[int, int] | None:
     padding = cast(Any, module).padding
-    return None if isinstance(padding, str) else _pair(padding)
-
-
-def _pair(value: int | tuple[int, ...]) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else (value[0], value[-1])
+    return None if isinstance(padding, str) else pair(padding)
 
 
 @contextmanager

@@ -1,0 +1,56 @@
+"""Weights of timm by its names, from a stand-in of the hub on the loopback."""
+
+import pytest
+import torch
+from safetensors.torch import save
+
+from atrous.errors import InputError
+from atrous.model.any_backbone import deeplabv3plus
+from atrous.weights.backbone import load_backbone
+from fakes.hub import serving_hub
+from reference.weights import randomize
+from torchvision_shim import import_module
+
+timm = import_module("timm")
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    monkeypatch.setenv("ATROUS_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)  # plain HTTP, which the stand-in speaks
+    with serving_hub() as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.address)
+        yield server
+
+
+@pytest.mark.parametrize(("name", "tag", "channels"), [("resnet18", "a1_in1k", 3), ("convnext_atto", "d2_in1k", 5)])
+def test_they_are_fetched_once_and_fill_the_backbone(server, name, tag, channels):
+    trained = randomize(timm.create_model(name)).float()
+    server.files[f"timm/{name}.{tag}"] = {"model.safetensors": save(trained.state_dict())}
+    model = deeplabv3plus(f"timm:{name}", 3, in_channels=channels)
+    transfer = load_backbone(model, f"timm:{name}.{tag}")
+    assert all(key.startswith(("aspp.", "decoder.", "classifier.")) for key in transfer.fresh)
+    reference = {key.replace("stem_", "stem.").replace("stages_", "stages."): each
+                 for key, each in model.backbone.network.state_dict().items()}  # fmt: skip
+    kept, first = trained.state_dict(), next(iter(reference))
+    for key, tensor in reference.items():
+        if key != first or channels == 3:
+            assert torch.equal(tensor, kept[key]), key
+    asked = len(server.asked)
+    load_backbone(model, f"timm:{name}.{tag}")
+    assert not [line for line in server.asked[asked:] if line.startswith("GET")]
+
+
+@pytest.mark.usefixtures("server")
+def test_an_unknown_tag_and_missing_weights_are_one_line():
+    model = deeplabv3plus("timm:resnet18", 3)
+    with pytest.raises(InputError, match="timm has no weights 'a99' for resnet18"):
+        load_backbone(model, "timm:resnet18.a99")
+    with pytest.raises(InputError, match="cannot fetch timm:resnet18"):
+        load_backbone(model, "timm:resnet18")
+
+
+def test_other_bytes_are_one_line(server):
+    server.files["timm/resnet18.a1_in1k"] = {"model.safetensors": b"<html>no</html>" * 10}
+    with pytest.raises(InputError, match=r"model\.safetensors does not hold the weights of timm:resnet18"):
+        load_backbone(deeplabv3plus("timm:resnet18", 3), "timm:resnet18")
