@@ -23,18 +23,16 @@ from atrous.training.observers import Observer
 from atrous.training.recipes import Recipe
 from atrous.training.replicas import Replicas, replicas_from_environment
 from atrous.training.resumed_recipe import has_begun
+from atrous.training.run_data import NO_VALIDATION, fold_data, opened_data
 from atrous.training.settings import flat_settings
 from atrous.training.stages import SecondStage
 from atrous.training.trackers import MlflowObserver, TensorBoardObserver, WandbObserver
 from atrous.training.train_run import (
-    NO_VALIDATION,
     TrainedRun,
     chosen_recipe,
     configured,
     default_folder,
-    fold_data,
     log_start,
-    opened_data,
     plan_stages,
     run_stages,
 )

@@ -1,6 +1,5 @@
 """Training as one call: settings from a recipe, data and the caller, then one run folder per stage."""
 
-import hashlib
 import logging
 import math
 import os
@@ -13,10 +12,8 @@ from typing import Any
 import torch
 
 from atrous.data.cache import CachedDataSet
-from atrous.data.dataset import DataSet, open_splits
+from atrous.data.dataset import DataSet
 from atrous.data.fingerprint import fingerprint
-from atrous.data.joined import JoinedData
-from atrous.data.selection import Selection
 from atrous.errors import InputError
 from atrous.inference.device import Device, choose_device
 from atrous.model.any_backbone import with_backbone
@@ -32,15 +29,13 @@ from atrous.training.recipes import Recipe, recipe
 from atrous.training.replicas import SINGLE_PROCESS, Replicas
 from atrous.training.resumed_recipe import has_begun, resumed_recipe
 from atrous.training.run import Run
+from atrous.training.run_data import opened_data
 from atrous.training.settings import check_names, flat_settings, with_settings
 from atrous.training.stages import SecondStage, Stage
 from atrous.training.start import check_classes
 from atrous.training.user_data import as_data_set
 
 _LOGGER = logging.getLogger(__name__)
-
-NO_VALIDATION = "none"
-"""Name of the validation split with which a run trains on all pictures and validates on none."""
 
 Status = Callable[[str], AbstractContextManager[object]]
 """Shows a line of text while its context is open."""
@@ -152,49 +147,6 @@ def log_start(start: Recipe, settings: Mapping[str, Any], *, out: Path) -> None:
     """Log the weights that a recipe has chosen to start from; not where they were given, or where a run resumes."""
     if start.start and not {"backbone_weights", "weights"} & settings.keys() and not has_begun(out):
         _LOGGER.warning("%s", start.start)
-
-
-def opened_data(
-    folder: Path, split: str, val_split: str, *, later: Sequence[str] = (), schema: Path | None
-) -> tuple[dict[str, DataSet], DataSet | None]:
-    """Open the data of all stages, by split, and the validation data, with one look through the masks.
-
-    Args:
-        folder: The folder.
-        split: Split of the first stage.
-        val_split: Split to validate on; for `none`, `train` also holds the pictures of `val`.
-        later: Splits of later stages.
-        schema: The meaning of the masks, if it is not in the folder.
-
-    Raises:
-        InputError: If the folder cannot be opened or lacks a split.
-    """
-    validated = [] if val_split == NO_VALIDATION else [val_split]
-    joined = [split, "val"] if not validated and split == "train" else [split]
-    splits = open_splits(folder, splits=[*dict.fromkeys([*joined, *validated, *later])], schema=schema)
-    if validated:
-        return splits, splits[val_split]
-    return {**splits, split: JoinedData(tuple(splits[name] for name in joined))}, None
-
-
-def fold_data(data: DataSet, folds: int) -> list[tuple[DataSet, DataSet]]:
-    """Split a data set into `folds` pairs of training and validation data; every image is validated on once.
-
-    Raises:
-        InputError: If there are fewer than two folds, or fewer images than folds.
-    """
-    if not 2 <= folds <= len(data):
-        raise InputError(f"{folds} folds of {len(data)} images; choose 2 to {len(data)}")
-    order = sorted(range(len(data)), key=lambda index: hashlib.sha256(data.names[index].encode()).digest())
-    pairs = []
-    for fold in range(folds):
-        held_out = sorted(order[fold::folds])
-        rest = sorted({*order} - {*held_out})
-        rule = f"fold {fold + 1} of {folds}"
-        pairs.append(
-            (Selection(data, tuple(rest), rule=f"all but {rule}"), Selection(data, tuple(held_out), rule=rule))
-        )
-    return pairs
 
 
 def configured(
