@@ -14,6 +14,7 @@ import torch
 from atrous.data.cache import CachedDataSet
 from atrous.data.dataset import DataSet
 from atrous.data.fingerprint import fingerprint
+from atrous.data.joined import JoinedData
 from atrous.errors import InputError
 from atrous.inference.device import Device, choose_device
 from atrous.model.any_backbone import with_backbone
