@@ -114,7 +114,7 @@ def read_token(file: Path | None) -> str | None:
         InputError: If the file cannot be read, or the token is shorter than 16 characters.
     """
     if file is None:
-        token, origin = os.environ.get(TOKEN_VARIABLE), f"the environment variable {TOKEN_VARIABLE}"
+        token, origin = os.environ.get(TOKEN_VARIABLE) or None, f"the environment variable {TOKEN_VARIABLE}"
     else:
         origin = str(file)
         try:
