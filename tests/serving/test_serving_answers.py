@@ -10,6 +10,8 @@ from pycocotools import mask as coco_mask
 from tiny_service import SPACE, encoded_as, picture
 
 from atrous.inference.predictor import Predictor
+from atrous.serving.models import ServedModel, Strategy
+from atrous.serving.request_error import RequestError
 
 IMAGE = picture()
 CONTENT = encoded_as(IMAGE)
@@ -149,3 +151,14 @@ def test_orientation_transparency_and_other_formats_are_as_everywhere(client, ar
         assert np.array_equal(np.array(as_labels(response.content)), predictor(content).labels)
     rotated = client.post("/v1/segment", content=contents[0]).json()
     assert rotated["image"] == {"width": 40, "height": 56}
+
+
+def test_an_exported_file_has_its_settings_built_in(archives):
+    model = ServedModel("graph", None, Predictor(archives[0]))
+    assert model.predictor(Strategy()) is model.predictor(Strategy(16, (1.0,), flip=False)) is model.default
+    for strategy in (Strategy(8), Strategy(scales=(0.5,)), Strategy(flip=True)):
+        with pytest.raises(RequestError, match="built in") as caught:
+            model.predictor(strategy)
+        assert caught.value.status == 422
+    assert model.variant() is None
+    assert model.description()["licence"] is None

@@ -14,6 +14,7 @@ from atrous.cli.options import parse
 from atrous.errors import InputError
 from atrous.extras import require
 from atrous.inference.device import choose_device
+from atrous.inference.engines.open_engine import is_exported
 from atrous.inference.predictor import Predictor
 from atrous.sizes import parse_size
 from atrous.weights.archive import Archive
@@ -34,7 +35,7 @@ class Options:
     """
 
     weights: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="WEIGHTS...")]
-    """Archives, run folders, files of other projects, or names that `atrous weights` lists; NAME=WEIGHTS names a
+    """Archives, run folders, exported files, files of other projects, or names of `atrous weights`; NAME=WEIGHTS names a
     model, else its file or folder does. The first is the one that requests without a name mean."""
     host: str = "127.0.0.1"
     """Address to listen at; 0.0.0.0 lets other machines in."""
@@ -141,9 +142,11 @@ def model_name(source: str) -> tuple[str, str]:
     return re.sub(r"[^\w.@+-]+", "-", name, flags=re.ASCII).strip("-") or "model", source
 
 
-def _load(source: str, options: Inference) -> tuple[str, Archive, Predictor]:
-    """Name, weights and default predictor of one model of the command line."""
+def _load(source: str, options: Inference) -> tuple[str, Archive | None, Predictor]:
+    """Name, weights and default predictor of one model of the command line; no weights for an exported file."""
     name, weights = model_name(source)
+    if is_exported(weights):
+        return name, None, options.predictor(weights)
     archive = load_weights(weights, options.weight_settings)
     predictor = Predictor(
         archive,

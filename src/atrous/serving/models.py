@@ -36,11 +36,11 @@ class ServedModel:
 
     Args:
         name: Name of the model in requests.
-        weights: The weights.
+        weights: The weights; None for an exported file, whose settings are built in.
         default: Predictor with the settings that hold where a request says nothing.
     """
 
-    def __init__(self, name: str, weights: Archive, default: Predictor) -> None:
+    def __init__(self, name: str, weights: Archive | None, default: Predictor) -> None:
         self.name, self._weights, self.default = name, weights, default
         self._by_stride = {default.output_stride: default}
         self._variants: dict[tuple[int, tuple[float, ...], bool], Predictor] = {}
@@ -55,9 +55,15 @@ class ServedModel:
         stride = strategy.output_stride or self.default.output_stride
         scales = self.default.scales if strategy.scales is None else strategy.scales
         flip = self.default.flip if strategy.flip is None else strategy.flip
+        default = self.default
+        if (stride, scales, flip) == (default.output_stride, default.scales, default.flip):
+            return default
+        if self._weights is None:
+            line = f"{self.name} is an exported file, which has output stride, scales and flip built in; leave them out"
+            raise RequestError(422, "invalid_parameter", line)
         with self._lock:
             if stride not in self._by_stride:
-                self._by_stride[stride] = self._at_stride(stride)
+                self._by_stride[stride] = self._at_stride(self._weights, stride)
             base = self._by_stride[stride]
             if (scales, flip) == (base.scales, base.flip):
                 return base
@@ -70,11 +76,11 @@ class ServedModel:
                 self._variants[key] = variant
             return self._variants[key]
 
-    def _at_stride(self, stride: int) -> Predictor:
+    def _at_stride(self, weights: Archive, stride: int) -> Predictor:
         default = self.default
         try:
             return Predictor(
-                self._weights,
+                weights,
                 output_stride=stride,
                 scales=default.scales,
                 flip=default.flip,
@@ -85,9 +91,9 @@ class ServedModel:
         except InputError as error:
             raise RequestError(422, "invalid_parameter", f"output_stride {stride}: {error}") from error
 
-    def variant(self) -> Predictor:
-        """Return the default predictor at two scales, which other functions compute than at one."""
-        return self.predictor(Strategy(scales=(0.5, 1.0)))
+    def variant(self) -> Predictor | None:
+        """Return the default predictor at two scales, which other functions compute than at one; None if exported."""
+        return None if self._weights is None else self.predictor(Strategy(scales=(0.5, 1.0)))
 
     def description(self) -> dict[str, Any]:
         """The model as `GET /v1/model` describes it."""
@@ -113,13 +119,13 @@ class ServedModel:
         }
 
     def _license(self) -> str | None:
-        provenance = self._weights.provenance
+        provenance = {} if self._weights is None else self._weights.provenance
         data = provenance.get("data")
         stated = provenance.get("licence") or (data.get("licence") if isinstance(data, Mapping) else None)
         return str(stated) if stated else None
 
     def _licence(self) -> str | None:
-        provenance = self._weights.provenance
+        provenance = {} if self._weights is None else self._weights.provenance
         data = provenance.get("data")
         stated = provenance.get("licence") or (data.get("licence") if isinstance(data, Mapping) else None)
         return str(stated) if stated else None

@@ -108,14 +108,14 @@ class Service:
         Returns when every model has predicted one at a single scale; at several scales they do so afterwards.
         """
         single = [self._warm_up_job(model.default) for model in self.models]
-        for model in self.models:
-            self._warm_up_job(model.variant())
+        for variant in filter(None, (model.variant() for model in self.models)):
+            self._warm_up_job(variant)
         for job in single:
             job.result.result()
 
     def _warm_up_job(self, predictor: Predictor) -> Job:
         side = min(predictor.pad or (_WARM_UP_SIDE, _WARM_UP_SIDE))
-        image = np.zeros((side, side, predictor.model.config.in_channels), np.uint8)
+        image = np.zeros((side, side, predictor.in_channels), np.uint8)
         job = Job(predictor, image, probabilities=False, deadline=math.inf)
         self.queue.submit(job)
         return job
