@@ -35,8 +35,8 @@ class Options:
     """
 
     weights: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="WEIGHTS...")]
-    """Archives, run folders, exported files, files of other projects, or names of `atrous weights`; NAME=WEIGHTS names a
-    model, else its file or folder does. The first is the one that requests without a name mean."""
+    """Archives, run folders, exported files, files of other projects, or names of `atrous weights`; NAME=WEIGHTS names
+    a model, else its file or folder does. The first is the one that requests without a name mean."""
     host: str = "127.0.0.1"
     """Address to listen at; 0.0.0.0 lets other machines in."""
     port: int = 8000
