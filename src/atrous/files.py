@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from atrous.errors import OutputError
+from atrous.errors import InputError, OutputError
 
 
 @contextmanager
@@ -41,11 +41,18 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def cache_folder() -> Path:
-    """`ATROUS_HOME`, or `atrous` in the user's cache folder (`XDG_CACHE_HOME`, by default `~/.cache`)."""
+    """`ATROUS_HOME`, or `atrous` in the user's cache folder (`XDG_CACHE_HOME`, by default `~/.cache`).
+
+    Raises:
+        InputError: If the user has no home folder, as in containers that run under a number without a name.
+    """
     home = os.environ.get("ATROUS_HOME")
-    if home:
-        return Path(home).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "atrous"
+    try:
+        if home:
+            return Path(home).expanduser()
+        return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "atrous"
+    except RuntimeError as error:
+        raise InputError("this user has no home folder; set ATROUS_HOME to a folder for downloads") from error
 
 
 def _sync_folder(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -117,3 +118,23 @@ def test_bad_input_is_one_line(arguments, complaint, capsys, tmp_path, monkeypat
     Image.new("RGB", (8, 8)).save("photo.png")
     assert main(arguments) == 2
     assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody else")
+def test_a_user_without_a_name_and_home_gets_one_line(monkeypatch, capfd):
+    """As in a container that runs under a number; everything is imported before, for that user may read nothing."""
+    main(["weights", "--match", "nothing"])
+    capfd.readouterr()
+    for name in ("HOME", "ATROUS_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    child = os.fork()
+    if not child:
+        status = 99
+        try:
+            os.setresuid(54321, 54321, 54321)
+            status = main(["weights", "--match", "voc"])
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
+    line = "atrous weights: this user has no home folder; set ATROUS_HOME to a folder for downloads\n"
+    assert capfd.readouterr().err == line
