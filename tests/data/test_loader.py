@@ -1,6 +1,10 @@
 import os
 import shutil
 import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -153,14 +157,57 @@ def test_a_killed_worker_is_one_line(data):
 
 
 def test_workers_are_as_many_as_shared_memory_has_room_for(data, tmp_path, monkeypatch, caplog):
-    """A batch is 3 x 9 x 11 pixels of three bytes and a label; each worker makes two, and one is in use."""
+    """A batch is 3 x 9 x 11 pixels of three bytes and a label; each worker makes two, and two are with the caller."""
     monkeypatch.setattr(module, "SHARED_MEMORY", tmp_path)
-    for room, workers in ((7 * 1188, 3), (5 * 1188, 2), (4 * 1188, 1), (1188, 0)):
+    for room, workers in ((8 * 1188, 3), (6 * 1188, 2), (5 * 1188, 1), (2 * 1188, 0)):
         usage = shutil.disk_usage(tmp_path)._replace(free=room)
         monkeypatch.setattr(module.shutil, "disk_usage", lambda _path, usage=usage: usage)
         caplog.clear()
         assert equal(batches(data, workers=3), batches(data))
         assert [f"{workers} of 3 workers load data" in line for line in caplog.messages] == [True] * (workers < 3)
+
+
+SMALL_SHARED_MEMORY = """
+import logging, numpy as np
+from atrous.data.loader import training_batches
+from atrous.data.sample import Sample
+from fakes.memory_data import MemoryData
+from atrous.labels import LabelSpace
+logging.basicConfig(format="%(message)s")
+picture = np.arange(512 * 512 * 3, dtype=np.uint8).reshape(512, 512, 3)
+samples = tuple(Sample(f"s{n}", picture, picture[..., 0] % 2) for n in range(4))
+data = MemoryData(LabelSpace(("a", "b")), samples)
+settings = dict(batch_size=4, seed=0, start=0, stop=6)
+print(sum(int(batch.images.sum()) for batch in training_batches(data, (), workers=4, **settings)) // 6)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="only root mounts a small /dev/shm")
+def test_a_small_shared_memory_is_told_and_training_goes_on():
+    """A batch has 4 MiB; 17 MiB hold two with the caller and two of one worker. Docker's has 64 MiB."""
+    paths = os.pathsep.join([str(Path(module.__file__).parents[2]), str(Path(__file__).parents[1])])
+    command = 'mount -t tmpfs -o size=17m tmpfs /dev/shm && exec "$0" -c "$1"'
+    answer = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", command, sys.executable, SMALL_SHARED_MEMORY],
+        capture_output=True, text=True, timeout=120, check=False, env={**os.environ, "PYTHONPATH": paths},
+    )  # fmt: skip
+    if "mount: " in answer.stderr:
+        pytest.skip("mounting is not allowed here")
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stderr.count("\n") == 1
+    assert "/dev/shm has room for 17 MiB and a batch takes 4.0 MiB: 1 of 4 workers load data" in answer.stderr
+    assert int(answer.stdout) == 4 * sum(range(256)) * 512 * 512 * 3 // 256
+
+
+def test_a_batch_that_does_not_come_is_one_line(data, monkeypatch):
+    class Stuck(MemoryData):
+        def __getitem__(self, index):
+            time.sleep(2)
+            return super().__getitem__(index)
+
+    monkeypatch.setattr(module, "LATE_SECONDS", 0.2)
+    with pytest.raises(InputError, match=r"no batch for 0.2 s: .*--workers 0 loads without them"):
+        batches(Stuck(data.labels, (data[0],)), workers=1)
 
 
 @pytest.mark.parametrize("workers", [-1, 100000])

@@ -34,6 +34,9 @@ MOST_WORKERS = 256
 SHARED_MEMORY = Path("/dev/shm")
 """Where Linux keeps the batches that workers hand over."""
 
+LATE_SECONDS = 600.0
+"""Wait for a batch after which its workers count as stuck."""
+
 _PREFETCH = 2
 """Batches that each worker makes ahead: torch's own number."""
 
@@ -86,8 +89,8 @@ def training_batches(
         rows: Samples of each batch that are decoded and given; all of them, unless replicas share a batch.
 
     Raises:
-        InputError: If the data set is empty, a sample is unreadable, has stray labels, or none, a worker was killed, or
-            there are more than `MOST_WORKERS`.
+        InputError: If the data set is empty, a sample is unreadable, has stray labels, or none, a worker was killed or
+            is stuck, or there are more than `MOST_WORKERS`.
     """
     if not 0 <= workers <= MOST_WORKERS:
         raise InputError(f"--workers {workers} is out of reach; give 0 to {MOST_WORKERS}, about one per processor")
@@ -110,6 +113,7 @@ def training_batches(
             batch_size=None,  # the stream makes whole batches
             sampler=range(start, stop),
             num_workers=workers,
+            timeout=LATE_SECONDS if workers else 0,
             pin_memory=torch.cuda.is_available(),
             generator=torch.Generator(),  # torch's global one is the model's: drawing from it would change dropout
             worker_init_fn=_start_worker,
@@ -123,6 +127,11 @@ def training_batches(
                 raise batch
             yield batch
     except RuntimeError as error:
+        if "DataLoader timed out" in str(error):
+            raise InputError(
+                f"no batch for {LATE_SECONDS:g} s: the disk is slow or a process that loads data is stuck; "
+                "--workers 0 loads without them"
+            ) from error
         if "DataLoader worker" not in str(error):
             raise
         raise InputError(
@@ -141,7 +150,8 @@ def _fitting_workers(stream: "_Stream", *, start: int, workers: int) -> int:
     if isinstance(batch, InputError):
         raise batch
     size = batch.images.nbytes + batch.labels.nbytes
-    fitting = min(workers, max((room // size - 1) // _PREFETCH, 0))  # one more is in use by the caller
+    # Two more are with the caller: the one in use, and the next, which is taken before the first is let go.
+    fitting = min(workers, max((room // size - 2) // _PREFETCH, 0))
     if fitting < workers:
         _LOGGER.warning(
             "%s has room for %.0f MiB and a batch takes %.1f MiB: %d of %d workers load data; "
