@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: install browser demo test soak docs lint check format clean
+.PHONY: install browser demo test soak docs package lint check format clean
 
 install: $(INSTALLED)
 
@@ -33,6 +33,9 @@ docs: install ## The site, in site/; links that lead nowhere are errors.
 	NO_MKDOCS_2_WARNING=1 PYTHONPATH=src $(BIN)/mkdocs build --strict --quiet
 	@echo "read it: $(BIN)/python -m http.server --directory site, then http://localhost:8000"
 
+package: ## Wheel and sdist in dist/, checked, and the wheel tried in a clean environment.
+	PYTHON=$(PYTHON) bash scripts/release_check.sh
+
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -46,4 +49,4 @@ format: install
 	$(BIN)/ruff format .
 
 clean: ## What the targets above have made; runs/ is the user's own.
-	rm -rf $(VENV) demo site
+	rm -rf $(VENV) demo site dist

@@ -24,9 +24,9 @@ SHORT = {
 HEAD = """# Licences of what is installed along
 
 The package is under Apache-2.0 and holds no code of others. It installs the packages below, each under its own licence;
-the table is what their metadata say (`scripts/licences.py`), without what they install in turn. Weights and data sets have
-licences of their own: `atrous weights` and `atrous info FILE` show them. The wheels of torch, av, pillow-heif, imagecodecs and SciPy bundle
-libraries of further licences, the LGPL among them: their own pages list these.
+the table is what their metadata say (`scripts/licences.py`), without what they install in turn. Weights and data sets
+have licences of their own: `atrous weights` and `atrous info FILE` show them. The wheels of torch, av, pillow-heif,
+imagecodecs and SciPy bundle libraries of further licences, the LGPL among them: their own pages list these.
 
 | package | version | licence | needed by |
 |---|---|---|---|

@@ -38,7 +38,7 @@ def random_bytes(*shape, seed=0, below=256):
 def write_files(folder):
     """All of them, below `folder`."""
     write_street(folder / "street")
-    for name in ("photo.jpg", "street.jpg", "photos/a.jpg", "photos/b.jpg", "new/c.jpg"):
+    for name in ("photo.jpg", "street.jpg", "photos/a.jpg", "photos/b.jpg", "new/c.jpg", "new/d.jpg"):
         path = folder / name
         path.parent.mkdir(exist_ok=True)
         Image.fromarray(random_bytes(*SIZE, 3, seed=len(name))).save(path)
