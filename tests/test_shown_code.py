@@ -35,7 +35,7 @@ MARKS = {
     "download": 6,
     "published data": 6,
     "long": 7,
-    "service": 2,
+    "service": 3,
     "GPU": 1,
     "several processes": 1,
 }
