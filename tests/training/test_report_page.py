@@ -9,7 +9,7 @@ from PIL import Image
 
 from atrous.data.loader import Batch
 from atrous.labels import LabelSpace
-from atrous.training.report import write_batch, write_report
+from atrous.training.report import NamedConfig, write_batch, write_report
 from fakes.run import changed
 
 RECORDS = [
@@ -35,9 +35,20 @@ def test_the_page_opens_with_what_a_run_is_judged_by(tmp_path):
     assert shown["mIoU, best"] == "0.7000 at iteration 30"
     assert shown["iterations"] == "40 of 60"
     assert shown["training time"] == "1 h 1 min"  # 10 steps of 3 s, 20 of 180 s, 10 of 3 s
-    assert shown["crop"] == "[33, 49]"
+    assert shown["crop"] == "(33, 49)"
     assert "learning_rate" not in shown  # it is the default
     assert f"<code>atrous predict {page.parent / 'last.safetensors'} PICTURES --out labels</code>" in html
+
+
+def test_settings_are_those_that_differ_from_the_recipe(tmp_path):
+    recipe = NamedConfig("street", changed(iterations=60, jitter=0.3))
+    config = changed(iterations=60, jitter=0.3, crop=(33, 49), learning_rate=0.5)
+    write_report(tmp_path / "report.html", RECORDS, report=None, config=config, recipe=recipe)
+    html = (tmp_path / "report.html").read_text()
+    shown = facts(html)
+    assert "Those that differ from the recipe street" in html
+    assert (shown["recipe"], shown["crop"], shown["learning_rate"]) == ("street", "(33, 49)", "0.5")
+    assert "jitter" not in shown
 
 
 def test_a_page_without_a_validation_says_so(tmp_path):

@@ -187,7 +187,7 @@ def _run(
     """Train one run: in all its stages, or one fold."""
     config, second = configured(start, settings, data=data[options.split], validation=validation)
     stages = plan_stages(
-        config, second, data=data, split=options.split, validation=validation, out=out, replicas=replicas
+        config, second, data=data, split=options.split, validation=validation, out=out, replicas=replicas, recipe=start
     )
     display = TerminalDisplay(stages, of_papers=start.of_papers)
     done = run_stages(

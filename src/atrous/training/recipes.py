@@ -28,6 +28,7 @@ class Recipe:
         of_papers: True if the protocol is the papers', so that deviations from it are worth a list.
         fit: Chooses settings from the data where the protocol does not fix them; None for a fixed protocol.
         start: The choice of weights to start from and its reason, as users read it; empty where the protocol fixes it.
+        name: Its name.
     """
 
     config: TrainConfig
@@ -36,6 +37,7 @@ class Recipe:
     of_papers: bool = False
     fit: Callable[[TrainConfig, DataFacts], TrainConfig] | None = None
     start: str = ""
+    name: str = ""
 
     def with_model(self, model: ModelConfig) -> "Recipe":
         """Return the recipe with another model; where it chooses the weights to start from, with those that fit it."""
@@ -214,7 +216,7 @@ def recipe(name: str) -> Recipe:
     """
     if name not in RECIPES:
         raise InputError(f"unknown recipe {name!r}; {did_you_mean(name, RECIPES)}")
-    return RECIPES[name]()
+    return replace(RECIPES[name](), name=name)
 
 
 def _workers() -> int:

@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -19,6 +19,7 @@ from atrous.report.pictures import overlay, side_by_side, visible
 from atrous.report.plots import line_plot
 from atrous.report.tables import Cell
 from atrous.training.config import TrainConfig
+from atrous.training.settings import flat_settings
 from atrous.weights.run_folder import CONFIG, LAST
 
 PICTURE_HEIGHT = 240
@@ -45,6 +46,13 @@ def add_curves(page: Page, records: Sequence[Mapping[str, Any]]) -> None:
 
 def _points(records: Sequence[Mapping[str, Any]], name: str) -> list[tuple[int, float]]:
     return [(record["iteration"], record[name]) for record in records if record.get(name) is not None]
+
+
+class NamedConfig(NamedTuple):
+    """The settings of a recipe, under its name, before data and caller change them."""
+
+    name: str
+    config: TrainConfig
 
 
 def write_picture(path: Path, examples: Sequence[Example], *, space: LabelSpace) -> None:
@@ -74,6 +82,7 @@ def write_report(
     report: Report | None,
     config: TrainConfig,
     batch: Path | None = None,
+    recipe: NamedConfig | None = None,
 ) -> None:
     """Write `report.html` of a run; may be called any number of times during training.
 
@@ -83,9 +92,11 @@ def write_report(
         report: The latest validation, or None before the first.
         config: Settings of the run.
         batch: Picture of a training batch, shown where the file exists.
+        recipe: The recipe that the settings came from; None for settings without one.
     """
     page = Page("Training run", str(path.parent.name))
-    page.facts(_headline(records, report=report, config=config))
+    named = {"recipe": recipe.name} if recipe else {}
+    page.facts({**_headline(records, report=report, config=config), **named})
     if report:
         report.add_to(page)
     add_curves(page, records)
@@ -95,8 +106,10 @@ def write_report(
             page.pictures([("the first batch", np.array(picture.convert("RGB")))], columns=1)
     page.heading("What next")
     page.commands(_commands(path.parent))
-    page.heading("Settings", f"Those that differ from the defaults; all of them stand in {CONFIG}.")
-    page.facts(_changed_settings(config))
+    base = recipe.config if recipe else TrainConfig(model=config.model)
+    origin = f"recipe {recipe.name}" if recipe else "defaults"
+    page.heading("Settings", f"Those that differ from the {origin}; all of them stand in {CONFIG}.")
+    page.facts(_changed_settings(config, base))
     page.write(path)
 
 
@@ -142,8 +155,9 @@ def _commands(folder: Path) -> list[tuple[str, str]]:
     ]
 
 
-def _changed_settings(config: TrainConfig) -> dict[str, Cell]:
-    """Settings with other values than the defaults of `TrainConfig`, and the model."""
-    settings, defaults = to_plain(config), to_plain(TrainConfig(model=config.model))
-    changed = {name: str(value) for name, value in settings.items() if value != defaults[name]}
-    return {**changed, "model": str(settings["model"])}
+def _changed_settings(config: TrainConfig, base: TrainConfig) -> dict[str, Cell]:
+    """Settings with other values than in `base`, and the model; what the data chose is among them."""
+    settings, others = flat_settings(config), flat_settings(base)
+    changed = {name: str(value) for name, value in settings.items() if name not in others or value != others[name]}
+    changed.pop("classes", None)
+    return {**changed, "model": str(to_plain(config.model))}

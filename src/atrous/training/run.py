@@ -21,7 +21,7 @@ from atrous.training.checkpoint import TrainingState, load_state, previous_path,
 from atrous.training.config import TrainConfig
 from atrous.training.format0 import upgraded_settings
 from atrous.training.progress import TrainingProgress
-from atrous.training.report import write_batch, write_picture, write_report
+from atrous.training.report import NamedConfig, write_batch, write_picture, write_report
 from atrous.weights.archive import save
 from atrous.weights.run_folder import CONFIG, LAST, METRICS
 
@@ -54,12 +54,13 @@ class Run:
     Args:
         folder: The folder; nothing in it is created or written before `resume`.
         settings: Settings of training and descriptions of the data, for `config.json`.
+        recipe: The recipe that the settings came from, for the page.
 
     Raises:
         InputError: If the folder holds a run with other settings, or cannot be written to.
     """
 
-    def __init__(self, folder: Path, *, settings: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, *, settings: Mapping[str, Any], recipe: NamedConfig | None = None) -> None:
         self.folder = folder
         self.config = folder / CONFIG
         self.metrics = folder / METRICS
@@ -70,6 +71,7 @@ class Run:
         self.pictures = folder / "pictures"
         self.batch = self.pictures / "batch.png"
         self.images = folder / "images.csv"
+        self._recipe = recipe
         self._report: Report | None = None
         self.extended_from: int | None = None
         self._settings = json.loads(json.dumps(to_plain(settings)))
@@ -239,11 +241,14 @@ class Run:
         if state.best[1] == iteration:
             save(self.best, state.result, labels=data.labels, provenance=provenance)
         self._report = report
-        write_report(self.page, self.records(), report=report, config=config, batch=self.batch)
+        self._write_page(report, config)
         if report is not None:
             report.write_csv(self.images)
             write_picture(self.pictures / f"{iteration:07d}.png", report.worst, space=data.labels)
         self.save(state)
+
+    def _write_page(self, report: Report | None, config: TrainConfig) -> None:
+        write_report(self.page, self.records(), report=report, config=config, batch=self.batch, recipe=self._recipe)
 
     def write_batch_image(self, batch: Batch, *, space: LabelSpace) -> None:
         """Keep a picture of a training batch for the page."""
@@ -260,7 +265,7 @@ class Run:
     def update_report(self, config: TrainConfig) -> None:
         """Update the page between validations; after a resume the old page stays until the first validation."""
         if self._report or not self.page.exists():
-            write_report(self.page, self.records(), report=self._report, config=config, batch=self.batch)
+            self._write_page(self._report, config)
 
 
 def _check_writable(folder: Path) -> None:

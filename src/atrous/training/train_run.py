@@ -26,8 +26,10 @@ from atrous.training.fitting import facts_of
 from atrous.training.loop import require_finite
 from atrous.training.loss import LossFunction
 from atrous.training.observers import Observer, RunStart, notify
-from atrous.training.recipes import Recipe, recipe
+from atrous.training.recipes import Recipe
+from atrous.training.recipes import recipe as named_recipe
 from atrous.training.replicas import SINGLE_PROCESS, Replicas
+from atrous.training.report import NamedConfig
 from atrous.training.resumed_recipe import has_begun, resumed_recipe
 from atrous.training.run import Run
 from atrous.training.run_data import opened_data
@@ -116,7 +118,9 @@ def train(
         splits = dict.fromkeys((split, *later), training)
         held_out = None if validation is None else as_data_set(validation, classes=training.labels)
     config, second = configured(start, settings, data=splits[split], validation=held_out)
-    stages = plan_stages(config, second, data=splits, split=split, validation=held_out, out=out, loss=loss)
+    stages = plan_stages(
+        config, second, data=splits, split=split, validation=held_out, out=out, loss=loss, recipe=start
+    )
     log_start(start, settings, out=out)
     return run_stages(stages, device=chosen_device, observers=observers)
 
@@ -134,7 +138,7 @@ def chosen_recipe(
     Raises:
         InputError: If there is no such recipe or model.
     """
-    start = recipe(name)
+    start = named_recipe(name)
     if device is not None:
         start = start.with_device(device)
     if model:
@@ -193,6 +197,7 @@ def plan_stages(
     out: Path,
     replicas: Replicas = SINGLE_PROCESS,
     loss: LossFunction | None = None,
+    recipe: Recipe | None = None,
 ) -> list[Stage]:
     """Return one stage or two; their run folders and class names are checked before anything starts.
 
@@ -205,6 +210,7 @@ def plan_stages(
         out: Run folder; with two stages that of the second, and `stage1` in it that of the first.
         replicas: Processes that train together.
         loss: Replaces the loss of the settings.
+        recipe: The recipe that the settings came from, for the page.
 
     Raises:
         InputError: If a folder holds another run or cannot be written to, or settings contradict the data.
@@ -236,7 +242,8 @@ def plan_stages(
             about["loss_function"] = (
                 f"{getattr(loss, '__module__', '')}.{getattr(loss, '__qualname__', type(loss).__name__)}"
             )
-        stages.append(Stage(settings, samples, validation, Run(folder, settings=about), second=is_second, loss=loss))
+        run = Run(folder, settings=about, recipe=NamedConfig(recipe.name, recipe.config) if recipe else None)
+        stages.append(Stage(settings, samples, validation, run, second=is_second, loss=loss))
     return stages
 
 
