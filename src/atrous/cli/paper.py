@@ -4,20 +4,33 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import tyro
 
 from atrous.cli.console import fraction_callback
 from atrous.cli.options import parse
+from atrous.demo.scenes import SCENE_LABELS, draw_scene
 from atrous.errors import InputError
 from atrous.inference.device import choose_device
 from atrous.papers.catalogue import TABLES, find_table
 from atrous.papers.counts import row_counts
+from atrous.papers.figures.boundaries import draw_boundaries
+from atrous.papers.figures.branches import draw_branches
+from atrous.papers.figures.fields import draw_fields
+from atrous.papers.figures.rates import draw_rates
+from atrous.papers.figures.valid_taps import draw_valid_taps
 from atrous.papers.pages import conclusion_table, row_table
 from atrous.papers.rerun import open_experiment
 from atrous.papers.scale import Scale
 from atrous.papers.server import ServerTable, open_server_run
 from atrous.papers.table import OmittedTable, PaperTable
 from atrous.report.tables import Table
+
+FIGURES = "figures"
+"""Word in the place of a table's name that draws the figures."""
+
+SHOWN_SCENE = 3
+"""Seed of the generated scene that the figures show."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +43,13 @@ class Options:
 
     The settings below apply to all rows alike and are written into the protocol; by default they are the papers'.
 
+    `atrous paper figures --out FOLDER` draws the figures that explain the papers.
+
     Example: atrous paper v3-table3 --data camvid --out runs/multi-grid --width 0.25 --iterations 400 --crop 257
     """
 
     table: tyro.conf.Positional[str] = ""
-    """Name of the table, as v3-table3; without it all are listed."""
+    """Name of the table, as v3-table3, or figures; without it all are listed."""
     data: Path | None = None
     """Folder of images/ and masks/, or a published data set."""
     out: Path | None = None
@@ -64,6 +79,9 @@ def main(arguments: Sequence[str]) -> int:
             raise InputError("name a table to run, as `atrous paper v3-table3 --data DATA`; `atrous paper` lists them")
         print(_catalogue().to_text())
         return 0
+    if options.table == FIGURES:
+        _draw_figures(options.out or Path("runs") / FIGURES)
+        return 0
     table = find_table(options.table)
     if isinstance(table, OmittedTable):
         if options.data is not None:
@@ -79,6 +97,22 @@ def main(arguments: Sequence[str]) -> int:
         print(_rows(table, options.scale).to_text())
         return 0
     return _rerun(table, options.data, options)
+
+
+def _draw_figures(out: Path) -> None:
+    """Draw every figure, those with pictures of generated scenes."""
+    scenes = [draw_scene((321, 513), np.random.default_rng(seed)) for seed in range(8)]
+    picture, labels = scenes[SHOWN_SCENE]
+    masks = [labels, *(other for _, other in scenes if other is not labels)]
+    files = [
+        draw_rates(out),
+        draw_valid_taps(out),
+        draw_branches(out, picture=draw_scene((513, 513), np.random.default_rng(0))[0], centre=(192, 192)),
+        draw_fields(out),
+        draw_boundaries(out, picture=picture, masks=masks, palette=SCENE_LABELS.palette),
+    ]
+    for file in files:
+        print(f"wrote  {file}")
 
 
 def _rerun(table: PaperTable, data: Path, options: Options) -> int:

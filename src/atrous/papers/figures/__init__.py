@@ -1,0 +1,1 @@
+"""Figures that explain the papers, computed by the package itself."""
