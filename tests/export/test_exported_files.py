@@ -77,7 +77,7 @@ def test_the_pipeline_and_the_stages_take_exported_files(exported, photos, tmp_p
 @pytest.mark.parametrize(
     ("settings", "named"),
     [
-        ({"scales": (0.5, 1)}, "scales"),
+        ({"scales": (0.5, 1.0)}, "scales"),
         ({"flip": True}, "flip"),
         ({"pad": 513}, "pad"),
         ({"output_stride": 8}, "output stride"),

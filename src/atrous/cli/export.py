@@ -3,17 +3,22 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
+import numpy as np
 import tyro
 
 from atrous.cli.console import progress_callback
 from atrous.cli.inference import load_weights
 from atrous.cli.options import parse
 from atrous.cli.weight_settings import WeightSettings
+from atrous.data.formats.images import picture_paths
+from atrous.errors import InputError
 from atrous.export.export import ProofError, export, format_of
 from atrous.export.onnx_file import DEFAULT_OPSET
-from atrous.inference.engines.description import Layout, Output
+from atrous.inference.engines.description import ExportPrecision, Layout, Output
+from atrous.inference.predictor import Predictor
+from atrous.weights.archive import Archive
 
 
 @dataclass(frozen=True)
@@ -35,8 +40,13 @@ class Options:
     """Map to compute: class ids as unsigned bytes, or a number for every class and pixel."""
     layout: Layout = "nhwc"
     """Order of the images' axes: nhwc as decoders give them, or nchw."""
-    precision: Literal["float32", "float16"] = "float32"
-    """Number type of the weights and, in ONNX files, of the convolutions."""
+    precision: ExportPrecision = "float32"
+    """Number type of the weights and, in ONNX files, of the convolutions; int8 is for OpenVINO."""
+    calibration: Path | None = None
+    """For int8: folder of pictures like those of the use, 100 or more. Three of four calibrate, the others are compared
+    and decide alone."""
+    max_calibration: int = 300
+    """Largest number of pictures that are taken from the folder, evenly spread."""
     opset: int = DEFAULT_OPSET
     """Version of ONNX's operators."""
     gate: Annotated[float | None, tyro.conf.arg(metavar="SHARE")] = None
@@ -54,6 +64,7 @@ def main(arguments: Sequence[str]) -> int:
     archive = load_weights(options.weights, options.weight_settings)
     if options.output_stride is not None:
         archive = replace(archive, model=archive.model.replanned(output_stride=options.output_stride))
+    pictures = _calibration(options, archive)
     try:
         with progress_callback("comparing") as on_progress:
             proof = export(
@@ -64,6 +75,7 @@ def main(arguments: Sequence[str]) -> int:
                 precision=options.precision,
                 opset=options.opset,
                 gate=options.gate,
+                calibration=pictures,
                 on_progress=on_progress,
             )
     except ProofError as error:
@@ -74,3 +86,15 @@ def main(arguments: Sequence[str]) -> int:
     print(f"result   {proof.summary()}")
     print(f"file     {options.out}")
     return 0
+
+
+def _calibration(options: Options, archive: Archive) -> list[np.ndarray]:
+    """Read the pictures to calibrate on."""
+    if options.calibration is None:
+        return []
+    if options.max_calibration < 1:
+        raise InputError(f"--max-calibration {options.max_calibration} leaves no picture; give 100 or more")
+    paths = picture_paths(options.calibration)
+    chosen = np.linspace(0, len(paths) - 1, min(len(paths), options.max_calibration), dtype=int)
+    predictor = Predictor(archive)
+    return [predictor.image_array(paths[number]) for number in chosen]

@@ -12,6 +12,7 @@ from jaxtyping import UInt8
 from atrous.errors import InputError
 from atrous.export.gate import Gate
 from atrous.export.graph import ExportGraph
+from atrous.export.int8 import LayerPrecision, layer_precisions, quantised, split_pictures
 from atrous.export.onnx_file import DEFAULT_OPSET, check_opset, onnx_model, save_onnx
 from atrous.export.openvino_file import openvino_model, save_openvino
 from atrous.export.program import record_with_logits
@@ -23,6 +24,9 @@ from atrous.inference.engines.engine import Engine
 from atrous.inference.engines.onnx_runtime import OnnxRuntimeEngine
 from atrous.inference.engines.openvino_engine import OpenVinoEngine
 from atrous.weights.archive import Archive
+
+Pictures = Sequence[UInt8[np.ndarray, "_ _ c"]]
+"""Pictures of any sizes."""
 
 Format = Literal["onnx", "openvino"]
 """Kind of file."""
@@ -49,10 +53,12 @@ class Written:
     Attributes:
         engine: The exported file, opened.
         logits: The same graph with logits as its output.
+        layers: Number types of the convolutions, where some have 8 bits.
     """
 
     engine: Engine
     logits: Engine
+    layers: tuple[LayerPrecision, ...] = ()
 
 
 def format_of(out: Path) -> Format:
@@ -72,7 +78,7 @@ def export(
     precision: ExportPrecision = "float32",
     opset: int = DEFAULT_OPSET,
     gate: float | None = None,
-    pictures: Sequence[UInt8[np.ndarray, "h w c"]] = (),
+    calibration: Pictures = (),
     on_progress: OnProgress | None = None,
 ) -> Proof:
     """Export weights; the file and its proof (`FILE.proof.json`, `FILE.proof.md`) appear together, or not at all.
@@ -88,7 +94,8 @@ def export(
         precision: Number type of the convolutions.
         opset: Version of ONNX's operators.
         gate: Least share of equal pixels; None is the default of the number type.
-        pictures: Images of the user, which are compared besides the generated ones.
+        calibration: Pictures of the user for 8 bits. Three of four set the ranges of the layers; the others are
+            compared, and the gate looks at them alone.
         on_progress: Called after every comparison.
 
     Returns:
@@ -100,6 +107,8 @@ def export(
     """
     form = format_of(out)
     check_opset(opset)
+    chosen = Gate.choose(precision, gate)
+    pictures, held_back = _divided(calibration, form=form, precision=precision)
     description = ExportDescription(
         labels=weights.labels,
         output=output,
@@ -115,16 +124,24 @@ def export(
     graph = ExportGraph(weights.model, output=output, layout=layout, dtype=dtype)
     with staged(out) as folder:
         whole = onnx_model(record_with_logits(graph), output=output, opset=opset)
-        write = _write_onnx if form == "onnx" else _write_openvino
-        written = write(whole, folder / out.name, description=description)
-        model = weights.model.eval()
-        chosen = Gate.choose(precision, gate)
+        path = folder / out.name
+        if form == "onnx":
+            written = _write_onnx(whole, path, description=description)
+        else:
+            share = 1.0 if chosen.share is None else chosen.share
+            written = _write_openvino(whole, path, pictures, held_back, description=description, share=share)
         proof = prove(
-            model, written.engine, gate=chosen, logits=written.logits, extra=pictures, on_progress=on_progress
+            weights.model.eval(),
+            written.engine,
+            gate=chosen,
+            logits=written.logits,
+            pictures=held_back,
+            only_pictures=precision == "int8",
+            on_progress=on_progress,
         )
         if not proof.passed:
             raise ProofError(f"{out} is not written: {proof.summary()}; the gate is {proof.gate}", proof)
-        write_proof(proof, folder / out.name, description=description)
+        write_proof(proof, path, description=description, layers=written.layers)
     return proof
 
 
@@ -137,12 +154,34 @@ def _write_onnx(whole: Any, path: Path, *, description: ExportDescription) -> Wr
     return written
 
 
-def _write_openvino(whole: Any, path: Path, *, description: ExportDescription) -> Written:
-    model, half = openvino_model(whole), description.precision == "float16"
+def _write_openvino(
+    whole: Any, path: Path, pictures: Pictures, held_back: Pictures, *, description: ExportDescription, share: float
+) -> Written:
+    onnx_file = path.with_name(f"graph_{path.stem}.onnx")
+    onnx_file.write_bytes(whole.SerializeToString())
+    model, layers = openvino_model(onnx_file), list[LayerPrecision]()
+    onnx_file.unlink()
+    if description.precision == "int8":
+        model = quantised(model, pictures, held_back, layout=description.layout, share=share)
+        layers = layer_precisions(model)
+    half = description.precision == "float16"
     save_openvino(model, path, description=description, half=half)
     with_logits = path.with_name(f"logits_{path.name}")
     save_openvino(model, with_logits, description=replace(description, output="logits"), half=half)
-    written = Written(OpenVinoEngine(path), OpenVinoEngine(with_logits))
+    written = Written(OpenVinoEngine(path), OpenVinoEngine(with_logits), tuple(layers))
     for file in (with_logits, with_logits.with_suffix(".bin")):
         file.unlink()
     return written
+
+
+def _divided(calibration: Pictures, *, form: Format, precision: ExportPrecision) -> tuple[Pictures, Pictures]:
+    """Divide pictures into those that calibrate and those that are compared; check that they are wanted."""
+    if precision != "int8":
+        if calibration:
+            raise InputError(f"--calibration is for --precision int8, not for {precision}; leave it out")
+        return (), ()
+    if form != "openvino":
+        raise InputError("8 bits are written for OpenVINO; give --out FILE.xml, or another --precision")
+    if not calibration:
+        raise InputError("8 bits need pictures like those of the use; give their folder by --calibration")
+    return split_pictures(calibration)

@@ -8,7 +8,7 @@ DECIDED = 1e-4
 """Difference of the two largest logits, relative to the deviation of all logits, from which a label is decided."""
 
 SHARES = {"float16": 0.995, "int8": 0.985}
-"""Least shares of equal pixels, by number type."""
+"""Least shares of equal pixels, by number type; for 8 bits over the pictures that calibration has not seen."""
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ from atrous.inference.engines.description import PREFIX, ExportDescription
 from atrous.inference.engines.openvino_engine import METADATA
 
 
-def openvino_model(onnx_model: Any) -> Any:
-    """Convert an ONNX model, in memory, to a model of OpenVINO with the same inputs and outputs.
+def openvino_model(onnx_file: Path) -> Any:
+    """Convert an ONNX file to a model of OpenVINO with the same inputs and outputs.
 
     Raises:
         InputError: If OpenVINO is missing.
     """
     openvino = require("openvino", extra="export", purpose="exporting to OpenVINO")
-    return openvino.Core().read_model(onnx_model.SerializeToString())
+    return openvino.convert_model(str(onnx_file))
 
 
 def save_openvino(model: Any, path: Path, *, description: ExportDescription, half: bool) -> None:

@@ -1,7 +1,7 @@
 """Comparison of an exported file with the float32 model that it was made from."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -44,6 +44,7 @@ class Comparison:
             than `DECIDED` deviations.
         logit_error: Largest absolute difference of logits, relative to the deviation of the model's logits; None where
             the engine gives no logits.
+        counts: True if the gate looks at these images.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Comparison:
     equal: int
     unequal_decided: int
     logit_error: float | None
+    counts: bool = True
 
 
 @dataclass(frozen=True)
@@ -71,19 +73,23 @@ class Proof:
 
     @property
     def equal_share(self) -> float:
-        """Share of equal pixels over all images."""
-        return sum(one.equal for one in self.comparisons) / max(sum(one.pixels for one in self.comparisons), 1)
+        """Share of equal pixels over all images that the gate looks at."""
+        return sum(one.equal for one in self._counted) / max(sum(one.pixels for one in self._counted), 1)
+
+    @property
+    def _counted(self) -> list[Comparison]:
+        return [one for one in self.comparisons if one.counts]
 
     @property
     def passed(self) -> bool:
         """True if the gate is met."""
-        decided = sum(one.unequal_decided for one in self.comparisons)
+        decided = sum(one.unequal_decided for one in self._counted)
         return self.gate.passes(equal_share=self.equal_share, unequal_decided=decided)
 
     def summary(self) -> str:
-        """Return the agreement over all images in one line."""
-        pixels = sum(one.pixels for one in self.comparisons)
-        decided = sum(one.unequal_decided for one in self.comparisons)
+        """Return the agreement over all images that the gate looks at in one line."""
+        pixels = sum(one.pixels for one in self._counted)
+        decided = sum(one.unequal_decided for one in self._counted)
         return f"{self.equal_share:.4%} of {pixels:,} pixels equal, {decided:,} decided ones differ"
 
     def table(self) -> Table:
@@ -112,7 +118,8 @@ def prove(
     *,
     gate: Gate,
     logits: Engine | None,
-    extra: Iterable[UInt8[np.ndarray, "h w c"]] = (),
+    pictures: Sequence[UInt8[np.ndarray, "_ _ c"]] = (),
+    only_pictures: bool = False,
     on_progress: OnProgress | None = None,
 ) -> Proof:
     """Compare an exported file with its model on generated images of several sizes, and on images of the user.
@@ -122,17 +129,20 @@ def prove(
         engine: The exported file.
         gate: Condition that the file has to meet.
         logits: The same graph with logits as its output, where the engine can give them.
-        extra: Images of the user.
+        pictures: Images of the user.
+        only_pictures: If true, the gate looks at the images of the user alone.
         on_progress: Called after every comparison.
     """
     channels = model.config.in_channels
-    cases = [(name, generated_images(channels, size=size, number=batch)) for name, size, batch in SIZES]
-    cases += [
-        (f"image {number}", torch.as_tensor(image).permute(2, 0, 1)[None]) for number, image in enumerate(extra, 1)
+    cases = [
+        (name, generated_images(channels, size=size, number=batch), not only_pictures) for name, size, batch in SIZES
     ]
+    for number, picture in enumerate(pictures, start=1):
+        cases.append((f"picture {number}", torch.as_tensor(picture).permute(2, 0, 1)[None], True))
     comparisons = list[Comparison]()
-    for name, images in cases:
-        comparisons.append(compare(model, engine, images, name=name, logits=logits))
+    for name, images, counts in cases:
+        comparison = compare(model, engine, images, name=name, logits=logits)
+        comparisons.append(replace(comparison, counts=counts))
         if on_progress is not None:
             on_progress(len(comparisons), len(cases))
     return Proof(tuple(comparisons), gate, engine.name)

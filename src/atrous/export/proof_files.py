@@ -2,21 +2,26 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
+from atrous.export.int8 import LayerPrecision
 from atrous.export.proof import Proof
 from atrous.inference.engines.description import ExportDescription
 from atrous.plain import to_plain
 from atrous.report.tables import shown
 
 
-def write_proof(proof: Proof, path: Path, *, description: ExportDescription) -> None:
+def write_proof(
+    proof: Proof, path: Path, *, description: ExportDescription, layers: Sequence[LayerPrecision] = ()
+) -> None:
     """Write `FILE.proof.json` and `FILE.proof.md` beside an exported file.
 
     Args:
         proof: The comparison.
         path: The exported file.
         description: Description of the exported model.
+        layers: Number types of the convolutions, where some have 8 bits.
     """
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -29,12 +34,17 @@ def write_proof(proof: Proof, path: Path, *, description: ExportDescription) -> 
         "passed": proof.passed,
         "equal_share": proof.equal_share,
         "comparisons": to_plain(proof.comparisons),
+        "layers": to_plain(layers),
     }
     path.with_name(f"{path.name}.proof.json").write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
-    path.with_name(f"{path.name}.proof.md").write_text(_markdown(proof, path, description, sha256), encoding="utf-8")
+    path.with_name(f"{path.name}.proof.md").write_text(
+        _markdown(proof, path, description, sha256, layers), encoding="utf-8"
+    )
 
 
-def _markdown(proof: Proof, path: Path, description: ExportDescription, sha256: str) -> str:
+def _markdown(
+    proof: Proof, path: Path, description: ExportDescription, sha256: str, layers: Sequence[LayerPrecision]
+) -> str:
     table = proof.table()
     lines = [
         f"# {path.name}",
@@ -53,4 +63,12 @@ def _markdown(proof: Proof, path: Path, description: ExportDescription, sha256: 
     for row in table.rows:
         cells = (shown(cell, spec) for cell, spec in zip(row, table.formats, strict=True))
         lines.append(f"| {' | '.join(cells)} |")
+    if layers:
+        lines += ["", f"{quantised_text(layers)}; in float32 are:", ""]
+        lines += [f"* {layer.name} ({layer.kind})" for layer in layers if not layer.quantised] or ["* none"]
     return "\n".join(lines) + "\n"
+
+
+def quantised_text(layers: Sequence[LayerPrecision]) -> str:
+    """Return how many convolutions have 8 bits."""
+    return f"{sum(layer.quantised for layer in layers)} of {len(layers)} convolutions have 8 bits"
