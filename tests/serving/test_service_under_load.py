@@ -154,6 +154,26 @@ def test_a_decoder_that_is_killed_is_replaced_and_its_picture_decoded_by_the_nex
     assert pool.pids() != [pid]
 
 
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGKILL, 503), (signal.SIGSEGV, 422)])
+def test_a_picture_whose_decoders_all_die_is_refused_or_sent_again(pool, number, status):
+    decode(pool, encoded_as(picture(8, 8)))
+    with ThreadPoolExecutor() as threads:
+        os.kill(pool.pids()[0], signal.SIGSTOP)
+        held = threads.submit(decode, pool, encoded_as(picture(8, 8)))
+        seen = set()
+        while not held.done():
+            for pid in {*pool.pids()} - seen:
+                os.kill(pid, number)
+                os.kill(pid, signal.SIGCONT)
+                seen.add(pid)
+            time.sleep(0.005)
+    with pytest.raises(RequestError) as caught:
+        held.result()
+    assert caught.value.status == status
+    assert len(seen) == 3
+    assert decode(pool, encoded_as(picture(8, 8))).shape == (8, 8, 3)
+
+
 def test_a_picture_that_takes_too_long_is_given_up(pool):
     decode(pool, encoded_as(picture(8, 8)))
     os.kill(pool.pids()[0], signal.SIGSTOP)

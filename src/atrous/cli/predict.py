@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
@@ -11,11 +11,13 @@ from typing import Annotated, Literal
 
 import numpy as np
 import tyro
+from PIL import Image
 
 from atrous.cli.addresses import LocalInputs, local_inputs
 from atrous.cli.console import console, progress_bar, progress_callback
 from atrous.cli.inference import Inference
 from atrous.cli.options import parse
+from atrous.cli.watch import WatchedFolder, arrivals
 from atrous.data.formats.images import MAX_PIXELS, image_files
 from atrous.data.formats.value_range import Ranges, parse_ranges
 from atrous.errors import InputError
@@ -23,6 +25,7 @@ from atrous.files import atomic_path
 from atrous.inference.annotation_files import AnnotationFiles, AnnotationFormat
 from atrous.inference.output_files import PredictionFiles, plan_files, select_listed
 from atrous.inference.predict_files import FileOutcome, TilingRule, predict_files
+from atrous.inference.predictor import Predictor
 from atrous.inference.result import Result
 from atrous.inference.submission import CITYSCAPES_SERVER, VOC_SERVER
 from atrous.inference.tiling.tiles import Tiling
@@ -78,6 +81,8 @@ class Options:
     """Leave out pictures whose outputs exist."""
     smoothing: float = 0.0
     """Weight 0..1 of earlier frames in the probabilities of a video's frame; 0 treats frames alone."""
+    watch: bool = False
+    """Predict the pictures of one folder as they arrive, until an interrupt; those with newer outputs are left out."""
     only: Path | None = None
     """File of names, one per line without suffix; only these pictures are predicted."""
     server: Literal["voc", "cityscapes"] | None = None
@@ -100,6 +105,8 @@ class Options:
 def main(arguments: Sequence[str]) -> int:
     """Predict pictures; returns 0, or 1 where some could not be read."""
     options = parse(Options, arguments, verb="predict")
+    if options.watch:
+        return _watch(options)
     with local_inputs(options.inputs) as local:
         for problem in local.problems:
             console.print(f"atrous predict: {one_line(problem)}", markup=False, soft_wrap=True)
@@ -108,6 +115,58 @@ def main(arguments: Sequence[str]) -> int:
             return status if status and not local.inputs else _predict(options, local) or status
         except InputError as error:
             raise InputError(local.named(str(error))) from error
+
+
+def _watch(options: Options) -> int:
+    """Predict pictures as they arrive in a folder, until an interrupt; returns 0."""
+    if len(options.inputs) != 1 or "://" in options.inputs[0]:
+        raise InputError("--watch looks into one folder; name it as the only input")
+    if options.form is not None or options.server is not None or options.only is not None:
+        raise InputError("--watch writes label maps and overlays alone; leave out --as, --server and --only")
+    folder = WatchedFolder(Path(options.inputs[0]), out=options.out, overlays=options.overlay)
+    predictor = _predictor(options)
+    tiles = _tiling_rule(options, allows_tiles=predictor.allows_tiles)
+    print(f"watching {options.inputs[0]}; an interrupt (Ctrl-C) ends it", flush=True)
+    try:
+        for plan in arrivals(folder):
+            outcomes = predict_files(
+                predictor,
+                plan,
+                save=_save,
+                paint=_paint(options),
+                probabilities=options.probabilities,
+                tiles=tiles,
+                max_pixels=options.max_pixels,
+            )
+            for outcome in outcomes:
+                if outcome.problem is not None:
+                    console.print(f"atrous predict: {one_line(outcome.problem)}", markup=False, soft_wrap=True)
+                else:
+                    print(f"written  {one_line(str(outcome.files.labels))}", flush=True)
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+def _predictor(options: Options) -> Predictor:
+    predictor = options.inference.predictor(options.weights)
+    if options.picture_range is not None:
+        predictor.picture_range = _checked_range(options.picture_range)
+    return predictor
+
+
+def _paint(options: Options) -> Callable[[Result], Image.Image]:
+    return partial(
+        Result.overlay, background=options.overlay_background, contours=options.contours, legend=options.legend
+    )
+
+
+def _save(result: Result, path: Path) -> None:
+    """Write a label map, and probabilities where there are some."""
+    result.save(path)
+    if result.probabilities is not None:
+        with atomic_path(path.with_name(f"{path.stem}_probabilities.npy")) as temporary:
+            np.save(temporary, result.probabilities.astype(np.float16))
 
 
 def _predict(options: Options, local: LocalInputs) -> int:
@@ -133,9 +192,7 @@ def _predict(options: Options, local: LocalInputs) -> int:
         for files in plan:
             (done if _is_done(files) else missing).append(files)
         plan = missing
-    predictor = options.inference.predictor(options.weights)
-    if options.picture_range is not None:
-        predictor.picture_range = _checked_range(options.picture_range)
+    predictor = _predictor(options)
     if server:
         server.require(predictor.labels)
     tiles = _tiling_rule(options, allows_tiles=predictor.allows_tiles)
@@ -146,15 +203,9 @@ def _predict(options: Options, local: LocalInputs) -> int:
     )
     without_data, warned = 0, False
     failed, without_polygons, shares, started = 0, 0, dict[str, float](), time.perf_counter()
-    paint = partial(
-        Result.overlay, background=options.overlay_background, contours=options.contours, legend=options.legend
-    )
 
     def save(result: Result, path: Path) -> None:
-        (server.save if server else Result.save)(result, path)
-        if result.probabilities is not None:
-            with atomic_path(path.with_name(f"{path.stem}_probabilities.npy")) as temporary:
-                np.save(temporary, result.probabilities.astype(np.float16))
+        (server.save if server else _save)(result, path)
         with lock:
             for name, share in result.shares().items():
                 shares[name] = shares.get(name, 0.0) + share
@@ -175,7 +226,7 @@ def _predict(options: Options, local: LocalInputs) -> int:
             predictor,
             plan,
             save=save,
-            paint=paint,
+            paint=_paint(options),
             probabilities=options.probabilities,
             tiles=tiles,
             max_pixels=options.max_pixels,

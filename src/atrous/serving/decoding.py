@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -64,7 +65,7 @@ class DecodingPool:
         Raises:
             RequestError: 422 for a damaged file, 413 for too many pixels, 503 if no process was free in time.
         """
-        for attempt in (1, 2):
+        for last in (False, False, True):
             try:
                 worker = self._idle.get(timeout=max(deadline - time.monotonic(), 0.001))
             except queue.Empty:
@@ -73,10 +74,12 @@ class DecodingPool:
                 return worker.decode(content, max_pixels=self.max_pixels, ranges=ranges, seconds=self._seconds)
             except WorkerDiedError as death:
                 worker = self._replaced(worker)
-                if death.late or attempt == 2:
+                if death.late or (last and not death.killed):
                     cause = "takes too long" if death.late else "ends its decoder"
                     line = f"the upload {cause}; the file may be damaged, replace or convert it"
                     raise RequestError(422, "not_decodable", line) from death
+                if last:
+                    raise busy("the decoders of this image were killed; send it again", retry_after=1) from death
             finally:
                 self._idle.put(worker)
         raise AssertionError("unreachable")
@@ -109,11 +112,16 @@ class DecodingPool:
 
 
 class WorkerDiedError(Exception):
-    """A process that ended while it decoded; `late` if it was ended because it took too long."""
+    """A process that ended while it decoded.
 
-    def __init__(self, *, late: bool) -> None:
+    Args:
+        late: True if it was ended because it took too long.
+        killed: True if somebody else killed it (SIGKILL), which says nothing of the upload.
+    """
+
+    def __init__(self, *, late: bool, killed: bool) -> None:
         super().__init__("a decoding process ended")
-        self.late = late
+        self.late, self.killed = late, killed
 
 
 class _Worker:
@@ -146,9 +154,9 @@ class _Worker:
                 head: dict[str, Any] = json.loads(self._process.stdout.readline())
                 body = self._process.stdout.read(head["bytes"])
             except (OSError, ValueError) as error:
-                raise WorkerDiedError(late=expired.is_set()) from error
+                raise self._death(late=expired.is_set()) from error
         if len(body) != head["bytes"]:
-            raise WorkerDiedError(late=expired.is_set())
+            raise self._death(late=expired.is_set())
         if "error" in head:
             too_large = "more than the limit" in head["error"]
             raise RequestError(
@@ -167,7 +175,7 @@ class _Worker:
         with self._time_limit(START_SECONDS) as expired:
             self._ready = self._process.stdout.readline() == READY
         if not self._ready:
-            raise WorkerDiedError(late=expired.is_set())
+            raise self._death(late=expired.is_set())
 
     @contextlib.contextmanager
     def _time_limit(self, seconds: float) -> Iterator[threading.Event]:
@@ -184,6 +192,11 @@ class _Worker:
             yield expired
         finally:
             timer.cancel()
+
+    def _death(self, *, late: bool) -> WorkerDiedError:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(1)
+        return WorkerDiedError(late=late, killed=not late and self._process.returncode == -signal.SIGKILL)
 
     def end(self) -> None:
         self._process.kill()
