@@ -5,6 +5,7 @@ python scripts/reference_pages.py --check    # exit status 1 where the page is n
 """
 
 import contextlib
+import html
 import importlib
 import io
 import os
@@ -42,7 +43,19 @@ def help_text(verb):
 
 def escaped(text):
     """Text for a cell of a Markdown table."""
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*").strip()
+    return (
+        text.replace("\\", "\\\\")
+        .replace("|", "\\|")
+        .replace("<", "&lt;")
+        .replace("*", "\\*")
+        .replace(" (default: )", "")
+        .strip()
+    )
+
+
+def code(text):
+    """Text for a code element, in which no sign of Markdown or of a table means anything."""
+    return html.escape(text).replace("|", "&#124;").replace("*", "&#42;").replace("_", "&#95;")
 
 
 def boxes(lines):
@@ -89,7 +102,7 @@ def section(verb):
         if description:
             out.append(escaped(description) + "\n")
         out += ["| option | meaning |", "|---|---|"]
-        out += [f"| `{option.replace('|', chr(92) + '|')}` | {escaped(meaning)} |" for option, meaning in rows]
+        out += [f"| <code>{code(option)}</code> | {escaped(meaning)} |" for option, meaning in rows]
         out.append("")
     return QUICKEST.sub(r"\1(default: the quickest of the device)", "\n".join(out))
 
