@@ -1,11 +1,15 @@
 import copy
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 import torch
+from PIL import Image
 
 from atrous.errors import InputError
 from atrous.export.export import ProofError, export
@@ -106,3 +110,20 @@ def test_impossible_settings_are_one_line(exported, tmp_path, name, settings, me
         export(exported.weights, tmp_path / name, **settings)
     assert "\n" not in str(refused.value)
     assert [path.name for path in tmp_path.iterdir()] == ["folder.onnx"]
+
+
+def test_the_example_runs_without_torch(exported, tmp_path):
+    """In a process where torch cannot be imported; it writes the labels of the predictor and names the classes."""
+    image = np.random.default_rng(1).integers(0, 256, (40, 53, 3), dtype=np.uint8)
+    Image.fromarray(image).save(tmp_path / "photo.png")
+    program = (
+        "import sys, runpy; sys.modules['torch'] = None; del sys.argv[0]; "
+        "runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    files = [exported.path, tmp_path / "photo.png", tmp_path / "labels.png"]
+    example = Path(__file__).parents[2] / "examples" / "exported_without_torch.py"
+    done = subprocess.run([sys.executable, "-c", program, example, *files], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    result = Predictor(exported.weights)(image)
+    np.testing.assert_array_equal(np.asarray(Image.open(files[-1])), result.labels)
+    assert {line.rpartition(" ")[0] for line in done.stdout.splitlines()} == {*result.shares()}
