@@ -7,8 +7,10 @@ import pytest
 import scipy.io
 from PIL import Image
 
+from atrous.data.complaints import collecting
 from atrous.data.dataset import open_data
 from atrous.data.formats.matlab import read_mat
+from atrous.data.layouts.scanner import contents_of
 from atrous.errors import InputError
 from fakes.own_labels import (
     CLASSES,
@@ -160,7 +162,6 @@ def test_greys_stored_as_rgb_are_numbers_unless_they_are_colours(tmp_path):
 @pytest.mark.parametrize(
     ("shape", "part"),
     [
-        ({"points": ring((1, 1, 3, 3))[:2]}, "a polygon of 2 points"),
         ({"points": [[1, 2, 3], [1, 2, 3], [1, 2, 3]]}, "points: expected pairs of numbers"),
         ({"points": [["1", "2"]] * 3}, "points: expected pairs of numbers"),
         ({"points": [[1, 2], [True, 4], [5, 6]]}, "points: expected pairs of numbers"),
@@ -208,6 +209,20 @@ def test_files_that_are_not_labelmes(tmp_path, content, part):
     path = tmp_path / "masks/b.json"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     problem(tmp_path, "masks/b.json", part)
+
+
+def test_older_and_other_writers_of_labelme(tmp_path):
+    """No size, no type of shape, labels that are numbers, and a polygon of two points that somebody clicked."""
+    labelme(tmp_path)
+    path = tmp_path / "masks/b.json"
+    square, line = [[0, 0], [8, 0], [8, 4], [0, 4]], [[1, 1], [5, 5]]
+    shapes = [{"label": 7, "points": square}, {"label": "dog", "points": line}]
+    path.write_text(json.dumps({"shapes": shapes, "imagePath": "b.png"}))
+    data = open_data(tmp_path)
+    found = next(data[index].labels for index, name in enumerate(data.names) if name == "b")
+    expected = np.zeros(SIZE, int)
+    expected[:4, :8] = data.labels.names.index("7")
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_labelmes_own_names_for_ignore_and_background(tmp_path):
@@ -293,9 +308,6 @@ def test_a_hole_by_run_lengths(tmp_path):
 @pytest.mark.parametrize(
     ("segmentation", "part"),
     [
-        ([], "neither polygons nor run lengths"),
-        (None, "neither polygons nor run lengths"),
-        ([[1, 2, 3, 4]], "a polygon of 2 points"),
         ([[1, 2, 3, 4, 5]], "expected pairs of numbers"),
         ([[1, 2, "3", 4, 5, 6]], "expected pairs of numbers"),
         ([[[[1]]]], "expected pairs of numbers"),
@@ -316,6 +328,41 @@ def test_segmentations_that_make_no_sense(tmp_path, segmentation, part):
     coco(tmp_path)
     write_coco(tmp_path / "annotations.json", [annotation(), annotation(id=9, segmentation=segmentation)])
     problem(tmp_path, "annotations.json: annotation 9 (b): ", part)
+
+
+OTHER_FORMS = {
+    "one flat polygon": annotation(id=5, segmentation=[0, 0, 8, 0, 8, 4, 0, 4]),
+    "a line beside a polygon": annotation(id=5, segmentation=[[1, 1, 2, 2], [0, 0, 8, 0, 8, 4, 0, 4]]),
+    "pairs of numbers": annotation(id=5, segmentation=[[[0, 0], [8, 0], [8, 4], [0, 4]]]),
+    "an id in words and an area in text": annotation(id="a-5", area="32", segmentation=[[0, 0, 8, 0, 8, 4, 0, 4]]),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_FORMS)
+def test_other_forms_of_an_annotation(tmp_path, name):
+    coco(tmp_path)
+    write_coco(tmp_path / "annotations.json", [OTHER_FORMS[name]])
+    expected = np.zeros(SIZE, int)
+    expected[:4, :8] = 1
+    np.testing.assert_array_equal(samples(tmp_path)["b"].labels > 0, expected > 0)
+
+
+@pytest.mark.parametrize("segmentation", [[], None, {}, [[1, 2, 3, 4]], [[]]])
+def test_annotations_without_an_outline_are_left_out_and_remarked(tmp_path, segmentation):
+    coco(tmp_path)
+    write_coco(tmp_path / "annotations.json", [annotation(), annotation(id=9, segmentation=segmentation)])
+    with collecting() as found:
+        contents_of(tmp_path)
+    data = open_data(tmp_path)
+    lines = [complaint.line for complaint in found if complaint.remark]
+    assert any(
+        "left out: 1 annotations without an outline (boxes, points or lines), such as 9" in line for line in lines
+    )
+    write_coco(tmp_path / "annotations.json", [annotation()])
+    for index, name in enumerate(data.names):
+        np.testing.assert_array_equal(data[index].labels, samples(tmp_path)[name].labels)
+    write_coco(tmp_path / "annotations.json", [annotation(segmentation=segmentation)])
+    problem(tmp_path, "no annotation has an outline")
 
 
 @pytest.mark.parametrize(

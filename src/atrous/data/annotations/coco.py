@@ -6,7 +6,7 @@ one picture larger instances are painted before smaller ones, so that a cup stay
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -28,14 +28,14 @@ class Annotation:
     """One instance, or a crowd, as the file has it.
 
     Attributes:
-        number: Its `id`, for messages.
+        number: Its `id`, or its place in the file where it has none, for messages.
         category: Name of its category.
         crowd: True for a crowd: a region whose instances were not separated.
-        area: In pixels, as the file states it; 0 where it does not.
+        area: In pixels, as the file states it; 0 where it does not, or not as a number.
         segmentation: Not looked at until it is painted.
     """
 
-    number: int
+    number: str
     category: str
     crowd: bool
     area: float
@@ -59,11 +59,13 @@ class CocoFile:
         path: The file.
         categories: Names in the order of their ids.
         pictures: By their file's name without suffix, in the order of the file.
+        left_out: Line about annotations without an outline; empty if there are none.
     """
 
     path: Path
     categories: tuple[str, ...]
     pictures: Mapping[str, CocoImage]
+    left_out: str = ""
 
 
 @dataclass(frozen=True)
@@ -114,8 +116,15 @@ def read_coco(path: Path) -> CocoFile:
     try:
         categories = {whole(item, "id"): text(item, "name") for item in _table(content, "categories")}
         annotations: dict[int, list[Annotation]] = defaultdict(list)
-        for item in _table(content, "annotations"):
-            annotations[whole(item, "image_id")].append(_annotation(item, categories=categories))
+        bare: list[str] = []
+        for place, item in enumerate(_table(content, "annotations")):
+            annotation = _annotation(item, place=place, categories=categories)
+            if _has_outline(annotation.segmentation):
+                annotations[whole(item, "image_id")].append(annotation)
+            else:
+                bare.append(annotation.number)
+        if bare and not annotations:
+            raise ValueError("no annotation has an outline; annotate masks, not only boxes")
         images = {whole(item, "id"): item for item in _table(content, "images")}
         if strays := annotations.keys() - images.keys():
             raise ValueError(f"annotations of image {min(strays)}, which is not among the images")
@@ -130,30 +139,55 @@ def read_coco(path: Path) -> CocoFile:
         if name in by_name:
             raise InputError(f"{path}: two images are called {name}; rename one and export the annotations again")
         by_name[name] = picture
-    return CocoFile(path, tuple(name for _, name in sorted(categories.items())), by_name)
+    left_out = ""
+    if bare:
+        shown = f"{len(bare)} annotations without an outline (boxes, points or lines), such as {bare[0]}"
+        left_out = f"{path.name}: left out: {shown}"
+    return CocoFile(path, tuple(name for _, name in sorted(categories.items())), by_name, left_out)
 
 
 def _table(content: dict[str, Any], name: str) -> list[dict[str, Any]]:
     return objects(content.get(name), name=name)
 
 
-def _annotation(item: dict[str, Any], *, categories: Mapping[int, str]) -> Annotation:
+def _annotation(item: dict[str, Any], *, place: int, categories: Mapping[int, str]) -> Annotation:
+    number = f"{item.get('id', f'in place {place}')!s:.40}"
     category = categories.get(whole(item, "category_id"))
     if category is None:
-        raise ValueError(f"annotation {item.get('id')!r:.40}: no category has the id {item['category_id']}")
+        raise ValueError(f"annotation {number}: no category has the id {item['category_id']}")
     return Annotation(
-        number=whole(item, "id"),
+        number=number,
         category=category,
         crowd=item.get("iscrowd", 0) == 1,
-        area=_area(item.get("area", 0)),
+        area=_area(item.get("area")),
         segmentation=item.get("segmentation"),
     )
 
 
 def _area(value: Any) -> float:
-    if type(value) not in (int, float) or not 0 <= value < 2**53:
+    if type(value) not in (int, float):  # nothing, null or text: only pictures of VOC's classes are chosen by it
+        return 0.0
+    if not 0 <= value < 2**53:
         raise ValueError(f"area: expected a number of pixels, found {value!r:.40}")
     return float(value)
+
+
+def _has_outline(segmentation: Any) -> bool:
+    """Return False for nothing, and for points and lines of two points alone."""
+    if isinstance(segmentation, list):
+        return _is_flat(segmentation) or not all(map(_is_short, segmentation))
+    return segmentation is not None and segmentation != {}
+
+
+def _is_short(part: Any) -> bool:
+    """Return True for a polygon of one or two points."""
+    numbers = isinstance(part, list) and all(type(number) in (int, float) for number in part)
+    return part == [] or (numbers and len(part) in (2, 4))
+
+
+def _is_flat(segmentation: Sequence[Any]) -> bool:
+    """Return True for one polygon where a list of them is usual."""
+    return len(segmentation) >= 6 and all(type(number) in (int, float) for number in segmentation)
 
 
 def _picture(item: dict[str, Any], annotations: list[Annotation]) -> CocoImage:
@@ -168,7 +202,8 @@ def _regions(segmentation: Any, *, size: Size) -> list[Region]:
     """The parts of an instance."""
     match segmentation:
         case [_, *_]:
-            return [polygon_region(points(part, name="segmentation"), size=size) for part in segmentation]
+            parts = [segmentation] if _is_flat(segmentation) else [part for part in segmentation if not _is_short(part)]
+            return [polygon_region(points(part, name="segmentation"), size=size) for part in parts]
         case {"counts": str() as counts, "size": list() as stated}:
             runs = decode_runs(counts)
         case {"counts": list() as counts, "size": list() as stated} if all(type(run) is int for run in counts):

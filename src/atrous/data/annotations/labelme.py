@@ -16,6 +16,7 @@ from atrous.data.annotations.bitmaps import bitmap_of, placed
 from atrous.data.annotations.named_shapes import Shape, paint
 from atrous.data.annotations.regions import Region, circle_region, polygon_region
 from atrous.data.formats.json_files import objects, picture_size, points, read_object, text
+from atrous.data.formats.tiff import upright_picture_size
 from atrous.data.pairs import Pair, check_declared_size
 from atrous.data.schema import Schema
 from atrous.errors import InputError
@@ -39,8 +40,12 @@ def read_labelme(pair: Pair, *, schema: Schema) -> Integer[np.ndarray, "h w"]:
     path = pair.mask
     content = read_object(path)
     try:
-        size = picture_size(content, height="imageHeight", width="imageWidth")
-        check_declared_size(pair, size)
+        sizes = content.get("imageHeight"), content.get("imageWidth")
+        if sizes == (None, None) and "imagePath" in content:  # as older versions write it
+            size = upright_picture_size(pair.image)
+        else:
+            size = picture_size(content, height="imageHeight", width="imageWidth")
+            check_declared_size(pair, size)
         items = [(i, item) for i, item in enumerate(_shapes(content)) if not _is_without_inside(item)]
         shapes = [_shape(item, size=size, number=i) for i, item in items]
         return paint(shapes, size=size, schema=schema)
@@ -54,23 +59,36 @@ def labelme_names(path: Path) -> Set[str]:
     """The labels that a file uses; raises InputError where it is not LabelMe's."""
     content = read_object(path)
     try:
-        return {text(item, "label") for item in _shapes(content) if not _is_without_inside(item)}
+        return {_label(item) for item in _shapes(content) if not _is_without_inside(item)}
     except ValueError as error:
         raise InputError(f"{path}: {error}; is it a LabelMe file?") from error
 
 
+def kind_without_inside(item: dict[str, Any]) -> str | None:
+    """Type of a shape that covers no pixels, such as a polygon of two points; None if it covers some."""
+    kind, corners = item.get("shape_type") or "polygon", item.get("points")
+    if kind == "polygon" and isinstance(corners, list) and len(corners) in (1, 2):
+        return f"polygon of {len(corners)} points"
+    return kind if isinstance(kind, str) and kind in WITHOUT_INSIDE else None
+
+
 def _is_without_inside(item: dict[str, Any]) -> bool:
-    kind = item.get("shape_type")
-    return isinstance(kind, str) and kind in WITHOUT_INSIDE
+    return kind_without_inside(item) is not None
 
 
 def _shapes(content: dict[str, Any]) -> list[dict[str, Any]]:
     return objects(content.get("shapes"), name="shapes")
 
 
+def _label(item: dict[str, Any]) -> str:
+    """The name of a shape, which some tools write as a number."""
+    value = item.get("label")
+    return str(value) if type(value) is int else text(item, "label")
+
+
 def _shape(item: dict[str, Any], *, size: Size, number: int) -> Shape:
     try:
-        return Shape(text(item, "label"), _region(item, size=size))
+        return Shape(_label(item), _region(item, size=size))
     except ValueError as error:
         raise ValueError(f"shape {number}: {error}") from error
 

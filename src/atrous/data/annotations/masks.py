@@ -20,7 +20,7 @@ from jaxtyping import Integer
 from atrous.data.annotations.coco import CocoLabels, read_coco
 from atrous.data.annotations.instance_masks import instance_names, read_instances
 from atrous.data.annotations.labelme import labelme_names, read_labelme
-from atrous.data.complaints import complain
+from atrous.data.complaints import complain, remark
 from atrous.data.formats.arrays import read_array
 from atrous.data.formats.images import IMAGE_SUFFIXES, natural_key, read_labels, read_mask
 from atrous.data.formats.matlab import read_mat
@@ -93,8 +93,10 @@ def find_masks(folder: Path, *, images: Mapping[str, Path]) -> tuple[dict[str, P
     if masks.is_dir() and annotations.is_file():
         complain(f"{folder} has both masks and {ANNOTATIONS}; move one of them away", kind="two kinds of masks")
     elif annotations.is_file():
-        pictures = read_coco(annotations).pictures
-        return dict.fromkeys(pictures, annotations), CocoLabels(pictures)
+        file = read_coco(annotations)
+        if file.left_out:
+            remark(file.left_out, kind="annotations")
+        return dict.fromkeys(file.pictures, annotations), CocoLabels(file.pictures)
     if not masks.is_dir():
         return _files(folder / "images", suffixes=frozenset({".json"}), besides=IMAGE_SUFFIXES), MaskFiles()
     instances = {key: masks / key for key in images if (masks / key).is_dir()}

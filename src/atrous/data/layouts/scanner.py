@@ -113,9 +113,10 @@ def _plain(tree: Tree) -> Contents | None:
         return None
     with collecting() as complaints:
         splits = folder_splits(tree.root)
-    faults = tuple((complaint.kind, complaint.line) for complaint in complaints)
+    faults = tuple((complaint.kind, complaint.line) for complaint in complaints if not complaint.remark)
+    notes = tuple(dict.fromkeys(complaint.line for complaint in complaints if complaint.remark))
     lists = frozenset(path for path in tree.with_suffix(".txt") if len(path.parts) == 1 and path.stem in splits)
-    return _with_classes(tree, Contents("images/ and masks/", splits, used=lists, faults=faults))
+    return _with_classes(tree, Contents("images/ and masks/", splits, used=lists, notes=notes, faults=faults))
 
 
 def _has_other_splits(tree: Tree) -> bool:

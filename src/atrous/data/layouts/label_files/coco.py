@@ -58,6 +58,7 @@ def coco(tree: Tree) -> Contents | None:
         notes.append(f"{', '.join(dropped)} only groups other categories and is no class")
     if others := [path for path in paths if path not in labelled]:
         notes.append(f"without outlines, so not read: {listed(others)}")
+    notes += [file.left_out for file in files.values() if file and file.left_out]
     splits, used, more = _splits(tree, images)
     return Contents(
         "COCO",

@@ -1,10 +1,9 @@
 """LabelMe's JSON files beside the pictures, or in a folder of their own: one for each picture."""
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from atrous.data.annotations.labelme import WITHOUT_INSIDE
+from atrous.data.annotations.labelme import kind_without_inside
 from atrous.data.annotations.masks import MaskFiles
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.label_files.drawn import sample_names, split_of_folders
@@ -28,9 +27,9 @@ def labelme(tree: Tree) -> Contents | None:
             faults.append(("no image", line))
             continue
         files.setdefault(image, path)
-        kinds = Counter(str(shape.get("shape_type")) for shape in content["shapes"] if isinstance(shape, dict))
-        for kind in kinds.keys() & WITHOUT_INSIDE:
-            skipped.setdefault(kind, []).extend([path] * kinds[kind])
+        for kind in (kind_without_inside(shape) for shape in content["shapes"] if isinstance(shape, dict)):
+            if kind is not None:
+                skipped.setdefault(kind, []).append(path)
     if not files:
         return None
     keys = sample_names([*files])
