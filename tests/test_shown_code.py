@@ -35,7 +35,7 @@ MARKS = {
     "download": 6,
     "published data": 6,
     "long": 7,
-    "service": 3,
+    "service": 4,
     "GPU": 1,
     "several processes": 1,
 }
