@@ -1,0 +1,73 @@
+"""Keep what `atrous paper` measured: a JSON file per table in docs/papers, and the tables in docs/results.md.
+
+    python scripts/paper_results.py OUT...
+
+Each OUT is a folder that `atrous paper TABLE --out OUT` wrote. Only rows that were run stand in the JSON files; the
+tables of docs/results.md, between its two marks, are written anew from all JSON files.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+BEGIN, END = "<!-- tables of the papers: begin -->", "<!-- tables of the papers: end -->"
+
+
+def kept(out: Path) -> dict:
+    """Rows that were run, number of the others, statements with a measured difference, and the protocol."""
+    rows = json.loads((out / "table.json").read_text())["rows"]
+    done = [row for row in rows if row["ours"] is not None]
+    statements = json.loads((out / "conclusions.json").read_text())["conclusions"]
+    protocol = json.loads((out / "protocol.json").read_text())
+    return {
+        "table": protocol["table"],
+        "rows": done,
+        "not_run": [row["name"] for row in rows if row["ours"] is None],
+        "conclusions": [found for found in statements if found["ours"] is not None],
+        "protocol": {name: protocol[name] for name in ("scale", "data", "software")},
+    }
+
+
+def shown(value: float | None, interval: list[float] | None, spec: str) -> str:
+    """A number with its interval."""
+    ends = f" ({interval[0]:{spec}} to {interval[1]:{spec}})" if interval else ""
+    return "" if value is None else f"{value:{spec}}{ends}"
+
+
+def section(result: dict) -> list[str]:
+    """The Markdown of one table."""
+    lines = [f"### `{result['table']}`", "", "| row | paper | ours (95 %) | seconds |", "|---|---|---|---|"]
+    for row in result["rows"]:
+        paper = "" if row["paper"] is None else f"{row['paper']:.2f}"
+        lines.append(
+            f"| {row['name']} | {paper} | {shown(row['ours'], row['interval'], '.2f')} | {row['seconds']:.0f} |"
+        )
+    if result["conclusions"]:
+        lines += ["", "| statement of the paper | paper | ours (95 %) | |", "|---|---|---|---|"]
+    for found in result["conclusions"]:
+        paper = "" if found["paper"] is None else f"{found['paper']:+.2f}"
+        ours = shown(found["ours"], found["interval"], "+.2f")
+        lines.append(f"| {found['statement']} | {paper} | {ours} | {found['verdict']} |")
+    if result["not_run"]:
+        lines += ["", f"Not run: {'; '.join(result['not_run'])}."]
+    return [*lines, ""]
+
+
+def main(folders: list[Path]) -> None:
+    (DOCS / "papers").mkdir(exist_ok=True)
+    for out in folders:
+        result = kept(out)
+        if result["rows"]:
+            text = json.dumps(result, indent=1, ensure_ascii=False)
+            (DOCS / "papers" / f"{result['table']}.json").write_text(text + "\n", encoding="utf-8")
+    results = DOCS / "results.md"
+    before, rest = results.read_text(encoding="utf-8").split(BEGIN)
+    after = rest.split(END)[1]
+    tables = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((DOCS / "papers").glob("*.json"))]
+    body = "\n".join(line for table in tables for line in section(table))
+    results.write_text(f"{before}{BEGIN}\n\n{body}\n{END}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main([Path(folder) for folder in sys.argv[1:] if Path(folder, "table.json").exists()])
