@@ -1,7 +1,8 @@
 """Commands and code of README and documentation run, on tiny data, or carry a mark that says why not.
 
 A mark is an HTML comment before a block, `<!-- not run: REASON -->`; `<!-- excerpt: FILE -->` is before lines
-of our code. Training is cut to one step of tiny crops; all else is as it is shown.
+of our code. Training is cut to one step of tiny crops, of a narrow network where none is named, and plots are small;
+all else is as it is shown.
 """
 
 import contextlib
@@ -34,7 +35,7 @@ MARKS = {
     "other project": 24,  # what code of other libraries looked like before
     "download": 6,
     "published data": 6,
-    "long": 7,
+    "long": 10,
     "service": 4,
     "GPU": 1,
     "several processes": 1,
@@ -50,6 +51,8 @@ SHORT = {
     "--device": ["cpu"],
 }
 """What replaces the options of `atrous train`."""
+TINY = ["--model", "deeplabv3_mobilenet_v2", "--depth-multiplier", "0.1", "--backbone-weights", "None"]
+"""Options where a command leaves the network to the recipe."""
 SPELLINGS = {"--epochs", "--batch", *SHORT}
 SMALL = {
     "iterations": 1,
@@ -85,6 +88,8 @@ def shortened(words):
         skipping = word.partition("=")[0] in SPELLINGS if word.startswith("--") else skipping
         if not skipping:
             kept.append(word)
+    if not {"--model", "--backbone-weights"} & set(words):
+        kept += TINY
     return [*kept, *(word for option, values in SHORT.items() for word in (option, *values))]
 
 
@@ -112,14 +117,16 @@ def train_shortly(train, data, *, out, **settings):
     """`atrous.train` anew in its folder, with the settings of SMALL."""
     shutil.rmtree(out, ignore_errors=True)
     kept = {name: value for name, value in settings.items() if name not in {*SMALL, "epochs"}}
+    if not {"model", "backbone_weights"} & set(kept):
+        kept |= {"model": "deeplabv3_mobilenet_v2", "depth_multiplier": 0.1, "backbone_weights": None}
     return train(data, out=out, **kept | SMALL)
 
 
 def train_once(words, *, out):
     """Run `atrous train` anew, or take the run of a page that shows the same command."""
     shutil.rmtree(out, ignore_errors=True)
-    if shlex.join(words) in TRAINED:
-        shutil.copytree(TRAINED[shlex.join(words)], out)
+    if (run := TRAINED.get(shlex.join(words))) and run.exists():
+        shutil.copytree(run, out)
         return
     assert main(["train", *shortened(words)]) == 0
     TRAINED[shlex.join(words)] = Path(out).resolve()
@@ -130,6 +137,8 @@ def run_command(words):
     match words:
         case ["atrous", "train", *rest]:
             train_once(rest, out=rest[rest.index("--out") + 1])
+        case ["atrous", "info", *rest] if "--plot" in rest:
+            assert main(["info", *rest, "--size", "129"]) == 0
         case ["atrous", *rest]:
             assert main(rest) == 0
         case ["make", target]:
