@@ -12,7 +12,7 @@ from atrous.cli.console import progress_callback
 from atrous.cli.inference import load_weights
 from atrous.cli.options import parse
 from atrous.cli.weight_settings import WeightSettings
-from atrous.data.formats.images import picture_paths
+from atrous.data.formats.images import image_files
 from atrous.errors import InputError
 from atrous.export.export import ProofError, export, format_of
 from atrous.export.onnx_file import DEFAULT_OPSET
@@ -43,7 +43,7 @@ class Options:
     precision: ExportPrecision = "float32"
     """Number type of the weights and, in ONNX files, of the convolutions; int8 is for OpenVINO."""
     calibration: Path | None = None
-    """For int8: folder of pictures like those of the use, 100 or more. Three of four calibrate, the others are compared
+    """For int8: folder that holds pictures like those of the use, 100 or more. Three of four calibrate, the others are compared
     and decide alone."""
     max_calibration: int = 300
     """Largest number of pictures that are taken from the folder, evenly spread."""
@@ -94,7 +94,7 @@ def _calibration(options: Options, archive: Archive) -> list[np.ndarray]:
         return []
     if options.max_calibration < 1:
         raise InputError(f"--max-calibration {options.max_calibration} leaves no picture; give 100 or more")
-    paths = picture_paths(options.calibration)
+    paths = image_files([options.calibration])
     chosen = np.linspace(0, len(paths) - 1, min(len(paths), options.max_calibration), dtype=int)
     predictor = Predictor(archive)
     return [predictor.image_array(paths[number]) for number in chosen]
