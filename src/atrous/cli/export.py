@@ -43,8 +43,8 @@ class Options:
     precision: ExportPrecision = "float32"
     """Number type of the weights and, in ONNX files, of the convolutions; int8 is for OpenVINO."""
     calibration: Path | None = None
-    """For int8: folder that holds pictures like those of the use, 100 or more. Three of four calibrate, the others are compared
-    and decide alone."""
+    """For int8: folder that holds pictures like those of the use, 100 or more. Three of four calibrate, the others are
+    compared and decide alone."""
     max_calibration: int = 300
     """Largest number of pictures that are taken from the folder, evenly spread."""
     opset: int = DEFAULT_OPSET
