@@ -1,6 +1,7 @@
 """Every table of the papers: its rows and figures, its multiply-adds, and a run of its command on a tiny data set."""
 
 import json
+import re
 import zipfile
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from PIL import Image
 
 from atrous.cli.main import main
+from atrous.errors import InputError
 from atrous.papers.catalogue import TABLES, find_table
 from atrous.papers.counts import row_counts
 from atrous.papers.scale import Scale
@@ -188,6 +190,22 @@ def test_trainings_vary_what_the_tables_say():
     assert [config.learning_rate for config in configs("v3-table6")] == [0.007] * 4 + [0.0001]
     assert {config.backbone_weights for config in configs("v3-table8")} == {"mobilenet_v2_imagenet"}
     assert [config.model.output_stride for config in configs("v3-table10")] == [8, 16, 32] * 2
+
+
+@pytest.mark.parametrize(
+    ("setting", "complaint"),
+    [
+        ({"batch_size": 0}, "batch size 0 is out of range"),
+        ({"width": 0.0}, "width 0.0 is out of range"),
+        ({"seeds": 0}, "0 seeds are out of range"),
+        ({"images": -1}, "images cannot be negative"),
+        ({"crop": (0, 33)}, "crop"),
+        ({"backbone": "resnet51"}, "did you mean 'resnet50'?"),
+    ],
+)
+def test_impossible_scales(setting, complaint):
+    with pytest.raises(InputError, match=re.escape(complaint)):
+        Scale(**setting)
 
 
 def test_rows_that_cannot_run_say_why(data, tmp_path):

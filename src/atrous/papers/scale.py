@@ -78,6 +78,8 @@ class Scale:
             raise InputError(f"width {self.width} is out of range; choose 0.01 to 8")
         if not 1 <= self.seeds <= 100:
             raise InputError(f"{self.seeds} seeds are out of range; choose 1 to 100")
+        if self.batch_size is not None and self.batch_size < 1:
+            raise InputError(f"batch size {self.batch_size} is out of range; choose 1 or more")
         if self.images < 0:
             raise InputError("images cannot be negative; 0 takes all")
         if self.crop is not None and min(self.crop) < 1:
