@@ -35,7 +35,7 @@ MARKS = {
     "other project": 24,  # what code of other libraries looked like before
     "download": 6,
     "published data": 6,
-    "long": 10,
+    "long": 11,
     "service": 4,
     "GPU": 1,
     "several processes": 1,
