@@ -62,3 +62,27 @@ def test_the_line_says_what_was_seen_and_what_to_do(tmp_path, name):
 def test_a_folder_without_files(tmp_path):
     with pytest.raises(InputError, match="holds no files"):
         open_data(tmp_path)
+
+
+OTHER_FORMS = {
+    "labelme.json": ({"shapes": [], "imagePath": "a.jpg", "imageData": "x"}, "LabelMe without its pictures; put"),
+    "via3.json": (
+        {"project": {}, "metadata": {}, "view": {}, "file": {}},
+        "a project of VIA 3; annotate images with VIA 2",
+    ),
+    "min.json": ([{"image": "a.jpg", "label": [], "annotator": 1}], "Label Studio's JSON-MIN; export JSON"),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_FORMS)
+def test_another_form_of_a_known_tool_is_named(tmp_path, name):
+    content, line = OTHER_FORMS[name]
+    (tmp_path / name).write_text(json.dumps(content))
+    with pytest.raises(InputError, match=f"1 .json that look like {line}.*then run atrous doctor"):
+        open_data(tmp_path)
+
+
+def test_tracks_of_cvat_are_named(tmp_path):
+    (tmp_path / "annotations.xml").write_text('<annotations><track id="0" label="box"></track></annotations>')
+    with pytest.raises(InputError, match=r"look like CVAT for video; export as CVAT for images 1\.1 or as COCO"):
+        open_data(tmp_path)

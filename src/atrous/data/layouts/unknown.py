@@ -72,10 +72,29 @@ def _nearest(tree: Tree, suffix: str) -> tuple[str, str]:
         return "VOC boxes", f"boxes have no outlines: export masks or polygons, then run atrous doctor {root}"
     if suffix == ".json" and any(_has_only_boxes(tree.json(path)) for path in sample[:3]):
         return "COCO boxes", f"boxes have no outlines: export polygons or run lengths, then run atrous doctor {root}"
+    if suffix == ".xml" and any("<track " in text_of(tree, path) for path in sample[:3]):
+        return "CVAT for video", f"export as CVAT for images 1.1 or as COCO, then run atrous doctor {root}"
+    if suffix == ".json" and (found := next(filter(None, map(_json_kind, map(tree.json, sample[:3]))), None)):
+        return found[0], f"{found[1]}, then run atrous doctor {root}"
     if suffix == ".csv" and any(re.search(r"\b(xmin|bbox|x_?1|left)\b", _header(tree, path)) for path in sample[:3]):
         return "boxes in CSV", f"boxes have no outlines: export masks or polygons, then run atrous doctor {root}"
     remedy = _REMEDIES.get(suffix, "export the labels as COCO or as PNG masks")
     return _LABEL_FORMATS[suffix], f"{remedy}, then run: atrous doctor {root}"
+
+
+def _json_kind(content: Any) -> tuple[str, str] | None:
+    """The tool whose form a JSON file has, where another form of the same tool is read, and what to do."""
+    if isinstance(content, dict) and "shapes" in content and "imagePath" in content:
+        return (
+            "LabelMe without its pictures",
+            "put the pictures beside the files (labelme_export_json FILE writes them)",
+        )
+    if isinstance(content, dict) and {"project", "metadata", "view"} <= content.keys():
+        return "a project of VIA 3", "annotate images with VIA 2, or export PNG masks"
+    first = content[0] if isinstance(content, list) and content else None
+    if isinstance(first, dict) and "annotator" in first:
+        return "Label Studio's JSON-MIN", "export JSON, which has the shapes' own sizes"
+    return None
 
 
 def _header(tree: Tree, path: Path) -> str:
