@@ -7,13 +7,16 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
-from tiny_service import served
+from tiny_service import picture, served
 
+from atrous.cli.inference import Inference
 from atrous.cli.options import option_names
-from atrous.cli.serve import Options, model_name, read_token
+from atrous.cli.serve import Options, load_served, model_name, read_token
 from atrous.errors import InputError
+from atrous.weights.archive import save
 
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = re.sub(r"\\\n\s*", "", (ROOT / "Dockerfile").read_text()).splitlines()
@@ -104,3 +107,14 @@ def test_tokens_come_from_a_file_or_the_environment_and_are_long(tmp_path, monke
 )  # fmt: skip
 def test_models_are_named_by_the_user_or_by_their_file(source, name, weights):
     assert model_name(source) == (name, weights or source)
+
+
+def test_a_model_is_served_in_two_number_types(archives, tmp_path):
+    path = tmp_path / "tiny.safetensors"
+    save(path, archives[0].model, labels=archives[0].labels)
+    given = [str(path), f"{path}@bfloat16", f"half={path}@bfloat16"]
+    found = [load_served(source, Inference(device="cpu")) for source in given]
+    assert [name for name, _, _ in found] == ["tiny", "tiny@bfloat16", "half"]
+    assert [predictor.precision for _, _, predictor in found] == ["float32", "bfloat16", "bfloat16"]
+    full, half, _ = (predictor(picture(), probabilities=True).probabilities for _, _, predictor in found)
+    assert 0 < np.abs(full - half).mean() < 0.05

@@ -3,9 +3,9 @@
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import tyro
 
@@ -15,6 +15,7 @@ from atrous.errors import InputError
 from atrous.extras import require
 from atrous.inference.device import choose_device
 from atrous.inference.engines.open_engine import is_exported
+from atrous.inference.precision import Precision
 from atrous.inference.predictor import Predictor
 from atrous.sizes import parse_size
 from atrous.weights.archive import Archive
@@ -22,6 +23,8 @@ from atrous.weights.archive import Archive
 TOKEN_VARIABLE = "ATROUS_TOKEN"
 
 _NAMED = re.compile(r"([A-Za-z0-9][\w.@+-]{0,99})=(.+)", re.ASCII | re.DOTALL)
+
+_PRECISION = re.compile(r"(.+)@(float32|float16|bfloat16)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,8 @@ class Options:
 
     weights: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="WEIGHTS...")]
     """Archives, run folders, exported files, files of other projects, or names of `atrous weights`; NAME=WEIGHTS names
-    a model, else its file or folder does. The first is the one that requests without a name mean."""
+    a model, else its file or folder does. The first is the one that requests without a name mean. @float16 or
+    @bfloat16 at the end computes a model in that number type, to be compared on the page."""
     host: str = "127.0.0.1"
     """Address to listen at; 0.0.0.0 lets other machines in."""
     port: int = 8000
@@ -87,7 +91,7 @@ def main(arguments: Sequence[str]) -> int:
     if options.label_studio is not None:
         key = os.environ.get("LABEL_STUDIO_API_KEY")
         source = PictureSource(options.label_studio, key=key, max_bytes=limits.max_bytes, seconds=limits.deadline)
-    models = [ServedModel(*_load(source, options.inference)) for source in options.weights]
+    models = [ServedModel(*load_served(source, options.inference)) for source in options.weights]
     service = Service(Models(models), limits)
     service.warm_up()
 
@@ -142,9 +146,12 @@ def model_name(source: str) -> tuple[str, str]:
     return re.sub(r"[^\w.@+-]+", "-", name, flags=re.ASCII).strip("-") or "model", source
 
 
-def _load(source: str, options: Inference) -> tuple[str, Archive | None, Predictor]:
-    """Name, weights and default predictor of one model of the command line; no weights for an exported file."""
+def load_served(source: str, options: Inference) -> tuple[str, Archive | None, Predictor]:
+    """Load one model of the command line: its name, weights and default predictor; no weights for an exported file."""
     name, weights = model_name(source)
+    if suffix := _PRECISION.fullmatch(weights):
+        name = name if source.startswith(f"{name}=") else f"{model_name(suffix[1])[0]}@{suffix[2]}"
+        weights, options = suffix[1], replace(options, precision=cast(Precision, suffix[2]))
     if is_exported(weights):
         return name, None, options.predictor(weights)
     archive = load_weights(weights, options.weight_settings)
