@@ -38,6 +38,7 @@ MARKS = {
     "long": 11,
     "service": 4,
     "GPU": 1,
+    "trained weights": 1,  # whose labels have several classes
     "several processes": 1,
 }
 """Number of blocks that are not run, by reason."""

@@ -37,6 +37,7 @@ def random_bytes(*shape, seed=0, below=256):
 
 def write_files(folder):
     """All of them, below `folder`."""
+    torch.manual_seed(0)
     write_street(folder / "street")
     for name in ("photo.jpg", "street.jpg", "photos/a.jpg", "photos/b.jpg", "new/c.jpg", "new/d.jpg"):
         path = folder / name
