@@ -22,6 +22,7 @@ from atrous.model.config import (
     MobileNetV3Config,
     ModelConfig,
     ResNetConfig,
+    TimmConfig,
     XceptionConfig,
 )
 
@@ -55,7 +56,7 @@ TENSORS = {
 TENSORS["depthwise"] = {"depthwise_weights" if k == "weights" else k: v for k, v in TENSORS["normed"].items()}
 
 
-_NOT_IN_ZOO = "the DeepLab model zoo has no EfficientNet-Lite"
+_NOT_IN_ZOO = "the DeepLab model zoo has no EfficientNet-Lite and no network of timm"
 
 
 def backbone_scope(config: BackboneConfig) -> str:
@@ -69,7 +70,7 @@ def backbone_scope(config: BackboneConfig) -> str:
             return f"resnet_v1_{depth}"
         case XceptionConfig(depth=depth):
             return f"xception_{depth}"
-        case EfficientNetLiteConfig():
+        case EfficientNetLiteConfig() | TimmConfig():
             raise InputError(_NOT_IN_ZOO)
 
 
@@ -101,7 +102,7 @@ def backbone_layers(config: BackboneConfig) -> Iterator[SlimLayer]:
             yield from _resnet(config)
         case XceptionConfig():
             yield from _xception(config)
-        case EfficientNetLiteConfig():
+        case EfficientNetLiteConfig() | TimmConfig():
             raise InputError(_NOT_IN_ZOO)
 
 
