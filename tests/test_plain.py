@@ -106,6 +106,7 @@ def test_plain_form_by_hand():
         "multi_grid": [1, 1, 1],
         "stem": "7x7",
         "added_blocks": 0,
+        "depth_multiplier": 1.0,
     }
     assert plain["head"] == {
         "rates": [6], "aspp_channels": 256, "image_pooling": True, "separable": False,

@@ -5,7 +5,7 @@ train     train  Observer
 evaluate  evaluate
 data      open_data  Sample  LabelSpace
 weights   load  save  Archive
-models    deeplabv3  deeplabv3plus (over any network of timm)
+models    deeplabv3  deeplabv3plus
           deeplabv3plus_mobilenet_v2  deeplabv3plus_mobilenet_v3  deeplabv3plus_efficientnet_lite0
           deeplabv3plus_resnet50  deeplabv3plus_resnet101  deeplabv3plus_resnet50_beta  deeplabv3plus_resnet101_beta
           deeplabv3plus_xception41  deeplabv3plus_xception65  deeplabv3plus_xception71
