@@ -34,7 +34,7 @@ BLOCK = re.compile(
 MARKS = {
     "other project": 24,  # what code of other libraries looked like before
     "download": 6,
-    "published data": 6,
+    "published data": 7,
     "long": 11,
     "service": 4,
     "GPU": 1,

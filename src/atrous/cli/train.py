@@ -111,8 +111,6 @@ class MainOptions:
     """Run folder; by default runs/ and the name of the data folder."""
     model: str = ""
     """Name of another model than the recipe's."""
-    backbone: str = ""
-    """Network of the library timm as the model's backbone: timm:NAME, such as timm:resnet50d."""
     iterations: int | None = None
     """Number of steps; finetune chooses it from the data."""
     epochs: float = 0.0
