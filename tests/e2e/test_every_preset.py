@@ -10,6 +10,7 @@ from atrous.data.loader import training_batches
 from atrous.data.sample import Sample
 from atrous.inference.predictor import Predictor
 from atrous.labels import LabelSpace
+from atrous.model.config import LRASPPConfig
 from atrous.model.presets import PRESETS
 from atrous.training.config import TrainConfig
 from atrous.training.loss import SegmentationLoss
@@ -33,9 +34,9 @@ def stripes(name: str, *, size: tuple[int, int], channels: int) -> Sample:
 
 
 def kind(name: str) -> tuple[object, ...]:
-    """What the layers of a named model follow from, apart from its depth and width."""
+    """What the layers of a named model's backbone follow from, apart from depth and width; Lite R-ASPP is its own."""
     config = PRESETS[name]
-    return type(config.backbone), getattr(config.backbone, "stem", None), type(config.head), config.decoder is None
+    return type(config.backbone), getattr(config.backbone, "stem", None), type(config.head) is LRASPPConfig
 
 
 ONE_OF_EACH_KIND = list({kind(name): name for name in reversed(PRESETS)}.values())
