@@ -5,11 +5,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float32, Integer, UInt8
 from PIL import Image
 
 from atrous.labels import LabelSpace
 from atrous.labels.polygons import Polygon, trace_polygons
+from atrous.ops.label_map.labels import label_dtype
 from atrous.report.label_png import write_label_png
 from atrous.report.overlay_colors import background_class, bright_space, outlines
 from atrous.report.pictures import overlay, with_legend
@@ -19,6 +21,11 @@ SHOWN_SIDE = 1024
 """Longest side of the overlay that a notebook shows."""
 
 _NAMED_CLASSES = 8
+
+
+def map_dtype(classes: int) -> type[np.uint8] | type[np.int16]:
+    """Number type of label maps as arrays; the rule is that of `ops.label_dtype`."""
+    return np.uint8 if label_dtype(classes) == torch.uint8 else np.int16
 
 
 @dataclass(frozen=True, repr=False)

@@ -14,7 +14,7 @@ from atrous.errors import InputError, reason
 from atrous.extras import require
 from atrous.files import atomic_path
 from atrous.inference.predictor import Predictor
-from atrous.inference.result import Result
+from atrous.inference.result import Result, map_dtype
 from atrous.sizes import Size
 
 OnProgress = Callable[[int, int], None]
@@ -124,5 +124,5 @@ def _predicted(
     if before is not None:
         probabilities = np.float32(smoothing) * before + np.float32(1 - smoothing) * probabilities
     labels = probabilities.argmax(axis=0)
-    labels = labels.astype(np.uint8 if len(predictor.labels) <= 255 else np.int16)
+    labels = labels.astype(map_dtype(len(predictor.labels)))
     return Result(labels, image, predictor.labels), probabilities

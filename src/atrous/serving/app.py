@@ -1,6 +1,7 @@
 """The HTTP application: its paths and their answers."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -146,4 +147,4 @@ async def _on_http_error(_: Request, error: Exception) -> Response:
 
 def _resident_bytes() -> float:
     statm = Path("/proc/self/statm")
-    return float(int(statm.read_text().split()[1]) * 4096) if statm.exists() else 0.0
+    return float(int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")) if statm.exists() else 0.0

@@ -11,7 +11,7 @@ from atrous.data.formats.windows import ArrayPixels
 from atrous.errors import InputError
 from atrous.inference.predict_files import WHOLE_PIXELS
 from atrous.inference.predictor import Predictor
-from atrous.inference.result import Result
+from atrous.inference.result import Result, map_dtype
 from atrous.inference.tiling.tiles import Tiling
 
 
@@ -56,7 +56,7 @@ def compute(
 
 
 def _in_tiles(predictor: Predictor, image: UInt8[np.ndarray, "h w c"]) -> Result:
-    labels = np.empty(image.shape[:2], np.uint8 if len(predictor.labels) <= 255 else np.int16)
+    labels = np.empty(image.shape[:2], map_dtype(len(predictor.labels)))
     for region in predictor.regions(ArrayPixels(image), tiling=Tiling()):
         labels[region.rows, region.columns] = region.labels().cpu().numpy()
     return Result(labels, image=image, space=predictor.labels)

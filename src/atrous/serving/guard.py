@@ -1,4 +1,4 @@
-"""What every request passes through: security headers, the token, and counting."""
+"""Middleware around every request: security headers, the token, and counting."""
 
 import base64
 import hmac

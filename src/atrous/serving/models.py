@@ -118,12 +118,6 @@ class ServedModel:
             "licence": self._licence(),
         }
 
-    def _license(self) -> str | None:
-        provenance = {} if self._weights is None else self._weights.provenance
-        data = provenance.get("data")
-        stated = provenance.get("licence") or (data.get("licence") if isinstance(data, Mapping) else None)
-        return str(stated) if stated else None
-
     def _licence(self) -> str | None:
         provenance = {} if self._weights is None else self._weights.provenance
         data = provenance.get("data")

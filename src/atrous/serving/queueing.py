@@ -40,7 +40,7 @@ class Job:
 
     @property
     def bucket(self) -> tuple[int, Size, bool]:
-        """What jobs of one batch have in common."""
+        """Key that is equal for jobs that can be computed in one batch."""
         return id(self.predictor), self.predictor.input_size(self.image), self.probabilities
 
 

@@ -78,7 +78,7 @@ class Answer:
 
 
 class Service:
-    """Models, decoders and queue; `start` before the first request, `close` after the last.
+    """Models, decoders and queue; `warm_up` before the first request, `close` after the last.
 
     Args:
         models: The models.

@@ -18,7 +18,7 @@ FIELD = "image"
 
 @dataclass(frozen=True)
 class Upload:
-    """What a request brought.
+    """The image of a request, with the fields of its form.
 
     Attributes:
         content: The image file.

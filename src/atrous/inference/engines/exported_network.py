@@ -8,6 +8,7 @@ from jaxtyping import Float32, Integer, UInt8
 
 from atrous.errors import InputError
 from atrous.inference.engines.engine import Engine, Outputs
+from atrous.inference.result import map_dtype
 from atrous.sizes import Size
 
 
@@ -59,7 +60,7 @@ class ExportedNetwork:
         output = self._output(images)
         if output.ndim == 3:
             return output
-        return output.argmax(axis=1).astype(np.uint8 if output.shape[1] <= 255 else np.int16)
+        return output.argmax(axis=1).astype(map_dtype(output.shape[1]))
 
     def probabilities(self, images: Sequence[UInt8[np.ndarray, "h w c"]]) -> Float32[np.ndarray, "b k h w"]:
         """Compute the probability of every class at every pixel of images of one size.
