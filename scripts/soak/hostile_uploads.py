@@ -7,41 +7,23 @@ a status is not documented, a decoder was replaced, or memory grew by more than 
 """
 
 import argparse
-import struct
 import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import numpy as np
 
-sys.path.insert(0, __file__.rpartition("/soak/")[0])
+sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 from soak_server import metric, picture, server
+
+from fakes.mutated import mutated
 
 DOCUMENTED = {200, 413, 415, 422, 503}
 FORMS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
-
-
-def mutated(rng: np.random.Generator, contents: list[bytes]) -> bytes:
-    """A file with some bytes changed, cut, repeated or mixed with another file."""
-    content = bytearray(contents[rng.integers(len(contents))])
-    for _ in range(rng.integers(1, 6)):
-        place = int(rng.integers(len(content) + 1))
-        match rng.integers(6):
-            case 0:
-                content[place : place + 1] = rng.bytes(1)
-            case 1:
-                content[place : place + 4] = struct.pack(">I", int(rng.integers(2**32)))
-            case 2:
-                del content[place:]
-            case 3:
-                del content[place : place + int(rng.integers(64))]
-            case 4:
-                content[place:place] = content[: int(rng.integers(64))]
-            case _:
-                content[place:] = contents[rng.integers(len(contents))][place:]
-    return bytes(content)
 
 
 def main() -> int:

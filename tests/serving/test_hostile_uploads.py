@@ -11,6 +11,7 @@ from tiny_service import LIMITS, encoded_as, picture, served
 
 from atrous.inference.predictor import Predictor
 from atrous.serving.app import build_app
+from fakes.mutated import mutated
 
 IMAGE = picture()
 GOOD = encoded_as(IMAGE)
@@ -36,27 +37,6 @@ def _alive_afterwards(client, service, archives):
     assert service.metrics.value("atrous_decoder_restarts_total") <= restarts + 2
     assert service.memory.held == 0
     assert service.open_requests == 0
-
-
-def mutated(rng, contents):
-    """A file with some bytes changed, cut, repeated or mixed with another file."""
-    content = bytearray(contents[rng.integers(len(contents))])
-    for _ in range(rng.integers(1, 6)):
-        place = int(rng.integers(len(content) + 1))
-        match rng.integers(6):
-            case 0:
-                content[place : place + 1] = rng.bytes(1)
-            case 1:
-                content[place : place + 4] = struct.pack(">I", int(rng.integers(2**32)))
-            case 2:
-                del content[place:]
-            case 3:
-                del content[place : place + int(rng.integers(64))]
-            case 4:
-                content[place:place] = content[: int(rng.integers(64))]
-            case _:
-                content[place:] = contents[rng.integers(len(contents))][place:]
-    return bytes(content)
 
 
 def test_two_hundred_mutated_pictures_are_refused_or_predicted(client, service):

@@ -6,7 +6,7 @@ from safetensors.torch import save
 
 from atrous.errors import InputError
 from atrous.model.any_backbone import deeplabv3plus
-from atrous.weights.backbone import load_backbone
+from atrous.weights.backbone import load_backbone, read_backbone
 from fakes.hub import serving_hub
 from reference.weights import randomize
 from torchvision_shim import import_module
@@ -54,3 +54,27 @@ def test_other_bytes_are_one_line(server):
     server.files["timm/resnet18.a1_in1k"] = {"model.safetensors": b"<html>no</html>" * 10}
     with pytest.raises(InputError, match=r"model\.safetensors does not hold the weights of timm:resnet18"):
         load_backbone(deeplabv3plus("timm:resnet18", 3), "timm:resnet18")
+
+
+@pytest.mark.parametrize("change", ["another network", "a missing tensor"])
+def test_what_does_not_fit_whole_is_one_line(server, change):
+    """timm alone loads such files into a network without classifier, and leaves random numbers where some lack."""
+    state = timm.create_model("resnet34" if change == "another network" else "resnet18").state_dict()
+    if change == "a missing tensor":
+        del state["layer3.0.conv1.weight"]
+    server.files["timm/resnet18.a1_in1k"] = {"model.safetensors": save(state)}
+    with pytest.raises(InputError, match=r"does not hold the weights of timm:resnet18: .*(Unexpected|Missing) key"):
+        load_backbone(deeplabv3plus("timm:resnet18", 3), "timm:resnet18")
+
+
+def test_scaling_is_that_of_the_weights_not_of_the_network(server):
+    """Of MobileNetV4's weights, the first were trained with ImageNet's mean, others with 0.5."""
+    name = "mobilenetv4_conv_small.e3600_r256_in1k"
+    state = timm.create_model(name).state_dict()
+    server.files[f"timm/{name}"] = {"model.safetensors": save(state)}
+    found = read_backbone(f"timm:{name}")
+    assert found.conventions.input_mean == (127.5, 127.5, 127.5)
+    model = deeplabv3plus("timm:mobilenetv4_conv_small", 3)
+    assert model.config.conventions.input_mean != found.conventions.input_mean
+    load_backbone(model, found)
+    assert model.config.conventions.input_mean == found.conventions.input_mean

@@ -5,9 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
+from atrous.analysis.multiply_adds import count
 from atrous.analysis.receptive_field import receptive_fields, spatial_filters
 from atrous.analysis.valid_taps import mean_valid_share, valid_shares
 from atrous.errors import InputError
@@ -90,20 +89,16 @@ def model_summary(config: ModelConfig, *, size: Size) -> ModelSummary:
     height, width = size
     if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE):
         raise InputError(f"size {height}x{width} is out of range; choose 1 to {MAX_SIDE} pixels for each side")
-    counter = FlopCounterMode(display=False)
-    with torch.device("meta"), torch.no_grad():
+    with torch.device("meta"):
         model = build(config).eval()
-        surplus = _surplus_of_rates(model)
-        with counter:
-            model(torch.empty(1, config.in_channels, height, width))
-    multiply_adds = counter.get_total_flops() // 2
+    counts = count(model, [size])
     fitted = model.preprocess.padded_size(size, output_stride=config.output_stride)
     deepest = _reduced(fitted, config.output_stride)
     fields = receptive_fields(model)
     return ModelSummary(
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
-        multiply_adds=multiply_adds,
-        padded_multiply_adds=multiply_adds + sum(surplus),
+        parameters=counts.parameters,
+        multiply_adds=counts.plain,
+        padded_multiply_adds=counts.padded,
         fitted_size=fitted,
         receptive_field=fields["classifier"],
         units=tuple(_sized(part, fitted, fields.get(part.name)) for part in model.parts()),
@@ -112,25 +107,6 @@ def model_summary(config: ModelConfig, *, size: Size) -> ModelSummary:
             for rate in _parallel_rates(model.parts())
         ),
     )
-
-
-def _surplus_of_rates(model: nn.Module) -> list[int]:
-    """Multiply-adds at positions that TensorFlow adds: a list that the next forward pass fills, by atrous convolution.
-
-    It splits a map into rate x rate maps of every rate-th row and column, which all need the same size.
-    """
-    surplus: list[int] = []
-
-    def count(conv: nn.Module, _: object, output: Tensor) -> None:
-        assert isinstance(conv, nn.Conv2d)
-        rate, (height, width) = conv.dilation[0], output.shape[-2:]
-        padded = (ceil_div(height, rate) * rate) * (ceil_div(width, rate) * rate)
-        surplus.append((padded - height * width) * conv.weight.numel())
-
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d) and module.stride[0] == 1 and module.dilation[0] > 1:
-            module.register_forward_hook(count)
-    return surplus
 
 
 def _parallel_rates(parts: Sequence[Part]) -> Iterator[int]:

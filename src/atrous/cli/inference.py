@@ -40,10 +40,14 @@ class Inference:
         """Load weights by file or name into a predictor; raises InputError if they or the options are unusable."""
         if is_exported(weights) and self.weight_settings != WeightSettings():
             raise InputError(f"{weights} is an exported file, whose settings are built in; state none for it")
-        device = self.device if is_exported(weights) else choose_device(self.device)
+        return self.predictor_of(Path(weights) if is_exported(weights) else load_weights(weights, self.weight_settings))
+
+    def predictor_of(self, weights: Path | Archive) -> Predictor:
+        """Return a predictor of loaded weights, or of an exported file; raises InputError for unusable options."""
+        device = self.device if isinstance(weights, Path) else choose_device(self.device)
         pad = None if self.pad is None else parse_size(self.pad)
         return Predictor(
-            Path(weights) if is_exported(weights) else load_weights(weights, self.weight_settings),
+            weights,
             output_stride=self.output_stride,
             scales=self.scales,
             flip=self.flip,

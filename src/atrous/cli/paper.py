@@ -14,11 +14,6 @@ from atrous.errors import InputError
 from atrous.inference.device import choose_device
 from atrous.papers.catalogue import TABLES, find_table
 from atrous.papers.counts import row_counts
-from atrous.papers.figures.boundaries import draw_boundaries
-from atrous.papers.figures.branches import draw_branches
-from atrous.papers.figures.fields import draw_fields
-from atrous.papers.figures.rates import draw_rates
-from atrous.papers.figures.valid_taps import draw_valid_taps
 from atrous.papers.pages import conclusion_table, row_table
 from atrous.papers.rerun import open_experiment
 from atrous.papers.scale import Scale
@@ -101,6 +96,13 @@ def main(arguments: Sequence[str]) -> int:
 
 def _draw_figures(out: Path) -> None:
     """Draw every figure, those with pictures of generated scenes."""
+    # Only now: these import matplotlib.
+    from atrous.papers.figures.boundaries import draw_boundaries
+    from atrous.papers.figures.branches import draw_branches
+    from atrous.papers.figures.fields import draw_fields
+    from atrous.papers.figures.rates import draw_rates
+    from atrous.papers.figures.valid_taps import draw_valid_taps
+
     scenes = [draw_scene((321, 513), np.random.default_rng(seed)) for seed in range(8)]
     picture, labels = scenes[SHOWN_SCENE]
     masks = [labels, *(other for _, other in scenes if other is not labels)]

@@ -13,11 +13,9 @@ from atrous.cli.inference import Inference, load_weights
 from atrous.cli.options import parse
 from atrous.errors import InputError
 from atrous.extras import require
-from atrous.inference.device import choose_device
 from atrous.inference.engines.open_engine import is_exported
 from atrous.inference.precision import Precision
 from atrous.inference.predictor import Predictor
-from atrous.sizes import parse_size
 from atrous.weights.archive import Archive
 
 TOKEN_VARIABLE = "ATROUS_TOKEN"
@@ -155,13 +153,4 @@ def load_served(source: str, options: Inference) -> tuple[str, Archive | None, P
     if is_exported(weights):
         return name, None, options.predictor(weights)
     archive = load_weights(weights, options.weight_settings)
-    predictor = Predictor(
-        archive,
-        output_stride=options.output_stride,
-        scales=options.scales,
-        flip=options.flip,
-        pad=None if options.pad is None else parse_size(options.pad),
-        device=choose_device(options.device),
-        precision=options.precision,
-    )
-    return name, archive, predictor
+    return name, archive, options.predictor_of(archive)

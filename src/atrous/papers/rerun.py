@@ -21,7 +21,7 @@ from atrous.papers.protocol import claim_folder, plain_protocol
 from atrous.papers.results import RowFiles, RowResult, TableResult
 from atrous.papers.scale import Scale
 from atrous.papers.table import PaperTable, Row
-from atrous.papers.trainings import claimed, is_trained, run_folder, train_once, training_seconds
+from atrous.papers.trainings import claimed, is_trained, run_folder, seconds_of, train_once
 from atrous.training.config import TrainConfig
 from atrous.version import __version__
 
@@ -182,7 +182,7 @@ class Experiment:
         shutil.copyfile(evaluation.report, files.report(seed))
         if bands:
             shutil.copyfile(evaluation.bands, files.bands(seed))
-        files.write_seconds(seed, training=training_seconds(folder), evaluation=seconds)
+        files.write_seconds(seed, training=seconds_of(folder), evaluation=seconds)
         progress.finish_row(inference.views * len(self.validation))
 
     def _work(self, chosen: Sequence[PlannedRow]) -> int:

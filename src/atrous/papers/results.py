@@ -8,11 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from atrous.analysis.multiply_adds import Counts
 from atrous.data.formats.json_files import read_object
 from atrous.errors import InputError
 from atrous.evaluation.saved import read_report
 from atrous.files import atomic_path
-from atrous.papers.counts import Counts
 from atrous.papers.intervals import Estimate, Overlaps, mean_miou, miou_difference
 from atrous.papers.table import Conclusion, PaperTable, Row
 from atrous.papers.trimap import read_band_overlaps

@@ -16,6 +16,7 @@ from atrous.training.checkpoint import saved_iteration
 from atrous.training.config import TrainConfig
 from atrous.training.observers import Observer
 from atrous.training.progress import TrainingProgress
+from atrous.training.report import training_seconds
 from atrous.training.run import STATE_FILE
 from atrous.training.stages import SecondStage
 from atrous.training.train_run import plan_stages, run_stages
@@ -60,15 +61,10 @@ def train_once(config: TrainConfig, *, data: DataSet, folder: Path, device: torc
     return folder / LAST
 
 
-def training_seconds(folder: Path) -> float:
+def seconds_of(folder: Path) -> float:
     """Time that all steps of a training took, interruptions left out."""
-    seconds, before = 0.0, 0
-    for line in (folder / METRICS).read_text(encoding="utf-8").splitlines():
-        record = json.loads(line)
-        if "seconds" in record:
-            seconds += record["seconds"] * (record["iteration"] - before)
-            before = record["iteration"]
-    return seconds
+    lines = (folder / METRICS).read_text(encoding="utf-8").splitlines()
+    return training_seconds([json.loads(line) for line in lines])
 
 
 @contextmanager

@@ -158,7 +158,7 @@ class _Worker:
         if len(body) != head["bytes"]:
             raise self._death(late=expired.is_set())
         if "error" in head:
-            too_large = "more than the limit" in head["error"]
+            too_large = head.get("too_large", False)
             raise RequestError(
                 413 if too_large else 422, "too_many_pixels" if too_large else "not_decodable", head["error"]
             )

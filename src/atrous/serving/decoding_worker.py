@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from atrous.data.formats.decoding import TooManyPixelsError, check_size
 from atrous.data.formats.deep_pictures import missing_pixels
 from atrous.data.formats.images import opened
 from atrous.data.formats.raw_values import tiff_tags
@@ -59,13 +60,13 @@ def _answer(request: dict[str, Any], content: bytes, answers: BinaryIO) -> None:
             try:
                 array, missing = _decoded(path, request)
             except InputError as error:
-                raise InputError(str(error).replace(str(path), NAME)) from error
+                raise type(error)(str(error).replace(str(path), NAME)) from error
         head = {"shape": array.shape, "missing": missing is not None}
         parts = [array.tobytes(), *([] if missing is None else [missing.tobytes()])]
     except MemoryError:
         head, parts = {"error": f"{NAME} needs more memory than decoding may take; send a smaller picture"}, []
     except InputError as error:
-        head, parts = {"error": str(error)}, []
+        head, parts = {"error": str(error), "too_large": isinstance(error, TooManyPixelsError)}, []
     answers.write(json.dumps({**head, "bytes": sum(map(len, parts))}).encode() + b"\n")
     for part in parts:
         answers.write(part)
@@ -80,8 +81,7 @@ def _decoded(path: Path, request: dict[str, Any]) -> tuple[Any, Any]:
             pass
     else:
         height, width = picture_size(path)
-        if height * width > limit:
-            raise InputError(f"{path} has {width} x {height} pixels, more than the limit of {limit}; cut it into tiles")
+        check_size(path, width, height, max_pixels=limit)
     ranges = parse_ranges(request["ranges"]) if request["ranges"] else ()
     return read_whole(path, max_pixels=limit, ranges=ranges), missing_pixels(path, max_pixels=limit)
 

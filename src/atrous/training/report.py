@@ -121,7 +121,7 @@ def _headline(records: Sequence[Mapping[str, Any]], *, report: Report | None, co
         "mIoU, latest": validations[-1][0] if validations else None,
         "mIoU, best": "none yet" if best is None else f"{best:.4f} at iteration {at}",
         "iterations": f"{records[-1]['iteration'] if records else 0} of {config.iterations}",
-        "training time": _duration(_seconds(records)),
+        "training time": _duration(training_seconds(records)),
         "backbone": config.model.backbone.kind,
         "output stride": config.model.output_stride,
     }
@@ -131,8 +131,12 @@ def _headline(records: Sequence[Mapping[str, Any]], *, report: Report | None, co
     return facts
 
 
-def _seconds(records: Sequence[Mapping[str, Any]]) -> float:
-    """Time of all steps: that of each report's steps, as many as there are since the report before."""
+def training_seconds(records: Sequence[Mapping[str, Any]]) -> float:
+    """Time of all steps of a run, interruptions left out: that of each report's steps since the report before.
+
+    Args:
+        records: Lines of `metrics.jsonl`.
+    """
     steps = [(record["iteration"], record["seconds"]) for record in records if record.get("seconds") is not None]
     starts = [0, *(iteration for iteration, _ in steps)]
     pairs = zip(starts, steps, strict=False)

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from safetensors import SafetensorError
 
-from atrous.errors import InputError
+from atrous.errors import InputError, reason
 from atrous.model.any_backbone import SCHEME
 from atrous.model.backbones.atrous_encoder import AtrousEncoder
-from atrous.model.backbones.timm_encoder import pretrained_config, timm_conventions, timm_encoder
+from atrous.model.backbones.timm_encoder import pretrained_config, pretrained_network, timm_conventions, timm_encoder
 from atrous.model.config import TimmConfig
 from atrous.model.conventions import Conventions
 from atrous.weights import hub
@@ -48,12 +48,10 @@ def timm_network(source: str) -> tuple[Path, TimmNetwork]:
     repository = pretrained_config(name, tag=tag).hf_hub_id
     if not isinstance(repository, str) or repository.count("/") != 1:
         raise InputError(f"timm has no weights for {source} on the hub; train from other weights, or from random ones")
+    timm_encoder(name, output_stride=32, in_channels=3)  # refuses what cannot be made atrous before it is fetched
     path = hub.fetch_file(source, repository, WEIGHTS_FILE)
-    local = {"pretrained": True, "pretrained_cfg_overlay": {"file": str(path), "source": "", "hf_hub_id": None}}
     try:
-        backbone = timm_encoder(name, output_stride=32, in_channels=3, **local)
-    except InputError:
-        raise
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise InputError(f"{path} does not hold the weights of {source}: {error!s:.120}") from error
-    return path, TimmNetwork(config, timm_conventions(name), backbone)
+        network = pretrained_network(name, path, tag=tag)
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise InputError(f"{path} does not hold the weights of {source}: {reason(error):.120}") from error
+    return path, TimmNetwork(config, timm_conventions(name, tag=tag), AtrousEncoder(network, output_stride=32))

@@ -10,6 +10,10 @@ ALTERED = "alters class ids"
 """In the lines about masks of codecs with loss."""
 
 
+class TooManyPixelsError(InputError):
+    """A picture of more pixels than a limit allows."""
+
+
 @contextmanager
 def decoding(path: Path) -> Iterator[None]:
     """Turn whatever is raised inside into one line about a file: damaged files make decoders raise nearly anything.
@@ -32,9 +36,9 @@ def decoding(path: Path) -> Iterator[None]:
 
 
 def check_size(path: Path, width: int, height: int, *, max_pixels: int) -> None:
-    """Refuse more pixels than a limit; raises InputError."""
+    """Refuse more pixels than a limit; raises TooManyPixelsError."""
     if width * height > max_pixels:
-        raise InputError(
+        raise TooManyPixelsError(
             f"{path} has {width} x {height} pixels, more than the limit of {max_pixels}; "
             "cut it into tiles or raise the limit"
         )

@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Shaped, UInt8
 
-from atrous.data.formats.decoding import decoding
+from atrous.data.formats.decoding import check_size, decoding
 from atrous.data.formats.deep_pictures import in_range, is_deep, missing_pixels, without_data
 from atrous.data.formats.images import DECLARE, MAX_PIXELS
 from atrous.data.formats.raw_values import nodata_mark, tiff_tags
@@ -216,8 +216,7 @@ def read_whole(path: Path, *, max_pixels: int = MAX_PIXELS, ranges: Ranges = ())
         return read_picture(path, max_pixels=max_pixels, ranges=ranges)
     pixels = NpyPixels(path)
     height, width = pixels.size
-    if height * width > max_pixels:
-        raise InputError(f"{path} has {width} x {height} pixels, more than the limit of {max_pixels}; raise the limit")
+    check_size(path, width, height, max_pixels=max_pixels)
     return pixels.read(slice(0, height), slice(0, width))
 
 

@@ -62,7 +62,15 @@ def _fuse_units(units: UnitSequence[ResidualUnit]) -> None:
                 _fuse_parts(unit)
 
 
-class FusedBottleneck(ResidualUnit):
+class FusedUnit(ResidualUnit):
+    """A unit whose layers keep the stride and rate that they were fused with."""
+
+    def plan(self, *, stride: int, rate: int) -> None:
+        """Refuse: the unfused model is replanned, and fused again."""
+        raise NotImplementedError("a fused network keeps its strides and rates; replan the model that it was made from")
+
+
+class FusedBottleneck(FusedUnit):
     """`Bottleneck` with its sum and last ReLU inside its last convolution.
 
     Args:
@@ -75,10 +83,6 @@ class FusedBottleneck(ResidualUnit):
         self.reduce, self.atrous, self.restore = map(FusedConv, (unit.reduce, unit.atrous, unit.restore))
         self.shortcut = FusedConv(unit.shortcut) if isinstance(unit.shortcut, AtrousConv) else unit.shortcut
         self._overwrites = isinstance(self.shortcut, FusedConv) or not input_wanted
-
-    def plan(self, *, stride: int, rate: int) -> None:
-        """Refuse: fused layers keep the stride and rate that they were fused with."""
-        raise NotImplementedError
 
     def first_half(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
         """Compute the residual, which is added to the shortcut."""
@@ -96,17 +100,13 @@ class FusedBottleneck(ResidualUnit):
         return self.restore.conv_add_relu(filtered, shortcut)
 
 
-class FusedBasicUnit(ResidualUnit):
+class FusedBasicUnit(FusedUnit):
     """`BasicUnit` with its first ReLU inside its first convolution."""
 
     def __init__(self, unit: BasicUnit) -> None:
         super().__init__()
         self.first, self.second = FusedConv(unit.first), FusedConv(unit.second)
         self.shortcut = FusedConv(unit.shortcut) if isinstance(unit.shortcut, AtrousConv) else unit.shortcut
-
-    def plan(self, *, stride: int, rate: int) -> None:
-        """Refuse: fused layers keep the stride and rate that they were fused with."""
-        raise NotImplementedError
 
     def first_half(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k H W"]:
         """Compute the residual, which is added to the shortcut."""
@@ -121,7 +121,7 @@ class FusedBasicUnit(ResidualUnit):
         return F.relu_(self.first_half(x).add_(self.shortcut(x)))
 
 
-class FusedXceptionUnit(ResidualUnit):
+class FusedXceptionUnit(FusedUnit):
     """`XceptionUnit` with all but the first of its ReLUs, and its sum, inside the convolutions before them."""
 
     def __init__(self, unit: XceptionUnit) -> None:
@@ -131,10 +131,6 @@ class FusedXceptionUnit(ResidualUnit):
         self.depthwise1, self.depthwise2, self.depthwise3 = (FusedConv(part.depthwise) for part in separables)
         self.pointwise1, self.pointwise2, self.pointwise3 = (FusedConv(part.pointwise) for part in separables)
         self.shortcut = FusedConv(unit.shortcut) if isinstance(unit.shortcut, AtrousConv) else unit.shortcut
-
-    def plan(self, *, stride: int, rate: int) -> None:
-        """Refuse: fused layers keep the stride and rate that they were fused with."""
-        raise NotImplementedError
 
     def first_half(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b m h w"]:
         """Compute the output of the second convolution, before any ReLU."""

@@ -4,6 +4,7 @@ timm is imported when such a network is built, and not before.
 """
 
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -30,14 +31,13 @@ def timm_library(network: str) -> ModuleType:
     return require("timm", extra="timm", purpose=f"the network timm:{network}")
 
 
-def timm_encoder(network: str, *, output_stride: int, in_channels: int, **options: Any) -> AtrousEncoder:
+def timm_encoder(network: str, *, output_stride: int, in_channels: int) -> AtrousEncoder:
     """Build a network of timm without its classifier as a backbone.
 
     Args:
         network: Its name in timm, such as `resnet50d`.
         output_stride: 4, 8, 16 or 32.
         in_channels: Channels of the image.
-        options: Further arguments of `timm.create_model`.
 
     Raises:
         InputError: If timm is not installed or has no such network, or the network cannot be made atrous.
@@ -45,7 +45,7 @@ def timm_encoder(network: str, *, output_stride: int, in_channels: int, **option
     timm = timm_library(network)
     _check_name(timm, network)
     try:
-        module: nn.Module = timm.create_model(network, features_only=True, in_chans=in_channels, **options)
+        module: nn.Module = timm.create_model(network, features_only=True, in_chans=in_channels)
     except (RuntimeError, AssertionError, AttributeError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"timm:{network} has no features at several strides ({first:.120}); choose another") from error
@@ -55,13 +55,35 @@ def timm_encoder(network: str, *, output_stride: int, in_channels: int, **option
         raise InputError(f"timm:{network}: {error}") from error
 
 
-def timm_conventions(network: str) -> Conventions:
-    """Conventions of a network of timm: PyTorch's, with the mean and the standard deviation of its training.
+def pretrained_network(network: str, path: Path, *, tag: str = "") -> nn.Module:
+    """Build a network of timm, without its classifier, with weights from a file; timm's errors pass.
+
+    Args:
+        network: Its name in timm.
+        path: A safetensors file with timm's names.
+        tag: Name of these weights in timm; by default timm's first.
 
     Raises:
-        InputError: If timm is not installed or has no such network.
+        RuntimeError: If the file lacks a tensor of the network, or has another.
     """
-    config = pretrained_config(network)
+    timm, name = timm_library(network), _tagged(network, tag)
+    local = {"file": str(path), "source": "", "hf_hub_id": None}
+    # Only a whole network is loaded strictly; without its classifier timm passes over what is missing.
+    timm.create_model(name, pretrained=True, pretrained_cfg_overlay=local)
+    return timm.create_model(name, features_only=True, pretrained=True, pretrained_cfg_overlay=local)
+
+
+def timm_conventions(network: str, *, tag: str = "") -> Conventions:
+    """Conventions of a network of timm: PyTorch's, with the mean and the standard deviation of its training.
+
+    Args:
+        network: Its name in timm.
+        tag: Name of one of several weights of the network; by default timm's first.
+
+    Raises:
+        InputError: If timm is not installed, or has no such network or weights.
+    """
+    config = pretrained_config(network, tag=tag)
     mean, std = (tuple(WHOLE_RANGE * value for value in values) for values in (config.mean, config.std))
     return replace(PYTORCH, input_mean=mean, input_std=std)
 
@@ -79,12 +101,17 @@ def pretrained_config(network: str, *, tag: str = "") -> Any:
     timm = timm_library(network)
     _check_name(timm, network)
     try:
-        config = timm.get_pretrained_cfg(f"{network}.{tag}" if tag else network)
+        config = timm.get_pretrained_cfg(_tagged(network, tag))
     except RuntimeError as error:
         raise InputError(f"timm has no weights {tag!r:.60} for {network}; see timm.list_pretrained()") from error
     if config is None:
         raise InputError(f"timm states no settings of weights for {network}; choose another of its networks")
     return config
+
+
+def _tagged(network: str, tag: str) -> str:
+    """Name of a network with the name of its weights, as timm writes it."""
+    return f"{network}.{tag}" if tag else network
 
 
 def _check_name(timm: ModuleType, network: str) -> None:
