@@ -55,6 +55,15 @@ def test_it_is_saved_loaded_replanned_and_predicts(tmp_path):
     assert Predictor(back, output_stride=8)(image[0]).labels.shape == (63, 50)
 
 
+@pytest.mark.parametrize("name", ["convnext_atto", "resnetblur18"])
+def test_an_image_smaller_than_a_patch_or_a_blur_is_one_line(name):
+    model = deeplabv3(f"timm:{name}", 4).eval()
+    with pytest.raises(InputError, match=r"cannot take an image of 1x1 pixels .*; enlarge it to 64"):
+        model(torch.zeros(1, 3, 1, 1, dtype=torch.uint8))
+    with torch.no_grad():
+        assert model(torch.zeros(1, 3, 64, 64, dtype=torch.uint8)).shape[-2:] == (4, 4)
+
+
 def test_conventions_are_those_of_the_weights():
     config = any_model("deeplabv3plus_timm:mobilenetv4_conv_small")
     assert config.backbone == TimmConfig("mobilenetv4_conv_small")

@@ -59,6 +59,7 @@ class Options:
 
 def main(arguments: Sequence[str]) -> int:
     """Export and print the comparison; returns the exit status."""
+    # Elsewhere --output is another word for --out.
     options = parse(Options, arguments, verb="export", aliases={"--output": "--output"})
     format_of(options.out)
     archive = load_weights(options.weights, options.weight_settings)

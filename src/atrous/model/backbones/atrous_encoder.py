@@ -18,16 +18,20 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from atrous.errors import InputError
+from atrous.errors import InputError, reason
 from atrous.model.backbones.backbone import LOW_STRIDE, MIDDLE_STRIDE, Backbone, Features
 from atrous.model.backbones.patch_conv import PatchConv, is_patch
 from atrous.model.backbones.strided_pools import AtrousAveragePool, AtrousBlurPool, is_blur, pair
 from atrous.model.stride_plan import PlannedUnit, check_output_stride
+from atrous.sizes import size_text
 
 TRACED_SIDE = 513
 """Side of the empty image in pixels, of the form 32 k + 1."""
 
 DEEPEST_STRIDE = 32
+
+SURE_SIDE = 64
+"""Side of an image in pixels from which no map of a network that strides by 32 is smaller than 2 positions."""
 
 _REFUSED = ("attention", "attn", "transformer", "posembed", "upsample")
 """Parts of the class names of modules that see all of a map at once, need its size, or enlarge it."""
@@ -111,11 +115,24 @@ class AtrousEncoder(Backbone):
         return (self.network,)
 
     def forward(self, image: Float[Tensor, "b c h w"]) -> Features:
-        """Compute the features of a normalised image."""
+        """Compute the features of a normalised image.
+
+        Raises:
+            InputError: If the image is smaller than a patch or a blur of the network.
+        """
         taken: dict[str, Tensor] = {}
         low, middle = (self.network.get_submodule(name) for name in (self._low_module, self._middle_module))
         with _record_input(low, taken, "low"), _record_input(middle, taken, "middle"):
-            high = _last_map(self.network(image))
+            try:
+                high = _last_map(self.network(image))
+            except RuntimeError as error:
+                if min(image.shape[-2:]) >= SURE_SIDE:
+                    raise
+                size = size_text((image.shape[-2], image.shape[-1]))
+                raise InputError(
+                    f"this backbone cannot take an image of {size} pixels ({reason(error):.120}); enlarge it to "
+                    f"{SURE_SIDE} or more on each side"
+                ) from error
         return Features(low=taken["low"], middle=taken["middle"], high=high)
 
 
