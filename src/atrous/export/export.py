@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
+from atrous.data.dataset import DataSet
 from atrous.errors import InputError
 from atrous.export.gate import Gate
 from atrous.export.graph import ExportGraph
@@ -18,6 +19,7 @@ from atrous.export.openvino_file import openvino_model, save_openvino
 from atrous.export.program import record_with_logits
 from atrous.export.proof import OnProgress, Proof, prove
 from atrous.export.proof_files import write_proof
+from atrous.export.scores import check_data, score
 from atrous.export.staging import staged
 from atrous.inference.engines.description import ExportDescription, ExportPrecision, Layout, Output
 from atrous.inference.engines.engine import Engine
@@ -79,6 +81,7 @@ def export(
     opset: int = DEFAULT_OPSET,
     gate: float | None = None,
     calibration: Pictures = (),
+    data: DataSet | None = None,
     on_progress: OnProgress | None = None,
 ) -> Proof:
     """Export weights; the file and its proof (`FILE.proof.json`, `FILE.proof.md`) appear together, or not at all.
@@ -96,7 +99,9 @@ def export(
         gate: Least share of equal pixels; None is the default of the number type.
         calibration: Pictures of the user for 8 bits. Three of four set the ranges of the layers; the others are
             compared, and the gate looks at them alone.
-        on_progress: Called after every comparison.
+        data: Labelled images on which weights and file are evaluated; at most `MAX_LOST_POINTS` of mean IoU may be
+            lost (`export/scores.py`).
+        on_progress: Called after every comparison, and after every image of the evaluations.
 
     Returns:
         The comparison of the file with the weights.
@@ -108,6 +113,8 @@ def export(
     form = format_of(out)
     check_opset(opset)
     chosen = Gate.choose(precision, gate)
+    if data is not None:
+        check_data(weights, data)
     pictures, held_back = _divided(calibration, form=form, precision=precision)
     description = ExportDescription(
         labels=weights.labels,
@@ -139,6 +146,10 @@ def export(
             only_pictures=precision == "int8",
             on_progress=on_progress,
         )
+        if data is not None:
+            proof = replace(proof, scores=score(weights, written.engine, data, on_progress=on_progress))
+        if proof.scores is not None and not proof.scores.passed:
+            raise ProofError(f"{out} is not written: {proof.scores}", proof)
         if not proof.passed:
             raise ProofError(f"{out} is not written: {proof.summary()}; the gate is {proof.gate}", proof)
         write_proof(proof, path, description=description, layers=written.layers)

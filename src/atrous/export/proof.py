@@ -9,6 +9,7 @@ from jaxtyping import Float32, UInt8
 from torch import Tensor
 
 from atrous.export.gate import DECIDED, Gate
+from atrous.export.scores import Scores
 from atrous.inference.engines.engine import Engine, Outputs
 from atrous.inference.precision import generated_images
 from atrous.inference.torch_settings import inference_context
@@ -65,11 +66,13 @@ class Proof:
         comparisons: One for each kind of images.
         gate: The gate.
         engine: Name of the engine that computed the file.
+        scores: Mean IoU of file and model on labelled data; None where none was given.
     """
 
     comparisons: tuple[Comparison, ...]
     gate: Gate
     engine: str
+    scores: Scores | None = None
 
     @property
     def equal_share(self) -> float:
@@ -82,9 +85,10 @@ class Proof:
 
     @property
     def passed(self) -> bool:
-        """True if the gate is met."""
+        """True if the gate is met and, where there is labelled data, not too much mean IoU is lost."""
         decided = sum(one.unequal_decided for one in self._counted)
-        return self.gate.passes(equal_share=self.equal_share, unequal_decided=decided)
+        agrees = self.gate.passes(equal_share=self.equal_share, unequal_decided=decided)
+        return agrees and (self.scores is None or self.scores.passed)
 
     def summary(self) -> str:
         """Return the agreement over all images that the gate looks at in one line."""

@@ -33,6 +33,7 @@ def write_proof(
         "gate": {"rule": str(proof.gate), **to_plain(proof.gate)},
         "passed": proof.passed,
         "equal_share": proof.equal_share,
+        "scores": to_plain(proof.scores),
         "comparisons": to_plain(proof.comparisons),
         "layers": to_plain(layers),
     }
@@ -54,6 +55,7 @@ def _markdown(
         "",
         f"* gate: {proof.gate}",
         f"* result: {proof.summary()}",
+        *([f"* data: {proof.scores}"] if proof.scores else []),
         f"* weights: {description.weights_sha256 or 'not from a file'}",
         f"* file: {sha256}",
         "",
