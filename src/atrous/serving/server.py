@@ -53,6 +53,9 @@ def run(app: FastAPI, service: Service, *, host: str, port: int, on_ready: Calla
     listener = _listener(host, port)
     config = uvicorn.Config(
         app,
+        http="h11",  # parsers and loops that happen to be installed have other limits
+        loop="asyncio",
+        ws="none",
         lifespan="off",
         access_log=False,
         log_config=None,
