@@ -63,12 +63,18 @@ def test_shares_and_repr_name_the_classes_that_occur():
     assert repr(RESULT) == "Result(2x2 pixels: car 50.0%, sky 25.0%, road 25.0%)"
 
 
-def test_a_notebook_shows_the_overlay():
+def test_a_notebook_without_scripts_shows_the_overlay():
     with Image.open(io.BytesIO(RESULT._repr_png_())) as shown:
         np.testing.assert_array_equal(np.array(shown), np.array(RESULT.overlay()))
     large = Result(np.zeros((3000, 10), np.uint8), np.zeros((3000, 10, 3), np.uint8), LABELS)
     with Image.open(io.BytesIO(large._repr_png_())) as shown:
         assert shown.height < 1200
+
+
+def test_a_notebook_shows_the_viewer_with_shares():
+    markup = RESULT._repr_html_()
+    assert markup.startswith("<iframe ")
+    assert all(words in markup for words in ("car 50.0%", "sky 25.0%", "road 25.0%"))
 
 
 def test_show_opens_the_overlay(monkeypatch):

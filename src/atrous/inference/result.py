@@ -13,6 +13,7 @@ from atrous.labels import LabelSpace
 from atrous.labels.polygons import Polygon, trace_polygons
 from atrous.ops.label_map.labels import label_dtype
 from atrous.report.label_png import write_label_png
+from atrous.report.notebook import notebook_viewer
 from atrous.report.overlay_colors import background_class, bright_space, outlines
 from atrous.report.pictures import overlay, with_legend
 from atrous.sizes import ceil_div
@@ -30,7 +31,7 @@ def map_dtype(classes: int) -> type[np.uint8] | type[np.int16]:
 
 @dataclass(frozen=True, repr=False)
 class Result:
-    """Label map of one image. A notebook shows it as the image with its labels.
+    """Label map of one image. A notebook shows it as the image under its labels, in the viewer of the reports.
 
     Attributes:
         labels: Class id of every pixel; uint8, or int16 for more than 255 classes. Pixels of an image file that have no
@@ -107,8 +108,12 @@ class Result:
             found.setdefault(self.space.names[polygon.label], []).append(polygon)
         return found
 
+    def _repr_html_(self) -> str:
+        """Return the viewer for notebooks that run scripts: opacity, zoom, legend with shares."""
+        return notebook_viewer(self.image, self.labels, bright_space(self.space), shares=self.shares())
+
     def _repr_png_(self) -> bytes:
-        """Return the overlay as PNG for notebooks, shrunk to `SHOWN_SIDE` pixels."""
+        """Return the overlay as PNG, shrunk to `SHOWN_SIDE` pixels, for notebooks that show pictures only."""
         step = ceil_div(max(self.labels.shape), SHOWN_SIDE)
         shrunk = Result(self.labels[::step, ::step], self.image[::step, ::step], self.space)
         file = io.BytesIO()

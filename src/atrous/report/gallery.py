@@ -92,8 +92,8 @@ def _card(image: GalleryImage, *, names: Sequence[str], layers: Sequence[str]) -
         "scores": json.dumps({one_line(name): _rounded(image.scores.get(name)) for name in names}),
         "mean": "nan" if image.mean is None else f"{image.mean:.4f}",
         "shown": shown(_rounded(image.mean), ".3f"),
-        "photo": _data_uri("jpeg", image.photo),
-        "layers": [(layer, _data_uri("png", image.layers[layer])) for layer in layers],
+        "photo": data_uri("jpeg", image.photo),
+        "layers": [(layer, data_uri("png", image.layers[layer])) for layer in layers],
     }
 
 
@@ -113,7 +113,8 @@ def _png(picture: Image.Image) -> bytes:
     return file.getvalue()
 
 
-def _data_uri(kind: str, content: bytes) -> str:
+def data_uri(kind: str, content: bytes) -> str:
+    """Return the bytes of an image as an address that holds them; `kind` is `png` or `jpeg`."""
     return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
