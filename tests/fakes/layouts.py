@@ -264,6 +264,7 @@ def city_polygons(folder: Path) -> None:
 
 def kaggle(folder: Path) -> None:
     (folder / "train_images").mkdir(parents=True)
+    (folder / "sample_submission.csv").write_text("ImageId,EncodedPixels\ns0.jpg,1 192\n")
     with (folder / "train.csv").open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(("ImageId", "ClassId", "EncodedPixels"))

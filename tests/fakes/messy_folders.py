@@ -113,12 +113,14 @@ def recurring_names(folder: Path) -> None:
 
 
 def folders_of_classes(folder: Path) -> None:
-    """A folder of masks for each class, numbered, in folders of splits."""
+    """A folder of masks for each class, numbered, in red, in folders of splits, all below a folder of masks."""
     for name in NAMES:
         split = "a. Training Set" if name in TRAIN else "b. Validation Set"
-        save(picture(name), folder / f"1. Original Images/{split}/P_{name}.jpg")
+        save(picture(name), folder / f"A. Segmentation/1. Original Images/{split}/P_{name}.jpg")
         for label, word, ending in ((1, "1. cat", "C"), (2, "2. dog", "D")):
-            save(_part(name, label), folder / f"2. All Masks/{split}/{word}/P_{name}_{ending}.tif")
+            black = Image.new("L", SIZE[::-1])
+            red = Image.merge("RGB", (_part(name, label), black, black))
+            save(red, folder / f"A. Segmentation/2. All Masks/{split}/{word}/P_{name}_{ending}.tif")
 
 
 def endings_of_classes(folder: Path) -> None:

@@ -14,6 +14,7 @@ from atrous.errors import InputError
 from fakes.layouts import COLORS, NAMES, color_mask, picture, truth
 from fakes.messy_folders import MESSY, black_and_white
 from fakes.published import save
+from fakes.rival_folders import RIVALS
 
 PATTERNS = {
     "vessels": (
@@ -44,9 +45,9 @@ def contents(folder):
     }
 
 
-@pytest.mark.parametrize("name", MESSY)
+@pytest.mark.parametrize("name", [*MESSY, *RIVALS])
 def test_the_table_gives_the_same_data(tmp_path, name):
-    write, holds, _ = MESSY[name]
+    write, holds, _ = (MESSY | RIVALS)[name]
     write(tmp_path)
     before = contents(tmp_path) if holds not in ("foreground", "field") else None
     fixed(tmp_path)

@@ -13,7 +13,9 @@ from atrous.data.schema import Schema, write_schema
 from atrous.labels import LabelSpace
 from fakes.layouts import COLORS, NAMES, TRAIN, VAL, picture, truth
 from fakes.messy_folders import MESSY, field, plants, two_eyes, two_initials, unlabelled_split, vessels
+from fakes.rival_folders import RIVALS
 
+FOLDERS = {**MESSY, **RIVALS}
 BINARY = Schema(LabelSpace(("background", "foreground")), remap={0: 0, 255: 1})
 
 
@@ -34,9 +36,9 @@ def expected(name, *, holds, palette):
     return np.where(np.asarray(field()) == 0, 255, found) if holds == "field" else found
 
 
-@pytest.mark.parametrize("name", MESSY)
+@pytest.mark.parametrize("name", FOLDERS)
 def test_labels_and_splits(tmp_path, name):
-    write, holds, split = MESSY[name]
+    write, holds, split = FOLDERS[name]
     write(tmp_path)
     if holds == "foreground":
         write_schema(tmp_path / "schema.toml", BINARY)

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Integer
 
+from atrous.data.annotations.color_masks import packed_colors
+from atrous.data.annotations.masks import read_numbers_or_colors
 from atrous.data.annotations.named_shapes import BACKGROUND, Shape, paint
 from atrous.data.annotations.regions import Region
-from atrous.data.formats.images import read_labels, upright_size
+from atrous.data.formats.images import upright_size
 from atrous.data.pairs import Pair
 from atrous.data.schema import Schema
 from atrous.errors import InputError
@@ -63,8 +65,14 @@ def covered(path: Path) -> Bool[np.ndarray, "h w"]:
 
     So smoothed edges are parted in their middle, and numbers of instances count whatever they are.
 
+    Of a mask in one colour and black the largest channel counts.
+
     Raises:
-        InputError: If it cannot be read, or holds colours.
+        InputError: If it cannot be read, or holds several colours.
     """
-    values = read_labels(path)
+    values = read_numbers_or_colors(path)
+    if values.ndim == 3:
+        if len(np.unique(packed_colors(values))) > 2:
+            raise InputError(f"{path} has several colours; a mask of one class has one, and black")
+        values = values.max(axis=2)
     return values > (values.max() // 2 if values.max() >= _SMOOTHED else 0)

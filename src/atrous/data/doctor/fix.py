@@ -11,7 +11,7 @@ from atrous.data.doctor.diagnose import Diagnosis
 from atrous.data.doctor.survey import Survey
 from atrous.data.doctor.totals import training_counts
 from atrous.data.layouts.mask_pictures import MASKS_BY_CONTENT, PICTURES_AND_MASKS
-from atrous.data.layouts.pattern_search import patterns_of
+from atrous.data.layouts.pattern_search import patterns_of, split_patterns
 from atrous.data.layouts.patterns import read_layout
 from atrous.data.layouts.tree import look
 from atrous.data.schema import SCHEMA_FILE, Schema, write_schema
@@ -76,6 +76,8 @@ def _layout(files: Survey) -> dict[str, str]:
     if files.pair_by_order:
         return {"pair": "order"}
     contents = files.contents
+    if any(one.kind == "two kinds of masks" for one in files.complaints):
+        return {}  # the user's decision
     if contents is None or contents.layout not in (PICTURES_AND_MASKS, MASKS_BY_CONTENT) or contents.schema is not None:
         return {}  # the layout says more than which files pair
     splits = {name: split.pairs for name, split in files.splits.items()}
@@ -84,7 +86,10 @@ def _layout(files: Survey) -> dict[str, str]:
 
 def _list_splits(files: Survey, table: dict[str, str]) -> Iterator[Path]:
     """Write a list of pictures for each split that the table has no pattern for, and name it there."""
-    if files.complaints or any(name in table for name in files.splits):
+    if any(name in table for name in files.splits):
+        return
+    if files.complaints:  # a list would hide what is in disorder
+        table |= split_patterns(look(files.path), {name: split.pairs for name, split in files.splits.items()})
         return
     for name, split in files.splits.items():
         path = _new_list(files.path, name)

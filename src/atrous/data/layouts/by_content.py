@@ -8,7 +8,7 @@ from pathlib import Path
 from atrous.data.layouts.looks import are_masks, has_few_values
 from atrous.data.layouts.roles import Entry, is_array
 from atrous.data.layouts.tree import Tree, folded, shared
-from atrous.data.layouts.words import meaning, tokens
+from atrous.data.layouts.words import is_second_choice, kind_words, meaning, tokens
 
 _MOST_FILES = 2000
 """Files of one folder that are read one by one where its names do not part pictures from masks."""
@@ -36,9 +36,11 @@ def by_content(tree: Tree, found: Sequence[Entry]) -> tuple[list[Entry], list[En
     for tail, entry in masks:
         folders = _folders(entry)[: lead + 1]
         apart = len(folders) > lead and folders not in places
-        kind = "/".join([*(folders[lead:] if apart else ()), *([tail] if tail else [])])
+        own = [*(folders[lead:] if apart else ()), *([tail] if tail else [])]
+        kind = "/".join(filter(None, (" ".join(kind_words(part)) for part in own)))
+        second = any(map(is_second_choice, own))
         key = _below(entry, lead + (apart or single))
-        sorted_masks.append(replace(entry, role="mask", kind=kind, key=key))
+        sorted_masks.append(replace(entry, role="mask", kind=kind, key=key, second=second))
     return kept, sorted_masks
 
 

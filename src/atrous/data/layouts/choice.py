@@ -1,9 +1,9 @@
 """Ways to pair the pictures of a folder with one kind of its masks."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from atrous.data.layouts.kinds import kinds_of, one_camera
 from atrous.data.layouts.pairing import Pairing, pairings
 from atrous.data.layouts.roles import Entry, is_array
 from atrous.data.layouts.words import is_second_choice
@@ -20,7 +20,7 @@ class Choice:
         masks: Every mask of one kind, by key.
         pairing: The rule, and the keys that it pairs.
         kind: The kind of the masks.
-        unlabelled: Pictures of folders in which none has a mask; they are not among `images`.
+        unlabelled: Pictures of folders in which none has a mask, and of a second camera; they are not among `images`.
     """
 
     images: Mapping[str, Entry]
@@ -49,15 +49,14 @@ class Choice:
 
 def choices_of(images: Sequence[Entry], masks: Sequence[Entry]) -> list[Choice]:
     """Ways to pair the pictures with one kind of the masks each, the kinds of most masks first."""
-    by_kind: dict[str, list[Entry]] = defaultdict(list)
-    for mask in masks:
-        by_kind[mask.kind].append(mask)
+    images, others = one_camera(images)
+    by_kind = kinds_of(images, masks)
     found = []
     for kind, some in sorted(by_kind.items(), key=lambda item: (item[1][0].second, -len(item[1]))):
         split = any(entry.split for entry in images) and all(entry.split for entry in some)
         image_keys, mask_keys = _keys(images, split=split), _keys(some, split=split)
         rules = pairings([*image_keys], [*mask_keys])[:_RULES]
-        found += [_labelled(Choice(image_keys, mask_keys, pairing, kind)) for pairing in rules]
+        found += [_labelled(Choice(image_keys, mask_keys, pairing, kind, others)) for pairing in rules]
     return found
 
 
@@ -78,4 +77,4 @@ def _labelled(choice: Choice) -> Choice:
     labelled = {entry.path.parent for key, entry in choice.images.items() if key in pairs}
     kept = {key: entry for key, entry in choice.images.items() if entry.path.parent in labelled}
     rest = tuple(entry for entry in choice.images.values() if entry.path.parent not in labelled)
-    return replace(choice, images=kept, unlabelled=rest)
+    return replace(choice, images=kept, unlabelled=(*choice.unlabelled, *rest))

@@ -21,7 +21,7 @@ from atrous.data.layouts.looks import number_of_values, value_set
 from atrous.data.layouts.pairing import pairings
 from atrous.data.layouts.roles import Entry, by_folder, entries, is_array
 from atrous.data.layouts.tree import Tree, folded
-from atrous.data.layouts.words import is_second_choice, meaning, stem_role
+from atrous.data.layouts.words import MASK_WORDS, SPLITS, is_second_choice, meaning, stem_role, tokens
 from atrous.data.pairs import Pair
 from atrous.data.schema import Schema
 from atrous.labels import LabelSpace
@@ -162,7 +162,7 @@ def _folders_of_classes(tree: Tree, images: Sequence[Entry], masks: Sequence[Ent
     groups: dict[str, list[Entry]] = defaultdict(list)
     for mask in masks:
         name, _, rest = mask.key.partition("/")
-        if not rest:
+        if not rest or (MASK_WORDS | SPLITS.keys()) & {*tokens(name)}:
             return None
         groups[name].append(replace(mask, key=rest))
     return _parts_of(tree, images, groups, split=split)

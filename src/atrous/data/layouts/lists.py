@@ -111,7 +111,10 @@ def listed_splits(
     splits: dict[str, dict[Path, Pair]] = {}
     used: set[Path] = set()
     faults: list[tuple[str, str]] = []
+    sources = {pair.mask for pair in pairs.values()}
     for path, split in _one_place(list_files(tree)).items():
+        if tree.root / path in sources:  # run lengths in `train.csv`
+            continue
         lines, wrong = _lines(tree, path)
         sample = [_listed(tree, line, by_key, near=path) for _, line in lines[:_SAMPLED]]
         if path.stem in SPLITS and path.suffix == ".txt" and len(path.parts) == 1:
@@ -128,7 +131,7 @@ def listed_splits(
             elif found is not None and found in pairs:
                 splits.setdefault(split, {})[found] = pairs[found]
                 numbers[found] = number
-            else:
+            elif number > 1 or path.suffix != ".csv":  # the first line of a CSV may be a header
                 problem = f"{line!r:.200} is no picture with a mask; add it or delete the line"
                 faults.append(("list", f"{tree.root / path} line {number}: {problem}"))
     parts = {split: Part(tuple(some.values()), read, _rule(used, split)) for split, some in splits.items()}

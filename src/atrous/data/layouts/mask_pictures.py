@@ -18,11 +18,12 @@ from atrous.data.layouts.by_content import by_content
 from atrous.data.layouts.choice import Choice, choices_of
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.lists import told_splits
-from atrous.data.layouts.looks import sample
+from atrous.data.layouts.looks import has_few_values, sample
 from atrous.data.layouts.rivals import Decision, decide
 from atrous.data.layouts.roles import Entry, by_folder, by_name, entries, side_by_side
 from atrous.data.layouts.tree import Tree, listed
 from atrous.data.pairs import Pair, check_stored_size
+from atrous.data.schema import SCHEMA_FILE
 from atrous.errors import InputError
 
 Sorting = Callable[[Sequence[Entry]], tuple[list[Entry], list[Entry]]]
@@ -41,7 +42,11 @@ def mask_pictures(tree: Tree, *, sortings: Sequence[Sorting] = BY_NAMES) -> Cont
         if any(choice.complete for choice in sorted_choices):
             choices = sorted_choices
             break
-    return paired_contents(tree, decide(tree, choices)) if choices else None
+    if not choices:
+        return None
+    decision = decide(tree, choices)
+    contents = paired_contents(tree, decision)
+    return replace(contents, faults=(*contents.faults, *_mistaken(tree, decision.choice)))
 
 
 def masks_by_content(tree: Tree) -> Contents | None:
@@ -79,6 +84,16 @@ def _fits(tree: Tree, choice: Choice) -> bool:
     except InputError:
         return False
     return True
+
+
+def _mistaken(tree: Tree, choice: Choice) -> list[tuple[str, str]]:
+    """A line where files that hold few values were taken for pictures without masks."""
+    paths = [entry.path for entry in choice.unlabelled]
+    masks = [path for path in sample(paths) if has_few_values(tree.root / path)]
+    if not masks:
+        return []
+    line = f"{tree.root}: {listed(masks)} look like masks but pair with no picture ({choice.pairing.rule})"
+    return [("no image", f"{line}; say under [layout] in {SCHEMA_FILE} which files are masks")]
 
 
 def _pairs(tree: Tree, decision: Decision) -> tuple[dict[Path, Pair], dict[Path, str]]:

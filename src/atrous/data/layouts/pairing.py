@@ -3,8 +3,9 @@
 A key is a path below the folders whose names only say picture, mask or split, without suffix: `sub 0/a_mask`. Rules are
 tried from the plainest on: equal keys; keys equal but for letter case and Unicode form; keys that differ by one prefix
 or suffix on either side (`a` and `a_mask`, `gt_a`, `a_image` and `a_label`, `a` and `a.jpg`); the folder alone, where
-each holds one picture and one mask; the last part of the key alone, also with prefixes and suffixes; one number of the
-name (`21_training` and `21_manual1`, `scan1` and `truth_0001`), where it pairs every picture or every mask.
+each holds one picture and one mask; the last part of the key alone, also with prefixes and suffixes; names equal but
+for one word of the mask (`um_01` and `um_road_01`); one number of the name (`21_training` and `21_manual1`, `scan1` and
+`truth_0001`), where it pairs every picture or every mask.
 """
 
 import re
@@ -62,6 +63,7 @@ def pairings(images: Sequence[str], masks: Sequence[str]) -> list[Pairing]:
             _renamed(_by_affixes([*bare_images], [*bare_masks], affixes), bare_images, bare_masks)
             for affixes in _likely_affixes([*bare_images], [*bare_masks])
         ),
+        *_by_inserted_words(images, masks),
         *_by_numbers(images, masks),
     ]
     kept = [pairing for pairing in found if pairing.pairs]
@@ -85,6 +87,35 @@ def _by(images: Sequence[str], masks: Sequence[str], core: Callable[[str], str],
     left, right = _unique(images, core), _unique(masks, core)
     pairs = {left[value]: right[value] for value in left if value in right}
     return Pairing(pairs, rule, None if core in (_folder, _base) else Affixes())
+
+
+def inserted_words(images: Sequence[str], masks: Sequence[str]) -> dict[str, list[str]]:
+    """Words without which names of masks are those of pictures -> these masks."""
+    known = {folded(key) for key in images}
+    found: dict[str, list[str]] = defaultdict(list)
+    for key in masks:
+        for word, rest in _without_words(key):
+            if rest in known:
+                found[word].append(key)
+    return found
+
+
+def _without_words(key: str) -> list[tuple[str, str]]:
+    """Every word inside the name of a key, and the key without it."""
+    folder, _, name = folded(key).rpartition("/")
+    found = re.finditer(r"(?<=[_\W])([^\W\d_]+)[_\W]", name)
+    return [(one[1], f"{folder}/{name[: one.start()]}{name[one.end() :]}".removeprefix("/")) for one in found]
+
+
+def _by_inserted_words(images: Sequence[str], masks: Sequence[str]) -> list[Pairing]:
+    """Pairs of names that are equal without one word, the same for all masks: `um_0001` and `um_road_0001`."""
+    words = [word for word, some in inserted_words(images, masks).items() if len(some) == len(masks)]
+    left = _unique(images, folded)
+    found = []
+    for word in words:
+        pairs = {left[rest]: key for key in masks for one, rest in _without_words(key) if one == word and rest in left}
+        found.append(Pairing(pairs, f"names of masks have the word {word!r} inside", None))
+    return found
 
 
 def _by_numbers(images: Sequence[str], masks: Sequence[str]) -> list[Pairing]:

@@ -31,17 +31,19 @@ def patterns_of(tree: Tree, splits: Mapping[str, Sequence[Pair]]) -> dict[str, s
     table = next((found for found in islice(_tables(places), _MOST_TRIED) if _gives(tree, found, places)), None)
     if table is None:
         return None
+    found = split_patterns(tree, splits)
+    return {**table, **found} if all(split in found for split, pairs in splits.items() if pairs) else table
+
+
+def split_patterns(tree: Tree, splits: Mapping[str, Sequence[Pair]]) -> dict[str, str]:
+    """The patterns of those splits whose pictures have a folder of their own."""
     found: dict[str, str] = {}
     for split, pairs in splits.items():
-        if not pairs:
-            continue
         images = [pair.image.relative_to(tree.root) for pair in pairs]
         others = [pair.image.relative_to(tree.root) for one in splits if one != split for pair in splits[one]]
-        pattern = _split_pattern(images, others)
-        if pattern is None:
-            return table
-        found[split] = pattern
-    return {**table, **found}
+        if images and (pattern := _split_pattern(images, others)):
+            found[split] = pattern
+    return found
 
 
 def image_patterns(tree: Tree, images: Sequence[Path]) -> dict[str, str] | None:

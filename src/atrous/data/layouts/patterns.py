@@ -23,7 +23,7 @@ from pathlib import Path
 from atrous.data.annotations.masks import MaskFiles
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.lists import ordered
-from atrous.data.layouts.tree import Tree, look
+from atrous.data.layouts.tree import Tree, listed, look
 from atrous.data.pairs import Pair
 from atrous.data.schema import SCHEMA_FILE, read_table
 from atrous.data.splits import Part, Splits
@@ -67,10 +67,12 @@ def by_patterns(tree: Tree, table: Mapping[str, str]) -> Contents:
     found = {key: matches(files, table[key]) for key in ("images", "masks", "ignore") if key in table}
     images, masks = found["images"], found["masks"]
     ignore, among_masks = found.get("ignore", {}), {*masks.values()}
+    alone = [path for key, path in images.items() if key not in masks and path not in among_masks]
+    labelled = {path.parent for key, path in images.items() if key in masks}
     faults = [
         ("no mask", f"no mask for {path} in {tree.root} by the pattern {table['masks']!r}; add it or change [layout]")
-        for key, path in images.items()
-        if key not in masks and path not in among_masks
+        for path in alone
+        if path.parent in labelled or not labelled
     ]
     if not images:
         faults.append(("layout", f"{tree.root / SCHEMA_FILE}: no file fits images = {table['images']!r}; correct it"))
@@ -84,9 +86,11 @@ def by_patterns(tree: Tree, table: Mapping[str, str]) -> Contents:
         for key, path in images.items()
         if key in masks
     ]
-    notes = (f"{len(pairs)} pictures pair by [layout] of {SCHEMA_FILE}",)
+    notes = [f"{len(pairs)} pictures pair by [layout] of {SCHEMA_FILE}"]
+    if rest := [path for path in alone if labelled and path.parent not in labelled]:
+        notes.append(f"{len(rest)} pictures of folders without masks are not used ({listed(rest)})")
     lists = frozenset(Path(value) for key, value in table.items() if key in _SPLITS and value.endswith(_LISTS))
-    return Contents("[layout]", _splits(tree, table, pairs), used=lists, notes=notes, faults=tuple(faults))
+    return Contents("[layout]", _splits(tree, table, pairs), used=lists, notes=tuple(notes), faults=tuple(faults))
 
 
 def _splits(tree: Tree, table: Mapping[str, str], pairs: list[Pair]) -> Splits:

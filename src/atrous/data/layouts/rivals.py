@@ -59,12 +59,13 @@ def decide(tree: Tree, choices: Sequence[Choice]) -> Decision:
 
 
 def _best_of_each_kind(choices: Sequence[Choice]) -> list[Choice]:
-    found: dict[tuple[str, bool], Choice] = {}
-    for choice in choices:
-        known = found.get((choice.kind, choice.second))
-        if known is None or len(choice.pairing.pairs) > len(known.pairing.pairs):
-            found[choice.kind, choice.second] = choice
-    return [*found.values()]
+    found: list[Choice] = []
+    for choice in sorted(choices, key=lambda choice: -len(choice.pairing.pairs)):  # stable: the plainest first
+        masks = {mask.path for _, mask in choice.paired()}
+        alike = [known for known in found if known.kind == choice.kind and known.second == choice.second]
+        if not alike or (choice.complete and not any(masks & {m.path for _, m in known.paired()} for known in alike)):
+            found.append(choice)
+    return found
 
 
 def _is_field(tree: Tree, choice: Choice) -> bool:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from atrous.data.formats.images import IMAGE_SUFFIXES
-from atrous.data.layouts.tree import Tree, folded
-from atrous.data.layouts.words import is_second_choice, kind_words, meaning, stem_role
+from atrous.data.layouts.tree import Tree, folded, shared
+from atrous.data.layouts.words import Word, folder_words, is_second_choice, kind_words, stem_role, told_split
 
 ARRAY_SUFFIXES = frozenset({".mat", ".npy", ".npz"})
 _PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".webp", ".avif"})
@@ -37,7 +37,11 @@ class Entry:
 def entries(tree: Tree) -> list[Entry]:
     """Every file that may be a picture or a mask."""
     suffixes = IMAGE_SUFFIXES | ARRAY_SUFFIXES
-    return [_entry(path) for path in tree.files if path.suffix.lower() in suffixes]
+    found = [path for path in tree.files if path.suffix.lower() in suffixes]
+    words = folder_words(found)
+    # A folder that holds all files tells no picture from a mask.
+    lead = min((shared(found[0].parent.parts, path.parent.parts) for path in found), default=0)
+    return [_entry(path, [words[folder] for folder in (*path.parents,)[-2::-1]], lead=lead) for path in found]
 
 
 def by_folder(found: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
@@ -45,7 +49,8 @@ def by_folder(found: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
     masks = [entry for entry in found if entry.role == "mask"]
     named = [entry for entry in found if entry.role == "image" and not is_array(entry)]
     others = [entry for entry in found if not entry.role and not is_array(entry)]
-    return named or others, masks
+    drawings = [entry for entry in others if stem_role(entry.path.stem) == "mask" and is_second_choice(entry.path.stem)]
+    return named or [entry for entry in others if entry not in drawings] or others, masks
 
 
 def by_name(found: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
@@ -75,15 +80,14 @@ def side_by_side(found: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
     return images, masks
 
 
-def _entry(path: Path) -> Entry:
-    words = [(part, meaning(part)) for part in path.parent.parts]
-    split = next((word.split for _, word in words if word.split), "")
-    masks = [word for _, word in words if word.role == "mask"]
-    role = "mask" if masks else "image" if any(word.role == "image" for _, word in words) else ""
-    kind = "/".join(" ".join(kind_words(part)) for part, word in words if word.role == "mask")
-    rest = [part for part, word in words if not word.whole]
-    stem = path.stem
-    return Entry(path, role, split, kind, "/".join([*rest, stem]), second=any(word.second for word in masks))
+def _entry(path: Path, words: Sequence[Word], *, lead: int) -> Entry:
+    parts = [*zip(path.parent.parts, words, strict=True)]
+    telling = parts[lead:]
+    masks = [word for _, word in telling if word.role == "mask"]
+    role = "mask" if masks else "image" if any(word.role == "image" for _, word in telling) else ""
+    kind = "/".join(" ".join(kind_words(part)) for part, word in telling if word.role == "mask")
+    key = "/".join([*(part for part, word in parts if not word.whole), path.stem])
+    return Entry(path, role, told_split(words), kind, key, second=any(word.second for word in masks))
 
 
 def is_array(entry: Entry) -> bool:

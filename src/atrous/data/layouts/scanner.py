@@ -35,10 +35,10 @@ from atrous.errors import InputError
 Layout = Callable[[Tree], Contents | None]
 
 _OTHERWISE = frozenset(
-    {"no mask", "no image", "not a picture", "list", "no pictures", "empty split", "too few pictures"}
+    {"no mask", "no image", "not a picture", "list", "no pictures", "empty split", "too few pictures", "missing folder"}
 )
 """Faults of the plain layout that may mean that the folder has another one."""
-_UNPAIRED = _OTHERWISE - {"list", "too few pictures"}
+_UNPAIRED = _OTHERWISE - {"list", "too few pictures", "missing folder"}
 """Faults of files that do not pair by name, and may by content."""
 ANNOTATIONS: Sequence[Layout] = (
     coco, fiftyone, labelme, cityscapes_polygons, supervisely, via, cvat_xml, yolo, run_lengths,
@@ -102,8 +102,11 @@ def _chosen(tree: Tree, *, pair_by_order: bool) -> Contents | None:
     # Where names pair every picture, a mask too many is a fault of the folder, whatever it holds.
     if all(_UNPAIRED & some for some in kinds) and {"no image"} not in kinds:
         by_content = masks_by_content(tree)
-        if by_content is not None and not (completed := _completed(tree, by_content)).faults:
-            return with_class_masks(tree, completed)
+        if by_content is not None:
+            completed = _completed(tree, by_content)
+            if not completed.faults:
+                return with_class_masks(tree, completed)
+            faulty.append(completed)
     return faulty[0] if faulty else None
 
 

@@ -1,9 +1,11 @@
 """Words in names of folders and files: which of them say picture, mask, or split."""
 
 import re
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import PurePath
 
 SPLITS = {
     **dict.fromkeys(("train", "training", "trn", "tr", "trainval"), "train"),
@@ -24,7 +26,8 @@ MASK_WORDS = frozenset(
         "segmentation", "segmentations", "segmentationclass", "segmentationclasspng", "segmentationclassnpy",
         "segmentationclassraw", "seg", "segs", "segm", "gt", "gts", "groundtruth", "gtfine", "gtcoarse", "target",
         "targets", "manual", "manual1", "manual2", "manuals", "semantic", "lbl", "lbls", "trimaps", "trimap",
-        "labelled",        "labeled", "annotated", "msk", "msks", "labeltrainids", "machine", "groundtruths", "y",
+        "labelled", "labeled", "annotated", "msk", "msks", "labeltrainids", "machine", "groundtruths", "y", "lab",
+        "labs", "semantics", "truth", "anno", "annos",
     }
 )  # fmt: skip
 SECOND_CHOICE = frozenset(
@@ -34,6 +37,7 @@ SECOND_CHOICE = frozenset(
         "overlays", "preview", "previews", "depth", "disparity", "edge", "edges", "boundary", "boundaries", "contour",
         "contours", "color", "colors", "colour", "coloured", "colored", "colorids", "human", "panoptic", "manual2",
         "second", "superpixel", "superpixels", "blend", "blended", "skeleton", "distance", "weights", "weight",
+        "colormap", "colormaps", "eroded", "noboundary", "visibility",
     }
 )  # fmt: skip
 """Words of files that lie beside masks: drawings of them, single instances, depth."""
@@ -43,9 +47,8 @@ _FILLERS = frozenset(
     {
         "dir", "folder", "set", "sets", "data", "dataset", "files", "file", "png", "jpg", "jpeg", "tif", "tiff", "bmp",
         "all", "final", "full", "small", "only", "new", "stage1", "stage", "pixel", "level", "pixels", "class",
-        "classes",
-               "raw", "maps", "map", "ids", "id", "semantic", "1st", "2nd", "first", "the", "of", "a", "and", "binary",
-        "ground",        "truth", "img8bit", "left", "fine",
+        "classes", "raw", "maps", "map", "ids", "id", "semantic", "1st", "2nd", "first", "the", "of", "a", "and",
+        "binary", "ground", "img8bit", "left", "fine", "part",
     }
 )  # fmt: skip
 
@@ -68,11 +71,16 @@ class Word:
 
 
 @lru_cache(maxsize=65536)
-def meaning(name: str) -> Word:
-    """The meaning of a folder's name, such as `train_images`, `valannot`, `SegmentationClass`."""
+def meaning(name: str, shared: frozenset[str] = frozenset()) -> Word:
+    """The meaning of a folder's name, such as `train_images`, `valannot`, `SegmentationClass`.
+
+    Args:
+        name: The name.
+        shared: Words that folders beside it have, too, such as the name of the data set: they say nothing.
+    """
     if name.lower() in ("data", "datas"):
         return Word(role="image", whole=True)
-    split, role, second = "", "", False
+    split, role, second, rest = "", "", False, False
     for part in (part for token in tokens(name) for part in _unglued(token)):
         if part in SPLITS:
             split = split or SPLITS[part]
@@ -81,12 +89,15 @@ def meaning(name: str) -> Word:
         elif part in MASK_WORDS or part in _FIELD_WORDS:
             role = "mask"
         elif part in IMAGE_WORDS:
+            second = second or (part == "rgb" and role == "mask")  # `semantic_rgb`: a drawing of `semantic`
             role = role or "image"
-        elif part not in _FILLERS and not part.isdecimal() and len(part) > 1:
-            return Word()
+        elif part.rstrip("0123456789") not in _FILLERS and not part.isdecimal() and len(part) > 1:
+            if part not in shared:
+                return Word()
+            rest = True
     if re.sub(r"[\W_]", "", name.lower()) in ("groundtruth", "groundtruths", "pixellevel", "fieldofview"):
         role = "mask"
-    return Word(split, role, second, whole=bool(split or role))
+    return Word(split, role, second, whole=bool(split or role) and not rest)
 
 
 @lru_cache(maxsize=65536)
@@ -97,6 +108,21 @@ def tokens(name: str) -> tuple[str, ...]:
     if any(token in MASK_WORDS or token in IMAGE_WORDS or token in SECOND_CHOICE for token in whole):
         return whole
     return tuple(re.findall(r"[^\W_]+", spaced.lower()))
+
+
+def folder_words(paths: Iterable[PurePath]) -> Mapping[PurePath, Word]:
+    """The meaning of every folder of some files, given what the folders beside it are called."""
+    folders = {folder for path in paths for folder in path.parents if folder.name}
+    words: dict[PurePath, Counter[str]] = defaultdict(Counter)
+    for folder in folders:
+        words[folder.parent].update({part for token in tokens(folder.name) for part in (token, *_unglued(token))})
+    shared = {parent: frozenset(word for word, count in some.items() if count > 1) for parent, some in words.items()}
+    return {folder: meaning(folder.name, shared[folder.parent]) for folder in folders}
+
+
+def told_split(words: Sequence[Word]) -> str:
+    """The split that the folders of a path tell, the last one of several (`trainval_images/val_images`)."""
+    return next((word.split for word in reversed(words) if word.split), "")
 
 
 def split_of(name: str) -> str:

@@ -11,7 +11,7 @@ from atrous.data.annotations.outlines import Drawing, Drawings
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.lists import told_splits
 from atrous.data.layouts.tree import Tree, folded, listed
-from atrous.data.layouts.words import meaning
+from atrous.data.layouts.words import meaning, told_split
 from atrous.data.pairs import Pair
 from atrous.data.schema import Schema
 from atrous.errors import InputError, reason
@@ -163,7 +163,7 @@ def hex_color(text: object) -> Color:
 
 def split_of_folders(path: Path) -> str:
     """The split that a folder of a path tells; empty where none does."""
-    return next((word.split for part in path.parent.parts if (word := meaning(part)).split), "")
+    return told_split([meaning(part) for part in path.parent.parts])
 
 
 def _rule(split: str) -> str:

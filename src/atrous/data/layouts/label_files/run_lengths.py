@@ -6,13 +6,15 @@ not there. Files of one row for each picture join class and picture in one field
 
 import csv
 import re
+from collections.abc import Mapping, Set
 from pathlib import Path
 
 from atrous.data.annotations.outlines import Drawing, Outline, StartRuns
 from atrous.data.layouts.class_names import find_classes
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.label_files.drawn import Drawn, drawn_contents, split_of_folders
-from atrous.data.layouts.tree import Tree
+from atrous.data.layouts.tree import Tree, listed
+from atrous.data.layouts.words import tokens
 
 _RUNS = ("encodedpixels", "rle", "rlemask", "segmentation", "runlengths", "encoding", "annotation", "mask")
 _IMAGES = ("imageid", "image", "img", "imageidclassid", "filename", "id", "imagelabel", "imgid", "file")
@@ -23,6 +25,8 @@ _LONGEST = 2**31
 def run_lengths(tree: Tree) -> Contents | None:
     """Pictures and their runs; None where no CSV has columns of pictures and runs."""
     for path in tree.with_suffix(".csv"):
+        if {"submission", "submissions"} & {*tokens(path.stem)}:  # an example of what to hand in
+            continue
         rows = _rows(tree, path)
         if rows:
             return _contents(tree, path, rows)
@@ -33,10 +37,10 @@ def _contents(tree: Tree, path: Path, rows: list[tuple[str, str, str]]) -> Conte
     shapes: dict[Path, list[tuple[str, Outline]]] = {}
     faults: list[tuple[str, str]] = []
     classes = find_classes(tree)
-    numbers = sorted({int(name) for _, name, _ in rows if name.isdecimal()})
-    listed = dict(zip(classes.values or range(len(classes.names)), classes.names, strict=True)) if classes else {}
-    if listed and classes and not classes.values and numbers and min(numbers) > 0 and len(numbers) == len(listed):
-        listed = dict(zip(numbers, classes.names, strict=True))
+    numbers = sorted({int(found) for _, name, _ in rows if (found := _number(name))})
+    known = dict(zip(classes.values or range(len(classes.names)), classes.names, strict=True)) if classes else {}
+    if known and classes and not classes.values and numbers and min(numbers) > 0 and len(numbers) == len(known):
+        known = dict(zip(numbers, classes.names, strict=True))
     for number, (image, name, runs) in enumerate(rows, start=2):
         found = tree.find(image, near=path, pictures=True)
         if found is None:
@@ -52,17 +56,35 @@ def _contents(tree: Tree, path: Path, rows: list[tuple[str, str, str]]) -> Conte
             )
             continue
         values = tuple(map(int, words))
-        label = listed.get(int(name), f"class {name}") if name.isdecimal() else name or "foreground"
+        label = _label(name, known)
         some.append((label, StartRuns(values[::2], values[1::2])))
     drawn = [Drawn(image, path, Drawing(tuple(some)), split_of_folders(image)) for image, some in shapes.items()]
     if len({one.split for one in drawn}) == 1:  # Kaggle's `train_images` beside pictures without labels
         drawn = [Drawn(one.image, one.source, one.drawing) for one in drawn]
-    names = [listed.get(number, f"class {number}") for number in numbers]
-    notes = [f"runs of {path} count pixels from 1, down the columns"]
+    names = [known.get(number, f"class {number}") for number in numbers]
+    notes = [f"runs of {path} count pixels from 1, down the columns", *_without_rows(tree, shapes.keys())]
     used = [classes.path] if classes else []
     return drawn_contents(
         tree, "run lengths in CSV", drawn, names=names, used=[path, *used], notes=notes, faults=faults
     )
+
+
+def _number(name: str) -> str:
+    """The number of a class; `12_2_5` is class 12 with two attributes. Empty where the class has a name."""
+    return name.partition("_")[0] if re.fullmatch(r"\d+(_\d+)*", name) else ""
+
+
+def _label(name: str, known: Mapping[int, str]) -> str:
+    number = _number(name)
+    return known.get(int(number), f"class {number}") if number else name or "foreground"
+
+
+def _without_rows(tree: Tree, images: Set[Path]) -> list[str]:
+    """A line about pictures beside those that have rows."""
+    folders = {image.parent for image in images}
+    rest = [path for path in tree.pictures if path.parent in folders and path not in images]
+    line = f"{len(rest)} pictures have no row and are not used ({listed(rest)})"
+    return [f"{line}; a row without runs makes a picture background"] if rest else []
 
 
 def _rows(tree: Tree, path: Path) -> list[tuple[str, str, str]]:
