@@ -149,7 +149,8 @@ def _watch(options: Options) -> int:
 
 
 def _predictor(options: Options) -> Predictor:
-    predictor = options.inference.predictor(options.weights)
+    beyond_labels = "probabilities" if options.probabilities else "tiles" if options.tile is not None else ""
+    predictor = options.inference.predictor(options.weights, beyond_labels=beyond_labels)
     if options.picture_range is not None:
         predictor.picture_range = _checked_range(options.picture_range)
     return predictor
@@ -297,7 +298,8 @@ def _predict_videos(options: Options, videos: list[Path]) -> int:
     """Write DIR/NAME_overlay.mp4 for every video."""
     if len(videos) != len(options.inputs):
         raise InputError("videos and pictures are predicted apart; give the inputs in two commands")
-    predictor = options.inference.predictor(options.weights)
+    beyond_labels = "smoothed probabilities" if options.smoothing else ""
+    predictor = options.inference.predictor(options.weights, beyond_labels=beyond_labels)
     for video in videos:
         out = options.out / f"{video.stem}_overlay.mp4"
         with progress_callback("predicting") as on_progress:

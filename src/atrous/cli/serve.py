@@ -153,4 +153,5 @@ def load_served(source: str, options: Inference) -> tuple[str, Archive | None, P
     if is_exported(weights):
         return name, None, options.predictor(weights)
     archive = load_weights(weights, options.weight_settings)
-    return name, archive, options.predictor_of(archive)
+    predictor = options.predictor_of(archive)
+    return name, None if predictor.is_exported else archive, predictor

@@ -29,6 +29,10 @@ LEAST_PICTURES = 2
 """Pictures that calibration needs: one to calibrate on, one that is held back."""
 
 
+RANKED_PICTURES = 8
+"""Largest number of held-back pictures on which layers are ranked: each layer costs a computation of all of them."""
+
+
 @dataclass(frozen=True)
 class LayerPrecision:
     """Number type of a convolution of an exported model.
@@ -91,23 +95,26 @@ def quantised(
     )
     settings = {"INFERENCE_PRECISION_HINT": "f32"}
     float_model = openvino.Core().compile_model(model, "CPU", settings)
-    expected = [_labels(float_model(images)[0]) for images in compared]
+    # NNCF asks for the agreement on some of the pictures, too, so that each has its labels with it.
+    expected = [(images, _labels(float_model(images)[0])) for images in compared]
 
-    def agreement(compiled: Any, images: Any) -> tuple[float, list[float]]:
-        pairs = zip(images, expected, strict=True)
-        shares = [float((_labels(compiled(one)[0]) == labels).mean()) for one, labels in pairs]
+    def agreement(compiled: Any, pairs: Any) -> tuple[float, list[float]]:
+        shares = [float((_labels(compiled(images)[0]) == labels).mean()) for images, labels in pairs]
         return float(np.mean(shares)), shares
 
     with _silent():
         result = nncf.quantize_with_accuracy_control(
             model.clone(),
             nncf.Dataset(inputs),
-            nncf.Dataset(compared),
+            nncf.Dataset(expected, lambda pair: pair[0]),
             agreement,
             max_drop=max(1 - share, 0.0),
             preset=nncf.QuantizationPreset.MIXED,  # activations that are not symmetric around 0 use all values
             target_device=nncf.TargetDevice.CPU,
             subset_size=len(inputs),
+            advanced_accuracy_restorer_parameters=nncf.AdvancedAccuracyRestorerParameters(
+                ranking_subset_size=RANKED_PICTURES, num_ranking_workers=1
+            ),
         )
     if not any(layer.quantised for layer in layer_precisions(result)):
         raise InputError("no convolution was quantised; the pictures of --calibration are unlike those of training")

@@ -1,13 +1,13 @@
 """The proof of an exported file, written beside it as JSON and as Markdown."""
 
-import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from atrous.export.int8 import LayerPrecision
 from atrous.export.proof import Proof
 from atrous.inference.engines.description import ExportDescription
+from atrous.inference.engines.proof_record import file_hashes, proof_path
 from atrous.plain import to_plain
 from atrous.report.tables import shown
 
@@ -23,11 +23,11 @@ def write_proof(
         description: Description of the exported model.
         layers: Number types of the convolutions, where some have 8 bits.
     """
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    hashes = file_hashes(path)
     numbers = {
         "file": path.name,
-        "sha256": sha256,
+        "sha256": hashes[path.name],
+        "files": hashes,
         "model": to_plain(description),
         "engine": proof.engine,
         "gate": {"rule": str(proof.gate), **to_plain(proof.gate)},
@@ -37,14 +37,18 @@ def write_proof(
         "comparisons": to_plain(proof.comparisons),
         "layers": to_plain(layers),
     }
-    path.with_name(f"{path.name}.proof.json").write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
+    proof_path(path).write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
     path.with_name(f"{path.name}.proof.md").write_text(
-        _markdown(proof, path, description, sha256, layers), encoding="utf-8"
+        _markdown(proof, path, description, hashes, layers), encoding="utf-8"
     )
 
 
 def _markdown(
-    proof: Proof, path: Path, description: ExportDescription, sha256: str, layers: Sequence[LayerPrecision]
+    proof: Proof,
+    path: Path,
+    description: ExportDescription,
+    hashes: Mapping[str, str],
+    layers: Sequence[LayerPrecision],
 ) -> str:
     table = proof.table()
     lines = [
@@ -57,7 +61,7 @@ def _markdown(
         f"* result: {proof.summary()}",
         *([f"* data: {proof.scores}"] if proof.scores else []),
         f"* weights: {description.weights_sha256 or 'not from a file'}",
-        f"* file: {sha256}",
+        *(f"* sha256 of {name}: {sha256}" for name, sha256 in hashes.items()),
         "",
         f"| {' | '.join(table.columns)} |",
         f"|{' --- |' * len(table.columns)}",
