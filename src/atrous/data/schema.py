@@ -10,7 +10,8 @@ A `schema.toml` beside the data:
     128 = 1
     "#e0e0c0" = 255                       # a colour in RGB masks, besides those in `colors`
 
-Masks of two classes with smoothed edges: `threshold = 128` makes lower values class 0 and the others class 1. The table
+Masks of two classes with smoothed edges: `threshold = 128` makes lower values class 0 and the others class 1; so does
+`threshold = 1` for masks that number objects. The table
 `[layout]` says where pictures and masks lie (`data/layouts/patterns.py`), `[picture]` which numbers of deep pictures
 are black and white (`data/formats/value_range.py`); alone they leave the classes to the masks.
 """
@@ -45,7 +46,7 @@ class Schema:
         remap: Value in the file -> class id or ignore value. Empty: values are ids already. Otherwise every value
             must be listed, except the ignore value, which then stays what it is.
         recolor: RGB colour in the file -> class id or ignore value, besides the colours of the label space.
-        threshold: Values of 8-bit masks from this one on are class 1, lower ones class 0; 0: values count as they are.
+        threshold: Values of masks from this one on are class 1, lower ones class 0; 0: values count as they are.
         ranges: Numbers that are black and white in pictures of more than 8 bits per band; none where not declared.
 
     Raises:
@@ -61,7 +62,7 @@ class Schema:
     def __post_init__(self) -> None:
         if self.threshold and (not 0 < self.threshold < 256 or len(self.labels) != 2 or self.remap):
             raise ValueError(
-                f"threshold: {self.threshold} does not part 8-bit values into two classes; give 1..255 with two "
+                f"threshold: {self.threshold} does not part values into two classes; give 1..255 with two "
                 "classes and no remap"
             )
         for value in self.remap:
@@ -80,7 +81,7 @@ class Schema:
         """Every value that may stand in a file, and what it becomes."""
         ignore = self.labels.ignore
         if self.threshold:
-            return {value: int(value >= self.threshold) for value in range(256)}
+            return {value: int(value >= self.threshold) for value in range(65536)}
         return {ignore: ignore, **(self.remap or {label: label for label in range(len(self.labels))})}
 
 
@@ -108,6 +109,8 @@ def apply_schema(values: Integer[np.ndarray, "h w"], *, schema: Schema, path: Pa
     Raises:
         InputError: If a value has no meaning; the line names the values and how many pixels have each.
     """
+    if schema.threshold:
+        return (values >= schema.threshold).astype(mask_dtype(schema.labels))
     table = np.full(256 if values.dtype == np.uint8 else 65536, -1, np.int32)
     meaning = schema.meaning
     known = [value for value in meaning if value < len(table)]

@@ -11,12 +11,13 @@ import pytest
 
 from atrous.data.dataset import open_data
 from atrous.errors import InputError
-from fakes import layouts
+from fakes import layouts, tool_exports
 
 VALUES = (None, "", "x", -1, 0.5, 1e308, 10**30, True, [], [None], [[]], {}, {"x": None}, "#12345", "ä\0b")
 FORMATS = (
     layouts.coco_anywhere, layouts.coco_roboflow, layouts.labelme_beside, layouts.label_studio, layouts.city_polygons,
-    layouts.supervisely, layouts.via, layouts.fiftyone,
+    layouts.supervisely, layouts.via, layouts.fiftyone, tool_exports.datumaro, tool_exports.darwin, tool_exports.hasty,
+    tool_exports.encord, tool_exports.qupath, tool_exports.labelbox, tool_exports.panoptic,
 )  # fmt: skip
 MUTANTS = 20
 
@@ -50,12 +51,12 @@ def read_all(folder: Path) -> None:
 @pytest.mark.parametrize("write", FORMATS, ids=lambda write: write.__name__)
 def test_a_wrong_value_is_an_error_of_the_input_or_makes_no_difference(write, tmp_path):
     write(tmp_path)
-    files = sorted(tmp_path.rglob("*.json"))
+    files = sorted(path for path in tmp_path.rglob("*") if "json" in path.suffix)
     chosen = random.Random(write.__name__)
     for _ in range(MUTANTS):
         file = chosen.choice(files)
         text = file.read_text()
-        content = json.loads(text)
+        content = json.loads(text.partition("\n")[0] if file.suffix == ".ndjson" else text)
         container, key = chosen.choice([*places(content)])
         container[key] = chosen.choice(VALUES)
         file.write_text(json.dumps(content))

@@ -11,6 +11,7 @@ from atrous.errors import InputError
 from fakes import layouts
 from fakes.layouts import CLASSES, COLORS, LAYOUTS, NAMES, TRAIN, VAL, truth
 from fakes.published import save
+from fakes.tool_exports import EXPORTS, panoptic
 
 
 def original(name):
@@ -32,9 +33,9 @@ def assert_truth(data, *, named):
         np.testing.assert_array_equal(sample.labels, np.array(order)[truth(original(sample.name))])
 
 
-@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize("name", [*LAYOUTS, *EXPORTS])
 def test_labels_splits_and_names(tmp_path, name):
-    write, named, split = LAYOUTS[name]
+    write, named, split = (LAYOUTS | EXPORTS)[name]
     write(tmp_path)
     assert_truth(open_data(tmp_path), named=named)
     parts = open_splits(tmp_path)
@@ -45,6 +46,16 @@ def test_labels_splits_and_names(tmp_path, name):
         assert names == {"train": [*TRAIN], "val": [*VAL]}
     else:
         assert len(names["val"]) == 1
+
+
+def test_segments_of_panoptic_pictures(tmp_path):
+    panoptic(tmp_path)
+    parts = open_splits(tmp_path)
+    assert {part: sorted(data.names) for part, data in parts.items()} == {"train": [*TRAIN], "val": [*VAL]}
+    for data in parts.values():
+        assert data.labels.names == ("cat", "dog")
+        for index, name in enumerate(data.names):
+            np.testing.assert_array_equal(data[index].labels, np.array([255, 0, 1])[truth(name)])
 
 
 def test_brush_pictures_pair_by_order_or_say_so(tmp_path):

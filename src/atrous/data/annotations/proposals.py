@@ -173,6 +173,11 @@ def proposed_schema(counts: ValueCounts) -> Proposal | None:
     return Proposal(Schema(LabelSpace(_value_names(ids), ignore=ignore), remap=remap), lines)
 
 
+def objects_schema() -> Schema:
+    """Background, and foreground for every number of an object."""
+    return Schema(LabelSpace(("background", "foreground")), threshold=1)
+
+
 def proposal_line(folder: Path, counts: ValueCounts) -> str:
     """The schema that would make these masks usable, on one line."""
     values = sorted(counts.pixels)

@@ -8,6 +8,7 @@ from pathlib import Path
 from atrous.data.annotations.color_masks import MOST_VALUES, packed_colors, value_counts
 from atrous.data.annotations.masks import NamingReader, read_numbers_or_colors, read_values
 from atrous.data.annotations.named_shapes import proposed_labels
+from atrous.data.annotations.numbered_objects import are_objects
 from atrous.data.annotations.proposals import colored_schema, listed_schema, proposal_line, value_totals
 from atrous.data.annotations.smoothed_colors import are_smoothed
 from atrous.data.layouts.class_names import ClassList
@@ -89,6 +90,12 @@ def numbered_schema(folder: Path, masks: Mapping[Path, Mapping[int, int]]) -> Sc
     """The schema that the values of all masks show together; raises InputError as `scan`."""
     counts = value_totals(masks.values())
     values = sorted(counts.pixels)
+    if are_objects(masks):
+        raise InputError(
+            f"{next(iter(masks))}: masks number their objects (1 to {max(values)}, as many as each has) and name no "
+            f'classes; write {folder / SCHEMA_FILE} with the two lines: classes = ["background", "foreground"] and: '
+            f"threshold = 1, or with the names of {len(values)} classes if the numbers are classes"
+        )
     ids = [value for value in values if value != _IGNORE]
     if len(ids) > 1 and ids == list(range(len(ids))) and values != list(range(256)):
         return Schema(LabelSpace.unnamed(len(ids)))

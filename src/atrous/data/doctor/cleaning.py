@@ -30,7 +30,7 @@ def cleaning_of(files: Survey, meaning: Meaning) -> CleanMasks | None:
         return None
     if any(pair.ignore is not None for pair in pairs):  # cleaned masks have no place for fields of view
         return None
-    smoothed = meaning.smoothed or (meaning.schema is not None and meaning.schema.threshold)
+    smoothed = meaning.smoothed or (meaning.schema is not None and meaning.schema.threshold > 1)
     lossy = any(ALTERED in fault.line for fault in meaning.faults)
     return clean_masks(pictures) if smoothed or lossy else None
 

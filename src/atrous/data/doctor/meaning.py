@@ -6,7 +6,8 @@ from pathlib import Path
 
 from atrous.data.annotations.color_masks import MOST_VALUES, packed_colors, value_counts
 from atrous.data.annotations.masks import ARRAY_SUFFIXES, NamingReader, read_values
-from atrous.data.annotations.proposals import Proposal, colored_schema, proposed_schema, value_totals
+from atrous.data.annotations.numbered_objects import are_objects
+from atrous.data.annotations.proposals import Proposal, colored_schema, objects_schema, proposed_schema, value_totals
 from atrous.data.annotations.scan import mask_schema, named_schema
 from atrous.data.annotations.smoothed_colors import are_smoothed
 from atrous.data.complaints import Complaint, attempt
@@ -108,6 +109,8 @@ def _proposal(contents: Sequence[MaskContent]) -> Proposal | None:
     """A schema by the colours of the masks, or by their numbers where they have no colours."""
     values = sorted({value for content in contents for value in content.values})
     colors = sorted({color for content in contents for color in content.colors})
+    if not colors and are_objects({content.pair.mask: content.values for content in contents if content.values}):
+        return Proposal(objects_schema(), ())
     if not colors:
         return proposed_schema(value_totals(content.values for content in contents if content.values))
     schema = colored_schema(colors, values=values)

@@ -8,10 +8,14 @@ data.yaml                     Ultralytics: `names`, a list or a table of ids
 dataset.json                  nnU-Net: `labels`, a table of names or of ids
 classes.json, id2label.json   a list of names, or a table of ids
 label_list.mat                a cell of names
+output.manifest               SageMaker: `internal-color-map`, a table of names and colours
+label_descriptions.json ...   COCO's `categories`, a list of ids and names
+SET_annotation-colormap.txt   any table of names and colours that is called classes, labels, palette, colormap or legend
 """
 
 import csv
 import io
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +25,7 @@ from typing import Any
 from atrous.data.annotations.named_shapes import BACKGROUND, BACKGROUNDS, IGNORED
 from atrous.data.formats.matlab import read_mat_names
 from atrous.data.layouts.tree import Tree
+from atrous.data.layouts.words import tokens
 from atrous.errors import InputError
 from atrous.extras import require
 from atrous.labels import Color
@@ -33,7 +38,24 @@ _TABLES = (
 _YAML = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 _JSON = ("dataset.json", "classes.json", "labels.json", "id2label.json", "class_names.json", "label_map.json")
 _MATLAB = ("label_list.mat", "labels_list.mat", "classes.mat", "class_names.mat", "names.mat", "label_names.mat")
+_CALLED = frozenset(
+    {
+        "class",
+        "classes",
+        "label",
+        "labels",
+        "palette",
+        "colormap",
+        "colourmap",
+        "colors",
+        "colours",
+        "legend",
+        "categories",
+    }
+)
+"""Words in the names of other files that may hold names and colours."""
 _LONGEST = 2**20
+_MOST = 50
 _NAME, _NUMBER = (
     ("name", "class", "label", "classname", "class_name", "category"),
     ("pixelvalue", "value", "id", "index"),
@@ -71,7 +93,52 @@ def find_classes(tree: Tree) -> ClassList | None:
             found = read(tree, path)
             if found is not None and 0 < len(found.names) == len(set(found.names)):
                 return replace(found, names=tuple(BACKGROUND if name in BACKGROUNDS else name for name in found.names))
-    return None
+    others = [path for path in tree.with_suffix(".txt", ".csv") if _CALLED & {*tokens(path.stem)}][:_MOST]
+    candidates = [_colored(tree, path) for path in others]
+    candidates += [_manifest(tree, path) for path in tree.with_suffix(".manifest")]
+    candidates += [_categories(tree, path) for path in tree.named("label_descriptions.json", "categories.json")]
+    return next((found for found in candidates if found and len(found.names) == len({*found.names}) > 1), None)
+
+
+def _colored(tree: Tree, path: Path) -> ClassList | None:
+    """A table under a header, or lines of a number, a name and a colour, or of a name and a colour."""
+    text = text_of(tree, path)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    rows = [re.fullmatch(r"\d+[\s,;:]+(\D.*?)[\s,;:]+(\d+)[\s,]+(\d+)[\s,]+(\d+)", line) for line in lines]
+    if rows and all(rows):
+        text = "\n".join(" ".join(row.groups()) for row in rows if row)
+    found = _color_lines(text, path) if rows and all(rows) else _table(tree, path)
+    return found if found is not None and found.colors and len(found.names) >= len(lines) - 1 else None
+
+
+def _manifest(tree: Tree, path: Path) -> ClassList | None:
+    """The names and colours in the first line of SageMaker's output."""
+    try:
+        row = json.loads(text_of(tree, path).partition("\n")[0] or "{}")
+    except (ValueError, RecursionError):
+        return None
+    tables = [value.get("internal-color-map") for value in row.values() if isinstance(value, dict)]
+    table = next((table for table in tables if isinstance(table, dict)), {})
+    items = [item for item in table.values() if isinstance(item, dict) and "class-name" in item]
+    colors = [tuple(bytes.fromhex(digits)) for item in items if _is_hex(digits := str(item.get("hex-color"))[1:])]
+    names = tuple(str(item["class-name"]) for item in items)
+    kept = tuple((color[0], color[1], color[2]) for color in colors) if len(colors) == len(names) else ()
+    return ClassList(path, names, colors=kept, counted=not kept)
+
+
+def _is_hex(digits: str) -> bool:
+    return re.fullmatch("[0-9a-fA-F]{6}", digits) is not None
+
+
+def _categories(tree: Tree, path: Path) -> ClassList | None:
+    content = tree.json(path)
+    items = content.get("categories") if isinstance(content, dict) else None
+    pairs = [
+        (item["id"], item["name"])
+        for item in (items if isinstance(items, list) else ())
+        if isinstance(item, dict) and type(item.get("id")) is int and isinstance(item.get("name"), str)
+    ]
+    return _valued(path, tuple(sorted(pairs)))
 
 
 def yaml_content(tree: Tree, path: Path) -> Mapping[str, Any]:

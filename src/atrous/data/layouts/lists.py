@@ -16,6 +16,7 @@ from atrous.data.complaints import collecting
 from atrous.data.formats.images import IMAGE_SUFFIXES
 from atrous.data.formats.lists import read_lines
 from atrous.data.layouts.contents import Contents
+from atrous.data.layouts.split_tables import by_number, split_tables
 from atrous.data.layouts.tree import Tree, folded
 from atrous.data.layouts.words import SPLITS, split_of
 from atrous.data.pairs import Pair
@@ -134,12 +135,31 @@ def listed_splits(
             elif number > 1 or path.suffix != ".csv":  # the first line of a CSV may be a header
                 problem = f"{line!r:.200} is no picture with a mask; add it or delete the line"
                 faults.append(("list", f"{tree.root / path} line {number}: {problem}"))
+    if not splits:
+        splits, used = _table_splits(tree, pairs, by_key)
     parts = {split: Part(tuple(some.values()), read, _rule(used, split)) for split, some in splits.items()}
     if parts and "train" not in parts:
         named = {image for some in splits.values() for image in some}
         rest = tuple(pair for image, pair in pairs.items() if image not in named)
         parts["train"] = Part(rest, read, f"all pairs that are not in {' and '.join(sorted(p.name for p in used))}")
     return parts, frozenset(used), tuple(faults)
+
+
+def _table_splits(
+    tree: Tree, pairs: Mapping[Path, Pair], by_key: Mapping[str, Path | None]
+) -> tuple[dict[str, dict[Path, Pair]], set[Path]]:
+    """The splits of the first file that names all pairs; of no file where none does."""
+    numbers = by_number([*pairs])
+    for path, table in split_tables(tree):
+        splits: dict[str, dict[Path, Pair]] = {}
+        for split, names in table.items():
+            found = [
+                numbers.get(one) if type(one) is int else _listed(tree, str(one), by_key, near=path) for one in names
+            ]
+            splits[split] = {image: pairs[image] for image in found if image is not None and image in pairs}
+        if {image for some in splits.values() for image in some} == pairs.keys():
+            return splits, {path}
+    return {}, set()
 
 
 def _one_place(lists: Mapping[Path, str]) -> dict[Path, str]:
@@ -149,7 +169,7 @@ def _one_place(lists: Mapping[Path, str]) -> dict[Path, str]:
 
 
 def _rule(used: set[Path], split: str) -> str:
-    return " and ".join(sorted(path.name for path in used if split_of(path.stem) == split))
+    return " and ".join(sorted(path.name for path in used if split_of(path.stem) in (split, "")))
 
 
 def _lines(tree: Tree, path: Path) -> tuple[list[tuple[int, str]], list[tuple[str, str]]]:

@@ -12,9 +12,17 @@ from atrous.data.layouts.contents import Contents, with_leftovers
 from atrous.data.layouts.label_files.cityscapes_polygons import cityscapes_polygons
 from atrous.data.layouts.label_files.coco import coco
 from atrous.data.layouts.label_files.cvat_xml import cvat_xml
+from atrous.data.layouts.label_files.darwin import darwin
+from atrous.data.layouts.label_files.datumaro import datumaro
+from atrous.data.layouts.label_files.encord import encord
 from atrous.data.layouts.label_files.fiftyone import fiftyone
+from atrous.data.layouts.label_files.geojson import geojson
+from atrous.data.layouts.label_files.hasty import hasty
+from atrous.data.layouts.label_files.image_scope import image_scope
 from atrous.data.layouts.label_files.label_studio import brush_pictures, label_studio
+from atrous.data.layouts.label_files.labelbox import labelbox
 from atrous.data.layouts.label_files.labelme import labelme
+from atrous.data.layouts.label_files.panoptic import panoptic
 from atrous.data.layouts.label_files.parquet import parquet
 from atrous.data.layouts.label_files.run_lengths import run_lengths
 from atrous.data.layouts.label_files.stacks import stacks
@@ -41,7 +49,8 @@ _OTHERWISE = frozenset(
 _UNPAIRED = _OTHERWISE - {"list", "too few pictures", "missing folder"}
 """Faults of files that do not pair by name, and may by content."""
 ANNOTATIONS: Sequence[Layout] = (
-    coco, fiftyone, labelme, cityscapes_polygons, supervisely, via, cvat_xml, yolo, run_lengths,
+    coco, fiftyone, labelme, cityscapes_polygons, supervisely, via, cvat_xml, image_scope, datumaro, labelbox, darwin,
+    hasty, encord, geojson, yolo, run_lengths,
 )  # fmt: skip
 """Layouts of annotation files, those that are recognised most surely first."""
 
@@ -84,7 +93,7 @@ def _chosen(tree: Tree, *, pair_by_order: bool) -> Contents | None:
     if plain is not None and not {kind for kind, _ in plain.faults} <= _OTHERWISE:
         return plain
     faulty = [plain] if plain is not None else []
-    layouts = [tables, pair_lists, class_masks, mask_pictures, *ANNOTATIONS, stacks, parquet]
+    layouts = [tables, panoptic, pair_lists, class_masks, mask_pictures, *ANNOTATIONS, stacks, parquet]
     for layout in layouts:
         try:
             found = layout(tree)

@@ -22,7 +22,7 @@ def cvat_xml(tree: Tree) -> Contents | None:
     names: dict[str, Color] = {}
     used: list[Path] = []
     for path in tree.with_suffix(".xml"):
-        root = _root(tree, path)
+        root = xml_root(tree, path)
         if root is None or root.tag != "annotations" or root.find("image") is None:
             continue
         used.append(path)
@@ -35,7 +35,7 @@ def cvat_xml(tree: Tree) -> Contents | None:
     return drawn_contents(tree, "CVAT XML", found.drawn, names=[*names], colors=names, used=used, faults=found.faults)
 
 
-def _root(tree: Tree, path: Path) -> ElementTree.Element | None:
+def xml_root(tree: Tree, path: Path) -> ElementTree.Element | None:
     """The root of an XML file; None where it is damaged, large, or declares entities, which can be made to grow."""
     file = tree.root / path
     try:

@@ -3,6 +3,7 @@
 metadata.jsonl       {"file_name": "a.jpg", "label": "masks/a.png"}
 metadata.csv         file_name,mask_file_name
 dataset.csv          image_path,mask_path,split
+output.manifest      {"source-ref": "s3://images/a.jpg", "job-ref": "s3://annotations/0.png"}     SageMaker
 """
 
 import csv
@@ -33,7 +34,7 @@ def tables(tree: Tree) -> Contents | None:
     pairs: dict[Path, tuple[Path, str]] = {}
     used: list[Path] = []
     faults: list[tuple[str, str]] = []
-    for path in tree.with_suffix(".jsonl", ".ndjson", ".csv", ".tsv", ".json"):
+    for path in tree.with_suffix(".jsonl", ".ndjson", ".manifest", ".csv", ".tsv", ".json"):
         rows = _rows(tree, path)
         columns = _columns(tree, path, rows)
         if columns is None:

@@ -1,0 +1,65 @@
+"""Masks that count objects are no masks of classes: they are named, and `--fix` makes them foreground."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from atrous.data.annotations.color_masks import value_counts
+from atrous.data.annotations.numbered_objects import are_objects
+from atrous.data.dataset import open_data
+from atrous.data.doctor import diagnose
+from atrous.data.doctor.fix import write_schema_fix
+from atrous.errors import InputError
+from fakes.layouts import NAMES, picture
+
+COUNTS = (3, 4, 5, 3, 4, 6)
+BLOCKS = [(row, column) for row in (0, 4, 8) for column in (0, 6, 12)]
+
+
+def cells(count, *, kind=np.uint8):
+    """Blocks of 3 x 3 pixels, numbered from 1."""
+    values = np.zeros((12, 16), kind)
+    for number, (row, column) in enumerate(BLOCKS[:count], start=1):
+        values[row : row + 3, column : column + 3] = number
+    return values
+
+
+def written(folder, masks):
+    for name, mask in zip(NAMES, masks, strict=True):
+        for place, image in (("images", picture(name)), ("masks", Image.fromarray(mask))):
+            (folder / place).mkdir(exist_ok=True)
+            image.save(folder / place / f"{name}.png")
+    return {folder / f"masks/{name}.png": value_counts(mask) for name, mask in zip(NAMES, masks, strict=True)}
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_numbers_of_objects_become_foreground(tmp_path, kind):
+    masks = [cells(count, kind=kind) for count in COUNTS]
+    written(tmp_path, masks)
+    with pytest.raises(InputError, match=r"number their objects \(1 to 6.*threshold = 1"):
+        open_data(tmp_path)
+    assert [*write_schema_fix(diagnose(tmp_path))]
+    data = open_data(tmp_path)
+    assert data.labels.names == ("background", "foreground")
+    for index, mask in enumerate(masks):
+        np.testing.assert_array_equal(data[index].labels, mask > 0)
+
+
+def test_classes_are_no_objects(tmp_path):
+    objects = [cells(count) for count in COUNTS]
+    assert are_objects(written(tmp_path, objects))
+    scattered = [np.where(mask, mask % 4 + 1, 0).astype(np.uint8) for mask in objects]
+    assert not are_objects(written(tmp_path, scattered))
+    with_gaps = [np.where(mask == 1, 0, mask) for mask in objects]
+    assert not are_objects(written(tmp_path, with_gaps))
+    as_many = [cells(5) for _ in COUNTS]
+    assert not are_objects(written(tmp_path, as_many))
+    in_two_places = []
+    for mask in objects:
+        apart = mask.copy()
+        apart[11, 15 - (mask.max() % 2)] = 1
+        apart[11, 0:4] = mask.max()
+        apart[11, 8] = 2
+        apart[11, 10] = 3
+        in_two_places.append(apart)
+    assert not are_objects(written(tmp_path, in_two_places))
