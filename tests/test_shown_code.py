@@ -35,7 +35,7 @@ MARKS = {
     "other project": 24,  # what code of other libraries looked like before
     "download": 6,
     "published data": 7,
-    "long": 11,
+    "long": 13,
     "service": 4,
     "GPU": 1,
     "trained weights": 1,  # whose labels have several classes

@@ -1,14 +1,18 @@
 """Files of 8 bits: pictures that calibrate and that are compared, number types of the layers, agreement."""
 
 import json
+from typing import Any
 
 import numpy as np
+import onnx
 import openvino
+import openvino.opset13 as ops
 import pytest
 
 from atrous.errors import InputError
 from atrous.export.export import ProofError, export
-from atrous.export.int8 import split_pictures
+from atrous.export.int8 import calibration_shift, split_pictures
+from atrous.export.int8_openvino import layer_precisions, quantised
 from atrous.inference.precision import generated_images
 from atrous.inference.predictor import Predictor
 
@@ -47,14 +51,62 @@ def test_convolutions_have_8_bits_and_labels_agree(recorded, pictures, tmp_path)
     assert agreement >= 0.9
 
 
+def test_onnx_files_have_8_bits_and_labels_agree(recorded, pictures, tmp_path):
+    proof = export(recorded.weights, tmp_path / "small.onnx", precision="int8", calibration=pictures, gate=0.8)
+    model = onnx.load(tmp_path / "small.onnx")
+    kinds = [node.op_type for node in model.graph.node]
+    saved = json.loads((tmp_path / "small.onnx.proof.json").read_text())
+    assert [layer["quantised"] for layer in saved["layers"]] == [True] * kinds.count("Conv")
+    weights = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    bytes_ = [weights[node.input[0]] for node in model.graph.node if node.input[0].endswith("weight_quantized")]
+    assert len(bytes_) == kinds.count("Conv")
+    assert max(np.abs(one.astype(int)).max() for one in bytes_) <= 64  # 7 bits: no overflow without VNNI
+    assert Predictor(tmp_path / "small.onnx").precision.startswith("int8 in onnxruntime")
+    assert proof.equal_share >= 0.8
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "small.onnx",
+        "small.onnx.proof.json",
+        "small.onnx.proof.md",
+    }
+
+
+def test_the_shift_is_that_of_numpy(recorded):
+    generator = np.random.default_rng(0)
+    pictures = [generator.integers(0, 200, (5, size, 3), dtype=np.uint8) for size in (3, 8)]
+    shift = calibration_shift(recorded.weights.model, pictures)
+    pixels = np.concatenate([picture.reshape(-1, 3) for picture in pictures]).astype(float)
+    np.testing.assert_allclose(shift.mean, pixels.mean(axis=0))
+    np.testing.assert_allclose(shift.std, pixels.std(axis=0))
+    assert shift.expected_mean == shift.expected_std == (127.5,) * 3  # TensorFlow's: -1..1
+    assert shift.largest == pytest.approx(np.abs(pixels.mean(axis=0) - 127.5).max() / 127.5)
+
+
+def three_layers() -> Any:
+    """A model of OpenVINO for images `[1, h, w, 3]`: a 3x3 convolution with ReLU, twice, and a classifier."""
+    generator = np.random.default_rng(0)
+    image = ops.parameter([1, -1, -1, 3], openvino.Type.u8, name="image")
+    x = ops.convert(ops.transpose(image, np.array([0, 3, 1, 2])), "f32")
+    for out, channels in ((8, 3), (8, 8), (4, 8)):
+        weights = ops.constant(generator.normal(size=(out, channels, 3, 3)).astype(np.float32) / 50)
+        x = ops.relu(ops.convolution(x, weights, [1, 1], [1, 1], [1, 1], [1, 1]))
+    build: Any = openvino.Model
+    return build([x], [image], "three")
+
+
+def test_layers_return_to_float_until_labels_agree(pictures, monkeypatch):
+    """They are ranked on one picture alone, and all of them return where every pixel has to be equal."""
+    monkeypatch.setattr("atrous.export.int8_openvino.RANKED_PICTURES", 1)
+    common = {"layout": "nhwc", "calibration": pictures[:2], "held_back": pictures[2:5]}
+    model = quantised(three_layers(), **common, share=0.1)
+    assert [layer.quantised for layer in layer_precisions(model)] == [True] * 3
+    with pytest.raises(InputError, match=r"no convolution keeps 8 bits if 100\.00% of the pixels are to be equal"):
+        quantised(three_layers(), **common, share=1.0)
+
+
 @pytest.mark.parametrize(
     ("name", "settings", "message"),
     [
-        (
-            "m.onnx",
-            {"precision": "int8", "calibration": True},
-            r"8 bits are written for OpenVINO; give --out FILE\.xml",
-        ),
+        ("m.onnx", {"precision": "int8"}, "8 bits need pictures .* --calibration"),
         ("m.xml", {"precision": "int8"}, "8 bits need pictures .* --calibration"),
         ("m.xml", {"calibration": True}, "--calibration is for --precision int8, not for float32"),
     ],

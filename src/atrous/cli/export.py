@@ -42,7 +42,7 @@ class Options:
     layout: Layout = "nhwc"
     """Order of the images' axes: nhwc as decoders give them, or nchw."""
     precision: ExportPrecision = "float32"
-    """Number type of the weights and, in ONNX files, of the convolutions; int8 is for OpenVINO."""
+    """Number type of the weights and, in ONNX files, of the convolutions."""
     calibration: Path | None = None
     """For int8: folder that holds pictures like those of the use, 100 or more. Three of four calibrate, the others are
     compared and decide alone."""
@@ -95,6 +95,8 @@ def main(arguments: Sequence[str]) -> int:
     print(proof.table().to_text())
     print(f"gate     {proof.gate}")
     print(f"result   {proof.summary()}")
+    if proof.shift is not None:
+        print(f"pictures {proof.shift}")
     if proof.scores is not None:
         print(f"data     {proof.scores}")
     print(f"file     {options.out}")

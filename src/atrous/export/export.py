@@ -1,19 +1,18 @@
 """Export of weights to a file for another engine, which gets its name only after it was compared with the weights."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
-from jaxtyping import UInt8
 
 from atrous.data.dataset import DataSet
 from atrous.errors import InputError
 from atrous.export.gate import Gate
 from atrous.export.graph import ExportGraph
-from atrous.export.int8 import LayerPrecision, layer_precisions, quantised, split_pictures
+from atrous.export.int8 import LayerPrecision, Pictures, calibration_shift, split_pictures
+from atrous.export.int8_onnx import onnx_layer_precisions, quantised_onnx
+from atrous.export.int8_openvino import layer_precisions, quantised
 from atrous.export.onnx_file import DEFAULT_OPSET, check_opset, onnx_model, save_onnx
 from atrous.export.openvino_file import openvino_model, save_openvino
 from atrous.export.program import record_with_logits
@@ -26,9 +25,6 @@ from atrous.inference.engines.engine import Engine
 from atrous.inference.engines.onnx_runtime import OnnxRuntimeEngine
 from atrous.inference.engines.openvino_engine import OpenVinoEngine
 from atrous.weights.archive import Archive
-
-Pictures = Sequence[UInt8[np.ndarray, "_ _ c"]]
-"""Pictures of any sizes."""
 
 Format = Literal["onnx", "openvino"]
 """Kind of file."""
@@ -115,7 +111,7 @@ def export(
     chosen = Gate.choose(precision, gate)
     if data is not None:
         check_data(weights, data)
-    pictures, held_back = _divided(calibration, form=form, precision=precision)
+    pictures, held_back = _divided(calibration, precision=precision)
     description = ExportDescription(
         labels=weights.labels,
         output=output,
@@ -133,7 +129,7 @@ def export(
         whole = onnx_model(record_with_logits(graph), output=output, opset=opset)
         path = folder / out.name
         if form == "onnx":
-            written = _write_onnx(whole, path, description=description)
+            written = _write_onnx(whole, path, pictures, description=description)
         else:
             share = 1.0 if chosen.share is None else chosen.share
             written = _write_openvino(whole, path, pictures, held_back, description=description, share=share)
@@ -152,15 +148,21 @@ def export(
             raise ProofError(f"{out} is not written: {proof.scores}", proof)
         if not proof.passed:
             raise ProofError(f"{out} is not written: {proof.summary()}; the gate is {proof.gate}", proof)
+        if pictures:
+            proof = replace(proof, shift=calibration_shift(weights.model, pictures))
         write_proof(proof, path, description=description, layers=written.layers)
     return proof
 
 
-def _write_onnx(whole: Any, path: Path, *, description: ExportDescription) -> Written:
+def _write_onnx(whole: Any, path: Path, pictures: Pictures, *, description: ExportDescription) -> Written:
+    layers = list[LayerPrecision]()
+    if description.precision == "int8":
+        whole = quantised_onnx(whole, pictures, layout=description.layout, folder=path.parent)
+        layers = onnx_layer_precisions(whole)
     save_onnx(whole, path, description=description)
     with_logits = path.with_name(f"logits_{path.name}")
     save_onnx(whole, with_logits, description=replace(description, output="logits"))
-    written = Written(OnnxRuntimeEngine(path), OnnxRuntimeEngine(with_logits))
+    written = Written(OnnxRuntimeEngine(path), OnnxRuntimeEngine(with_logits), tuple(layers))
     with_logits.unlink()
     return written
 
@@ -185,14 +187,12 @@ def _write_openvino(
     return written
 
 
-def _divided(calibration: Pictures, *, form: Format, precision: ExportPrecision) -> tuple[Pictures, Pictures]:
+def _divided(calibration: Pictures, *, precision: ExportPrecision) -> tuple[Pictures, Pictures]:
     """Divide pictures into those that calibrate and those that are compared; check that they are wanted."""
     if precision != "int8":
         if calibration:
             raise InputError(f"--calibration is for --precision int8, not for {precision}; leave it out")
         return (), ()
-    if form != "openvino":
-        raise InputError("8 bits are written for OpenVINO; give --out FILE.xml, or another --precision")
     if not calibration:
         raise InputError("8 bits need pictures like those of the use; give their folder by --calibration")
     return split_pictures(calibration)

@@ -1,26 +1,13 @@
-"""8-bit OpenVINO models: post-training quantisation by NNCF, calibrated on pictures of the user.
+"""What 8-bit files of every format have in common: the division of the pictures, their shift, and the layers' types."""
 
-Weights are quantised by output channel, activations by map, and biases are corrected. Layers whose quantisation costs
-too much agreement with the float32 model stay in float32 (NNCF's accuracy control).
-"""
-
-import io
-import logging
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
 
 from atrous.errors import InputError
-from atrous.extras import require
-from atrous.inference.engines.description import Layout
-from atrous.inference.engines.engine import in_layout
-
-CONVOLUTIONS = ("Convolution", "GroupConvolution")
+from atrous.model.deeplab import DeepLab
 
 HELD_BACK = 4
 """One of so many pictures is held back from calibration, and compared."""
@@ -28,9 +15,8 @@ HELD_BACK = 4
 LEAST_PICTURES = 2
 """Pictures that calibration needs: one to calibrate on, one that is held back."""
 
-
-RANKED_PICTURES = 8
-"""Largest number of held-back pictures on which layers are ranked: each layer costs a computation of all of them."""
+Pictures = Sequence[UInt8[np.ndarray, "_ _ c"]]
+"""Pictures of any sizes."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +25,7 @@ class LayerPrecision:
 
     Attributes:
         name: Name of the layer in the graph.
-        kind: `Convolution` or `GroupConvolution`.
+        kind: Name of its operator.
         quantised: True if its weights and its input have 8 bits.
     """
 
@@ -48,9 +34,50 @@ class LayerPrecision:
     quantised: bool
 
 
-def split_pictures(
-    pictures: Sequence[UInt8[np.ndarray, "_ _ c"]],
-) -> tuple[list[UInt8[np.ndarray, "_ _ c"]], list[UInt8[np.ndarray, "_ _ c"]]]:
+@dataclass(frozen=True)
+class CalibrationShift:
+    """Pixel values of the calibration pictures beside those that the scaling of the weights stands for.
+
+    Attributes:
+        mean: Mean by channel, 0..255.
+        std: Standard deviation by channel.
+        expected_mean: Mean that the scaling subtracts, by channel: that of the training data where it was measured.
+        expected_std: Divisor of the scaling, by channel.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    expected_mean: tuple[float, ...]
+    expected_std: tuple[float, ...]
+
+    @property
+    def largest(self) -> float:
+        """Largest difference of the means, in expected standard deviations."""
+        pairs = zip(self.mean, self.expected_mean, self.expected_std, strict=True)
+        return max(abs(mean - expected) / std for mean, expected, std in pairs)
+
+    def __str__(self) -> str:
+        found, expected = (
+            f"{_numbers(mean)} ± {_numbers(std)}"
+            for mean, std in ((self.mean, self.std), (self.expected_mean, self.expected_std))
+        )
+        return f"{found}, against {expected} of the weights' scaling: a shift of {self.largest:.2f} deviations"
+
+
+def calibration_shift(model: DeepLab, pictures: Pictures) -> CalibrationShift:
+    """Compare the pixel values of pictures with the input scaling of a model."""
+    count = sum(picture.shape[0] * picture.shape[1] for picture in pictures)
+    mean = np.sum([picture.sum(axis=(0, 1), dtype=np.float64) for picture in pictures], axis=0) / count
+    squares = np.sum([(picture.astype(np.float64) ** 2).sum(axis=(0, 1)) for picture in pictures], axis=0) / count
+    std = np.sqrt(np.maximum(squares - mean**2, 0))
+    means, stds = model.config.conventions.input_scaling(model.config.in_channels)
+    channels = model.config.in_channels
+    return CalibrationShift(
+        tuple(mean.tolist()), tuple(std.tolist()), _by_channel(means, channels), _by_channel(stds, channels)
+    )
+
+
+def split_pictures(pictures: Pictures) -> tuple[Pictures, Pictures]:
     """Divide pictures into those to calibrate on and those that are held back.
 
     Raises:
@@ -65,96 +92,9 @@ def split_pictures(
     return [picture for number, picture in enumerate(pictures) if number % step != step - 1], held_back
 
 
-def quantised(
-    model: Any,
-    calibration: Sequence[UInt8[np.ndarray, "_ _ c"]],
-    held_back: Sequence[UInt8[np.ndarray, "_ _ c"]],
-    *,
-    layout: Layout,
-    share: float,
-) -> Any:
-    """Quantise a model of OpenVINO that gives labels as its first output, or scores of every class.
-
-    Args:
-        model: Model as `openvino_model` returns it; it is left unchanged.
-        calibration: Pictures whose activations set the ranges.
-        held_back: Pictures on which the labels are compared with those of the float32 model.
-        layout: Order of the axes that the model takes.
-        share: Share of equal pixels, 0..1, until which layers return to float32.
-
-    Returns:
-        A model with the same inputs and outputs.
-
-    Raises:
-        InputError: If NNCF is missing, or no convolution was quantised.
-    """
-    openvino = require("openvino", extra="export", purpose="quantising")
-    nncf = require("nncf", extra="export", purpose="quantising to 8 bits")
-    inputs, compared = (
-        [in_layout(picture[None], layout) for picture in pictures] for pictures in (calibration, held_back)
-    )
-    settings = {"INFERENCE_PRECISION_HINT": "f32"}
-    float_model = openvino.Core().compile_model(model, "CPU", settings)
-    # NNCF asks for the agreement on some of the pictures, too, so that each has its labels with it.
-    expected = [(images, _labels(float_model(images)[0])) for images in compared]
-
-    def agreement(compiled: Any, pairs: Any) -> tuple[float, list[float]]:
-        shares = [float((_labels(compiled(images)[0]) == labels).mean()) for images, labels in pairs]
-        return float(np.mean(shares)), shares
-
-    with _silent():
-        result = nncf.quantize_with_accuracy_control(
-            model.clone(),
-            nncf.Dataset(inputs),
-            nncf.Dataset(expected, lambda pair: pair[0]),
-            agreement,
-            max_drop=max(1 - share, 0.0),
-            preset=nncf.QuantizationPreset.MIXED,  # activations that are not symmetric around 0 use all values
-            target_device=nncf.TargetDevice.CPU,
-            subset_size=len(inputs),
-            advanced_accuracy_restorer_parameters=nncf.AdvancedAccuracyRestorerParameters(
-                ranking_subset_size=RANKED_PICTURES, num_ranking_workers=1
-            ),
-        )
-    if not any(layer.quantised for layer in layer_precisions(result)):
-        raise InputError("no convolution was quantised; the pictures of --calibration are unlike those of training")
-    return result
+def _by_channel(values: Sequence[float], channels: int) -> tuple[float, ...]:
+    return tuple(values) if len(values) == channels else tuple(values) * channels
 
 
-def layer_precisions(model: Any) -> list[LayerPrecision]:
-    """List the convolutions of a model with their number types, in the order of the computation."""
-    return [
-        LayerPrecision(node.get_friendly_name(), node.get_type_name(), quantised=_is_quantised(node))
-        for node in model.get_ordered_ops()
-        if node.get_type_name() in CONVOLUTIONS
-    ]
-
-
-def _is_quantised(convolution: Any) -> bool:
-    """Return True if the input is quantised and the weights are made from numbers of 8 bits."""
-    activations = convolution.input_value(0).get_node()
-    weights = convolution.input_value(1).get_node()
-    while weights.get_type_name() in ("Multiply", "Subtract", "Convert", "Reshape", "FakeQuantize"):
-        if weights.get_type_name() == "FakeQuantize":
-            return activations.get_type_name() == "FakeQuantize"
-        weights = weights.input_value(0).get_node()
-    eight_bits = weights.get_element_type().get_type_name() in ("i8", "u8")
-    return eight_bits and activations.get_type_name() == "FakeQuantize"
-
-
-def _labels(output: np.ndarray) -> np.ndarray:
-    return output if output.ndim == 3 else output.argmax(axis=1)
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Keep back NNCF's log and its bars of progress, which it writes to the standard output."""
-    logger = logging.getLogger("nncf")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with redirect_stdout(io.StringIO()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
+def _numbers(values: Sequence[float]) -> str:
+    return " ".join(f"{value:.0f}" for value in values)

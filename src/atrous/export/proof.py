@@ -9,6 +9,7 @@ from jaxtyping import Float32, UInt8
 from torch import Tensor
 
 from atrous.export.gate import DECIDED, Gate
+from atrous.export.int8 import CalibrationShift
 from atrous.export.scores import Scores
 from atrous.inference.engines.engine import Engine, Outputs
 from atrous.inference.precision import generated_images
@@ -67,12 +68,14 @@ class Proof:
         gate: The gate.
         engine: Name of the engine that computed the file.
         scores: Mean IoU of file and model on labelled data; None where none was given.
+        shift: Pixel values of the calibration pictures beside those that the weights expect; None without 8 bits.
     """
 
     comparisons: tuple[Comparison, ...]
     gate: Gate
     engine: str
     scores: Scores | None = None
+    shift: CalibrationShift | None = None
 
     @property
     def equal_share(self) -> float:

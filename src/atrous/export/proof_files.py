@@ -34,6 +34,7 @@ def write_proof(
         "passed": proof.passed,
         "equal_share": proof.equal_share,
         "scores": to_plain(proof.scores),
+        "calibration": to_plain(proof.shift),
         "comparisons": to_plain(proof.comparisons),
         "layers": to_plain(layers),
     }
@@ -60,6 +61,7 @@ def _markdown(
         f"* gate: {proof.gate}",
         f"* result: {proof.summary()}",
         *([f"* data: {proof.scores}"] if proof.scores else []),
+        *([f"* calibration pictures: {proof.shift}"] if proof.shift else []),
         f"* weights: {description.weights_sha256 or 'not from a file'}",
         *(f"* sha256 of {name}: {sha256}" for name, sha256 in hashes.items()),
         "",

@@ -1,0 +1,126 @@
+"""8-bit OpenVINO models: post-training quantisation by NNCF, calibrated on pictures of the user.
+
+Weights are quantised by output channel, activations by map, and biases are corrected. Layers whose quantisation costs
+too much agreement with the float32 model stay in float32 (NNCF's accuracy control).
+"""
+
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from typing import Any
+
+import numpy as np
+
+from atrous.errors import InputError
+from atrous.export.int8 import LayerPrecision, Pictures
+from atrous.extras import require
+from atrous.inference.engines.description import Layout
+from atrous.inference.engines.engine import in_layout
+
+CONVOLUTIONS = ("Convolution", "GroupConvolution")
+
+MARGIN = 0.001
+"""Share of pixels by which more than the gate is asked of NNCF: the file that is written may round otherwise."""
+
+RANKED_PICTURES = 8
+"""Largest number of held-back pictures on which layers are ranked: each layer costs a computation of all of them."""
+
+
+def quantised(
+    model: Any,
+    calibration: Pictures,
+    held_back: Pictures,
+    *,
+    layout: Layout,
+    share: float,
+) -> Any:
+    """Quantise a model of OpenVINO that gives labels as its first output, or scores of every class.
+
+    Args:
+        model: Model as `openvino_model` returns it; it is left unchanged.
+        calibration: Pictures whose activations set the ranges.
+        held_back: Pictures on which the labels are compared with those of the float32 model.
+        layout: Order of the axes that the model takes.
+        share: Share of equal pixels, 0..1, until which layers return to float32.
+
+    Returns:
+        A model with the same inputs and outputs.
+
+    Raises:
+        InputError: If NNCF is missing, or every convolution returned to float32.
+    """
+    openvino = require("openvino", extra="export", purpose="quantising")
+    nncf = require("nncf", extra="export", purpose="quantising to 8 bits")
+    inputs, compared = (
+        [in_layout(picture[None], layout) for picture in pictures] for pictures in (calibration, held_back)
+    )
+    settings = {"INFERENCE_PRECISION_HINT": "f32"}
+    float_model = openvino.Core().compile_model(model, "CPU", settings)
+    # NNCF asks for the agreement on some of the pictures, too, so that each has its labels with it.
+    expected = [(images, _labels(float_model(images)[0])) for images in compared]
+
+    def agreement(compiled: Any, pairs: Any) -> tuple[float, list[float]]:
+        shares = [float((_labels(compiled(images)[0]) == labels).mean()) for images, labels in pairs]
+        return float(np.mean(shares)), shares
+
+    with _silent():
+        result = nncf.quantize_with_accuracy_control(
+            model.clone(),
+            nncf.Dataset(inputs),
+            nncf.Dataset(expected, lambda pair: pair[0]),
+            agreement,
+            max_drop=max(1 - share - MARGIN, 0.0),
+            preset=nncf.QuantizationPreset.MIXED,  # activations that are not symmetric around 0 use all values
+            target_device=nncf.TargetDevice.CPU,
+            subset_size=len(inputs),
+            advanced_accuracy_restorer_parameters=nncf.AdvancedAccuracyRestorerParameters(
+                ranking_subset_size=RANKED_PICTURES, num_ranking_workers=1
+            ),
+        )
+    if not any(layer.quantised for layer in layer_precisions(result)):
+        raise InputError(
+            f"no convolution keeps 8 bits if {share:.2%} of the pixels are to be equal; lower --gate, or give more "
+            "pictures like those of the use by --calibration"
+        )
+    return result
+
+
+def layer_precisions(model: Any) -> list[LayerPrecision]:
+    """List the convolutions of a model with their number types, in the order of the computation."""
+    return [
+        LayerPrecision(node.get_friendly_name(), node.get_type_name(), quantised=_is_quantised(node))
+        for node in model.get_ordered_ops()
+        if node.get_type_name() in CONVOLUTIONS
+    ]
+
+
+def _is_quantised(convolution: Any) -> bool:
+    """Return True if the input is quantised and the weights are made from numbers of 8 bits."""
+    activations = convolution.input_value(0).get_node()
+    weights = convolution.input_value(1).get_node()
+    while weights.get_type_name() in ("Multiply", "Subtract", "Convert", "Reshape", "FakeQuantize"):
+        if weights.get_type_name() == "FakeQuantize":
+            return activations.get_type_name() == "FakeQuantize"
+        weights = weights.input_value(0).get_node()
+    eight_bits = weights.get_element_type().get_type_name() in ("i8", "u8")
+    return eight_bits and activations.get_type_name() == "FakeQuantize"
+
+
+def _labels(output: np.ndarray) -> np.ndarray:
+    return output if output.ndim == 3 else output.argmax(axis=1)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep back NNCF's log and its bars of progress, which it writes to the standard output."""
+    logger = logging.getLogger("nncf")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
