@@ -22,14 +22,17 @@ class CachedDataSet:
     def __init__(self, source: DataSet, *, limit: int = CACHE_BYTES) -> None:
         self.source = source
         self._kept: list[Sample] = []
-        room, step = limit, 4 * (os.cpu_count() or 1)
+        room, largest, step = limit, 1, 1
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            for start in range(0, len(source), step):
+            while (start := len(self._kept)) < len(source):
                 for sample in pool.map(source.__getitem__, range(start, min(start + step, len(source)))):
-                    room -= _frozen_bytes(sample)
+                    size = _frozen_bytes(sample)
+                    room, largest = room - size, max(largest, size)
                     if room < 0:
                         return
                     self._kept.append(sample)
+                # What is decoded at the same time may not go far beyond the limit, either.
+                step = max(1, min(4 * (os.cpu_count() or 1), room // largest))
 
     @property
     def labels(self) -> LabelSpace:

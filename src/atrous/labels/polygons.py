@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int64, Integer
+from jaxtyping import Bool, Int64, Integer
 
 from atrous.labels.simplification import Ring, simplified
 
@@ -61,13 +61,13 @@ def trace_polygons(
     found: list[tuple[float, Polygon]] = []
     present = np.unique(labels).tolist()  # each class takes a pass over the map
     for label in present if classes is None else sorted({*present}.intersection(classes)):
-        for outline, holes in _regions(labels, label):
-            pixels = round(_area(outline) + sum(map(_area, holes)))
+        for (outline, area), holes in _regions(labels, label):
+            pixels = round(area + sum(hole_area for _, hole_area in holes))
             if pixels >= smallest:
-                kept = [outline, *(hole for hole in holes if -_area(hole) >= smallest)]
+                kept = [outline, *(hole for hole, hole_area in holes if -hole_area >= smallest)]
                 budget = np.inf if most_change is None else most_change * pixels
-                simple, *holes = simplified(kept, tolerance, budget=budget)
-                found.append((_area(outline), Polygon(label, simple, tuple(holes), pixels)))
+                simple, *inner = simplified(kept, tolerance, budget=budget)
+                found.append((area, Polygon(label, simple, tuple(inner), pixels)))
     # By the exact areas: simplification may turn their order around.
     return [polygon for _, polygon in sorted(found, key=lambda pair: -pair[0])]
 
@@ -87,29 +87,55 @@ def joined(polygon: Polygon) -> Ring:
     return ring
 
 
-def _regions(labels: Integer[np.ndarray, "h w"], label: int) -> Iterator[tuple[Ring, list[Ring]]]:
-    """Outline and holes of every connected region of a class."""
-    # By their topmost corners, the left one first: what is to the left of a ring's top is then known before it.
-    rings = sorted(_rings(labels, label), key=lambda ring: _top(ring)[::-1])
-    areas = [_area(ring) for ring in rings]
-    beside = dict(zip([n for n, area in enumerate(areas) if area < 0], _left_neighbours(rings, areas), strict=True))
-    holes: dict[int, list[Ring]] = {number: [] for number, area in enumerate(areas) if area > 0}
+def _regions(
+    labels: Integer[np.ndarray, "h w"], label: int
+) -> Iterator[tuple[tuple[Ring, float], list[tuple[Ring, float]]]]:
+    """Outline and holes of every connected region of a class, each with its signed area."""
+    unsorted = _rings(labels, label)
+    if not unsorted:
+        return
+    numbers, starts, _ = _edges(unsorted)
+    order = np.lexsort((starts[:, 0], starts[:, 1], numbers))
+    lengths = [len(ring) for ring in unsorted]
+    tops = starts[order[np.cumsum([0, *lengths[:-1]])]]  # topmost corner of every ring, the left one of several
+    # By these corners, the left one first: what is to the left of a ring's top is then known before it.
+    by_top = np.lexsort((tops[:, 0], tops[:, 1])).tolist()
+    rings: list[Int64[np.ndarray, "_ 2"]] = [unsorted[number] for number in by_top]
+    tops = tops[by_top]
+    numbers, starts, ends = _edges(rings)
+    areas: list[float] = (np.bincount(numbers, starts[:, 0] * ends[:, 1] - ends[:, 0] * starts[:, 1]) / 2).tolist()
+    inner = [number for number, area in enumerate(areas) if area < 0]
+    beside = dict(zip(inner, _left_neighbours(numbers, starts, ends, tops[inner]), strict=True))
+    holes: dict[int, list[tuple[Ring, float]]] = {number: [] for number, area in enumerate(areas) if area > 0}
     owner = {number: number for number in holes}
     for hole, left in beside.items():
         owner[hole] = owner[left]
-        holes[owner[hole]].append(rings[hole].astype(np.float64))
-    for number, inner in holes.items():
-        yield rings[number].astype(np.float64), inner
+        holes[owner[hole]].append((rings[hole].astype(np.float64), areas[hole]))
+    for number, some in holes.items():
+        yield (rings[number].astype(np.float64), areas[number]), some
 
 
-def _left_neighbours(rings: list[Int64[np.ndarray, "_ 2"]], areas: list[float]) -> list[int]:
-    """For every hole in order, the ring that has the next edge to the left of its topmost corner."""
-    tops = np.array([_top(ring) for ring, area in zip(rings, areas, strict=True) if area < 0], np.int64).reshape(-1, 2)
+def _edges(
+    rings: list[Int64[np.ndarray, "_ 2"]],
+) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, "n 2"], Int64[np.ndarray, "n 2"]]:
+    """Number of the ring, start and end of every edge of some rings."""
+    lengths = np.array([len(ring) for ring in rings])
+    starts = np.concatenate(rings)
+    following = np.arange(1, len(starts) + 1)
+    last = np.cumsum(lengths) - 1
+    following[last] = last - lengths + 1
+    return np.repeat(np.arange(len(rings)), lengths), starts, starts[following]
+
+
+def _left_neighbours(
+    numbers: Int64[np.ndarray, " n"],
+    starts: Int64[np.ndarray, "n 2"],
+    ends: Int64[np.ndarray, "n 2"],
+    tops: Int64[np.ndarray, "holes 2"],
+) -> list[int]:
+    """For the topmost corner of every hole, the ring that has the next edge to the left of it."""
     if not len(tops):
         return []
-    starts = np.concatenate(rings)
-    ends = np.concatenate([np.roll(ring, -1, axis=0) for ring in rings])
-    numbers = np.repeat(np.arange(len(rings)), [len(ring) for ring in rings])
     upright = starts[:, 0] == ends[:, 0]
     x, numbers = starts[upright, 0], numbers[upright]
     upper = np.asarray(np.minimum(starts[upright, 1], ends[upright, 1]), np.int64)
@@ -180,15 +206,3 @@ def _corners(
         found.append((x, y + top, np.stack((se & ~ne, sw & ~se, nw & ~sw, ne & ~nw))))
     x, y, out = zip(*found, strict=True)
     return np.concatenate(x), np.concatenate(y), np.concatenate(out, axis=1)
-
-
-def _top(ring: Int64[np.ndarray, "_ 2"]) -> tuple[int, int]:
-    """The topmost corner (x, y) of a ring, the left one of several."""
-    x, y = ring[np.lexsort((ring[:, 0], ring[:, 1]))[0]].tolist()
-    return x, y
-
-
-def _area(ring: Float[np.ndarray, "_ 2"] | Int64[np.ndarray, "_ 2"]) -> float:
-    """Signed area in pixels, positive for rings that run clockwise in image coordinates."""
-    x, y = ring.T
-    return float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum() / 2)

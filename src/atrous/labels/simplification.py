@@ -8,6 +8,8 @@ Ring = Float[np.ndarray, "_ 2"]
 
 _EXACT = 0.25
 """Tolerance in pixels below which nothing would be left out: steps between pixels are higher."""
+_SMALLEST = 0.5
+"""Area in pixels that leaving out one corner changes at least: a triangle with whole corners has no less."""
 
 
 def simplified(rings: list[Ring], tolerance: float, *, budget: float) -> list[Ring]:
@@ -18,6 +20,8 @@ def simplified(rings: list[Ring], tolerance: float, *, budget: float) -> list[Ri
         tolerance: Largest distance in pixels of a removed corner from the new ring.
         budget: Largest area in pixels between old and new rings; halved tolerances are tried until it is kept.
     """
+    if budget < _SMALLEST:  # most regions of a noisy map: no corner can go
+        return rings
     while tolerance >= _EXACT:
         simple = [_with_change(ring, tolerance) for ring in rings]
         if sum(change for _, change in simple) <= budget:

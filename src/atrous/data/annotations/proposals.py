@@ -129,6 +129,11 @@ def colored_schema(colors: Iterable[int], *, values: Iterable[int] = ()) -> Sche
     return Schema(space, recolor={VOID: space.ignore} if VOID in found else {})
 
 
+def is_published(schema: Schema) -> bool:
+    """Return True if the classes are those of a published palette."""
+    return any(schema.labels is known for known in _PALETTES)
+
+
 def color_names(colors: Sequence[Color]) -> tuple[str, ...]:
     """A name for every colour: `background` for black, the word for a plain colour, otherwise `#rrggbb`."""
     words = {color: name for name, color in _HUES.items()} | {_BLACK: "background"}
@@ -150,7 +155,7 @@ def proposed_schema(counts: ValueCounts) -> Proposal | None:
         return Proposal(Schema(space, threshold=_MIDDLE), ())
     if counts.typical > _PICTURE or values == list(range(256)):
         return None
-    strays = [value for value in values if _is_stray(counts, value)]
+    strays = [value for value in values if is_stray(counts, value)]
     kept = [value for value in values if value not in strays]
     if len(kept) < 2:
         strays, kept = [], values
@@ -205,7 +210,8 @@ def _is_smoothed(counts: ValueCounts) -> bool:
     return only_bytes and both and low and high and ends >= 0.8 * total and (len(inner) >= 8 or len(counts.pixels) > 8)
 
 
-def _is_stray(counts: ValueCounts, value: int) -> bool:
+def is_stray(counts: ValueCounts, value: int) -> bool:
+    """Return True if a value has few pixels, and these in few masks."""
     few_masks = counts.files[value] <= max(1, counts.masks // 100)
     return few_masks and counts.pixels[value] < _STRAY * sum(counts.pixels.values())
 

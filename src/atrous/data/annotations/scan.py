@@ -9,8 +9,9 @@ from atrous.data.annotations.color_masks import MOST_VALUES, packed_colors, valu
 from atrous.data.annotations.masks import NamingReader, read_numbers_or_colors, read_values
 from atrous.data.annotations.named_shapes import proposed_labels
 from atrous.data.annotations.numbered_objects import are_objects
-from atrous.data.annotations.proposals import colored_schema, listed_schema, proposal_line, value_totals
+from atrous.data.annotations.proposals import colored_schema, is_published, listed_schema, proposal_line, value_totals
 from atrous.data.annotations.smoothed_colors import are_smoothed
+from atrous.data.annotations.stray_colors import stray_colors
 from atrous.data.layouts.class_names import ClassList
 from atrous.data.pairs import Pair
 from atrous.data.schema import SCHEMA_FILE, Schema, count_values
@@ -78,7 +79,18 @@ def mask_schema(
             f"{path} is a colour picture with smoothed edges, and all masks have {len(packed)} colours, most of them "
             f"mixed of a few: atrous doctor {folder} --fix writes masks without them to masks_fixed"
         )
-    if schema := colored_schema(packed, values=values):
+    schema = colored_schema(packed, values=values)
+    strays = {} if schema is None or is_published(schema) else stray_colors(colors)
+    if strays:
+        color, path = next(iter(strays.items()))
+        count = sum(found.get(color, 0) for found in colors.values())
+        more = f" and {len(strays) - 1} more such colours" * (len(strays) > 1)
+        raise InputError(
+            f"{path}: #{color:06x} ({count} pixel{'s' * (count != 1)}){more}, as edges and compression make them, "
+            f"beside {len(packed) - len(strays)} colours that fill areas: atrous doctor {folder} --fix writes masks "
+            f"without them to masks_fixed, or list all colours that are classes in {SCHEMA_FILE}"
+        )
+    if schema:
         return schema
     raise InputError(
         f"{path} is a colour picture, and all masks have {len(packed)} colours: too many for classes; save masks as "

@@ -1,6 +1,6 @@
 """Recognising colours that smoothed edges mix of the colours of classes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -11,6 +11,8 @@ _NEAR = 8.0
 _RARE = 0.1
 """A mixed colour has at most this share of the pixels of each colour that it is mixed of."""
 _LEAST, _MOST_PURE = 4, 24
+Place = Float64[np.ndarray, "3"]
+"""A colour as red, green and blue."""
 
 
 def are_smoothed(pixels: Mapping[int, int]) -> bool:
@@ -19,12 +21,12 @@ def are_smoothed(pixels: Mapping[int, int]) -> bool:
     Args:
         pixels: Colour as 0xRRGGBB -> pixels.
     """
-    pure: list[tuple[Float64[np.ndarray, 3], int]] = []
+    pure: list[tuple[Place, int]] = []
     mixed = 0
     for color, count in sorted(pixels.items(), key=lambda item: -item[1]):
         point = np.array([color >> 16, (color >> 8) & 255, color & 255], float)
-        known = [(one, size) for one, size in pure if count <= _RARE * size]
-        if any(np.linalg.norm(point - one) <= _NEAR for one, _ in known) or _is_between(point, known):
+        known = [one for one, size in pure if count <= _RARE * size]
+        if is_near(point, known) or is_between(point, known):
             mixed += 1
         elif len(pure) == _MOST_PURE:
             return False
@@ -33,10 +35,16 @@ def are_smoothed(pixels: Mapping[int, int]) -> bool:
     return mixed >= _LEAST and mixed > len(pure)
 
 
-def _is_between(point: Float64[np.ndarray, "3"], known: list[tuple[Float64[np.ndarray, "3"], int]]) -> bool:
+def is_near(point: Place, known: Sequence[Place]) -> bool:
+    """Return True if a colour is nearly one of the others."""
+    return any(float(np.linalg.norm(point - one)) <= _NEAR for one in known)
+
+
+def is_between(point: Place, known: Sequence[Place]) -> bool:
+    """Return True if a colour is nearly mixed of two of the others."""
     if len(known) < 2:
         return False
-    first, second = (np.stack(ends) for ends in zip(*combinations([one for one, _ in known], 2), strict=True))
+    first, second = (np.stack(ends) for ends in zip(*combinations(known, 2), strict=True))
     along = second - first
     share = ((point - first) * along).sum(axis=1) / (along**2).sum(axis=1)
     distance = np.linalg.norm(first + np.clip(share, 0, 1)[:, None] * along - point, axis=1)

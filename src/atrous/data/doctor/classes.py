@@ -31,6 +31,13 @@ def check_classes(path: Path, schema: Schema, totals: Mapping[str, Totals]) -> I
     if (seen > 0).sum() == 1:
         only = names[int(seen.argmax())]
         yield error("one class", f"{path}: {only!r} is the only class to train on; add pictures of the other classes")
+    if scored is not None and (scored > 0).sum() == 1 and (seen > 0).sum() > 1:
+        only = names[int(scored.argmax())]
+        yield warning(
+            "one class scored",
+            f"{path}: {only!r} is the only class to validate on, so a score says nothing; move pictures that show the "
+            "others into val",
+        )
     for label, name in enumerate(names):
         tested = 0 if scored is None else int(scored[label])
         if not seen[label] and tested:

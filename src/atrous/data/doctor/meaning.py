@@ -10,6 +10,7 @@ from atrous.data.annotations.numbered_objects import are_objects
 from atrous.data.annotations.proposals import Proposal, colored_schema, objects_schema, proposed_schema, value_totals
 from atrous.data.annotations.scan import mask_schema, named_schema
 from atrous.data.annotations.smoothed_colors import are_smoothed
+from atrous.data.annotations.stray_colors import stray_colors
 from atrous.data.complaints import Complaint, attempt
 from atrous.data.doctor.examine import is_grey
 from atrous.data.formats.images import read_mask
@@ -95,7 +96,8 @@ def meaning_of(folder: Path, contents: Sequence[MaskContent], *, classes: ClassL
         named_colors = {color for content in contents for color in content.colors} if classes is None else ()
         return Meaning(schema, True, tuple(faults), colors=len(named_colors))
     pixels = value_totals(content.colors for content in contents).pixels
-    proposal = None if are_smoothed(pixels) else _proposal(contents)
+    altered = are_smoothed(pixels) or (bool(colored) and bool(stray_colors(colored)))
+    proposal = None if altered else _proposal(contents)
     return Meaning(
         proposal.schema if proposal else None,
         False,

@@ -156,10 +156,10 @@ def read_mask(path: Path, *, max_pixels: int = MAX_PIXELS) -> Integer[np.ndarray
     if (numbers := raw_mask(path, max_pixels=max_pixels)) is not None:
         return numbers
     with opened(path, max_pixels=max_pixels) as picture:
+        if (frames := getattr(picture, "n_frames", 1)) > 1 and picture.format not in ("TIFF", "MPO"):
+            raise InputError(f"{path} has {frames} frames; a mask has one, save it as PNG")  # TIFF's may be overviews
         if name := _lossy_codec(path, picture):
             raise InputError(f"{path} is a {name}, whose compression {ALTERED}; save masks as PNG")
-        if (frames := getattr(picture, "n_frames", 1)) > 1 and picture.format != "TIFF":  # its pages may be overviews
-            raise InputError(f"{path} has {frames} frames; a mask has one, save it as PNG")
         stretch = _STRETCH.get(_raw_mode(picture), 1)
         values = np.array(ImageOps.exif_transpose(picture))
         if values.ndim == 3 and picture.mode not in ("RGB", "RGBA", "LA", "PA"):
