@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import tyro
@@ -15,14 +15,16 @@ from PIL import Image
 
 from atrous.cli.addresses import LocalInputs, local_inputs
 from atrous.cli.console import console, progress_bar, progress_callback
-from atrous.cli.inference import Inference
+from atrous.cli.inference import Inference, load_weights
 from atrous.cli.options import parse
+from atrous.cli.predict_ray import RayOptions, predict_on_ray
 from atrous.cli.watch import WatchedFolder, arrivals
 from atrous.data.formats.images import MAX_PIXELS, image_files
 from atrous.data.formats.value_range import Ranges, parse_ranges
 from atrous.errors import InputError
 from atrous.files import atomic_path
 from atrous.inference.annotation_files import AnnotationFiles, AnnotationFormat
+from atrous.inference.engines.open_engine import is_exported
 from atrous.inference.output_files import PredictionFiles, plan_files, select_listed
 from atrous.inference.predict_files import FileOutcome, TilingRule, predict_files
 from atrous.inference.predictor import Predictor
@@ -100,11 +102,15 @@ class Options:
     data; without any, 16 bits are 0..65535 and floating-point pictures are refused."""
     max_pixels: int = MAX_PIXELS
     """Largest picture; larger ones are refused unless they can be read in parts (.npy, TIFF)."""
+    cluster: RayOptions = field(default_factory=RayOptions)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Predict pictures; returns 0, or 1 where some could not be read."""
     options = parse(Options, arguments, verb="predict")
+    if options.cluster.ray:
+        return _predict_on_ray(options)
+    options.cluster.check_unused(options.out)
     if options.watch:
         return _watch(options)
     with local_inputs(options.inputs) as local:
@@ -115,6 +121,47 @@ def main(arguments: Sequence[str]) -> int:
             return status if status and not local.inputs else _predict(options, local) or status
         except InputError as error:
             raise InputError(local.named(str(error))) from error
+
+
+def _predict_on_ray(options: Options) -> int:
+    """Predict pictures on a Ray cluster; returns the exit status."""
+    for name in ("watch", "only", "server", "form", "skip_done"):
+        if getattr(options, name):
+            option = {"form": "as", "skip_done": "skip-done"}.get(name, name)
+            raise InputError(f"--{option} is for one machine; leave it out, or leave out --ray")
+    if any(Path(name).suffix.lower() in VIDEO_SUFFIXES for name in options.inputs):
+        raise InputError("--ray predicts pictures; leave it out for videos")
+    if options.inference.engine != "torch":
+        raise InputError("--engine may choose otherwise on other machines; leave it out with --ray")
+    weights = Path(options.weights)
+    if not is_exported(weights):
+        weights = load_weights(options.weights, options.inference.weight_settings)
+    make_predictor = partial(_in_range, options.inference.predictor_of, weights, options.picture_range)
+    predictor = make_predictor()  # once here, so that bad weights and options are one line before Ray starts
+    if options.inference.precision == "auto":
+        raise InputError("--precision auto may differ between machines; give float32, float16 or bfloat16 with --ray")
+    settings = {
+        "weights": predictor.sha256 or options.weights,
+        "precision": predictor.precision,
+        "picture_range": predictor.picture_range,
+        **{name: getattr(predictor, name) for name in ("output_stride", "scales", "flip", "pad")},
+        **{name: getattr(options, name) for name in ("overlay", "probabilities", "tile", "overlap", "tile_means")},
+        "shards": options.cluster.shards,
+    }
+    return predict_on_ray(
+        options.inputs,
+        options.out,
+        options.cluster,
+        make_predictor=make_predictor,
+        save=_save,
+        paint=_paint(options),
+        overlays=options.overlay,
+        probabilities=options.probabilities,
+        tiles=_tiling_rule(options, allows_tiles=predictor.allows_tiles),
+        max_pixels=options.max_pixels,
+        on_gpu=predictor.device.type == "cuda",
+        settings=settings,
+    )
 
 
 def _watch(options: Options) -> int:
@@ -150,9 +197,15 @@ def _watch(options: Options) -> int:
 
 def _predictor(options: Options) -> Predictor:
     beyond_labels = "probabilities" if options.probabilities else "tiles" if options.tile is not None else ""
-    predictor = options.inference.predictor(options.weights, beyond_labels=beyond_labels)
-    if options.picture_range is not None:
-        predictor.picture_range = _checked_range(options.picture_range)
+    make = partial(options.inference.predictor, beyond_labels=beyond_labels)
+    return _in_range(make, options.weights, options.picture_range)
+
+
+def _in_range(make: Callable[[Any], Predictor], weights: object, bounds: tuple[float, float] | None) -> Predictor:
+    """Build a predictor that reads deep pictures in the range of the command line, where one is given."""
+    predictor = make(weights)
+    if bounds is not None:
+        predictor.picture_range = _checked_range(bounds)
     return predictor
 
 

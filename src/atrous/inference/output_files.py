@@ -84,15 +84,24 @@ def plan_files(sources: Sequence[Path], *, out: Path, overlays: bool = True) -> 
 
     named = ((str(source), source) for source in sources)
     images = {f"{absolute(_folder(name))}{name[name.rfind(os.sep) + 1 :]}": source for name, source in named}
+    names = output_names([*images])
+    check_not_replaced([*images], [os.path.join(out, f"{name}.png") for name in names], overlays=overlays)
+    return FilePlan([*images.values()], names, out=out, overlays=overlays)
+
+
+def output_names(images: Sequence[str]) -> list[str]:
+    """Names of the outputs of images, without suffix, by the rule of `plan_files`.
+
+    Args:
+        images: Absolute paths, each once; at least one.
+    """
     common = os.path.commonpath({_folder(image) for image in images})
     with_suffix = [image[len(common) :].lstrip(os.sep) for image in images]
     paths = [_without_suffix(path) for path in with_suffix]
     stems = [path[path.rfind(os.sep) + 1 :] for path in paths]
     # Compared in lower case, since many file systems treat `A` and `a` as the same name.
     unique = (names for names in (stems, paths) if len({name.lower() for name in names}) == len(names))
-    names = next(unique, with_suffix)
-    check_not_replaced([*images], [os.path.join(out, f"{name}.png") for name in names], overlays=overlays)
-    return FilePlan([*images.values()], names, out=out, overlays=overlays)
+    return next(unique, with_suffix)
 
 
 def select_listed(images: Sequence[Path], *, names: Path) -> list[Path]:

@@ -1,0 +1,1 @@
+"""Prediction, evaluation and serving on many machines, by Ray."""
