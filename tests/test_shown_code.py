@@ -39,7 +39,7 @@ MARKS = {
     "service": 4,
     "GPU": 1,
     "trained weights": 1,  # whose labels have several classes
-    "several processes": 1,
+    "several processes": 2,
 }
 """Number of blocks that are not run, by reason."""
 SHORT = {

@@ -92,7 +92,7 @@ def predict_on_ray(
         console.print(f"atrous predict: {one_line(problem)}", markup=False, soft_wrap=True)
     what = "label map and overlay" if overlays else "label map"
     good = outcome.pictures - len(outcome.problems)
-    print(f"{what} of {good} of {outcome.pictures} pictures written to {out}")
+    print(f"{what} of {good} of {outcome.pictures} pictures written to {remote_uri(str(out))}")
     if outcome.problems:
         print(f"{len(outcome.problems)} of {outcome.pictures} pictures failed, each named above")
     return 1 if outcome.problems else 0

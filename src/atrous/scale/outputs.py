@@ -1,7 +1,7 @@
 """Outputs of a prediction by Ray: a tree of files on a disk or on remote storage, or shards of Parquet."""
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import pyarrow as pa
 
@@ -12,6 +12,7 @@ from atrous.scale.storage import Location
 _ROW = [("id", pa.int64()), ("uri", pa.string()), ("name", pa.string()), ("problem", pa.string())]
 
 
+@runtime_checkable
 class Outputs(Protocol):
     """The way outputs are kept.
 

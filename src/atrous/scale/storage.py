@@ -69,7 +69,7 @@ def is_remote(uri: str) -> bool:
 
 def remote_uri(path: str) -> str:
     """Return an address whose second slash was lost when it was taken for a path: `s3:/bucket` becomes `s3://bucket`."""
-    return _ONE_SLASH.sub(r"\1://", path)
+    return _ONE_SLASH.sub(r"\1://", re.sub("^file:/(?!/)", "file:///", path))
 
 
 def open_location(uri: str) -> Location:
