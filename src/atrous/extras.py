@@ -16,13 +16,20 @@ def require(module: str, *, extra: str, purpose: str) -> ModuleType:
         purpose: The work that needs the module, such as `reading a.mat`; the error message begins with it.
 
     Raises:
-        InputError: If the module is not installed.
+        InputError: If the module is not installed, or is and cannot be imported: often because it, or a library that it
+            imports, was built for another version of torch.
     """
+    package = module.partition(".")[0]
     try:
         return importlib.import_module(module)
-    except ImportError as error:
-        package = module.partition(".")[0]
-        raise InputError(f"{purpose} needs {package}; install it with: pip install 'atrous[{extra}]'") from error
+    except Exception as error:  # libraries with compiled parts fail in ways of their own
+        if isinstance(error, ModuleNotFoundError) and f"{error.name}".partition(".")[0] == package:
+            raise InputError(f"{purpose} needs {package}; install it with: pip install 'atrous[{extra}]'") from error
+        reason = f"{error}".strip().partition("\n")[0] or type(error).__name__
+        raise InputError(
+            f"{purpose} needs {package}, which is installed but cannot be imported ({reason}); install it again, in a "
+            "version that fits the others"
+        ) from error
 
 
 def installed(module: str) -> bool:

@@ -1,6 +1,7 @@
 """The page of a run: what it says at first sight, by hand."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from PIL import Image
 
 from atrous.data.loader import Batch
 from atrous.labels import LabelSpace
+from atrous.model.presets import preset
 from atrous.training.report import NamedConfig, write_batch, write_report
 from fakes.run import changed
 
@@ -49,6 +51,18 @@ def test_settings_are_those_that_differ_from_the_recipe(tmp_path):
     assert "Those that differ from the recipe street" in html
     assert (shown["recipe"], shown["crop"], shown["learning_rate"]) == ("street", "(33, 49)", "0.5")
     assert "jitter" not in shown
+
+
+def test_the_network_is_a_line_for_every_part(tmp_path):
+    config = replace(changed(), model=preset("deeplabv3plus_efficientnet_lite0"))
+    write_report(tmp_path / "report.html", RECORDS, report=None, config=config)
+    html = (tmp_path / "report.html").read_text()
+    shown = facts(html[html.index("<h2>Network") :])
+    assert shown["head"] == (
+        "rates 6 12 18, aspp channels 256, image pooling yes, separable yes, projection (1 256 no), dropout 0.1"
+    )
+    assert shown["decoder"].startswith("low level channels 48, refinement (3 256 yes) (3 256 yes)")
+    assert shown["backbone"] == "kind efficientnet_lite, variant 0"
 
 
 def test_a_page_without_a_validation_says_so(tmp_path):

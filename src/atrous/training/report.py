@@ -13,6 +13,7 @@ from atrous.evaluation.example import Example
 from atrous.evaluation.report import Report
 from atrous.files import atomic_path
 from atrous.labels import LabelSpace
+from atrous.model.config import ModelConfig
 from atrous.plain import to_plain
 from atrous.report.page import Page
 from atrous.report.pictures import overlay, side_by_side, visible
@@ -110,6 +111,8 @@ def write_report(
     origin = f"recipe {recipe.name}" if recipe else "defaults"
     page.heading("Settings", f"Those that differ from the {origin}; all of them stand in {CONFIG}.")
     page.facts(_changed_settings(config, base))
+    page.heading("Network")
+    page.facts(_parts_of(config.model))
     page.write(path)
 
 
@@ -159,9 +162,25 @@ def _commands(folder: Path) -> list[tuple[str, str]]:
     ]
 
 
-def _changed_settings(config: TrainConfig, base: TrainConfig) -> dict[str, Cell]:
-    """Settings with other values than in `base`, and the model; what the data chose is among them."""
+def _changed_settings(config: TrainConfig, base: TrainConfig) -> Mapping[str, Cell]:
+    """Settings with other values than in `base`; what the data chose is among them."""
     settings, others = flat_settings(config), flat_settings(base)
     changed = {name: str(value) for name, value in settings.items() if name not in others or value != others[name]}
     changed.pop("classes", None)
-    return {**changed, "model": str(to_plain(config.model))}
+    return changed or {"none": "all are as there"}
+
+
+def _parts_of(model: ModelConfig) -> Mapping[str, Cell]:
+    """The settings of every part of a network, in a line each."""
+    return {part.replace("_", " "): _words(settings) for part, settings in to_plain(model).items()}
+
+
+def _words(value: object) -> str:
+    """A setting as text: names and values in one line, lists without brackets, yes and no for true and false."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name.replace('_', ' ')} {_words(entry)}" for name, entry in value.items())
+    if isinstance(value, list):
+        return " ".join(f"({_words(entry)})" if isinstance(entry, list) else _words(entry) for entry in value) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)
