@@ -6,6 +6,7 @@ import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 
 import atrous
+from atrous import build
 from atrous.errors import InputError
 from atrous.model.conventions import PYTORCH, TENSORFLOW
 from atrous.model.preprocess import Preprocess
@@ -59,6 +60,36 @@ def test_fit_pads_to_the_next_multiple_plus_one(size, output_stride, fitted):
     assert scaled.shape[-2:] == fitted
     assert (scaled[..., : size[0], : size[1]] == 1).all()
     assert scaled.sum() == 3 * size[0] * size[1]  # zeros, the mean pixel, everywhere else
+
+
+@pytest.mark.parametrize("size", [(200, 200), (193, 50), (18, 17), (9, 33), (1, 1), (2, 40), (7, 8)])
+def test_mirrored_padding_is_the_image_backwards_from_its_last_row_and_column(size):
+    conventions = replace(TENSORFLOW, image_padding="mirror")
+    images = pixels(2, 3, *size)
+    padded = Preprocess(conventions, in_channels=3)(images, output_stride=16)
+    height, width = padded.shape[-2:]
+    rows = [row if row < size[0] else max(2 * size[0] - 2 - row, 0) for row in range(height)]
+    columns = [column if column < size[1] else max(2 * size[1] - 2 - column, 0) for column in range(width)]
+    expected = (images.double().numpy() / 127.5 - 1)[:, :, rows][..., columns]
+    np.testing.assert_allclose(padded.double().numpy(), expected, atol=1e-6)
+    if min(size) > 16:  # there numpy can mirror, too
+        below, right = height - size[0], width - size[1]
+        mirrored = np.pad(images.numpy(), ((0, 0), (0, 0), (0, below), (0, right)), mode="reflect")
+        np.testing.assert_allclose(padded.double().numpy(), mirrored / 127.5 - 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(33, 33), (40, 50), (47, 32), (20, 64)])
+def test_a_network_that_mirrors_gives_the_logits_of_the_mirrored_image(size):
+    config = small_config("deeplabv3plus_mobilenet_v2", classes=3)
+    torch.manual_seed(0)
+    model = build(replace(config, conventions=replace(config.conventions, image_padding="mirror"))).eval()
+    images = pixels(1, 3, *size)
+    below, right = ((-(length - 1)) % 16 for length in size)
+    mirrored = torch.from_numpy(np.pad(images.numpy(), ((0, 0), (0, 0), (0, below), (0, right)), mode="reflect"))
+    with torch.inference_mode():
+        torch.testing.assert_close(model(images), model(mirrored), rtol=0, atol=0)
+        whole = model.logits(mirrored)[..., : size[0], : size[1]]
+        torch.testing.assert_close(model.logits(images), whole, rtol=0, atol=1e-6)
 
 
 def test_no_fit_leaves_the_size():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from atrous.data.sample import Sample
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
-from atrous.training.fitting import DataFacts, facts_of, settings_for_data
+from atrous.training.fitting import DataFacts, facts_of, settings_for_data, short_run_norm_momentum
 from atrous.training.recipes import recipe
 from fakes.memory_data import MemoryData
 
@@ -53,9 +53,29 @@ def test_any_data_has_settings(images, validation, size, channels):
     assert all(side % 16 == 1 and side <= 513 for side in config.crop)
     assert all(side >= min(length, 321) for side, length in zip(config.crop, size, strict=True))
     assert config.model.in_channels == channels
+    assert config.model.conventions.image_padding == "mirror"
     assert (config.jitter > 0) == (channels == 3)
     assert config.warmup < config.iterations
     assert config.validate_every <= config.iterations
+
+
+@pytest.mark.parametrize(
+    ("images", "expected"),
+    [
+        (5, 0.033),  # 300 steps: a window of 30
+        (60, 0.023),  # 430 steps
+        (367, 0.02),  # 1050 steps: a tenth would be 0.0095; the recipe has 0.02
+    ],
+)
+def test_running_statistics_are_of_the_last_tenth_of_a_short_run(images, expected):
+    assert settings_for_data(START, DataFacts(images, 10, (360, 480))).norm_momentum == expected
+
+
+def test_shorter_runs_have_at_most_a_tenth_unless_more_is_needed():
+    assert short_run_norm_momentum(120) == 0.083
+    assert short_run_norm_momentum(60) == 0.1
+    # (1 - m)^10 = 0.02 * 0.99 at m = 0.3245
+    assert short_run_norm_momentum(10) == pytest.approx(0.325, abs=0.006)
 
 
 def test_a_few_dozen_frames_take_a_quarter_of_an_hour_on_two_cores():

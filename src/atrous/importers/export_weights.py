@@ -27,7 +27,7 @@ from atrous.model.conventions import PYTORCH, Conventions
 from atrous.model.deeplab import DeepLab
 from atrous.model.presets import PRESETS
 
-_FREE = ("align_corners", "fit")
+_FREE = ("align_corners", "fit", "image_padding")
 """Conventions outside the network: where logits lie over the image."""
 
 

@@ -8,6 +8,8 @@ from atrous.errors import InputError
 
 Padding = Literal["symmetric", "same"]
 
+ImagePadding = Literal["mean", "mirror"]
+
 
 @dataclass(frozen=True)
 class Conventions:
@@ -19,8 +21,10 @@ class Conventions:
         pool_padding: The same choice for the max pooling of a ResNet's stem.
         align_corners: True where resizing aligns the centres of corner pixels (all of the official code), False where
             it aligns their edges.
-        fit: Treatment of a size that is not output stride * k + 1: padded below and right with zeros after
-            normalisation, or nothing (parity with systems that do not pad).
+        fit: Treatment of a size that is not output stride * k + 1: padded below and right, or nothing (parity with
+            systems that do not pad).
+        image_padding: Content of that padding: the mean pixel, which is zero after normalisation (official code), or
+            the image mirrored at its last row and column, so that a network sees no edge where the image ends.
         stride_unit: Unit of a ResNet block that strides (last in the official code, first in torchvision).
         backbone_epsilon: Added to the variance in the backbone's batch norms.
         head_epsilon: The same in ASPP and decoder.
@@ -32,6 +36,7 @@ class Conventions:
     pool_padding: Padding = "symmetric"
     align_corners: bool = True
     fit: Literal["os*k+1", "none"] = "os*k+1"
+    image_padding: ImagePadding = "mean"
     stride_unit: Literal["first", "last"] = "last"
     backbone_epsilon: float = 1e-5
     head_epsilon: float = 1e-5

@@ -28,7 +28,7 @@ class Preprocess(nn.Module):
     would answer the same class everywhere.
 
     Args:
-        conventions: Input mean and standard deviation, and the rule for sizes (`fit`).
+        conventions: Input mean and standard deviation, the rule for sizes (`fit`), and the content of the padding.
         in_channels: Channels of the image.
 
     Attributes:
@@ -43,6 +43,7 @@ class Preprocess(nn.Module):
         # A model that does not scale takes images of any range.
         self.range_checked = conventions.input_scaling(1) == ((0.0,), (1.0,))
         self.fits = conventions.fit == "os*k+1"
+        self.mirrors = conventions.image_padding == "mirror"
         self._constants = dict(zip(("mean", "std"), conventions.input_scaling(in_channels), strict=True))
         for name, values in self._constants.items():
             self.register_buffer(name, torch.tensor(values).view(1, -1, 1, 1), persistent=False)
@@ -75,7 +76,7 @@ class Preprocess(nn.Module):
     def forward(
         self, images: UInt8[Tensor, "b c h w"] | Float[Tensor, "b c h w"], *, output_stride: int
     ) -> Float[Tensor, "b c H W"]:
-        """Scale pixel values 0..255, then pad below and right with zeros (the mean pixel) where the size is to fit.
+        """Scale pixel values 0..255, then pad below and right where the size is to fit: zeros, or the image mirrored.
 
         Raises:
             InputError: If the image has another number of channels (one would be broadcast to three unnoticed).
@@ -91,7 +92,17 @@ class Preprocess(nn.Module):
         scaled = (images.to(self.mean.dtype) - self.mean) / self.std
         height, width = images.shape[-2:]
         padded_height, padded_width = self.padded_size((height, width), output_stride=output_stride)
+        if self.mirrors:
+            rows = _mirrored(height, padded_height, device=images.device)
+            columns = _mirrored(width, padded_width, device=images.device)
+            return scaled.index_select(2, rows).index_select(3, columns)
         return F.pad(scaled, (0, padded_width - width, 0, padded_height - height))
+
+
+def _mirrored(length: int, padded: int, *, device: torch.device) -> Tensor:
+    """Source of each of `padded` rows: beyond the last, those before it backwards; the first where none are left."""
+    index = torch.arange(padded, device=device)
+    return torch.where(index < length, index, (2 * length - 2 - index).clamp(min=0))
 
 
 def _is_recording(images: Tensor) -> bool:

@@ -10,6 +10,10 @@
 * **Validations**: five, or fewer where they would take more than a fifth of the time that the steps take, if a pixel
   costs half as much to predict as to train on.
 * **Warm-up**: a tenth of the steps, 100 at most.
+* **Norm momentum**: the running statistics of batch norm are those of the last tenth of the run. Those of a longer past
+  belong to a network that is no more: short runs were validated far below what they had learned.
+* **Padding** mirrors the image where its sides are not multiples of 16 plus 1: beside the mean pixel, networks paint
+  classes along the bottom and right borders that are not there.
 * Channels are those of the first image; without three of them there is no jitter.
 """
 
@@ -20,7 +24,7 @@ from statistics import median_low
 from atrous.data.dataset import DataSet
 from atrous.errors import InputError
 from atrous.sizes import ceil_div
-from atrous.training.config import TrainConfig
+from atrous.training.config import TrainConfig, least_norm_momentum
 
 SAMPLED_IMAGES = 16
 """Number of images whose size is read, evenly spread over the data set."""
@@ -73,13 +77,26 @@ def settings_for_data(config: TrainConfig, facts: DataFacts) -> TrainConfig:
     validations = _within(VALIDATION_SHARE * pixels_trained / (PREDICTED_PIXEL * pixels_validated), 1, 5)
     return replace(
         config,
-        model=replace(config.model, in_channels=facts.channels),
+        model=replace(
+            config.model,
+            in_channels=facts.channels,
+            conventions=replace(config.model.conventions, image_padding="mirror"),
+        ),
         iterations=iterations,
         crop=(height, width),
         validate_every=ceil_div(iterations, validations),
+        norm_momentum=max(config.norm_momentum, short_run_norm_momentum(iterations)),
         warmup=min(100, iterations // 10),
         jitter=config.jitter if facts.channels == 3 else 0.0,
     )
+
+
+def short_run_norm_momentum(iterations: int) -> float:
+    """Norm momentum with which running statistics are mostly those of the last tenth of a run.
+
+    At most 0.1, unless even that leaves too much of the initial statistics.
+    """
+    return max(least_norm_momentum(iterations), min(round(10 / iterations, 3), 0.1))
 
 
 def _within(value: int | float, low: int, high: int) -> int:

@@ -68,8 +68,9 @@ def _bare(name: str) -> str:
 def training_transforms(config: TrainConfig, conventions: Conventions, *, space: LabelSpace) -> tuple[Transform, ...]:
     """The random transforms of a sample, in the official code's order: scale, pad, crop, flip; then optional jitter.
 
-    Padded pixels have the value that the model normalises to 0, and the ignore value of `space` as label. `conventions`
-    are the model's, not the configuration's: backbone weights bring their own image scaling.
+    Padded pixels have the ignore value of `space` as label, and show what the model pads images with: the value that it
+    normalises to 0, or the image mirrored. `conventions` are the model's, not the configuration's: backbone weights
+    bring their own image scaling.
 
     Raises:
         InputError: If `space` lacks a class of `crop_classes`.
@@ -78,8 +79,11 @@ def training_transforms(config: TrainConfig, conventions: Conventions, *, space:
     focus = ClassFocus(config.sampling.class_crops, wanted) if config.sampling.class_crops else None
     mean, _ = conventions.input_scaling(config.model.in_channels)
     fill = tuple(map(round, mean))
+    mirrored = conventions.image_padding == "mirror"
     transforms: list[Transform] = [
-        ScaleCrop(size=config.crop, fill=fill, ignore=space.ignore, scales=config.scales, focus=focus),
+        ScaleCrop(
+            size=config.crop, fill=fill, ignore=space.ignore, scales=config.scales, focus=focus, mirrored=mirrored
+        ),
         RandomFlip(config.flip_probability),
     ]
     if config.jitter:

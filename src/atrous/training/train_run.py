@@ -22,7 +22,7 @@ from atrous.model.config import ModelConfig
 from atrous.model.presets import preset
 from atrous.training.checkpoint import TrainingState
 from atrous.training.config import TrainConfig, least_norm_momentum
-from atrous.training.fitting import facts_of
+from atrous.training.fitting import facts_of, short_run_norm_momentum
 from atrous.training.loop import require_finite
 from atrous.training.loss import LossFunction
 from atrous.training.observers import Observer, RunStart, notify
@@ -159,7 +159,7 @@ def configured(
 ) -> tuple[TrainConfig, SecondStage]:
     """Settings of a recipe, then what it chooses from the data, then the caller's.
 
-    For fewer steps than the recipe's norm momentum is made for, the least possible one is taken, unless it is given.
+    For fewer steps than the recipe's norm momentum is made for, a larger one is taken, unless it is given.
 
     Raises:
         InputError: If a setting does not exist or has an impossible value.
@@ -176,7 +176,7 @@ def configured(
     iterations = chosen.get("iterations", config.iterations)
     norms = chosen.get("norms", config.norms)
     if "norm_momentum" not in chosen and norms == "trained" and isinstance(iterations, int) and iterations > 0:
-        least = least_norm_momentum(iterations)
+        least = (short_run_norm_momentum if start.fit else least_norm_momentum)(iterations)
         if least > config.norm_momentum:
             chosen["norm_momentum"] = least
             _LOGGER.warning(

@@ -102,6 +102,16 @@ def test_padding_is_below_and_to_the_right_and_says_so():
     assert (crop.labels[outside] == IGNORE).all()
 
 
+def test_mirrored_padding_shows_the_image_backwards_and_is_ignored():
+    sample = noise(5, 4)
+    plain = ScaleCrop((8, 6), FILL, IGNORE, (1.0,))(sample, np.random.default_rng(0))
+    crop = ScaleCrop((8, 6), FILL, IGNORE, (1.0,), mirrored=True)(sample, np.random.default_rng(0))
+    np.testing.assert_array_equal(crop.image, np.pad(sample.image, ((0, 3), (0, 2), (0, 0)), mode="reflect"))
+    np.testing.assert_array_equal(crop.labels, plain.labels)
+    tiny = ScaleCrop((4, 4), FILL, IGNORE, (1.0,), mirrored=True)(noise(1, 2), np.random.default_rng(0))
+    np.testing.assert_array_equal(tiny.image, noise(1, 2).image[[0, 0, 0, 0]][:, [0, 1, 0, 0]])
+
+
 @given(
     old=st.tuples(st.integers(1, 60), st.integers(1, 60)),
     size=st.tuples(st.integers(1, 60), st.integers(1, 60)),

@@ -117,6 +117,8 @@ class ScaleCrop:
         ignore: Label of the padding.
         scales: Factors to choose from with equal chance.
         focus: Chooses pixels that a crop should hold; None leaves its place to chance.
+        mirrored: If true, the padding shows the image mirrored at its last row and column, as far as the crop holds it,
+            instead of `fill`; its labels are ignored either way.
     """
 
     size: tuple[int, int]
@@ -124,6 +126,7 @@ class ScaleCrop:
     ignore: int
     scales: tuple[float, ...] = PAPER_SCALES
     focus: ClassFocus | None = None
+    mirrored: bool = False
 
     def __post_init__(self) -> None:
         if min(self.size) < 1:
@@ -152,6 +155,8 @@ class ScaleCrop:
         image = np.empty((*self.size, sample.image.shape[2]), np.uint8)
         image[:] = self.fill
         _bilinear(sample.image, rows=rows, columns=columns, into=image)
+        if self.mirrored and (rows.inside, columns.inside) != self.size:
+            image = image[_mirrored(rows.inside, self.size[0])].take(_mirrored(columns.inside, self.size[1]), axis=1)
         if sample.labels is None:
             return Sample(sample.name, image, None)
         labels = np.full(self.size, self.ignore, sample.labels.dtype)
@@ -171,6 +176,12 @@ class ScaleCrop:
             return None, None
         found = self.focus.pixel(sample.labels[kept_rows].take(kept_columns, axis=1), generator, ignore=self.ignore)
         return (None, None) if found is None else (int(rows[found[0]]), int(columns[found[1]]))
+
+
+def _mirrored(inside: int, size: int) -> Integer[np.ndarray, " size"]:
+    """Source of each of `size` pixels: beyond those inside, these backwards; the first where there are none left."""
+    index = np.arange(size)
+    return np.where(index < inside, index, np.maximum(2 * inside - 2 - index, 0))
 
 
 def _bilinear(
