@@ -36,7 +36,8 @@ class Options:
     weights: tyro.conf.Positional[str]
     """An archive, a run folder, a file of another project, hf://user/name, or a name that `atrous weights` lists."""
     out: Path
-    """File to write; its suffix chooses the format: .onnx, or .xml (OpenVINO, with a .bin beside it)."""
+    """File to write; its suffix chooses the format: .onnx, .xml (OpenVINO, with a .bin beside it), or .pt2 (torch,
+    compiled for this kind of processor by a C++ compiler)."""
     output: Output = "labels"
     """Map to compute: class ids as unsigned bytes, or a number for every class and pixel."""
     layout: Layout = "nhwc"

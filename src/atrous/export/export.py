@@ -15,21 +15,23 @@ from atrous.export.int8_onnx import onnx_layer_precisions, quantised_onnx
 from atrous.export.int8_openvino import layer_precisions, quantised
 from atrous.export.onnx_file import DEFAULT_OPSET, check_opset, onnx_model, save_onnx
 from atrous.export.openvino_file import openvino_model, save_openvino
-from atrous.export.program import record_with_logits
+from atrous.export.program import record, record_with_logits
 from atrous.export.proof import OnProgress, Proof, prove
 from atrous.export.proof_files import write_proof
 from atrous.export.scores import check_data, score
 from atrous.export.staging import staged
+from atrous.export.torch_file import save_package
+from atrous.inference.engines.aot_inductor import AotInductorEngine
 from atrous.inference.engines.description import ExportDescription, ExportPrecision, Layout, Output
 from atrous.inference.engines.engine import Engine
 from atrous.inference.engines.onnx_runtime import OnnxRuntimeEngine
 from atrous.inference.engines.openvino_engine import OpenVinoEngine
 from atrous.weights.archive import Archive
 
-Format = Literal["onnx", "openvino"]
+Format = Literal["onnx", "openvino", "torch"]
 """Kind of file."""
 
-SUFFIXES: dict[str, Format] = {".onnx": "onnx", ".xml": "openvino"}
+SUFFIXES: dict[str, Format] = {".onnx": "onnx", ".xml": "openvino", ".pt2": "torch"}
 
 
 class ProofError(InputError):
@@ -50,12 +52,12 @@ class Written:
 
     Attributes:
         engine: The exported file, opened.
-        logits: The same graph with logits as its output.
+        logits: The same graph with logits as its output; None where it would have to be compiled a second time.
         layers: Number types of the convolutions, where some have 8 bits.
     """
 
     engine: Engine
-    logits: Engine
+    logits: Engine | None
     layers: tuple[LayerPrecision, ...] = ()
 
 
@@ -111,6 +113,8 @@ def export(
     chosen = Gate.choose(precision, gate)
     if data is not None:
         check_data(weights, data)
+    if form == "torch" and precision != "float32":
+        raise InputError(f"{out.suffix} files compute in float32; give --out FILE.onnx or FILE.xml for {precision}")
     pictures, held_back = _divided(calibration, precision=precision)
     description = ExportDescription(
         labels=weights.labels,
@@ -126,11 +130,15 @@ def export(
     dtype = torch.float16 if precision == "float16" and form == "onnx" else torch.float32
     graph = ExportGraph(weights.model, output=output, layout=layout, dtype=dtype)
     with staged(out) as folder:
-        whole = onnx_model(record_with_logits(graph), output=output, opset=opset)
         path = folder / out.name
-        if form == "onnx":
+        if form == "torch":
+            save_package(record(graph), path)
+            written = Written(AotInductorEngine(path, description), None)
+        elif form == "onnx":
+            whole = onnx_model(record_with_logits(graph), output=output, opset=opset)
             written = _write_onnx(whole, path, pictures, description=description)
         else:
+            whole = onnx_model(record_with_logits(graph), output=output, opset=opset)
             share = 1.0 if chosen.share is None else chosen.share
             written = _write_openvino(whole, path, pictures, held_back, description=description, share=share)
         proof = prove(

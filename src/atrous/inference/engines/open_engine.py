@@ -1,14 +1,20 @@
 """Opening of exported files by the engine that computes them."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from atrous.errors import InputError
+from atrous.inference.engines.aot_inductor import open_package
 from atrous.inference.engines.engine import Engine
 from atrous.inference.engines.onnx_runtime import OnnxRuntimeEngine
 from atrous.inference.engines.openvino_engine import OpenVinoEngine
 
-SUFFIXES = (".onnx", ".xml")
-"""Suffixes of exported files."""
+SUFFIXES: dict[str, Callable[[Path], Engine]] = {
+    ".onnx": OnnxRuntimeEngine,
+    ".xml": OpenVinoEngine,
+    ".pt2": open_package,
+}
+"""Engine that opens an exported file, by suffix."""
 
 
 def is_exported(weights: str | Path) -> bool:
@@ -24,6 +30,7 @@ def open_engine(path: Path) -> Engine:
     """
     if not path.is_file():
         raise InputError(f"{path} is not there; give a file that atrous export has written")
-    if path.suffix.lower() == ".xml":
-        return OpenVinoEngine(path)
-    return OnnxRuntimeEngine(path)
+    opened = SUFFIXES.get(path.suffix.lower())
+    if opened is None:
+        raise InputError(f"{path} is no exported file: its suffix is none of {', '.join(SUFFIXES)}")
+    return opened(path)

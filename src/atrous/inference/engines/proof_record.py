@@ -7,6 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from atrous.errors import InputError
+from atrous.inference.engines.description import ExportDescription
+from atrous.plain import from_plain
+
+AGAIN = "export the weights again"
 
 
 @dataclass(frozen=True)
@@ -43,17 +47,29 @@ def read_proof(path: Path) -> ProofRecord:
     Raises:
         InputError: If the proof is missing or damaged, or names other hashes than those of the files.
     """
-    proof = proof_path(path)
-    again = "export the weights again"
+    stated = _content(path)
     try:
-        content: Any = json.loads(proof.read_text(encoding="utf-8"))
         hashes = file_hashes(path)
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} cannot be checked by its proof {proof.name}: {error!s:.200}; {again}") from error
-    stated = content if isinstance(content, dict) else {}
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}; {AGAIN}") from error
     if stated.get("files") != hashes:
-        raise InputError(f"{path} is not the file that {proof.name} is the proof of: its sha256 differs; {again}")
+        name = proof_path(path).name
+        raise InputError(f"{path} is not the file that {name} is the proof of: its sha256 differs; {AGAIN}")
     passed, share = stated.get("passed"), stated.get("equal_share")
     if not isinstance(passed, bool) or not isinstance(share, float | int):
-        raise InputError(f"{proof} does not state the result of a comparison; {again}")
+        raise InputError(f"{proof_path(path)} does not state the result of a comparison; {AGAIN}")
     return ProofRecord(passed, float(share))
+
+
+def read_description(path: Path) -> ExportDescription:
+    """Read the description of an exported model from its proof; raises InputError if that is missing or damaged."""
+    return from_plain(ExportDescription, _content(path).get("model"), where=str(proof_path(path)))
+
+
+def _content(path: Path) -> dict[str, Any]:
+    proof = proof_path(path)
+    try:
+        content: Any = json.loads(proof.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} cannot be checked by its proof {proof.name}: {error!s:.200}; {AGAIN}") from error
+    return content if isinstance(content, dict) else {}
