@@ -16,6 +16,7 @@ from PIL import Image
 import atrous
 from atrous.cli.main import main
 from atrous.scale.cluster import cluster
+from fakes.folder import fake_folder
 from fakes.lively_model import LABELS, blocks, lively_model
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::Warning:ray")]  # Ray warns of its own settings
@@ -100,6 +101,20 @@ def test_shards_of_a_table_lose_and_double_nothing_where_a_worker_is_killed(weig
     assert bad["labels"] is null["labels"] is None
     assert bad["problem"].startswith(f"file://{tmp_path}/set.parquet#{PICTURES} is not a picture")
     assert null["problem"] == f"file://{tmp_path}/set.parquet#{PICTURES + 1} is null, not a picture; replace it"
+
+
+@pytest.mark.usefixtures("one_cluster")
+def test_an_evaluation_adds_up_to_the_same_report(weights, tmp_path):
+    names = [f"photo{number}" for number in range(70)]  # three parts, the last of them short
+    data = fake_folder(tmp_path / "data", names=names, values=(0, 1, 2, 3, 255))
+    (data / "train.txt").write_text(names[0])
+    (data / "val.txt").write_text("\n".join(names[1:]))
+    command = ["evaluate", weights, str(data), "--device", "cpu", "--json"]
+    assert main([*command, str(tmp_path / "plain.json"), "--html", str(tmp_path / "plain.html")]) == 0
+    rest = ["--html", str(tmp_path / "ray.html"), "--ray", "--workers", "1"]
+    assert main([*command, str(tmp_path / "ray.json"), *rest]) == 0
+    for kind in ("json", "csv", "html"):
+        assert (tmp_path / f"ray.{kind}").read_bytes() == (tmp_path / f"plain.{kind}").read_bytes()
 
 
 def kill_worker(killed: list[int]) -> None:

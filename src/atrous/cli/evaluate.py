@@ -2,19 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import tyro
 
 from atrous.cli.console import progress_callback
-from atrous.cli.inference import Inference
+from atrous.cli.inference import Inference, load_weights
 from atrous.cli.options import parse
-from atrous.data.dataset import open_data
+from atrous.data.dataset import DataSet, open_data
 from atrous.errors import InputError
 from atrous.evaluation.comparison import VariedField, compare, comparison_table
 from atrous.evaluation.evaluate import evaluate, require_several_classes
-from atrous.evaluation.report import MAX_IMAGES
+from atrous.evaluation.report import MAX_IMAGES, Report
 from atrous.evaluation.saved import read_report
+from atrous.extras import require
+from atrous.inference.engines.open_engine import is_exported
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,11 @@ class Options:
     """Write numbers, protocol, confusion matrix and the counts of every image to this file."""
     html: Path | None = None
     """Write a page with table, curves, confusion and all images to this file, and a .csv of the images beside it."""
+    ray: bool = False
+    """Evaluate on the Ray cluster that RAY_ADDRESS names, or else on this machine alone: the same numbers (needs the
+    extra `ray`)."""
+    workers: int | None = None
+    """With --ray: number of models that compute at a time. None: one for each processor of the cluster."""
     inference: Inference = field(default_factory=Inference)
 
 
@@ -69,11 +77,11 @@ def main(arguments: Sequence[str]) -> int:
     dataset = open_data(options.data, split=options.split, schema=options.schema, pair_by_order=options.pair_by_order)
     if options.inference.precision == "auto":
         raise InputError("--precision auto: a result states its precision; give float32, float16 or bfloat16")
+    if options.workers is not None and not options.ray:
+        raise InputError("--workers is an option of --ray; add it, or leave it out")
     require_several_classes(dataset)
-    predictor = options.inference.predictor(options.weights)
-    with progress_callback("evaluating") as on_progress:
-        shown = MAX_IMAGES if options.html else 0
-        report = evaluate(predictor, dataset, gallery=shown, on_progress=on_progress)
+    shown = MAX_IMAGES if options.html else 0
+    report = _on_ray(options, dataset, shown) if options.ray else _here(options, dataset, shown)
     print(report.to_text())
     if options.json is not None:
         report.write_json(options.json)
@@ -84,6 +92,30 @@ def main(arguments: Sequence[str]) -> int:
         print(f"page     {options.html}")
         print(f"by image {options.html.with_suffix('.csv')}")
     return 0
+
+
+def _here(options: Options, dataset: DataSet, shown: int) -> Report:
+    predictor = options.inference.predictor(options.weights)
+    with progress_callback("evaluating") as on_progress:
+        return evaluate(predictor, dataset, gallery=shown, on_progress=on_progress)
+
+
+def _on_ray(options: Options, dataset: DataSet, shown: int) -> Report:
+    require("ray.data", extra="ray", purpose="atrous evaluate --ray")
+    from atrous.scale.evaluate import evaluate_on_cluster  # only now: it imports Ray
+
+    if options.workers is not None and options.workers < 1:
+        raise InputError(f"--workers {options.workers} computes nothing; give 1 or more")
+    if options.inference.engine != "torch":
+        raise InputError("--engine may choose otherwise on other machines; leave it out with --ray")
+    weights = Path(options.weights)
+    if not is_exported(weights):
+        weights = load_weights(options.weights, options.inference.weight_settings)
+    make_predictor = partial(options.inference.predictor_of, weights)
+    with progress_callback("evaluating") as on_progress:
+        return evaluate_on_cluster(
+            make_predictor, dataset, workers=options.workers, gallery=shown, on_progress=on_progress
+        )
 
 
 def _with_data_named(arguments: Sequence[str]) -> list[str]:

@@ -1,7 +1,7 @@
 """Evaluation of a predictor on a labelled data set."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -52,14 +52,88 @@ def evaluate(
         InputError: If classes differ, the data set is empty, or a sample cannot be read or has no labels: a result
             over the remaining samples would be another result.
     """
+    dataset, space = prepared(predictor, dataset)
+    indices = range(len(dataset))
+    chosen = gallery_indices(len(dataset), gallery)
+    part = evaluate_part(
+        predictor, dataset, indices, space=space, keep_worst=keep_worst, chosen=chosen, on_progress=on_progress
+    )
+    return part.report(predictor, dataset, space=space)
+
+
+@dataclass(frozen=True)
+class PartialEvaluation:
+    """Counts of some images of a data set.
+
+    Attributes:
+        total: Sum of their counts.
+        images: Counts of each of them, in their order.
+        worst: Those with the largest shares of wrong pixels, the worst first.
+        gallery: Those that the report's page shows.
+    """
+
+    total: Counts
+    images: tuple[ImageCounts, ...]
+    worst: tuple[Example, ...]
+    gallery: tuple[GalleryImage, ...]
+
+    def joined(self, following: "PartialEvaluation", *, keep_worst: int) -> "PartialEvaluation":
+        """Counts of these images and those that follow them, equal to those of one evaluation of all."""
+        return PartialEvaluation(
+            self.total + following.total,
+            self.images + following.images,
+            _worst([*self.worst, *following.worst], keep_worst),
+            self.gallery + following.gallery,
+        )
+
+    def report(self, predictor: Predictor, dataset: DataSet, *, space: LabelSpace) -> Report:
+        """Return the report on a data set of these images."""
+        protocol = Protocol.of(predictor, dataset, trimap=self.total.trimap.around)
+        return Report(
+            protocol, space=space, counts=self.total, images=self.images, worst=self.worst, gallery=self.gallery
+        )
+
+
+def prepared(predictor: Predictor, dataset: DataSet) -> tuple[DataSet, LabelSpace]:
+    """The data set as a predictor reads it, and the label space of both.
+
+    Raises:
+        InputError: If classes differ, or the data set is empty.
+    """
     dataset = _in_range(dataset, predictor.picture_range) if predictor.picture_range else dataset
     space = common_labels(predictor.labels, dataset.labels)
     if not len(dataset):
         raise InputError(f"data set {dataset.name} has no images to evaluate on")
-    steps = predict_each(
-        predictor, range(len(dataset)), read=dataset.__getitem__, image_of=partial(labelled_image, predictor)
-    )
-    chosen = frozenset(np.linspace(0, len(dataset) - 1, min(gallery, len(dataset)), dtype=int).tolist())
+    return dataset, space
+
+
+def gallery_indices(images: int, gallery: int) -> frozenset[int]:
+    """Indices of up to `gallery` images, evenly spread over a data set."""
+    return frozenset(np.linspace(0, images - 1, min(gallery, images), dtype=int).tolist())
+
+
+def evaluate_part(
+    predictor: Predictor,
+    dataset: DataSet,
+    indices: Sequence[int],
+    *,
+    space: LabelSpace,
+    keep_worst: int,
+    chosen: frozenset[int],
+    on_progress: OnProgress | None = None,
+) -> PartialEvaluation:
+    """Predict and count some images of a data set, as `evaluate` does for all.
+
+    Args:
+        predictor: A model with the classes of `space`.
+        dataset: Labelled samples, as `prepared` returns them.
+        indices: Numbers of the samples.
+        space: Label space of predictor and data.
+        keep_worst: Number of images, those with the largest shares of wrong pixels, that are kept.
+        chosen: Numbers of the samples that the gallery shows.
+        on_progress: Called after every image with (images done, images in all).
+    """
+    steps = predict_each(predictor, indices, read=dataset.__getitem__, image_of=partial(labelled_image, predictor))
     total, images, worst, shown = Counts.zeros(len(space)), list[ImageCounts](), list[Example](), list[GalleryImage]()
     counting = partial(_counted, space=space, chosen=chosen)
     for _, counted in prefetch(counting, steps, depth=torch.get_num_threads() + 1):
@@ -67,11 +141,15 @@ def evaluate(
         shown += [shown_image] if shown_image else []
         total += counts
         images.append(ImageCounts.of(counts.matrix, name=example.name, sequence=example.sequence))
-        worst = sorted([*worst, example], key=lambda example: -example.wrong)[:keep_worst]
+        worst = [*_worst([*worst, example], keep_worst)]
         if on_progress:
-            on_progress(len(images), len(dataset))
-    protocol = Protocol.of(predictor, dataset, trimap=total.trimap.around)
-    return Report(protocol, space=space, counts=total, images=tuple(images), worst=tuple(worst), gallery=tuple(shown))
+            on_progress(len(images), len(indices))
+    return PartialEvaluation(total, tuple(images), tuple(worst), tuple(shown))
+
+
+def _worst(examples: Sequence[Example], number: int) -> tuple[Example, ...]:
+    """The examples with the largest shares of wrong pixels; of equal ones, those that come first."""
+    return tuple(sorted(examples, key=lambda example: -example.wrong)[:number])
 
 
 def require_several_classes(dataset: DataSet) -> None:
