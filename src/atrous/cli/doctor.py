@@ -14,6 +14,7 @@ from atrous.cli.options import parse
 from atrous.data.doctor import Diagnosis, Finding, Grade, diagnose
 from atrous.data.doctor.fix import write_schema_fix, write_split_fix, write_weights_fix
 from atrous.data.doctor.page import write_page
+from atrous.data.formats.truncated import accept_truncated, truncated_files
 from atrous.data.writers.data_set import Format, write_data_set
 from atrous.errors import InputError
 from atrous.report.wording import one_line
@@ -43,6 +44,8 @@ class Options:
     """schema.toml, where it is not in the data folder."""
     pair_by_order: bool = False
     """Pair pictures with masks whose names have nothing in common by their order."""
+    truncated: bool = False
+    """Read JPEGs whose end is missing, as train --truncated does."""
     html: Path | None = None
     """Write a page with all findings, class balance, samples and pictures that look alike to this file."""
     fix: bool = False
@@ -61,9 +64,12 @@ class Options:
 def main(arguments: Sequence[str]) -> int:
     """Examine the data and print the findings; returns the exit status."""
     options = parse(Options, arguments, verb="doctor")
+    accept_truncated(accepted=options.truncated)
     diagnosis = _examined(options)
     if options.fix:
         diagnosis = _fixed(diagnosis, options)
+    for name in truncated_files():
+        print(f"warning  {one_line(name)} is truncated: what is missing is grey; replace it")
     for line in _summary(diagnosis, page=options.html):
         print(line)
     if options.html is not None:

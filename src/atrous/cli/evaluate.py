@@ -11,6 +11,7 @@ from atrous.cli.console import progress_callback
 from atrous.cli.inference import Inference, load_weights
 from atrous.cli.options import parse
 from atrous.data.dataset import DataSet, open_data
+from atrous.data.formats.truncated import accept_truncated
 from atrous.errors import InputError
 from atrous.evaluation.comparison import VariedField, compare, comparison_table
 from atrous.evaluation.evaluate import evaluate, require_several_classes
@@ -39,6 +40,8 @@ class Options:
     """Split of the data."""
     schema: Path | None = None
     """schema.toml, where it is not in the data folder."""
+    truncated: bool = False
+    """Read JPEGs whose end is missing, as train --truncated does."""
     pair_by_order: bool = False
     """Pair pictures with masks whose names have nothing in common by their order."""
     json: Path | None = None
@@ -74,6 +77,7 @@ def main(arguments: Sequence[str]) -> int:
     if any(argument.partition("=")[0] == "--compare" for argument in arguments):
         return _compare(arguments)
     options = parse(Options, _with_data_named(arguments), verb="evaluate")
+    accept_truncated(accepted=options.truncated)
     dataset = open_data(options.data, split=options.split, schema=options.schema, pair_by_order=options.pair_by_order)
     if options.inference.precision == "auto":
         raise InputError("--precision auto: a result states its precision; give float32, float16 or bfloat16")

@@ -20,6 +20,7 @@ from atrous.cli.options import parse
 from atrous.cli.predict_ray import RayOptions, predict_on_ray
 from atrous.cli.watch import WatchedFolder, arrivals
 from atrous.data.formats.images import MAX_PIXELS, image_files
+from atrous.data.formats.truncated import accept_truncated
 from atrous.data.formats.value_range import Ranges, parse_ranges
 from atrous.errors import InputError
 from atrous.files import atomic_path
@@ -100,6 +101,8 @@ class Options:
     picture_range: tuple[float, float] | None = None
     """Numbers that are black and white in pictures of more than 8 bits, such as 0 4095. None: those of the training
     data; without any, 16 bits are 0..65535 and floating-point pictures are refused."""
+    truncated: bool = False
+    """Read JPEGs whose end is missing; what is missing is grey."""
     max_pixels: int = MAX_PIXELS
     """Largest picture; larger ones are refused unless they can be read in parts (.npy, TIFF)."""
     cluster: RayOptions = field(default_factory=RayOptions)
@@ -108,6 +111,7 @@ class Options:
 def main(arguments: Sequence[str]) -> int:
     """Predict pictures; returns 0, or 1 where some could not be read."""
     options = parse(Options, arguments, verb="predict")
+    accept_truncated(accepted=options.truncated)
     if options.cluster.ray:
         return _predict_on_ray(options)
     options.cluster.check_unused(options.out)

@@ -15,6 +15,7 @@ from atrous.cli.options import given_names, normalized, parse
 from atrous.cli.training_display import TerminalDisplay
 from atrous.data.dataset import DataSet
 from atrous.data.doctor import Grade
+from atrous.data.formats.truncated import accept_truncated
 from atrous.data.selection import first_of
 from atrous.errors import InputError
 from atrous.inference.device import choose_device
@@ -80,6 +81,8 @@ class Options:
     """Length of the training in passes over the data, converted to iterations; 0 uses --iterations."""
     schema: Path | None = None
     """schema.toml, where it is not in the data folder."""
+    truncated: bool = False
+    """Read JPEGs whose end is missing; what is missing is grey."""
     overfit: int = 0
     """Train and validate on this many first images, to test if a network can learn them by heart; 0 is all."""
     tensorboard: bool = False
@@ -144,6 +147,7 @@ def main(arguments: Sequence[str]) -> int:
     if {"-h", "--help"} & {*words}:
         parse(MainOptions, words, verb="train", default=_main_defaults(start))
     options = _parsed(words, start)
+    accept_truncated(accepted=options.truncated)
     device = replicas.local_device(choose_device(options.device))
     out = options.out or default_folder(options.data)
     if replicas.is_rank_0:

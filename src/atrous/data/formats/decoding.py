@@ -45,4 +45,9 @@ def check_size(path: Path, width: int, height: int, *, max_pixels: int) -> None:
 
 
 def _damaged(path: Path, error: Exception) -> InputError:
-    return InputError(f"cannot read {path}: {reason(error)}; the file may be damaged, replace it")
+    way = ", or read what is there by --truncated" if "truncated" in str(error) and _is_jpeg(path) else ""
+    return InputError(f"cannot read {path}: {reason(error)}; the file may be damaged, replace it{way}")
+
+
+def _is_jpeg(path: Path) -> bool:
+    return path.suffix.lower() in (".jpg", ".jpeg", ".jfif")

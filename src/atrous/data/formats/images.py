@@ -19,6 +19,7 @@ from PIL import Image, ImageCms, ImageFile, ImageOps
 
 from atrous.data.formats.decoding import ALTERED, check_size, decoding
 from atrous.data.formats.raw_values import number_type, raw_mask, tiff_tags
+from atrous.data.formats.truncated import completed
 from atrous.errors import InputError
 from atrous.extras import installed
 from atrous.sizes import Size
@@ -284,7 +285,7 @@ def opened(path: Path, *, max_pixels: int) -> Iterator[Image.Image]:
     with decoding(path), ExitStack() as stack:
         check_file(path)
         # Not by its name: Pillow 13 maps named files, and then mixes up the rows of a TIFF on its side.
-        file = stack.enter_context(path.open("rb"))
+        file = completed(path, stack.enter_context(path.open("rb")))
         # Pillow's own limit warns before it refuses, and is global; ours refuses at once, and is the caller's.
         with _pillow_limit:
             limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
