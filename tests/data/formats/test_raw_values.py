@@ -141,7 +141,7 @@ def test_anything_but_a_file_is_named_at_once(kind, tmp_path, monkeypatch):
     ("name", "head", "remedy"),
     [
         ("a.dcm", b"\0" * 128 + b"DICM" + b"\0" * 300, "DICOM.*dcmj2pnm"),
-        ("a.nii.gz", b"\x1f\x8b" + b"\0" * 400, "NIfTI.*med2image"),
+        ("a.nii.gz", b"\x1f\x8b" + b"\0" * 400, "NIfTI.*pip install nibabel"),
     ],
 )
 def test_files_of_medicine_name_their_converter(name, head, remedy, tmp_path):

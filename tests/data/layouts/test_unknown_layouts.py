@@ -33,6 +33,7 @@ FORMATS = {
     "boxes in CSV": ({"boxes.csv": "image,xmin,ymin,xmax,ymax,label\ns0.jpg,1,2,3,4,cat\n"}, "boxes in CSV"),
     "COCO boxes": ({"boxes.json": BOXES}, "COCO boxes"),
     "DICOM": ({f"{name}.dcm": "x" for name in NAMES}, "DICOM"),
+    "ImageJ regions": ({f"rois/{name}_RoiSet.zip": "x" for name in NAMES}, "regions of ImageJ"),
     "videos": ({f"{name}.mp4": "x" for name in NAMES}, "a video"),
     "an archive": ({"masks.zip": "x"}, "an archive"),
     "JSON of boxes": ({f"{name}.json": json.dumps({"boxes": [1, 2]}) for name in NAMES}, "COCO or LabelMe"),

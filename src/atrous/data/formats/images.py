@@ -52,6 +52,11 @@ _UNKNOWN = f"is not a picture of a known format ({', '.join(_FORMATS)}); replace
 DEEP_MODES = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 """Pillow's modes of greys of more than 8 bits."""
 # Pillow stretches these greys to 0..255; in a mask they were class ids.
+_SLICES = (
+    "python -c \"import nibabel as n; from PIL import Image as I; v = n.load('FILE.nii').get_fdata(); v -= v.min(); "
+    "[I.fromarray(v[:, :, k].astype('uint16')).save(f'slice{k:03}.png') for k in range(v.shape[2])]\""
+)
+"""Slices as 16-bit PNG, the smallest value as 0."""
 _BAND = 2**24  # pixels that are converted at a time
 _DIGITS = re.compile(r"(\d+)")
 _STRETCH = {"L;2": 85, "L;4": 17}
@@ -347,7 +352,7 @@ def _foreign_remedy(path: Path) -> str:
     if head[128:132] == b"DICM":
         return "is a DICOM file; convert it with 'dcmj2pnm +on2 FILE.dcm FILE.png' (DCMTK), or with pydicom and Pillow"
     if path.name.lower().endswith((".nii", ".nii.gz")) or head[344:348] in (b"n+1\0", b"ni1\0"):
-        return "is a NIfTI volume; save its slices as PNG with 'med2image -i FILE.nii -o slice.png', or with nibabel"
+        return f"is a NIfTI volume; save its slices as PNG (pip install nibabel): {_SLICES}"
     if head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1"):
         return "is a HEIC picture; install what reads it by 'pip install atrous[heic]', or convert it to JPEG"
     tags = tiff_tags(path)

@@ -21,7 +21,7 @@ _LABEL_FORMATS = {
     ".nii.gz": "NIfTI", ".tar.gz": "an archive", ".tgz": "an archive", ".feather": "Feather tables",
     ".mp4": "a video", ".avi": "a video", ".mov": "a video", ".ndpi": "whole-slide pictures",
     ".svs": "whole-slide pictures", ".ply": "point clouds", ".pcd": "point clouds", ".las": "point clouds",
-    ".ndjson": "NDJSON", ".jsonl": "JSON lines", ".wkt": "well-known text", ".kml": "KML",
+    ".roi": "regions of ImageJ", ".ndjson": "NDJSON", ".jsonl": "JSON lines", ".wkt": "well-known text", ".kml": "KML",
 }  # fmt: skip
 _REMEDIES = {
     ".zip": "unpack it first: unzip FILE", ".tar": "unpack it first: tar xf FILE",
@@ -29,6 +29,7 @@ _REMEDIES = {
     ".tgz": "unpack it first: tar xf FILE", ".nii.gz": "convert slices to PNG",
     ".mp4": "save frames and their masks as PNG", ".avi": "save frames and their masks as PNG",
     ".mov": "save frames and their masks as PNG",
+    ".roi": "in ImageJ save a mask for each picture (ROI Manager, More, Labels or Create Mask) as PNG",
     ".rar": "unpack it first", ".7z": "unpack it first", ".nii": "convert slices to PNG", ".dcm": "convert them to PNG",
     ".tfrecord": "export them as PNG masks", ".record": "export them as PNG masks",
 }  # fmt: skip
@@ -78,6 +79,8 @@ def _nearest(tree: Tree, suffix: str) -> tuple[str, str]:
         return found[0], f"{found[1]}, then run atrous doctor {root}"
     if suffix == ".csv" and any(re.search(r"\b(xmin|bbox|x_?1|left)\b", _header(tree, path)) for path in sample[:3]):
         return "boxes in CSV", f"boxes have no outlines: export masks or polygons, then run atrous doctor {root}"
+    if suffix == ".zip" and all("roi" in path.stem.lower() for path in sample[:3]):
+        suffix = ".roi"
     remedy = _REMEDIES.get(suffix, "export the labels as COCO or as PNG masks")
     return _LABEL_FORMATS[suffix], f"{remedy}, then run: atrous doctor {root}"
 
