@@ -67,10 +67,25 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     return Exported(weights, folder / "labels.onnx", proof, graphs[0])
 
 
+def use_recorded(exported: Exported, patches: pytest.MonkeyPatch) -> None:
+    """Put the recorded graph in the place of recording, and two small images in the place of those of the proof."""
+    patches.setattr("atrous.export.export.record_with_logits", lambda _: None)
+    patches.setattr("atrous.export.export.onnx_model", lambda *_, **__: exported.graph)
+    patches.setattr("atrous.export.proof.SIZES", (("small", (33, 40), 2), ("tiny", (3, 2), 1)))
+
+
 @pytest.fixture
 def recorded(exported: Exported, monkeypatch: pytest.MonkeyPatch) -> Exported:
-    """The same with its graph in the place of recording, and three small images in the place of those of the proof."""
-    monkeypatch.setattr("atrous.export.export.record_with_logits", lambda _: None)
-    monkeypatch.setattr("atrous.export.export.onnx_model", lambda *_, **__: exported.graph)
-    monkeypatch.setattr("atrous.export.proof.SIZES", (("small", (33, 40), 2), ("tiny", (3, 2), 1)))
+    """The same, whose exports take the graph that has been recorded."""
+    use_recorded(exported, monkeypatch)
     return exported
+
+
+@pytest.fixture(scope="session")
+def openvino_file(exported: Exported, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same weights as an OpenVINO file, alone with its weights and proof in a folder; not to be altered."""
+    path = tmp_path_factory.mktemp("openvino") / "labels.xml"
+    with pytest.MonkeyPatch.context() as patches:
+        use_recorded(exported, patches)
+        export(exported.weights, path)
+    return path

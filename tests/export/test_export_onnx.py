@@ -13,6 +13,9 @@ from PIL import Image
 
 from atrous.errors import InputError
 from atrous.export.export import ProofError, export
+from atrous.export.gate import Gate
+from atrous.export.proof import prove
+from atrous.inference.engines.open_engine import open_engine
 from atrous.inference.predictor import Predictor
 
 
@@ -93,6 +96,20 @@ def test_a_wrong_graph_is_refused(recorded, tmp_path, monkeypatch):
     with pytest.raises(ProofError, match="decided ones differ; the gate is labels equal wherever"):
         export(recorded.weights, tmp_path / "model.onnx")
     assert not [*tmp_path.iterdir()]
+
+
+def test_images_are_enlarged_until_the_network_takes_them(recorded, monkeypatch):
+    model = recorded.weights.model
+
+    def patches_of_eight(images, logits=model.logits):
+        if min(images.shape[-2:]) < 8:
+            raise InputError("this backbone cannot take an image of so few pixels")
+        return logits(images)
+
+    monkeypatch.setattr(model, "logits", patches_of_eight)
+    proof = prove(model, open_engine(recorded.path), gate=Gate.choose("float32", None), logits=None)
+    assert [(one.name, one.size) for one in proof.comparisons] == [("small", (33, 40)), ("tiny", (12, 8))]
+    assert proof.passed
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float32, UInt8
 from torch import Tensor
 
+from atrous.errors import InputError
 from atrous.export.gate import DECIDED, Gate
 from atrous.export.int8 import CalibrationShift
 from atrous.export.scores import Scores
@@ -27,6 +28,9 @@ SIZES: tuple[tuple[str, Size, int], ...] = (
     ("large", (513, 513), 1),
 )
 """Name, (height, width) and batch of the generated images on which every export is compared."""
+
+LARGEST_LEAST_SIDE = 64
+"""Side in pixels that every network takes."""
 
 OnProgress = Callable[[int, int], None]
 """Called with (comparisons done, in all)."""
@@ -140,19 +144,34 @@ def prove(
         only_pictures: If true, the gate looks at the images of the user alone.
         on_progress: Called after every comparison.
     """
-    channels = model.config.in_channels
-    cases = [
-        (name, generated_images(channels, size=size, number=batch), not only_pictures) for name, size, batch in SIZES
-    ]
-    for number, picture in enumerate(pictures, start=1):
-        cases.append((f"picture {number}", torch.as_tensor(picture).permute(2, 0, 1)[None], True))
     comparisons = list[Comparison]()
-    for name, images, counts in cases:
-        comparison = compare(model, engine, images, name=name, logits=logits)
-        comparisons.append(replace(comparison, counts=counts))
+
+    def add(comparison: Comparison) -> None:
+        comparisons.append(comparison)
         if on_progress is not None:
-            on_progress(len(comparisons), len(cases))
+            on_progress(len(comparisons), len(SIZES) + len(pictures))
+
+    for name, size, batch in SIZES:
+        comparison = _compare_generated(model, engine, size=size, batch=batch, name=name, logits=logits)
+        add(replace(comparison, counts=not only_pictures))
+    for number, picture in enumerate(pictures, start=1):
+        images = torch.as_tensor(picture).permute(2, 0, 1)[None]
+        add(compare(model, engine, images, name=f"picture {number}", logits=logits))
     return Proof(tuple(comparisons), gate, engine.name)
+
+
+def _compare_generated(
+    model: DeepLab, engine: Engine, *, size: Size, batch: int, name: str, logits: Engine | None
+) -> Comparison:
+    """Compare on generated images, doubled until the network takes them: some need a patch or the window of a blur."""
+    while True:
+        images = generated_images(model.config.in_channels, size=size, number=batch)
+        try:
+            return compare(model, engine, images, name=name, logits=logits)
+        except InputError:
+            if min(size) >= LARGEST_LEAST_SIDE:
+                raise
+            size = (2 * size[0], 2 * size[1])
 
 
 def compare(
