@@ -17,7 +17,9 @@ from atrous.data.formats.images import image_files
 from atrous.errors import InputError
 from atrous.export.export import ProofError, export, format_of
 from atrous.export.onnx_file import DEFAULT_OPSET
+from atrous.export.triton import check_triton, write_triton
 from atrous.inference.engines.description import ExportPrecision, Layout, Output
+from atrous.inference.engines.proof_record import read_description
 from atrous.inference.predictor import Predictor
 from atrous.weights.archive import Archive
 
@@ -61,6 +63,8 @@ class Options:
     gate: Annotated[float | None, tyro.conf.arg(metavar="SHARE")] = None
     """Least share of equal pixels. None: 0.995 for float16, 0.985 for int8; in float32 labels must be equal wherever
     the two largest logits differ by more than 1e-4 of the logits' deviation."""
+    triton: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
+    """Model repository of NVIDIA Triton into which an ONNX file is copied, with its config.pbtxt."""
     output_stride: Annotated[int | None, tyro.conf.arg(metavar="STRIDE")] = None
     """4, 8, 16 or 32; smaller is finer and slower, None is the weights' own."""
     weight_settings: WeightSettings = field(default_factory=WeightSettings)
@@ -71,6 +75,8 @@ def main(arguments: Sequence[str]) -> int:
     # Elsewhere --output is another word for --out.
     options = parse(Options, arguments, verb="export", aliases={"--output": "--output"})
     format_of(options.out)
+    if options.triton is not None:
+        check_triton(options.out)
     archive = load_weights(options.weights, options.weight_settings)
     if options.output_stride is not None:
         archive = replace(archive, model=archive.model.replanned(output_stride=options.output_stride))
@@ -101,6 +107,9 @@ def main(arguments: Sequence[str]) -> int:
     if proof.scores is not None:
         print(f"data     {proof.scores}")
     print(f"file     {options.out}")
+    if options.triton is not None:
+        folder = write_triton(options.out, options.triton, description=read_description(options.out))
+        print(f"triton   {folder}")
     return 0
 
 
