@@ -68,6 +68,19 @@ def test_a_small_class_between_two_others_stays(tmp_path):
     assert len(open_data(tmp_path).labels) == 4
 
 
+def test_white_is_a_class_where_a_table_says_so(tmp_path):
+    for index, name in enumerate(NAMES):
+        mask = Image.fromarray((truth(index) > 0).astype(np.uint8) * 255).convert("RGB")
+        for place, image in (("images", noise(np.random.default_rng(index), SIZE)), ("masks", mask)):
+            (tmp_path / place).mkdir(exist_ok=True)
+            image.save(tmp_path / place / f"{name}.png")
+    (tmp_path / "label_class_dict.csv").write_text("name,r,g,b\nbackground,0,0,0\nroad,255,255,255\n")
+    data = open_data(tmp_path)
+    assert data.labels.names == ("background", "road")
+    for index in range(len(data)):
+        np.testing.assert_array_equal(data[index].labels, truth(index) > 0)
+
+
 def test_frames_of_an_animation_are_the_reason_for_refusing_it(tmp_path):
     frames = [Image.fromarray(truth(index)) for index in (0, 1)]
     frames[0].save(tmp_path / "a.webp", save_all=True, append_images=frames[1:], lossless=True)

@@ -87,6 +87,9 @@ def listed_schema(classes: ClassList, *, values: Sequence[int], colors: Sequence
             LabelSpace(names, palette=classes.colors, ignore=ignore),
             recolor=dict.fromkeys(map(_unpacked, extra), ignore),
         )
+    greys = {red: label for label, (red, green, blue) in enumerate(classes.colors) if red == green == blue}
+    if len(greys) == len(names) and {*values} <= greys.keys() and not {*values} <= {*range(len(names))}:
+        return Schema(LabelSpace(names, palette=classes.colors, ignore=ignore), remap=greys)  # black and white, in RGB
     kept = [value for value in values if value != ignore]
     palette = classes.colors if len(set(classes.colors)) == len(names) else ()
     stated = dict(zip(classes.values or range(len(names)), range(len(names)), strict=True))

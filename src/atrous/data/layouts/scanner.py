@@ -152,7 +152,15 @@ def _completed(tree: Tree, found: Contents) -> Contents:
     if "train" not in splits and splits:
         first = next(iter(splits))
         return replace(
-            found, faults=(*found.faults, ("empty split", f"{tree.root} has {first} but nothing to train on"))
+            found,
+            faults=(
+                *found.faults,
+                (
+                    "empty split",
+                    f"{tree.root} has {first} but nothing to train on; name the folder {first} otherwise, or "
+                    "the pictures of train and val under [layout] in schema.toml",
+                ),
+            ),
         )
     with collecting() as complaints:
         splits = with_validation(tree.root, disjoint(splits))
