@@ -1,4 +1,4 @@
-"""Two replicas train what one process trains; interrupted, they go on with the same bits."""
+"""Two and four replicas train what one process trains; interrupted, they go on with the same bits."""
 
 import functools
 import json
@@ -90,21 +90,21 @@ train_and_die = functools.partial(train_in, die_after=2)
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "changes",
-    [{"workers": 1}, {"norms": "frozen", "accumulate": 2}],
-    ids=["batch norm trained", "frozen, in parts"],
+    ("changes", "size"),
+    [({"workers": 1}, 2), ({"norms": "frozen", "accumulate": 2}, 2), ({}, 4)],
+    ids=["batch norm trained", "frozen, in parts", "four"],
 )
-def test_two_replicas_train_what_one_process_trains(changes, tmp_path):
+def test_replicas_train_what_one_process_trains(changes, size, tmp_path):
     config = replace(CONFIG, **changes)
     (expected,) = in_replicas(train_in_double, tmp_path / "log", tmp_path / "one", config, size=1)
-    first, second = in_replicas(train_in_double, tmp_path / "log", tmp_path / "two", replace(config, replicas=2))
+    found = in_replicas(train_in_double, tmp_path / "log", tmp_path / "all", replace(config, replicas=size), size=size)
     assert expected["ended"].tolist()[0] == 4
     for name, value in expected.items():
-        torch.testing.assert_close(first[name], value, rtol=1e-8, atol=1e-8)
-        assert torch.equal(first[name], second[name]), name
+        torch.testing.assert_close(found[0][name], value, rtol=1e-8, atol=1e-8)
+        assert all(torch.equal(found[0][name], other[name]) for other in found[1:]), name
     ours, theirs = (
         [json.loads(line) for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()]
-        for name in ("two", "one")
+        for name in ("all", "one")
     )
     assert len(ours) == len(theirs) == 2
     for one, other in zip(ours, theirs, strict=True):
