@@ -92,7 +92,7 @@ def _folder_splits(folder: Path) -> Splits:
     for part in (folder / "val", folder / "test"):
         if part.is_dir() and not has_masks(part):
             line = f"{part} lacks the folders images and masks; add them, or rename {part} to leave it out"
-            complain(line, kind="missing folder")
+            complain(line, kind="missing folder" if part.name == "val" else "unlabelled test")
     splits: Splits = {}
     for part in sorted(path for path in folder.iterdir() if has_masks(path)):
         images = find_images(part)

@@ -43,10 +43,19 @@ from atrous.errors import InputError
 Layout = Callable[[Tree], Contents | None]
 
 _OTHERWISE = frozenset(
-    {"no mask", "no image", "not a picture", "list", "no pictures", "empty split", "too few pictures", "missing folder"}
+    {
+        "no mask",
+        "no image",
+        "not a picture",
+        "list",
+        "no pictures",
+        "empty split",
+        "too few pictures",
+        "unlabelled test",
+    }
 )
 """Faults of the plain layout that may mean that the folder has another one."""
-_UNPAIRED = _OTHERWISE - {"list", "too few pictures", "missing folder"}
+_UNPAIRED = _OTHERWISE - {"list", "too few pictures", "unlabelled test"}
 """Faults of files that do not pair by name, and may by content."""
 ANNOTATIONS: Sequence[Layout] = (
     coco, fiftyone, labelme, cityscapes_polygons, supervisely, via, cvat_xml, image_scope, datumaro, labelbox, darwin,
