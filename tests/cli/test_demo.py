@@ -56,7 +56,7 @@ def test_the_whole_life_on_one_page_and_again_without_training(tmp_path, capsys)
     ratio = float(re.search(r"scores ([\d.]+) times", page)[1])
     assert ratio == pytest.approx(network / baseline, abs=0.06)  # of rounded figures
     assert "trained from efficientnet_lite0_imagenet" in page
-    for words in ("output stride 8, three scales, flip", "Good, median, worst", "Training loss", "Validation mIoU"):
+    for words in ("output stride 16, three scales, flip", "Good, median, worst", "Training loss", "Validation mIoU"):
         assert words in page
     assert page.count("% wrong") >= 3
 

@@ -12,7 +12,7 @@ from atrous.model.presets import PRESETS
         ({"num_classes": 19}, "deeplabv3_mobilenet_v2() has no num_classes=; write classes=19"),
         ({"in_chans": 4}, "has no in_chans=; write in_channels=4"),
         ({"os": 8}, "has no os=; write output_stride=8"),
-        ({"pretrained": True}, "has no pretrained=: its weights are fresh; atrous.load(NAME) gives a trained model"),
+        ({"pretrained": True}, "has no pretrained=: its weights are fresh; atrous.load(NAME).model is a trained one"),
         ({"weights": "DEFAULT"}, "has no weights=: its weights are fresh"),
         ({"output_strid": 8}, "has no output_strid=; did you mean 'output_stride'?"),
         ({"aux_loss": True}, "has no aux_loss=; known: classes, output_stride, in_channels"),

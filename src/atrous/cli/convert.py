@@ -10,7 +10,7 @@ import tyro
 from rich.console import Console
 
 from atrous.cli.inference import load_weights
-from atrous.cli.options import parse
+from atrous.cli.options import normalized, parse
 from atrous.cli.weight_settings import WeightSettings
 from atrous.data.schema import read_schema
 from atrous.errors import InputError
@@ -59,7 +59,7 @@ class Options:
 
 def main(arguments: Sequence[str]) -> int:
     """Convert, and list what was done with every tensor; returns the exit status."""
-    options = parse(Options, arguments, verb="convert")
+    options = parse(Options, _with_out_last(arguments), verb="convert")
     head = read_head(resolve(options.source))
     path = head.path
     if options.to != "atrous" or is_archive(head):
@@ -76,9 +76,21 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _with_out_last(arguments: Sequence[str]) -> list[str]:
+    """The arguments with `--out FILE`, as other verbs have it, in the place that it has here."""
+    words = normalized(arguments)
+    if "--out" not in words[:-1]:
+        return words
+    at = words.index("--out")
+    return [*words[:at], *words[at + 2 :], words[at + 1]]
+
+
 def _export(options: Options, path: Path) -> int:
     if options.to == "atrous":
-        raise InputError(f"{options.source} is no file of another project; give its layout by --to torchvision")
+        raise InputError(
+            f"{options.source} is an archive of this project already; to write it for another, say --to torchvision or "
+            "--to huggingface"
+        )
     archive = load_weights(str(path))
     if options.to == "torchvision":
         to_torchvision(options.out, archive.model)

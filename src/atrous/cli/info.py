@@ -36,6 +36,8 @@ DEFAULT_SIZE = "513"
 _SPELLINGS = {"--mean": "--input-mean", "--std": "--input-std"}
 """Options as the other verbs spell them."""
 
+_WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".tflite", ".onnx", ".npz", ".pdparams", ".mlmodel")
+
 
 @dataclass(frozen=True)
 class Options:
@@ -135,6 +137,8 @@ def _model_name(arguments: Sequence[str]) -> str:
 
 def _preset(name: str) -> ModelConfig:
     """Configuration of a preset; raises InputError with a name of presets or weights that resembles an unknown one."""
+    if Path(name).suffix.lower() in _WEIGHT_SUFFIXES and not exists(Path(name)):
+        raise InputError(f"no such file: {name}; give a file of weights, or a name that `atrous weights` lists")
     if name not in PRESETS and not is_any_model(name) and (similar := closest(name, [*PRESETS, *MANIFEST])):
         raise InputError(f"unknown model {name!r}; did you mean {similar!r}?")
     return preset(name)

@@ -73,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
     from atrous.serving.app import build_app
     from atrous.serving.label_studio import PictureSource
     from atrous.serving.models import Models, ServedModel
-    from atrous.serving.server import run
+    from atrous.serving.server import listen, run
     from atrous.serving.service import Limits, Service
 
     limits = Limits(
@@ -89,6 +89,7 @@ def main(arguments: Sequence[str]) -> int:
     if options.label_studio is not None:
         key = os.environ.get("LABEL_STUDIO_API_KEY")
         source = PictureSource(options.label_studio, key=key, max_bytes=limits.max_bytes, seconds=limits.deadline)
+    listener = listen(options.host, options.port)
     models = [ServedModel(*load_served(source, options.inference)) for source in options.weights]
     service = Service(Models(models), limits)
     service.warm_up()
@@ -98,13 +99,12 @@ def main(arguments: Sequence[str]) -> int:
             default = model.default
             print(f"model    {model.name} ({len(default.labels)} classes, {default.device}, {default.precision})")
         print(f"page     {address}/")
-        print(f"example  curl -F image=@photo.jpg '{address}/v1/segment?output=overlay' -o overlay.png", flush=True)
+        print(f"example  curl -f -F image=@photo.jpg '{address}/v1/segment?output=overlay' -o overlay.png", flush=True)
 
     run(
         build_app(service, token=token, label_studio=source),
         service,
-        host=options.host,
-        port=options.port,
+        listener=listener,
         on_ready=on_ready,
     )
     return 0

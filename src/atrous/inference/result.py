@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float32, Integer, UInt8
 from PIL import Image
 
+from atrous.errors import InputError
 from atrous.labels import LabelSpace
 from atrous.labels.polygons import Polygon, trace_polygons
 from atrous.ops.label_map.labels import label_dtype
@@ -22,6 +23,7 @@ SHOWN_SIDE = 1024
 """Longest side of the overlay that a notebook shows."""
 
 _NAMED_CLASSES = 8
+_OTHER_PICTURES = {".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
 
 
 def map_dtype(classes: int) -> type[np.uint8] | type[np.int16]:
@@ -56,8 +58,10 @@ class Result:
         """Write the label map as indexed PNG with its palette (16-bit grey for more than 255 classes).
 
         Raises:
-            InputError: If the file cannot be written.
+            InputError: If the name is that of another kind of picture, or the file cannot be written.
         """
+        if Path(path).suffix.lower() in _OTHER_PICTURES:
+            raise InputError(f"{path}: label maps are PNG, in which class ids stay what they are; end the name in .png")
         write_label_png(Path(path), self.labels, self.space)
 
     def overlay(

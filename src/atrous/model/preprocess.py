@@ -79,8 +79,15 @@ class Preprocess(nn.Module):
         """Scale pixel values 0..255, then pad below and right where the size is to fit: zeros, or the image mirrored.
 
         Raises:
-            InputError: If the image has another number of channels (one would be broadcast to three unnoticed).
+            InputError: If the images are no batch, or have another number of channels (one would be broadcast to three
+                unnoticed).
         """
+        if not isinstance(images, Tensor) or images.ndim != 4:  # pyright: ignore[reportUnnecessaryIsInstance]
+            shape = f"{type(images).__name__} of shape {tuple(images.shape)}" if hasattr(images, "shape") else images
+            raise InputError(
+                f"{shape!s:.80} for a model that takes tensors [batch, channels, height, width]; one image is "
+                "image[None], an array torch.from_numpy(array).permute(2, 0, 1)[None]"
+            )
         if images.shape[1] != self.mean.shape[1]:
             raise InputError(
                 f"images of {images.shape[1]} channels for a model that takes {self.mean.shape[1]}; "

@@ -111,7 +111,7 @@ def _unknown_argument(name: str, argument: str, value: object) -> str:
         if argument in theirs:
             return f"{start}; write {ours}={value!r:.40}"
     if argument in _TRAINED:
-        return f"{start}: its weights are fresh; atrous.load(NAME) gives a trained model, `atrous weights` lists names"
+        return f"{start}: its weights are fresh; atrous.load(NAME).model is a trained one, `atrous weights` lists names"
     return f"{start}; {did_you_mean(argument, _SPELLINGS)}"
 
 

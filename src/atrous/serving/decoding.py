@@ -51,6 +51,13 @@ class DecodingPool:
         for worker in self._all:
             self._idle.put(worker)
 
+    def await_start(self) -> None:
+        """Block until all processes take requests; before the first request, whose time would pass with it."""
+        for worker in [self._idle.get() for _ in range(self.workers)]:
+            with contextlib.suppress(WorkerDiedError):  # the request that meets it has it replaced
+                worker.await_start()
+            self._idle.put(worker)
+
     def decode(self, content: bytes, *, ranges: Ranges, deadline: float) -> Decoded:
         """Decode an image file; blocks, and may be called by several threads.
 
@@ -145,7 +152,7 @@ class _Worker:
         request = {"bytes": len(content), "max_pixels": max_pixels, "ranges": ranges}
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._await_start()
+        self.await_start()
         with self._time_limit(seconds) as expired:
             try:
                 self._process.stdin.write(json.dumps(request).encode() + b"\n")
@@ -168,7 +175,8 @@ class _Worker:
             return array, None
         return array, np.frombuffer(body, np.bool_, offset=array.size).reshape(height, width)
 
-    def _await_start(self) -> None:
+    def await_start(self) -> None:
+        """Block until the process takes requests; raises WorkerDiedError if it does not in time."""
         if self._ready:
             return
         assert self._process.stdout is not None

@@ -37,20 +37,17 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def run(app: FastAPI, service: Service, *, host: str, port: int, on_ready: Callable[[str], None] | None = None) -> None:
+def run(
+    app: FastAPI, service: Service, *, listener: socket.socket, on_ready: Callable[[str], None] | None = None
+) -> None:
     """Serve until SIGTERM or an interrupt; then requests that were accepted are answered, and the function returns.
 
     Args:
         app: The application.
         service: Its service, which is closed at the end.
-        host: Address to listen at.
-        port: Port; 0 takes a free one.
+        listener: Socket that `listen` has opened.
         on_ready: Called with the address of the page once connections are accepted.
-
-    Raises:
-        InputError: If the address cannot be listened at.
     """
-    listener = _listener(host, port)
     config = uvicorn.Config(
         app,
         http="h11",  # parsers and loops that happen to be installed have other limits
@@ -81,7 +78,18 @@ def run(app: FastAPI, service: Service, *, host: str, port: int, on_ready: Calla
         service.close()
 
 
-def _listener(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Open a socket for connections; before models are loaded, so that a wrong address costs no time.
+
+    Args:
+        host: Address to listen at.
+        port: Port, 0..65535; 0 takes a free one.
+
+    Raises:
+        InputError: If the address cannot be listened at.
+    """
+    if not 0 <= port <= 65535:
+        raise InputError(f"--port {port} is no port; choose 1 to 65535, or 0 for any that is free")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)

@@ -103,13 +103,14 @@ class Service:
         self.metrics.gauge("atrous_held_bytes", lambda: self.memory.held)
 
     def warm_up(self) -> None:
-        """Predict small pictures, which compiles what is compiled when it is first needed.
+        """Wait for the decoders and predict small pictures, which compiles what is compiled when it is first needed.
 
         Returns when every model has predicted one at a single scale; at several scales they do so afterwards.
         """
         single = [self._warm_up_job(model.default) for model in self.models]
         for variant in filter(None, (model.variant() for model in self.models)):
             self._warm_up_job(variant)
+        self.decoders.await_start()
         for job in single:
             job.result.result()
 

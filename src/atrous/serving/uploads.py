@@ -48,7 +48,8 @@ async def read_upload(request: Request, *, max_bytes: int, seconds: float, share
     if stated.isdecimal() and int(stated) > max_bytes:
         raise _too_long(max_bytes)
     if kind in ("application/json", "application/x-www-form-urlencoded") or kind.startswith("text/"):
-        line = f"a body of type {kind:.80} holds no image; send the image file, or a form with the file `{FIELD}`"
+        ways = f"send the image file as image/jpeg or the like, or a form with it: curl -F {FIELD}=@FILE"
+        line = f"a body of type {kind:.80} holds no image; {ways}"
         raise RequestError(415, "unknown_format", line)
     body = _limited(request, max_bytes=max_bytes, share=share)
     try:

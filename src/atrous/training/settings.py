@@ -38,6 +38,20 @@ def with_settings(config: T, settings: Mapping[str, Any]) -> T:
         ) from error
 
 
+OTHER_NAMES: Mapping[str, str] = {
+    "lr": "learning_rate",
+    "batch": "batch_size",
+    "imgsz": "crop",
+    "crop_size": "crop",
+    "steps": "iterations",
+    "max_steps": "iterations",
+    "wd": "weight_decay",
+    "amp": "precision",
+    "num_workers": "workers",
+}
+"""Settings as other libraries name them, and ours."""
+
+
 def check_names(settings: Mapping[str, Any], known: Mapping[str, Any]) -> None:
     """Refuse settings that do not exist.
 
@@ -46,7 +60,9 @@ def check_names(settings: Mapping[str, Any], known: Mapping[str, Any]) -> None:
     """
     for name in settings:
         if name not in known:
-            raise InputError(f"unknown setting {name!r}; {did_you_mean(name, known)}")
+            meant = OTHER_NAMES.get(name)
+            hint = f"write {meant}=" if meant in known else did_you_mean(name, known)
+            raise InputError(f"unknown setting {name!r}; {hint}")
 
 
 def _walk(config: Any) -> Iterator[tuple[str, Any]]:

@@ -357,7 +357,8 @@ def _iterations(epochs: Any, settings: Mapping[str, Any], *, config: TrainConfig
         raise InputError(f"epochs {epochs} is out of range; choose a number above 0")
     batch = settings.get("batch_size", config.batch_size)
     iterations = max(1, math.ceil(epochs * len(data) / batch))
-    _LOGGER.warning("%g epochs of %d images in batches of %d are %d iterations", epochs, len(data), batch, iterations)
+    counted = f"{epochs:g} epoch{'s' * (epochs != 1)} of {len(data)} images"
+    _LOGGER.warning("%s in batches of %d are %d iterations", counted, batch, iterations)
     return iterations
 
 

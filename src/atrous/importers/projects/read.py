@@ -236,5 +236,10 @@ def _refuse(names: Collection[str]) -> None:
 
 
 def _unknown(names: Collection[str]) -> str:
+    if any(re.match(r"(module\.)?(backbone\.units\.\d|preprocess\.)", name) for name in names):
+        return (
+            "tensors of a model of this package without its settings, which atrous.save(path, model) writes along; "
+            "build the model as it was, then model.load_state_dict"
+        )
     some = ", ".join(f"{name:.60}" for name in list(names)[:3])
     return f"a network of no project that is known here; its tensors are {some or 'none'} ..."
