@@ -270,7 +270,7 @@ def test_the_command_refuses(tmp_path, capsys):
     assert "a network of no project that is known here" in capsys.readouterr().err
     archive.save(tmp_path / "ours.safetensors", atrous.deeplabv3_mobilenet_v2(2))
     assert main(["convert", str(tmp_path / "ours.safetensors"), str(tmp_path / "x")]) == 2
-    assert "give its layout by --to" in capsys.readouterr().err
+    assert "say --to torchvision or" in capsys.readouterr().err
 
 
 def test_imagenet_weights_bring_their_conventions(tmp_path):
