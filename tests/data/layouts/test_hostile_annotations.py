@@ -76,3 +76,11 @@ def test_wrong_attributes_of_cvat_are_errors_of_the_input(tmp_path):
         new = f'="{wrong}"' if match[0].startswith("=") else f"<color>{wrong}"
         file.write_text(text[: match.start()] + new + text[match.end() :])
         read_all(tmp_path)
+
+
+def test_a_labelme_file_that_ends_early_is_an_error_not_a_picture_without_labels(tmp_path):
+    layouts.labelme_beside(tmp_path)
+    file = sorted(tmp_path.rglob("*.json"))[1]
+    file.write_text(file.read_text()[:60])
+    with pytest.raises(InputError, match=rf"{re.escape(file.name)} is not valid JSON: .*; export it again"):
+        open_data(tmp_path, split="train")

@@ -1,15 +1,18 @@
 """LabelMe's JSON files beside the pictures, or in a folder of their own: one for each picture."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from atrous.data.annotations.labelme import kind_without_inside
 from atrous.data.annotations.masks import MaskFiles
+from atrous.data.formats.json_files import read_value
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.label_files.drawn import sample_names, split_of_folders
 from atrous.data.layouts.lists import told_splits
 from atrous.data.layouts.tree import Tree, listed
 from atrous.data.pairs import Pair
+from atrous.errors import InputError
 
 
 def labelme(tree: Tree) -> Contents | None:
@@ -32,6 +35,7 @@ def labelme(tree: Tree) -> Contents | None:
                 skipped.setdefault(kind, []).append(path)
     if not files:
         return None
+    faults += [("damaged file", line) for line in _damaged(tree)]
     keys = sample_names([*files])
     pairs = {image: Pair(keys[image], tree.root / image, tree.root / path) for image, path in files.items()}
     splits = {image: split_of_folders(image) for image in files}
@@ -42,6 +46,17 @@ def labelme(tree: Tree) -> Contents | None:
         for kind, paths in skipped.items()
     ]
     return Contents("LabelMe", parts, used=used, notes=tuple(notes), faults=(*faults, *wrong))
+
+
+def _damaged(tree: Tree) -> Iterator[str]:
+    """A line for every file of a picture's name that is no JSON; the picture would be left out as unlabelled."""
+    for path in tree.with_suffix(".json"):
+        own = tree.find(path.stem, near=path, pictures=True)
+        if tree.json(path) is None and own is not None and own.stem == path.stem:
+            try:
+                read_value(tree.root / path)
+            except InputError as error:
+                yield str(error)
 
 
 def _rule(split: str) -> str:
