@@ -17,7 +17,7 @@ from atrous.report.wording import one_line
 from atrous.version import __version__
 
 VERBS = {
-    "demo": "the whole life of a model on generated scenes, in about five minutes",
+    "demo": "the whole life of a model on generated scenes, in about three minutes",
     "doctor": "what is wrong with a data set, and what to do about it",
     "train": "train on a data set by a recipe",
     "evaluate": "mIoU and per-class table of weights on a data set",
