@@ -1,6 +1,5 @@
 """`atrous predict WEIGHTS INPUT... --out DIR`: label maps and overlays of pictures, overlays of videos."""
 
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -20,14 +19,14 @@ from atrous.cli.inference import Inference, load_weights
 from atrous.cli.options import parse
 from atrous.cli.predict_ray import RayOptions, predict_on_ray
 from atrous.cli.watch import WatchedFolder, arrivals
-from atrous.data.formats.images import IMAGE_SUFFIXES, MAX_PIXELS, image_files
+from atrous.data.formats.images import MAX_PIXELS, image_files
 from atrous.data.formats.truncated import accept_truncated
 from atrous.data.formats.value_range import Ranges, parse_ranges
 from atrous.errors import InputError
 from atrous.files import atomic_path
 from atrous.inference.annotation_files import AnnotationFiles, AnnotationFormat
 from atrous.inference.engines.open_engine import is_exported
-from atrous.inference.output_files import PredictionFiles, plan_files, select_listed
+from atrous.inference.output_files import PredictionFiles, check_paths, plan_files, select_listed
 from atrous.inference.predict_files import FileOutcome, TilingRule, predict_files
 from atrous.inference.predictor import Predictor
 from atrous.inference.result import Result
@@ -113,7 +112,7 @@ def main(arguments: Sequence[str]) -> int:
     """Predict pictures; returns 0, or 1 where some could not be read."""
     options = parse(Options, arguments, verb="predict")
     accept_truncated(accepted=options.truncated)
-    _check_paths(options)
+    check_paths(options.weights, options.inputs, out=options.out)
     if options.cluster.ray:
         return _predict_on_ray(options)
     options.cluster.check_unused(options.out)
@@ -127,17 +126,6 @@ def main(arguments: Sequence[str]) -> int:
             return status if status and not local.inputs else _predict(options, local) or status
         except InputError as error:
             raise InputError(local.named(str(error))) from error
-
-
-def _check_paths(options: Options) -> None:
-    """Refuse a picture in the place of the weights, and outputs that the next run would take for pictures."""
-    first = Path(options.weights)
-    if first.suffix.lower() in IMAGE_SUFFIXES and first.is_file():
-        raise InputError(f"{first} is a picture; weights come first: atrous predict WEIGHTS PICTURES --out FOLDER")
-    for name in options.inputs:
-        if os.path.isdir(name) and os.path.realpath(name) == os.path.realpath(options.out):
-            line = f"{name} would hold pictures and outputs, which the next run would take for pictures, too"
-            raise InputError(f"{line}; choose another --out")
 
 
 def _predict_on_ray(options: Options) -> int:

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import overload
 
+from atrous.data.formats.images import IMAGE_SUFFIXES
 from atrous.data.formats.lists import read_names
 from atrous.errors import InputError, OutputError
 
@@ -160,3 +161,18 @@ def _folder(path: str) -> str:
     """Return `os.path.dirname(path)`, which takes five times as long."""
     end = path.rfind(os.sep)
     return path[:end] if end > 0 else path[: end + 1]
+
+
+def check_paths(weights: str, inputs: Sequence[str], *, out: Path) -> None:
+    """Refuse a picture in the place of the weights, and outputs that the next run would take for pictures.
+
+    Raises:
+        InputError: In either case.
+    """
+    first = Path(weights)
+    if first.suffix.lower() in IMAGE_SUFFIXES and first.is_file():
+        raise InputError(f"{first} is a picture; weights come first: atrous predict WEIGHTS PICTURES --out FOLDER")
+    for name in inputs:
+        if os.path.isdir(name) and os.path.realpath(name) == os.path.realpath(out):
+            line = f"{name} would hold pictures and outputs, which the next run would take for pictures, too"
+            raise InputError(f"{line}; choose another --out")
