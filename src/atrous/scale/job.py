@@ -89,7 +89,7 @@ class Job:
             for batch in rows.to_batches(columns=["id", "problem"]):
                 ids = batch.column("id").to_pylist()
                 counts.update(ids)
-                told = zip(ids, batch.column("problem").to_pylist(), strict=True)
-                problems.update((number, problem) for number, problem in told if problem is not None)
+                stated = zip(ids, batch.column("problem").to_pylist(), strict=True)
+                problems.update((number, problem) for number, problem in stated if problem is not None)
         doubled = sum(count > 1 for count in counts.values())
         return Outcome(pictures, done=len(counts), doubled=doubled, problems=problems)

@@ -51,7 +51,7 @@ def check_range(examined: Sequence[Examined], *, declared: Ranges) -> Iterator[F
         if one.size is not None and one.pair.image.suffix.lower() in _DEEP_SUFFIXES:
             try:
                 found = deep_range(one.pair.image)
-            except InputError:  # told as an unreadable picture, or its reader is missing
+            except InputError:  # reported as an unreadable picture, or its reader is missing
                 continue
             if found is not None:
                 ranges[one.pair.image] = found

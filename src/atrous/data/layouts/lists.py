@@ -78,7 +78,7 @@ def told_splits(
     Args:
         tree: The files.
         pairs: By their picture, below the root.
-        words: The split of every picture; empty where none is told.
+        words: The split of every picture; empty where none is stated.
         read: Reads their masks.
         rule: Says how a split came about.
 

@@ -72,7 +72,7 @@ class DrawnPictures:
             source: The file that holds its labels, below the root.
             read: Reads its outlines. What it raises for content of another form becomes a line.
             written: The picture as the file names it; empty where the file belongs to one picture.
-            split: Its split; empty where none is told.
+            split: Its split; empty where none is stated.
         """
         path = self._tree.root / source
         if image is None and written:

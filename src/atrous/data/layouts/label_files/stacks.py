@@ -79,7 +79,7 @@ def _stacks(tree: Tree, path: Path) -> list[_Stack]:
     try:
         with opened_arrays(tree.root / path) as found:
             shapes = {path.stem: found.shape} if isinstance(found, np.ndarray) else _shapes(found)
-    except InputError:  # no array that is read; the file is left over, which is told
+    except InputError:  # no array that is read; the file is left over, which is reported
         return []
     found = []
     for key, shape in shapes.items():
