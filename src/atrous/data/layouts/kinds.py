@@ -1,4 +1,4 @@
-"""Kinds of masks for the same pictures, and kinds of pictures for the same masks, distinguished by folders and words."""
+"""Kinds of masks for the same pictures, and of pictures for the same masks, distinguished by folders and words."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

@@ -113,7 +113,7 @@ def _pairs(tree: Tree, decision: Decision) -> tuple[dict[Path, Pair], dict[Path,
 
 
 def _rule(split: str) -> str:
-    """How a split came about where folders tell some; pictures of no split are trained on."""
+    """The rule that gave a split where folders state some; pictures of no split are trained on."""
     return f"folders of {split}" if split else "pictures in no folder of a split"
 
 
