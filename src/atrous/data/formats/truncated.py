@@ -26,8 +26,9 @@ _STATE = _State()
 
 
 def accept_truncated(*, accepted: bool) -> None:
-    """Read JPEGs whose end is missing from now on, or refuse them again."""
+    """Read JPEGs whose end is missing from now on, or refuse them again; the list of such files begins anew."""
     _STATE.accepted = accepted
+    _STATE.named.clear()
 
 
 def truncated_files() -> list[str]:
