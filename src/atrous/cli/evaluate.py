@@ -112,6 +112,8 @@ def _on_ray(options: Options, dataset: DataSet, shown: int) -> Report:
         raise InputError(f"--workers {options.workers} computes nothing; give 1 or more")
     if options.inference.engine != "torch":
         raise InputError("--engine may choose otherwise on other machines; leave it out with --ray")
+    if options.truncated:
+        raise InputError("--truncated is for one machine; leave it out, or leave out --ray")
     weights = Path(options.weights)
     if not is_exported(weights):
         weights = load_weights(options.weights, options.inference.weight_settings)

@@ -130,7 +130,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _predict_on_ray(options: Options) -> int:
     """Predict pictures on a Ray cluster; returns the exit status."""
-    for name in ("watch", "only", "server", "form", "skip_done"):
+    for name in ("watch", "only", "server", "form", "skip_done", "truncated"):
         if getattr(options, name):
             option = {"form": "as", "skip_done": "skip-done"}.get(name, name)
             raise InputError(f"--{option} is for one machine; leave it out, or leave out --ray")

@@ -1,4 +1,4 @@
-"""What 8-bit files of every format have in common: the division of the pictures, their shift, and the layers' types."""
+"""Common parts of 8-bit exports: pictures to calibrate and to compare on, their pixel statistics, types of layers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -71,10 +71,7 @@ def calibration_shift(model: DeepLab, pictures: Pictures) -> CalibrationShift:
     squares = np.sum([(picture.astype(np.float64) ** 2).sum(axis=(0, 1)) for picture in pictures], axis=0) / count
     std = np.sqrt(np.maximum(squares - mean**2, 0))
     means, stds = model.config.conventions.input_scaling(model.config.in_channels)
-    channels = model.config.in_channels
-    return CalibrationShift(
-        tuple(mean.tolist()), tuple(std.tolist()), _by_channel(means, channels), _by_channel(stds, channels)
-    )
+    return CalibrationShift(tuple(mean.tolist()), tuple(std.tolist()), means, stds)
 
 
 def split_pictures(pictures: Pictures) -> tuple[Pictures, Pictures]:
@@ -90,10 +87,6 @@ def split_pictures(pictures: Pictures) -> tuple[Pictures, Pictures]:
     step = min(HELD_BACK, len(pictures))
     held_back = [picture for number, picture in enumerate(pictures) if number % step == step - 1]
     return [picture for number, picture in enumerate(pictures) if number % step != step - 1], held_back
-
-
-def _by_channel(values: Sequence[float], channels: int) -> tuple[float, ...]:
-    return tuple(values) if len(values) == channels else tuple(values) * channels
 
 
 def _numbers(values: Sequence[float]) -> str:

@@ -22,7 +22,7 @@ PACKAGES = ("atrous", "torch", "onnxruntime", "openvino")
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What times depend on: the model, the machine, and the versions of the engines.
+    """Model, machine and versions of the engines that a set of times belongs to.
 
     Attributes:
         weights_sha256: Hash of the weights.
