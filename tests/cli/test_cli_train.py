@@ -16,7 +16,7 @@ from atrous.cli.main import main
 from atrous.data.annotations.masks import read_numbers_or_colors
 from atrous.data.published.camvid import CAMVID
 from atrous.plain import from_plain, to_plain
-from atrous.training import stages
+from atrous.training import stages, step_memory
 from atrous.training.config import LossConfig, TrainConfig
 from atrous.training.recipes import RECIPES
 from fakes.camvid import fake_camvid
@@ -281,8 +281,32 @@ def test_too_little_memory_is_one_line(camvid, out, capsys, monkeypatch):
     monkeypatch.setattr(stages, "train", exhausted)
     assert train(camvid, out) == 2
     line = capsys.readouterr().err.splitlines()[-1]
+    # The memory of this machine would do: then others hold it.
+    assert line.startswith("atrous train: cpu ran out of memory; a step needs about 0.0 GiB of the ")
     remedy = "raise --accumulate (1), or lower --batch-size (2) or --crop (17 17)"
-    assert line == f"atrous train: cpu ran out of memory; {remedy}"
+    assert line.endswith(f" there, and other programs may hold the rest; {remedy}")
+
+
+def test_memory_that_suffices_for_one_crop_at_a_time_is_said(camvid, out, capsys, monkeypatch):
+    def exhausted(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB ...")
+
+    monkeypatch.setattr(stages, "train", exhausted)
+    monkeypatch.setattr(step_memory, "step_memory", lambda _: step_memory.StepMemory(2**29, 2**30))
+    monkeypatch.setattr(step_memory, "device_memory", lambda _: 1.2 * 2**30)
+    assert train(camvid, out) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert "a step needs about 1.5 GiB of the 1.2 there; --accumulate 2 fits" in line
+
+
+def test_a_dry_run_says_what_a_run_costs_and_writes_nothing(camvid, out, capsys):
+    assert train(camvid, out, "--dry-run") == 0
+    rows = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert rows["steps"] == "2 of 2 crops of 17x17, float32; 2 validations"
+    assert rows["memory"].startswith("about 0.0")
+    assert " s a step, " in rows["time"]
+    assert rows["out"].startswith(f"{out}: nothing was written")
+    assert not out.exists()
 
 
 def test_a_class_and_folders_of_odd_names(tmp_path, capsys):

@@ -11,6 +11,7 @@ import tyro
 
 from atrous.cli.console import console
 from atrous.cli.doctor import examined
+from atrous.cli.dry_run import print_dry_run
 from atrous.cli.options import given_names, normalized, parse
 from atrous.cli.training_display import TerminalDisplay
 from atrous.data.dataset import DataSet
@@ -26,7 +27,7 @@ from atrous.training.replicas import Replicas, replicas_from_environment
 from atrous.training.resumed_recipe import has_begun
 from atrous.training.run_data import NO_VALIDATION, fold_data, opened_data
 from atrous.training.settings import flat_settings
-from atrous.training.stages import SecondStage
+from atrous.training.stages import SecondStage, Stage
 from atrous.training.trackers import MlflowObserver, TensorBoardObserver, WandbObserver
 from atrous.training.train_run import (
     TrainedRun,
@@ -93,6 +94,8 @@ class Options:
     """Log to MLflow, too; MLFLOW_TRACKING_URI names server or folder."""
     resume_previous: bool = False
     """Resume from the state before the newest one, if that is damaged."""
+    dry_run: bool = False
+    """Try a few steps, print what the run would need in memory and time, and write nothing."""
     device: str = "auto"
     """Device to train on: auto, cpu, cuda, cuda:1, mps."""
 
@@ -120,8 +123,6 @@ class MainOptions:
     """Length in passes over the data instead; 0 uses --iterations."""
     batch_size: int = 16
     """Number of crops per step."""
-    accumulate: int = 1
-    """Parts in which a step is computed, to save memory."""
     crop: Annotated[tuple[int, int] | None, tyro.conf.arg(metavar="HEIGHT WIDTH")] = None
     """Height and width of a crop in pixels; finetune chooses it from the data."""
     learning_rate: float = 0.007
@@ -132,8 +133,8 @@ class MainOptions:
     """Archive of the same network to start from."""
     val_split: str = "val"
     """Split to validate on; none trains on all pictures."""
-    schema: Path | None = None
-    """schema.toml, where it is not in the data folder."""
+    dry_run: bool = False
+    """Try a few steps, print memory and time of the run, and write nothing."""
     device: str = "auto"
     """Device to train on: auto, cpu, cuda, cuda:1, mps."""
 
@@ -156,6 +157,13 @@ def main(arguments: Sequence[str]) -> int:
     trackers = _trackers(options)
     if replicas.is_rank_0:
         log_start(start, settings, out=out)
+    if options.dry_run:
+        if replicas.size > 1:
+            raise InputError("--dry-run tries one process; start it without torchrun")
+        data, validation = _opened(options)
+        stages = _stages(options, start, settings, data, validation, out, replicas)
+        print_dry_run(stages, device=device, times=max(options.folds, 1))
+        return 0
     if not options.folds:
         data, validation = _opened(options)
         done = _run(options, start, settings, data, validation, out, device, replicas, trackers)
@@ -187,10 +195,7 @@ def _run(
     trackers: list[Observer],
 ) -> TrainedRun:
     """Train one run: in all its stages, or one fold."""
-    config, second = configured(start, settings, data=data[options.split], validation=validation)
-    stages = plan_stages(
-        config, second, data=data, split=options.split, validation=validation, out=out, replicas=replicas, recipe=start
-    )
+    stages = _stages(options, start, settings, data, validation, out, replicas)
     display = TerminalDisplay(stages, of_papers=start.of_papers)
     done = run_stages(
         stages,
@@ -204,6 +209,21 @@ def _run(
         patience = stages[-1].config.patience
         console.print(f"{patience} validations without a better one: ended after {done.iterations} iterations")
     return done
+
+
+def _stages(
+    options: Options,
+    start: Recipe,
+    settings: dict[str, Any],
+    data: dict[str, DataSet],
+    validation: DataSet | None,
+    out: Path,
+    replicas: Replicas,
+) -> list[Stage]:
+    config, second = configured(start, settings, data=data[options.split], validation=validation)
+    return plan_stages(
+        config, second, data=data, split=options.split, validation=validation, out=out, replicas=replicas, recipe=start
+    )
 
 
 def _print_paths(done: TrainedRun, *, split: str) -> None:

@@ -5,6 +5,7 @@ import re
 import torch
 
 from atrous.errors import InputError, did_you_mean
+from atrous.inference.memory_limit import memory_limit
 
 Device = str | int | torch.device
 """`auto`, `cpu`, `cuda`, `cuda:1`, `mps`, `gpu`, the number of a CUDA device, or a device of torch."""
@@ -42,3 +43,12 @@ def choose_device(device: Device) -> torch.device:
     if not available[kind] or int(number or 0) >= count:
         raise InputError(f"device {device}: this machine or this build of torch has none; use cpu")
     return torch.device(kind, int(number)) if number else torch.device(kind)
+
+
+def device_memory(device: torch.device) -> int:
+    """Return the memory of a device in bytes: of the GPU, of what MPS recommends, or of this process on a CPU."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[1]
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory()
+    return memory_limit()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from atrous.data.dataset import DataSet
-from atrous.data.loader import training_batches
+from atrous.data.loader import Batch, training_batches
 from atrous.errors import InputError
 from atrous.evaluation.evaluate import OnProgress, evaluate
 from atrous.evaluation.report import MAX_IMAGES, Report
@@ -61,22 +61,8 @@ def train(
     """
     if finished(state, config):
         return
-    ignore = data.labels.ignore
-    batch_loss = (
-        CustomLoss(loss_function, ignore=ignore)
-        if loss_function
-        else SegmentationLoss(data, config.loss, device=device)
-    )
-    batches = training_batches(
-        bootstrapped(data, config.sampling),
-        training_transforms(config, state.model.config.conventions, space=data.labels),
-        batch_size=config.batch_size,
-        seed=config.seed,
-        start=state.iteration,
-        stop=config.iterations,
-        workers=config.workers,
-        rows=replicas.rows(config.batch_size),
-    )
+    batch_loss = chosen_loss(loss_function, config, data=data, device=device)
+    batches = remaining_batches(state, config, data=data, replicas=replicas)
     window, saved = LossWindow(), time.monotonic()
     while not finished(state, config):
         requested = time.perf_counter()
@@ -115,6 +101,31 @@ def train(
         window = LossWindow()
     if replicas.is_rank_0:
         run.finish()
+
+
+def chosen_loss(
+    loss_function: LossFunction | None, config: TrainConfig, *, data: DataSet, device: torch.device
+) -> SegmentationLoss | CustomLoss:
+    """Return the caller's loss, or that of the settings."""
+    if loss_function:
+        return CustomLoss(loss_function, ignore=data.labels.ignore)
+    return SegmentationLoss(data, config.loss, device=device)
+
+
+def remaining_batches(
+    state: TrainingState, config: TrainConfig, *, data: DataSet, replicas: Replicas = SINGLE_PROCESS
+) -> Iterator[Batch]:
+    """Batches of the steps that are still to do, of this replica's rows."""
+    return training_batches(
+        bootstrapped(data, config.sampling),
+        training_transforms(config, state.model.config.conventions, space=data.labels),
+        batch_size=config.batch_size,
+        seed=config.seed,
+        start=state.iteration,
+        stop=config.iterations,
+        workers=config.workers,
+        rows=replicas.rows(config.batch_size),
+    )
 
 
 def finished(state: TrainingState, config: TrainConfig) -> bool:

@@ -36,6 +36,7 @@ from atrous.training.run_data import opened_data
 from atrous.training.settings import check_names, flat_settings, with_settings
 from atrous.training.stages import SecondStage, Stage
 from atrous.training.start import check_classes
+from atrous.training.step_memory import memory_remedy
 from atrous.training.user_data import as_data_set
 
 _LOGGER = logging.getLogger(__name__)
@@ -316,11 +317,7 @@ def _run_stage(
         for event in stage.events(state, device=device, replicas=replicas, validating=_validation_progress(watching)):
             _notify(watching, event, stage=stage, state=state)
     except (torch.OutOfMemoryError, MemoryError) as error:
-        height, width = config.crop
-        raise InputError(
-            f"{device} ran out of memory; raise --accumulate ({config.accumulate}), "
-            f"or lower --batch-size ({config.batch_size}) or --crop ({height} {width})"
-        ) from error
+        raise InputError(f"{device} ran out of memory; {memory_remedy(config, device=device)}") from error
     finally:
         for observer in watching:
             observer.on_end()

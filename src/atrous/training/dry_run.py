@@ -1,0 +1,78 @@
+"""A trial of a training stage: memory and time of a step, and nothing written."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from statistics import median
+
+import torch
+
+from atrous.inference.predictor import Predictor
+from atrous.training.loop import chosen_loss, remaining_batches
+from atrous.training.stages import Stage
+from atrous.training.step import rate_at, train_step
+from atrous.training.step_memory import StepMemory, step_memory
+
+STEPS = 4
+"""Steps that are tried; the first, in which libraries prepare and compile, is left out of the time."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Cost of a stage, measured on its first steps.
+
+    Attributes:
+        parameters: Number of weights.
+        memory: Memory of a step, by its shapes.
+        step_seconds: Median time of a step, its data included.
+        validation_seconds: Time of one validation, by one image; 0 without validations.
+        validations: Number of validations of the stage.
+    """
+
+    parameters: int
+    memory: StepMemory
+    step_seconds: float
+    validation_seconds: float
+    validations: int
+
+    def seconds(self, iterations: int) -> float:
+        """Expected time of a stage of so many steps."""
+        return iterations * self.step_seconds + self.validations * self.validation_seconds
+
+
+def trial(stage: Stage, *, device: torch.device) -> Trial:
+    """Build the stage's network, do its first steps, and predict one image; the run folder is not touched.
+
+    A second stage is tried with fresh weights, which cost the same.
+
+    Raises:
+        InputError: If the state cannot be built, the data cannot be read, or the device's memory is too small.
+    """
+    config = replace(stage.config, workers=0)  # processes take longer to start than these steps
+    state = stage.fresh_state(device=device)
+    loss = chosen_loss(stage.loss, config, data=stage.data, device=device)
+    batches = remaining_batches(state, config, data=stage.data)
+
+    def step() -> None:
+        rate = rate_at(state.iteration, config)
+        train_step(state, config, batch=next(batches), rate=rate, loss_function=loss, device=device).item()
+
+    seconds = [_seconds(step) for _ in range(min(STEPS, config.iterations))]
+    of_validation = 0.0
+    if stage.validation is not None and len(stage.validation):
+        predictor, image = Predictor(state.result, labels=stage.data.labels, device=device), stage.validation[0].image
+        predictor(image)
+        of_validation = _seconds(lambda: predictor(image)) * len(stage.validation)
+    return Trial(
+        sum(parameter.numel() for parameter in state.model.parameters()),
+        step_memory(config),
+        median(seconds[1:] or seconds),
+        of_validation,
+        sum(map(config.validates, range(1, config.iterations + 1))),
+    )
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
