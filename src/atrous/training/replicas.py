@@ -14,8 +14,17 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.distributed_c10d import _set_pg_timeout as set_group_timeout  # it has no public name
+from torch.distributed.rendezvous import rendezvous
 
 from atrous.errors import InputError
+from atrous.training.rendezvous import fresh_store
+
+_START_TIMEOUT = timedelta(hours=2)
+"""Longest wait for the replica that reads its data last."""
+
+_CONNECT_TIMEOUT = timedelta(minutes=2)
+"""Longest time in which replicas that have all come may connect; after an error `torchrun` starts them anew."""
 
 _COLLECTIVE_TIMEOUT = timedelta(days=7)
 """Longest wait of the others while replica 0 validates. `torchrun` and gloo notice a dead replica at once."""
@@ -76,13 +85,17 @@ class Replicas:
             return
         on_gpu = device.type == "cuda"
         try:
+            shared, _, _ = next(rendezvous("env://", timeout=_START_TIMEOUT))
             dist.init_process_group(
                 "nccl" if on_gpu else "gloo",
+                store=fresh_store(shared, rank=self.rank, size=self.size, timeout=_START_TIMEOUT),
                 rank=self.rank,
                 world_size=self.size,
-                timeout=_COLLECTIVE_TIMEOUT,
+                timeout=_CONNECT_TIMEOUT,
                 device_id=device if on_gpu else None,
             )
+            dist.all_reduce(torch.zeros(1, device=device))  # connected in both directions
+            set_group_timeout(_COLLECTIVE_TIMEOUT)
         except (RuntimeError, ValueError) as error:
             raise InputError(
                 f"replica {self.rank} of {self.size} cannot reach the others: {error}; start them by torchrun"

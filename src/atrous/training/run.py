@@ -28,8 +28,8 @@ from atrous.weights.run_folder import CONFIG, LAST, METRICS
 STATE_FILE = "state.safetensors"
 """File that resuming reads; a run has begun where it exists."""
 
-_MAY_CHANGE_ON_RESUME = ("workers",)
-"""Settings that may change when a run resumes, because no result depends on them."""
+_MAY_CHANGE_ON_RESUME = ("workers", "replicas")
+"""Settings that may change when a run resumes: schedule and order of the images do not depend on them."""
 
 _ADDED_LATER = ("label_space", "files")
 """Groups of settings that older run folders lack; where they are missing they are not compared."""
