@@ -50,8 +50,8 @@ def small_file() -> bytes:
     y = writer.tensor("y", [1, 9, 9, 2])
     kind = Options.DepthwiseConv2DOptions
     writer.operator(Op.DEPTHWISE_CONV_2D, [x, weights], y, kind=kind, options=depthwise_options(rate=2))
-    resized = writer.tensor("resized", [1, 17, 17, 2])
-    size = writer.tensor("size", [2], values=np.array([17, 17], "i4"))
+    resized = writer.tensor("resized", [1, 9, 9, 2])
+    size = writer.tensor("size", [2], values=np.array([9, 9], "i4"))
     kind = Options.ResizeBilinearOptions
     writer.operator(Op.RESIZE_BILINEAR, [y, size], resized, kind=kind, options=resize_options())
     return writer.content(resized, metadata=input_metadata([10.0, 20.0, 30.0], [2.0, 4.0, 8.0]))
@@ -121,14 +121,17 @@ def test_inputs_tell_sums_from_concatenations(tmp_path):
         return writer.operator(Op.CONV_2D, [tensor, weights], output, kind=kind, options=conv_options())
 
     second = convolution("a", first)
-    added = writer.operator(Op.ADD, [first, second], writer.tensor("sum", [1, 9, 9, 3]), options=[("Int8", 0)])
+    added = writer.operator(
+        Op.ADD, [first, second], writer.tensor("sum", [1, 9, 9, 3]), kind=Options.AddOptions, options=[("Int8", 0)]
+    )
     third = convolution("c", added)
     kind, options = Options.ConcatenationOptions, [("Int32", 3), ("Int8", 0)]
     joined = writer.operator(
         Op.CONCATENATION, [third, second, first], writer.tensor("j", [1, 9, 9, 9]), kind=kind, options=options
     )
     weights = writer.tensor("d/weights", [3, 1, 1, 9], values=np.ones((3, 1, 1, 9), "f4"))
-    last = writer.operator(Op.CONV_2D, [joined, weights], writer.tensor("o", [1, 9, 9, 3]), options=conv_options())
+    kind, options = Options.Conv2DOptions, conv_options()
+    last = writer.operator(Op.CONV_2D, [joined, weights], writer.tensor("o", [1, 9, 9, 3]), kind=kind, options=options)
     network = read_content(tmp_path, writer.content(last))
     assert {layer.name: layer.inputs for layer in network.convolutions} == {
         "b": (), "a": ("b",), "c": ("a", "b"), "d": ("c", "a", "b"),
@@ -147,7 +150,8 @@ def partial_pooling(writer):
 
 def activated_sum(writer):
     x = one_convolution(writer)
-    return writer.operator(Op.ADD, [x, x], writer.tensor("s", [1, 9, 9, 2]), options=[("Int8", Action.RELU)])
+    kind, options = Options.AddOptions, [("Int8", Action.RELU)]
+    return writer.operator(Op.ADD, [x, x], writer.tensor("s", [1, 9, 9, 2]), kind=kind, options=options)
 
 
 def resizing(*flags):
@@ -155,8 +159,9 @@ def resizing(*flags):
         x = one_convolution(writer)
         for align_corners, half_pixel_centers in flags:
             options = resize_options(align_corners=align_corners, half_pixel_centers=half_pixel_centers)
-            size = writer.tensor("size", [2], values=np.array([17, 17], "i4"))
-            x = writer.operator(Op.RESIZE_BILINEAR, [x, size], writer.tensor("r", [1, 17, 17, 2]), options=options)
+            size = writer.tensor("size", [2], values=np.array([9, 9], "i4"))
+            r, kind = writer.tensor("r", [1, 9, 9, 2]), Options.ResizeBilinearOptions
+            x = writer.operator(Op.RESIZE_BILINEAR, [x, size], r, kind=kind, options=options)
         return x
 
     return build
@@ -165,7 +170,8 @@ def resizing(*flags):
 def twice_the_same_name(writer):
     x = one_convolution(writer, kernel=np.ones((3, 1, 1, 3), "f4"))
     weights = writer.tensor("scope/more", [3, 1, 1, 3], values=np.ones((3, 1, 1, 3), "f4"))
-    return writer.operator(Op.CONV_2D, [x, weights], writer.tensor("o", [1, 9, 9, 3]), options=conv_options())
+    kind, options = Options.Conv2DOptions, conv_options()
+    return writer.operator(Op.CONV_2D, [x, weights], writer.tensor("o", [1, 9, 9, 3]), kind=kind, options=options)
 
 
 def before_it_is_written(writer):
@@ -183,7 +189,7 @@ def overlapping_constants(writer):
         name = ("UOffsetTRelative", writer.builder.CreateString(f"n{number}/weights"))
         writer.tensors.append([shape, kind, buffer, name, quantization])
         inputs, output = [x, len(writer.tensors) - 1], writer.tensor("o", [1, 9, 9, 64])
-        x = writer.operator(Op.CONV_2D, inputs, output, options=conv_options())
+        x = writer.operator(Op.CONV_2D, inputs, output, kind=Options.Conv2DOptions, options=conv_options())
     return x
 
 

@@ -19,7 +19,7 @@ from atrous.importers.tflite.metadata import Scaling, stated_scaling
 from atrous.importers.tflite.recognition import IDENTIFIER
 from atrous.importers.tflite.tensors import Generated, TFLiteTensors
 from atrous.importers.tflite.traced_map import SubGrids, TracedMap
-from atrous.sizes import Size
+from atrous.sizes import Size, size_text
 
 EDGE_TPU = b"edgetpu-custom-op"
 _LARGEST_FILE = 1 << 30
@@ -40,6 +40,18 @@ _WITH_ACTIVATION = {
     _Op.CONCATENATION: tflite.ConcatenationOptions,
     _Op.AVERAGE_POOL_2D: tflite.Pool2DOptions,
 }
+_OPTIONS = {
+    tflite.AddOptions: tflite.BuiltinOptions.AddOptions,
+    tflite.ArgMaxOptions: tflite.BuiltinOptions.ArgMaxOptions,
+    tflite.ConcatenationOptions: tflite.BuiltinOptions.ConcatenationOptions,
+    tflite.Conv2DOptions: tflite.BuiltinOptions.Conv2DOptions,
+    tflite.DepthwiseConv2DOptions: tflite.BuiltinOptions.DepthwiseConv2DOptions,
+    tflite.Pool2DOptions: tflite.BuiltinOptions.Pool2DOptions,
+    tflite.ResizeBilinearOptions: tflite.BuiltinOptions.ResizeBilinearOptions,
+    tflite.SoftmaxOptions: tflite.BuiltinOptions.SoftmaxOptions,
+}
+"""Tables of options that are read, and the mark that an operator bears where it has one."""
+
 _ACTIVATIONS: dict[int, Activation] = {_Action.NONE: "none", _Action.RELU: "relu", _Action.RELU6: "relu6"}
 
 _PLUS_MINUS_ONE: Scaling = ((127.5,), (127.5,))
@@ -103,6 +115,7 @@ class _Reader:
         self._maps[image] = TracedMap(self._size(image))
         for index in range(operators):
             self._follow(self._graph.Operators(index))
+        self._check_output(self._size(image))
         if len(self._corners_aligned) > 1:
             raise InputError("some of its resizing aligns corners and some does not; such a network is not supported")
         mean, std = self._scaling(image)
@@ -133,6 +146,8 @@ class _Reader:
             if tensor not in self._sources and tensor != -1 and not self._tensors.is_constant(tensor):
                 raise InputError(f"tensor {tensor} is read before anything is written to it")
         code, output = self._code(operator), operator.Outputs(0)
+        if output in self._sources or self._tensors.is_constant(output):
+            raise InputError(f"tensor {output} is written to twice")
         if any(tensor in self._answers for tensor in inputs):
             raise InputError("something follows the probabilities or labels; this is no DeepLab file")
         if code == _Op.DEQUANTIZE and inputs[0] not in self._sources:
@@ -165,6 +180,18 @@ class _Reader:
         if len(set(names)) != len(names) or len(inputs) < 2 or not all(self._sources[tensor] for tensor in inputs):
             raise InputError(f"{_OPERATOR_NAMES[code]} of the image, or of maps with themselves, is in no DeepLab file")
 
+    def _check_output(self, size: Size) -> None:
+        """Refuse a graph whose output is not what its last convolution gives, at its own size or that of the image."""
+        outputs = [self._graph.Outputs(position) for position in range(self._graph.OutputsLength())]
+        last = tuple(self._convolutions)[-1:]
+        if len(outputs) != 1 or not last or self._sources.get(outputs[0]) != last:
+            raise InputError(
+                f"its output is not that of its last convolution, {last[0] if last else 'which is missing'}"
+            )
+        result = self._maps[outputs[0]]
+        if result.state == "enlarged" and result.size != size:
+            raise InputError(f"its output has {size_text(result.size)} positions for an image of {size_text(size)}")
+
     def _check(self, operator: Generated, output: int) -> None:
         """Refuse what would change the function in a way that is not taken down."""
         code = self._code(operator)
@@ -178,11 +205,37 @@ class _Reader:
             raise InputError(f"pooling to {self._tensors.shape(output)}; only pooling of the whole map is supported")
         if code == _Op.CONCATENATION and _options(operator, tflite.ConcatenationOptions).Axis() not in (3, -1):
             raise InputError("a concatenation along another axis than the channels")
+        if code == _Op.SOFTMAX and _options(operator, tflite.SoftmaxOptions).Beta() != 1:
+            raise InputError("a softmax of scaled logits is in no official DeepLab file")
+        if code == _Op.ARG_MAX:
+            _options(operator, tflite.ArgMaxOptions)
+            axis = self._tensors.stored(operator.Inputs(1)).tolist() if operator.InputsLength() == 2 else None
+            if axis not in (3, -1, [3], [-1]):
+                raise InputError("labels along another axis than the channels")
+        if code == _Op.QUANTIZE and self._tensors.is_float(operator.Inputs(0)):
+            self._check_quantized_image(operator.Inputs(0), output)
         if code == _Op.RESIZE_BILINEAR:
             resizing = _options(operator, tflite.ResizeBilinearOptions)
             if resizing.AlignCorners() == resizing.HalfPixelCenters():
                 raise InputError("its resizing aligns neither the corners' centres nor their edges")
             self._corners_aligned.add(bool(resizing.AlignCorners()))
+
+    def _check_quantized_image(self, tensor: int, output: int) -> None:
+        """Refuse 8 bits for a map of real numbers, except for the image where they hold all its values."""
+        if tensor != self._graph.Inputs(0):
+            raise InputError(
+                "real numbers become 8 bits between its convolutions, which is in no official DeepLab file"
+            )
+        mean, std = self._scaling(tensor)
+        scale, zero_point = self._tensors.scale_and_zero_point(output)
+        lowest = -128 if self._tensors.is_signed(output) else 0
+        first, last = (
+            scale * (lowest - 1 - zero_point),
+            scale * (lowest + 256 - zero_point),
+        )  # one step more on each side
+        values = [(pixel - np.asarray(mean)) / np.asarray(std) for pixel in (0, 255)]
+        if np.min(values) < first or np.max(values) > last:
+            raise InputError("the 8 bits of its image do not hold all its values")
 
     def _convolution(self, operator: Generated, inputs: list[int]) -> FusedConvolution:
         code = self._code(operator)
@@ -291,7 +344,13 @@ class _Reader:
 
 
 def _options(operator: Generated, kind: type) -> Any:
-    """The operator's options, read as what its code says they are."""
+    """The operator's options, read as what its code says they are.
+
+    Raises:
+        InputError: If they are marked as those of another operator.
+    """
+    if operator.BuiltinOptionsType() != _OPTIONS[kind]:
+        raise InputError("an operator has the options of another one; get the file again from its source")
     table = operator.BuiltinOptions()
     options = kind()
     options.Init(table.Bytes, table.Pos)
