@@ -14,6 +14,7 @@ from atrous.cli.options import parse
 from atrous.data.doctor import Diagnosis, Finding, Grade, diagnose
 from atrous.data.doctor.fix import write_schema_fix, write_split_fix, write_weights_fix
 from atrous.data.doctor.page import write_page
+from atrous.data.doctor.survey import PROPOSED
 from atrous.data.formats.truncated import accept_truncated, truncated_files
 from atrous.data.writers.data_set import Format, write_data_set
 from atrous.errors import InputError
@@ -93,11 +94,21 @@ def examined(data: Path, *, splits: Sequence[str], schema: Path | None, pair_by_
 def _fixed(diagnosis: Diagnosis, options: Options) -> Diagnosis:
     """Write missing files, and examine again if there were any."""
     written = [*write_schema_fix(diagnosis), *write_split_fix(diagnosis), *write_weights_fix(diagnosis)]
+    if written:
+        _print_background(diagnosis)
     for path in written:
         print(f"wrote    {path}")
     if not written:
         print("wrote    nothing: all files are there already, or the errors must go first")
     return _examined(options) if written else diagnosis
+
+
+def _print_background(diagnosis: Diagnosis) -> None:
+    """State which pictures count as background that nothing declares so yet."""
+    contents = diagnosis.survey.contents
+    if contents is not None and contents.background:
+        entry = f'background = "{one_line(contents.background)}"'
+        print(f"fix      {entry} under [layout]: pictures without a mask that fit it are background")
 
 
 def _write(folder: Path, diagnosis: Diagnosis, options: Options) -> int:
@@ -107,6 +118,7 @@ def _write(folder: Path, diagnosis: Diagnosis, options: Options) -> int:
         raise InputError(f"{files.path}: the masks have no meaning that could be written; see the errors above")
     if files.schema is None:
         print(f"schema   as --fix would write it: {', '.join(map(one_line, schema.labels.names))}")
+    _print_background(diagnosis)
     read = diagnosis.cleaning
     splits = {name: (split.pairs, read or split.read) for name, split in files.splits.items()}
     with progress_callback("writing images") as on_progress:
@@ -117,7 +129,8 @@ def _write(folder: Path, diagnosis: Diagnosis, options: Options) -> int:
     for line in lines:
         print(line)
     print(f"wrote    {written.images} images to {folder} as {options.form}")
-    return FOUND_ERRORS if written.left_out or files.complaints else 0
+    left_out = [one for one in files.complaints if one.kind not in PROPOSED]
+    return FOUND_ERRORS if written.left_out or left_out else 0
 
 
 def _summary(diagnosis: Diagnosis, *, page: Path | None) -> list[str]:

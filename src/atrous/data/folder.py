@@ -26,6 +26,7 @@ from atrous.data.annotations.masks import ANNOTATIONS, find_images, find_masks, 
 from atrous.data.annotations.scan import scan
 from atrous.data.complaints import complain
 from atrous.data.formats.lists import read_lines
+from atrous.data.layouts.background import OR_BACKGROUND
 from atrous.data.pairs import Pair, PairedFiles
 from atrous.data.schema import Schema
 from atrous.data.splits import Part, Splits, chosen_part, disjoint, with_validation
@@ -77,7 +78,7 @@ def _listed_splits(folder: Path) -> Splits:
         for key in chosen:
             if key not in masks:
                 line = f"no mask in {folder / 'masks'} for {key}, listed in {path}; add it or delete the line"
-                complain(line, kind="no mask")
+                complain(line + OR_BACKGROUND, kind="no mask")
         paired = tuple(Pair(key, images[key], masks[key]) for key in chosen if key in masks)
         splits[name] = Part(paired, read, path.name)
     if "train" not in splits:
@@ -109,7 +110,7 @@ def _all_pairs(folder: Path, *, images: dict[str, Path], masks: dict[str, Path])
                 line = (
                     f"no {kind} for {alone} in {folder}; files pair by name without suffix: add it or move {alone} away"
                 )
-                complain(line, kind=f"no {kind}")
+                complain(line + OR_BACKGROUND * (kind == "mask"), kind=f"no {kind}")
     return tuple(Pair(key, images[key], masks[key]) for key in images if key in masks)
 
 

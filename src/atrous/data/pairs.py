@@ -9,12 +9,13 @@ import numpy as np
 from jaxtyping import Integer
 
 from atrous.data.annotations.color_masks import color_ids
+from atrous.data.annotations.named_shapes import BACKGROUND
 from atrous.data.complaints import complain
 from atrous.data.formats.deep_pictures import missing_pixels
 from atrous.data.formats.images import IMAGE_SUFFIXES, read_mask
 from atrous.data.formats.tiff import read_picture, upright_picture_size
 from atrous.data.sample import Sample
-from atrous.data.schema import Schema, apply_schema
+from atrous.data.schema import SCHEMA_FILE, Schema, apply_schema, mask_dtype
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
 from atrous.sizes import Size
@@ -27,7 +28,8 @@ class Pair:
     Attributes:
         name: The sample's name.
         image: The picture.
-        mask: The mask; for some formats a folder, or one file about all pictures.
+        mask: The mask; for some formats a folder, or one file about all pictures; the picture itself where it has no
+            mask and is background.
         sequence: The video that the picture is a frame of; empty where it stands alone.
         ignore: A second mask whose zeros are ignored, such as the field of view of a camera; None where there is none.
     """
@@ -37,6 +39,11 @@ class Pair:
     mask: Path
     sequence: str = ""
     ignore: Path | None = None
+
+    @property
+    def has_mask(self) -> bool:
+        """False for a picture that is background."""
+        return self.mask != self.image
 
 
 LabelReader = Callable[[Pair, Schema], Integer[np.ndarray, "h w"]]
@@ -49,7 +56,26 @@ def mask_ids(pair: Pair, schema: Schema) -> Integer[np.ndarray, "h w"]:
     Raises:
         InputError: If the file cannot be read, or a value or colour has no meaning.
     """
+    if not pair.has_mask:
+        return background_ids(pair, schema)
     return value_ids(read_mask(pair.mask), schema=schema, path=pair.mask)
+
+
+def background_ids(pair: Pair, schema: Schema) -> Integer[np.ndarray, "h w"]:
+    """Class ids of a picture without a mask: its class is called background, or is that of the value 0.
+
+    Raises:
+        InputError: If there is no such class, or the picture cannot be opened.
+    """
+    ignore = schema.labels.ignore
+    names = [name.lower() for name in schema.labels.names]
+    label = names.index(BACKGROUND) if BACKGROUND in names else schema.meaning.get(0, ignore)
+    if label == ignore:
+        raise InputError(
+            f"{pair.image} has no mask and counts as background, but no class is called {BACKGROUND} or has the value "
+            f"0; add one to classes in {SCHEMA_FILE}"
+        )
+    return np.full(upright_picture_size(pair.image), label, mask_dtype(schema.labels))
 
 
 def value_ids(values: Integer[np.ndarray, "h w *c"], *, schema: Schema, path: Path) -> Integer[np.ndarray, "h w"]:

@@ -43,13 +43,22 @@ def with_validation(folder: Path, splits: Splits) -> Splits:
         return splits
     if "val" in splits:
         return splits
-    train, val = hold_out(part.pairs, folder=folder)
+    train, val = _held_out(part.pairs, folder=folder)
     tenth = f"{len(val)} of {len(part.pairs)} pictures, by SHA-256 of the name"
     return {
         **splits,
         "train": replace(part, pairs=train, rule=f"{part.rule} without val"),
         "val": replace(part, pairs=val, rule=tenth),
     }
+
+
+def _held_out(pairs: tuple[Pair, ...], *, folder: Path) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
+    """The rest and a tenth of the pairs; a tenth of those with a mask and of those without, where there are both."""
+    groups = [tuple(pair for pair in pairs if pair.has_mask is masked) for masked in (True, False)]
+    if min(map(len, groups)) < 2:
+        return hold_out(pairs, folder=folder)
+    held = {pair for group in groups for pair in hold_out(group, folder=folder)[1]}
+    return tuple(pair for pair in pairs if pair not in held), tuple(pair for pair in pairs if pair in held)
 
 
 def hold_out(pairs: tuple[Pair, ...], *, folder: Path) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:

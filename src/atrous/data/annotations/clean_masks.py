@@ -16,7 +16,7 @@ from jaxtyping import Bool, UInt8
 from atrous.data.annotations.color_masks import packed_colors, value_counts
 from atrous.data.annotations.proposals import color_names
 from atrous.data.formats.images import read_image
-from atrous.data.pairs import Pair
+from atrous.data.pairs import Pair, background_ids
 from atrous.data.schema import Schema
 from atrous.errors import InputError
 from atrous.labels import Color, LabelSpace
@@ -43,6 +43,8 @@ class CleanMasks:
     def __call__(self, pair: Pair, schema: Schema) -> UInt8[np.ndarray, "h w"]:
         """Class ids of a pair; raises InputError where its mask cannot be read."""
         del schema  # the classes are those that the masks show
+        if not pair.has_mask:
+            return background_ids(pair, self.schema).astype(np.uint8)
         return nearest_class(shown_colors(pair.mask), self.schema.labels.palette)
 
 

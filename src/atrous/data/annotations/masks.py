@@ -24,7 +24,7 @@ from atrous.data.complaints import complain, remark
 from atrous.data.formats.arrays import read_array
 from atrous.data.formats.images import IMAGE_SUFFIXES, natural_key, read_labels, read_mask
 from atrous.data.formats.matlab import read_mat
-from atrous.data.pairs import Pair, mask_ids
+from atrous.data.pairs import Pair, background_ids, mask_ids
 from atrous.data.schema import Schema, apply_schema
 from atrous.errors import InputError
 
@@ -52,6 +52,9 @@ class MaskFiles:
 
     def __call__(self, pair: Pair, schema: Schema) -> Integer[np.ndarray, "h w"]:
         """Class ids of a pair; raises InputError where its mask is bad."""
+        if not pair.has_mask:
+            ids = background_ids(pair, schema)
+            return ids if pair.ignore is None else _within(ids, pair.ignore, ignore=schema.labels.ignore)
         if pair.mask.is_dir():
             return read_instances(pair.mask, schema=schema)
         match pair.mask.suffix.lower():

@@ -1,5 +1,6 @@
 """The label space that masks show where there is no schema: their values, colours, or the names that they use."""
 
+import math
 import os
 from collections.abc import Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from atrous.data.annotations.numbered_objects import are_objects
 from atrous.data.annotations.proposals import colored_schema, is_published, listed_schema, proposal_line, value_totals
 from atrous.data.annotations.smoothed_colors import are_smoothed
 from atrous.data.annotations.stray_colors import stray_colors
+from atrous.data.formats.tiff import upright_picture_size
 from atrous.data.layouts.class_names import ClassList
 from atrous.data.pairs import Pair
 from atrous.data.schema import SCHEMA_FILE, Schema, count_values
@@ -42,7 +44,7 @@ def scan(folder: Path, pairs: Sequence[tuple[Pair, NamingReader]], *, classes: C
         names = list(pool.map(lambda item: item[1].names(item[0]), pairs))
         if any(found is not None for found in names):
             return named_schema(folder, names)
-        shown = list(pool.map(lambda item: _counted(item[0].mask), pairs))
+        shown = list(pool.map(lambda item: _counted(item[0]), pairs))
     masks = [pair.mask for pair, _ in pairs]
     numbers = {mask: found for mask, (found, is_color) in zip(masks, shown, strict=True) if not is_color}
     colors = {mask: found for mask, (found, is_color) in zip(masks, shown, strict=True) if is_color}
@@ -131,9 +133,11 @@ def named_schema(folder: Path, names: Sequence[Set[str] | None]) -> Schema:
     return Schema(found)
 
 
-def _counted(path: Path) -> tuple[dict[int, int], bool]:
-    """The pixels of every value or packed colour of a mask, and True for colours."""
-    found = read_numbers_or_colors(path)
+def _counted(pair: Pair) -> tuple[dict[int, int], bool]:
+    """The pixels of every value or packed colour of a mask, and True for colours; 0 where a picture has none."""
+    if not pair.has_mask:
+        return {0: math.prod(upright_picture_size(pair.image))}, False
+    found = read_numbers_or_colors(pair.mask)
     return (
         (value_counts(found, most=MOST_VALUES), False)
         if found.ndim == 2

@@ -25,8 +25,9 @@ from atrous.report.label_png import write_label_png
 def cleaning_of(files: Survey, meaning: Meaning) -> CleanMasks | None:
     """A reader of cleaned masks; None where masks need none, or a schema says what they mean."""
     pairs = [pair for split in files.splits.values() for pair in split.pairs]
-    pictures = [pair.mask for pair in pairs if pair.mask.suffix.lower() in IMAGE_SUFFIXES and pair.mask.is_file()]
-    if files.schema_file is not None or files.schema is not None or not pictures or len(pictures) < len(pairs):
+    masked = [pair for pair in pairs if pair.has_mask]
+    pictures = [pair.mask for pair in masked if pair.mask.suffix.lower() in IMAGE_SUFFIXES and pair.mask.is_file()]
+    if files.schema_file is not None or files.schema is not None or not pictures or len(pictures) < len(masked):
         return None
     if any(pair.ignore is not None for pair in pairs):  # cleaned masks have no place for fields of view
         return None

@@ -86,7 +86,7 @@ def examine(pair: Pair, *, split: str, read: LabelReader, schema: Schema | None,
     raw = ids = None
     # A mask of numbers or colours is the same for all readers; read here once, it gives its numbers and its classes.
     named = isinstance(read, NamingReader) and _is_picture(pair.mask) and read.names(pair) is not None
-    if _is_picture(pair.mask) and pair.ignore is None and not named:
+    if pair.has_mask and _is_picture(pair.mask) and pair.ignore is None and not named:
         raw = attempt(lambda: read_mask(pair.mask), "unreadable mask", faults)
         if raw is not None and schema:
             ids = attempt(lambda: value_ids(raw, schema=schema, path=pair.mask), VALUES, faults)

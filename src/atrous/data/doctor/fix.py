@@ -8,7 +8,7 @@ from atrous.data.class_weights import balanced_weights, write_class_weights
 from atrous.data.dataset import PLAIN
 from atrous.data.doctor.cleaning import write_clean_masks
 from atrous.data.doctor.diagnose import Diagnosis
-from atrous.data.doctor.survey import Survey
+from atrous.data.doctor.survey import DIVIDED, Survey
 from atrous.data.doctor.totals import training_counts
 from atrous.data.layouts.mask_pictures import MASKS_BY_CONTENT, PICTURES_AND_MASKS
 from atrous.data.layouts.pattern_search import patterns_of, split_patterns
@@ -42,8 +42,9 @@ def write_schema_fix(diagnosis: Diagnosis) -> Iterator[Path]:
         for folder, cleaned, patterns in write_clean_masks(files, diagnosis.cleaning):
             schema, table = replace(cleaned, ranges=files.ranges), patterns
             yield folder
-    if "images" in table:
-        yield from _list_splits(files, table)
+    divided = any(one.kind == DIVIDED for one in files.complaints)
+    if "images" in table or divided:
+        yield from _list_splits(files, table, anew=divided)
     write_schema(files.path / SCHEMA_FILE, schema, layout=table)
     yield files.path / SCHEMA_FILE
 
@@ -71,11 +72,12 @@ def write_split_fix(diagnosis: Diagnosis) -> Iterator[Path]:
 
 def _layout(files: Survey) -> dict[str, str]:
     """The table `[layout]` that is there, or the one that gives the pairs that were found; empty where none does."""
-    if known := read_layout(files.path):
-        return dict(known)
+    contents = files.contents
+    declared = {"background": contents.background} if contents and contents.background else {}
+    if known := {**declared, **read_layout(files.path)}:
+        return known
     if files.pair_by_order:
         return {"pair": "order"}
-    contents = files.contents
     if any(one.kind == "two kinds of masks" for one in files.complaints):
         return {}  # the user's decision
     if contents is None or contents.layout not in (PICTURES_AND_MASKS, MASKS_BY_CONTENT) or contents.schema is not None:
@@ -84,11 +86,11 @@ def _layout(files: Survey) -> dict[str, str]:
     return patterns_of(look(files.path), splits) or {}
 
 
-def _list_splits(files: Survey, table: dict[str, str]) -> Iterator[Path]:
+def _list_splits(files: Survey, table: dict[str, str], *, anew: bool) -> Iterator[Path]:
     """Write a list of pictures for each split that the table has no pattern for, and name it there."""
-    if any(name in table for name in files.splits):
+    if any(name in table for name in files.splits) and not anew:
         return
-    if files.complaints:  # a list would hide what is in disorder
+    if files.complaints and not anew:  # a list would hide what is in disorder
         table |= split_patterns(look(files.path), {name: split.pairs for name, split in files.splits.items()})
         return
     for name, split in files.splits.items():

@@ -14,6 +14,7 @@ from atrous.data.annotations.stray_colors import stray_colors
 from atrous.data.complaints import Complaint, attempt
 from atrous.data.doctor.examine import is_grey
 from atrous.data.formats.images import read_mask
+from atrous.data.formats.tiff import upright_picture_size
 from atrous.data.layouts.class_names import ClassList
 from atrous.data.pairs import LabelReader, Pair, check_stored_size
 from atrous.data.schema import Schema
@@ -58,6 +59,9 @@ def content_of(pair: Pair, read: LabelReader) -> MaskContent:
         names = attempt(lambda: read.names(pair), "unreadable mask", faults)
         if names is not None or faults:
             return MaskContent(pair, names=names, faults=tuple(faults))
+    if not pair.has_mask:
+        size = attempt(lambda: upright_picture_size(pair.image), "unreadable picture", faults)
+        return MaskContent(pair, values={0: size[0] * size[1]} if size else {}, faults=tuple(faults))
     attempt(lambda: check_stored_size(pair), "size", faults)
     if faults:
         return MaskContent(pair, faults=tuple(faults))

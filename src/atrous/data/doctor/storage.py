@@ -22,7 +22,7 @@ def check_storage(path: Path, examined: Sequence[Examined]) -> Iterator[Finding]
     """Report masks that are not stored as plain grey numbers, or in several ways."""
     kinds: dict[str, list[Path]] = defaultdict(list)
     for one in examined:
-        if one.mask is not None:
+        if one.mask is not None and one.pair.has_mask:
             kinds[one.mask.storage].append(one.pair.mask)
     if len(kinds) > 1:
         listed = ", ".join(f"{len(files)} {kind} (such as {files[0].name})" for kind, files in kinds.items())

@@ -1,20 +1,26 @@
 """The files of a data set, by all its lists and folders, without opening a picture."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from atrous.data.complaints import Complaint, attempt, collecting
+from atrous.data.complaints import Complaint, attempt, collecting, complain, remark
 from atrous.data.dataset import PLAIN, PUBLISHED, declared_ranges, declared_schema, find_layout
 from atrous.data.formats.value_range import Ranges
+from atrous.data.layouts.background import PROBABLY_BACKGROUND
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.scanner import contents_of
 from atrous.data.layouts.tree import look
 from atrous.data.layouts.words import meaning
 from atrous.data.pairs import LabelReader, Pair
 from atrous.data.schema import SCHEMA_FILE, Schema
-from atrous.data.splits import chosen_part
+from atrous.data.splits import chosen_part, with_validation
+
+DIVIDED = "nothing but background to train on"
+"""The kind of the fault that makes `--fix` divide pictures anew."""
+PROPOSED = (PROBABLY_BACKGROUND, DIVIDED)
+"""Kinds of faults that a survey has mended in memory."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,7 @@ def survey(path: Path, *, names: Sequence[str] = (), schema: Path | None = None,
         ranges = attempt(lambda: declared_ranges(path, elsewhere=schema), "schema", complaints) or ()
         declared = stated is not None or any(complaint.kind == "schema" for complaint in complaints)
         if layout == PLAIN:
-            contents = attempt(lambda: contents_of(path, pair_by_order=pair_by_order), "layout", complaints)
+            contents = attempt(lambda: _contents(path, pair_by_order=pair_by_order), "layout", complaints)
             splits = attempt(lambda: _own_splits(contents, names=names, path=path), "layout", complaints) or {}
         for name in () if layout in ("", PLAIN) else names or ("train", "val"):
             open_split = PUBLISHED[layout][1]
@@ -103,6 +109,33 @@ def survey(path: Path, *, names: Sequence[str] = (), schema: Path | None = None,
         pair_by_order,
         ranges,
     )
+
+
+def _contents(path: Path, *, pair_by_order: bool) -> Contents:
+    """The contents of a user's folder, with pictures as background that `--fix` would declare so: that is a fault."""
+    with collecting() as complaints:
+        contents = contents_of(path, pair_by_order=pair_by_order)
+    if contents.background:
+        complaints = [one for one in complaints if one.kind == PROBABLY_BACKGROUND]
+        proposed = contents_of(path, pair_by_order=pair_by_order, background=contents.background)
+        contents = replace(proposed, background=contents.background)
+    for kind, line, remarked in complaints:
+        (remark if remarked else complain)(line, kind=kind)
+    return _with_both_to_train_on(path, contents)
+
+
+def _with_both_to_train_on(path: Path, contents: Contents) -> Contents:
+    """The contents, divided anew where all pictures to train on are background and others are not: that is a fault."""
+    part = contents.splits.get("train")
+    if part is None or any(pair.has_mask for pair in part.pairs) or not any(p.has_mask for p in contents.pairs):
+        return contents
+    line = (
+        f"{path}: all pictures to train on are background ({part.rule}): atrous doctor {path} --fix writes train.txt "
+        "and val.txt with pictures of both, and names them under [layout]"
+    )
+    complain(line, kind=DIVIDED)
+    pairs = tuple(pair for one in contents.splits.values() for pair in one.pairs)
+    return replace(contents, splits=with_validation(path, {"train": replace(part, pairs=pairs, rule="all pairs")}))
 
 
 def _own_splits(contents: Contents | None, *, names: Sequence[str], path: Path) -> dict[str, Split]:

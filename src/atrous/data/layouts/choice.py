@@ -1,11 +1,13 @@
 """Ways to pair the pictures of a folder with one kind of its masks."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from atrous.data.layouts.background import Unmasked, sorted_unmasked
 from atrous.data.layouts.kinds import kinds_of, one_camera
 from atrous.data.layouts.pairing import Pairing, pairings
 from atrous.data.layouts.roles import Entry, is_array
+from atrous.data.layouts.tree import Tree
 from atrous.data.layouts.words import is_second_choice
 
 _RULES = 4
@@ -21,6 +23,8 @@ class Choice:
         pairing: The rule, and the keys that it pairs.
         kind: The kind of the masks.
         unlabelled: Pictures of folders in which none has a mask, and of a second camera; they are not among `images`.
+        unmasked: Pictures without a mask that are background, or may be; they are not among `images`, either.
+        background: Those of them that are background.
     """
 
     images: Mapping[str, Entry]
@@ -28,6 +32,8 @@ class Choice:
     pairing: Pairing
     kind: str
     unlabelled: tuple[Entry, ...] = ()
+    unmasked: Unmasked = field(default_factory=Unmasked)
+    background: tuple[Entry, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -47,7 +53,7 @@ class Choice:
         return [(entry, self.masks[pairs[key]]) for key, entry in self.images.items() if key in pairs]
 
 
-def choices_of(images: Sequence[Entry], masks: Sequence[Entry]) -> list[Choice]:
+def choices_of(tree: Tree, images: Sequence[Entry], masks: Sequence[Entry]) -> list[Choice]:
     """Ways to pair the pictures with one kind of the masks each, the kinds of most masks first."""
     images, others = one_camera(images)
     by_kind = kinds_of(images, masks)
@@ -56,7 +62,7 @@ def choices_of(images: Sequence[Entry], masks: Sequence[Entry]) -> list[Choice]:
         split = any(entry.split for entry in images) and all(entry.split for entry in some)
         image_keys, mask_keys = _keys(images, split=split), _keys(some, split=split)
         rules = pairings([*image_keys], [*mask_keys])[:_RULES]
-        found += [_labelled(Choice(image_keys, mask_keys, pairing, kind, others)) for pairing in rules]
+        found += [_labelled(tree, Choice(image_keys, mask_keys, pairing, kind, others)) for pairing in rules]
     return found
 
 
@@ -69,11 +75,19 @@ def _keys(some: Sequence[Entry], *, split: bool) -> dict[str, Entry]:
     return found
 
 
-def _labelled(choice: Choice) -> Choice:
-    """The choice without the pictures of folders that have no mask, where every mask has its picture."""
+def _labelled(tree: Tree, choice: Choice) -> Choice:
+    """The choice without pictures that have no mask, where every mask has its picture.
+
+    Those are the pictures that are background or may be, and all of folders in which none has a mask.
+    """
     pairs = choice.pairing.pairs
     if choice.complete or len(pairs) < len(choice.masks):
         return choice
+    unmasked = sorted_unmasked(tree, [entry.path for key, entry in choice.images.items() if key not in pairs])
+    known = {*unmasked.background, *unmasked.left_out, *unmasked.good}
+    images = {key: entry for key, entry in choice.images.items() if entry.path not in known}
+    background = tuple(entry for entry in choice.images.values() if entry.path in {*unmasked.background})
+    choice = replace(choice, images=images, unmasked=unmasked, background=background)
     labelled = {entry.path.parent for key, entry in choice.images.items() if key in pairs}
     kept = {key: entry for key, entry in choice.images.items() if entry.path.parent in labelled}
     rest = tuple(entry for entry in choice.images.values() if entry.path.parent not in labelled)

@@ -15,6 +15,15 @@ from pathlib import Path
 
 from atrous.data.annotations.class_masks import ClassMasks
 from atrous.data.annotations.named_shapes import BACKGROUND
+from atrous.data.layouts.background import (
+    OR_BACKGROUND,
+    PROBABLY_BACKGROUND,
+    background_notes,
+    folder_reason,
+    pattern_of,
+    proposal_line,
+    sorted_unmasked,
+)
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.lists import told_splits
 from atrous.data.layouts.looks import number_of_values, value_set
@@ -207,20 +216,28 @@ def _contents(tree: Tree, parts: Parts, images: Sequence[Entry], what: str) -> C
     reader = ClassMasks(
         {tree.root / image: tuple((name, tree.root / path) for name, path in some) for image, some in parts.items()}
     )
-    labelled = [image for image in images if parts[image.path]]
+    unmasked = sorted_unmasked(tree, [image.path for image in images if not parts[image.path]])
+    labelled = [image for image in images if parts[image.path] or image.path in {*unmasked.background}]
     keys = [image.key for image in labelled]
     unique = len(set(keys)) == len(keys)
     pairs: dict[Path, Pair] = {}
     for image in labelled:
         name = image.key if unique else image.path.with_suffix("").as_posix()
-        pairs[image.path] = Pair(name, tree.root / image.path, tree.root / parts[image.path][0][1])
+        first = next((path for _, path in parts[image.path]), image.path)
+        pairs[image.path] = Pair(name, tree.root / image.path, tree.root / first)
     words = {image.path: image.split for image in labelled}
     splits, lists, faults = told_splits(tree, pairs, words, read=reader, rule=_rule)
     used = lists | {path for some in parts.values() for _, path in some}
-    notes = [f"{len(pairs)} pictures have {what}: {', '.join(names)}"]
-    if rest := len(images) - len(labelled):
-        notes.append(f"{rest} pictures without any mask are not used")
-    return Contents(what, splits, _schema(names), used=used, notes=tuple(notes), faults=faults)
+    masked = sum(pair.has_mask for pair in pairs.values())
+    notes = [f"{masked} pictures have {what}: {', '.join(names)}", *background_notes(unmasked)]
+    if unmasked.other:
+        notes.append(f"{len(unmasked.other)} pictures without any mask are not used{OR_BACKGROUND}")
+    background = ""
+    if unmasked.good:
+        background = pattern_of(unmasked.good, unmasked.other)
+        line = proposal_line(tree, unmasked.good, background, reason=folder_reason(unmasked.good))
+        faults = (*faults, (PROBABLY_BACKGROUND, line))
+    return Contents(what, splits, _schema(names), used=used, notes=tuple(notes), faults=faults, background=background)
 
 
 def _rule(split: str) -> str:

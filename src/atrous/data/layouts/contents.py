@@ -23,6 +23,7 @@ class Contents:
         used: Further files that were read, below the root: lists, annotations, names of classes.
         notes: One line about each choice that was made, such as the rule of pairing.
         faults: Lines about files that do not fit, by kind: (kind, line).
+        background: Pattern of pictures without a mask that are probably background; it only counts once it is declared.
     """
 
     layout: str
@@ -32,6 +33,7 @@ class Contents:
     used: frozenset[Path] = frozenset()
     notes: tuple[str, ...] = ()
     faults: tuple[tuple[str, str], ...] = ()
+    background: str = ""
 
     @property
     def pairs(self) -> tuple[Pair, ...]:

@@ -14,6 +14,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from atrous.data.annotations.masks import MaskFiles
+from atrous.data.layouts.background import (
+    OR_BACKGROUND,
+    PROBABLY_BACKGROUND,
+    background_notes,
+    folder_reason,
+    pattern_of,
+    proposal_line,
+)
 from atrous.data.layouts.by_content import by_content
 from atrous.data.layouts.choice import Choice, choices_of
 from atrous.data.layouts.contents import Contents
@@ -37,7 +45,7 @@ def mask_pictures(tree: Tree, *, sortings: Sequence[Sorting] = BY_NAMES) -> Cont
     found = entries(tree)
     choices: list[Choice] = []
     for sort in sortings:
-        sorted_choices = choices_of(*sort(found))
+        sorted_choices = choices_of(tree, *sort(found))
         choices += sorted_choices
         if any(choice.complete for choice in sorted_choices):
             choices = sorted_choices
@@ -51,7 +59,7 @@ def mask_pictures(tree: Tree, *, sortings: Sequence[Sorting] = BY_NAMES) -> Cont
 
 def masks_by_content(tree: Tree) -> Contents | None:
     """Pair pictures with files of few values and the same sizes, whatever their names; None where not all pair."""
-    choices = [choice for choice in choices_of(*by_content(tree, entries(tree))) if _fits(tree, choice)]
+    choices = [choice for choice in choices_of(tree, *by_content(tree, entries(tree))) if _fits(tree, choice)]
     if not choices:
         return None
     contents = paired_contents(tree, decide(tree, choices))
@@ -64,13 +72,24 @@ def paired_contents(tree: Tree, decision: Decision) -> Contents:
     pairs, splits = _pairs(tree, decision)
     rule = _rule if any(splits.values()) else lambda _: "all pairs"
     parts, used, wrong = told_splits(tree, pairs, splits, read=MaskFiles(), rule=rule)
+    unmasked, background = choice.unmasked, ""
     faults = [*_faults(tree, choice), *decision.faults, *wrong]
+    if unmasked.good:
+        others = [entry.path for entry in (*choice.images.values(), *choice.unlabelled) if entry.path not in pairs]
+        background = pattern_of(unmasked.good, others)
+        faults.append(
+            (PROBABLY_BACKGROUND, proposal_line(tree, unmasked.good, background, reason=folder_reason(unmasked.good)))
+        )
     where = f" ({choice.kind})" if choice.kind else ""
-    notes = [f"{len(pairs)} pictures have masks{where}: {choice.pairing.rule}", *decision.notes]
+    masked = len(choice.pairing.pairs)
+    notes = [f"{masked} pictures have masks{where}: {choice.pairing.rule}", *decision.notes]
+    notes += background_notes(unmasked)
     if choice.unlabelled:
         paths = [entry.path for entry in choice.unlabelled]
         notes.append(f"{len(paths)} pictures of folders without masks are not used ({listed(paths)})")
-    return Contents(PICTURES_AND_MASKS, parts, used=used, notes=tuple(notes), faults=tuple(faults))
+    return Contents(
+        PICTURES_AND_MASKS, parts, used=used, notes=tuple(notes), faults=tuple(faults), background=background
+    )
 
 
 def _fits(tree: Tree, choice: Choice) -> bool:
@@ -100,6 +119,7 @@ def _pairs(tree: Tree, decision: Decision) -> tuple[dict[Path, Pair], dict[Path,
     """Pairs and their splits, by picture; samples are called by their key, with the split where keys repeat."""
     paired = decision.choice.paired()
     fields = {image.path: field.path for image, field in decision.fields.paired()} if decision.fields else {}
+    paired += [(image, image) for image in decision.choice.background]
     keys = [image.key for image, _ in paired]
     unique = len(set(keys)) == len(keys)
     pairs, splits = {}, {}
@@ -118,17 +138,20 @@ def _rule(split: str) -> str:
 
 
 def _faults(tree: Tree, choice: Choice) -> list[tuple[str, str]]:
-    pairs, root = choice.pairing.pairs, tree.root
+    pairs, root, rule = choice.pairing.pairs, tree.root, choice.pairing.rule
     taken = set(pairs.values())
     faults = [
-        ("no mask", f"no mask for {entry.path} in {root}; {choice.pairing.rule}: add it or move {entry.path} away")
+        (
+            "no mask",
+            f"no mask for {entry.path} in {root}; {rule}: add it or move {entry.path} away{OR_BACKGROUND}",
+        )
         for key, entry in choice.images.items()
         if key not in pairs
     ]
     affixes = choice.pairing.affixes
     if affixes is None or not affixes.length:
         faults += [
-            ("no image", f"no image for {mask.path} in {root}; {choice.pairing.rule}: add it or move {mask.path} away")
+            ("no image", f"no image for {mask.path} in {root}; {rule}: add it or move {mask.path} away")
             for key, mask in choice.masks.items()
             if key not in taken
         ]

@@ -7,7 +7,9 @@
     skip = "*_depth.png"                        # optional: files that are none of these
     train = "train/*"                           # optional: names of each split by pattern, or the list that holds them
     val = "lists/val.txt"
+    background = "*/good/*"                     # optional: pictures that are background where they have no mask
 
+`background` and the splits also stand alone, beside pictures and masks that are found by themselves.
 `pair = "order"` alone pairs pictures and masks by their order, for tools whose names tell nothing.
 
 `{folder}` stands for any number of folders, `*` for any text without a slash; a part that stands twice must be the same
@@ -16,11 +18,12 @@ text. `masks_fixed` is where `atrous doctor --fix` writes masks without smoothed
 
 import fnmatch
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from atrous.data.annotations.masks import MaskFiles
+from atrous.data.annotations.masks import MaskFiles, NamingReader
+from atrous.data.layouts.background import OR_BACKGROUND, background_notes, sorted_unmasked
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.lists import ordered
 from atrous.data.layouts.tree import Tree, listed, look
@@ -31,8 +34,9 @@ from atrous.errors import InputError
 
 FIXED = "masks_fixed"
 """The folder of masks that `atrous doctor --fix` writes."""
-_SPLITS = ("val", "test", "train")
-_KEYS = ("pair", "images", "masks", "ignore", "skip", *_SPLITS)
+SPLIT_KEYS = ("val", "test", "train")
+_ALONE = {"pair", "background", *SPLIT_KEYS}
+_KEYS = ("pair", "images", "masks", "ignore", "skip", "background", *SPLIT_KEYS)
 _LISTS = (".txt", ".lst", ".csv")
 
 
@@ -48,9 +52,9 @@ def read_layout(folder: Path) -> Mapping[str, str]:
         raise InputError(f'{path}: layout: give a table of patterns such as images = "images/{{name}}.jpg"')
     if unknown := sorted(table.keys() - set(_KEYS)):
         raise InputError(f"{path}: layout: unknown key {unknown[0]!r}; known keys are {', '.join(_KEYS)}")
-    if table.keys() == {"pair"} and table["pair"] == "order":
+    if table.keys() <= _ALONE and table.get("pair", "order") == "order":
         return table
-    if table and not {"images", "masks"} <= table.keys():
+    if not {"images", "masks"} <= table.keys():
         raise InputError(f"{path}: layout: give the patterns of both images and masks")
     for key in ("images", "masks", "ignore"):
         if key in table and "{name}" not in table[key]:
@@ -68,9 +72,15 @@ def by_patterns(tree: Tree, table: Mapping[str, str]) -> Contents:
     images, masks = found["images"], found["masks"]
     ignore, among_masks = found.get("ignore", {}), {*masks.values()}
     alone = [path for key, path in images.items() if key not in masks and path not in among_masks]
+    unmasked = sorted_unmasked(tree, alone)
+    alone = [path for path in alone if path not in {*unmasked.background, *unmasked.left_out}]
     labelled = {path.parent for key, path in images.items() if key in masks}
     faults = [
-        ("no mask", f"no mask for {path} in {tree.root} by the pattern {table['masks']!r}; add it or change [layout]")
+        (
+            "no mask",
+            f"no mask for {path} in {tree.root} by the pattern {table['masks']!r}; add it or change "
+            f"[layout]{OR_BACKGROUND}",
+        )
         for path in alone
         if path.parent in labelled or not labelled
     ]
@@ -80,34 +90,45 @@ def by_patterns(tree: Tree, table: Mapping[str, str]) -> Contents:
         Pair(
             name="/".join(part for part in key if part),
             image=tree.root / path,
-            mask=tree.root / masks[key],
+            mask=tree.root / masks.get(key, path),
             ignore=tree.root / ignore[key] if key in ignore else None,
         )
         for key, path in images.items()
-        if key in masks
+        if key in masks or path in {*unmasked.background}
     ]
-    notes = [f"{len(pairs)} pictures pair by [layout] of {SCHEMA_FILE}"]
+    notes = [f"{sum(pair.has_mask for pair in pairs)} pictures pair by [layout] of {SCHEMA_FILE}"]
+    notes += background_notes(unmasked)
     if rest := [path for path in alone if labelled and path.parent not in labelled]:
         notes.append(f"{len(rest)} pictures of folders without masks are not used ({listed(rest)})")
-    lists = frozenset(Path(value) for key, value in table.items() if key in _SPLITS and value.endswith(_LISTS))
-    return Contents("[layout]", _splits(tree, table, pairs), used=lists, notes=tuple(notes), faults=tuple(faults))
+    return Contents(
+        "[layout]",
+        split_by_patterns(tree, table, pairs, read=MaskFiles()),
+        used=lists_of(table),
+        notes=tuple(notes),
+        faults=tuple(faults),
+    )
 
 
-def _splits(tree: Tree, table: Mapping[str, str], pairs: list[Pair]) -> Splits:
+def split_by_patterns(tree: Tree, table: Mapping[str, str], pairs: Sequence[Pair], *, read: NamingReader) -> Splits:
     """The splits by their patterns or lists; where `train` has no pattern, it is what no other pattern fits."""
-    rules = {name: _rule(tree, table[name]) for name in _SPLITS if name in table}
+    rules = {name: _rule(tree, table[name]) for name in SPLIT_KEYS if name in table}
     chosen: dict[str, list[Pair]] = {}
     for pair in pairs:
         names = (pair.name, pair.image.name, pair.image.relative_to(tree.root).as_posix())
         split = next((name for name, fits in rules.items() if any(map(fits, names))), "")
         chosen.setdefault(split, []).append(pair)
     parts = {
-        split: Part(tuple(some), MaskFiles(), f"{split} = {table[split]!r}" if split else "all other pairs")
+        split: Part(tuple(some), read, f"{split} = {table[split]!r}" if split else "all other pairs")
         for split, some in chosen.items()
     }
     if "train" in table and len(parts) > 1:
         parts.pop("", None)
     return ordered(parts)
+
+
+def lists_of(table: Mapping[str, str]) -> frozenset[Path]:
+    """The lists of splits that a table names."""
+    return frozenset(Path(value) for key, value in table.items() if key in SPLIT_KEYS and value.endswith(_LISTS))
 
 
 def _rule(tree: Tree, pattern: str) -> Callable[[str], bool]:

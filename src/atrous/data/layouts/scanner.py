@@ -1,11 +1,12 @@
 """Looking at a folder: which layout it has, and what is in it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from atrous.data.complaints import collecting, complain, remark
 from atrous.data.folder import folder_splits, is_plain_folder
+from atrous.data.layouts.background import PROBABLY_BACKGROUND
 from atrous.data.layouts.class_masks import class_masks, with_class_masks
 from atrous.data.layouts.class_names import find_classes
 from atrous.data.layouts.contents import Contents, with_leftovers
@@ -32,7 +33,7 @@ from atrous.data.layouts.label_files.via import via
 from atrous.data.layouts.label_files.yolo import yolo
 from atrous.data.layouts.lists import pair_lists
 from atrous.data.layouts.mask_pictures import mask_pictures, masks_by_content
-from atrous.data.layouts.patterns import by_patterns, read_layout
+from atrous.data.layouts.patterns import SPLIT_KEYS, by_patterns, lists_of, read_layout, split_by_patterns
 from atrous.data.layouts.tree import Tree, look
 from atrous.data.layouts.trimaps import with_trimaps
 from atrous.data.layouts.unknown import unknown_line
@@ -64,7 +65,7 @@ ANNOTATIONS: Sequence[Layout] = (
 """Layouts of annotation files, those that are recognised most surely first."""
 
 
-def contents_of(folder: Path, *, pair_by_order: bool = False) -> Contents:
+def contents_of(folder: Path, *, pair_by_order: bool = False, background: str | None = None) -> Contents:
     """Every split of a user's folder, whatever its layout.
 
     Faults are complained of (`data/complaints.py`), choices and files that are left out remarked.
@@ -72,12 +73,14 @@ def contents_of(folder: Path, *, pair_by_order: bool = False) -> Contents:
     Args:
         folder: The data.
         pair_by_order: Pair pictures and masks whose names have nothing in common by their order.
+        background: Pattern of the pictures that are background where they have no mask, if `schema.toml` has none.
 
     Raises:
         InputError: If the folder has no layout that is known; the line says what was seen and what is nearest.
     """
-    tree = look(folder)
-    found = _chosen(tree, pair_by_order=pair_by_order)
+    table = read_layout(folder)
+    tree = replace(look(folder), background=table.get("background", background))
+    found = _chosen(tree, table, pair_by_order=pair_by_order)
     if found is None:
         raise InputError(unknown_line(tree))
     for kind, line in found.faults:
@@ -88,15 +91,14 @@ def contents_of(folder: Path, *, pair_by_order: bool = False) -> Contents:
     return found
 
 
-def _chosen(tree: Tree, *, pair_by_order: bool) -> Contents | None:
+def _chosen(tree: Tree, table: Mapping[str, str], *, pair_by_order: bool) -> Contents | None:
     """The first layout without faults, or else the best with some."""
-    table = read_layout(tree.root)
     if "images" in table:
-        return _completed(tree, by_patterns(tree, table))
+        return _completed(tree, by_patterns(tree, table), {})
     brushed = label_studio(tree) or brush_pictures(tree, by_order=pair_by_order or "pair" in table)
     if brushed is not None:
-        return _completed(tree, brushed)
-    plain = _plain(tree)
+        return _completed(tree, brushed, table)
+    plain = None if {*SPLIT_KEYS} & table.keys() else _plain(tree)
     if plain is not None and not plain.faults:
         return plain
     if plain is not None and not {kind for kind, _ in plain.faults} <= _OTHERWISE:
@@ -112,16 +114,18 @@ def _chosen(tree: Tree, *, pair_by_order: bool) -> Contents | None:
             raise
         if found is None:
             continue
-        found = _completed(tree, found)
+        found = _completed(tree, found, table)
         if not found.faults:
             return with_class_masks(tree, with_trimaps(tree, found)) if layout is mask_pictures else found
+        if {kind for kind, _ in found.faults} == {PROBABLY_BACKGROUND}:  # every other picture has its mask
+            return found
         faulty.append(found)
     kinds = [{kind for kind, _ in found.faults} for found in faulty]
     # Where names pair every picture, a mask too many is a fault of the folder, whatever it holds.
     if all(_UNPAIRED & some for some in kinds) and {"no image"} not in kinds:
         by_content = masks_by_content(tree)
         if by_content is not None:
-            completed = _completed(tree, by_content)
+            completed = _completed(tree, by_content, table)
             if not completed.faults:
                 return with_class_masks(tree, completed)
             faulty.append(completed)
@@ -149,8 +153,12 @@ def _has_other_splits(tree: Tree) -> bool:
     )
 
 
-def _completed(tree: Tree, found: Contents) -> Contents:
-    """The contents with disjoint splits, one of them to validate on."""
+def _completed(tree: Tree, found: Contents, table: Mapping[str, str]) -> Contents:
+    """The contents with disjoint splits, one of them to validate on; by the patterns of a table that has some."""
+    if {*SPLIT_KEYS} & table.keys() and found.splits:
+        read = next(iter(found.splits.values())).read
+        splits = split_by_patterns(tree, table, found.pairs, read=read)
+        found = replace(found, splits=splits, used=found.used | lists_of(table))
     splits = dict(found.splits)
     if not splits:
         return found

@@ -28,12 +28,15 @@ class Tree:
         files: Paths below it, in natural order; system files and hidden ones are apart.
         system: Hidden files and those that operating systems leave, also below the root.
         links: Links to folders, which are not followed.
+        background: Pattern of the pictures that are background where they have no mask, as `schema.toml` declares it;
+            None where it declares nothing.
     """
 
     root: Path
     files: tuple[Path, ...]
     system: tuple[Path, ...]
     links: tuple[Path, ...]
+    background: str | None = None
 
     @cached_property
     def pictures(self) -> tuple[Path, ...]:
@@ -143,8 +146,8 @@ def look(root: Path) -> Tree:
                 system.append(path)
             elif not (place == Path(".") and name.lower() in _PROJECT_NAMES):
                 files.append(path)
-    ordered = (tuple(sorted(paths, key=natural_key)) for paths in (files, system, links))
-    return Tree(root, *ordered)
+    found, apart, linked = (tuple(sorted(paths, key=natural_key)) for paths in (files, system, links))
+    return Tree(root, found, apart, linked)
 
 
 def folded(text: str) -> str:

@@ -6,14 +6,16 @@ not there. Files of one row for each picture join class and picture in one field
 
 import csv
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from atrous.data.annotations.outlines import Drawing, Outline, StartRuns
+from atrous.data.layouts.background import EVERY, PROBABLY_BACKGROUND, background_notes, proposal_line, sorted_unmasked
 from atrous.data.layouts.class_names import find_classes
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.label_files.drawn import Drawn, drawn_contents, split_of_folders
-from atrous.data.layouts.tree import Tree, listed
+from atrous.data.layouts.tree import Tree
 from atrous.data.layouts.words import tokens
 
 _RUNS = ("encodedpixels", "rle", "rlemask", "segmentation", "runlengths", "encoding", "annotation", "mask")
@@ -58,15 +60,25 @@ def _contents(tree: Tree, path: Path, rows: list[tuple[str, str, str]]) -> Conte
         values = tuple(map(int, words))
         label = _label(name, known)
         some.append((label, StartRuns(values[::2], values[1::2])))
+    folders = {image.parent for image in shapes}
+    unmasked = sorted_unmasked(tree, [one for one in tree.pictures if one.parent in folders and one not in shapes])
+    shapes |= {image: [] for image in unmasked.background}
     drawn = [Drawn(image, path, Drawing(tuple(some)), split_of_folders(image)) for image, some in shapes.items()]
     if len({one.split for one in drawn}) == 1:  # Kaggle's `train_images` beside pictures without labels
         drawn = [Drawn(one.image, one.source, one.drawing) for one in drawn]
     names = [known.get(number, f"class {number}") for number in numbers]
-    notes = [f"runs of {path} count pixels from 1, down the columns", *_without_rows(tree, shapes.keys())]
+    notes = [f"runs of {path} count pixels from 1, down the columns", *background_notes(unmasked)]
     used = [classes.path] if classes else []
-    return drawn_contents(
+    rest, background = [*unmasked.good, *unmasked.other], ""
+    if rest:
+        background = "" if tree.background else EVERY
+        faults.append(
+            (PROBABLY_BACKGROUND, proposal_line(tree, rest, background, reason=f"because {path} has no row for them"))
+        )
+    contents = drawn_contents(
         tree, "run lengths in CSV", drawn, names=names, used=[path, *used], notes=notes, faults=faults
     )
+    return contents and replace(contents, background=background)
 
 
 def _number(name: str) -> str:
@@ -77,14 +89,6 @@ def _number(name: str) -> str:
 def _label(name: str, known: Mapping[int, str]) -> str:
     number = _number(name)
     return known.get(int(number), f"class {number}") if number else name or "foreground"
-
-
-def _without_rows(tree: Tree, images: Set[Path]) -> list[str]:
-    """A line about pictures beside those that have rows."""
-    folders = {image.parent for image in images}
-    rest = [path for path in tree.pictures if path.parent in folders and path not in images]
-    line = f"{len(rest)} pictures have no row and are not used ({listed(rest)})"
-    return [f"{line}; a row without runs makes a picture background"] if rest else []
 
 
 def _rows(tree: Tree, path: Path) -> list[tuple[str, str, str]]:
