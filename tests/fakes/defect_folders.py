@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fakes.layouts import NAMES, picture, truth
+from fakes.layouts import NAMES, TRAIN, picture, truth
 from fakes.messy_folders import black_and_white
 from fakes.published import save
 
@@ -71,10 +71,24 @@ def images_of_all(folder: Path) -> None:
     (folder / "val.txt").write_text("s4\ns5\n")
 
 
+def table_of_all(folder: Path) -> None:
+    """A table of pictures and masks, without masks for good ones; those to test on are not labelled."""
+    lines = ["image,mask,split"]
+    for name in NAMES:
+        save(picture(name), folder / f"img/{name}.png")
+        if name in BAD:
+            save(Image.fromarray(defects(name)), folder / f"msk/{name}.png")
+        mask = f"msk/{name}.png" if name in BAD else ""
+        lines.append(f"img/{name}.png,{mask},{'train' if name in TRAIN else 'val'}")
+    save(picture("s0"), folder / "img/new.png")
+    (folder / "index.csv").write_text("\n".join([*lines, "img/new.png,,test", ""]))
+
+
 STATED = {
     "MVTec": (good_to_train_on, '"*/good/*"'),
     "images and masks": (folders_of_images, '"*/ok/*"'),
     "Severstal": (rows_of_bad_ones, '"*"'),
+    "table": (table_of_all, '"*"'),
 }
 """Folders that say which pictures are good, and the pattern that `--fix` proposes."""
 UNSTATED = {"DAGM": labels_of_bad_ones, "lists": images_of_all}

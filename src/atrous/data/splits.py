@@ -26,6 +26,8 @@ class Part:
 
 
 Splits = dict[str, Part]
+HELD_OUT = "by SHA-256 of the name"
+"""The end of the rule of pictures that are held out to validate on."""
 
 
 def chosen_part(splits: Splits, *, split: str, folder: Path) -> Part:
@@ -44,7 +46,7 @@ def with_validation(folder: Path, splits: Splits) -> Splits:
     if "val" in splits:
         return splits
     train, val = _held_out(part.pairs, folder=folder)
-    tenth = f"{len(val)} of {len(part.pairs)} pictures, by SHA-256 of the name"
+    tenth = f"{len(val)} of {len(part.pairs)} pictures, {HELD_OUT}"
     return {
         **splits,
         "train": replace(part, pairs=train, rule=f"{part.rule} without val"),

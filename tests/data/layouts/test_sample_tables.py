@@ -10,7 +10,7 @@ from atrous.data.dataset import open_data, open_splits
 from atrous.data.layouts.scanner import contents_of
 from atrous.errors import InputError
 from data.layouts.test_messy_folders import whose
-from fakes.layouts import NAMES, TRAIN, VAL, picture, truth
+from fakes.layouts import NAMES, TRAIN, VAL, in_folders, picture, truth
 from fakes.table_layouts import TABLES, arrays_per_split, parquet, pets
 
 
@@ -79,3 +79,21 @@ def test_borders_of_trimaps_are_ignored(tmp_path):
     for index, name in enumerate(found):
         np.testing.assert_array_equal(data[index].labels, np.array([0, 1, 255])[truth(name)])
     assert sorted(originals(open_splits(tmp_path)["test"])) == [*VAL]
+
+
+COLUMNS = {
+    "dataset.csv": "idx;patient;set;fname\n" + "".join(f"{i};p;{{}};s{i}.jpg\n" for i in range(6)),
+    "splits.json": "[" + ", ".join(f'{{{{"picture": "s{i}.png", "partition": "{{}}"}}}}' for i in range(6)) + "]",
+    "names.csv": "name,is_valid\n" + "".join(f"s{i},{{}}\n" for i in range(6)),
+}
+
+
+@pytest.mark.parametrize("file", COLUMNS)
+def test_a_column_of_any_table_tells_the_splits(tmp_path, file):
+    in_folders("images/{name}.png", "masks/{name}.png")(tmp_path)
+    words = {"names.csv": ("False", "True"), "splits.json": ("train", "validation")}.get(file, ("TRAIN", "Valid"))
+    cells = [words[name in VAL] for name in NAMES]
+    (tmp_path / file).write_text(COLUMNS[file].format(*cells))
+    parts = open_splits(tmp_path)
+    assert {split: sorted(part.names) for split, part in parts.items()} == {"train": [*TRAIN], "val": [*VAL]}
+    assert file in parts["val"].describe()["split_rule"]

@@ -153,7 +153,8 @@ def _files(
             continue
         if path.suffix.lower() not in suffixes:
             known = ", ".join(sorted(suffixes))
-            complain(f"{path} is not a picture ({known}); move it out of {folder}", kind="not a picture")
+            arrays = "; save arrays as PNG, or all of them as images.npy and masks.npy" * (path.suffix == ".npy")
+            complain(f"{path} is not a picture ({known}); move it out of {folder}{arrays}", kind="not a picture")
             continue
         key = relative.with_suffix("").as_posix()
         if key in found:

@@ -156,7 +156,9 @@ def _instances(images: Sequence[Entry], masks: Sequence[Entry]) -> Parts | None:
     stems = Counter(name for some in parts.values() for name in {_instance(path) for _, path in some})
     labelled = sum(map(bool, parts.values()))
     recurring = {name for name, count in stems.items() if count >= 2 and 2 * count >= labelled and not stem_role(name)}
-    named = len(recurring) > 1 and all(_instance(path) in recurring for some in parts.values() for _, path in some)
+    worded = all(name and not re.search(r"\d", name) for name in recurring)
+    everywhere = all(_instance(path) in recurring for some in parts.values() for _, path in some)
+    named = worded and everywhere and len(recurring) > 1
     return {
         image: [(_instance(path) if named else FOREGROUND, path) for _, path in some] for image, some in parts.items()
     }

@@ -148,7 +148,7 @@ def listed_splits(
 def _table_splits(
     tree: Tree, pairs: Mapping[Path, Pair], by_key: Mapping[str, Path | None]
 ) -> tuple[dict[str, dict[Path, Pair]], set[Path]]:
-    """The splits of the first file that names all pairs; of no file where none does."""
+    """The splits of the first file or column that names all pairs; of no file where none does."""
     numbers = by_number([*pairs])
     for path, table in split_tables(tree):
         splits: dict[str, dict[Path, Pair]] = {}
@@ -208,6 +208,9 @@ def _listed(tree: Tree, line: str, by_key: Mapping[str, Path | None], *, near: P
         if image := by_key.get(folded(text)):
             return image
         if ("/" in text or "\\" in text or "." in text) and (image := tree.find(text, near=near, pictures=True)):
+            return image
+        path = Path(text)  # of another suffix than the picture has
+        if path.suffix.lower() in IMAGE_SUFFIXES and (image := by_key.get(folded(path.stem))):
             return image
     return None
 

@@ -31,14 +31,14 @@ from atrous.data.layouts.label_files.supervisely import supervisely
 from atrous.data.layouts.label_files.tables import tables
 from atrous.data.layouts.label_files.via import via
 from atrous.data.layouts.label_files.yolo import yolo
-from atrous.data.layouts.lists import pair_lists
+from atrous.data.layouts.lists import listed_splits, ordered, pair_lists
 from atrous.data.layouts.mask_pictures import mask_pictures, masks_by_content
 from atrous.data.layouts.patterns import SPLIT_KEYS, by_patterns, lists_of, read_layout, split_by_patterns
 from atrous.data.layouts.tree import Tree, look
 from atrous.data.layouts.trimaps import with_trimaps
 from atrous.data.layouts.unknown import unknown_line
 from atrous.data.layouts.words import meaning
-from atrous.data.splits import disjoint, with_validation
+from atrous.data.splits import HELD_OUT, Splits, disjoint, with_validation
 from atrous.errors import InputError
 
 Layout = Callable[[Tree], Contents | None]
@@ -103,7 +103,8 @@ def _chosen(tree: Tree, table: Mapping[str, str], *, pair_by_order: bool) -> Con
         return plain
     if plain is not None and not {kind for kind, _ in plain.faults} <= _OTHERWISE:
         return plain
-    faulty = [plain] if plain is not None else []
+    # A picture of the plain layout that has no mask may be background by declaration, which other layouts know.
+    faulty = [plain] if plain is not None and tree.background is None else []
     layouts = [tables, panoptic, pair_lists, class_masks, mask_pictures, *ANNOTATIONS, stacks, parquet]
     for layout in layouts:
         try:
@@ -129,7 +130,7 @@ def _chosen(tree: Tree, table: Mapping[str, str], *, pair_by_order: bool) -> Con
             if not completed.faults:
                 return with_class_masks(tree, completed)
             faulty.append(completed)
-    return faulty[0] if faulty else None
+    return faulty[0] if faulty else plain
 
 
 def _plain(tree: Tree) -> Contents | None:
@@ -137,11 +138,22 @@ def _plain(tree: Tree) -> Contents | None:
     if not is_plain_folder(tree.root) or _has_other_splits(tree):
         return None
     with collecting() as complaints:
-        splits = folder_splits(tree.root)
+        splits, used = _divided(tree, folder_splits(tree.root))
     faults = tuple((complaint.kind, complaint.line) for complaint in complaints if not complaint.remark)
     notes = tuple(dict.fromkeys(complaint.line for complaint in complaints if complaint.remark))
     lists = frozenset(path for path in tree.with_suffix(".txt") if len(path.parts) == 1 and path.stem in splits)
-    return _with_classes(tree, Contents("images/ and masks/", splits, used=lists, notes=notes, faults=faults))
+    return _with_classes(tree, Contents("images/ and masks/", splits, used=lists | used, notes=notes, faults=faults))
+
+
+def _divided(tree: Tree, splits: Splits) -> tuple[Splits, frozenset[Path]]:
+    """The splits by lists or tables that the plain layout does not read, where it holds a tenth out; and the files."""
+    if splits.keys() != {"train", "val"} or HELD_OUT not in splits["val"].rule:
+        return splits, frozenset()
+    pairs = {pair.image.relative_to(tree.root): pair for part in splits.values() for pair in part.pairs}
+    parts, used, faults = listed_splits(tree, pairs, read=splits["train"].read)
+    for kind, line in faults:
+        complain(line, kind=kind)
+    return (with_validation(tree.root, disjoint(ordered(parts))), used) if parts else (splits, used)
 
 
 def _has_other_splits(tree: Tree) -> bool:
