@@ -43,21 +43,9 @@ def page_file(tmp_path_factory):
 
 
 @pytest.fixture
-def opened(browser, page_file):
-    """The page, and what it asked for or said that it should not have."""
-    complaints = []
-    context = browser.new_context(viewport={"width": 1200, "height": 800})
-    page = context.new_page()
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on(
-        "request",
-        lambda request: complaints.append(request.url) if not request.url.startswith(("file:", "data:")) else None,
-    )
-    page.goto(page_file.as_uri())
-    yield page
-    context.close()
-    assert complaints == []
+def opened(silent_page, page_file):
+    """The page in a window of a desktop."""
+    return silent_page(page_file, width=1200, height=800)
 
 
 def names(page):

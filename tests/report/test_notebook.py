@@ -17,28 +17,14 @@ HEIGHT, WIDTH = 200, 300
 
 
 @pytest.fixture
-def frame(browser, tmp_path):
+def frame(silent_page, tmp_path):
     """The frame inside a notebook's cell: a grey image, whose left quarter is ground, under its labels."""
     labels = np.ones((HEIGHT, WIDTH), np.uint8)
     labels[:, : WIDTH // 4] = 0
     image = np.full((HEIGHT, WIDTH, 1), 100, np.uint8)
     path = tmp_path / "cell.html"
     path.write_text(f"<!doctype html><body>{notebook_viewer(image, labels, SPACE, shares=SHARES)}</body>")
-    complaints = []
-    context = browser.new_context(viewport={"width": 900, "height": 700})
-    page = context.new_page()
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on(
-        "request",
-        lambda request: (
-            complaints.append(request.url) if not request.url.startswith(("file:", "data:", "about:")) else None
-        ),
-    )
-    page.goto(path.as_uri())
-    yield page.frame_locator("iframe")
-    context.close()
-    assert complaints == []
+    return silent_page(path, width=900, height=700).frame_locator("iframe")
 
 
 def screen(frame):
