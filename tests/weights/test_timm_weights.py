@@ -78,3 +78,21 @@ def test_scaling_is_that_of_the_weights_not_of_the_network(server):
     assert model.config.conventions.input_mean != found.conventions.input_mean
     load_backbone(model, found)
     assert model.config.conventions.input_mean == found.conventions.input_mean
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "a checkpoint beside other things"])
+def test_a_file_of_timms_names_fills_the_network_it_is_for(tmp_path, kind):
+    trained = randomize(timm.create_model("resnet18")).float()
+    path = tmp_path / "weights.bin"
+    if kind == "safetensors":
+        path.write_bytes(save(trained.state_dict()))
+    else:
+        torch.save({"epoch": 3, "state_dict": trained.state_dict(), "optimizer": {"lr": 0.1}}, path)
+    model = deeplabv3plus("timm:resnet18", 3)
+    load_backbone(model, path)
+    images = torch.randn(1, 3, 65, 65)
+    with torch.no_grad():
+        features = model.replanned(output_stride=32).eval().backbone(images).high
+        torch.testing.assert_close(features, trained.eval().forward_features(images), rtol=1e-5, atol=1e-5)
+    with pytest.raises(InputError, match=r"weights\.bin does not hold the weights of timm's resnet34: "):
+        load_backbone(deeplabv3plus("timm:resnet34", 3), path)

@@ -59,7 +59,7 @@ def fresh_state(
     check_classes(config, space=data.labels)
     torch.manual_seed(config.seed)
     archive = _archive(before or config.weights, config, data=data)
-    backbone = read_backbone(config.backbone_weights) if config.backbone_weights else None
+    backbone = read_backbone(config.backbone_weights, wanted=config.model.backbone) if config.backbone_weights else None
     # Where nothing is trained yet, the network can be built as the backbone's weights need it.
     model = archive.model if archive else build(backbone.adopted(config.model) if backbone else config.model)
     if backbone:

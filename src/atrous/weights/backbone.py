@@ -15,13 +15,13 @@ from atrous.importers.readers import read_foreign
 from atrous.model.any_backbone import SCHEME
 from atrous.model.backbones.resnet import BLOCK_UNITS
 from atrous.model.compatibility import Compatibility
-from atrous.model.config import BackboneConfig, ModelConfig, ResNetConfig
+from atrous.model.config import BackboneConfig, ModelConfig, ResNetConfig, TimmConfig
 from atrous.model.conventions import Conventions
 from atrous.model.deeplab import DeepLab
 from atrous.model.preprocess import Preprocess
 from atrous.weights import archive
 from atrous.weights.download import OnProgress, resolve
-from atrous.weights.timm_weights import timm_network
+from atrous.weights.timm_weights import TimmNetwork, timm_file, timm_network
 
 _BUILT_IN = ("conv_padding", "pool_padding", "stride_unit", "backbone_epsilon")
 """The conventions that are built into a backbone's layers."""
@@ -82,12 +82,15 @@ class TrainedBackbone:
         return replace(ours, conventions=conventions, compatibility=replace(ours.compatibility, **details))
 
 
-def read_backbone(source: str | Path, *, on_progress: OnProgress | None = None) -> TrainedBackbone:
+def read_backbone(
+    source: str | Path, *, wanted: BackboneConfig | None = None, on_progress: OnProgress | None = None
+) -> TrainedBackbone:
     """The backbone of a file.
 
     Args:
         source: An official MobileNetV2 or DeepLabv3 `.tflite`, an archive of ours, a checkpoint of a project that
             docs/weights.md lists, a name in the manifest, or `timm:NAME` (`weights/timm_weights.py`).
+        wanted: The backbone that it is for. For a network of timm, a file of timm's names is read as that network's.
         on_progress: Sees a download grow.
 
     Raises:
@@ -96,7 +99,9 @@ def read_backbone(source: str | Path, *, on_progress: OnProgress | None = None) 
     if str(source).startswith(SCHEME):
         return _from_timm(str(source))
     head = read_head(resolve(source, on_progress=on_progress))
-    return _from_archive(head.path) if archive.is_archive(head) else _from_foreign(head)
+    if archive.is_archive(head):
+        return _from_archive(head.path)
+    return _of_timm(head.path, timm_file(wanted, head.path)) if isinstance(wanted, TimmConfig) else _from_foreign(head)
 
 
 def load_backbone(
@@ -118,7 +123,11 @@ def load_backbone(
             model's, or its weights need other conventions (padding, epsilon, striding units) or details (the
             convolution that strides, rates) than the model was built with.
     """
-    found = source if isinstance(source, TrainedBackbone) else read_backbone(source, on_progress=on_progress)
+    found = (
+        source
+        if isinstance(source, TrainedBackbone)
+        else read_backbone(source, wanted=model.config.backbone, on_progress=on_progress)
+    )
     path = found.path
     backbone = model.backbone
     assert isinstance(backbone, nn.Module)
@@ -165,7 +174,10 @@ def _from_foreign(head: FileHead) -> TrainedBackbone:
 
 
 def _from_timm(source: str) -> TrainedBackbone:
-    path, network = timm_network(source)
+    return _of_timm(*timm_network(source))
+
+
+def _of_timm(path: Path, network: TimmNetwork) -> TrainedBackbone:
     state = network.backbone.state_dict()
     return TrainedBackbone(path, network.config, network.conventions, {}, state, ())
 

@@ -1,11 +1,15 @@
-"""Weights of timm's networks, from the Hugging Face hub, where timm keeps them: `timm:NAME` or `timm:NAME.TAG`."""
+"""Weights of timm's networks: from the Hugging Face hub, as `timm:NAME` or `timm:NAME.TAG`, or from a file."""
 
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
 from safetensors import SafetensorError
+from safetensors.torch import save_file
 
 from atrous.errors import InputError, reason
+from atrous.importers.pytorch.state_dict import open_file
 from atrous.model.any_backbone import SCHEME
 from atrous.model.backbones.atrous_encoder import AtrousEncoder
 from atrous.model.backbones.timm_encoder import pretrained_config, pretrained_network, timm_conventions, timm_encoder
@@ -14,6 +18,9 @@ from atrous.model.conventions import Conventions
 from atrous.weights import hub
 
 WEIGHTS_FILE = "model.safetensors"
+
+_MISFITS = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)
+"""Errors of timm, torch and safetensors about a file that is not that of a network."""
 
 
 class TimmNetwork(NamedTuple):
@@ -51,7 +58,39 @@ def timm_network(source: str) -> tuple[Path, TimmNetwork]:
     timm_encoder(name, output_stride=32, in_channels=3)  # refuses what cannot be made atrous before it is fetched
     path = hub.fetch_file(source, repository, WEIGHTS_FILE)
     try:
-        network = pretrained_network(name, path, tag=tag)
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        return path, _loaded(config, path, tag=tag)
+    except _MISFITS as error:
         raise InputError(f"{path} does not hold the weights of {source}: {reason(error):.120}") from error
-    return path, TimmNetwork(config, timm_conventions(name, tag=tag), AtrousEncoder(network, output_stride=32))
+
+
+def timm_file(config: TimmConfig, path: Path) -> TimmNetwork:
+    """Load a state dict of a network of timm, classifier included; image scaling is that of timm's first weights.
+
+    Args:
+        config: Name of the network.
+        path: A safetensors file or a checkpoint, whose pickle is not executed.
+
+    Raises:
+        InputError: If timm is not installed, or the file holds no tensors or those of another network.
+    """
+    timm_encoder(config.network, output_stride=32, in_channels=3)
+    first: Exception | None = None
+    with open_file(path) as contents, tempfile.TemporaryDirectory() as folder:
+        for group in contents.groups:
+            tensors = {
+                name: tensor.clone(memory_format=torch.contiguous_format)
+                for name, tensor in contents.load(group).items()
+            }
+            copy = Path(folder) / WEIGHTS_FILE
+            save_file(tensors, copy)
+            try:
+                return _loaded(config, copy)
+            except _MISFITS as error:
+                first = first or error
+    why = reason(first) if first else "there is no state dict in it"
+    raise InputError(f"{path} does not hold the weights of timm's {config.network}: {why:.120}") from first
+
+
+def _loaded(config: TimmConfig, path: Path, *, tag: str = "") -> TimmNetwork:
+    network = pretrained_network(config.network, path, tag=tag)
+    return TimmNetwork(config, timm_conventions(config.network, tag=tag), AtrousEncoder(network, output_stride=32))
