@@ -37,7 +37,7 @@ MARKS = {
     "download": 6,
     "published data": 8,
     "long": 13,
-    "service": 4,
+    "service": 5,
     "GPU": 1,
     "trained weights": 2,  # whose labels have several classes
     "several processes": 2,

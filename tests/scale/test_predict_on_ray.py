@@ -15,7 +15,6 @@ from PIL import Image
 
 import atrous
 from atrous.cli.main import main
-from atrous.scale.cluster import cluster
 from fakes.folder import fake_folder
 from fakes.lively_model import LABELS, blocks, lively_model
 
@@ -49,13 +48,6 @@ def expected(weights, photos, tmp_path_factory):
     out = tmp_path_factory.mktemp("plain")
     assert main(["predict", weights, str(photos), "--out", str(out), "--device", "cpu"]) == 1
     return contents(out)
-
-
-@pytest.fixture(scope="module")
-def one_cluster():
-    """One cluster for all tests: starting it takes longer than they do."""
-    with cluster():
-        yield
 
 
 def contents(folder: Path) -> dict[str, bytes]:

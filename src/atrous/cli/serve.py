@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -11,11 +12,14 @@ import tyro
 
 from atrous.cli.inference import Inference, load_weights
 from atrous.cli.options import parse
+from atrous.cli.serve_ray import RayOptions, serve_on_ray
 from atrous.errors import InputError
 from atrous.extras import require
+from atrous.inference.device import choose_device
 from atrous.inference.engines.open_engine import is_exported
 from atrous.inference.precision import Precision
 from atrous.inference.predictor import Predictor
+from atrous.serving.service import Limits
 from atrous.weights.archive import Archive
 
 TOKEN_VARIABLE = "ATROUS_TOKEN"
@@ -62,6 +66,7 @@ class Options:
     """Mebibytes of pictures and results that are held at a time. None: half of the memory, up to 4096."""
     decoders: int = 2
     """Processes that decode pictures."""
+    cluster: RayOptions = field(default_factory=RayOptions)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -74,7 +79,7 @@ def main(arguments: Sequence[str]) -> int:
     from atrous.serving.label_studio import PictureSource
     from atrous.serving.models import Models, ServedModel
     from atrous.serving.server import listen, run
-    from atrous.serving.service import Limits, Service
+    from atrous.serving.service import Service
 
     limits = Limits(
         queue=options.queue,
@@ -85,6 +90,9 @@ def main(arguments: Sequence[str]) -> int:
         decoders=options.decoders,
     )
     token = read_token(options.token_file)
+    if options.cluster.ray:
+        return _serve_on_ray(options, limits, token)
+    options.cluster.check_unused()
     source = None
     if options.label_studio is not None:
         key = os.environ.get("LABEL_STUDIO_API_KEY")
@@ -108,6 +116,21 @@ def main(arguments: Sequence[str]) -> int:
         on_ready=on_ready,
     )
     return 0
+
+
+def _serve_on_ray(options: Options, limits: Limits, token: str | None) -> int:
+    if options.label_studio is not None:
+        raise InputError("--label-studio is for one machine; leave it out, or leave out --ray")
+    return serve_on_ray(
+        options.weights,
+        options.cluster,
+        limits,
+        load=partial(load_served, options=options.inference),
+        host=options.host,
+        port=options.port,
+        token=token,
+        on_gpu=choose_device(options.inference.device).type == "cuda",
+    )
 
 
 def read_token(file: Path | None) -> str | None:
