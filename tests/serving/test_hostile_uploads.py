@@ -160,7 +160,7 @@ def test_the_token_opens_all_but_the_page_and_the_health(service):
     from starlette.testclient import TestClient
 
     with TestClient(build_app(service, token="0123456789abcdef")) as client:
-        for path in ("/", "/page.css", "/healthz", "/readyz"):
+        for path in ("/", "/stage.css", "/healthz", "/readyz"):
             assert client.get(path).status_code == 200
         values = ("Bearer 0123456789abcdeF", "Basic 0123456789abcdef", "Bearer", "Bearer \xff".encode("latin-1"))
         for given in ({}, *({"authorization": value} for value in values)):

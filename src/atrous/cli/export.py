@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import tyro
@@ -12,13 +12,17 @@ from atrous.cli.console import progress_callback
 from atrous.cli.inference import load_weights
 from atrous.cli.options import parse
 from atrous.cli.weight_settings import WeightSettings
-from atrous.data.dataset import open_data
+from atrous.data.dataset import DataSet, open_data
 from atrous.data.formats.images import image_files
 from atrous.errors import InputError
-from atrous.export.export import ProofError, export, format_of
+from atrous.export.export import ProofError, export, output_format
+from atrous.export.int8 import Pictures
 from atrous.export.onnx_file import DEFAULT_OPSET
+from atrous.export.proof import OnProgress, Proof
 from atrous.export.triton import check_triton, write_triton
+from atrous.export.web_folder import check_web, export_web
 from atrous.inference.engines.description import ExportPrecision, Layout, Output
+from atrous.inference.engines.export_format import SUFFIXES, ExportFormat
 from atrous.inference.engines.proof_record import read_description
 from atrous.inference.predictor import Predictor
 from atrous.weights.archive import Archive
@@ -32,14 +36,21 @@ class Options:
     its metadata. The file is compared with the weights on images of several sizes before it gets its name: the table is
     printed, and saved as FILE.proof.json and FILE.proof.md. Below the gate nothing is written.
 
+    With --format web the model comes in a folder with a page, which computes pictures in a browser.
+
     Example: atrous export runs/street/best.safetensors --out street.onnx
+    Example: atrous export runs/street/best.safetensors --format web --out page
     """
 
     weights: tyro.conf.Positional[str]
     """An archive, a run folder, a file of another project, hf://user/name, or a name that `atrous weights` lists."""
     out: Path
-    """File to write; its suffix chooses the format: .onnx, .xml (OpenVINO, with a .bin beside it), or .pt2 (torch,
-    compiled for this kind of processor by a C++ compiler)."""
+    """File to write, .onnx, .xml (OpenVINO, with a .bin beside it), or .pt2 (torch, compiled for this kind of processor
+    by a C++ compiler); of --format web the folder."""
+    format: Literal[ExportFormat, "web"] | None = None
+    """Format to write; None is the one that the suffix of --out stands for. web: a page for any static web server."""
+    runtime: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
+    """For web: the npm package onnxruntime-web, unpacked. None fetches it by npm, once."""
     output: Output = "labels"
     """Map to compute: class ids as unsigned bytes, or a number for every class and pixel."""
     layout: Layout = "nhwc"
@@ -74,28 +85,19 @@ def main(arguments: Sequence[str]) -> int:
     """Export and print the comparison; returns the exit status."""
     # Elsewhere --output is another word for --out.
     options = parse(Options, arguments, verb="export", aliases={"--output": "--output"})
-    format_of(options.out)
+    _check_format(options)
     if options.triton is not None:
         check_triton(options.out)
     archive = load_weights(options.weights, options.weight_settings)
     if options.output_stride is not None:
         archive = replace(archive, model=archive.model.replanned(output_stride=options.output_stride))
     data = None if options.data is None else open_data(options.data, split=options.split, schema=options.schema)
+    if options.format == "web":
+        check_web(archive, options.out)
     pictures = _calibration(options, archive)
     try:
         with progress_callback("comparing") as on_progress:
-            proof = export(
-                archive,
-                options.out,
-                output=options.output,
-                layout=options.layout,
-                precision=options.precision,
-                opset=options.opset,
-                gate=options.gate,
-                calibration=pictures,
-                data=data,
-                on_progress=on_progress,
-            )
+            proof = _export(options, archive, pictures=pictures, data=data, on_progress=on_progress)
     except ProofError as error:
         print(error.proof.table().to_text())
         raise
@@ -106,11 +108,48 @@ def main(arguments: Sequence[str]) -> int:
         print(f"pictures {proof.shift}")
     if proof.scores is not None:
         print(f"data     {proof.scores}")
-    print(f"file     {options.out}")
+    print(f"{'folder' if options.format == 'web' else 'file':8} {options.out}")
     if options.triton is not None:
         folder = write_triton(options.out, options.triton, description=read_description(options.out))
         print(f"triton   {folder}")
     return 0
+
+
+def _check_format(options: Options) -> None:
+    """Raise InputError where the options and the format do not fit each other."""
+    if options.format != "web":
+        if options.runtime is not None:
+            raise InputError("--runtime is for --format web; leave it out")
+        by_suffix = output_format(options.out)
+        if options.format not in (None, by_suffix):
+            suffix = next(suffix for suffix, form in SUFFIXES.items() if form == options.format)
+            raise InputError(
+                f"--out {options.out} is no file of --format {options.format}; give one that ends in {suffix}"
+            )
+        return
+    if options.triton is not None:
+        raise InputError("--triton takes ONNX files; leave it or --format web out")
+    if options.output != "labels" or options.layout != "nhwc":
+        raise InputError("--format web computes labels of images in the layout nhwc; leave --output and --layout out")
+    if options.precision == "float16":
+        raise InputError("--format web computes in float32 or int8; leave --precision float16 out")
+
+
+def _export(
+    options: Options, archive: Archive, *, pictures: Pictures, data: DataSet | None, on_progress: OnProgress | None
+) -> Proof:
+    settings = {
+        "precision": options.precision,
+        "opset": options.opset,
+        "gate": options.gate,
+        "calibration": pictures,
+        "data": data,
+        "on_progress": on_progress,
+    }
+    if options.format == "web":
+        name = Path(options.weights).stem
+        return export_web(archive, options.out, name=name, runtime=options.runtime, **settings)
+    return export(archive, options.out, output=options.output, layout=options.layout, **settings)
 
 
 def _calibration(options: Options, archive: Archive) -> list[np.ndarray]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
@@ -24,14 +24,10 @@ from atrous.export.torch_file import save_package
 from atrous.inference.engines.aot_inductor import AotInductorEngine
 from atrous.inference.engines.description import ExportDescription, ExportPrecision, Layout, Output
 from atrous.inference.engines.engine import Engine
+from atrous.inference.engines.export_format import SUFFIXES, ExportFormat, format_of
 from atrous.inference.engines.onnx_runtime import OnnxRuntimeEngine
 from atrous.inference.engines.openvino_engine import OpenVinoEngine
 from atrous.weights.archive import Archive
-
-Format = Literal["onnx", "openvino", "torch"]
-"""Kind of file."""
-
-SUFFIXES: dict[str, Format] = {".onnx": "onnx", ".xml": "openvino", ".pt2": "torch"}
 
 
 class ProofError(InputError):
@@ -41,8 +37,11 @@ class ProofError(InputError):
         proof: The comparison.
     """
 
-    def __init__(self, message: str, proof: Proof) -> None:
-        super().__init__(message)
+    def __init__(self, out: Path, proof: Proof) -> None:
+        unmet = f"{proof.summary()}; the gate is {proof.gate}"
+        if proof.scores is not None and not proof.scores.passed:
+            unmet = str(proof.scores)
+        super().__init__(f"{out} is not written: {unmet}")
         self.proof = proof
 
 
@@ -61,9 +60,9 @@ class Written:
     layers: tuple[LayerPrecision, ...] = ()
 
 
-def format_of(out: Path) -> Format:
+def output_format(out: Path) -> ExportFormat:
     """Return the format that a file's suffix stands for; raises InputError for other suffixes."""
-    found = SUFFIXES.get(out.suffix.lower())
+    found = format_of(out)
     if found is None:
         raise InputError(f"--out {out}: no format has the suffix {out.suffix!r}; choose {', '.join(SUFFIXES)}")
     return found
@@ -108,7 +107,7 @@ def export(
         ProofError: If the gate is not met.
         InputError: If a setting is impossible, a library is missing, or the file cannot be written.
     """
-    form = format_of(out)
+    form = output_format(out)
     check_opset(opset)
     chosen = Gate.choose(precision, gate)
     if data is not None:
@@ -152,10 +151,8 @@ def export(
         )
         if data is not None:
             proof = replace(proof, scores=score(weights, written.engine, data, on_progress=on_progress))
-        if proof.scores is not None and not proof.scores.passed:
-            raise ProofError(f"{out} is not written: {proof.scores}", proof)
-        if not proof.passed:
-            raise ProofError(f"{out} is not written: {proof.summary()}; the gate is {proof.gate}", proof)
+        if not proof.passed or (proof.scores is not None and not proof.scores.passed):
+            raise ProofError(out, proof)
         if pictures:
             proof = replace(proof, shift=calibration_shift(weights.model, pictures))
         write_proof(proof, path, description=description, layers=written.layers)

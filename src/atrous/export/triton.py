@@ -6,6 +6,7 @@ from pathlib import Path
 
 from atrous.errors import InputError, OutputError
 from atrous.inference.engines.description import ExportDescription
+from atrous.inference.engines.export_format import format_of
 
 LARGEST_BATCH = 8
 """Images of one size that the server computes together."""
@@ -15,7 +16,7 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]+", re.ASCII)
 
 def check_triton(out: Path) -> None:
     """Raise InputError for a file that cannot become a model of a repository: no ONNX, or a name of other letters."""
-    if out.suffix.lower() != ".onnx":
+    if format_of(out) != "onnx":
         raise InputError(f"--triton takes ONNX files; give --out {out.stem}.onnx")
     if not _NAME.fullmatch(out.stem):
         raise InputError(f"--triton names the model {out.stem!r:.80}; choose an --out of letters, digits, _ . and -")

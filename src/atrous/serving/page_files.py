@@ -1,6 +1,8 @@
-"""The files of the page at `/`, by path; the viewer is that of the report."""
+"""The files of the page at `/`, by path; its viewer and style are shared with other pages."""
 
 from importlib.resources import files
+
+from atrous.report.page_parts import page_parts
 
 _KINDS = {
     ".html": "text/html; charset=utf-8",
@@ -15,7 +17,7 @@ def page_files() -> dict[str, tuple[bytes, str]]:
     folder = files("atrous.serving").joinpath("page")
     found = {f"/{file.name}": file.read_bytes() for file in folder.iterdir()}
     found["/"] = found.pop("/index.html")
-    found["/viewer.js"] = files("atrous.report").joinpath("viewer.js").read_bytes()
+    found |= {f"/{name}": content for name, content in page_parts().items()}
     return {
         path: (content, _KINDS[path[path.rfind(".") :] if "." in path else ".html"]) for path, content in found.items()
     }

@@ -1,25 +1,18 @@
 """Opening of exported files by the engine that computes them."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from atrous.errors import InputError
 from atrous.inference.engines.aot_inductor import open_package
 from atrous.inference.engines.engine import Engine
+from atrous.inference.engines.export_format import SUFFIXES, format_of
 from atrous.inference.engines.onnx_runtime import OnnxRuntimeEngine
 from atrous.inference.engines.openvino_engine import OpenVinoEngine
-
-SUFFIXES: dict[str, Callable[[Path], Engine]] = {
-    ".onnx": OnnxRuntimeEngine,
-    ".xml": OpenVinoEngine,
-    ".pt2": open_package,
-}
-"""Engine that opens an exported file, by suffix."""
 
 
 def is_exported(weights: str | Path) -> bool:
     """Return True if weights are to be opened by an engine: a file of the suffix of exported files."""
-    return Path(weights).suffix.lower() in SUFFIXES and Path(weights).is_file()
+    return format_of(Path(weights)) is not None and Path(weights).is_file()
 
 
 def open_engine(path: Path) -> Engine:
@@ -30,7 +23,12 @@ def open_engine(path: Path) -> Engine:
     """
     if not path.is_file():
         raise InputError(f"{path} is not there; give a file that atrous export has written")
-    opened = SUFFIXES.get(path.suffix.lower())
-    if opened is None:
-        raise InputError(f"{path} is no exported file: its suffix is none of {', '.join(SUFFIXES)}")
-    return opened(path)
+    match format_of(path):
+        case "onnx":
+            return OnnxRuntimeEngine(path)
+        case "openvino":
+            return OpenVinoEngine(path)
+        case "torch":
+            return open_package(path)
+        case None:
+            raise InputError(f"{path} is no exported file: its suffix is none of {', '.join(SUFFIXES)}")

@@ -8,6 +8,7 @@ from typing import Any
 
 from atrous.errors import InputError
 from atrous.inference.engines.description import ExportDescription
+from atrous.inference.engines.export_format import format_of
 from atrous.plain import from_plain
 
 AGAIN = "export the weights again"
@@ -33,7 +34,7 @@ def proof_path(path: Path) -> Path:
 
 def file_hashes(path: Path) -> dict[str, str]:
     """Return the sha256 of an exported file and, of OpenVINO, of the file of its weights, by name."""
-    files = [path, path.with_suffix(".bin")] if path.suffix.lower() == ".xml" else [path]
+    files = [path, path.with_suffix(".bin")] if format_of(path) == "openvino" else [path]
     hashes = dict[str, str]()
     for file in files:
         with file.open("rb") as opened:

@@ -6,7 +6,8 @@ import { MOST, Picture, keyOf } from "./pictures.js";
 import { Stage } from "./stage.js";
 import { curlCommand, linkOf, readLink } from "./links.js";
 import { showProblem } from "./problems.js";
-import { showLegend, showPointed, showRuns, showStrip } from "./panels.js";
+import { showLegend } from "./legend.js";
+import { showPointed, showRuns, showStrip } from "./panels.js";
 
 const find = (id) => document.getElementById(id);
 const state = {
