@@ -2,6 +2,7 @@
 
 import lzma
 import tarfile
+from argparse import Namespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from atrous.importers.overrides import Overrides
 from atrous.importers.projects.mmsegmentation_settings import with_stated
 from atrous.importers.projects.python_config import read_python_config
 from atrous.importers.projects.timm_settings import check_resnet
+from atrous.importers.pytorch.state_dict import open_file
 from atrous.importers.readers import read_foreign
 from atrous.model.build import build_backbone
 from atrous.model.config import ModelConfig, ResNetConfig
@@ -112,6 +114,12 @@ def test_strides_dilations_and_multi_grid_of_mmsegmentation(text, stride, rates,
     assert stated.assumed == ("scaling",)
 
 
+def test_epsilons_of_mmsegmentation():
+    text = config(extra=", norm_cfg=dict(type='SyncBN', eps=1e-3)", align="True, norm_cfg=dict(type='BN')")
+    conventions = with_stated(BASE, text).config.conventions
+    assert (conventions.backbone_epsilon, conventions.head_epsilon) == (1e-3, 1e-5)
+
+
 def test_rates_of_units_are_those_of_the_configuration():
     """The planned rates of block4 are dilations of mmsegmentation's layer4: the first unit is contracted."""
     text = config((1, 2, 2, 1), (1, 1, 1, 2), (1, 6, 12, 18), ", multi_grid=(1, 2, 4)")
@@ -129,6 +137,8 @@ def test_scaling_of_both_versions_of_mmsegmentation():
         assert stated.config.conventions.input_std == (4.0, 5.0, 6.0)
         assert stated.assumed == ()
         assert not stated.reversed_channels
+    for name in ("bgr_to_rgb", "rgb_to_bgr"):  # images are read with blue first; either reverses them
+        assert not with_stated(BASE, config(data_preprocessor=f"{scaling}{name}=True)")).reversed_channels
     blue_first = with_stated(BASE, config(data_preprocessor=f"{scaling}bgr_to_rgb=False)"))
     assert blue_first.reversed_channels
     assert blue_first.config.conventions.input_mean == (3.0, 2.0, 1.0)
@@ -142,6 +152,11 @@ def test_scaling_of_both_versions_of_mmsegmentation():
         (config(head=(1, 11, 24, 36)), "no counterpart at 16"),
         (config(extra=", multi_grid=(1, 2, 4)"), "has no counterpart here"),
         (config(align="'yes'"), "align_corners"),
+        (config(extra=", type='mmseg.ResNeXt'"), "type is mmseg.ResNeXt, which is not built here"),
+        (config(extra=", conv_cfg=dict(type='ConvWS')"), "conv_cfg is ConvWS"),
+        (config(align="True, act_cfg=dict(type='LeakyReLU')"), "decode_head: act_cfg is LeakyReLU"),
+        (config(extra=", norm_cfg=dict(type='BN', eps='small')"), "norm_cfg"),
+        ("model = dict(backbone=[1], decode_head=dict())", "backbone is no dict"),
         ("model = (", "cannot be read"),
         ("x = " + "(" * 5000, "cannot be read"),
         ("x = 1\n" * 100_000, "more than any real one"),
@@ -186,3 +201,22 @@ def test_a_configuration_is_read_and_never_run():
 def test_without_a_configuration_everything_is_assumed():
     names = ("output_stride", "rates", "multi_grid", "align_corners", "stride_in_1x1", "scaling")
     assert with_stated(BASE, "").assumed == names
+
+
+def test_hyperparameters_are_read_from_dicts_and_namespaces_inside_each_other(tmp_path):
+    inner = Namespace(model={"kwargs": {"decoder_atrous_rates": (6, 12, 18), "lr": 2.0}})
+    for hyper_parameters in ({"cfg": inner, "lr": 1.0}, Namespace(cfg=inner, lr=1.0)):
+        torch.save({"state_dict": {"w": torch.ones(3)}, "hyper_parameters": hyper_parameters}, tmp_path / "a.ckpt")
+        with open_file(tmp_path / "a.ckpt") as contents:
+            assert contents.settings["decoder_atrous_rates"] == (6, 12, 18)
+            assert contents.settings["lr"] == 1.0  # the outer one
+
+
+def test_hyperparameters_that_multiply_are_bounded(tmp_path):
+    """Ten thousand references to one dict of ten thousand entries: a hundred million, of which few are looked at."""
+    entries: dict = {}
+    for _ in range(2):
+        entries = {str(number): entries for number in range(10_000)}
+    torch.save({"state_dict": {"w": torch.ones(3)}, "hyper_parameters": entries}, tmp_path / "a.ckpt")
+    with open_file(tmp_path / "a.ckpt") as contents:
+        assert len(contents.settings) == 10_000

@@ -20,6 +20,19 @@ _STRIDES: dict[tuple[tuple[int, ...], tuple[int, ...]], int] = {
 """Strides and dilations of the four stages to output stride."""
 
 
+_PLAIN = {
+    "type": ("ResNet", "ResNetV1c", "ASPPHead", "DepthwiseSeparableASPPHead"),
+    "conv_cfg": ("Conv", "Conv2d"),
+    "act_cfg": ("ReLU",),
+}
+"""Parts of the network, and kinds of convolution and activation, that are built here."""
+
+
+@dataclass(frozen=True)
+class _Norm:
+    eps: float = 1e-5
+
+
 @dataclass(frozen=True)
 class _Backbone:
     strides: tuple[int, ...] = (1, 2, 2, 2)
@@ -41,6 +54,12 @@ class _Preprocessor:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     bgr_to_rgb: bool = False
+    rgb_to_bgr: bool = False
+
+    @property
+    def reverses(self) -> bool:
+        """True if red comes first: images are read with blue first, and either setting reverses the channels."""
+        return self.bgr_to_rgb or self.rgb_to_bgr
 
 
 @dataclass(frozen=True)
@@ -74,15 +93,37 @@ def with_stated(config: ModelConfig, text: str) -> Stated:
     model = settings.get("model")
     if not isinstance(model, dict) or not isinstance(model.get("decode_head"), dict):
         return Stated(config, SILENT)
-    backbone = read_settings(_Backbone, model.get("backbone") or {}, where="meta.cfg: backbone")
-    decode_head = model["decode_head"]
+    stated, decode_head = model.get("backbone") or {}, model["decode_head"]
+    if not isinstance(stated, dict):
+        raise InputError("meta.cfg: backbone is no dict; get the checkpoint again from its source")
+    backbone = read_settings(_Backbone, stated, where="meta.cfg: backbone")
     head = read_settings(_Head, decode_head, where="meta.cfg: decode_head")
     config = _with_backbone(config, backbone)
     assert isinstance(config.head, ASPPConfig)
     rates = _rates(head.dilations, output_stride=config.output_stride)
     conventions = replace(config.conventions, align_corners=head.align_corners)
+    conventions = replace(
+        conventions,
+        backbone_epsilon=_epsilon(stated, where="backbone"),
+        head_epsilon=_epsilon(decode_head, where="decode_head"),
+    )
     config = replace(config, head=replace(config.head, rates=rates), conventions=conventions)
     return _with_scaling(config, settings, model)
+
+
+def _epsilon(part: dict[str, Any], *, where: str) -> float:
+    """Epsilon of the batch norms of the backbone or the head.
+
+    Raises:
+        InputError: If its convolutions or activations are not those that are built here.
+    """
+    for name, kinds in _PLAIN.items():
+        stated = part.get(name)
+        kind = stated.get("type") if isinstance(stated, dict) else stated
+        if isinstance(kind, str) and kind.rpartition(".")[2] not in kinds:
+            raise InputError(f"meta.cfg: {where}: {name} is {kind:.40}, which is not built here")
+    norm = part.get("norm_cfg")
+    return read_settings(_Norm, norm if isinstance(norm, dict) else {}, where=f"meta.cfg: {where}: norm_cfg").eps
 
 
 def _with_backbone(config: ModelConfig, backbone: _Backbone) -> ModelConfig:
@@ -129,9 +170,9 @@ def _with_scaling(config: ModelConfig, settings: dict[str, Any], model: dict[str
         return Stated(config, ("scaling",))
     preprocessor = read_settings(_Preprocessor, stated, where="meta.cfg: data_preprocessor")
     if preprocessor.mean is None or preprocessor.std is None:
-        return Stated(config, ("scaling",), reversed_channels=not preprocessor.bgr_to_rgb)
+        return Stated(config, ("scaling",), reversed_channels=not preprocessor.reverses)
     mean, std = preprocessor.mean, preprocessor.std
-    if not preprocessor.bgr_to_rgb:  # the statistics stand in the order of the network's channels
+    if not preprocessor.reverses:  # the statistics stand in the order of the network's channels
         mean, std = mean[::-1], std[::-1]
     conventions = replace(config.conventions, input_mean=mean, input_std=std)
-    return Stated(replace(config, conventions=conventions), reversed_channels=not preprocessor.bgr_to_rgb)
+    return Stated(replace(config, conventions=conventions), reversed_channels=not preprocessor.reverses)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,15 @@ from atrous.errors import InputError
 from atrous.importers.pytorch.checkpoint import open_checkpoint
 from atrous.importers.pytorch.groups import MOST_TENSORS, Group, groups
 from atrous.importers.pytorch.onnx_initializers import read_initializers
+from atrous.importers.pytorch.pickle_machine import Call
 from atrous.importers.pytorch.recognition import INDEX_ENDING, WEIGHTS_FILES, is_onnx, is_safetensors, weights_file
 from atrous.importers.pytorch.tensors import StorageBytes, as_tensor, no_storage
 
 LARGEST_HEADER = 16 << 20
 LARGEST_JSON = 4 << 20
 MOST_SHARDS = 1000
+MOST_LEVELS, MOST_SETTINGS = 8, 10_000
+"""Dicts of hyperparameters inside each other that are looked into, and entries of each level."""
 
 _MARKS = ("architectures", "model_type", "encoder_name", "_model_class", "architecture", "pretrained_cfg")
 """Entries of a `config.json` that Hugging Face, segmentation_models.pytorch or timm wrote."""
@@ -98,7 +102,7 @@ def open_file(path: Path) -> Iterator[Contents]:
         unpacked = sum(each.nbytes for each in value.values() if isinstance(each, Tensor)) if is_dict else 0
         most = 2 * max(file.stat().st_size, unpacked)
         hyper_parameters = value.get("hyper_parameters") if is_dict else None
-        if isinstance(hyper_parameters, dict):
+        if hyper_parameters is not None:
             settings = {**_flat(hyper_parameters), **settings}
 
         def load(group: Group) -> dict[str, Tensor]:
@@ -151,10 +155,18 @@ def _json(path: Path) -> dict[str, Any]:
     return settings
 
 
-def _flat(parameters: Mapping[Any, Any]) -> dict[str, Any]:
-    """Hyperparameters with those of dicts inside them, such as `model_kwargs`."""
-    nested = {name: each for value in parameters.values() if isinstance(value, dict) for name, each in value.items()}
-    return {name: value for name, value in {**nested, **parameters}.items() if isinstance(name, str)}
+def _flat(parameters: Any) -> dict[str, Any]:
+    """Hyperparameters with those of dicts and namespaces inside them, such as `model_kwargs`; outer ones count."""
+    flat: dict[str, Any] = {}
+    level = [parameters]
+    for _ in range(MOST_LEVELS):
+        dicts = (each.state if isinstance(each, Call) else each for each in level)
+        entries = list(
+            islice(chain.from_iterable(each.items() for each in dicts if isinstance(each, dict)), MOST_SETTINGS)
+        )
+        flat = {**{name: value for name, value in reversed(entries) if isinstance(name, str)}, **flat}
+        level = [value for _, value in entries]
+    return flat
 
 
 def _safetensors(path: Path) -> dict[str, Tensor]:
