@@ -147,9 +147,14 @@ def _export(
         "on_progress": on_progress,
     }
     if options.format == "web":
-        name = Path(options.weights).stem
-        return export_web(archive, options.out, name=name, runtime=options.runtime, **settings)
+        return export_web(archive, options.out, name=_name(options.weights), runtime=options.runtime, **settings)
     return export(archive, options.out, output=options.output, layout=options.layout, **settings)
+
+
+def _name(weights: str) -> str:
+    """Return the name of a model: that of its file, or of the run whose checkpoint it is."""
+    path = Path(weights)
+    return path.parent.name if path.stem in ("best", "last") and path.parent.name else path.stem
 
 
 def _calibration(options: Options, archive: Archive) -> list[np.ndarray]:

@@ -102,6 +102,7 @@ function render() {
   stage.layers([], run && !wrong && state.view !== "picture" ? [run.layer] : []);
   stage.compare(state.compare && Boolean(run) && !wrong);
   document.body.classList.toggle("started", Boolean(picture || wrong || state.working));
+  document.body.classList.toggle("wrong", Boolean(wrong));
   find("empty").hidden = Boolean(picture || wrong || state.working);
   find("working").hidden = !state.working;
   find("working").lastElementChild.textContent = state.working;
