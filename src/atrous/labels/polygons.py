@@ -72,21 +72,6 @@ def trace_polygons(
     return [polygon for _, polygon in sorted(found, key=lambda pair: -pair[0])]
 
 
-def joined(polygon: Polygon) -> Ring:
-    """One ring for formats without holes: each hole hangs on the outline by a bridge of no width.
-
-    Filled by the even-odd or the nonzero rule it covers what the polygon covers.
-    """
-    ring = polygon.outline
-    # From right to left, so that a bridge to the nearest corner does not run through a hole that is still to come.
-    for hole in sorted(polygon.holes, key=lambda hole: -hole[:, 0].max()):
-        start = int(hole[:, 0].argmax())
-        place = int(((ring - hole[start]) ** 2).sum(axis=1).argmin())
-        turned = np.roll(hole, -start, axis=0)
-        ring = np.concatenate([ring[: place + 1], turned, turned[:1], ring[place:]])
-    return ring
-
-
 def _regions(
     labels: Integer[np.ndarray, "h w"], label: int
 ) -> Iterator[tuple[tuple[Ring, float], list[tuple[Ring, float]]]]:

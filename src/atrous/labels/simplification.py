@@ -1,5 +1,7 @@
 """Simplification of closed lines by the method of Douglas and Peucker (1973)."""
 
+import math
+
 import numpy as np
 from jaxtyping import Float
 
@@ -8,6 +10,8 @@ Ring = Float[np.ndarray, "_ 2"]
 
 _EXACT = 0.25
 """Tolerance in pixels below which nothing would be left out: steps between pixels are higher."""
+_SHORT = 24
+"""Corners up to which numbers of Python are quicker than arrays."""
 _SMALLEST = 0.5
 """Area in pixels that leaving out one corner changes at least: a triangle with whole corners has no less."""
 
@@ -23,15 +27,21 @@ def simplified(rings: list[Ring], tolerance: float, *, budget: float) -> list[Ri
     if budget < _SMALLEST:  # most regions of a noisy map: no corner can go
         return rings
     while tolerance >= _EXACT:
-        simple = [_with_change(ring, tolerance) for ring in rings]
-        if sum(change for _, change in simple) <= budget:
-            return [ring for ring, _ in simple]
+        simple, left = list[Ring](), budget
+        for ring in rings:
+            kept, change = _with_change(ring, tolerance, budget=left)
+            left -= change
+            if left < 0:
+                break
+            simple.append(kept)
+        else:
+            return simple
         tolerance /= 2
     return rings
 
 
-def _with_change(ring: Ring, tolerance: float) -> tuple[Ring, float]:
-    """The simplified ring, and the area in pixels between it and the ring.
+def _with_change(ring: Ring, tolerance: float, *, budget: float) -> tuple[Ring, float]:
+    """The simplified ring, and the area in pixels between it and the ring, or what of it first exceeds the budget.
 
     A ring that would shrink to a line stays as it is.
     """
@@ -41,21 +51,46 @@ def _with_change(ring: Ring, tolerance: float) -> tuple[Ring, float]:
     closed = np.concatenate([np.roll(ring, -start, axis=0), ring[start : start + 1]])
     middle = int(((closed - closed[0]) ** 2).sum(axis=1).argmax())
     kept, spans, change = {0, middle}, [(0, middle), (middle, len(closed) - 1)], 0.0
+    corners = closed.tolist()
     while spans:
         first, last = spans.pop()
         if last - first < 2:
             continue
-        along, beside = _relative(closed[first : last + 1])
-        length = along[-1]
-        distance = np.hypot(beside, along - along.clip(0, length))  # from the segment, not from its line
-        far = int(distance.argmax())
-        if distance[far] > tolerance:
-            kept.add(first + far)
-            spans += [(first, first + far), (first + far, last)]
+        if last - first <= _SHORT:
+            far, distance = _farthest_of_few(corners[first : last + 1])
+            along = beside = None
         else:
+            along, beside = _relative(closed[first : last + 1])
+            distances = np.hypot(beside, along - along.clip(0, along[-1]))  # from the segment, not from its line
+            far = int(distances.argmax())
+            distance = float(distances[far])
+        if distance > tolerance:
+            kept.add(first + far)
+            halves = (first, first + far), (first + far, last)
+            spans += halves if 2 * far > last - first else halves[::-1]  # the short one first: it may use up the budget
+        else:
+            if along is None or beside is None:
+                along, beside = _relative(closed[first : last + 1])
             change += _area_beside(along, beside)
+            if change > budget:
+                return ring, change
     simple = closed[sorted(kept)]
     return (simple, change) if len(simple) >= 3 else (ring, 0.0)
+
+
+def _farthest_of_few(chain: list[list[float]]) -> tuple[int, float]:
+    """The corner that is farthest from the segment between the first and the last, and its distance."""
+    (x0, y0), (x1, y1) = chain[0], chain[-1]
+    length = math.hypot(x1 - x0, y1 - y0)
+    dx, dy = ((x1 - x0) / length, (y1 - y0) / length) if length else (1.0, 0.0)
+    far, largest = 0, 0.0
+    for number, (x, y) in enumerate(chain):
+        along = (x - x0) * dx + (y - y0) * dy
+        beyond = min(along, 0.0) + max(along - length, 0.0)
+        distance = math.hypot((x - x0) * dy - (y - y0) * dx, beyond)
+        if distance > largest:
+            far, largest = number, distance
+    return far, largest
 
 
 def _relative(chain: Ring) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:

@@ -17,7 +17,7 @@ from atrous.data.writers.labelled_image import (
     write_text,
 )
 from atrous.labels import LabelSpace
-from atrous.labels.polygons import joined
+from atrous.labels.bridges import joined
 
 IGNORED = "ignore"
 """Name of the category of pixels without a class."""

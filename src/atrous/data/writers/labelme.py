@@ -8,7 +8,7 @@ from typing import Any
 from atrous.data.schema import SCHEMA_FILE, Schema, write_schema
 from atrous.data.writers.labelled_image import LabelledImage, copy_image, drawn_polygons, write_lists, write_text
 from atrous.labels import LabelSpace
-from atrous.labels.polygons import joined
+from atrous.labels.bridges import joined
 
 IGNORED = "__ignore__"
 """Label of pixels without a class, as LabelMe's own converters name it."""

@@ -14,7 +14,7 @@ from atrous.data.writers.labelled_image import (
     write_text,
 )
 from atrous.labels import LabelSpace
-from atrous.labels.polygons import joined
+from atrous.labels.bridges import joined
 
 
 class YoloWriter:
