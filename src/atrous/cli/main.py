@@ -22,6 +22,7 @@ VERBS = {
     "train": "train on a data set by a recipe",
     "evaluate": "mIoU and per-class table of weights on a data set",
     "predict": "label maps and overlays of pictures",
+    "rank": "unlabelled pictures in the order in which labelling them would teach most",
     "serve": "label maps over HTTP, and a page to look at them",
     "convert": "weights of other projects to an archive, or an archive to theirs",
     "export": "a file for another engine, compared with the weights",
