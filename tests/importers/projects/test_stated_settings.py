@@ -14,7 +14,7 @@ from atrous.importers.file_head import read_head
 from atrous.importers.overrides import Overrides
 from atrous.importers.projects.mmsegmentation_settings import with_stated
 from atrous.importers.projects.python_config import read_python_config
-from atrous.importers.projects.timm_settings import check_resnet
+from atrous.importers.projects.timm_settings import check_mobile_network, check_resnet
 from atrous.importers.pytorch.state_dict import open_file
 from atrous.importers.readers import read_foreign
 from atrous.model.build import build_backbone
@@ -87,6 +87,19 @@ def test_other_resnets_of_timm_are_refused(name):
 @pytest.mark.parametrize("name", ["", "resnet50", "resnet101.a1_in1k", "tv_resnet50", "gluon_resnet50", "resnet50c"])
 def test_plain_resnets_of_timm_are_taken(name):
     check_resnet(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["mobilenetv3_rw", "fbnetc_100.rmsp_in1k", "tf_mobilenetv3_large_minimal_100", "lcnet_050"]
+)
+def test_other_mobile_networks_of_timm_are_refused(name):
+    with pytest.raises(InputError, match=f"{name} of timm is another network"):
+        check_mobile_network(name)
+
+
+@pytest.mark.parametrize("name", ["", "mobilenetv2_110d.ra_in1k", "tf_mobilenetv3_small_075", "mobilenetv3_large_100"])
+def test_mobile_networks_of_the_papers_are_taken(name):
+    check_mobile_network(name)
 
 
 def config(strides=(1, 2, 1, 1), dilations=(1, 1, 2, 4), head=(1, 12, 24, 36), extra="", align="True", **more):

@@ -13,7 +13,7 @@ from torch import Tensor
 from atrous.errors import InputError
 from atrous.importers.foreign_network import ForeignNetwork
 from atrous.importers.projects.key_map import CLASSIFIER_REASON, imagenet, translated, width
-from atrous.importers.projects.timm_settings import scaled, timm_settings
+from atrous.importers.projects.timm_settings import check_mobile_network, scaled, timm_settings
 from atrous.importers.pytorch.state_dict import StateDict
 from atrous.model.config import (
     BackboneConfig,
@@ -60,10 +60,11 @@ def read(found: StateDict) -> ForeignNetwork:
     """
     if "conv_stem.weight" not in found.tensors:
         return _xception(found)
+    settings = timm_settings(found.settings)
+    check_mobile_network(settings.architecture)
     backbone, table = mobile_network(found.tensors)
     skips: dict[str, str] = dict.fromkeys(("conv_head.", "bn2.", "norm_head.", "classifier."), CLASSIFIER_REASON)
     state, skipped = translated(found.tensors, table, skipped=skips, project=PROJECT)
-    settings = timm_settings(found.settings)
     conventions = replace(PYTORCH, pool_padding="symmetric")
     if settings.architecture.startswith(PORTED):
         conventions = replace(conventions, conv_padding="same", backbone_epsilon=1e-3)

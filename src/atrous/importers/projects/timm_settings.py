@@ -13,6 +13,9 @@ from atrous.model.conventions import Conventions
 _RESNET = re.compile(r"(tv_|gluon_)?resnet\d+c?")
 """Architectures of timm with the units, pooling and stem of torchvision's ResNet, or with stem C."""
 
+_MOBILE_NET = re.compile(r"(tf_)?mobilenetv(2_\d+d?|3_(large|small)_\d+)")
+"""Architectures of timm that are MobileNetV2 or MobileNetV3 as the papers have them."""
+
 
 @dataclass(frozen=True)
 class TimmSettings:
@@ -49,7 +52,19 @@ def check_resnet(architecture: str) -> None:
         InputError: If config.json names such a variant (resnetblur50, resnetaa50, resnet50d ...).
     """
     if architecture and not is_plain_resnet(architecture):
-        raise InputError(f"{architecture:.60} of timm is another network than ResNet-50 and -101, which are built here")
+        raise InputError(
+            f"{architecture:.60} of timm is another network than ResNet-18, -34, -50, -101 and -152, which are built"
+        )
+
+
+def check_mobile_network(architecture: str) -> None:
+    """Refuse mobile networks that resemble MobileNetV2 or MobileNetV3, but have another epsilon or activation.
+
+    Raises:
+        InputError: If config.json names such a variant (mobilenetv3_rw, fbnetc_100 ...).
+    """
+    if architecture and not _MOBILE_NET.fullmatch(architecture.partition(".")[0]):
+        raise InputError(f"{architecture:.60} of timm is another network than MobileNetV2 and V3, which are built here")
 
 
 def is_plain_resnet(architecture: str) -> bool:
