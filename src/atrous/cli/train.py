@@ -13,6 +13,7 @@ from atrous.cli.console import console
 from atrous.cli.doctor import examined
 from atrous.cli.dry_run import print_dry_run
 from atrous.cli.options import given_names, normalized, parse
+from atrous.cli.remote_data import is_address, local_data
 from atrous.cli.training_display import TerminalDisplay
 from atrous.data.dataset import DataSet
 from atrous.data.doctor import Grade
@@ -61,7 +62,8 @@ class Options:
     """
 
     data: tyro.conf.Positional[Path]
-    """Folder of images/ and masks/, or CamVid in the SegNet layout."""
+    """Folder of images/ and masks/, or CamVid in the SegNet layout; or its address on remote storage, such as
+    s3://bucket/street, from where it is copied to the cache first (needs the extra `ray`)."""
     config: TrainConfig
     second: SecondStage
     split: str
@@ -148,6 +150,7 @@ def main(arguments: Sequence[str]) -> int:
     if {"-h", "--help"} & {*words}:
         parse(MainOptions, words, verb="train", default=_main_defaults(start))
     options = _parsed(words, start)
+    options = replace(options, data=local_data(options.data))
     accept_truncated(accepted=options.truncated)
     device = replicas.local_device(choose_device(options.device))
     out = options.out or default_folder(options.data)
@@ -242,7 +245,7 @@ def _recipe(words: Sequence[str]) -> Recipe:
     first.add_argument("--device", nargs="?", default=Options.device)
     first.add_argument("--out", nargs="?", type=Path)
     given, rest = first.parse_known_args([*words])
-    folders = [Path(word) for word in rest if not word.startswith("-") and os.path.isdir(word)]
+    folders = [Path(word) for word in rest if not word.startswith("-") and (os.path.isdir(word) or is_address(word))]
     out = given.out or (default_folder(folders[0]) if folders else None)
     device = choose_device(given.device or Options.device)
     return chosen_recipe(
