@@ -15,7 +15,7 @@ LABELS = np.arange(48, dtype=np.uint8).reshape(6, 8) % 5
 
 
 @pytest.mark.parametrize("compressed", [False, True])
-@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint32, np.float32, np.float64])
+@pytest.mark.parametrize("dtype", ["u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f4", "f8"])
 def test_sound_matrices_are_read(dtype, compressed, tmp_path):
     scipy.io.savemat(tmp_path / "a.mat", {"labels": LABELS.astype(dtype)}, do_compression=compressed)
     np.testing.assert_array_equal(read_mat(tmp_path / "a.mat"), LABELS)
@@ -28,6 +28,34 @@ def test_structs_cells_texts_and_sparse_matrices_pass(compressed, tmp_path):
     content = {"GTcls": {"Segmentation": LABELS, "Boundaries": cells, "name": "a text"}, "names": cells}
     scipy.io.savemat(tmp_path / "a.mat", content, do_compression=compressed)
     check_structure(tmp_path / "a.mat")
+
+
+@pytest.mark.parametrize("dtype", ["u4", "f8"])
+def test_ids_of_more_than_16_bits_are_refused_and_never_wrapped(dtype, tmp_path):
+    for largest in (65535, 65536):
+        values = LABELS.astype(dtype)
+        values[0, 0] = largest
+        scipy.io.savemat(tmp_path / "a.mat", {"labels": values})
+        if largest == 65535:
+            assert read_mat(tmp_path / "a.mat").max() == 65535
+        else:
+            with pytest.raises(InputError, match=r"outside the integers 0\.\.65535"):
+                read_mat(tmp_path / "a.mat")
+
+
+def test_cells_inside_cells_are_read_to_a_depth_of_eight(tmp_path):
+    for levels in (8, 9):
+        value = LABELS
+        for _ in range(levels):
+            cell = np.empty((1, 1), object)
+            cell[0, 0] = value
+            value = cell
+        scipy.io.savemat(tmp_path / "a.mat", {"labels": value})
+        if levels == 8:
+            check_structure(tmp_path / "a.mat")
+        else:
+            with pytest.raises(InputError, match=r"a\.mat"):
+                check_structure(tmp_path / "a.mat")
 
 
 def test_the_files_that_end_the_process_are_named(shared):
