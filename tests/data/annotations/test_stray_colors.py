@@ -88,8 +88,22 @@ def test_frames_of_an_animation_are_the_reason_for_refusing_it(tmp_path):
         read_mask(tmp_path / "a.webp")
 
 
-def test_a_val_of_one_class_is_a_warning(tmp_path):
+def test_a_val_of_one_class_is_an_error(tmp_path):
     written(tmp_path, lambda mask, index: None if index else mask.fill(0))
     (tmp_path / "val.txt").write_text(f"{NAMES[0]}\n")
-    lines = [finding.line for finding in diagnose(tmp_path).findings]
+    lines = [finding.line for finding in diagnose(tmp_path).errors]
     assert any("'background' is the only class to validate on" in line for line in lines)
+
+
+def test_a_val_of_one_class_that_was_held_out_is_a_warning(tmp_path):
+    written(tmp_path, lambda mask, index: mask.fill(0) if index else None)
+    found = diagnose(tmp_path)
+    assert any("list pictures of the others in val.txt" in finding.line for finding in found.findings)
+    assert found.errors == ()
+
+
+def test_names_that_differ_in_letter_case_alone_are_a_warning(tmp_path):
+    written(tmp_path, slip)
+    (tmp_path / "schema.toml").write_text('classes = ["background", "Tent", "tent"]\n')
+    lines = [finding.line for finding in diagnose(tmp_path).findings]
+    assert any("the classes 'Tent' and 'tent' differ in letter case alone" in line for line in lines)

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from PIL import Image
 
 from atrous.data.dataset import open_data
 from atrous.errors import InputError
@@ -86,4 +87,13 @@ def test_another_form_of_a_known_tool_is_named(tmp_path, name):
 def test_tracks_of_cvat_are_named(tmp_path):
     (tmp_path / "annotations.xml").write_text('<annotations><track id="0" label="box"></track></annotations>')
     with pytest.raises(InputError, match=r"look like CVAT for video; export as CVAT for images 1\.1 or as COCO"):
+        open_data(tmp_path)
+
+
+def test_the_full_ade20k_is_named(tmp_path):
+    folder = tmp_path / "images/ADE/training/urban/street"
+    save(Image.new("RGB", (8, 8)), folder / "ADE_train_00016858.jpg")
+    save(Image.new("RGB", (8, 8), (10, 5, 1)), folder / "ADE_train_00016858_seg.png")
+    (folder / "ADE_train_00016858.json").write_text("{}")
+    with pytest.raises(InputError, match=r"is the full ADE20K: .*take the benchmark of 150 classes .atrous download"):
         open_data(tmp_path)

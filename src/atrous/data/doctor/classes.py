@@ -14,13 +14,16 @@ _MOSTLY = 0.5
 _VOIDS = frozenset({"void", "ignore", "ignored", "unlabeled", "unlabelled", "unknown", "undefined", "none"})
 
 
-def check_classes(path: Path, schema: Schema, totals: Mapping[str, Totals]) -> Iterator[Finding]:
+def check_classes(
+    path: Path, schema: Schema, totals: Mapping[str, Totals], *, held_out: bool = False
+) -> Iterator[Finding]:
     """Classes that training does not see, or that no other split asks for; and those that are rare.
 
     Args:
         path: The data.
         schema: The meaning of its masks.
         totals: By split.
+        held_out: True where pictures to validate on were held out, not chosen by the user.
     """
     names, seen, scored = schema.labels.names, training_counts(totals), scored_counts(totals)
     if seen is None:
@@ -33,10 +36,10 @@ def check_classes(path: Path, schema: Schema, totals: Mapping[str, Totals]) -> I
         yield error("one class", f"{path}: {only!r} is the only class to train on; add pictures of the other classes")
     if scored is not None and (scored > 0).sum() == 1 and (seen > 0).sum() > 1:
         only = names[int(scored.argmax())]
-        yield warning(
+        yield (warning if held_out else error)(
             "one class scored",
-            f"{path}: {only!r} is the only class to validate on, so a score says nothing; move pictures that show the "
-            "others into val",
+            f"{path}: {only!r} is the only class to validate on, so a score says nothing; "
+            + ("list pictures of the others in val.txt" if held_out else "move pictures that show the others into val"),
         )
     for label, name in enumerate(names):
         tested = 0 if scored is None else int(scored[label])
@@ -128,6 +131,20 @@ def check_ignore(
                 f"{one.pair.mask} has {one.mask.ignored} pixels and no class in any; label it, "
                 f"or take {one.pair.name} out of {one.split}",
             )
+
+
+def check_names(path: Path, schema: Schema) -> Iterator[Finding]:
+    """Classes whose names differ in letter case or outer blanks alone: often one class that was typed in two ways."""
+    first: dict[str, str] = {}
+    for name in schema.labels.names:
+        key = name.strip().casefold()
+        if key in first:
+            yield warning(
+                "similar names",
+                f"{path}: the classes {first[key]!r} and {name!r} differ in letter case alone; if they are one class, "
+                f"give both one name in your tool, or the values of both one id in [remap] of {SCHEMA_FILE}",
+            )
+        first.setdefault(key, name)
 
 
 def check_colors(path: Path, schema: Schema) -> Iterator[Finding]:

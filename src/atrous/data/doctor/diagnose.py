@@ -11,7 +11,7 @@ from typing import TypeVar
 from atrous.data.annotations.clean_masks import CleanMasks
 from atrous.data.complaints import Complaint, attempt
 from atrous.data.dataset import PLAIN
-from atrous.data.doctor.classes import check_classes, check_colors, check_ignore
+from atrous.data.doctor.classes import check_classes, check_colors, check_ignore, check_names
 from atrous.data.doctor.cleaning import cleaning_line, cleaning_of
 from atrous.data.doctor.duplicates import DuplicatePair, check_duplicate_pairs, check_repeats, find_duplicate_pairs
 from atrous.data.doctor.examine import VALUES, Examined, examine
@@ -23,6 +23,7 @@ from atrous.data.doctor.totals import Totals, by_split
 from atrous.data.formats.tiff import read_picture
 from atrous.data.pairs import Pair
 from atrous.data.schema import Schema
+from atrous.data.splits import HELD_OUT
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -160,7 +161,10 @@ def _check_meaning(
             "writes schema.toml, where they get names",
         )
     if meaning.schema is not None:
-        yield from check_classes(files.path, meaning.schema, totals)
+        val = files.splits.get("val")
+        held_out = val is not None and HELD_OUT in val.rule
+        yield from check_classes(files.path, meaning.schema, totals, held_out=held_out)
+        yield from check_names(files.path, meaning.schema)
         yield from check_ignore(files.path, meaning.schema, totals, examined)
         if files.schema_file is not None:
             yield from check_colors(files.schema_file, meaning.schema)

@@ -38,6 +38,7 @@ from atrous.data.layouts.tree import Tree, look
 from atrous.data.layouts.trimaps import with_trimaps
 from atrous.data.layouts.unknown import unknown_line
 from atrous.data.layouts.words import meaning
+from atrous.data.published.ade20k import full_ade20k_line
 from atrous.data.splits import HELD_OUT, Splits, disjoint, with_validation
 from atrous.errors import InputError
 
@@ -80,6 +81,8 @@ def contents_of(folder: Path, *, pair_by_order: bool = False, background: str | 
     """
     table = read_layout(folder)
     tree = replace(look(folder), background=table.get("background", background))
+    if "images" not in table and (line := full_ade20k_line(folder, tree.files)):
+        raise InputError(line)
     found = _chosen(tree, table, pair_by_order=pair_by_order)
     if found is None:
         raise InputError(unknown_line(tree))

@@ -10,6 +10,8 @@ Splits:
     train, val    20210 and 2000 images
 """
 
+import re
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -24,6 +26,7 @@ CITATION = (
     "B. Zhou, H. Zhao, X. Puig, S. Fidler, A. Barriuso, A. Torralba: Scene parsing through ADE20K dataset. CVPR 2017"
 )
 SPLITS = {"train": "training", "val": "validation"}
+_FULL = re.compile(r"ADE_(train|val|test|frame)_\w+_seg\.png")
 _PLACES = ("ADEChallengeData2016", ".")
 
 
@@ -33,6 +36,18 @@ def is_ade20k(folder: Path) -> bool:
     parts = [root / kind / part for root in roots for kind in ("annotations", "images") for part in SPLITS.values()]
     names = [path.name for part in parts if part.is_dir() for path in islice(part.iterdir(), 20)]
     return any(map(_has_parts, roots)) and (not names or any(name.startswith("ADE_") for name in names))
+
+
+def full_ade20k_line(root: Path, files: Sequence[Path]) -> str:
+    """The line about the full ADE20K, whose masks hold classes and instances in one colour; empty for other folders."""
+    masks = [path for path in files if _FULL.fullmatch(path.name)]
+    if not masks:
+        return ""
+    return (
+        f"{root} is the full ADE20K: {masks[0].name} holds the class in red and green (red // 10 * 256 + green) and "
+        "the instance in blue, which is not read; take the benchmark of 150 classes (atrous download ade20k), or save "
+        "class ids as 16-bit PNG in masks/"
+    )
 
 
 def _has_parts(root: Path) -> bool:
