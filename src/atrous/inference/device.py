@@ -5,7 +5,7 @@ import re
 import torch
 
 from atrous.errors import InputError, did_you_mean
-from atrous.inference.memory_limit import memory_limit
+from atrous.memory_limit import memory_limit
 
 Device = str | int | torch.device
 """`auto`, `cpu`, `cuda`, `cuda:1`, `mps`, `gpu`, the number of a CUDA device, or a device of torch."""

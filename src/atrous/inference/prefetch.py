@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from atrous.inference.memory_limit import memory_limit
+from atrous.memory_limit import memory_limit
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -10,8 +10,8 @@ from ray import serve
 from ray.serve.config import AutoscalingConfig, BackpressureConfig, HTTPOptions
 
 from atrous.errors import InputError, reason
-from atrous.inference.memory_limit import memory_limit
 from atrous.inference.predictor import Predictor
+from atrous.memory_limit import memory_limit
 from atrous.serving.app import build_app
 from atrous.serving.models import Models, ServedModel
 from atrous.serving.service import Limits, Service

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from atrous.errors import InputError
-from atrous.inference.memory_limit import memory_limit
 from atrous.inference.predictor import Predictor
 from atrous.inference.result import Result, without_missing
+from atrous.memory_limit import memory_limit
 from atrous.serving.answers import encoded
 from atrous.serving.compute import Computed
 from atrous.serving.decoding import DecodingPool

@@ -1,12 +1,9 @@
 """The whole examination: from a folder to findings."""
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import TypeVar
 
 from atrous.data.annotations.clean_masks import CleanMasks
 from atrous.data.complaints import Complaint, attempt
@@ -17,6 +14,7 @@ from atrous.data.doctor.duplicates import DuplicatePair, check_duplicate_pairs, 
 from atrous.data.doctor.examine import VALUES, Examined, examine
 from atrous.data.doctor.finding import Finding, Grade, error, note, warning
 from atrous.data.doctor.meaning import Meaning, content_of, meaning_of
+from atrous.data.doctor.parallel import bytes_of_pair, in_threads
 from atrous.data.doctor.storage import check_bands, check_orientation, check_range, check_storage
 from atrous.data.doctor.survey import Split, Survey, survey
 from atrous.data.doctor.totals import Totals, by_split
@@ -24,9 +22,6 @@ from atrous.data.formats.tiff import read_picture
 from atrous.data.pairs import Pair
 from atrous.data.schema import Schema
 from atrous.data.splits import HELD_OUT
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 OnProgress = Callable[[str, int, int], None]
 """Called with the name of the work, the number of items done and the number in all."""
@@ -97,11 +92,12 @@ def diagnose(
     for name, split in files.splits.items():
         for pair in split.pairs:
             pairs.setdefault(pair, (name, split))
-    work = _parallel(
+    work = in_threads(
         lambda item: examine(
             item[0], split=item[1][0], read=item[1][1].read, schema=meaning.schema, ranges=files.ranges
         ),
         [*pairs.items()],
+        bytes_of=lambda item: bytes_of_pair(item[0]),
         tell=lambda done, whole: tell("reading pictures and masks", done, whole),
     )
     examined = tuple(work)
@@ -133,8 +129,11 @@ def _meaning(files: Survey, tell: OnProgress) -> Meaning:
     if files.schema or files.layout != PLAIN:
         return Meaning(files.schema, True, ())
     pairs = [(pair, split.read) for split in files.splits.values() for pair in split.pairs]
-    contents = _parallel(
-        lambda item: content_of(*item), pairs, tell=lambda done, whole: tell("scanning masks", done, whole)
+    contents = in_threads(
+        lambda item: content_of(*item),
+        pairs,
+        bytes_of=lambda item: bytes_of_pair(item[0]),
+        tell=lambda done, whole: tell("scanning masks", done, whole),
     )
     classes = files.contents.classes if files.contents else None
     meaning = meaning_of(files.path, contents, classes=classes)
@@ -178,19 +177,3 @@ def _check_sizes(files: Survey) -> Iterator[Finding]:
             f"{files.path}: val has {len(val.pairs)} picture{'s' * (len(val.pairs) > 1)} ({val.rule}); "
             f"a score from fewer than {SMALL_VAL} says little, put more into val",
         )
-
-
-def _parallel(work: Callable[[T], R], items: Sequence[T], *, tell: Callable[[int, int], None]) -> list[R]:
-    """Work on all items in threads, in order; decoders work outside Python's lock."""
-
-    def counted(results: Iterable[R]) -> Iterator[R]:
-        for done, result in enumerate(results, start=1):
-            yield result
-            tell(done, len(items))
-
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        try:
-            return list(counted(pool.map(work, items)))
-        except BaseException:  # an interrupt, which must not wait for all files
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise

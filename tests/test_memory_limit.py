@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from atrous.inference import memory_limit as module
-from atrous.inference.memory_limit import memory_limit
+from atrous import memory_limit as module
+from atrous.memory_limit import memory_limit
 
 MACHINE = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
