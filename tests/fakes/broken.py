@@ -313,6 +313,8 @@ def rare(folder: Path) -> None:
     mask[0, 0] = 1
     mask[1:] = 2
     save_mask(folder, mask)
+    mask[0, 0] = 0
+    save_mask(folder, mask, NAMES[8])
 
 
 def one_class(folder: Path) -> None:
