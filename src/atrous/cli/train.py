@@ -7,6 +7,7 @@ from dataclasses import dataclass, make_dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
+import torch
 import tyro
 
 from atrous.cli.console import console
@@ -98,6 +99,8 @@ class Options:
     """Resume from the state before the newest one, if that is damaged."""
     dry_run: bool = False
     """Try a few steps, print what the run would need in memory and time, and write nothing."""
+    deterministic: bool = False
+    """Compute on one thread of the CPU, so that the weights do not depend, in the last bits, on how many there are."""
     device: str = "auto"
     """Device to train on: auto, cpu, cuda, cuda:1, mps."""
 
@@ -153,6 +156,8 @@ def main(arguments: Sequence[str]) -> int:
     options = replace(options, data=local_data(options.data))
     accept_truncated(accepted=options.truncated)
     device = replicas.local_device(choose_device(options.device))
+    if options.deterministic:
+        torch.set_num_threads(1)
     out = options.out or default_folder(options.data)
     if replicas.is_rank_0:
         _check_data(options, out)
