@@ -13,6 +13,7 @@ from PIL import Image
 
 import atrous
 from atrous.cli.main import main
+from atrous.cli.options import normalized
 from atrous.data.annotations.masks import read_numbers_or_colors
 from atrous.data.published.camvid import CAMVID
 from atrous.plain import from_plain, to_plain
@@ -118,6 +119,9 @@ def test_another_model_with_a_head_of_its_own(camvid, out, capsys):
         ("--model deeplabv4", "unknown model 'deeplabv4'; known: deeplabv3_mobilenet_v2, "),
         ("--output-stride 5", "output stride 5 is impossible; choose one of 4, 8, 16, 32"),
         ("--classes 5", "--classes is not for training: the data's schema.toml says which classes there are"),
+        ("--num-classes 5", "--num-classes is unknown: the number of classes is that of the data"),
+        ("--nc 5", "--nc is unknown: the number of classes is that of the data"),
+        ("--pretrained", "--pretrained is unknown: train takes ImageNet weights by --backbone-weights"),
         ("--iterations 0", "iterations, batch size, crop and validate-every must be at least 1"),
         ("--crop 17 0", "iterations, batch size, crop and validate-every must be at least 1"),
         ("--learning-rate nan", "learning rate nan is out of range"),
@@ -455,3 +459,16 @@ def test_data_that_changed_since_the_run_began_is_noticed(camvid, out, capsys):
     assert train(camvid, out) == 2
     line = capsys.readouterr().err
     assert f"the data of {out} has changed since the run began (files training: " in line
+
+
+def test_a_line_states_how_options_of_other_programs_are_read(capsys):
+    words = normalized(["--imgsz", "65", "--lr=0.1", "--batch", "2", "-o", "run"])
+    assert words == ["--crop", "65", "65", "--learning-rate", "0.1", "--batch-size", "2", "--out", "run"]
+    notes = capsys.readouterr().err.splitlines()
+    assert notes == [
+        "note: --imgsz is read as --crop",
+        "note: --lr is read as --learning-rate",
+        "note: --batch is read as --batch-size",
+    ]
+    assert normalized(words) == words
+    assert capsys.readouterr().err == ""

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import io
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import dropwhile, takewhile
 from typing import Any, TypeVar, get_args, get_type_hints
@@ -24,6 +25,16 @@ ALIASES: Mapping[str, str] = {
     "--imgsz": "--crop",
 }
 """Options as other programs spell them, and ours."""
+
+_STATED = frozenset({"--batch", "--lr", "--imgsz"})
+"""Those of them that a line names: they mean nearly, but not wholly, the same elsewhere."""
+_CLASSES = "the number of classes is that of the data: its masks, or classes in schema.toml"
+_HINTS: Mapping[str, str] = {
+    "--pretrained": "train takes ImageNet weights by --backbone-weights, a trained model by --weights",
+    "--num-classes": _CLASSES,
+    "--nc": _CLASSES,
+}
+"""Options of other programs that have no counterpart, and what to do."""
 
 _LISTS = (
     "--scales",
@@ -94,7 +105,10 @@ def normalized(arguments: Sequence[str], *, aliases: Mapping[str, str] | None = 
         name, equals, value = argument.partition("=")
         is_option = name.startswith("-") and not _NUMBER.fullmatch(argument)
         if is_option:
-            name = spellings.get(name.replace("_", "-"), name)
+            ours = spellings.get(name.replace("_", "-"), name)
+            if name in _STATED and ours != name:
+                print(f"note: {name} is read as {ours}", file=sys.stderr)
+            name = ours
             words += [name, value] if equals else [name]
         else:
             words.append(argument)
@@ -142,9 +156,11 @@ def _field_names(kind: Any, seen: set[Any]) -> Iterator[str]:
 
 
 def _similar(words: Sequence[str], *, known: Sequence[str]) -> str:
-    """`did you mean --x?` for the first unknown option that resembles a known one."""
+    """What to do about the first unknown option that other programs have or that resembles a known one."""
     for word in words:
         name = word.replace("_", "-")
+        if name in _HINTS and name not in known:
+            return f"{word} is unknown: {_HINTS[name]}"
         if word.startswith("--") and name not in known and (similar := closest(name, known)):
             return f"{word} is unknown, did you mean {similar}?"
     return ""
