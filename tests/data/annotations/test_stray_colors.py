@@ -89,10 +89,13 @@ def test_frames_of_an_animation_are_the_reason_for_refusing_it(tmp_path):
 
 
 def test_a_val_of_one_class_is_an_error(tmp_path):
-    written(tmp_path, lambda mask, index: None if index else mask.fill(0))
-    (tmp_path / "val.txt").write_text(f"{NAMES[0]}\n")
+    written(tmp_path, lambda mask, index: None if index > 1 else mask.fill(0))
+    (tmp_path / "val.txt").write_text(f"{NAMES[0]}\n{NAMES[1]}\n")
     lines = [finding.line for finding in diagnose(tmp_path).errors]
     assert any("'background' is the only class to validate on" in line for line in lines)
+    (tmp_path / "val.txt").write_text(f"{NAMES[0]}\n")  # a single picture, as --fix lists it for a small set
+    assert diagnose(tmp_path).errors == ()
+    assert "one class scored" in {finding.kind for finding in diagnose(tmp_path).findings}
 
 
 def test_a_val_of_one_class_that_was_held_out_is_a_warning(tmp_path):

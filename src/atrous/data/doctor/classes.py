@@ -5,7 +5,7 @@ from pathlib import Path
 
 from atrous.data.doctor.examine import OTHER, Examined
 from atrous.data.doctor.finding import Finding, error, note, warning
-from atrous.data.doctor.totals import Totals, scored_counts, training_counts
+from atrous.data.doctor.totals import Totals, is_training, scored_counts, training_counts
 from atrous.data.schema import SCHEMA_FILE, Schema, hex_color
 
 RARE = 1000
@@ -35,8 +35,11 @@ def check_classes(
         only = names[int(seen.argmax())]
         yield error("one class", f"{path}: {only!r} is the only class to train on; add pictures of the other classes")
     if scored is not None and (scored > 0).sum() == 1 and (seen > 0).sum() > 1:
-        only = names[int(scored.argmax())]
-        yield (warning if held_out else error)(
+        label = int(scored.argmax())
+        only = names[label]
+        pictures = sum(int(total.shown[label]) for split, total in totals.items() if not is_training(split))
+        by_chance = held_out or pictures == 1  # as in the list that --fix writes for a small set
+        yield (warning if by_chance else error)(
             "one class scored",
             f"{path}: {only!r} is the only class to validate on, so a score says nothing; "
             + ("list pictures of the others in val.txt" if held_out else "move pictures that show the others into val"),
