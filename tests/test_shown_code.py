@@ -35,7 +35,7 @@ BLOCK = re.compile(
 MARKS = {
     "other project": 24,  # what code of other libraries looked like before
     "download": 6,
-    "published data": 8,
+    "published data": 9,
     "long": 14,
     "service": 6,
     "GPU": 1,
