@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from atrous.data.formats.images import image_files
+from atrous.data.formats.image_names import image_files
 from atrous.errors import InputError
 from atrous.scale.find_pictures import find_pictures
 from atrous.scale.index import Index, write_index

@@ -13,7 +13,7 @@ from atrous.cli.inference import load_weights
 from atrous.cli.options import parse
 from atrous.cli.weight_settings import WeightSettings
 from atrous.data.dataset import DataSet, open_data
-from atrous.data.formats.images import image_files
+from atrous.data.formats.image_names import image_files
 from atrous.errors import InputError
 from atrous.export.export import ProofError, export, output_format
 from atrous.export.int8 import Pictures

@@ -19,7 +19,8 @@ from atrous.cli.inference import Inference, load_weights
 from atrous.cli.options import parse
 from atrous.cli.predict_ray import RayOptions, predict_on_ray
 from atrous.cli.watch import WatchedFolder, arrivals
-from atrous.data.formats.images import MAX_PIXELS, image_files
+from atrous.data.formats.image_names import image_names
+from atrous.data.formats.images import MAX_PIXELS
 from atrous.data.formats.truncated import accept_truncated
 from atrous.data.formats.value_range import Ranges, parse_ranges
 from atrous.errors import InputError
@@ -236,14 +237,14 @@ def _predict(options: Options, local: LocalInputs) -> int:
         raise InputError("--as is for label maps of pictures; leave it out for videos and with --server")
     if videos:
         return _predict_videos(options, videos)
-    pictures = image_files(options.inputs)
+    pictures = image_names(options.inputs)
     if options.only is not None:
         pictures = select_listed(pictures, names=options.only)
     server = None if options.server is None else SERVERS[options.server]
     overlays = options.overlay and server is None
     out = options.out
     plan: Sequence[PredictionFiles] = (
-        server.plan(pictures, out=out) if server else plan_files(pictures, out=out, overlays=overlays)
+        server.plan([*map(Path, pictures)], out=out) if server else plan_files(pictures, out=out, overlays=overlays)
     )
     done = list[PredictionFiles]()
     if options.skip_done:

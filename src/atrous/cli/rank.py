@@ -11,7 +11,7 @@ import tyro
 from atrous.cli.console import console, tracked
 from atrous.cli.inference import Inference
 from atrous.cli.options import parse
-from atrous.data.formats.images import image_files
+from atrous.data.formats.image_names import image_files
 from atrous.errors import InputError
 from atrous.files import atomic_path
 from atrous.inference.acquisition import ImageScore, labelling_order, score_image

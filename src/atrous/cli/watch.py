@@ -5,7 +5,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from atrous.data.formats.images import IMAGE_SUFFIXES, natural_key
+from atrous.data.formats.image_names import natural_key
+from atrous.data.formats.images import IMAGE_SUFFIXES
 from atrous.errors import InputError
 from atrous.inference.output_files import PredictionFiles, plan_files
 

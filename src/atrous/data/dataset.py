@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 from atrous.data.annotations.scan import scan
 from atrous.data.complaints import unreadable
 from atrous.data.folder import is_plain_folder
-from atrous.data.formats.images import natural_key
+from atrous.data.formats.image_names import natural_key
 from atrous.data.formats.value_range import Ranges
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.scanner import contents_of

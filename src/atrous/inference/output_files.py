@@ -37,13 +37,13 @@ class FilePlan(Sequence[PredictionFiles]):
     """Images and their output files by number; entries are made when they are asked for, since a plan may be long.
 
     Args:
-        sources: Image files.
+        sources: Names of image files.
         names: Names of their outputs without suffix, below the folder.
         out: Folder of the outputs.
         overlays: If true, overlays are written, too.
     """
 
-    def __init__(self, sources: Sequence[Path], names: Sequence[str], *, out: Path, overlays: bool) -> None:
+    def __init__(self, sources: Sequence[str], names: Sequence[str], *, out: Path, overlays: bool) -> None:
         self._sources, self._names, self._out, self._overlays = sources, names, out, overlays
 
     def __len__(self) -> int:
@@ -61,17 +61,17 @@ class FilePlan(Sequence[PredictionFiles]):
             return FilePlan(self._sources[index], self._names[index], out=self._out, overlays=self._overlays)
         name = self._names[index]
         overlay = self._out / f"{name}_overlay.jpg" if self._overlays else None
-        return PredictionFiles(self._sources[index], labels=self._out / f"{name}.png", overlay=overlay)
+        return PredictionFiles(Path(self._sources[index]), labels=self._out / f"{name}.png", overlay=overlay)
 
 
-def plan_files(sources: Sequence[Path], *, out: Path, overlays: bool = True) -> FilePlan:
+def plan_files(sources: Sequence[str | Path], *, out: Path, overlays: bool = True) -> FilePlan:
     """Name the output files: `OUT/a.png` and `OUT/a_overlay.jpg` for the image `a.jpg`.
 
     Where two images have the same name without suffix, all outputs keep the folder of their image, relative to the
     folder that all images have in common; where that is not enough, also the suffix (`OUT/x/a.jpg.png`).
 
     Args:
-        sources: Image files; one that is given twice counts once.
+        sources: Image files, as paths or names; one that is given twice counts once.
         out: Folder of the outputs.
         overlays: If true, overlays are written, too.
 
@@ -83,10 +83,11 @@ def plan_files(sources: Sequence[Path], *, out: Path, overlays: bool = True) -> 
     def absolute(folder: str) -> str:
         return os.path.join(os.path.abspath(folder), "")
 
-    named = ((str(source), source) for source in sources)
-    images = {f"{absolute(_folder(name))}{name[name.rfind(os.sep) + 1 :]}": source for name, source in named}
+    named = map(str, sources)
+    images = {f"{absolute(_folder(name))}{name[name.rfind(os.sep) + 1 :]}": name for name in named}
     names = output_names([*images])
-    check_not_replaced([*images], [os.path.join(out, f"{name}.png") for name in names], overlays=overlays)
+    beginning = os.path.join(out, "")
+    check_not_replaced([*images], [f"{beginning}{name}.png" for name in names], overlays=overlays)
     return FilePlan([*images.values()], names, out=out, overlays=overlays)
 
 
@@ -96,26 +97,29 @@ def output_names(images: Sequence[str]) -> list[str]:
     Args:
         images: Absolute paths, each once; at least one.
     """
-    common = os.path.commonpath({_folder(image) for image in images})
-    with_suffix = [image[len(common) :].lstrip(os.sep) for image in images]
+    folders = {_folder(image) for image in images}
+    start = len(os.path.join(os.path.commonpath(folders), ""))
+    with_suffix = [image[start:] for image in images]
     paths = [_without_suffix(path) for path in with_suffix]
-    stems = [path[path.rfind(os.sep) + 1 :] for path in paths]
+    stems = paths if len(folders) == 1 else [path[path.rfind(os.sep) + 1 :] for path in paths]
     # Compared in lower case, since many file systems treat `A` and `a` as the same name.
     unique = (names for names in (stems, paths) if len({name.lower() for name in names}) == len(names))
     return next(unique, with_suffix)
 
 
-def select_listed(images: Sequence[Path], *, names: Path) -> list[Path]:
-    """Select the images whose name without suffix is in a list with one name per line.
+def select_listed(images: Sequence[str], *, names: Path) -> list[str]:
+    """Select the image files whose name without suffix is in a list with one name per line.
 
     Raises:
         InputError: If the list cannot be read, or holds a name that none of the images has.
     """
-    listed, found = read_names(names), {image.stem for image in images}
+    listed = read_names(names)
+    stems = [_without_suffix(image[image.rfind(os.sep) + 1 :]) for image in images]
+    found, wanted = {*stems}, {*listed}
     for name in listed:
         if name not in found:
             raise InputError(f"{names} lists {name!r:.80}, which is not among the {len(images)} images given")
-    return [image for image in images if image.stem in {*listed}]
+    return [image for image, stem in zip(images, stems, strict=True) if stem in wanted]
 
 
 def check_not_replaced(images: Sequence[str], labels: Sequence[str], *, overlays: bool) -> None:
@@ -130,7 +134,8 @@ def check_not_replaced(images: Sequence[str], labels: Sequence[str], *, overlays
         return resolved(_folder(path)), path[path.rfind(os.sep) + 1 :].lower()
 
     used = {resolved(folder) for folder in {_folder(name) for name in images}}
-    near = [name for name in labels if resolved(_folder(name)) in used]  # most often none
+    near_folders = {folder for folder in {_folder(name) for name in labels} if resolved(folder) in used}
+    near = [name for name in labels if _folder(name) in near_folders] if near_folders else []  # most often none
     taken = {identity(name) for name in images} if near else set[tuple[str, str]]()
     for name in near:
         overlay = f"{_without_suffix(name)}_overlay.jpg"

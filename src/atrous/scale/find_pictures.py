@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from atrous.data.formats.images import IMAGE_SUFFIXES, image_files
+from atrous.data.formats.image_names import image_files
+from atrous.data.formats.images import IMAGE_SUFFIXES
 from atrous.errors import InputError, reason
 from atrous.scale.storage import Location, is_remote, open_location
 

@@ -10,7 +10,8 @@ import tifffile
 from PIL import Image
 
 from atrous.data.dataset import open_data
-from atrous.data.formats.images import image_files, read_image
+from atrous.data.formats.image_names import image_files
+from atrous.data.formats.images import read_image
 from atrous.data.formats.tiff import read_picture
 from atrous.errors import InputError
 from atrous.inference.output_files import plan_files

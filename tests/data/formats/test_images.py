@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from atrous.data.formats.images import image_files, read_image, read_labels
+from atrous.data.formats.images import read_image, read_labels
 from atrous.errors import InputError
 
 GREYS = np.array([[0, 1, 127], [128, 254, 255]], np.uint8)
@@ -277,49 +277,6 @@ def test_masks_of_other_modes_are_refused(tmp_path, mode, color):
     with pytest.raises(InputError) as error:
         read_labels(saved(Image.new(mode, (2, 2), color), tmp_path / "a.tif"))
     one_line(error, "a.tif", "PNG")
-
-
-@pytest.fixture
-def photos(tmp_path) -> Path:
-    for name in ("f10.png", "f9.PNG", "f1.jpg", "notes.txt", ".hidden.png", "deep/f2.png", "deep/er/f3.png"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    return tmp_path
-
-
-def test_a_folder_gives_its_pictures_in_natural_order(photos):
-    assert [path.name for path in image_files([photos])] == ["f1.jpg", "f9.PNG", "f10.png"]
-
-
-def test_patterns_reach_into_folders(photos):
-    found = [path.relative_to(photos).as_posix() for path in image_files([f"{photos}/**/*"])]
-    assert found == ["deep/er/f3.png", "deep/f2.png", "f1.jpg", "f9.PNG", "f10.png"]
-
-
-def test_files_are_taken_as_they_are_and_once(photos):
-    listed = [photos / "notes.txt", photos / "f1.jpg", str(photos / "f*.jpg"), photos]
-    assert [path.name for path in image_files(listed)] == ["f1.jpg", "f9.PNG", "f10.png", "notes.txt"]
-
-
-def test_a_file_whose_name_looks_like_a_pattern_is_a_file(tmp_path):
-    path = tmp_path / "a[1].png"
-    path.touch()
-    assert image_files([path]) == [path]
-
-
-def test_what_gives_no_picture_is_named(photos):
-    (photos / "empty").mkdir()
-    for pattern in (photos / "empty", photos / "nowhere.jpg", f"{photos}/*.bmp"):
-        with pytest.raises(InputError) as error:
-            image_files([photos, pattern])
-        one_line(error, str(pattern))
-    with pytest.raises(InputError, match="no input"):
-        image_files([])
-    for pattern in ("x" * 5000, "x\0y"):
-        with pytest.raises(InputError):
-            image_files([pattern])
-        with pytest.raises(InputError):
-            read_image(Path(pattern))
 
 
 def test_pictures_of_phones_are_read(tmp_path):

@@ -17,7 +17,8 @@ from jaxtyping import Integer
 
 from atrous.data.annotations.named_shapes import BACKGROUND, Shape, paint
 from atrous.data.annotations.regions import Region
-from atrous.data.formats.images import picture_paths, read_labels
+from atrous.data.formats.image_names import picture_paths
+from atrous.data.formats.images import read_labels
 from atrous.data.schema import Schema
 from atrous.errors import InputError
 

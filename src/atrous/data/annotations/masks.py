@@ -22,7 +22,8 @@ from atrous.data.annotations.instance_masks import instance_names, read_instance
 from atrous.data.annotations.labelme import labelme_names, read_labelme
 from atrous.data.complaints import complain, remark
 from atrous.data.formats.arrays import read_array
-from atrous.data.formats.images import IMAGE_SUFFIXES, natural_key, read_labels, read_mask
+from atrous.data.formats.image_names import natural_key
+from atrous.data.formats.images import IMAGE_SUFFIXES, read_labels, read_mask
 from atrous.data.formats.matlab import read_mat
 from atrous.data.pairs import Pair, background_ids, mask_ids
 from atrous.data.schema import Schema, apply_schema

@@ -1,15 +1,12 @@
-"""Reading pictures and masks of any mode; finding them by file, folder or pattern."""
+"""Reading pictures and masks of any mode."""
 
 import errno
-import fnmatch
-import glob
 import importlib
 import os
-import re
 import stat
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -58,7 +55,6 @@ _SLICES = (
 )
 """Slices as 16-bit PNG, the smallest value as 0."""
 _BAND = 2**24  # pixels that are converted at a time
-_DIGITS = re.compile(r"(\d+)")
 _STRETCH = {"L;2": 85, "L;4": 17}
 _pillow_limit = threading.Lock()
 if sys.platform != "win32":  # a process forked while another thread holds the lock would wait for ever
@@ -182,106 +178,6 @@ def read_palette(path: Path) -> UInt8[np.ndarray, "n 3"] | None:
     with opened(path, max_pixels=MAX_PIXELS) as picture:
         colors = picture.getpalette("RGB") if picture.mode == "P" else None
     return None if colors is None else np.array(colors, np.uint8).reshape(-1, 3)
-
-
-def image_files(patterns: Sequence[str | Path]) -> list[Path]:
-    """Expand files, folders and patterns to pictures, in natural order (`frame9` before `frame10`), each once.
-
-    A file is taken as it is. A folder gives the pictures directly in it. A pattern (`*`, `?`, `[..]`, `**` for any
-    depth of folders) gives the pictures it matches, each folder once even where links lead to it. Pictures are known by
-    `IMAGE_SUFFIXES`; hidden files are left out.
-
-    Raises:
-        InputError: If one of the patterns gives no picture, or nothing was asked for.
-    """
-    if not patterns:
-        raise InputError("no input given; name a picture, a folder or a pattern such as 'photos/*.jpg'")
-    try:
-        names = {name for pattern in patterns for name in _expand(str(pattern))}
-        return [Path(name) for name in sorted(names, key=_natural_parts)]
-    except OSError as error:
-        raise InputError(f"cannot look for pictures: {error}; check the name and the access rights") from error
-
-
-def picture_paths(folder: Path) -> list[Path]:
-    """All pictures in a folder and its folders, in natural order.
-
-    Raises:
-        InputError: If there is none, or no such folder.
-    """
-    if not folder.is_dir():
-        raise InputError(f"no folder {folder}; the data set is not whole, extract its archive again")
-    pictures = (path for path in folder.rglob("*") if _has_picture_name(path.name) and not path.is_dir())
-    found = sorted(pictures, key=natural_key)
-    if not found:
-        raise InputError(f"no pictures in {folder}; the data set is not whole, extract its archive again")
-    return found
-
-
-def natural_key(path: Path) -> list[str | int]:
-    """Sort key that compares runs of digits by value."""
-    return _natural_parts(path.as_posix())
-
-
-def _natural_parts(name: str) -> list[str | int]:
-    return [int(part) if part.isdecimal() else part for part in _DIGITS.split(name.replace(os.sep, "/"))]
-
-
-def _expand(pattern: str) -> list[str]:
-    """Names of the pictures that one input gives; strings, since paths of a million files take too long to make."""
-    if os.path.isfile(pattern):
-        return [os.path.normpath(pattern)]
-    if os.path.isdir(pattern):
-        found = _in_folder(pattern)
-        if not found:
-            raise InputError(f"no pictures directly in {pattern}; for those in its folders ask for '{pattern}/**/*'")
-        return found
-    folder, deep, name = pattern.rpartition(f"{os.sep}**{os.sep}")
-    if deep and os.sep not in name and "**" not in folder:
-        tops = sorted(glob.glob(folder)) if glob.has_magic(folder) else [folder]
-        fits = re.compile(fnmatch.translate(os.path.normcase(name))).match
-        found = [path for top in tops for path in _below(top) if fits(os.path.normcase(os.path.basename(path)))]
-    else:
-        matches = map(os.path.normpath, glob.glob(pattern, recursive=True))
-        found = [path for path in matches if _has_picture_name(os.path.basename(path)) and not os.path.isdir(path)]
-    if not found:
-        raise InputError(f"no picture matches {pattern}; check the spelling (a folder gives its pictures)")
-    return found
-
-
-def _in_folder(folder: str) -> list[str]:
-    """Pictures directly in a folder; pipes and links that lead nowhere among them, so that reading names them."""
-    beginning = os.path.join(os.path.normpath(folder), "").removeprefix(f".{os.sep}")
-    with os.scandir(folder) as entries:
-        return [beginning + entry.name for entry in entries if _has_picture_name(entry.name) and not _is_folder(entry)]
-
-
-def _below(top: str) -> Iterator[str]:
-    """Pictures in a folder and its folders; each folder once, however many links lead to it."""
-    waiting, seen = [top], set[str]()
-    while waiting:
-        folder = waiting.pop()
-        real = os.path.realpath(folder)
-        if real in seen or not os.path.isdir(folder):
-            continue
-        seen.add(real)
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if _is_folder(entry):
-                    waiting += [] if entry.name.startswith(".") else [entry.path]
-                elif _has_picture_name(entry.name):
-                    yield os.path.normpath(entry.path)
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link in a circle
-        return False
-
-
-def _has_picture_name(name: str) -> bool:
-    return name[name.rfind(".") :].lower() in IMAGE_SUFFIXES and not name.startswith(".")
 
 
 @contextmanager

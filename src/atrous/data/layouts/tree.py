@@ -9,7 +9,8 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from atrous.data.formats.images import IMAGE_SUFFIXES, natural_key
+from atrous.data.formats.image_names import natural_key
+from atrous.data.formats.images import IMAGE_SUFFIXES
 from atrous.data.formats.json_files import read_value
 from atrous.errors import InputError
 

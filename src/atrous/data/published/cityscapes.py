@@ -13,7 +13,7 @@ Splits:
 
 from pathlib import Path
 
-from atrous.data.formats.images import picture_paths
+from atrous.data.formats.image_names import picture_paths
 from atrous.data.pairs import Pair, PairedFiles, checked_pairs
 from atrous.data.schema import Schema
 from atrous.errors import InputError

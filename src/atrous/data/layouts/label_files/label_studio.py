@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import numpy as np
 
 from atrous.data.annotations.outlines import Brush, Drawing, Ellipse, MaskFile, Outline, Polygon, rectangle, ring
-from atrous.data.formats.images import natural_key
+from atrous.data.formats.image_names import natural_key
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.label_files.drawn import Drawn, DrawnPictures, drawn_contents
 from atrous.data.layouts.tree import Tree

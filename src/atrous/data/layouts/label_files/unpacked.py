@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from atrous.data.annotations.masks import MaskFiles
-from atrous.data.formats.images import natural_key
+from atrous.data.formats.image_names import natural_key
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.lists import told_splits
 from atrous.data.layouts.tree import Tree
