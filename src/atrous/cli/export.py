@@ -14,17 +14,20 @@ from atrous.cli.options import parse
 from atrous.cli.weight_settings import WeightSettings
 from atrous.data.dataset import DataSet, open_data
 from atrous.data.formats.image_names import image_files
+from atrous.data.formats.images import upright_size
 from atrous.errors import InputError
 from atrous.export.export import ProofError, export, output_format
 from atrous.export.int8 import Pictures
 from atrous.export.onnx_file import DEFAULT_OPSET
 from atrous.export.proof import OnProgress, Proof
+from atrous.export.tensorrt import check_tensorrt, write_tensorrt
 from atrous.export.triton import check_triton, write_triton
 from atrous.export.web_folder import check_web, export_web
 from atrous.inference.engines.description import ExportPrecision, Layout, Output
 from atrous.inference.engines.export_format import SUFFIXES, ExportFormat
 from atrous.inference.engines.proof_record import read_description
 from atrous.inference.predictor import Predictor
+from atrous.sizes import Size
 from atrous.weights.archive import Archive
 
 
@@ -76,6 +79,9 @@ class Options:
     the two largest logits differ by more than 1e-4 of the logits' deviation."""
     triton: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
     """Model repository of NVIDIA Triton into which an ONNX file is copied, with its config.pbtxt."""
+    tensorrt: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
+    """Folder of pictures whose smallest, most frequent and largest size become the profile of TensorRT: an ONNX file
+    gets FILE.trtexec.sh beside it."""
     output_stride: Annotated[int | None, tyro.conf.arg(metavar="STRIDE")] = None
     """4, 8, 16 or 32; smaller is finer and slower, None is the weights' own."""
     weight_settings: WeightSettings = field(default_factory=WeightSettings)
@@ -88,6 +94,10 @@ def main(arguments: Sequence[str]) -> int:
     _check_format(options)
     if options.triton is not None:
         check_triton(options.out)
+    sizes = list[Size]()
+    if options.tensorrt is not None:
+        check_tensorrt(options.out)
+        sizes = [upright_size(path) for path in image_files([options.tensorrt])]
     archive = load_weights(options.weights, options.weight_settings)
     if options.output_stride is not None:
         archive = replace(archive, model=archive.model.replanned(output_stride=options.output_stride))
@@ -112,6 +122,8 @@ def main(arguments: Sequence[str]) -> int:
     if options.triton is not None:
         folder = write_triton(options.out, options.triton, description=read_description(options.out))
         print(f"triton   {folder}")
+    if options.tensorrt is not None:
+        print(f"tensorrt {write_tensorrt(options.out, sizes, description=read_description(options.out))}")
     return 0
 
 
@@ -129,6 +141,8 @@ def _check_format(options: Options) -> None:
         return
     if options.triton is not None:
         raise InputError("--triton takes ONNX files; leave it or --format web out")
+    if options.tensorrt is not None:
+        raise InputError("--tensorrt is for ONNX files; leave it or --format web out")
     if options.output != "labels" or options.layout != "nhwc":
         raise InputError("--format web computes labels of images in the layout nhwc; leave --output and --layout out")
     if options.precision == "float16":
