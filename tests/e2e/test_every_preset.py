@@ -78,7 +78,9 @@ def steps_and_back(name, tmp_path, *, precision, batch_size, channels, crop):
     batches = training_batches(data, transforms, batch_size=batch_size, seed=0, start=0, stop=STEPS, workers=0)
     losses = [
         float(
-            train_step(state, config, batch=batch, rate=config.learning_rate, loss_function=loss_function, device=CPU)
+            train_step(
+                state, config, batch=batch, rate=config.learning_rate, loss_function=loss_function, device=CPU
+            ).loss
         )
         for batch in batches
     ]

@@ -46,7 +46,7 @@ def test_a_step_is_that_of_the_cpu(name, tmp_path):
         loss_function = SegmentationLoss(data, CONFIG.loss, device=where)
         batch = Batch(images, labels, ("a", "b"))
         losses.append(
-            train_step(state, CONFIG, batch=batch, rate=0.01, loss_function=loss_function, device=where).item()
+            train_step(state, CONFIG, batch=batch, rate=0.01, loss_function=loss_function, device=where).loss.item()
         )
         states.append(state.model.state_dict())
     assert losses[1] == pytest.approx(losses[0], rel=1e-2)

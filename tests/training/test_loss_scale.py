@@ -26,7 +26,7 @@ def stepped(data, scaler: GradScaler | None, *, accumulate: int = 1, factor: flo
     config = changed(accumulate=accumulate)
     loss = train_step(
         state, config, batch=Batch(images, labels, ("a", "b")), rate=0.1, loss_function=loss_function, device=CPU
-    )
+    ).loss
     return loss, state
 
 

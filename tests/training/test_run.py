@@ -104,8 +104,8 @@ def test_a_batch_without_labels_changes_no_weight_by_its_loss(tmp_path):
     images = torch.randint(0, 256, (2, 3, 17, 17), dtype=torch.uint8)
     batch = Batch(images, torch.full((2, 17, 17), 11, dtype=torch.uint8), ("a", "b"))
     loss_function = SegmentationLoss(data, device=CPU)
-    loss = train_step(state, config, batch=batch, rate=rate_at(0, config), loss_function=loss_function, device=CPU)
-    assert loss.item() == 0.0
+    done = train_step(state, config, batch=batch, rate=rate_at(0, config), loss_function=loss_function, device=CPU)
+    assert done.loss.item() == 0.0
     assert all(torch.equal(before[name], value) for name, value in state.model.named_parameters())
 
 

@@ -36,7 +36,7 @@ def test_two_steps_by_hand(tmp_path):
         rate = 0.007 * (1 - iteration / 6) ** 0.9 * (0.5, 1.0)[iteration]
         assert rate_at(iteration, CONFIG) == pytest.approx(rate)
         batch = Batch(images, labels, ("a", "b"))
-        loss = train_step(state, CONFIG, batch=batch, rate=rate, loss_function=loss_function, device=CPU)
+        loss = train_step(state, CONFIG, batch=batch, rate=rate, loss_function=loss_function, device=CPU).loss
 
         torch.manual_seed(3 * 2**32 + iteration)  # dropout
         expected = loss_function(model, model(images), labels, iteration=iteration)
@@ -64,5 +64,5 @@ def test_the_highest_seed_and_step_have_a_seed(tmp_path):
     state.iteration = 5
     batch = Batch(torch.zeros(1, 3, 17, 17, dtype=torch.uint8), torch.zeros(1, 17, 17, dtype=torch.uint8), ("a",))
     loss_function = SegmentationLoss(data, device=CPU)
-    assert train_step(state, config, batch=batch, rate=0.1, loss_function=loss_function, device=CPU).isfinite()
+    assert train_step(state, config, batch=batch, rate=0.1, loss_function=loss_function, device=CPU).loss.isfinite()
     assert torch.initial_seed() == 2**64 - 2**32 + 5

@@ -49,8 +49,10 @@ class TerminalDisplay(Observer):
             )
         validated = 0 if stage.validation is None else len(stage.validation)
         replicas = f"{config.replicas} replicas; " if config.replicas > 1 else ""
+        without_labels = f"{len(stage.unlabelled)} without labels, " if stage.unlabelled is not None else ""
         console.print(
-            f"{len(stage.data)} images to train on, {validated} to validate on, {len(stage.data.labels)} classes; "
+            f"{len(stage.data)} images to train on, {without_labels}{validated} to validate on, "
+            f"{len(stage.data.labels)} classes; "
             f"{replicas}{start.iteration} of {config.iterations} iterations are done",
             soft_wrap=True,
             markup=False,
@@ -71,7 +73,8 @@ class TerminalDisplay(Observer):
         else:
             share = progress.data_seconds / progress.seconds
             times = f"{progress.seconds:.2f} s/step, {share:.0%} on data"
-            line = f"loss {progress.loss:.3f}  rate {progress.rate:.4f}  {times}"
+            taught = "" if progress.confident is None else f"  teacher confident on {progress.confident:.0%}"
+            line = f"loss {progress.loss:.3f}  rate {progress.rate:.4f}{taught}  {times}"
         self._progress.update(self._training, completed=progress.iteration, description=line)
 
     def on_validation_progress(self, done: int, total: int) -> None:

@@ -93,6 +93,39 @@ class SamplingConfig:
 
 
 @dataclass(frozen=True)
+class DistillationConfig:
+    """Learning from a teacher: a trained network whose probabilities are targets beside the labels, or instead of them.
+
+    Of each crop that the teacher is asked about, the loss is the cross entropy with its probabilities, over the pixels
+    at which it is confident (Hinton et al., arXiv 1503.02531; FixMatch, arXiv 2001.07685; not in the papers).
+
+    Attributes:
+        teacher: Weights of the teacher: archive, run folder or name, with the classes of the data; None is no teacher.
+        unlabelled: Folder (or pattern) of pictures without labels, which the teacher then labels; without one, it
+            teaches on the labelled pictures.
+        unlabelled_share: Share of every batch's crops that are of unlabelled pictures, above 0, below 1.
+        confidence: Least probability of the teacher's most probable class, 0..1, at the pixels that it teaches.
+        teacher_weight: Factor on the loss of these pixels; a labelled pixel has the factor 1.
+    """
+
+    teacher: str | None = None
+    unlabelled: str | None = None
+    unlabelled_share: float = 0.5
+    confidence: float = 0.9
+    teacher_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse numbers out of range, and unlabelled pictures without a teacher; raises InputError."""
+        _check_ranges(self, {"confidence": (0, 1), "teacher_weight": (0, 100)})
+        if not 0 < self.unlabelled_share < 1:
+            raise InputError(f"unlabelled share {self.unlabelled_share} is out of range; choose one above 0, below 1")
+        if self.unlabelled and not self.teacher:
+            raise InputError(
+                f"nobody labels the pictures of --unlabelled {self.unlabelled}; name trained weights with --teacher"
+            )
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """Everything that decides the result of a run, except the data.
 
@@ -119,6 +152,7 @@ class TrainConfig:
         jitter: Strength 0..1 of random brightness, contrast, saturation and hue (not in the papers).
         loss: Settings of the loss.
         sampling: Settings that show some images and crops more often.
+        distillation: Settings of a teacher and of pictures without labels.
         ema_decay: Decay of the moving average of the weights, which is then evaluated and saved; 0 is no average.
         backbone_weights: File, or name in the manifest, with weights for the backbone; None starts from random ones.
         weights: Archive of the same network to start from, head included, such as one trained on COCO.
@@ -151,6 +185,7 @@ class TrainConfig:
     jitter: float = 0.0
     loss: LossConfig = field(default_factory=LossConfig)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    distillation: DistillationConfig = field(default_factory=DistillationConfig)
     ema_decay: float = 0.0
     backbone_weights: str | None = None
     weights: str | None = None
@@ -176,6 +211,11 @@ class TrainConfig:
                 f"{self.replicas} replicas, accumulate {self.accumulate} do not divide the batch size "
                 f"{self.batch_size} into equal parts; choose a multiple of {max(self.replicas, 1) * self.accumulate}"
             )
+        if self.distillation.unlabelled and self.batch_size < 2 * self.accumulate * self.replicas:
+            raise InputError(
+                f"a batch of {self.batch_size} has no room for labelled and unlabelled crops in each of its "
+                f"{self.accumulate * self.replicas} parts; raise --batch-size or lower --accumulate"
+            )
         if self.jitter and self.model.in_channels != 3:
             raise InputError(f"jitter is for RGB, not for {self.model.in_channels} channels; set --jitter 0")
         if self.weights and self.backbone_weights:
@@ -193,6 +233,20 @@ class TrainConfig:
                 f"norm momentum {self.norm_momentum} leaves {remaining:.0%} of the running statistics at their start "
                 f"after {self.iterations} iterations; choose at least {least_norm_momentum(self.iterations)}"
             )
+
+    @property
+    def unlabelled_crops(self) -> int:
+        """Number of a batch's crops that are of unlabelled pictures: as many in each of its parts."""
+        if not self.distillation.unlabelled:
+            return 0
+        parts = self.accumulate * self.replicas
+        a_part = self.batch_size // parts
+        return parts * min(max(round(a_part * self.distillation.unlabelled_share), 1), a_part - 1)
+
+    @property
+    def labelled_crops(self) -> int:
+        """Number of a batch's crops that are of labelled pictures."""
+        return self.batch_size - self.unlabelled_crops
 
     def validates(self, iteration: int) -> bool:
         """Return True if there is a validation after `iteration` steps."""

@@ -51,11 +51,23 @@ def trial(stage: Stage, *, device: torch.device) -> Trial:
     config = replace(stage.config, workers=0)  # processes take longer to start than these steps
     state = stage.fresh_state(device=device)
     loss = chosen_loss(stage.loss, config, data=stage.data, device=device)
-    batches = remaining_batches(state, config, data=stage.data)
+    batches = remaining_batches(state, config, data=stage.data, unlabelled=stage.unlabelled)
+    teacher = stage.teacher.on(device) if stage.teacher else None
 
     def step() -> None:
         rate = rate_at(state.iteration, config)
-        train_step(state, config, batch=next(batches), rate=rate, loss_function=loss, device=device).item()
+        labelled, unlabelled = next(batches)
+        done = train_step(
+            state,
+            config,
+            batch=labelled,
+            rate=rate,
+            loss_function=loss,
+            device=device,
+            teacher=teacher,
+            unlabelled=unlabelled,
+        )
+        done.loss.item()
 
     seconds = [_seconds(step) for _ in range(min(STEPS, config.iterations))]
     of_validation = 0.0

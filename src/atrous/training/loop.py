@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import repeat
 
 import torch
 
@@ -12,14 +13,16 @@ from atrous.errors import InputError
 from atrous.evaluation.evaluate import OnProgress, evaluate
 from atrous.evaluation.report import MAX_IMAGES, Report
 from atrous.inference.predictor import Predictor
+from atrous.sizes import ceil_div
 from atrous.training.checkpoint import TrainingState, share_state
-from atrous.training.config import TrainConfig
+from atrous.training.config import SamplingConfig, TrainConfig
 from atrous.training.loss import CustomLoss, LossFunction, SegmentationLoss
 from atrous.training.progress import LossWindow, TrainingProgress
 from atrous.training.replicas import SINGLE_PROCESS, Replicas
 from atrous.training.run import Run
 from atrous.training.sampling import bootstrapped, training_transforms
 from atrous.training.step import rate_at, train_step
+from atrous.training.teacher import Teacher
 
 LOG_EVERY = 10
 """Number of steps between two reports; there is one before every save, too, so that no bad loss is saved."""
@@ -47,13 +50,16 @@ def train(
     replicas: Replicas = SINGLE_PROCESS,
     validating: OnProgress | None = None,
     loss_function: LossFunction | None = None,
+    teacher: Teacher | None = None,
+    unlabelled: DataSet | None = None,
 ) -> Iterator[TrainingProgress | ValidationResult]:
     """Train from `state`, which `run.resume` has filled, until it is `finished`; yields progress and validations.
 
     Replicas have joined and start from one state; replica 0 alone validates and writes to `run`.
 
     `validating` is called after every image of a validation with (images done, all images). Without validation data
-    weights are saved when a validation would be due. `loss_function` replaces the configuration's loss.
+    weights are saved when a validation would be due. `loss_function` replaces the configuration's loss. `teacher`
+    labels the pictures of `unlabelled`, or teaches on the labelled ones.
 
     Raises:
         InputError: If the loss stops being finite (names the pictures), data is bad, or the folder cannot be written.
@@ -62,19 +68,29 @@ def train(
     if finished(state, config):
         return
     batch_loss = chosen_loss(loss_function, config, data=data, device=device)
-    batches = remaining_batches(state, config, data=data, replicas=replicas)
+    batches = remaining_batches(state, config, data=data, unlabelled=unlabelled, replicas=replicas)
+    teacher = teacher.on(device) if teacher else None
     window, saved = LossWindow(), time.monotonic()
     while not finished(state, config):
         requested = time.perf_counter()
-        batch = next(batches)
+        batch, without_labels = next(batches)
         waited = time.perf_counter() - requested
         if state.iteration == 0 and replicas.is_rank_0:
             run.write_batch_image(batch, space=data.labels)
         rate = rate_at(state.iteration, config)
-        loss = train_step(
-            state, config, batch=batch, rate=rate, loss_function=batch_loss, device=device, replicas=replicas
+        step = train_step(
+            state,
+            config,
+            batch=batch,
+            rate=rate,
+            loss_function=batch_loss,
+            device=device,
+            replicas=replicas,
+            teacher=teacher,
+            unlabelled=without_labels,
         )
-        window.add(loss, names=batch.names, waited=waited)
+        names = batch.names if without_labels is None else batch.names + without_labels.names
+        window.add(step.loss, names=names, waited=waited, confident=step.confident)
         due = config.validates(state.iteration)
         saving = time.monotonic() - saved > SAVE_SECONDS
         if not (due or saving or state.iteration % LOG_EVERY == 0):
@@ -113,19 +129,38 @@ def chosen_loss(
 
 
 def remaining_batches(
-    state: TrainingState, config: TrainConfig, *, data: DataSet, replicas: Replicas = SINGLE_PROCESS
-) -> Iterator[Batch]:
-    """Batches of the steps that are still to do, of this replica's rows."""
-    return training_batches(
-        bootstrapped(data, config.sampling),
-        training_transforms(config, state.model.config.conventions, space=data.labels),
-        batch_size=config.batch_size,
-        seed=config.seed,
-        start=state.iteration,
-        stop=config.iterations,
-        workers=config.workers,
-        rows=replicas.rows(config.batch_size),
-    )
+    state: TrainingState,
+    config: TrainConfig,
+    *,
+    data: DataSet,
+    unlabelled: DataSet | None = None,
+    replicas: Replicas = SINGLE_PROCESS,
+) -> Iterator[tuple[Batch, Batch | None]]:
+    """Labelled and unlabelled crops of the steps that are still to do, of this replica's rows.
+
+    Unlabelled crops are scaled, flipped and jittered like labelled ones, but drawn by a stream of their own; half of
+    the workers load them. Their labels are those of `unlabelled.unlabelled_pictures`.
+    """
+    workers = config.workers if unlabelled is None else ceil_div(config.workers, 2)
+
+    def stream(source: DataSet, sampling: SamplingConfig, *, crops: int, seed: int) -> Iterator[Batch]:
+        settings = replace(config, sampling=sampling)
+        return training_batches(
+            bootstrapped(source, sampling),
+            training_transforms(settings, state.model.config.conventions, space=data.labels),
+            batch_size=crops,
+            seed=seed,
+            start=state.iteration,
+            stop=config.iterations,
+            workers=workers,
+            rows=replicas.rows(crops),
+        )
+
+    labelled = stream(data, config.sampling, crops=config.labelled_crops, seed=config.seed)
+    if unlabelled is None:
+        return zip(labelled, repeat(None))
+    crops, seed = config.unlabelled_crops, config.seed + 2**32  # above all seeds of the settings
+    return zip(labelled, stream(unlabelled, SamplingConfig(), crops=crops, seed=seed), strict=True)
 
 
 def finished(state: TrainingState, config: TrainConfig) -> bool:

@@ -66,6 +66,7 @@ def scalars(event: TrainingProgress | ValidationResult) -> dict[str, float]:
                 "train/learning rate": event.rate,
                 "seconds per step/all": event.seconds,
                 "seconds per step/data": event.data_seconds,
+                "train/confident pixels": event.confident,
             }
         case ValidationResult():
             report = event.report

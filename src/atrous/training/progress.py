@@ -20,6 +20,8 @@ class TrainingProgress:
         rate: Learning rate of the last of these steps.
         seconds: Time per step.
         data_seconds: Part of `seconds` spent waiting for data.
+        confident: Share 0..1 of the pixels that the teacher was asked about at which it is confident; None without a
+            teacher.
     """
 
     iteration: int
@@ -27,6 +29,7 @@ class TrainingProgress:
     rate: float
     seconds: float
     data_seconds: float
+    confident: float | None = None
 
 
 class LossWindow:
@@ -34,13 +37,15 @@ class LossWindow:
 
     def __init__(self) -> None:
         self._losses: list[Tensor] = []
+        self._confident: list[Tensor] = []
         self._names: list[tuple[str, ...]] = []
         self._started = time.perf_counter()
         self._waited = 0.0
 
-    def add(self, loss: Tensor, *, names: tuple[str, ...], waited: float) -> None:
-        """Add a step: its loss, the names of its images, and the seconds it waited for them."""
+    def add(self, loss: Tensor, *, names: tuple[str, ...], waited: float, confident: Tensor | None = None) -> None:
+        """Add a step: its loss, its images, the seconds it waited for them, the confident share of the teacher."""
         self._losses.append(loss)
+        self._confident += [] if confident is None else [confident]
         self._names.append(names)
         self._waited += waited
 
@@ -58,4 +63,5 @@ class LossWindow:
                     "look at these pictures and masks; the run folder keeps the last good state"
                 )
         elapsed = time.perf_counter() - self._started
-        return TrainingProgress(iteration, sum(losses) / count, rate, elapsed / count, self._waited / count)
+        confident = torch.stack(self._confident).mean().item() if self._confident else None
+        return TrainingProgress(iteration, sum(losses) / count, rate, elapsed / count, self._waited / count, confident)

@@ -212,7 +212,7 @@ class Run:
 
     def log(self, progress: TrainingProgress) -> None:
         """Append a progress report to `metrics.jsonl`."""
-        self._append(asdict(progress))
+        self._append({name: value for name, value in asdict(progress).items() if value is not None})
 
     def _append(self, record: dict[str, Any]) -> None:
         try:

@@ -16,6 +16,7 @@ from atrous.training.progress import TrainingProgress
 from atrous.training.replicas import SINGLE_PROCESS, Replicas
 from atrous.training.run import Run
 from atrous.training.start import fresh_state
+from atrous.training.teacher import Teacher
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Stage:
         run: Run folder of the stage.
         second: True if the stage starts from the result of a first one.
         loss: Replaces the loss of the settings.
+        teacher: Network whose probabilities the stage learns from, too; None for labels alone.
+        unlabelled: Pictures that the teacher labels; None for the labelled ones.
     """
 
     config: TrainConfig
@@ -37,6 +40,8 @@ class Stage:
     run: Run
     second: bool = False
     loss: LossFunction | None = None
+    teacher: Teacher | None = None
+    unlabelled: DataSet | None = None
 
     def fresh_state(self, *, device: torch.device, before: "Stage | None" = None) -> TrainingState:
         """The initial state; its weights are those saved by the finished stage `before`, if there is one.
@@ -74,6 +79,8 @@ class Stage:
             replicas=replicas,
             validating=validating,
             loss_function=self.loss,
+            teacher=self.teacher,
+            unlabelled=self.unlabelled,
         )
 
 

@@ -37,6 +37,8 @@ from atrous.training.settings import check_names, flat_settings, with_settings
 from atrous.training.stages import SecondStage, Stage
 from atrous.training.start import check_classes
 from atrous.training.step_memory import memory_remedy
+from atrous.training.teacher import load_teacher
+from atrous.training.unlabelled import unlabelled_pictures
 from atrous.training.user_data import as_data_set
 
 _LOGGER = logging.getLogger(__name__)
@@ -228,6 +230,11 @@ def plan_stages(
     parts = [(config, training, False)]
     if second.second_iterations:
         parts.append((second.after(config), data[second.second_split], True))
+    learned = config.distillation
+    teacher = load_teacher(config, labels=training.labels) if learned.teacher else None
+    pictures = None
+    if learned.unlabelled:
+        pictures = unlabelled_pictures(learned.unlabelled, data=training, channels=config.model.in_channels)
     stages = []
     for number, (settings, samples, is_second) in enumerate(parts, start=1):
         check_classes(settings, space=samples.labels)
@@ -238,13 +245,20 @@ def plan_stages(
             "training": _fingerprint(samples),
             "validation": None if validation is None else _fingerprint(validation),
         }
+        if pictures is not None:
+            about["files"]["unlabelled"] = _fingerprint(pictures)
+        if teacher is not None:
+            about["teacher"] = teacher.sha256
         about["label_space"] = {"names": samples.labels.names, "ignore": samples.labels.ignore}
         if loss is not None:
             about["loss_function"] = (
                 f"{getattr(loss, '__module__', '')}.{getattr(loss, '__qualname__', type(loss).__name__)}"
             )
         run = Run(folder, settings=about, recipe=NamedConfig(recipe.name, recipe.config) if recipe else None)
-        stages.append(Stage(settings, samples, validation, run, second=is_second, loss=loss))
+        stage = Stage(
+            settings, samples, validation, run, second=is_second, loss=loss, teacher=teacher, unlabelled=pictures
+        )
+        stages.append(stage)
     return stages
 
 
@@ -290,10 +304,13 @@ def _prepared(
 ) -> tuple[Stage, TrainingState]:
     """Return the stage with its images in memory, and its initial state."""
     validated = 0 if stage.validation is None else len(stage.validation)
-    with status(f"reading {len(stage.data)} images to train on, {validated} to validate on"):
+    without_labels = f", {len(stage.unlabelled)} without labels" if stage.unlabelled is not None else ""
+    with status(f"reading {len(stage.data)} images to train on, {validated} to validate on{without_labels}"):
         stage = replace(stage, data=CachedDataSet(stage.data))
         if replicas.is_rank_0 and stage.validation is not None:  # the others do not validate
             stage = replace(stage, validation=CachedDataSet(stage.validation))
+        if stage.unlabelled is not None:
+            stage = replace(stage, unlabelled=CachedDataSet(stage.unlabelled))
     with status("preparing the model"):
         return stage, stage.fresh_state(device=device, before=before)
 
@@ -352,7 +369,8 @@ def _iterations(epochs: Any, settings: Mapping[str, Any], *, config: TrainConfig
         raise InputError("epochs and iterations both say how long to train; give one of them")
     if not isinstance(epochs, int | float) or not 0 < epochs < math.inf:
         raise InputError(f"epochs {epochs} is out of range; choose a number above 0")
-    batch = settings.get("batch_size", config.batch_size)
+    names = ("batch_size", "accumulate", "teacher", "unlabelled", "unlabelled_share")
+    batch = with_settings(config, {name: settings[name] for name in names if name in settings}).labelled_crops
     iterations = max(1, math.ceil(epochs * len(data) / batch))
     counted = f"{epochs:g} epoch{'s' * (epochs != 1)} of {len(data)} images"
     _LOGGER.warning("%s in batches of %d are %d iterations", counted, batch, iterations)

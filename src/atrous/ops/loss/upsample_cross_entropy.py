@@ -3,15 +3,14 @@
 from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
-from typing import Any
 
 import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from atrous.errors import InputError
 from atrous.ops.dtypes import interpolation_dtype
+from atrous.ops.loss.known_gradient import with_gradient
 from atrous.ops.loss.pixel_loss import PixelLoss, top_k_weights
 from atrous.ops.upsample import Placement
 
@@ -64,23 +63,7 @@ def upsample_cross_entropy(
             pixel_weights = pixel_loss.labelled(target).sum().clamp(min=1).to(dtype).reciprocal().expand(target.shape)
         losses, gradient = compute(pixel_weights=pixel_weights if wanted else None)
         loss = (losses * pixel_weights).sum()
-    return loss if gradient is None else _Differentiable.apply(loss, logits, gradient)
-
-
-class _Differentiable(torch.autograd.Function):
-    """A loss whose gradient was computed along with it."""
-
-    @staticmethod
-    def forward(ctx: Any, loss: Tensor, logits: Tensor, gradient: Tensor) -> Tensor:
-        ctx.save_for_backward(gradient)
-        ctx.dtype = logits.dtype
-        return loss.clone()
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, upstream: Tensor) -> tuple[None, Tensor, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        (gradient,) = ctx.saved_tensors
-        return None, (gradient * upstream).to(ctx.dtype), None
+    return loss if gradient is None else with_gradient(loss, logits, gradient)
 
 
 def _backend(device: torch.device) -> Callable[..., tuple[Tensor, Tensor | None]]:
