@@ -17,9 +17,10 @@ from atrous.cli.options import normalized
 from atrous.data.annotations.masks import read_numbers_or_colors
 from atrous.data.published.camvid import CAMVID
 from atrous.plain import from_plain, to_plain
-from atrous.training import stages, step_memory
+from atrous.training import stages, train_run
 from atrous.training.config import LossConfig, TrainConfig
 from atrous.training.recipes import RECIPES
+from atrous.training.step_memory import StepMemory
 from fakes.camvid import fake_camvid
 from fakes.folder import fake_folder
 from fakes.lively_model import LABELS, lively_model
@@ -296,8 +297,8 @@ def test_memory_that_suffices_for_one_crop_at_a_time_is_said(camvid, out, capsys
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB ...")
 
     monkeypatch.setattr(stages, "train", exhausted)
-    monkeypatch.setattr(step_memory, "step_memory", lambda _: step_memory.StepMemory(2**29, 2**30))
-    monkeypatch.setattr(step_memory, "device_memory", lambda _: 1.2 * 2**30)
+    monkeypatch.setattr(train_run, "step_memory", lambda _, **__: StepMemory(2**29, 2**30))
+    monkeypatch.setattr(train_run, "device_memory", lambda _: 1.2 * 2**30)
     assert train(camvid, out) == 2
     line = capsys.readouterr().err.splitlines()[-1]
     assert "a step needs about 1.5 GiB of the 1.2 there; --accumulate 2 fits" in line

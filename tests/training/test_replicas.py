@@ -21,14 +21,16 @@ from atrous.data.sample import Sample
 from atrous.data.transforms.scale_crop import ScaleCrop
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
+from atrous.model.build import build
 from atrous.training import run
-from atrous.training.config import LossConfig
+from atrous.training.config import DistillationConfig, LossConfig
 from atrous.training.loop import ValidationResult
 from atrous.training.loss import SegmentationLoss
 from atrous.training.replicas import SINGLE_PROCESS, Replicas, replicas_from_environment
 from atrous.training.stages import Stage
 from atrous.training.start import fresh_state
 from atrous.training.step import train_step
+from atrous.training.teacher import Teacher
 from fakes.camvid import fake_camvid
 from fakes.memory_data import MemoryData
 from fakes.replicas import exit_codes, in_replicas
@@ -45,6 +47,7 @@ CONFIG = changed(
     norm_momentum=0.7,
     validate_every=4,
 )
+TAUGHT = DistillationConfig(teacher="teacher", unlabelled="pictures")
 
 
 def lopsided() -> MemoryData:
@@ -65,6 +68,10 @@ def train_in(replicas: Replicas, folder, config, *, die_after=None, dtype=torch.
     run.write_report = run.write_picture = write_nothing
     data = lopsided()
     stage = Stage(config, data, data, run.Run(folder, settings={"training": config}))
+    if config.distillation.teacher:
+        torch.manual_seed(7)
+        teacher = Teacher(build(QUIET).eval().requires_grad_(requires_grad=False), torch.arange(11), "", 0.1, 1.0)
+        stage = replace(stage, teacher=teacher, unlabelled=data)
     state = stage.fresh_state(device=CPU)
     if not replicas.is_rank_0:
         for parameter in state.model.parameters():
@@ -91,8 +98,8 @@ train_and_die = functools.partial(train_in, die_after=2)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "size"),
-    [({"workers": 1}, 2), ({"norms": "frozen", "accumulate": 2}, 2), ({}, 4)],
-    ids=["batch norm trained", "frozen, in parts", "four"],
+    [({"workers": 1}, 2), ({"norms": "frozen", "accumulate": 2}, 2), ({}, 4), ({"distillation": TAUGHT}, 2)],
+    ids=["batch norm trained", "frozen, in parts", "four", "a teacher"],
 )
 def test_replicas_train_what_one_process_trains(changes, size, tmp_path):
     config = replace(CONFIG, **changes)
@@ -108,7 +115,8 @@ def test_replicas_train_what_one_process_trains(changes, size, tmp_path):
     )
     assert len(ours) == len(theirs) == 2
     for one, other in zip(ours, theirs, strict=True):
-        assert one.get("loss", 0) == pytest.approx(other.get("loss", 0), abs=1e-10)
+        for name in ("loss", "confident"):
+            assert one.get(name, 0) == pytest.approx(other.get(name, 0), abs=1e-10)
 
 
 @pytest.mark.slow

@@ -77,7 +77,7 @@ def trial(stage: Stage, *, device: torch.device) -> Trial:
         of_validation = _seconds(lambda: predictor(image)) * len(stage.validation)
     return Trial(
         sum(parameter.numel() for parameter in state.model.parameters()),
-        step_memory(config),
+        step_memory(config, teacher=teacher),
         median(seconds[1:] or seconds),
         of_validation,
         sum(map(config.validates, range(1, config.iterations + 1))),

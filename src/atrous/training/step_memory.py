@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
-from atrous.inference.device import device_memory
 from atrous.model.build import build
 from atrous.training.config import TrainConfig
 from atrous.training.step import AUTOCAST_DTYPES
+from atrous.training.teacher import Teacher
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class StepMemory:
     Libraries' work space, the data loader and Python itself come on top.
 
     Attributes:
-        weights: Weights, momentum and moving average, in float32.
+        weights: Weights, momentum and moving average, in float32, and the teacher's weights.
         activations: Feature maps that the backward pass needs, and the first gradient.
     """
 
@@ -32,19 +32,23 @@ class StepMemory:
         return self.weights + self.activations
 
 
-def step_memory(config: TrainConfig) -> StepMemory:
+def step_memory(config: TrainConfig, *, teacher: Teacher | None = None) -> StepMemory:
     """Compute the memory of a step of a run, on the device of one replica.
 
     The forward pass is done without data (torch's device `meta`), and what it keeps for the backward pass is counted,
-    each storage once; feature maps have the number type of the run's precision.
+    each storage once; feature maps have the number type of the run's precision. Those of a teacher do not count: they
+    are gone before the network's come.
 
     Args:
         config: Settings of the run: network, crop, batch size, its parts and replicas, precision.
+        teacher: Teacher of the run.
     """
     with torch.device("meta"):
         model = build(config.model).train()
     copies = 2 + (config.ema_decay > 0)
     weights = 4 * copies * sum(parameter.numel() for parameter in model.parameters())
+    if teacher is not None:
+        weights += 4 * sum(parameter.numel() for parameter in teacher.model.parameters())
     model = model.to(AUTOCAST_DTYPES.get(config.precision, torch.float32))
     held = {tensor.untyped_storage()._cdata for tensor in (*model.parameters(), *model.buffers())}
     kept: dict[int, torch.UntypedStorage] = {}
@@ -79,11 +83,10 @@ def fitting_parts(memory: StepMemory, config: TrainConfig, *, available: int) ->
     return None
 
 
-def memory_remedy(config: TrainConfig, *, device: torch.device) -> str:
-    """Return options with which a step would fit into the device's memory, as a part of a sentence."""
+def memory_remedy(memory: StepMemory, config: TrainConfig, *, available: int) -> str:
+    """Return options with which a step would fit into `available` bytes, as a part of a sentence."""
     height, width = config.crop
     smaller = f"lower --batch-size ({config.batch_size}) or --crop ({height} {width})"
-    memory, available = step_memory(config), device_memory(device)
     needed = f"a step needs about {memory.total / 2**30:.1f} GiB of the {available / 2**30:.1f} there"
     parts = fitting_parts(memory, config, available=int(0.9 * available))
     if parts is None:

@@ -16,7 +16,7 @@ from atrous.data.dataset import DataSet
 from atrous.data.fingerprint import fingerprint
 from atrous.data.joined import JoinedData
 from atrous.errors import InputError
-from atrous.inference.device import Device, choose_device
+from atrous.inference.device import Device, choose_device, device_memory
 from atrous.model.any_backbone import with_backbone
 from atrous.model.config import ModelConfig
 from atrous.model.presets import preset
@@ -36,7 +36,7 @@ from atrous.training.run_data import opened_data
 from atrous.training.settings import check_names, flat_settings, with_settings
 from atrous.training.stages import SecondStage, Stage
 from atrous.training.start import check_classes
-from atrous.training.step_memory import memory_remedy
+from atrous.training.step_memory import memory_remedy, step_memory
 from atrous.training.teacher import load_teacher
 from atrous.training.unlabelled import unlabelled_pictures
 from atrous.training.user_data import as_data_set
@@ -102,7 +102,7 @@ def train(
         loss: Function of coarse logits and labels that replaces the recipe's loss.
         observers: Called after reports and validations.
         device: Device to train on: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`, a number, or a device of torch.
-        settings: Any setting of the recipe by its name, such as `iterations`, `learning_rate` or `output_stride`;
+        settings: Any setting of the recipe by its name, such as `iterations`, `learning_rate` or `teacher`;
             `epochs` in place of `iterations` is converted. A recipe with a second stage, or `second_iterations`, adds
             that stage: on the split `second_split` of a folder, on the same samples of a sequence.
 
@@ -167,7 +167,7 @@ def configured(
     Raises:
         InputError: If a setting does not exist or has an impossible value.
     """
-    chosen = dict(settings)
+    chosen = {name: str(value) if isinstance(value, Path) else value for name, value in settings.items()}
     epochs = chosen.pop("epochs", None)
     known = {**flat_settings(start.config), **flat_settings(start.second)}
     check_names(chosen, {**known, "epochs": None})
@@ -334,7 +334,9 @@ def _run_stage(
         for event in stage.events(state, device=device, replicas=replicas, validating=_validation_progress(watching)):
             _notify(watching, event, stage=stage, state=state)
     except (torch.OutOfMemoryError, MemoryError) as error:
-        raise InputError(f"{device} ran out of memory; {memory_remedy(config, device=device)}") from error
+        memory, available = step_memory(config, teacher=stage.teacher), device_memory(device)
+        remedy = memory_remedy(memory, config, available=available)
+        raise InputError(f"{device} ran out of memory; {remedy}") from error
     finally:
         for observer in watching:
             observer.on_end()
