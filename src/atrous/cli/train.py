@@ -174,7 +174,8 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     if not options.folds:
         data, validation = _opened(options)
-        done = _run(options, start, settings, data, validation, out, device, replicas, trackers)
+        stages = _stages(options, start, settings, data, validation, out, replicas)
+        done = _run(stages, options, start, device, replicas, trackers)
         if replicas.is_rank_0:
             _print_paths(done, split=options.val_split)
         return 0
@@ -182,7 +183,8 @@ def main(arguments: Sequence[str]) -> int:
     scores = []
     for fold, (training, held_out) in enumerate(fold_data(splits[options.split], options.folds), start=1):
         parts = {options.split: training}
-        done = _run(options, start, settings, parts, held_out, out / f"fold{fold}", device, replicas, trackers)
+        stages = _stages(options, start, settings, parts, held_out, out / f"fold{fold}", replicas)
+        done = _run(stages, options, start, device, replicas, trackers)
         scores.append(done.miou or 0.0)
     if replicas.is_rank_0:
         mean = sum(scores) / len(scores)
@@ -192,18 +194,14 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(
+    stages: Sequence[Stage],
     options: Options,
     start: Recipe,
-    settings: dict[str, Any],
-    data: dict[str, DataSet],
-    validation: DataSet | None,
-    out: Path,
-    device: Any,
+    device: torch.device,
     replicas: Replicas,
     trackers: list[Observer],
 ) -> TrainedRun:
-    """Train one run: in all its stages, or one fold."""
-    stages = _stages(options, start, settings, data, validation, out, replicas)
+    """Train the stages of one run, or of one fold."""
     display = TerminalDisplay(stages, of_papers=start.of_papers)
     done = run_stages(
         stages,
