@@ -298,7 +298,7 @@ def test_memory_that_suffices_for_one_crop_at_a_time_is_said(camvid, out, capsys
 
     monkeypatch.setattr(stages, "train", exhausted)
     monkeypatch.setattr(train_run, "step_memory", lambda _, **__: StepMemory(2**29, 2**30))
-    monkeypatch.setattr(train_run, "device_memory", lambda _: 1.2 * 2**30)
+    monkeypatch.setattr(train_run, "device_memory", lambda _: int(1.2 * 2**30))
     assert train(camvid, out) == 2
     line = capsys.readouterr().err.splitlines()[-1]
     assert "a step needs about 1.5 GiB of the 1.2 there; --accumulate 2 fits" in line
