@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Integer
 
 from atrous.data.dataset import DataSet
-from atrous.data.formats.images import image_files
+from atrous.data.formats.image_names import image_files
 from atrous.data.formats.tiff import upright_picture_size
 from atrous.data.formats.value_range import parse_ranges
 from atrous.data.pairs import Pair, PairedFiles
