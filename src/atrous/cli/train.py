@@ -18,6 +18,7 @@ from atrous.cli.remote_data import is_address, local_data
 from atrous.cli.training_display import TerminalDisplay
 from atrous.data.dataset import DataSet
 from atrous.data.doctor import Grade
+from atrous.data.doctor.diagnose import LISTED_CLASSES
 from atrous.data.formats.truncated import accept_truncated
 from atrous.data.selection import first_of
 from atrous.errors import InputError
@@ -318,6 +319,9 @@ def _check_data(options: Options, out: Path) -> None:
         raise InputError(f"{diagnosis.errors[0].line}{more}")
     for remark in diagnosis.survey.remarks:
         console.print(remark.line, soft_wrap=True, markup=False)
+    for finding in diagnosis.findings:
+        if finding.kind == LISTED_CLASSES:
+            console.print(finding.line, soft_wrap=True, markup=False)
     if warnings := [finding for finding in diagnosis.findings if finding.grade == Grade.WARNING]:
         line = (
             f"{len(warnings)} warning{'s' * (len(warnings) > 1)} about the data: atrous doctor {options.data} lists all"

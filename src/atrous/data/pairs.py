@@ -111,6 +111,10 @@ def check_size(pair: Pair, *, image: tuple[int, ...], labels: tuple[int, ...]) -
         return
     turned = labels == image[1::-1]
     remedy = "turn the mask, or remove the tag from the picture" if turned else "export it again at that size"
+    if times := _times(labels, image[:2]):
+        remedy += f", or repeat each of its pixels {times} x {times} times (Pillow: mask.resize(size, Image.NEAREST))"
+    elif times := _times(image[:2], labels):
+        remedy += f", or keep one of {times} rows and columns (Pillow: mask.resize(size, Image.NEAREST))"
     raise InputError(
         f"{pair.mask} is {_size(labels)} but {pair.image} is {_size(image)} "
         f"(width x height, EXIF orientation applied); a mask must have the size of its picture: {remedy}"
@@ -211,6 +215,12 @@ def ignored_without_data(image: Path, labels: Integer[np.ndarray, "h w"], *, ign
     """Class ids of a picture, with its pixels without data ignored; raises InputError as `missing_pixels`."""
     missing = missing_pixels(image)
     return labels if missing is None else np.where(missing, np.asarray(ignore, labels.dtype), labels)
+
+
+def _times(small: tuple[int, ...], large: tuple[int, ...]) -> int:
+    """The whole number by which both sides of the small size become the large ones; 0 where there is none."""
+    times = large[0] // max(small[0], 1)
+    return times if times > 1 and large == (times * small[0], times * small[1]) else 0
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from atrous.data.annotations.named_shapes import BACKGROUND
 from atrous.data.layouts.class_names import ClassList, checked_names
 from atrous.data.published.camvid import CAMVID
 from atrous.data.published.voc import VOID
@@ -14,6 +15,8 @@ from atrous.labels import ADE20K, CITYSCAPES, Color, LabelSpace
 _IGNORE = 255
 _MIDDLE, _NEAR = 128, 16
 """Smoothed edges are parted at the first; values nearer than the second to black or white count as such."""
+_NEARLY_EVERY = 0.9
+"""Share of masks of which 255 covers most, from which on they may be inverted."""
 _PICTURE = 64
 """A mask with more different values than this is a picture."""
 _STRAY = 1e-4
@@ -40,12 +43,14 @@ class ValueCounts:
         files: Value -> masks that hold it.
         masks: Number of masks.
         typical: Number of different values in the median mask.
+        mostly: Value -> masks of which it covers more than half.
     """
 
     pixels: Mapping[int, int]
     files: Mapping[int, int]
     masks: int
     typical: int
+    mostly: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -58,13 +63,14 @@ class Proposal:
 
 def value_totals(masks: Iterable[Mapping[int, int]]) -> ValueCounts:
     """The sums over masks, each given as value -> pixels."""
-    pixels, files = Counter[int](), Counter[int]()
+    pixels, files, mostly = Counter[int](), Counter[int](), Counter[int]()
     sizes = []
     for mask in masks:
         pixels.update(mask)
         files.update(mask.keys())
+        mostly.update(value for value, count in mask.items() if 2 * count > sum(mask.values()))
         sizes.append(len(mask))
-    return ValueCounts(pixels, files, len(sizes), sorted(sizes)[len(sizes) // 2] if sizes else 0)
+    return ValueCounts(pixels, files, len(sizes), sorted(sizes)[len(sizes) // 2] if sizes else 0, mostly)
 
 
 def listed_schema(classes: ClassList, *, values: Sequence[int], colors: Sequence[int]) -> Schema | None:
@@ -94,12 +100,16 @@ def listed_schema(classes: ClassList, *, values: Sequence[int], colors: Sequence
     palette = classes.colors if len(set(classes.colors)) == len(names) else ()
     stated = dict(zip(classes.values or range(len(names)), range(len(names)), strict=True))
     if not set(kept) <= stated.keys():
-        one_based = {0, *range(1, len(names) + 1)}
-        if classes.values or not set(kept) <= one_based or "background" in names or len(names) + 1 >= ignore:
+        if classes.values or not set(kept) <= {*range(len(names) + 1)} or len(names) + 1 >= ignore:
+            return None
+        if 0 not in kept:
+            remap = {label + 1: label for label in range(len(names))}
+            return Schema(LabelSpace(names, palette=palette, ignore=ignore), remap=remap)
+        if BACKGROUND in names:
             return None
         return Schema(
             LabelSpace(
-                ("background", *names),
+                (BACKGROUND, *names),
                 palette=(_BLACK, *palette) if palette and _BLACK not in palette else (),
                 ignore=ignore,
             )
@@ -172,6 +182,12 @@ def proposed_schema(counts: ValueCounts) -> Proposal | None:
         "a stray and ignored; make it a class in [remap] if it is one"
         for value in strays
     )
+    if kept == [0, _IGNORE] and counts.mostly.get(_IGNORE, 0) >= _NEARLY_EVERY * counts.masks:
+        share = counts.pixels[_IGNORE] / sum(counts.pixels.values())
+        lines += (
+            f"value 255 covers most of {counts.mostly[_IGNORE]} of {counts.masks} masks ({share:.1%} of the pixels) "
+            "and becomes the foreground; if the masks are inverted, write 0 = 1 and 255 = 0 in [remap]",
+        )
     if ignored and 2 * counts.files[_IGNORE] > counts.masks:
         share = counts.pixels[_IGNORE] / sum(counts.pixels.values())
         where = f"{counts.files[_IGNORE]} of {counts.masks} masks"

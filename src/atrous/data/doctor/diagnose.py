@@ -19,12 +19,19 @@ from atrous.data.doctor.storage import check_bands, check_orientation, check_ran
 from atrous.data.doctor.survey import Split, Survey, survey
 from atrous.data.doctor.totals import Totals, by_split
 from atrous.data.formats.tiff import read_picture
+from atrous.data.layouts.class_names import ClassList
 from atrous.data.pairs import Pair
 from atrous.data.schema import Schema
 from atrous.data.splits import HELD_OUT
 
 OnProgress = Callable[[str, int, int], None]
 """Called with the name of the work, the number of items done and the number in all."""
+
+LISTED_CLASSES = "listed classes"
+"""Kind of the note about the values that a list of classes gives names to."""
+
+SHOWN_CLASSES = 12
+"""Number of classes that this note names."""
 
 SMALL_VAL = 10
 """Fewer pictures than this do not say how good a network is."""
@@ -159,6 +166,8 @@ def _check_meaning(
             f"{files.path}: {meaning.colors} colours of the masks are the classes; atrous doctor {files.path} --fix "
             "writes schema.toml, where they get names",
         )
+    if files.schema is None and meaning.found and files.contents and files.contents.classes and meaning.schema:
+        yield from _listed_classes(files.path, files.contents.classes, meaning.schema)
     if meaning.schema is not None:
         val = files.splits.get("val")
         held_out = val is not None and HELD_OUT in val.rule
@@ -167,6 +176,16 @@ def _check_meaning(
         yield from check_ignore(files.path, meaning.schema, totals, examined)
         if files.schema_file is not None:
             yield from check_colors(files.schema_file, meaning.schema)
+
+
+def _listed_classes(path: Path, listed: ClassList, schema: Schema) -> Iterator[Finding]:
+    """The values of masks and the names that a list of classes gives them, on one line."""
+    values = schema.remap or {label: label for label in range(len(schema.labels))}
+    pairs = [f"{value} = {schema.labels.names[label]}" for value, label in values.items() if label < len(schema.labels)]
+    more = f" and {len(pairs) - SHOWN_CLASSES} more" if len(pairs) > SHOWN_CLASSES else ""
+    if {*listed.names} <= {*schema.labels.names}:
+        line = f"{path}: classes by {listed.path}: {', '.join(pairs[:SHOWN_CLASSES])}{more}"
+        yield note(LISTED_CLASSES, line)
 
 
 def _check_sizes(files: Survey) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """One picture and its mask, read once: what is wrong with them, and what the checks need to know of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from atrous.data.annotations.color_masks import packed_colors, value_counts
 from atrous.data.annotations.masks import NamingReader
 from atrous.data.complaints import Complaint, attempt
 from atrous.data.doctor.perceptual_hash import PerceptualHash, perceptual_hash
-from atrous.data.formats.images import IMAGE_SUFFIXES, read_mask, read_palette
+from atrous.data.formats.images import IMAGE_SUFFIXES, has_alpha, read_mask, read_palette
 from atrous.data.formats.tiff import read_picture
 from atrous.data.formats.value_range import Ranges
 from atrous.data.pairs import LabelReader, Pair, check_size, check_stored_size, ignored_without_data, value_ids
@@ -37,6 +37,7 @@ class Mask:
         palette: Number -> colour, of those that occur in a file with a palette.
         counts: Pixels of each class; None where the file cannot be understood.
         ignored: Pixels without a class.
+        alpha: True where the file has a channel of transparency, which is 255 everywhere.
     """
 
     storage: str
@@ -45,6 +46,7 @@ class Mask:
     palette: Mapping[int, Color] = field(default_factory=dict)
     counts: Int64[np.ndarray, " k"] | None = None
     ignored: int = 0
+    alpha: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,12 +122,13 @@ def _mask(path: Path, *, raw: np.ndarray | None, ids: np.ndarray | None, schema:
         storage = GREY if colors is None else PALETTE
         if colors is not None:
             palette = {value: _color(colors[value]) for value in values if value < len(colors)}
-    mask = Mask(storage, (shown.shape[0], shown.shape[1]), values, palette)
+    alpha = storage == RGB and has_alpha(path)
+    mask = Mask(storage, (shown.shape[0], shown.shape[1]), values, palette, alpha=alpha)
     if ids is None or schema is None:
         return mask
     counts = np.bincount(ids.ravel(), minlength=schema.labels.ignore + 1)
     kept = counts[: len(schema.labels)].astype(np.int64)
-    return Mask(storage, mask.size, values, palette, counts=kept, ignored=int(counts[schema.labels.ignore]))
+    return replace(mask, counts=kept, ignored=int(counts[schema.labels.ignore]))
 
 
 def _is_picture(mask: Path) -> bool:

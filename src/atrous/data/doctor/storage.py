@@ -39,6 +39,11 @@ def check_storage(path: Path, examined: Sequence[Examined]) -> Iterator[Finding]
             "palette",
             f"{files[0]}{_others(files)}: palette masks count by index, not by colour; check the names of the classes",
         )
+    if files := [one.pair.mask for one in examined if one.mask is not None and one.mask.alpha]:
+        yield note(
+            "alpha",
+            f"{files[0]}{_others(files)}: RGBA with alpha 255 everywhere, read as RGB: the colours are the classes",
+        )
     yield from _palettes(examined)
 
 

@@ -173,6 +173,12 @@ def read_mask(path: Path, *, max_pixels: int = MAX_PIXELS) -> Integer[np.ndarray
     return values.astype(np.uint16) if values.dtype.itemsize > 1 else values.astype(np.uint8) // stretch
 
 
+def has_alpha(path: Path) -> bool:
+    """Return True if a picture has a channel of transparency; raises InputError as `read_image`."""
+    with opened(path, max_pixels=sys.maxsize) as picture:
+        return picture.mode in ("RGBA", "LA", "PA")
+
+
 def read_palette(path: Path) -> UInt8[np.ndarray, "n 3"] | None:
     """The RGB colours of a picture in palette mode; None for other pictures. Raises InputError as `read_image`."""
     with opened(path, max_pixels=MAX_PIXELS) as picture:
@@ -287,5 +293,9 @@ def _opaque(values: UInt8[np.ndarray, "h w c"], *, path: Path) -> UInt8[np.ndarr
     """The planes without alpha: numbers where one is left, else RGB."""
     channels = values.shape[2]
     if channels in (2, 4) and values[..., -1].min() < 255:
-        raise InputError(f"{path} has transparent pixels, whose class is unclear; save masks without alpha")
+        share = np.count_nonzero(values[..., -1] < 255) / values[..., -1].size
+        raise InputError(
+            f"{path} has transparent pixels ({share:.1%}), whose class is unclear; save masks without alpha, "
+            "if they are background by ImageMagick: mogrify -background black -alpha remove -alpha off *.png"
+        )
     return np.ascontiguousarray(values[..., 0] if channels == 2 else values[..., :3])

@@ -252,7 +252,10 @@ def _lines(tree: Tree, path: Path) -> ClassList | None:
 
 
 def _yaml(tree: Tree, path: Path) -> ClassList | None:
-    pairs = yaml_names(yaml_content(tree, path))
+    content = yaml_content(tree, path)
+    pairs = yaml_names(content)
+    if pairs and isinstance(content.get("names"), list):  # states an order, but not where it begins
+        return ClassList(path, tuple(name for _, name in pairs), counted=True)
     return _valued(path, pairs)
 
 
