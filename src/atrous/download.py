@@ -11,12 +11,13 @@ from email.message import Message
 from http import HTTPStatus
 from pathlib import Path
 from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
+from urllib.request import Request, build_opener
 
 from filelock import FileLock, Timeout
 
 from atrous.errors import InputError
 from atrous.reachability import ANSWER_SECONDS, unreachable
+from atrous.redirects import SafeRedirects
 
 OnProgress = Callable[[int, int], None]
 """Called with bytes there and bytes in all."""
@@ -25,6 +26,7 @@ _CHUNK = 1 << 16
 _STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]{1,200}"')
 _ATTEMPTS_PER_URL = 2
 _LOCK_SECONDS = 3600
+_OPENER = build_opener(SafeRedirects)
 _SLOWEST = 1024
 """Bytes a second, over `timeout` seconds, below which a server counts as stalled."""
 
@@ -156,7 +158,7 @@ def _receive(url: str, partial: Path, *, remote: Remote, on_progress: OnProgress
         return
     request = Request(url, headers=_rest(partial, there, remote=remote))
     try:
-        with urlopen(request, timeout=timeout) as response, partial.open("ab") as file:
+        with _OPENER.open(request, timeout=timeout) as response, partial.open("ab") as file:
             if response.status == HTTPStatus.OK:  # it sends everything, perhaps again
                 file.truncate(0)
                 there = 0
@@ -184,6 +186,8 @@ def _receive(url: str, partial: Path, *, remote: Remote, on_progress: OnProgress
             if remote.size is None:
                 return
             partial.unlink(missing_ok=True)
+        if HTTPStatus.MULTIPLE_CHOICES <= error.code < HTTPStatus.BAD_REQUEST:
+            raise _NotServed(f"redirects to {error.headers.get('Location', ''):.200}, which is refused") from error
         raise _NotServed(f"HTTP {error.code}") from error
     except URLError as error:
         raise _NotServed(error.reason) from error

@@ -3,7 +3,9 @@
 import http.client
 import threading
 from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
+from urllib.request import Request, build_opener
+
+from atrous.redirects import SafeRedirects
 
 ANSWER_SECONDS = 7.0
 """Seconds within which the addresses of a file have to answer, all together."""
@@ -25,7 +27,7 @@ def unreachable(url: str, *, seconds: float = ANSWER_SECONDS) -> str | None:
 
 def _failure(url: str, *, seconds: float) -> str | None:
     try:
-        with urlopen(Request(url, method="HEAD"), timeout=seconds):
+        with build_opener(SafeRedirects).open(Request(url, method="HEAD"), timeout=seconds):
             return None
     except HTTPError as error:
         error.close()

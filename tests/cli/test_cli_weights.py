@@ -100,6 +100,12 @@ def test_tensorflows_files_are_converted(tmp_path, capsys):
     assert "format   TensorFlow checkpoint, format 2\n" in told
     assert "state of the optimizer: MobilenetV2/Conv/BatchNorm/gamma/Momentum" in told
     assert load(out).provenance["sha256"] == SHA256
+    for name in ("tiny.onnx", "tiny.pth", "tiny"):
+        assert main(["convert", str(ARCHIVE), str(tmp_path / name)]) == 2
+        line = capsys.readouterr().err
+        assert f"{name}: atrous convert writes .safetensors; end the name in it" in line
+        assert "atrous export writes .onnx" in line
+        assert not (tmp_path / name).exists()
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if start >= len(content):
             self.send_error(416)
             return
+        if manners.startswith("redirects to "):
+            self.send_response(302)
+            self.send_header("Location", manners.removeprefix("redirects to "))
+            self.end_headers()
+            return
         self.send_response(206 if start else 200)
         if start:
             wrong = 7 if manners == "wrong range" else 0

@@ -108,6 +108,12 @@ def test_a_logarithmic_axis_leaves_out_what_is_not_positive_and_prints_plain_num
     assert not any("$" in text for text in texts(svg))
 
 
+@pytest.mark.parametrize("points", [[(3, 0.5)], [(3, 0.5), (3, 0.7)]])
+def test_points_of_one_step_have_one_tick_there(points):
+    numbers = [text for text in texts(line_plot({"a": points}, **LABELS)) if re.fullmatch(r"[\d.]+", text)]
+    assert [text for text in numbers if float(text) > 1] == ["3"]
+
+
 def test_bars_are_as_long_as_their_numbers():
     svg = bar_plot({"a": 0.8, "b": 0.2, "c": None, "d": math.nan, "e": -0.2}, title="", x_label="IoU")
     (left, first), (second_left, second), *none, (negative, zero) = bars(svg)

@@ -1,13 +1,19 @@
 import hashlib
+import io
 import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
+from http.client import HTTPMessage
+from urllib.error import URLError
+from urllib.request import Request
 
 import pytest
 
 from atrous.errors import InputError
+from atrous.redirects import SafeRedirects
 from atrous.weights import download
 from atrous.weights.cache import cache_folder
 from atrous.weights.download import fetch, resolve
@@ -181,6 +187,25 @@ def test_a_longer_file_than_promised_is_not_read_to_its_end(entry):
     with pytest.raises(InputError, match="sha256"):
         fetch(short, on_progress=lambda done, _: seen.append(done))
     assert max(seen) == 1000
+
+
+@pytest.mark.parametrize("target", ["ftp://127.0.0.1/weights.bin", "file:///etc/hostname"])
+def test_redirects_out_of_http_are_refused(server, entry, home, target):
+    server.manners = f"redirects to {target}"
+    with pytest.raises(InputError, match=f"redirects to {target}, which is refused"):
+        fetch(entry)
+    assert not (home / "weights.bin").exists()
+
+
+def test_redirects_never_leave_encryption():
+    """From https to http they are refused; from http to either they are followed."""
+    follow = partial(SafeRedirects().redirect_request, fp=io.BytesIO(), code=302, msg="", headers=HTTPMessage())
+    with pytest.raises(URLError, match="redirects to http://a/c, which is refused"):
+        follow(Request("https://a/b"), newurl="http://a/c")
+    for begin, target in (("https", "https"), ("http", "https"), ("http", "http")):
+        request = follow(Request(f"{begin}://a/b"), newurl=f"{target}://a/c")
+        assert request is not None
+        assert request.full_url == f"{target}://a/c"
 
 
 def test_an_unwritable_cache_is_named(entry, tmp_path, monkeypatch):

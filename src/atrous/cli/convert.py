@@ -19,10 +19,14 @@ from atrous.importers.export_weights import to_hugging_face, to_torchvision
 from atrous.importers.file_head import read_head
 from atrous.importers.foreign_network import ForeignNetwork
 from atrous.importers.readers import read_foreign, weights_sha256
+from atrous.inference.engines.export_format import SUFFIXES as EXPORTED
 from atrous.labels import LabelSpace
 from atrous.report.wording import one_line
 from atrous.weights.archive import is_archive, save
 from atrous.weights.download import resolve
+
+SUFFIX = ".safetensors"
+"""Suffix of the files that are written."""
 
 LARGEST_LIST = 1 << 20
 """Largest file of class names, in bytes."""
@@ -62,6 +66,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parse(Options, _with_out_last(arguments), verb="convert")
     head = read_head(resolve(options.source))
     path = head.path
+    _check_suffix(options)
     if options.to != "atrous" or is_archive(head):
         return _export(options, path)
     source = read_foreign(head, options.weight_settings.overrides(output_stride=options.output_stride))
@@ -74,6 +79,18 @@ def main(arguments: Sequence[str]) -> int:
     save(options.out, converted.model, labels=converted.labels, provenance=provenance, half=options.half)
     _report(source, converted, out=options.out)
     return 0
+
+
+def _check_suffix(options: Options) -> None:
+    """Raise InputError for a file to write whose suffix promises another format than safetensors."""
+    suffix = options.out.suffix.lower()
+    if options.to == "huggingface" or suffix == SUFFIX:
+        return
+    if suffix in EXPORTED:
+        remedy = f"atrous export writes {', '.join(EXPORTED)}"
+    else:
+        remedy = "--to huggingface writes a folder, and atrous export writes " + ", ".join(EXPORTED)
+    raise InputError(f"{options.out}: atrous convert writes {SUFFIX}; end the name in it ({remedy})")
 
 
 def _with_out_last(arguments: Sequence[str]) -> list[str]:

@@ -25,7 +25,8 @@ from atrous.export.triton import check_triton, write_triton
 from atrous.export.web_folder import check_web, export_web
 from atrous.inference.engines.description import ExportPrecision, Layout, Output
 from atrous.inference.engines.export_format import SUFFIXES, ExportFormat
-from atrous.inference.engines.proof_record import read_description
+from atrous.inference.engines.open_engine import is_exported
+from atrous.inference.engines.proof_record import proof_path, read_description
 from atrous.inference.predictor import Predictor
 from atrous.sizes import Size
 from atrous.weights.archive import Archive
@@ -94,6 +95,10 @@ def main(arguments: Sequence[str]) -> int:
     _check_format(options)
     if options.triton is not None:
         check_triton(options.out)
+    if is_exported(options.weights) and proof_path(Path(options.weights)).is_file():
+        raise InputError(
+            f"{options.weights} is an exported file already; export the weights that it was made of once more"
+        )
     sizes = list[Size]()
     if options.tensorrt is not None:
         check_tensorrt(options.out)

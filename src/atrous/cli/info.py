@@ -12,7 +12,7 @@ import tyro
 from atrous.analysis.summary import ModelSummary, SizedUnit, model_summary
 from atrous.cli.inference import load_weights
 from atrous.cli.info_plot import draw
-from atrous.cli.options import normalized, parse
+from atrous.cli.options import normalized, parse_normalized
 from atrous.cli.weight_settings import WeightSettings
 from atrous.errors import InputError, closest
 from atrous.importers.file_head import read_head
@@ -70,6 +70,7 @@ class Options:
 
 def main(arguments: Sequence[str]) -> int:
     """Print the parts of a model; returns the exit status."""
+    arguments = normalized(arguments, aliases=_SPELLINGS)
     model = _model_name(arguments)
     archive = None
     if model not in PRESETS and _is_weights(model):
@@ -93,9 +94,8 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _stated_key(arguments: Sequence[str]) -> str | None:
+def _stated_key(words: Sequence[str]) -> str | None:
     """Value of --key, which decides which weights are loaded and so the defaults of all other options."""
-    words = normalized(arguments)
     return words[words.index("--key") + 1] if "--key" in words[:-1] else None
 
 
@@ -112,7 +112,7 @@ def _options(arguments: Sequence[str], *, model: str, config: ModelConfig, size:
     # The decoder's options are offered even where it is left out, unless there can be none.
     decoder = config.decoder or (DecoderConfig() if isinstance(config.head, ASPPConfig) else None)
     default = Options(model, config=replace(config, decoder=decoder), decoder=config.decoder is not None, size=size)
-    options = parse(Options, arguments, verb="info", default=default, aliases=_SPELLINGS)
+    options = parse_normalized(Options, arguments, verb="info", default=default)
     if not options.decoder and options.config.decoder != decoder:
         raise InputError("options of the decoder were given but there is none; add --decoder")
     return options

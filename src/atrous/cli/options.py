@@ -27,14 +27,14 @@ ALIASES: Mapping[str, str] = {
 """Options as other programs spell them, and ours."""
 
 _STATED = frozenset({"--batch", "--lr", "--imgsz"})
-"""Those of them that a line names: they mean nearly, but not wholly, the same elsewhere."""
+"""Aliases that other programs define in a slightly different way; a note on stderr says how they are read."""
 _CLASSES = "the number of classes is that of the data: its masks, or classes in schema.toml"
 _HINTS: Mapping[str, str] = {
     "--pretrained": "train takes ImageNet weights by --backbone-weights, a trained model by --weights",
     "--num-classes": _CLASSES,
     "--nc": _CLASSES,
 }
-"""Options of other programs that have no counterpart, and what to do."""
+"""Options of other programs that do not exist here, and the advice that the error message gives for each."""
 
 _LISTS = (
     "--scales",
@@ -72,8 +72,12 @@ def parse(
         InputError: If an option is unknown, lacks its value, or has an impossible one.
         SystemExit: After `--help` (status 0).
     """
+    return parse_normalized(kind, normalized(arguments, aliases=aliases), verb=verb, default=default)
+
+
+def parse_normalized(kind: type[T], words: Sequence[str], *, verb: str, default: T | None = None) -> T:
+    """Parse words that `normalized` has returned; otherwise as `parse`."""
     complaint = io.StringIO()
-    words = normalized(arguments, aliases=aliases)
     try:
         with contextlib.redirect_stderr(complaint):
             return tyro.cli(
@@ -156,7 +160,15 @@ def _field_names(kind: Any, seen: set[Any]) -> Iterator[str]:
 
 
 def _similar(words: Sequence[str], *, known: Sequence[str]) -> str:
-    """What to do about the first unknown option that other programs have or that resembles a known one."""
+    """Advice about the first unknown option in the command line.
+
+    An option of another program gets the advice of `_HINTS`; a misspelled option gets the name of the known option that
+    it resembles most. Empty if there is neither.
+
+    Args:
+        words: The words of the command line.
+        known: Names of the verb's options.
+    """
     for word in words:
         name = word.replace("_", "-")
         if name in _HINTS and name not in known:
@@ -167,7 +179,13 @@ def _similar(words: Sequence[str], *, known: Sequence[str]) -> str:
 
 
 def _sentence(box: str) -> str:
-    """The first paragraph in the frame that tyro draws around errors (rules in ASCII); the rest repeats the help."""
+    """The error message of tyro as one sentence.
+
+    tyro draws a frame around the message and repeats the help below it; only the first paragraph says what is wrong.
+
+    Args:
+        box: The text that tyro printed, frame included.
+    """
     rows = [row.strip(_FRAME) for row in box.splitlines()[1:]]
     texts = ["" if not row.strip(_RULE) else row for row in rows]
     sentence = " ".join(takewhile(bool, dropwhile(lambda text: not text, texts))) or "bad options"

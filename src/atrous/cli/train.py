@@ -13,7 +13,7 @@ import tyro
 from atrous.cli.console import console
 from atrous.cli.doctor import examined
 from atrous.cli.dry_run import print_dry_run
-from atrous.cli.options import given_names, normalized, parse
+from atrous.cli.options import given_names, normalized, parse_normalized
 from atrous.cli.remote_data import is_address, local_data
 from atrous.cli.training_display import TerminalDisplay
 from atrous.data.dataset import DataSet
@@ -152,7 +152,7 @@ def main(arguments: Sequence[str]) -> int:
     words = normalized(arguments, aliases=OLD_SPELLINGS)
     start = _recipe(words)
     if {"-h", "--help"} & {*words}:
-        parse(MainOptions, words, verb="train", default=_main_defaults(start))
+        parse_normalized(MainOptions, words, verb="train", default=_main_defaults(start))
     options = _parsed(words, start)
     options = replace(options, data=local_data(options.data))
     accept_truncated(accepted=options.truncated)
@@ -281,7 +281,7 @@ def _parsed(words: Sequence[str], start: Recipe) -> Options:
             config = replace(config, iterations=10**9)
     fields = [("config", TrainConfig, config), ("second", SecondStage, start.second), ("split", str, start.split)]
     kind = make_dataclass("Options", fields, bases=(Options,), frozen=True, namespace={"__doc__": Options.__doc__})
-    options: Options = parse(kind, words, verb="train", aliases=OLD_SPELLINGS)
+    options: Options = parse_normalized(kind, words, verb="train")
     if "classes" in given_names(words):
         raise InputError("--classes is not for training: the data's schema.toml says which classes there are")
     return options

@@ -22,13 +22,17 @@ _TINY = 1e-12
 
 @dataclass(frozen=True)
 class ImageScore:
-    """What labelling an image would teach, as far as a trained network shows it.
+    """Measures of how uncertain a network is about an image, from three predictions of it.
+
+    An image about which the network is uncertain teaches it more, once it is labelled, than one that it predicts with
+    certainty.
 
     Attributes:
-        entropy: Mean entropy of the pixels' class probabilities, 0 (certain) to 1 (all classes alike).
-        disagreement: Share of the pixels, 0..1, whose label changes in the mirrored and in the smaller image, averaged
-            over the two.
-        descriptor: Class probabilities averaged over a 4x4 grid; those of similar images are close.
+        entropy: Entropy of the class probabilities, averaged over the pixels: 0 if one class has probability 1 at every
+            pixel, 1 if all classes have the same probability.
+        disagreement: Share of the pixels, 0..1, that get another label when the image is mirrored or made smaller. It
+            is the mean of the shares for the mirrored and for the smaller image.
+        descriptor: Class probabilities averaged over each cell of a 4x4 grid. Similar images have similar descriptors.
     """
 
     entropy: float

@@ -4,13 +4,11 @@ import http.client
 import socket
 import threading
 import time
-from http.client import HTTPMessage
-from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
-from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, OpenerDirector, Request, build_opener
+from urllib.request import HTTPHandler, HTTPSHandler, OpenerDirector, Request, build_opener
 
 from atrous.errors import InputError, reason
+from atrous.redirects import SCHEMES, SafeRedirects
 
 MAX_BYTES = 100 * 2**20
 """Largest file that is downloaded by default."""
@@ -18,7 +16,6 @@ MAX_BYTES = 100 * 2**20
 MAX_SECONDS = 30.0
 """Longest time from the request to the last byte by default."""
 
-SCHEMES = ("http", "https")
 REDIRECTS = range(300, 400)
 _CHUNK = 2**16
 
@@ -53,8 +50,9 @@ def download_image(url: str, *, max_bytes: int = MAX_BYTES, max_seconds: float =
     except (URLError, http.client.HTTPException, OSError, ValueError) as error:
         if deadline.passed:
             raise _too_slow(url, max_seconds) from error
-        cause = error.reason if isinstance(error, URLError) and isinstance(error.reason, Exception) else error
-        raise InputError(f"cannot download {url:.200}: {reason(cause)}; check the address") from error
+        cause = error.reason if isinstance(error, URLError) else error
+        text = reason(cause) if isinstance(cause, Exception) else cause
+        raise InputError(f"cannot download {url:.200}: {text}; check the address") from error
 
 
 def _read(response: http.client.HTTPResponse, url: str, *, max_bytes: int, deadline: "_Deadline") -> bytes:
@@ -134,18 +132,4 @@ def _opener(deadline: _Deadline) -> OpenerDirector:
         def https_open(self, req: Request) -> http.client.HTTPResponse:
             return self.do_open(WatchedHTTPS, req)
 
-    return build_opener(Plain, Secure, _SafeRedirects)
-
-
-class _SafeRedirects(HTTPRedirectHandler):
-    max_redirections = 5
-    max_repeats = 2
-
-    def redirect_request(
-        self, req: Request, fp: Any, code: int, msg: str, headers: HTTPMessage, newurl: str
-    ) -> Request | None:
-        allowed = ("https",) if urlsplit(req.full_url).scheme == "https" else SCHEMES
-        if urlsplit(newurl).scheme.lower() not in allowed:
-            fp.close()
-            raise InputError(f"{req.full_url:.200} redirects to {newurl:.200}, which is refused; check the address")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+    return build_opener(Plain, Secure, SafeRedirects)

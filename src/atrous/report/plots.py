@@ -112,12 +112,20 @@ def line_plot(
             axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axes.yaxis.set_minor_formatter(NullFormatter())
+        _tick_single(axes)
         axes.grid(alpha=0.15)
         axes.set_xlabel(shortened(x_label, limit=80))
         axes.set_ylabel(shortened(y_label, limit=80))
         if names:
             figure.legend(curves, names, loc="outside lower center", ncols=columns, frameon=False)
         return _svg(figure, axes, title)
+
+
+def _tick_single(axes: Axes) -> None:
+    """Where all points have one x, the only tick is there: others would be fractions of a step."""
+    places = {float(x) for line in axes.lines for x in line.get_xdata() if math.isfinite(x)}
+    if len(places) == 1:
+        axes.set_xticks([*places], [f"{next(iter(places)):g}"])
 
 
 def bar_plot(

@@ -1,12 +1,12 @@
 """Weights of timm's networks: from the Hugging Face hub, as `timm:NAME` or `timm:NAME.TAG`, or from a file."""
 
-import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
 from safetensors import SafetensorError
-from safetensors.torch import save_file
+from safetensors.torch import load_file
+from torch import Tensor
 
 from atrous.errors import InputError, reason
 from atrous.importers.pytorch.state_dict import open_file
@@ -58,7 +58,7 @@ def timm_network(source: str) -> tuple[Path, TimmNetwork]:
     timm_encoder(name, output_stride=32, in_channels=3)  # refuses what cannot be made atrous before it is fetched
     path = hub.fetch_file(source, repository, WEIGHTS_FILE)
     try:
-        return path, _loaded(config, path, tag=tag)
+        return path, _loaded(config, load_file(path), tag=tag)
     except _MISFITS as error:
         raise InputError(f"{path} does not hold the weights of {source}: {reason(error):.120}") from error
 
@@ -75,22 +75,16 @@ def timm_file(config: TimmConfig, path: Path) -> TimmNetwork:
     """
     timm_encoder(config.network, output_stride=32, in_channels=3)
     first: Exception | None = None
-    with open_file(path) as contents, tempfile.TemporaryDirectory() as folder:
+    with open_file(path) as contents:
         for group in contents.groups:
-            tensors = {
-                name: tensor.clone(memory_format=torch.contiguous_format)
-                for name, tensor in contents.load(group).items()
-            }
-            copy = Path(folder) / WEIGHTS_FILE
-            save_file(tensors, copy)
             try:
-                return _loaded(config, copy)
+                return _loaded(config, contents.load(group))
             except _MISFITS as error:
                 first = first or error
     why = reason(first) if first else "there is no state dict in it"
     raise InputError(f"{path} does not hold the weights of timm's {config.network}: {why:.120}") from first
 
 
-def _loaded(config: TimmConfig, path: Path, *, tag: str = "") -> TimmNetwork:
-    network = pretrained_network(config.network, path, tag=tag)
+def _loaded(config: TimmConfig, tensors: Mapping[str, Tensor], *, tag: str = "") -> TimmNetwork:
+    network = pretrained_network(config.network, tensors, tag=tag)
     return TimmNetwork(config, timm_conventions(config.network, tag=tag), AtrousEncoder(network, output_stride=32))

@@ -3,12 +3,12 @@
 timm is imported when such a network is built, and not before.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from atrous.errors import InputError, did_you_mean
 from atrous.extras import require
@@ -55,22 +55,31 @@ def timm_encoder(network: str, *, output_stride: int, in_channels: int) -> Atrou
         raise InputError(f"timm:{network}: {error}") from error
 
 
-def pretrained_network(network: str, path: Path, *, tag: str = "") -> nn.Module:
-    """Build a network of timm, without its classifier, with weights from a file; timm's errors pass.
+def pretrained_network(network: str, tensors: Mapping[str, Tensor], *, tag: str = "") -> nn.Module:
+    """Build a network of timm, without its classifier, with given weights; timm's errors pass.
 
     Args:
         network: Its name in timm.
-        path: A safetensors file with timm's names.
+        tensors: State dict of the whole network, with timm's names.
         tag: Name of these weights in timm; by default timm's first.
 
     Raises:
-        RuntimeError: If the file lacks a tensor of the network, or has another.
+        ValueError: If there are no tensors.
+        RuntimeError: If one of the network's is missing, or there are others.
     """
+    if not tensors:  # timm would look for weights elsewhere
+        raise ValueError("no tensors")
     timm, name = timm_library(network), _tagged(network, tag)
-    local = {"file": str(path), "source": "", "hf_hub_id": None}
-    # Only a whole network is loaded strictly; without its classifier timm passes over what is missing.
-    timm.create_model(name, pretrained=True, pretrained_cfg_overlay=local)
-    return timm.create_model(name, features_only=True, pretrained=True, pretrained_cfg_overlay=local)
+    # Only a whole network is loaded strictly; without its classifier timm passes over what is missing. timm takes
+    # tensors out of the dict that it is given.
+    timm.create_model(name, pretrained=True, pretrained_cfg_overlay={"state_dict": {**tensors}, "source": ""})
+    local = {"state_dict": {**tensors}, "source": ""}
+    module: nn.Module = timm.create_model(name, features_only=True, pretrained=True, pretrained_cfg_overlay=local)
+    for part in module.modules():
+        settings: Any = getattr(part, "pretrained_cfg", None)
+        if isinstance(settings, dict):
+            settings["state_dict"] = None  # the tensors are in the network now
+    return module
 
 
 def timm_conventions(network: str, *, tag: str = "") -> Conventions:
