@@ -123,7 +123,7 @@ def line_plot(
 
 def _tick_single(axes: Axes) -> None:
     """Where all points have one x, the only tick is there: others would be fractions of a step."""
-    places = {float(x) for line in axes.lines for x in line.get_xdata() if math.isfinite(x)}
+    places = {float(x) for line in axes.lines for x in np.asarray(line.get_xdata(), float) if math.isfinite(x)}
     if len(places) == 1:
         axes.set_xticks([*places], [f"{next(iter(places)):g}"])
 
