@@ -32,7 +32,7 @@ def test_one_picture_of_four_is_held_back():
 
 
 def test_convolutions_have_8_bits_and_labels_agree(recorded, pictures, tmp_path):
-    proof = export(recorded.weights, tmp_path / "small.xml", precision="int8", calibration=pictures, gate=0.9)
+    proof = export(recorded.weights, tmp_path / "small.xml", precision="int8", calibration=pictures, gate=0.7)
     model = openvino.Core().read_model(tmp_path / "small.xml")
     kinds = [node.get_type_name() for node in model.get_ops()]
     saved = json.loads((tmp_path / "small.xml.proof.json").read_text())
@@ -40,6 +40,11 @@ def test_convolutions_have_8_bits_and_labels_agree(recorded, pictures, tmp_path)
     assert len(layers) == kinds.count("Convolution") + kinds.count("GroupConvolution")
     assert sum(layer["quantised"] for layer in layers) >= 0.5 * len(layers)
     assert kinds.count("FakeQuantize") >= sum(layer["quantised"] for layer in layers) / 2
+    constants = (node for node in model.get_ops() if node.get_type_name() == "Constant")
+    bytes_ = [node.get_data() for node in constants if node.get_element_type() == openvino.Type.i8]
+    between_channels = [np.abs(one.astype(int)).max() for one in bytes_ if one.ndim == 4]  # depthwise ones have 5 axes
+    assert max(between_channels) <= 64  # 7 bits: no overflow without VNNI
+    assert len(between_channels) > len(layers) / 2
     assert [one.counts for one in proof.comparisons] == [False, False, True, True]
     assert saved["gate"]["by_user"] is True
     predictor = Predictor(tmp_path / "small.xml")
@@ -48,21 +53,25 @@ def test_convolutions_have_8_bits_and_labels_agree(recorded, pictures, tmp_path)
     expected = [result.labels for result in Predictor(recorded.weights)(held_back)]
     agreement = np.mean([result.labels for result in predictor(held_back)] == np.array(expected))
     assert proof.equal_share == pytest.approx(agreement, abs=0.002)  # engines may round a sum in another order
-    assert agreement >= 0.9
+    assert agreement >= 0.7
+    assert all(len(np.unique(labels)) > 2 for labels in expected)
 
 
 def test_onnx_files_have_8_bits_and_labels_agree(recorded, pictures, tmp_path):
-    proof = export(recorded.weights, tmp_path / "small.onnx", precision="int8", calibration=pictures, gate=0.8)
+    proof = export(recorded.weights, tmp_path / "small.onnx", precision="int8", calibration=pictures, gate=0.7)
     model = onnx.load(tmp_path / "small.onnx")
     kinds = [node.op_type for node in model.graph.node]
     saved = json.loads((tmp_path / "small.onnx.proof.json").read_text())
     assert [layer["quantised"] for layer in saved["layers"]] == [True] * kinds.count("Conv")
     weights = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    bytes_ = [weights[node.input[0]] for node in model.graph.node if node.input[0].endswith("weight_quantized")]
-    assert len(bytes_) == kinds.count("Conv")
-    assert max(np.abs(one.astype(int)).max() for one in bytes_) <= 64  # 7 bits: no overflow without VNNI
+    sources = {node.output[0]: node.input[0] for node in model.graph.node if node.op_type == "DequantizeLinear"}
+    bytes_ = [weights[sources[node.input[1]]] for node in model.graph.node if node.op_type == "Conv"]
+    assert {one.dtype for one in bytes_} == {np.dtype(np.int8)}
+    between_channels = [np.abs(one.astype(int)).max() for one in bytes_ if one.shape[1] > 1]
+    assert max(between_channels) <= 64  # 7 bits: no overflow without VNNI
+    assert len(between_channels) > len(bytes_) / 2
     assert Predictor(tmp_path / "small.onnx").precision.startswith("int8 in onnxruntime")
-    assert proof.equal_share >= 0.8
+    assert proof.equal_share >= 0.7
     assert {path.name for path in tmp_path.iterdir()} == {
         "small.onnx",
         "small.onnx.proof.json",
@@ -101,6 +110,24 @@ def test_layers_return_to_float_until_labels_agree(pictures, monkeypatch):
     assert [layer.quantised for layer in layer_precisions(model)] == [True] * 3
     with pytest.raises(InputError, match=r"no convolution keeps 8 bits if 100\.00% of the pixels are to be equal"):
         quantised(three_layers(), **common, share=1.0)
+
+
+def test_few_layers_return_to_float_and_each_comparison_is_counted(pictures, monkeypatch):
+    """Without a bound NNCF ranks all layers again and again where no return helps."""
+    monkeypatch.setattr("atrous.export.int8_openvino.MAX_RETURNED", 1)
+    counted = []
+    model = quantised(
+        three_layers(),
+        pictures[:2],
+        pictures[2:4],
+        layout="nhwc",
+        share=1.0,
+        on_progress=lambda done, most: counted.append((done, most)),
+    )
+    assert [layer.quantised for layer in layer_precisions(model)].count(False) <= 1
+    assert [done for done, _ in counted] == [*range(1, len(counted) + 1)]
+    assert {most for _, most in counted} == {2 + 3 + 1}  # two, a ranking of three layers, one return
+    assert len(counted) in (5, 6)
 
 
 @pytest.mark.parametrize(

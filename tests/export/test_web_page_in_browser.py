@@ -13,6 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import expect
 
+from atrous.export.web_folder import export_web
 from atrous.inference.predictor import Predictor
 
 SEEN = 60_000
@@ -91,17 +92,17 @@ def downloaded(page):
 
 
 @pytest.mark.parametrize("way", ["threads", "one thread"])
-def test_labels_are_those_of_the_predictor(balanced, open_page, addresses, way):
+def test_labels_are_those_of_the_predictor(exported, open_page, addresses, way):
     page = open_page(addresses[way])
     isolated = way == "threads"
     assert page.evaluate("crossOriginIsolated") is isolated
     for size, seed in (((90, 121), 1), ((64, 33), 2)):
         image = picture(*size, seed)
-        expected = Predictor(balanced.weights)(image)
+        expected = Predictor(exported.weights)(image)
         computed(page, file(f"street{seed}.png", image), f"street{seed}.png")
         labels, palette = downloaded(page)
         np.testing.assert_array_equal(labels, expected.labels)
-        np.testing.assert_array_equal(palette[: len(balanced.weights.labels)], balanced.weights.labels.palette)
+        np.testing.assert_array_equal(palette[: len(exported.weights.labels)], exported.weights.labels.palette)
         assert len(np.unique(labels)) > 2
     shares = {name: share for name, share in expected.shares().items() if share > 0}
     ordered = sorted(shares, key=lambda name: -shares[name])
@@ -112,7 +113,20 @@ def test_labels_are_those_of_the_predictor(balanced, open_page, addresses, way):
     )
 
 
-def test_transparent_and_turned_pictures_are_seen_as_the_predictor_sees_them(balanced, open_page, addresses, tmp_path):
+def test_files_of_8_bits_give_the_labels_of_onnx_runtime_on_this_processor(recorded, open_page, tmp_path):
+    out, pictures = tmp_path / "page", [picture(49, 65, seed) for seed in range(4)]
+    export_web(recorded.weights, out, name="eight", precision="int8", calibration=pictures, gate=0.5)
+    image = picture(90, 121, 1)
+    expected = Predictor(out / "model.onnx")(image)
+    with served(str(out / "serve.py"), "0") as address:
+        page = open_page(address)
+        computed(page, file("street.png", image), "street.png")
+        labels, _ = downloaded(page)
+    assert (labels == expected.labels).mean() > 0.999  # sums of float32 between layers of 8 bits may round otherwise
+    assert len(np.unique(labels)) > 2
+
+
+def test_transparent_and_turned_pictures_are_seen_as_the_predictor_sees_them(exported, open_page, addresses, tmp_path):
     page = open_page(addresses["one thread"])
     colors, alpha = picture(40, 70, 3), np.full((40, 70, 1), 255, np.uint8)
     alpha[:20, :35] = 0
@@ -120,7 +134,7 @@ def test_transparent_and_turned_pictures_are_seen_as_the_predictor_sees_them(bal
     exif = Image.Exif()
     exif[274] = 6
     Image.fromarray(np.concatenate([colors, alpha], axis=2)).save(turned, exif=exif)
-    expected = Predictor(balanced.weights)(turned)
+    expected = Predictor(exported.weights)(turned)
     computed(page, turned, "turned.png")
     np.testing.assert_array_equal(downloaded(page)[0], expected.labels)
     assert expected.labels.shape == (70, 40)

@@ -98,7 +98,8 @@ def export(
             compared, and the gate looks at them alone.
         data: Labelled images on which weights and file are evaluated; at most `MAX_LOST_POINTS` of mean IoU may be
             lost (`export/scores.py`).
-        on_progress: Called after every comparison, and after every image of the evaluations.
+        on_progress: Called after every comparison, those that choose the layers of 8 bits included, and after every
+            image of the evaluations.
 
     Returns:
         The comparison of the file with the weights.
@@ -139,7 +140,9 @@ def export(
         else:
             whole = onnx_model(record_with_logits(graph), output=output, opset=opset)
             share = 1.0 if chosen.share is None else chosen.share
-            written = _write_openvino(whole, path, pictures, held_back, description=description, share=share)
+            written = _write_openvino(
+                whole, path, pictures, held_back, description=description, share=share, on_progress=on_progress
+            )
         proof = prove(
             weights.model.eval(),
             written.engine,
@@ -162,7 +165,7 @@ def export(
 def _write_onnx(whole: Any, path: Path, pictures: Pictures, *, description: ExportDescription) -> Written:
     layers = list[LayerPrecision]()
     if description.precision == "int8":
-        whole = quantised_onnx(whole, pictures, layout=description.layout, folder=path.parent)
+        whole = quantised_onnx(whole, pictures, layout=description.layout)
         layers = onnx_layer_precisions(whole)
     save_onnx(whole, path, description=description)
     with_logits = path.with_name(f"logits_{path.name}")
@@ -173,14 +176,21 @@ def _write_onnx(whole: Any, path: Path, pictures: Pictures, *, description: Expo
 
 
 def _write_openvino(
-    whole: Any, path: Path, pictures: Pictures, held_back: Pictures, *, description: ExportDescription, share: float
+    whole: Any,
+    path: Path,
+    pictures: Pictures,
+    held_back: Pictures,
+    *,
+    description: ExportDescription,
+    share: float,
+    on_progress: OnProgress | None,
 ) -> Written:
     onnx_file = path.with_name(f"graph_{path.stem}.onnx")
     onnx_file.write_bytes(whole.SerializeToString())
     model, layers = openvino_model(onnx_file), list[LayerPrecision]()
     onnx_file.unlink()
     if description.precision == "int8":
-        model = quantised(model, pictures, held_back, layout=description.layout, share=share)
+        model = quantised(model, pictures, held_back, layout=description.layout, share=share, on_progress=on_progress)
         layers = layer_precisions(model)
     half = description.precision == "float16"
     save_openvino(model, path, description=description, half=half)

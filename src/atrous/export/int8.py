@@ -1,6 +1,6 @@
 """Common parts of 8-bit exports: pictures to calibrate and to compare on, their pixel statistics, types of layers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,9 @@ LEAST_PICTURES = 2
 
 Pictures = Sequence[UInt8[np.ndarray, "_ _ c"]]
 """Pictures of any sizes."""
+
+OnProgress = Callable[[int, int], None]
+"""Called with (steps done, in all)."""
 
 
 @dataclass(frozen=True)

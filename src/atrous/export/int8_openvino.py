@@ -1,20 +1,19 @@
 """8-bit OpenVINO models: post-training quantisation by NNCF, calibrated on pictures of the user.
 
-Weights are quantised by output channel, activations by map, and biases are corrected. Layers whose quantisation costs
-too much agreement with the float32 model stay in float32 (NNCF's accuracy control).
+Weights are quantised by output channel to 7 of 8 bits, since processors without VNNI add two products in 16 bits,
+which overflows with 8 (those of depthwise convolutions have 8); activations are quantised by map, and biases are
+corrected. Layers whose quantisation costs too much agreement with the float32 model return to float32 (NNCF's accuracy
+control), up to a number of them: each return that does not help makes NNCF rank all the others again, so that without a
+bound the time grows with the square of the number of layers.
 """
 
-import io
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 import numpy as np
 
 from atrous.errors import InputError
-from atrous.export.int8 import LayerPrecision, Pictures
+from atrous.export.int8 import LayerPrecision, OnProgress, Pictures
+from atrous.export.nncf_output import silent
 from atrous.extras import require
 from atrous.inference.engines.description import Layout
 from atrous.inference.engines.engine import in_layout
@@ -23,6 +22,9 @@ CONVOLUTIONS = ("Convolution", "GroupConvolution")
 
 MARGIN = 0.001
 """Share of pixels by which more than the gate is asked of NNCF: the file that is written may round otherwise."""
+
+MAX_RETURNED = 8
+"""Largest number of groups of layers that return to float32; where that is too few, the gate refuses the file."""
 
 RANKED_PICTURES = 8
 """Largest number of held-back pictures on which layers are ranked: each layer costs a computation of all of them."""
@@ -35,6 +37,7 @@ def quantised(
     *,
     layout: Layout,
     share: float,
+    on_progress: OnProgress | None = None,
 ) -> Any:
     """Quantise a model of OpenVINO that gives labels as its first output, or scores of every class.
 
@@ -44,6 +47,7 @@ def quantised(
         held_back: Pictures on which the labels are compared with those of the float32 model.
         layout: Order of the axes that the model takes.
         share: Share of equal pixels, 0..1, until which layers return to float32.
+        on_progress: Called after every comparison that NNCF makes, with the largest number that it can need.
 
     Returns:
         A model with the same inputs and outputs.
@@ -53,6 +57,7 @@ def quantised(
     """
     openvino = require("openvino", extra="export", purpose="quantising")
     nncf = require("nncf", extra="export", purpose="quantising to 8 bits")
+    overflow = require("nncf.quantization.advanced_parameters", extra="export", purpose="quantising").OverflowFix
     inputs, compared = (
         [in_layout(picture[None], layout) for picture in pictures] for pictures in (calibration, held_back)
     )
@@ -61,11 +66,17 @@ def quantised(
     # NNCF asks for the agreement on some of the pictures, too, so that each has its labels with it.
     expected = [(images, _labels(float_model(images)[0])) for images in compared]
 
+    done, most = 0, _most_comparisons(len(layer_precisions(model)))
+
     def agreement(compiled: Any, pairs: Any) -> tuple[float, list[float]]:
+        nonlocal done
         shares = [float((_labels(compiled(images)[0]) == labels).mean()) for images, labels in pairs]
+        done += 1
+        if on_progress is not None:
+            on_progress(min(done, most), most)
         return float(np.mean(shares)), shares
 
-    with _silent():
+    with silent():
         result = nncf.quantize_with_accuracy_control(
             model.clone(),
             nncf.Dataset(inputs),
@@ -75,8 +86,10 @@ def quantised(
             preset=nncf.QuantizationPreset.MIXED,  # activations that are not symmetric around 0 use all values
             target_device=nncf.TargetDevice.CPU,
             subset_size=len(inputs),
+            ignored_scope=nncf.IgnoredScope(types=["MatMul"], validate=False),  # of the upsampling
+            advanced_quantization_parameters=nncf.AdvancedQuantizationParameters(overflow_fix=overflow.ENABLE),
             advanced_accuracy_restorer_parameters=nncf.AdvancedAccuracyRestorerParameters(
-                ranking_subset_size=RANKED_PICTURES, num_ranking_workers=1
+                max_num_iterations=MAX_RETURNED, ranking_subset_size=RANKED_PICTURES, num_ranking_workers=1
             ),
         )
     if not any(layer.quantised for layer in layer_precisions(result)):
@@ -96,6 +109,11 @@ def layer_precisions(model: Any) -> list[LayerPrecision]:
     ]
 
 
+def _most_comparisons(layers: int) -> int:
+    """Largest number of comparisons: two first, a ranking of all layers, and a second one for every other return."""
+    return 2 + layers + MAX_RETURNED + MAX_RETURNED // 2 * layers
+
+
 def _is_quantised(convolution: Any) -> bool:
     """Return True if the input is quantised and the weights are made from numbers of 8 bits."""
     activations = convolution.input_value(0).get_node()
@@ -110,17 +128,3 @@ def _is_quantised(convolution: Any) -> bool:
 
 def _labels(output: np.ndarray) -> np.ndarray:
     return output if output.ndim == 3 else output.argmax(axis=1)
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Keep back NNCF's log and its bars of progress, which it writes to the standard output."""
-    logger = logging.getLogger("nncf")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with redirect_stdout(io.StringIO()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
