@@ -18,8 +18,9 @@ import tyro
 from PIL import Image, ImageEnhance, ImageOps
 from timing import in_turns
 
-from atrous.data.formats.images import image_files, read_image
-from atrous.export.export import ProofError, export
+from atrous.data.formats.image_names import image_files
+from atrous.data.formats.images import read_image
+from atrous.export.export import export
 from atrous.inference.engines.engine import Engine
 from atrous.inference.engines.open_engine import open_engine
 from atrous.inference.predictor import Predictor
@@ -43,6 +44,8 @@ class Options:
     """Suffixes of the files to export."""
     out: Path | None = None
     """Folder that keeps the exported files, and gives those that it holds; None forgets them."""
+    gate: float = 0.0
+    """Least share of equal pixels on held-back pictures; 0 writes every file, with 8 bits in all of its layers."""
     rounds: int = 15
     """Timed images of each."""
     threads: int = 1
@@ -89,11 +92,7 @@ def exported(options: Options, folder: Path, suffix: str, pictures: list[np.ndar
     path = folder / f"voc.{suffix}"
     if not path.is_file():
         weights, begin = load(options.shared / OFFICIAL), time.process_time()
-        try:
-            proof = export(weights, path, precision="int8", calibration=pictures)
-        except ProofError as refused:
-            print(f"{refused}\n  written all the same, to compare:")
-            proof = export(weights, path, precision="int8", calibration=pictures, gate=0.0)
+        proof = export(weights, path, precision="int8", calibration=pictures, gate=options.gate)
         print(f"voc.{suffix}: {proof.summary()}, {time.process_time() - begin:.0f} s of computing time")
     return open_engine(path)
 
