@@ -110,8 +110,8 @@ def layer_precisions(model: Any) -> list[LayerPrecision]:
 
 
 def _most_comparisons(layers: int) -> int:
-    """Largest number of comparisons: two first, a ranking of all layers, and a second one for every other return."""
-    return 2 + layers + MAX_RETURNED + MAX_RETURNED // 2 * layers
+    """Largest number of comparisons: three first, a ranking of all layers, and a second one for every other return."""
+    return 3 + layers + MAX_RETURNED + MAX_RETURNED // 2 * layers
 
 
 def _is_quantised(convolution: Any) -> bool:
