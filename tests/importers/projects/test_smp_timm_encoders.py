@@ -83,6 +83,8 @@ def test_networks_that_timm_dilates_with_a_shift_are_refused():
     _, state = state_of("convnext_atto")
     with pytest.raises(InputError, match="timm pads unevenly where it dilates this network"):
         from_state_dict(StateDict(state, {"encoder_name": "tu-convnext_atto"}))
+    with pytest.raises(InputError, match=r"timm pads unevenly .* --model deeplabv3plus_timm:tf_mobilenetv3_large_100"):
+        from_state_dict(StateDict(state, {"encoder_name": "timm-mobilenetv3_large_100"}))
 
 
 def test_what_nothing_names_asks_for_the_settings():

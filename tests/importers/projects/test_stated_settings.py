@@ -14,7 +14,7 @@ from atrous.importers.file_head import read_head
 from atrous.importers.overrides import Overrides
 from atrous.importers.projects.mmsegmentation_settings import with_stated
 from atrous.importers.projects.python_config import read_python_config
-from atrous.importers.projects.timm_settings import check_mobile_network, check_resnet
+from atrous.importers.projects.timm_settings import check_mobile_network, check_resnet, timm_settings
 from atrous.importers.pytorch.state_dict import open_file
 from atrous.importers.readers import read_foreign
 from atrous.model.build import build_backbone
@@ -95,6 +95,13 @@ def test_plain_resnets_of_timm_are_taken(name):
 def test_other_mobile_networks_of_timm_are_refused(name):
     with pytest.raises(InputError, match=f"{name} of timm is another network"):
         check_mobile_network(name)
+
+
+def test_arguments_of_timm_that_change_the_network_are_refused():
+    built = {"architecture": "resnet50", "model_args": {"num_classes": 7, "output_stride": 8, "act_layer": "silu"}}
+    with pytest.raises(InputError, match=r"model_args of config\.json changes act_layer, output_stride, so that"):
+        timm_settings(built)
+    assert timm_settings({**built, "model_args": {"num_classes": 7}}).architecture == "resnet50"
 
 
 @pytest.mark.parametrize("name", ["", "mobilenetv2_110d.ra_in1k", "tf_mobilenetv3_small_075", "mobilenetv3_large_100"])

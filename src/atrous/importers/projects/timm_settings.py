@@ -17,6 +17,10 @@ _MOBILE_NET = re.compile(r"(tf_)?mobilenetv(2_\d+d?|3_(large|small)_\d+)")
 """Architectures of timm that are MobileNetV2 or MobileNetV3 as the papers have them."""
 
 
+_HARMLESS = frozenset({"num_classes", "in_chans", "global_pool", "drop_rate", "drop_path_rate", "img_size"})
+"""Arguments that change no feature of a trained network, or that its tensors show."""
+
+
 @dataclass(frozen=True)
 class TimmSettings:
     """Entries of timm's `config.json`.
@@ -24,10 +28,12 @@ class TimmSettings:
     Attributes:
         architecture: Name of the network, "" where nothing states it.
         pretrained_cfg: Settings of its training, among them mean and std of 0..1.
+        model_args: Arguments that the network was built with, besides its name.
     """
 
     architecture: str = ""
     pretrained_cfg: Mapping[str, Any] = field(default_factory=dict)
+    model_args: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -40,9 +46,16 @@ def timm_settings(settings: Mapping[str, Any]) -> TimmSettings:
     """Entries of a `config.json`.
 
     Raises:
-        InputError: If one has another type than timm writes.
+        InputError: If one has another type than timm writes, or the network was built with arguments that change what
+            it computes.
     """
-    return read_settings(TimmSettings, settings)
+    found = read_settings(TimmSettings, settings)
+    if changing := sorted(found.model_args.keys() - _HARMLESS):
+        raise InputError(
+            f"model_args of config.json changes {', '.join(changing):.100}, so that timm's {found.architecture:.60} is "
+            "another network than the one built here; convert weights of the plain one"
+        )
+    return found
 
 
 def check_resnet(architecture: str) -> None:
