@@ -93,22 +93,18 @@ def signals():
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return small_data(tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture(scope="module")
-def whole(data, tmp_path_factory):
-    """The run of one process that nothing disturbs."""
-    folder = tmp_path_factory.mktemp("whole")
-    in_replicas(train_in, folder / "log", folder / "run", replace(CONFIG, replicas=1), data, size=1)
-    return folder / "run"
+def undisturbed(tmp_path_factory):
+    """A folder with `data`, and the `run` of one process on it that nothing disturbs."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    alone, data = replace(CONFIG, replicas=1), small_data(folder / "data")
+    in_replicas(train_in, folder / "log", folder / "run", alone, data, size=1)
+    return folder
 
 
 @pytest.mark.slow
 @pytest.mark.soak
 @pytest.mark.usefixtures("signals")
-def test_killed_and_restarted_by_the_agent_has_the_undisturbed_losses(whole, data, tmp_path):
+def test_killed_and_restarted_by_the_agent_has_the_undisturbed_losses(undisturbed, tmp_path):
     settings = LaunchConfig(
         min_nodes=1,
         max_nodes=1,
@@ -120,17 +116,17 @@ def test_killed_and_restarted_by_the_agent_has_the_undisturbed_losses(whole, dat
         start_method="forkserver",
         monitor_interval=0.1,
     )
-    elastic_launch(settings, train_and_die)(tmp_path / "killed", CONFIG, data, KILLS)
-    assert_same_run(tmp_path / "killed", whole)
+    elastic_launch(settings, train_and_die)(tmp_path / "killed", CONFIG, small_data(undisturbed / "data"), KILLS)
+    assert_same_run(tmp_path / "killed", undisturbed / "run")
 
 
 @pytest.mark.slow
-def test_more_processes_go_on_with_the_schedule_and_order_of_one(whole, data, tmp_path):
-    alone, out = replace(CONFIG, replicas=1), tmp_path / "grown"
+def test_more_processes_go_on_with_the_schedule_and_order_of_one(undisturbed, tmp_path):
+    alone, out, data = replace(CONFIG, replicas=1), tmp_path / "grown", small_data(undisturbed / "data")
     in_replicas(functools.partial(train_in, stop=3), tmp_path / "log", out, alone, data, size=1)
     assert losses(out)[-1][0] == 3
     in_replicas(train_in, tmp_path / "log", out, CONFIG, data)
-    assert_same_run(out, whole)
+    assert_same_run(out, undisturbed / "run")
     assert json.loads((out / "config.json").read_text())["training"]["replicas"] == 2
 
 
