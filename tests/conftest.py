@@ -31,11 +31,6 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return "mark.gpu" not in collection_path.read_text() or None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put tests marked `first` before all others, which keep their order."""
-    items.sort(key=lambda item: item.get_closest_marker("first") is None)
-
-
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     """Every test draws the same random numbers in every run."""

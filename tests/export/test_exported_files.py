@@ -1,7 +1,9 @@
 """Exported files in the place of weights: the same predictions, and one line for what they cannot do."""
 
+import gc
 import json
 import shutil
+import signal
 
 import numpy as np
 import onnx
@@ -12,6 +14,7 @@ from PIL import Image
 from atrous.errors import InputError
 from atrous.export.export import export
 from atrous.inference.engines.open_engine import open_engine
+from atrous.inference.engines.signal_stack import signal_stack
 from atrous.inference.pipeline import predict_each
 from atrous.inference.predictor import Predictor
 from atrous.inference.timings import stages
@@ -54,6 +57,26 @@ def test_weights_in_16_bits_are_half_as_large(openvino_file, recorded, tmp_path)
     assert sizes[0] < 0.55 * sizes[1]
     assert 1e-5 < max(one.logit_error for one in proof.comparisons) < 0.1
     assert Predictor(tmp_path / "half.xml").precision.startswith("float16 in openvino")
+
+
+def test_engines_of_openvino_that_are_gone_leave_the_stack_of_signal_handlers(openvino_file):
+    def stack():
+        found = signal_stack()
+        return found.address, found.flags, found.size
+
+    before = stack()
+    engines = [open_engine(openvino_file), open_engine(openvino_file)]
+    while engines:  # in the order in which they came
+        del engines[0]
+        gc.collect()
+    assert stack() == before
+    received = []
+    previous = signal.signal(signal.SIGUSR1, lambda number, _: received.append(number))
+    try:
+        signal.raise_signal(signal.SIGUSR1)
+    finally:
+        signal.signal(signal.SIGUSR1, previous)
+    assert received == [signal.SIGUSR1]
 
 
 def test_the_pipeline_and_the_stages_take_exported_files(exported, photos, tmp_path):

@@ -17,7 +17,6 @@ from fakes.lively_model import lively_archive
 TESTS = Path(__file__).resolve().parents[1]
 
 
-@pytest.mark.first
 def test_a_package_computes_images_of_any_size_and_says_that_it_is_a_program(tmp_path):
     # In a process of its own: native code that crashes fails this test alone, and leaves the stack where it crashed.
     path = tmp_path / "labels.pt2"

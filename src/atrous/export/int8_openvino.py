@@ -17,6 +17,7 @@ from atrous.export.nncf_output import silent
 from atrous.extras import require
 from atrous.inference.engines.description import Layout
 from atrous.inference.engines.engine import in_layout
+from atrous.inference.engines.signal_stack import kept_signal_stack
 
 CONVOLUTIONS = ("Convolution", "GroupConvolution")
 
@@ -30,6 +31,7 @@ RANKED_PICTURES = 8
 """Largest number of held-back pictures on which layers are ranked: each layer costs a computation of all of them."""
 
 
+@kept_signal_stack()
 def quantised(
     model: Any,
     calibration: Pictures,

@@ -9,6 +9,7 @@ from atrous.errors import InputError, reason
 from atrous.extras import require
 from atrous.inference.engines.description import PREFIX, ExportDescription
 from atrous.inference.engines.engine import Images, Outputs, in_layout
+from atrous.inference.engines.signal_stack import kept_signal_stack
 
 METADATA = PREFIX.rstrip(".")
 """Name of the group of entries in the runtime information of a file."""
@@ -24,6 +25,7 @@ class OpenVinoEngine:
         InputError: If OpenVINO is missing, or the files are damaged or no export of ours.
     """
 
+    @kept_signal_stack()
     def __init__(self, path: Path) -> None:
         openvino = require("openvino", extra="export", purpose=f"running {path}")
         core = openvino.Core()
