@@ -11,6 +11,7 @@ import openvino
 import pytest
 from PIL import Image
 
+from atrous.cli import export as verb
 from atrous.errors import InputError
 from atrous.export.export import export
 from atrous.inference.engines.open_engine import open_engine
@@ -114,6 +115,12 @@ def test_what_an_exported_file_cannot_do_is_one_line(exported, photos):
     with pytest.raises(InputError, match="no module of torch"):
         _ = predictor.model
     assert not predictor.allows_tiles
+
+
+def test_an_exported_file_is_not_exported_again(exported, tmp_path):
+    with pytest.raises(InputError, match=r"is an exported file already; export the weights that it was made of"):
+        verb.main([str(exported.path), "--out", str(tmp_path / "again.onnx")])
+    assert not (tmp_path / "again.onnx").exists()
 
 
 @pytest.mark.parametrize("suffix", [".onnx", ".xml"])

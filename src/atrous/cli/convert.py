@@ -66,10 +66,10 @@ def main(arguments: Sequence[str]) -> int:
     options = parse(Options, _with_out_last(arguments), verb="convert")
     head = read_head(resolve(options.source))
     path = head.path
-    _check_suffix(options)
     if options.to != "atrous" or is_archive(head):
         return _export(options, path)
     source = read_foreign(head, options.weight_settings.overrides(output_stride=options.output_stride))
+    _check_suffix(options)
     try:
         converted = convert(source, labels=_labels(options.classes), head=options.head)
     except InputError as error:
@@ -109,6 +109,7 @@ def _export(options: Options, path: Path) -> int:
             "--to huggingface"
         )
     archive = load_weights(str(path))
+    _check_suffix(options)
     if options.to == "torchvision":
         to_torchvision(options.out, archive.model)
     else:

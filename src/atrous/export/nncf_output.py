@@ -1,4 +1,4 @@
-"""What NNCF writes while it quantises."""
+"""Silence for NNCF, which writes to the standard output while it quantises."""
 
 import io
 import logging
