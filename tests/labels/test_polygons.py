@@ -198,6 +198,27 @@ def test_large_maps_are_searched_band_by_band(monkeypatch):
         assert [hole.tolist() for hole in one.holes] == [hole.tolist() for hole in other.holes]
 
 
+def test_cycles_of_a_permutation_by_hand():
+    order, lengths = polygons_of_maps._cycles(np.array([2, 0, 1, 3, 5, 4]))
+    assert order.tolist() == [0, 2, 1, 3, 4, 5]
+    assert lengths.tolist() == [3, 1, 2]
+
+
+@given(st.permutations(range(40)))
+def test_cycles_are_those_of_a_walk(following):
+    waiting, walks = {*range(40)}, []
+    while waiting:
+        place = min(waiting)
+        walks.append([])
+        while place in waiting:
+            waiting.remove(place)
+            walks[-1].append(place)
+            place = following[place]
+    order, lengths = polygons_of_maps._cycles(np.array(following))
+    assert order.tolist() == [place for walk in walks for place in walk]
+    assert lengths.tolist() == [len(walk) for walk in walks]
+
+
 def test_many_holes_are_given_to_their_regions():
     """A board of 1-pixel holes in two frames, one inside the other; SciPy counts them."""
     labels = np.zeros((101, 101), np.uint8)

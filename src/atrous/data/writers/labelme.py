@@ -9,6 +9,7 @@ from atrous.data.schema import SCHEMA_FILE, Schema, write_schema
 from atrous.data.writers.labelled_image import LabelledImage, copy_image, drawn_polygons, write_lists, write_text
 from atrous.labels import LabelSpace
 from atrous.labels.bridges import joined
+from atrous.labels.polygons import Polygon
 
 IGNORED = "__ignore__"
 """Label of pixels without a class, as LabelMe's own converters name it."""
@@ -33,8 +34,7 @@ class LabelmeWriter:
     def add(self, item: LabelledImage) -> None:
         """Write an image and its JSON; raises InputError if it cannot."""
         path = copy_image(item, self._folder / "images")
-        content = labelme_content(item, self._space, image=path.name, tolerance=self._tolerance)
-        write_text(path.with_suffix(".json"), json.dumps(content, ensure_ascii=False, indent=1))
+        write_text(path.with_suffix(".json"), _text(item, self._space, image=path.name, tolerance=self._tolerance))
         self._names[item.split].append(item.name)
 
     def finish(self) -> list[str]:
@@ -44,24 +44,25 @@ class LabelmeWriter:
         return []
 
 
-def labelme_content(item: LabelledImage, space: LabelSpace, *, image: str, tolerance: float) -> dict[str, Any]:
-    """The JSON of an image: its shapes, its file name and its size."""
+def _text(item: LabelledImage, space: LabelSpace, *, image: str, tolerance: float) -> str:
+    """The JSON of an image: file name, size, and its shapes, one a line.
+
+    Each shape is text before the next one is made: a mask of noise has hundreds of thousands, and as many lists of
+    corners at once would take several times the memory and the time.
+    """
     height, width = item.labels.shape
+    head = {"version": "5.2.0", "flags": {}, "imagePath": image, "imageData": None}
+    head |= {"imageHeight": height, "imageWidth": width}
+    polygons = drawn_polygons(item.labels, space, tolerance=tolerance, ignored=True)
+    shapes = ",\n".join(json.dumps(_shape(polygon, space), ensure_ascii=False) for polygon in polygons)
+    return f'{json.dumps(head, ensure_ascii=False)[:-1]}, "shapes": [\n{shapes}\n]}}\n'
+
+
+def _shape(polygon: Polygon, space: LabelSpace) -> dict[str, Any]:
     return {
-        "version": "5.2.0",
+        "label": IGNORED if polygon.label == space.ignore else space.names[polygon.label],
+        "points": joined(polygon).tolist(),
+        "group_id": None,
+        "shape_type": "polygon",
         "flags": {},
-        "shapes": [
-            {
-                "label": IGNORED if polygon.label == space.ignore else space.names[polygon.label],
-                "points": joined(polygon).tolist(),
-                "group_id": None,
-                "shape_type": "polygon",
-                "flags": {},
-            }
-            for polygon in drawn_polygons(item.labels, space, tolerance=tolerance, ignored=True)
-        ],
-        "imagePath": image,
-        "imageData": None,
-        "imageHeight": height,
-        "imageWidth": width,
     }

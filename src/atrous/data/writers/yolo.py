@@ -15,6 +15,7 @@ from atrous.data.writers.labelled_image import (
 )
 from atrous.labels import LabelSpace
 from atrous.labels.bridges import joined
+from atrous.labels.polygons import Polygon
 
 
 class YoloWriter:
@@ -36,9 +37,10 @@ class YoloWriter:
     def add(self, item: LabelledImage) -> None:
         """Write an image and its lines; raises InputError if it cannot."""
         copy_image(item, self._folder / "images" / item.split)
-        size, first = np.array(item.labels.shape[::-1], np.float64), drawn_classes(self._space).start
+        first = drawn_classes(self._space).start
+        across, down = (_shares(pixels) for pixels in item.labels.shape[::-1])
         lines = [
-            " ".join([str(polygon.label - first), *(f"{value:.8g}" for value in (joined(polygon) / size).ravel())])
+            " ".join([str(polygon.label - first), *(f"{across[x]} {down[y]}" for x, y in _corners(polygon))])
             for polygon in drawn_polygons(item.labels, self._space, tolerance=self._tolerance)
         ]
         path = self._folder / "labels" / item.split / f"{item.name}.txt"
@@ -59,3 +61,13 @@ class YoloWriter:
         if not self._lost:
             return []
         return [f"{self._lost} pixels without a class become background: YOLO has no value for them"]
+
+
+def _shares(pixels: int) -> list[str]:
+    """The text of every whole coordinate of a side, as a share of its length."""
+    return [f"{place / pixels:.8g}" for place in range(pixels + 1)]
+
+
+def _corners(polygon: Polygon) -> list[list[int]]:
+    """Corners (x, y) of a polygon and its holes as one line; outlines run along pixels, so they are whole numbers."""
+    return joined(polygon).astype(np.int64).tolist()
