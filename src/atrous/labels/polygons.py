@@ -160,7 +160,7 @@ def _rings(labels: Integer[np.ndarray, "h w"], label: int) -> tuple[Int64[np.nda
     above, below = by_column[rank - 1], by_column[(rank + 1) % max(count, 1)]
     ends = np.stack((places + 1, below, places - 1, above)) % max(count, 1)
     number = np.cumsum(out.ravel()).reshape(4, count) - 1  # of the edges that there are
-    following = []
+    following = list[np.ndarray]()
     for direction in range(4):
         end = ends[direction, np.flatnonzero(out[direction])]
         # Where two regions touch at a corner, the one that turns right stays with its pixel.
