@@ -13,6 +13,7 @@ from functools import partial
 import httpx
 import numpy as np
 import pytest
+import torch
 from tiny_service import encoded_as, picture
 
 from atrous.errors import InputError
@@ -22,6 +23,7 @@ from atrous.serving.memory_budget import MemoryBudget
 from atrous.serving.metrics import Metrics
 from atrous.serving.queueing import Job, Queue
 from atrous.serving.request_error import RequestError
+from atrous.serving.thread_shares import ThreadShares
 from atrous.weights.archive import save
 
 
@@ -103,6 +105,62 @@ def test_a_full_queue_refuses_and_an_image_that_waited_too_long_is_not_computed(
     assert gate.lengths == [1, 6]
     with pytest.raises(RequestError, match="shutting down"):
         queue.submit(job(gate, picture(32, 32)))
+
+
+class Together(Predictor):
+    """Notes the threads of each batch; those of two images are computed when there are two such batches at a time."""
+
+    def __init__(self, archive):
+        super().__init__(archive)
+        self.threads, self.both = [], threading.Barrier(2)
+
+    def predict_batch(self, arrays, *, probabilities=False):
+        self.threads.append(torch.get_num_threads())
+        if len(arrays) == 2:
+            self.both.wait(20)
+        return super().predict_batch(arrays, probabilities=probabilities)
+
+
+@pytest.fixture
+def queue_of_two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    queue = Queue(capacity=8, metrics=Metrics())
+    torch.set_num_threads(before)
+    yield queue
+    queue.close()
+
+
+def test_a_batch_has_all_threads_unless_others_wait(queue_of_two_threads, archives):
+    queue, predictor, first = queue_of_two_threads, Together(archives[0]), Gate(archives[1])
+    queue.submit(job(predictor, picture(32, 32))).result(30)
+    assert predictor.threads == [2]
+    queue.submit(job(first, picture(32, 32)))
+    first.entered.wait(20)
+    images = [picture(24, 40, seed=1), picture(24, 40, seed=2), picture(40, 24, seed=3), picture(40, 24, seed=4)]
+    futures = [queue.submit(job(predictor, image)) for image in images]
+    first.opened.set()
+    plain = Predictor(archives[0])
+    for image, future in zip(images, futures, strict=True):
+        assert np.array_equal(future.result(30).result.labels, plain(image).labels)
+    assert predictor.threads == [2, 1, 1]
+
+
+def test_threads_are_divided_among_at_most_four_batches(monkeypatch):
+    monkeypatch.setattr("atrous.serving.thread_shares.torch.get_num_threads", lambda: 18)
+    shares = ThreadShares()
+    assert shares.most_batches == 4
+    assert shares.take(1, waiting=1, alone=False) == 0, "only the first thread of the network computes with all"
+    assert shares.take(0, waiting=1, alone=False) == 18
+    assert shares.take(1, waiting=5, alone=False) == 0
+    shares.give_back()
+    assert [shares.take(number, waiting=5, alone=False) for number in (2, 0)] == [4, 4]
+    assert shares.take(1, waiting=1, alone=False) == 4
+    assert shares.take(3, waiting=1, alone=True) == 0
+    for _ in range(3):
+        assert shares.take(0, waiting=1, alone=True) == 0
+        shares.give_back()
+    assert shares.take(0, waiting=3, alone=True) == 18
 
 
 def test_requests_over_the_bound_are_refused_before_their_body(client, service, monkeypatch):

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -98,7 +99,9 @@ def main(arguments: Sequence[str]) -> int:
         key = os.environ.get("LABEL_STUDIO_API_KEY")
         source = PictureSource(options.label_studio, key=key, max_bytes=limits.max_bytes, seconds=limits.deadline)
     listener = listen(options.host, options.port)
-    models = [ServedModel(*load_served(source, options.inference)) for source in options.weights]
+    with ThreadPoolExecutor(1) as thread:  # with it end the threads that loading has started (`thread_shares.py`)
+        loaded = list(thread.map(partial(load_served, options=options.inference), options.weights))
+    models = [ServedModel(*found) for found in loaded]
     service = Service(Models(models), limits)
     service.warm_up()
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
+import torch
 
 from atrous.errors import InputError
 from atrous.inference.predictor import Predictor
@@ -98,7 +99,9 @@ class Service:
         )
         self.queue = Queue(capacity=self.limits.queue, metrics=self.metrics)
         self._decoding = ThreadPoolExecutor(self.limits.decoders, thread_name_prefix="atrous-decoding")
-        self._helpers = ThreadPoolExecutor(2, thread_name_prefix="atrous-encoding")
+        self._helpers = ThreadPoolExecutor(
+            2, thread_name_prefix="atrous-encoding", initializer=torch.set_num_threads, initargs=(1,)
+        )  # where a model is made for a further output stride, no threads are started (`thread_shares.py`)
         self.metrics.gauge("atrous_open_requests", lambda: self.open_requests)
         self.metrics.gauge("atrous_held_bytes", lambda: self.memory.held)
 
