@@ -1,21 +1,27 @@
-"""A seeded sample of small faults in the sources, each against the tests of its own folder; prints those that pass.
+"""A seeded sample of small faults in the sources, each against the tests of its module; prints those that pass.
 
-The test files that import the changed module come first, because they notice most faults within seconds.
-
-    python scripts/soak/mutants.py --count 200 --seed 0
+    python scripts/soak/mutants.py --count 200 --seed 0 --record mutants.jsonl
 
 A fault changes one comparison, sign, number, `and`/`or` or `not`, or drops one statement that is a call. It is put into
-a copy of `src`; the checkout is never changed. A fault that all tests of its folder pass is a survivor: either it
-changes nothing that matters (an equivalent mutant), or a test is missing.
+a copy of `src`; the checkout is never changed. Every fault first meets the test files that import its module (those of
+its folder where none does); those that survive meet the other test files of the folder. The first failing test ends a
+run. Libraries are imported once: each run is a fork. With `--record`, a later call goes on where an earlier one ended.
+
+At the end the tests that noticed a fault run without any: one that fails then, too, proves nothing, and is named.
+A fault that all tests pass is a survivor: either it changes nothing that matters (an equivalent mutant), or a test is
+missing.
 """
 
 import argparse
 import ast
+import contextlib
+import json
 import os
 import random
 import re
+import resource
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
 import time
@@ -23,13 +29,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+import torch._dynamo  # noqa: F401  # what takes long to import is shared by all forks
+
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("ops", "training", "evaluation", "data")
-SECONDS = 600
-"""Longest run of one folder's tests; a mutant that takes longer counts as noticed, for it hangs."""
+CPU_SECONDS = 300
+"""Most processor time of one run of tests; a mutant that takes longer counts as noticed, for it hangs."""
 
-NO_TESTS = 5
-"""Exit status of pytest where every test of the files is left out, as those for a GPU are."""
+SECONDS = 900
+"""Longest run of tests by the clock, for those that wait."""
 
 COMPARISONS = {ast.Lt: "<=", ast.LtE: "<", ast.Gt: ">=", ast.GtE: ">", ast.Eq: "!=", ast.NotEq: "=="}
 SIGNS = {ast.Add: "-", ast.Sub: "+", ast.Mult: "//", ast.FloorDiv: "*", ast.Div: "*"}
@@ -106,36 +115,110 @@ def tests_of(path: Path) -> Path | None:
     return folder
 
 
+def imported(file: Path) -> set[str]:
+    """Modules that a test file imports, and `module.name` for each name it takes from one."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        match node:
+            case ast.Import(names=aliases):
+                names |= {alias.name for alias in aliases}
+            case ast.ImportFrom(module=str(module), names=aliases):
+                names |= {module, *(f"{module}.{alias.name}" for alias in aliases)}
+            case _:
+                pass
+    return names
+
+
 def in_order(path: Path, tests: Path) -> list[list[str]]:
-    """The test files of a folder: those that import a module, then the others; either list may be missing."""
-    parts = path.relative_to(ROOT / "src").with_suffix("").parts
-    module, package, name = ".".join(parts), ".".join(parts[:-1]), parts[-1]
-    imports = re.compile(rf"from {re.escape(module)} import|from {re.escape(package)} import [^\n]*\b{name}\b")
-    files = sorted(tests.rglob("test_*.py"))
-    near = [str(file) for file in files if imports.search(file.read_text())]
-    return [batch for batch in (near, [str(file) for file in files if str(file) not in near]) if batch]
+    """The test files of a folder, smallest first: those that import a module, then the others; no list is empty."""
+    module = ".".join(path.relative_to(ROOT / "src").with_suffix("").parts)
+    files = sorted(tests.rglob("test_*.py"), key=lambda file: file.stat().st_size)
+    near = [str(file.relative_to(ROOT)) for file in files if module in imported(file)]
+    others = [name for file in files if (name := str(file.relative_to(ROOT))) not in near]
+    return [batch for batch in (near, others) if batch]
 
 
-def passes(files: list[str], *, sources: Path) -> bool:
-    """Return True if all tests of some files pass within `SECONDS`, run on a copy of the sources."""
-    environment = {**os.environ, "PYTHONPATH": str(sources), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *files]
-    try:
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=SECONDS, check=False)
-    except subprocess.TimeoutExpired:
-        return False
-    return done.returncode in (0, NO_TESTS)
+def run_tests(tests: list[str], *, sources: Path, output: Path) -> int:
+    """Run tests on a copy of the sources in a fork; returns pytest's status or minus the signal that ended it."""
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        os.chdir(ROOT)
+        os.environ |= {"PYTHONPATH": str(sources), "OMP_NUM_THREADS": "1"}
+        sys.path.insert(0, str(sources))
+        sys.dont_write_bytecode = True
+        resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        written = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(written, 1)
+        os.dup2(written, 2)
+        status = pytest.main(["-x", "-q", "-rfE", "--tb=no", *tests])
+        sys.stdout.flush()
+        os._exit(status)
+    end = time.monotonic() + SECONDS
+    while True:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done or time.monotonic() > end:
+            break
+        time.sleep(0.05)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)  # with whatever its tests started
+    if not done:
+        os.waitpid(child, 0)
+        return -signal.SIGALRM
+    return os.waitstatus_to_exitcode(status)
 
 
-def survives(mutant: Mutant, *, sources: Path, batches: list[list[str]]) -> bool:
-    """Return True if all tests of a folder pass in spite of a fault."""
+def noticed_by(mutant: Mutant, tests: list[str], *, sources: Path) -> str | None:
+    """The first test that fails with a fault, or what ended the run; None if all pass."""
     copy = sources / mutant.path.relative_to(ROOT / "src")
     raw = copy.read_bytes()
-    copy.write_bytes(raw[: mutant.start] + mutant.text.encode() + raw[mutant.end :])
+    copy.write_bytes(changed(mutant))
+    output = sources.parent / "output.txt"
     try:
-        return all(passes(files, sources=sources) for files in batches)
+        status = run_tests(tests, sources=sources, output=output)
     finally:
         copy.write_bytes(raw)
+    if status in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):  # none where all need a GPU
+        return None
+    found = re.search(r"^(?:FAILED|ERROR) (\S+)", output.read_text(errors="replace"), re.MULTILINE)
+    return found[1] if found else f"status {status}"
+
+
+def text_of(mutant: Mutant) -> str:
+    """A fault in one line, which also names it in a record."""
+    before = mutant.path.read_bytes()[mutant.start : mutant.end].decode().strip()
+    return f"{mutant.path.relative_to(ROOT)}:{mutant.line}:{mutant.start} {before!r:.60} -> {mutant.text.strip()!r}"
+
+
+def sampled(packages: list[str], *, count: int, seed: int) -> list[Mutant]:
+    """Faults drawn from all that can be put into the modules of some packages."""
+    files = [path for name in packages for path in sorted((ROOT / "src/atrous" / name).rglob("*.py"))]
+    every = [mutant for path in files if tests_of(path) for mutant in mutants(path) if is_python(mutant)]
+    return random.Random(seed).sample(every, min(count, len(every)))
+
+
+def try_all(sample: list[Mutant], *, sources: Path, record: Path) -> dict[str, str | None]:
+    """What noticed each fault; runs that a record holds are not repeated."""
+    known = {(line[0], line[1]): line[2] for line in map(json.loads, record.read_text().splitlines())}
+    noticed: dict[str, str | None] = dict.fromkeys(map(text_of, sample))
+    for batch in (0, 1):
+        left = [mutant for mutant in sample if noticed[text_of(mutant)] is None]
+        for number, mutant in enumerate(left, 1):
+            tests, name = tests_of(mutant.path), text_of(mutant)
+            batches = in_order(mutant.path, tests) if tests else []
+            if batch >= len(batches):
+                continue
+            started = time.monotonic()
+            if (name, batch) not in known:
+                known[name, batch] = noticed_by(mutant, batches[batch], sources=sources)
+                with record.open("a") as lines:
+                    lines.write(json.dumps((name, batch, known[name, batch])) + "\n")
+            noticed[name] = known[name, batch]
+            seconds = time.monotonic() - started
+            print(f"{number} of {len(left)}, {seconds:.0f} s: {name}: {noticed[name] or 'SURVIVES'}", flush=True)
+    return noticed
 
 
 def main() -> int:
@@ -144,26 +227,20 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--packages", nargs="+", default=PACKAGES)
+    parser.add_argument("--record", type=Path, help="file of the runs done so far; made where it is missing")
     arguments = parser.parse_args()
-    files = [path for name in arguments.packages for path in sorted((ROOT / "src/atrous" / name).rglob("*.py"))]
-    every = [mutant for path in files if tests_of(path) for mutant in mutants(path) if is_python(mutant)]
-    sample = random.Random(arguments.seed).sample(every, min(arguments.count, len(every)))
-    survivors, started = 0, time.monotonic()
+    sample = sampled(arguments.packages, count=arguments.count, seed=arguments.seed)
     with tempfile.TemporaryDirectory() as folder:
-        sources = Path(folder, "src")
+        sources, record = Path(folder, "src"), arguments.record or Path(folder, "record.jsonl")
         shutil.copytree(ROOT / "src", sources, ignore=shutil.ignore_patterns("__pycache__"))
-        for number, mutant in enumerate(sample, 1):
-            tests = tests_of(mutant.path)
-            batches = in_order(mutant.path, tests) if tests else []
-            if batches and survives(mutant, sources=sources, batches=batches):
-                survivors += 1
-                before = mutant.path.read_bytes()[mutant.start : mutant.end].decode()
-                shown = mutant.path.relative_to(ROOT)
-                print(f"survivor {shown}:{mutant.line}: {before.strip()!r:.60} -> {mutant.text.strip()!r}", flush=True)
-            print(
-                f"{number} of {len(sample)} mutants, {survivors} survived, {time.monotonic() - started:.0f} s",
-                flush=True,
-            )
+        record.touch()
+        noticed = try_all(sample, sources=sources, record=record)
+        for test in sorted({test for test in noticed.values() if test and "::" in test}):
+            if run_tests([test], sources=sources, output=Path(folder, "output.txt")):
+                print(f"fails without a fault: {test}", flush=True)
+    for survivor in (name for name, test in noticed.items() if test is None):
+        print(f"survivor {survivor}")
+    print(f"{len(noticed)} mutants, {sum(test is None for test in noticed.values())} survived")
     return 0
 
 
