@@ -5,7 +5,8 @@
 A fault changes one comparison, sign, number, `and`/`or` or `not`, or drops one statement that is a call. It is put into
 a copy of `src`; the checkout is never changed. Every fault first meets the test files that import its module (those of
 its folder where none does); those that survive meet the other test files of the folder. The first failing test ends a
-run. Libraries are imported once: each run is a fork. With `--record`, a later call goes on where an earlier one ended.
+run. Libraries are imported once: each run is a fork, without the checks of types and shapes, which take ten times as
+long as most tests. With `--record`, a later call goes on where an earlier one ended.
 
 At the end the tests that noticed a fault run without any: one that fails then, too, proves nothing, and is named.
 A fault that all tests pass is a survivor: either it changes nothing that matters (an equivalent mutant), or a test is
@@ -14,7 +15,10 @@ missing.
 
 import argparse
 import ast
+import compileall
 import contextlib
+import importlib
+import importlib.util
 import json
 import os
 import random
@@ -25,12 +29,11 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import torch._dynamo  # noqa: F401  # what takes long to import is shared by all forks
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("ops", "training", "evaluation", "data")
@@ -39,6 +42,9 @@ CPU_SECONDS = 300
 
 SECONDS = 900
 """Longest run of tests by the clock, for those that wait."""
+
+OPTIONS = ("-q", "-o", "addopts=", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+"""Without the checks of types and shapes at every call, which make importing the package take ten times as long."""
 
 COMPARISONS = {ast.Lt: "<=", ast.LtE: "<", ast.Gt: ">=", ast.GtE: ">", ast.Eq: "!=", ast.NotEq: "=="}
 SIGNS = {ast.Add: "-", ast.Sub: "+", ast.Mult: "//", ast.FloorDiv: "*", ast.Div: "*"}
@@ -138,14 +144,39 @@ def in_order(path: Path, tests: Path) -> list[list[str]]:
     return [batch for batch in (near, others) if batch]
 
 
-def run_tests(tests: list[str], *, sources: Path, output: Path) -> int:
-    """Run tests on a copy of the sources in a fork; returns pytest's status or minus the signal that ended it."""
+def import_libraries(tests: list[str], *, sources: Path, output: Path) -> None:
+    """Import what some tests import from libraries, so that forks share it; nothing of the package under test."""
+    run_tests(tests, sources=sources, output=output, then=lambda: output.write_text("\n".join(_libraries())))
+    for name in output.read_text().splitlines():
+        with contextlib.suppress(Exception):  # a part that only its library imports
+            importlib.import_module(name)
+
+
+def _libraries() -> list[str]:
+    """Modules that were imported from installed packages and the standard library."""
+    return [
+        name
+        for name, module in sys.modules.items()
+        if str(getattr(module, "__file__", None) or "").startswith((sys.prefix, sys.base_prefix))
+        and not name.startswith("_pytest")
+    ]
+
+
+def run_tests(tests: list[str], *, sources: Path, output: Path, then: Callable[[], object] = lambda: None) -> int:
+    """Run tests on a copy of the sources in a fork; returns pytest's status or minus the signal that ended it.
+
+    Args:
+        tests: Files, or single tests.
+        sources: The copy.
+        output: Receives what pytest writes.
+        then: Called in the fork after the tests.
+    """
     child = os.fork()
     if child == 0:
         os.setsid()
         os.chdir(ROOT)
-        os.environ |= {"PYTHONPATH": str(sources), "OMP_NUM_THREADS": "1"}
-        sys.path.insert(0, str(sources))
+        os.environ |= {"PYTHONPATH": str(sources), "OMP_NUM_THREADS": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        sys.path[:0] = [str(sources), str(ROOT / "tests")]
         sys.dont_write_bytecode = True
         resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -153,8 +184,9 @@ def run_tests(tests: list[str], *, sources: Path, output: Path) -> int:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(written, 1)
         os.dup2(written, 2)
-        status = pytest.main(["-x", "-q", "-rfE", "--tb=no", *tests])
+        status = pytest.main(["-x", "-rfE", "--tb=no", *OPTIONS, *tests])
         sys.stdout.flush()
+        then()
         os._exit(status)
     end = time.monotonic() + SECONDS
     while True:
@@ -174,6 +206,7 @@ def noticed_by(mutant: Mutant, tests: list[str], *, sources: Path) -> str | None
     """The first test that fails with a fault, or what ended the run; None if all pass."""
     copy = sources / mutant.path.relative_to(ROOT / "src")
     raw = copy.read_bytes()
+    Path(importlib.util.cache_from_source(str(copy))).unlink(missing_ok=True)  # it may have the time and size of both
     copy.write_bytes(changed(mutant))
     output = sources.parent / "output.txt"
     try:
@@ -196,7 +229,13 @@ def sampled(packages: list[str], *, count: int, seed: int) -> list[Mutant]:
     """Faults drawn from all that can be put into the modules of some packages."""
     files = [path for name in packages for path in sorted((ROOT / "src/atrous" / name).rglob("*.py"))]
     every = [mutant for path in files if tests_of(path) for mutant in mutants(path) if is_python(mutant)]
-    return random.Random(seed).sample(every, min(count, len(every)))
+    sample = random.Random(seed).sample(every, min(count, len(every)))
+    return sorted(sample, key=lambda mutant: len(_first_tests(mutant)))  # those that are answered soonest first
+
+
+def _first_tests(mutant: Mutant) -> list[str]:
+    tests = tests_of(mutant.path)
+    return in_order(mutant.path, tests)[0] if tests else []
 
 
 def try_all(sample: list[Mutant], *, sources: Path, record: Path) -> dict[str, str | None]:
@@ -233,7 +272,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         sources, record = Path(folder, "src"), arguments.record or Path(folder, "record.jsonl")
         shutil.copytree(ROOT / "src", sources, ignore=shutil.ignore_patterns("__pycache__"))
+        compileall.compile_dir(sources, quiet=2)
         record.touch()
+        import_libraries(["tests/data/test_selection.py"], sources=sources, output=Path(folder, "output.txt"))
         noticed = try_all(sample, sources=sources, record=record)
         for test in sorted({test for test in noticed.values() if test and "::" in test}):
             if run_tests([test], sources=sources, output=Path(folder, "output.txt")):

@@ -10,7 +10,15 @@ from PIL import Image
 
 import atrous.data.formats.windows
 from atrous.data.formats.tiff import read_picture
-from atrous.data.formats.windows import ArrayPixels, NpyPixels, TiffPixels, open_pixels, read_whole, stored_size
+from atrous.data.formats.windows import (
+    ArrayPixels,
+    DecodedPixels,
+    NpyPixels,
+    TiffPixels,
+    open_pixels,
+    read_whole,
+    stored_size,
+)
 from atrous.errors import InputError
 from fakes.geotiff import write_tiff
 
@@ -54,7 +62,7 @@ def test_any_window_is_a_part_of_the_whole(files, data):
 def test_what_is_read_by_parts(tmp_path, files):
     assert all(isinstance(open_pixels(path), NpyPixels | TiffPixels) for path in files)
     Image.fromarray(RGB).save(tmp_path / "a.png")
-    assert isinstance(open_pixels(tmp_path / "a.png"), ArrayPixels)
+    assert isinstance(open_pixels(tmp_path / "a.png"), DecodedPixels)
     plain = write_tiff(tmp_path / "a.tif", RGB, photometric="rgb", tile=(16, 16))
     assert isinstance(open_pixels(plain), TiffPixels)
     for name, options in {
@@ -67,6 +75,39 @@ def test_what_is_read_by_parts(tmp_path, files):
         assert isinstance(pixels, ArrayPixels)
         whole = read_picture(path)
         np.testing.assert_array_equal(pixels.read(slice(3, 9), slice(5, 20)), whole[3:9, 5:20])
+
+
+@pytest.fixture(scope="module")
+def decoded(tmp_path_factory):
+    """Pictures that Pillow holds in different modes, on their sides, and with transparency of each kind."""
+    folder, rgb = tmp_path_factory.mktemp("decoded"), Image.fromarray(RGB)
+    grey, alpha = rgb.convert("L"), Image.fromarray(BANDS[..., 3])
+    for mode in ("1", "L", "P", "RGB", "CMYK"):
+        rgb.convert(mode).save(folder / f"{mode}.{'jpg' if mode == 'CMYK' else 'png'}")
+    Image.merge("LA", (grey, alpha)).save(folder / "la.png")
+    Image.merge("RGBA", (*rgb.split(), alpha)).save(folder / "rgba.png")
+    rgb.convert("P").save(folder / "clear.png", transparency=3)
+    rgb.save(folder / "key.png", transparency=tuple(RGB[0, 0].tolist()))
+    Image.fromarray(BANDS[..., 0].astype(np.uint16) * 201).save(folder / "deep.png")
+    for turn in range(1, 9):
+        exif = Image.Exif()
+        exif[274] = turn
+        rgb.save(folder / f"turned{turn}.jpg", exif=exif)
+    return sorted(folder.iterdir())
+
+
+@settings(max_examples=60)
+@given(data=st.data())
+def test_any_window_of_a_decoded_picture_is_a_part_of_the_whole(decoded, data):
+    path = data.draw(st.sampled_from(decoded))
+    pixels, whole = open_pixels(path), read_whole(path)
+    assert isinstance(pixels, DecodedPixels)
+    assert (*pixels.size, pixels.channels) == whole.shape
+    (top, bottom), (left, right) = (
+        sorted(data.draw(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)))) for n in whole.shape[:2]
+    )
+    found = pixels.read(slice(top, bottom + 1), slice(left, right + 1))
+    np.testing.assert_array_equal(found, whole[top : bottom + 1, left : right + 1])
 
 
 def test_sixteen_bits_are_divided_by_257(tmp_path):

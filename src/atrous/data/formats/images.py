@@ -110,15 +110,38 @@ def rgb_array(picture: Image.Image, *, name: str = "the picture") -> UInt8[np.nd
     Raises:
         InputError: If it holds floating-point values, or integers outside 0..65535.
     """
-    upright = ImageOps.exif_transpose(picture)
-    width, height = upright.size
+    turned = _upright(picture)
+    width, height = turned.size
     if width * height <= _BAND:
-        return np.array(_to_rgb(upright, name=name))
+        return np.array(_to_rgb(turned, name=name))
     found, step = np.empty((height, width, 3), np.uint8), max(_BAND // width, 1)
     for top in range(0, height, step):  # RGB in Pillow takes four bytes a pixel: not of the whole picture at once
         bottom = min(top + step, height)
-        found[top:bottom] = np.asarray(_to_rgb(upright.crop((0, top, width, bottom)), name=name))
+        found[top:bottom] = np.asarray(_to_rgb(turned.crop((0, top, width, bottom)), name=name))
     return found
+
+
+def decoded(path: Path, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """A picture as Pillow holds it, upright; `rgb_array` of any part of it is that part of what `read_image` gives.
+
+    It takes one byte per pixel of a grey or of a palette, two of 16 bits and four of colours.
+
+    Args:
+        path: The file.
+        max_pixels: Refuse pictures of more pixels before decoding them.
+
+    Raises:
+        InputError: If the file is missing, not a picture, damaged or too large.
+    """
+    with opened(path, max_pixels=max_pixels) as picture:
+        picture.load()
+        return _upright(picture)
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """A picture turned as EXIF says; the same one where it is upright, since a copy can be huge."""
+    turned = picture.getexif().get(_ORIENTATION, 1) in (2, 3, 4, 5, 6, 7, 8)
+    return ImageOps.exif_transpose(picture) if turned else picture
 
 
 def read_labels(path: Path, *, max_pixels: int = MAX_PIXELS) -> Integer[np.ndarray, "h w"]:

@@ -1,4 +1,4 @@
-"""Pictures that are read part by part: arrays, memory-mapped `.npy` files, TIFFs in tiles or strips."""
+"""Pictures that are read part by part: arrays, decoded pictures, mapped `.npy` files, TIFFs in tiles or strips."""
 
 from collections import OrderedDict
 from pathlib import Path
@@ -10,7 +10,7 @@ from jaxtyping import Bool, Shaped, UInt8
 
 from atrous.data.formats.decoding import check_size, decoding
 from atrous.data.formats.deep_pictures import in_range, is_deep, missing_pixels, without_data
-from atrous.data.formats.images import DECLARE, MAX_PIXELS
+from atrous.data.formats.images import DECLARE, MAX_PIXELS, decoded, rgb_array
 from atrous.data.formats.raw_values import nodata_mark, tiff_tags
 from atrous.data.formats.tiff import eight_bits, is_stored_plainly, picture_size, read_picture
 from atrous.data.formats.value_range import Ranges
@@ -62,6 +62,28 @@ class ArrayPixels:
     def missing(self, rows: slice) -> Bool[np.ndarray, "h w"] | None:
         """True at pixels without data in some rows; None where all have data."""
         return None if self._missing is None else self._missing[rows]
+
+
+class DecodedPixels:
+    """A picture that was decoded as a whole and becomes RGB part by part: a flat grey one takes a byte per pixel.
+
+    Args:
+        path: The file, of any format but TIFF.
+        max_pixels: Refuse pictures of more pixels before decoding them.
+
+    Raises:
+        InputError: As `read_image`; where values decide, while a part is read.
+    """
+
+    def __init__(self, path: Path, *, max_pixels: int = MAX_PIXELS) -> None:
+        self._name, self._picture = str(path), decoded(path, max_pixels=max_pixels)
+        self.size = (self._picture.height, self._picture.width)
+        self.channels = 3
+
+    def read(self, rows: slice, columns: slice) -> UInt8[np.ndarray, "h w c"]:
+        """A copy of some rows and columns."""
+        box = (columns.start, rows.start, columns.stop, rows.stop)
+        return rgb_array(self._picture.crop(box), name=self._name)
 
 
 class NpyPixels:
@@ -201,6 +223,8 @@ def open_pixels(path: Path, *, max_pixels: int = MAX_PIXELS, ranges: Ranges = ()
     height, width = picture_size(path)
     if is_stored_plainly(path) and (height * width > max_pixels or installed("tifffile")):
         return TiffPixels(path, ranges=ranges)
+    if not tiff_tags(path) and not ranges:
+        return DecodedPixels(path, max_pixels=max_pixels)
     pixels = read_picture(path, max_pixels=max_pixels, ranges=ranges)
     return ArrayPixels(pixels, missing=missing_pixels(path, max_pixels=max_pixels))
 
