@@ -22,6 +22,9 @@ from atrous.redirects import SafeRedirects
 OnProgress = Callable[[int, int], None]
 """Called with bytes there and bytes in all."""
 
+LARGEST_UNKNOWN = 4 << 30
+"""Most bytes of a file whose size nobody published: all those have less than a quarter of it."""
+
 _CHUNK = 1 << 16
 _STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]{1,200}"')
 _ATTEMPTS_PER_URL = 2
@@ -39,7 +42,7 @@ class Remote:
         urls: Public addresses of the same bytes, tried in order.
         digest: Algorithm and hexadecimal digest, or what was published of its beginning, such as `sha256:7aad0c74`.
             None where nobody published one: then nothing but sizes is compared.
-        size: In bytes; None where nobody published it, then the server's word counts.
+        size: In bytes; None where nobody published it, then the server's word counts, up to `LARGEST_UNKNOWN`.
         about: The same, where only a rounded one was published: what is less than half or more than twice as large is
             another file.
     """
@@ -65,7 +68,12 @@ class Remote:
         """Return True if the file can have this many bytes."""
         if self.size is not None:
             return size == self.size
-        return self.about is None or self.about <= 2 * size <= 4 * self.about
+        return size <= LARGEST_UNKNOWN if self.about is None else self.about <= 2 * size <= 4 * self.about
+
+    @property
+    def expected(self) -> str:
+        """Words for the sizes that are plausible."""
+        return f"at most {LARGEST_UNKNOWN}" if self.about is None else f"about {self.about}"
 
 
 def file_digest(path: Path, algorithm: str) -> str:
@@ -169,7 +177,7 @@ def _receive(url: str, partial: Path, *, remote: Remote, on_progress: OnProgress
                 raise _NotServed("another range than asked for")
             whole = remote.size or there + _length(response.headers)
             if not remote.is_plausible(whole):
-                raise _NotServed(f"announces {whole} bytes where about {remote.about} are expected")
+                raise _NotServed(f"announces {whole} bytes where {remote.expected} are expected")
             since, bytes_since = time.monotonic(), 0
             while there < whole and (chunk := response.read1(min(_CHUNK, whole - there))):
                 file.write(chunk)

@@ -1,6 +1,7 @@
 """A web server on the loopback, with good and bad manners."""
 
 import http.server
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -76,9 +77,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(files: Mapping[str, bytes]) -> Iterator[Server]:
-    """A server of these files by path."""
+def serving(files: Mapping[str, bytes], *, encrypted: ssl.SSLContext | None = None) -> Iterator[Server]:
+    """A server of these files by path, behind TLS where a context has its certificate."""
     with Server(files) as server:
+        if encrypted is not None:
+            server.socket = encrypted.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

@@ -1,16 +1,22 @@
 import hashlib
 import io
 import socket
+import ssl
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.client import HTTPMessage
+from ipaddress import ip_address
 from urllib.error import URLError
-from urllib.request import Request
+from urllib.request import Request, build_opener
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from atrous.errors import InputError
 from atrous.redirects import SafeRedirects
@@ -206,6 +212,60 @@ def test_redirects_never_leave_encryption():
         request = follow(Request(f"{begin}://a/b"), newurl=f"{target}://a/c")
         assert request is not None
         assert request.full_url == f"{target}://a/c"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A certificate of 127.0.0.1 that vouches for itself, with its key, in one file."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    begin = datetime.now(UTC) - timedelta(hours=1)
+    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    built = x509.CertificateBuilder(name, name, key.public_key(), 1, begin, begin + timedelta(days=1), [])
+    signed = built.add_extension(address, critical=True).sign(key, hashes.SHA256())
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    path.write_bytes(
+        signed.public_bytes(serialization.Encoding.PEM) + key.private_bytes(serialization.Encoding.PEM, *plain)
+    )
+    return path
+
+
+def test_a_server_behind_tls_is_read_and_its_redirect_to_http_is_refused(server, entry, home, certificate, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    monkeypatch.setattr("atrous.download._OPENER", build_opener(SafeRedirects))  # Python 3.12 reads it when it is built
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with serving({"/weights.bin": CONTENT}, encrypted=context) as behind_tls:
+        secure = replace(entry, urls=(f"https://127.0.0.1:{behind_tls.server_port}/weights.bin",))
+        assert fetch(secure).read_bytes() == CONTENT
+        (home / "weights.bin").unlink()
+        behind_tls.manners = f"redirects to {entry.urls[0]}"
+        with pytest.raises(InputError, match=f"redirects to {entry.urls[0]}, which is refused"):
+            fetch(secure)
+        monkeypatch.delenv("SSL_CERT_FILE")
+        monkeypatch.setattr("atrous.download._OPENER", build_opener(SafeRedirects))
+        with pytest.raises(InputError, match="CERTIFICATE_VERIFY_FAILED"):
+            fetch(secure)
+    assert server.asked == []
+    assert not (home / "weights.bin").exists()
+
+
+@pytest.mark.parametrize("about", [None, 0.25])
+def test_an_endless_file_of_unknown_size_is_not_begun(server, entry, home, about):
+    server.manners = "endless"
+    unknown = replace(entry, digest=None, size=None, mebibytes=about)
+    expected = "at most 4294967296" if about is None else "about 262144"
+    with pytest.raises(InputError, match=f"announces 1125899906842624 bytes where {expected} are expected"):
+        fetch(unknown)
+    assert not (home / "weights.bin").exists()
+    assert not (home / "weights.bin.part").exists() or not (home / "weights.bin.part").stat().st_size
+
+
+def test_a_file_shorter_than_announced_is_named(server, entry, home):
+    server.manners = "cuts off"
+    with pytest.raises(InputError, match=r"ended after 128000 of 256000 bytes"):
+        fetch(replace(entry, size=None, digest=None, mebibytes=0.25))
+    assert not (home / "weights.bin").exists()
 
 
 def test_an_unwritable_cache_is_named(entry, tmp_path, monkeypatch):

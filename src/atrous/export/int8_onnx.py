@@ -11,7 +11,7 @@ from typing import Any
 
 from atrous.errors import InputError
 from atrous.export.int8 import LayerPrecision, Pictures
-from atrous.export.nncf_output import silent
+from atrous.export.silence import silent
 from atrous.extras import require
 from atrous.inference.engines.description import Layout
 from atrous.inference.engines.engine import in_layout
@@ -33,7 +33,7 @@ def quantised_onnx(model: Any, calibration: Pictures, *, layout: Layout) -> Any:
     """
     nncf = require("nncf", extra="export", purpose="quantising to 8 bits")
     advanced = require("nncf.quantization.advanced_parameters", extra="export", purpose="quantising to 8 bits")
-    with silent():
+    with silent("nncf"):
         result = nncf.quantize(
             copy.deepcopy(model),
             nncf.Dataset([{"image": in_layout(picture[None], layout)} for picture in calibration]),

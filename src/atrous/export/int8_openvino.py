@@ -13,7 +13,7 @@ import numpy as np
 
 from atrous.errors import InputError
 from atrous.export.int8 import LayerPrecision, OnProgress, Pictures
-from atrous.export.nncf_output import silent
+from atrous.export.silence import silent
 from atrous.extras import require
 from atrous.inference.engines.description import Layout
 from atrous.inference.engines.engine import in_layout
@@ -78,7 +78,7 @@ def quantised(
             on_progress(min(done, most), most)
         return float(np.mean(shares)), shares
 
-    with silent():
+    with silent("nncf"):
         result = nncf.quantize_with_accuracy_control(
             model.clone(),
             nncf.Dataset(inputs),

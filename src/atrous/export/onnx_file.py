@@ -1,10 +1,6 @@
 """ONNX files: the recorded graph with named axes, and the description of the model in the metadata."""
 
 import copy
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +9,7 @@ from torch.export import ExportedProgram
 
 from atrous.errors import InputError
 from atrous.export.program import AXES
+from atrous.export.silence import silent
 from atrous.extras import require
 from atrous.inference.engines.description import ExportDescription, Output
 
@@ -46,7 +43,7 @@ def onnx_model(program: ExportedProgram, *, output: Output, opset: int) -> Any:
     onnx = require("onnx", extra="export", purpose="exporting to ONNX")
     require("onnxscript", extra="export", purpose="exporting to ONNX")
     outputs = [output] if output == "logits" else [output, "logits"]
-    with _quiet():
+    with silent("torch.onnx"):
         written = torch.onnx.export(
             program, dynamo=True, verbose=False, opset_version=opset, input_names=["image"], output_names=outputs
         )
@@ -106,17 +103,3 @@ def _tidy(model: Any) -> None:
     del model.metadata_props[:]
     graph.doc_string = model.doc_string = ""
     graph.name = "atrous"
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep back what torch and onnxscript say about parts of their own."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)

@@ -9,6 +9,7 @@ from atrous.importers.convert import convert
 from atrous.importers.projects import smp
 from atrous.importers.projects.read import from_state_dict
 from atrous.importers.pytorch.state_dict import StateDict
+from atrous.model.config import TimmConfig
 from reference.weights import randomize, uniform
 from torchvision_shim import import_module
 
@@ -91,3 +92,10 @@ def test_what_nothing_names_asks_for_the_settings():
     _, state = state_of("convnext_atto")
     with pytest.raises(InputError, match=r"an encoder of timm that nothing names; put the config\.json"):
         from_state_dict(StateDict(state))
+
+
+def test_an_older_name_of_smps_is_that_of_timm():
+    """SMP 0.6 builds `tu-regnety_002` where it is asked for `timm-regnety_002`."""
+    _, state = state_of("regnety_002")
+    found = from_state_dict(StateDict(state, {"encoder_name": "timm-regnety_002"}))
+    assert found.config.backbone == TimmConfig("regnety_002")

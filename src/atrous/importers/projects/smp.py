@@ -51,8 +51,8 @@ PLAIN_ASSUMED = (
 _BUILT_MOBILE = ("mobilenetv2_", "mobilenetv3_")
 """Beginnings of the names of timm's mobile networks that are built here."""
 
-_OLD_MOBILE = "timm-mobilenetv3_"
-"""Beginning of SMP's own names of the MobileNetV3 that timm took over from TensorFlow, `tf_mobilenetv3_...`."""
+_OLD = "timm-"
+"""Beginning of SMP's older names of networks of timm: RegNet, Res2Net, ResNeSt, GERNet and MobileNetV3."""
 
 _PATCHES = ("convnext", "tf_")
 """Beginnings of the names of timm's networks that it pads in another way where it dilates them."""
@@ -146,8 +146,9 @@ def _timm_encoder(tensors: Mapping[str, Tensor], *, name: Any) -> tuple[Backbone
     """The networks of timm that SMP names `tu-...`; they plan their rates themselves."""
     inner = {name.removeprefix(_TIMM_ENCODER): each for name, each in tensors.items() if name.startswith(_TIMM_ENCODER)}
     model = name.removeprefix("tu-") if isinstance(name, str) else ""
-    if model.startswith(_OLD_MOBILE):  # an older name of the same network
-        model = model.replace("timm-", "tf_", 1)
+    if model.startswith(_OLD):  # MobileNetV3's weights are those that timm took over from TensorFlow
+        model = model.removeprefix(_OLD)
+        model = f"tf_{model}" if model.startswith("mobilenetv3") else model
     if (not model or is_plain_resnet(model)) and "layer3.0.conv2.weight" in inner and "conv1.weight" in inner:
         depth = resnet_depth(inner, r"layer3\.(\d+)\.conv1\.weight$")
         return ResNetConfig(depth), layers.resnet(_TIMM_ENCODER, depth=depth)

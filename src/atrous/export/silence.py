@@ -1,4 +1,4 @@
-"""Silence for NNCF, which writes to the standard output while it quantises."""
+"""Silence for libraries that log, warn and print while they convert a network."""
 
 import io
 import logging
@@ -8,9 +8,13 @@ from contextlib import contextmanager, redirect_stdout
 
 
 @contextmanager
-def silent() -> Iterator[None]:
-    """Keep back NNCF's log and its bars of progress, which it writes to the standard output."""
-    logger = logging.getLogger("nncf")
+def silent(logger_name: str) -> Iterator[None]:
+    """Keep back warnings, what is printed, and what a logger says below errors.
+
+    Args:
+        logger_name: Name of the library's logger, such as `nncf`, which draws bars of progress, or `torch.onnx`.
+    """
+    logger = logging.getLogger(logger_name)
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
