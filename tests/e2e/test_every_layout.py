@@ -1,4 +1,7 @@
-"""Every layout and every format of labels trains, stops, goes on, evaluates, predicts through the command line."""
+"""Every layout and every format of labels trains, evaluates and predicts through the command line.
+
+The published layouts are stopped and go on, too.
+"""
 
 import json
 from contextlib import contextmanager
@@ -69,12 +72,14 @@ def test_a_layout_lives_its_whole_life(tmp_path, name, stopped_after_a_step):
     data, out, whole = tmp_path / "data", tmp_path / "run", tmp_path / "whole"
     fake(data)
     command = ["train", str(data), "--split", split, "--val-split", val, *SETTINGS]
-    with stopped_after_a_step():
-        assert main([*command, "--out", str(out)]) == 130
+    if name in PUBLISHED:  # a run that was stopped does not ask how its labels were written
+        with stopped_after_a_step():
+            assert main([*command, "--out", str(out)]) == 130
     assert main([*command, "--out", str(out)]) == 0
-    assert main([*command, "--out", str(whole)]) == 0
-    gone_on, undisturbed = (load_file(run / "last.safetensors") for run in (out, whole))
-    assert all(torch.equal(gone_on[key], undisturbed[key]) for key in gone_on.keys() | undisturbed.keys())
+    if name in PUBLISHED:
+        assert main([*command, "--out", str(whole)]) == 0
+        gone_on, undisturbed = (load_file(run / "last.safetensors") for run in (out, whole))
+        assert all(torch.equal(gone_on[key], undisturbed[key]) for key in gone_on.keys() | undisturbed.keys())
     weights, report = str(out / "last.safetensors"), tmp_path / "report.json"
     options = ["--data", str(data), "--split", val, "--json", str(report), "--device", "cpu"]
     assert main(["evaluate", weights, *options]) == 0
