@@ -1,4 +1,7 @@
-"""Every named model trains, is saved, comes back, is replanned and predicts; in bfloat16 one of each kind."""
+"""Every named model trains, is saved, comes back, is replanned and predicts; in bfloat16 one of each kind.
+
+Outside `make soak` ResNets and Xceptions have a quarter of their channels.
+"""
 
 from dataclasses import replace
 
@@ -10,7 +13,7 @@ from atrous.data.loader import training_batches
 from atrous.data.sample import Sample
 from atrous.inference.predictor import Predictor
 from atrous.labels import LabelSpace
-from atrous.model.config import LRASPPConfig
+from atrous.model.config import LRASPPConfig, ModelConfig, ResNetConfig, XceptionConfig
 from atrous.model.presets import PRESETS
 from atrous.training.config import TrainConfig
 from atrous.training.loss import SegmentationLoss
@@ -31,6 +34,14 @@ def stripes(name: str, *, size: tuple[int, int], channels: int) -> Sample:
     labels = np.broadcast_to((np.arange(size[1]) * 3 // size[1]).astype(np.uint8), size)
     image = np.repeat(labels[..., None] * np.uint8(120), channels, axis=2)
     return Sample(name, image, np.ascontiguousarray(labels))
+
+
+def preset(name: str) -> ModelConfig:
+    """A named model; outside `make soak` its ResNet or Xception has a quarter of the channels, and all its layers."""
+    config = PRESETS[name]
+    if SOAK or not isinstance(config.backbone, ResNetConfig | XceptionConfig):
+        return config
+    return replace(config, backbone=replace(config.backbone, depth_multiplier=0.25))
 
 
 def kind(name: str) -> tuple[object, ...]:
@@ -60,7 +71,7 @@ def steps_and_back(name, tmp_path, *, precision, batch_size, channels, crop):
     # Every step sees the same batch, so that the losses can be compared.
     data = MemoryData(SPACE, (stripes("stripes", size=crop, channels=channels),))
     config = TrainConfig(
-        model=replace(PRESETS[name], classes=len(SPACE), in_channels=channels),
+        model=replace(preset(name), classes=len(SPACE), in_channels=channels),
         iterations=STEPS,
         batch_size=batch_size,
         crop=crop,
