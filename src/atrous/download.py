@@ -45,12 +45,14 @@ class Remote:
         size: In bytes; None where nobody published it, then the server's word counts, up to `LARGEST_UNKNOWN`.
         about: The same, where only a rounded one was published: what is less than half or more than twice as large is
             another file.
+        authorization: Header of that name, for the addresses themselves and not for those that they redirect to.
     """
 
     urls: tuple[str, ...]
     digest: str | None
     size: int | None
     about: int | None = None
+    authorization: str | None = None
 
     def fits(self, path: Path, *, digest: Callable[[str], str] | None = None) -> bool:
         """Return True if a file is this one, as far as its digest or size is known.
@@ -165,6 +167,8 @@ def _receive(url: str, partial: Path, *, remote: Remote, on_progress: OnProgress
     if remote.size is not None and there >= remote.size:
         return
     request = Request(url, headers=_rest(partial, there, remote=remote))
+    if remote.authorization is not None:
+        request.add_unredirected_header("Authorization", remote.authorization)
     try:
         with _OPENER.open(request, timeout=timeout) as response, partial.open("ab") as file:
             if response.status == HTTPStatus.OK:  # it sends everything, perhaps again

@@ -6,7 +6,7 @@ import http.server
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -24,6 +24,10 @@ class Hub(http.server.ThreadingHTTPServer):
         self.private: dict[str, bool] = {}
         self.refuses = False
         self.said_size: int | None = None
+        self.manners = "fine"
+        self.storage = ""
+        self.tokens: list[str | None] = []
+        self.stalling = threading.Event()
         self.asked: list[str] = []
 
     @property
@@ -37,6 +41,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         """Keep quiet."""
+
+    def handle(self):
+        """Answer requests until the client hangs up, which is part of the tests."""
+        with suppress(ConnectionError):
+            super().handle()
 
     def answer(self, content=b"", *, status=200, head=False, **headers):
         self.send_response(status)
@@ -120,7 +129,24 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         etag = f'"{hashlib.sha256(content).hexdigest()}"'
         size = hub.said_size if head else None
-        self.answer(content, head=head, size=size, ETag=etag, X_Repo_Commit=COMMIT)
+        hub.tokens.append(self.headers.get("Authorization"))
+        if hub.storage:  # another host, as for all large files of the public hub
+            linked = {"X_Linked_ETag": etag, "X_Linked_Size": str(len(content))}
+            self.answer(status=302, head=head, Location=f"{hub.storage}{path}", X_Repo_Commit=COMMIT, **linked)
+            return
+        if not head and hub.manners == "lies":
+            content = content[:-8] + bytes(8)
+        if head or hub.manners in ("fine", "lies"):
+            self.answer(content, head=head, size=size, ETag=etag, X_Repo_Commit=COMMIT)
+            return
+        self.answer(head=True, size=1 << 50 if hub.manners == "endless" else len(content), ETag=etag)
+        if hub.manners == "cuts off":
+            self.wfile.write(content[: len(content) // 2])
+            self.close_connection = True
+        while hub.manners in ("endless", "drips"):
+            self.wfile.write(bytes(2**20) if hub.manners == "endless" else b"x")
+            if hub.stalling.wait(0 if hub.manners == "endless" else 0.02):
+                return
 
 
 @contextmanager
@@ -132,5 +158,6 @@ def serving_hub() -> Iterator[Hub]:
         try:
             yield hub
         finally:
+            hub.stalling.set()
             hub.shutdown()
             thread.join()

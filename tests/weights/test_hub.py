@@ -119,7 +119,17 @@ def test_nothing_in_an_archive_becomes_markup(written, text):
 
 
 @pytest.mark.parametrize(
-    "address", ["hf://ada", "hf://", "hf://ada/scenes/model.bin", "hf://ada/scenes/pytorch_model.pth", "hf://a b/c"]
+    "address",
+    [
+        "hf://ada",
+        "hf://",
+        "hf://ada/scenes/model.bin",
+        "hf://ada/scenes/pytorch_model.pth",
+        "hf://a b/c",
+        "hf://../..",
+        "hf://ada/../x.safetensors",
+        "hf://ada/scenes/a/../../x.safetensors",
+    ],
 )
 def test_nothing_but_an_archives_address_is_asked_for(server, address):
     with pytest.raises(InputError, match="is no archive on a hub; give hf://user/name"):
@@ -168,3 +178,58 @@ def test_no_hub_at_all_is_one_line(monkeypatch, tmp_path):
         load("hf://ada/scenes")
     assert "\n" not in str(error.value)
     assert time.monotonic() - begin < 5
+
+
+def names(folder):
+    return {path.name for path in folder.rglob("*") if path.is_file()}
+
+
+def test_another_file_than_the_hub_states_is_named_and_nothing_of_it_is_kept(server, written, tmp_path):
+    server.files["ada/scenes"] = {"model.safetensors": written.read_bytes()}
+    server.manners = "lies"
+    with pytest.raises(InputError, match=r"cannot download hf://ada/scenes .*another one \(its sha256 is not") as error:
+        load("hf://ada/scenes")
+    assert "\n" not in str(error.value)
+    assert names(tmp_path / "home") == {"model.safetensors.lock"}
+    server.manners = "fine"
+    assert load("hf://ada/scenes").sha256 == archive.load(written).sha256
+
+
+def test_a_broken_download_from_the_hub_goes_on(server, written):
+    server.files["ada/scenes"] = {"model.safetensors": written.read_bytes()}
+    server.manners = "cuts off"
+    with pytest.raises(InputError, match=r"cannot download hf://ada/scenes .*ended after \d+ of \d+ bytes"):
+        load("hf://ada/scenes")
+    server.manners = "fine"
+    assert load("hf://ada/scenes").labels == LABELS
+
+
+def test_a_slow_hub_is_given_up(server, written):
+    server.files["ada/scenes"] = {"model.safetensors": written.read_bytes()}
+    server.manners = "drips"
+    begin = time.monotonic()
+    with pytest.raises(InputError, match=r"cannot download hf://ada/scenes .*only \d+ bytes in 0\.\d+ s"):
+        hub.fetch_file("hf://ada/scenes", "ada/scenes", "model.safetensors", timeout=0.1)
+    assert time.monotonic() - begin < 5
+
+
+def test_an_endless_file_ends_where_the_hub_said(server, written, tmp_path):
+    server.files["ada/scenes"] = {"model.safetensors": written.read_bytes()}
+    server.manners = "endless"
+    seen = []
+    with pytest.raises(InputError, match="its sha256 is not"):
+        hub.fetch_file("a", "ada/scenes", "model.safetensors", on_progress=lambda done, _: seen.append(done))
+    assert max(seen) == written.stat().st_size
+    assert names(tmp_path / "home") == {"model.safetensors.lock"}
+
+
+def test_a_token_goes_to_the_hub_and_not_to_its_storage(server, written):
+    server.files["ada/scenes"] = {"model.safetensors": written.read_bytes(), "here.safetensors": written.read_bytes()}
+    load("hf://ada/scenes/here.safetensors")
+    assert server.tokens[0] == server.tokens[-1] == "Bearer hf_of_a_test"  # for the address, and for the file
+    with serving_hub() as storage:
+        storage.files["ada/scenes"] = server.files["ada/scenes"]
+        server.storage = storage.address
+        assert load("hf://ada/scenes").labels == LABELS
+        assert storage.tokens
+        assert {*storage.tokens} == {None}

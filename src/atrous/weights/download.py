@@ -28,7 +28,7 @@ def resolve(source: str | Path, *, on_progress: OnProgress | None = None) -> Pat
         InputError: If it is none of these, or fetching fails.
     """
     if str(source).startswith(hub.SCHEME):
-        return hub.fetch(str(source))
+        return hub.fetch(str(source), on_progress=on_progress)
     path = Path(source)
     if exists(path):
         return last_weights(path)

@@ -8,7 +8,9 @@ import os
 import re
 from pathlib import Path
 from types import ModuleType
+from urllib.parse import quote, urlsplit
 
+from atrous.download import OnProgress, Remote, download
 from atrous.errors import InputError
 from atrous.extras import require
 from atrous.importers.file_head import read_head
@@ -28,7 +30,7 @@ LARGEST_FILE = 4 << 30
 _ADDRESS = re.compile(r"hf://(?P<repository>[\w.-]+/[\w.-]+)(?:/(?P<file>[\w./-]+))?(?:@(?P<revision>[\w./-]+))?")
 
 
-def fetch(address: str) -> Path:
+def fetch(address: str, *, on_progress: OnProgress | None = None) -> Path:
     """The archive at an address, kept in the cache; one that was fetched before is found without a network.
 
     Raises:
@@ -36,45 +38,81 @@ def fetch(address: str) -> Path:
     """
     parts = _ADDRESS.fullmatch(address)
     file = (parts and parts["file"]) or FILE
-    if parts is None or not file.endswith(".safetensors"):
+    if (
+        parts is None
+        or not file.endswith(".safetensors")
+        or {"", ".", ".."} & {*parts["repository"].split("/"), *file.split("/")}
+    ):
         raise InputError(f"{address} is no archive on a hub; give hf://user/name or hf://user/name/FILE.safetensors")
-    path = fetch_file(address, parts["repository"], file, revision=parts["revision"])
+    path = fetch_file(address, parts["repository"], file, revision=parts["revision"], on_progress=on_progress)
     if not archive.is_archive(read_head(path)):
         raise InputError(f"{address} is no archive of atrous; download it yourself and see atrous convert")
     return path
 
 
-def fetch_file(address: str, repository: str, file: str, *, revision: str | None = None) -> Path:
+def fetch_file(
+    address: str,
+    repository: str,
+    file: str,
+    *,
+    revision: str | None = None,
+    on_progress: OnProgress | None = None,
+    timeout: float = 30.0,
+) -> Path:
     """Download a file of a repository into the cache, or find it there.
+
+    The hub's library says where the file is and what it has to be; the bytes come by `atrous.download`.
 
     Args:
         address: What the user named, for error messages.
         repository: `user/name`.
         file: Path of the file in the repository.
         revision: Branch, tag or commit; by default the main branch.
+        on_progress: Sees the download grow.
+        timeout: Seconds without a byte, or with less than 1 KiB a second, after which the hub counts as stalled.
 
     Raises:
-        InputError: If it cannot be fetched, or is larger than any weights.
+        InputError: If it cannot be fetched, has another digest than the hub states, or is larger than any weights.
     """
-    hub = _library(f"reading {address}")
-    where = {"revision": revision, "cache_dir": cache_folder() / "hub", "endpoint": _endpoint()}
+    path = cache_folder() / "hub" / repository / quote(revision or "main", safe="") / file
     endpoint = _endpoint() or PUBLIC_HUB
-    problem = unreachable(endpoint)
+    if problem := unreachable(endpoint):
+        if path.is_file():
+            return path
+        remedy = "nor is it in the cache; download the file elsewhere and give its path, or set HF_ENDPOINT"
+        raise InputError(f"cannot fetch {address}: {endpoint} does not answer ({problem}), {remedy}")
     try:
-        if problem is None:
-            size = hub.hf_hub_download(repository, file, dry_run=True, **where).file_size
-            if size > LARGEST_FILE:
-                raise InputError(f"{address} has {size} bytes, more than any archive or weights here")
-        # Without a hub only the cache is asked, for the library would try for half a minute.
-        path = Path(hub.hf_hub_download(repository, file, local_files_only=problem is not None, **where))
-    except InputError:
-        raise
-    except Exception as error:  # the library's errors and those of its HTTP client have no base in common
-        if problem:
-            remedy = "nor is it in the cache; download the file elsewhere and give its path, or set HF_ENDPOINT"
-            raise InputError(f"cannot fetch {address}: {endpoint} does not answer ({problem}), {remedy}") from error
-        raise InputError(f"cannot fetch {address}: {_first_line(error)}") from error
+        download(
+            _remote(address, repository, file, revision=revision, endpoint=endpoint),
+            path,
+            name=address,
+            remedy="download the file elsewhere and give its path",
+            on_progress=on_progress,
+            timeout=timeout,
+        )
+    except OSError as error:
+        raise InputError(f"cannot use the cache {path.parent}: {error.strerror or error}; set ATROUS_HOME") from error
     return path
+
+
+def _remote(address: str, repository: str, file: str, *, revision: str | None, endpoint: str) -> Remote:
+    """A file as the hub describes it: large ones bear their sha256 as their ETag; a token goes to the hub alone."""
+    hub = _library(f"reading {address}")
+    try:
+        url = hub.hf_hub_url(repository, file, revision=revision, endpoint=endpoint)
+        stated = hub.get_hf_file_metadata(url, endpoint=endpoint)
+        token = hub.utils.build_hf_headers().get("authorization")
+    except Exception as error:  # the library's errors and those of its HTTP client have no base in common
+        raise InputError(f"cannot fetch {address}: {_first_line(error)}") from error
+    if stated.size is not None and stated.size > LARGEST_FILE:
+        raise InputError(f"{address} has {stated.size} bytes, more than any archive or weights here")
+    etag = stated.etag or ""
+    return Remote(
+        (stated.location,),
+        f"sha256:{etag}" if re.fullmatch(r"[0-9a-f]{64}", etag) else None,
+        size=stated.size,
+        authorization=token if urlsplit(stated.location)[:2] == urlsplit(endpoint)[:2] else None,
+    )
 
 
 def push(path: Path, repository: str, *, private: bool = False) -> str:
