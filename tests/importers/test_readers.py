@@ -41,6 +41,8 @@ REFUSED = {
     "model.pth.gz": (b"\x1f\x8b\x08" + bytes(20), "gzip -dk"),
     "empty.pth": (b"", "empty file"),
     "photo.jpg": (b"\xff\xd8\xff\xe0" + bytes(20), "JPEG picture"),
+    "flax_model.msgpack": (b"\x82\xa8backbone" + bytes(20), f"Flax.*{CONVERT}"),
+    "model.tar": (bytes(257) + b"ustar\x0000" + bytes(20), "tar archive.*tar -xf"),
     "noise.dat": (bytes(range(9, 100)), "known here.*docs/weights.md"),
 }
 
@@ -90,6 +92,20 @@ def test_compiled_networks_are_named(tmp_path, name):
     (tmp_path / name).write_bytes(b"\x01\x02\x03" * 20)
     with pytest.raises(InputError, match="TensorRT"):
         read_foreign(read_head(tmp_path / name))
+
+
+def test_files_of_a_folder_under_names_of_their_own_are_listed(tmp_path):
+    for number in range(5):
+        (tmp_path / f"epoch_{number}.pth").write_bytes(b"x")
+    (tmp_path / "log.txt").write_bytes(b"x")
+    with pytest.raises(InputError, match=r"with epoch_0\.pth, epoch_1\.pth, epoch_2\.pth and 2 more; give one of its"):
+        read_foreign(read_head(tmp_path))
+
+
+def test_a_link_in_a_circle_is_named(tmp_path):
+    (tmp_path / "loop.pth").symlink_to("loop.pth")
+    with pytest.raises(InputError, match=r"loop\.pth is a link that leads nowhere, or in a circle"):
+        atrous.load(tmp_path / "loop.pth")
 
 
 def test_an_empty_folder_says_what_it_lacks(tmp_path):

@@ -90,6 +90,11 @@ def _copy_rows(
 
 
 def _finite(name: str, tensor: Tensor) -> Tensor:
+    if tensor.is_floating_point() and tensor.dtype.itemsize == 1:
+        kind = str(tensor.dtype).removeprefix("torch.")
+        raise InputError(f"{name} holds {kind} numbers, whose scale nothing states; give weights of 16 or 32 bits")
     if tensor.is_floating_point() and not tensor.isfinite().all():
         raise InputError(f"{name} holds values that are no finite numbers")
+    if name.endswith(".running_var") and (tensor < 0).any():
+        raise InputError(f"{name} holds variances below 0; the file is damaged, get it again from its source")
     return tensor

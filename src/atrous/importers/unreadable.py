@@ -1,6 +1,7 @@
 """Files that are not read, recognised by their first bytes and named with the way round."""
 
 import re
+from pathlib import Path
 
 from atrous.importers.file_head import FileHead
 
@@ -54,9 +55,18 @@ _BY_NAME: tuple[tuple[str, str, str], ...] = (
     (".onnx", "a damaged ONNX model", _CONVERT),
     (".hef", "a network compiled for a Hailo accelerator", _CONVERT),
     (".mnn", "a network of MNN", _CONVERT),
+    (".msgpack", "weights of Flax", _CONVERT),
     (".bin", "a .bin file without names of tensors, as OpenVINO, ncnn and TensorFlow.js write it", _CONVERT),
 )
 """Endings of files whose bytes have no mark."""
+
+_SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors", ".bin", ".pkl", ".npz", ".tar", ".tflite", ".onnx", ".pb")
+"""Endings of files of weights that a folder may hold under names of their own."""
+
+_SHOWN = 3
+
+_TAR_MARK = slice(257, 262)
+"""Place of the word ustar in a tar archive."""
 
 _FOLDERS: tuple[tuple[str, str, str], ...] = (
     ("saved_model.pb", "a SavedModel of TensorFlow", "give its frozen graph or the checkpoint of the training"),
@@ -82,12 +92,16 @@ def unreadable(head: FileHead) -> str:
         for pattern, kind, remedy in _FOLDERS:
             if next(head.path.glob(pattern), None) is not None:
                 return f"{kind}; {remedy}"
+        if found := _weights_of(head.path):
+            return f"a folder with {found}; give one of its files"
         return f"a folder without a checkpoint, frozen graph, model.safetensors or pytorch_model.bin; {_EXPECTED}"
     if not head.size:
         return f"an empty file; {_DOWNLOAD} again"
     for start, kind, remedy in _BY_START:
         if head.start.startswith(start):
             return f"{kind}; {remedy}"
+    if head.start[_TAR_MARK] == b"ustar":
+        return f"a tar archive; {_UNPACK}: tar -xf FILE"
     if b"\0" not in head.start:
         for pattern, kind, remedy in _BY_TEXT:
             if re.search(pattern, head.start):
@@ -96,3 +110,10 @@ def unreadable(head: FileHead) -> str:
         if head.path.name.lower().endswith(ending):
             return f"{kind}; {remedy}"
     return f"damaged or no file of weights that is known here; {_EXPECTED}"
+
+
+def _weights_of(folder: Path) -> str:
+    """Names of up to three files of weights in a folder; empty where it has none."""
+    files = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
+    more = f" and {len(files) - _SHOWN} more" if len(files) > _SHOWN else ""
+    return ", ".join(f"{name:.60}" for name in files[:_SHOWN]) + more

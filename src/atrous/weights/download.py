@@ -34,6 +34,8 @@ def resolve(source: str | Path, *, on_progress: OnProgress | None = None) -> Pat
         return last_weights(path)
     if entry := find_entry(source):
         return fetch(entry, on_progress=on_progress)
+    if path.is_symlink():
+        raise InputError(f"{source} is a link that leads nowhere, or in a circle; repair or remove it")
     raise InputError(f"no such file: {source}; {_remedy(str(source))}")
 
 

@@ -70,6 +70,14 @@ WRAPPERS = {
     },
     "nested": lambda sd: {"model": {"state_dict": sd}},
     "in a list": lambda sd: {"stages": [{"weights": sd}]},
+    "MMEngine's average, which is the state dict itself": lambda sd: {
+        "meta": {"mmengine_version": "0.10.7"}, "message_hub": {}, "state_dict": sd,
+        "ema_state_dict": {"steps": torch.tensor(9), **prefixed(plus_one(sd), "module.")},
+    },
+    "MMCV's average under flat names": lambda sd: {
+        **sd, **{f"ema_{name.replace('.', '_')}": tensor for name, tensor in plus_one(sd).items()}
+    },
+    "five parts before the names": lambda sd: {"state_dict": prefixed(sd, "task.student.model.net.module.")},
     "pruned": lambda sd: {
         **{name: tensor for name, tensor in sd.items() if name != "classifier.cbr.0.weight"},
         "classifier.cbr.0.weight_orig": sd["classifier.cbr.0.weight"],
@@ -94,6 +102,38 @@ def test_a_mask_of_pruning_is_multiplied_in(tmp_path, state):
     torch.save({**rest, f"{name}_orig": state[name], f"{name}_mask": mask}, tmp_path / "a.pth")
     read = convert(read_foreign(read_head(tmp_path / "a.pth"))).model.aspp.features.conv.weight
     assert torch.equal(read, state[name] * mask)
+
+
+KERNEL, VARIANCE = "backbone.0.0.weight", "backbone.0.1.running_var"
+
+UNFIT = {
+    "numbers of 8 bits": (
+        lambda sd: {**sd, KERNEL: sd[KERNEL].to(torch.float8_e4m3fn)},
+        r"backbone\.0\.0\.weight is no plain tensor, but quantised, sparse or of 8 bits",
+    ),
+    "negative variances": (
+        lambda sd: {**sd, VARIANCE: -sd[VARIANCE]},
+        r"backbone\.stem\.norm\.running_var holds variances below 0; the file is damaged",
+    ),
+    "a sparse tensor": (
+        lambda sd: {**sd, KERNEL: sd[KERNEL].to_sparse()},
+        r"backbone\.0\.0\.weight is no plain tensor, but quantised, sparse or of 8 bits; save it as float32",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNFIT)
+def test_numbers_that_are_no_weights_are_named(tmp_path, state, name):
+    spoilt, message = UNFIT[name]
+    torch.save(spoilt(state), tmp_path / "a.pth")
+    with pytest.raises(InputError, match=message):
+        convert(read_foreign(read_head(tmp_path / "a.pth")))
+
+
+def test_numbers_of_8_bits_have_no_scale(tmp_path, state):
+    save_file({**state, KERNEL: state[KERNEL].to(torch.float8_e4m3fn)}, tmp_path / "a.safetensors")
+    with pytest.raises(InputError, match=r"backbone\.stem\.conv\.weight holds float8_e4m3fn numbers, whose scale"):
+        convert(read_foreign(read_head(tmp_path / "a.safetensors")))
 
 
 def test_averaged_weights_are_told_and_a_key_takes_the_others(tmp_path, state):

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from atrous.errors import InputError
 from atrous.importers.foreign_network import ForeignNetwork
@@ -69,6 +70,7 @@ SCALINGS = (("mean", "std"), ("pixel_mean", "pixel_std"), ("normalize.mean", "no
 
 _BESIDE = (
     (r"(^|\.)(n_averaged)$", "a counter of averaged weights"),
+    (r"^ema_[a-z0-9_]+$", "a second copy of the weights, by MMCV's average over training"),
     (r"(^|[._])(criterion|loss)", "weights of a loss"),
     (r"(^|[._])(metrics?|confmat|iou|accuracy)([._]|$)", "the state of a metric"),
     (r"(^|[._])(optim|optimizer|exp_avg|momentum_buffer|scheduler|scaler)", "the state of an optimizer"),
@@ -84,16 +86,13 @@ class Candidate:
         group: Its tensors by their names without what wrappers put before them.
         outer: The group that they lie in.
         peer: The project that knows the names.
+        averaged: True if the weights are an average over training, as their key says.
     """
 
     group: Group
     outer: Group
     peer: ModuleType
-
-    @property
-    def averaged(self) -> bool:
-        """True if its key says that the weights are an average over training."""
-        return bool(AVERAGED.search(self.group.key.lower()))
+    averaged: bool
 
 
 def read_torch(path: Path, *, key: str | None = None) -> ForeignNetwork:
@@ -133,7 +132,8 @@ def _chosen(contents: Contents, *, key: str | None) -> ForeignNetwork:
     for group in contents.groups:
         for prefix in prefixes(group.tensors):
             _refuse([name.removeprefix(prefix) for name in group.tensors if name.startswith(prefix)])
-    candidates = [candidate for group in contents.groups for candidate in _candidates(group)]
+    swapped = _is_swapped(contents.value)
+    candidates = [candidate for group in contents.groups for candidate in _candidates(group, swapped=swapped)]
     if not candidates:
         groups = sorted(contents.groups, key=lambda group: -len(group.tensors))
         if not groups and contents.value is not None:
@@ -157,7 +157,25 @@ def _chosen(contents: Contents, *, key: str | None) -> ForeignNetwork:
     return replace(network, skipped={**beside, **network.skipped}, notes=tuple(notes))
 
 
-def _candidates(group: Group) -> Iterator[Candidate]:
+def _is_swapped(value: Any) -> bool:
+    """Return True for a checkpoint of MMEngine's EMAHook, which saves the average as `state_dict`.
+
+    Its `ema_state_dict` then holds the weights of the last step (mmengine/hooks/ema_hook.py, `before_save_checkpoint`).
+    """
+    if not isinstance(value, dict) or not {"state_dict", "ema_state_dict"} <= value.keys():
+        return False
+    meta = value.get("meta")
+    return "message_hub" in value or (isinstance(meta, dict) and "mmengine_version" in meta)
+
+
+def _is_average(key: str, *, swapped: bool) -> bool:
+    """Return True if the weights under a key are an average."""
+    if swapped and key.partition(".")[0] in ("state_dict", "ema_state_dict"):
+        return key.startswith("state_dict")
+    return bool(AVERAGED.search(key.lower()))
+
+
+def _candidates(group: Group, *, swapped: bool) -> Iterator[Candidate]:
     """Networks in a group, outer beginnings of names first; within a network no other is looked for."""
     inside: list[str] = []
     for prefix in prefixes(group.tensors):
@@ -168,7 +186,7 @@ def _candidates(group: Group) -> Iterator[Candidate]:
         peer = _peer(network.names)
         if peer is not None:
             inside.append(prefix)
-            yield Candidate(network, group, peer)
+            yield Candidate(network, group, peer, averaged=_is_average(within.key, swapped=swapped))
 
 
 def _preferred(candidates: list[Candidate], *, key: str | None) -> Candidate:

@@ -20,7 +20,7 @@ MOST_VALUES = 1_000_000
 FEWEST_NAMES = 20
 """Tensors that a network has at least, where a beginning of names is taken for one."""
 
-MOST_PARTS = 3
+MOST_PARTS = 6
 """Parts of names that wrappers put before those of a network."""
 
 _INSIDE = re.compile(r"\b(_fsdp_wrapped_module|_checkpoint_wrapped_module|_orig_mod)\.")
@@ -99,7 +99,7 @@ def _common_name(name: str) -> str:
 
 
 def prefixes(names: Collection[str]) -> list[str]:
-    """Beginnings of names that may be a network's: none first, then the first part of the names, two parts, three."""
+    """Beginnings of names that may be a network's: none first, then one part of the names, two, up to six."""
     counts: dict[str, int] = {}
     for name in names:
         parts = name.split(".", MOST_PARTS)

@@ -33,6 +33,9 @@ CHECKPOINT = "give the PyTorch or TensorFlow checkpoint that it was made from"
 _PRUNED, _MASK = "_orig", "_mask"
 """Endings of a pruned tensor and of its mask in `torch.nn.utils.prune`."""
 
+_REBUILT = "_rebuild_"
+"""Beginning of the functions of torch that a pickle names for tensors: `_rebuild_qtensor`, `_rebuild_sparse_tensor`."""
+
 Load = Callable[[Group], dict[str, Tensor]]
 
 
@@ -215,6 +218,8 @@ def _tensors(values: Mapping[Any, Any], *, storage: StorageBytes, most: int) -> 
         raise InputError(f"a state dict of {len(values)} tensors, more than any real one")
     for name, value in values.items():
         tensor = as_tensor(value, storage=storage)
+        if tensor is None and isinstance(value, Call) and str(getattr(value.callee, "name", "")).startswith(_REBUILT):
+            raise InputError(f"{name!s:.80} is no plain tensor, but quantised, sparse or of 8 bits; save it as float32")
         if tensor is None or not isinstance(name, str) or name.endswith(_MASK):
             continue
         most -= tensor.nbytes
