@@ -2,8 +2,10 @@
 
     python scripts/soak/load.py [--seconds 30]
 
-Prints images per second and latencies, then the latencies at half of the largest load, and the answers while a decoder
-is killed every half second.
+Prints images per second and latencies, then the latencies at half of the bare loop's rate, and the answers while a
+decoder is killed every half second. At half the rate requests come at even distances, and at random ones, where even a
+server that answered each one as quickly as a single request, one after the other, would let one in a hundred wait for
+more than two others.
 """
 
 import argparse
@@ -42,23 +44,37 @@ def bare_loop(seconds: float) -> float:
 
 
 class Clients:
-    """Clients that send one request after the other, each after a pause of its own where a rate is given."""
+    """Clients that send one request after the other, at once or at the rate that is given for all of them together.
 
-    def __init__(self, address: str, *, clients: int, seconds: float, rate: float | None = None) -> None:
+    Args:
+        address: Address of the server.
+        clients: Number of clients.
+        seconds: Time after which no further request is sent.
+        rate: Requests per second; None: as many as are answered.
+        even: If true, requests come at even distances instead of random ones.
+    """
+
+    def __init__(
+        self, address: str, *, clients: int, seconds: float, rate: float | None = None, even: bool = False
+    ) -> None:
         self.statuses, self.latencies = Counter[str](), list[float]()
         self._address, self._until = address, time.perf_counter() + seconds
-        self._pause = None if rate is None else clients / rate
-        started = time.perf_counter()
+        self._pause, self._even = None if rate is None else clients / rate, even
+        started = self._started = time.perf_counter()
         with ThreadPoolExecutor(clients) as threads:
-            for done in [threads.submit(self._run, number) for number in range(clients)]:
+            for done in [threads.submit(self._run, number, number / clients) for number in range(clients)]:
                 done.result()
         self.per_second = len(self.latencies) / (time.perf_counter() - started)
 
-    def _run(self, number: int) -> None:
+    def _run(self, number: int, phase: float) -> None:
         rng = np.random.default_rng(number)
+        due = self._started + phase * (self._pause or 0)
         with httpx.Client(timeout=120) as client:
             while time.perf_counter() < self._until:
-                if self._pause is not None:
+                if self._pause is not None and self._even:
+                    time.sleep(max(due - time.perf_counter(), 0))
+                    due += self._pause
+                elif self._pause is not None:
                     time.sleep(rng.exponential(self._pause))
                 sent = time.perf_counter()
                 try:
@@ -102,8 +118,9 @@ def main() -> int:
         for clients in (1, 8, 64):
             found = Clients(address, clients=clients, seconds=seconds)
             print(f"{clients:2} clients  {found}, {found.per_second / bare:.0%} of the bare loop", flush=True)
-        half = Clients(address, clients=8, seconds=seconds, rate=bare / 2)
-        print(f"half load   {half}", flush=True)
+        for even, gaps in ((True, "even"), (False, "random")):
+            half = Clients(address, clients=8, seconds=seconds, rate=bare / 2, even=even)
+            print(f"half load, {gaps} distances  {half}", flush=True)
         stop = threading.Event()
         with ThreadPoolExecutor(1) as threads:
             killing = threads.submit(kill_decoders, pid, stop)
