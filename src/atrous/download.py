@@ -40,8 +40,8 @@ class Remote:
 
     Attributes:
         urls: Public addresses of the same bytes, tried in order.
-        digest: Algorithm and hexadecimal digest, or what was published of its beginning, such as `sha256:7aad0c74`.
-            None where nobody published one: then nothing but sizes is compared.
+        digest: Algorithm and hexadecimal digest, or what was published of its beginning, such as `sha256:7aad0c74`;
+            `git` is git's name of the content. None where nobody published one: then nothing but sizes is compared.
         size: In bytes; None where nobody published it, then the server's word counts, up to `LARGEST_UNKNOWN`.
         about: The same, where only a rounded one was published: what is less than half or more than twice as large is
             another file.
@@ -79,7 +79,10 @@ class Remote:
 
 
 def file_digest(path: Path, algorithm: str) -> str:
-    """Digest of a file, in hexadecimal."""
+    """Digest of a file, in hexadecimal; `git` is SHA-1 of its length and content, by which git knows it."""
+    if algorithm == "git":
+        content = path.read_bytes()
+        return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest()
 

@@ -8,6 +8,7 @@ import yaml
 from safetensors.torch import save_file
 
 from atrous.cli.main import main
+from atrous.download import file_digest
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
 from atrous.weights import archive, hub
@@ -233,3 +234,16 @@ def test_a_token_goes_to_the_hub_and_not_to_its_storage(server, written):
         assert load("hf://ada/scenes").labels == LABELS
         assert storage.tokens
         assert {*storage.tokens} == {None}
+
+
+def test_a_small_file_that_changed_is_fetched_anew(server):
+    server.files["ada/scenes"] = {"config.json": b"hello\n"}
+    assert hub.fetch_file("hf://ada/scenes", "ada/scenes", "config.json").read_bytes() == b"hello\n"
+    server.files["ada/scenes"] = {"config.json": b"HELLO\n"}  # as many bytes
+    assert hub.fetch_file("hf://ada/scenes", "ada/scenes", "config.json").read_bytes() == b"HELLO\n"
+
+
+def test_a_digest_of_git_is_what_git_prints(tmp_path):
+    (tmp_path / "hello").write_bytes(b"hello\n")
+    # printed by: printf 'hello\n' | git hash-object --stdin
+    assert file_digest(tmp_path / "hello", "git") == "ce013625030ba8dba906f756967f9e9ca394464a"

@@ -96,7 +96,10 @@ def fetch_file(
 
 
 def _remote(address: str, repository: str, file: str, *, revision: str | None, endpoint: str) -> Remote:
-    """A file as the hub describes it: large ones bear their sha256 as their ETag; a token goes to the hub alone."""
+    """A file as the hub describes it; a token goes to the hub alone.
+
+    The ETag of a large file is its sha256, that of a small one git's name of its content.
+    """
     hub = _library(f"reading {address}")
     try:
         url = hub.hf_hub_url(repository, file, revision=revision, endpoint=endpoint)
@@ -106,10 +109,10 @@ def _remote(address: str, repository: str, file: str, *, revision: str | None, e
         raise InputError(f"cannot fetch {address}: {_first_line(error)}") from error
     if stated.size is not None and stated.size > LARGEST_FILE:
         raise InputError(f"{address} has {stated.size} bytes, more than any archive or weights here")
-    etag = stated.etag or ""
+    algorithm = {64: "sha256", 40: "git"}.get(len(stated.etag or ""))
     return Remote(
         (stated.location,),
-        f"sha256:{etag}" if re.fullmatch(r"[0-9a-f]{64}", etag) else None,
+        f"{algorithm}:{stated.etag}" if algorithm else None,
         size=stated.size,
         authorization=token if urlsplit(stated.location)[:2] == urlsplit(endpoint)[:2] else None,
     )
