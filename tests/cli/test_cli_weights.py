@@ -100,12 +100,17 @@ def test_tensorflows_files_are_converted(tmp_path, capsys):
     assert "format   TensorFlow checkpoint, format 2\n" in told
     assert "state of the optimizer: MobilenetV2/Conv/BatchNorm/gamma/Momentum" in told
     assert load(out).provenance["sha256"] == SHA256
-    for name in ("tiny.onnx", "tiny.pth", "tiny"):
+    for name in ("tiny.onnx", "tiny.pth"):
         assert main(["convert", str(ARCHIVE), str(tmp_path / name)]) == 2
         line = capsys.readouterr().err
         assert f"{name}: atrous convert writes .safetensors; end the name in it" in line
         assert "atrous export writes .onnx" in line
         assert not (tmp_path / name).exists()
+    (tmp_path / "models").mkdir()
+    for name, written in (("tiny.v2", "tiny.v2.safetensors"), ("models", f"models/{ARCHIVE.stem}.safetensors")):
+        assert main(["convert", str(ARCHIVE), str(tmp_path / name)]) == 0
+        assert capsys.readouterr().out.endswith(f"weights  {tmp_path / written}\n")
+        assert load(tmp_path / written).provenance["sha256"] == SHA256
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,15 @@ def test_points_of_one_step_have_one_tick_there(points):
     assert [text for text in numbers if float(text) > 1] == ["3"]
 
 
+@pytest.mark.parametrize("last", [2, 3, 4, 7, 20])
+def test_ticks_between_few_steps_are_whole(last):
+    points = [(step, 100.0 + step) for step in range(1, last + 1)]
+    numbers = [float(text) for text in texts(line_plot({"a": points}, **LABELS)) if re.fullmatch(r"[\d.]+", text)]
+    steps = [number for number in numbers if number <= last]
+    assert len(steps) > 1
+    assert all(step.is_integer() for step in steps)
+
+
 def test_bars_are_as_long_as_their_numbers():
     svg = bar_plot({"a": 0.8, "b": 0.2, "c": None, "d": math.nan, "e": -0.2}, title="", x_label="IoU")
     (left, first), (second_left, second), *none, (negative, zero) = bars(svg)

@@ -28,6 +28,11 @@ from atrous.weights.download import resolve
 SUFFIX = ".safetensors"
 """Suffix of the files that are written."""
 
+_OTHER_FORMATS = frozenset(
+    {".pth", ".pt", ".tar", ".ckpt", ".bin", ".pkl", ".npz", ".h5", ".keras", ".pb", ".tflite", ".mlmodel", ".engine"}
+)
+"""Suffixes that promise formats which this verb does not write."""
+
 LARGEST_LIST = 1 << 20
 """Largest file of class names, in bytes."""
 
@@ -69,28 +74,36 @@ def main(arguments: Sequence[str]) -> int:
     if options.to != "atrous" or is_archive(head):
         return _export(options, path)
     source = read_foreign(head, options.weight_settings.overrides(output_stride=options.output_stride))
-    _check_suffix(options)
+    out = _target(options, name=path.stem)
     try:
         converted = convert(source, labels=_labels(options.classes), head=options.head)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     provenance = {"source": path.name, "sha256": weights_sha256(head), "format": source.format}
     provenance |= source.choices
-    save(options.out, converted.model, labels=converted.labels, provenance=provenance, half=options.half)
-    _report(source, converted, out=options.out)
+    save(out, converted.model, labels=converted.labels, provenance=provenance, half=options.half)
+    _report(source, converted, out=out)
     return 0
 
 
-def _check_suffix(options: Options) -> None:
-    """Raise InputError for a file to write whose suffix promises another format than safetensors."""
-    suffix = options.out.suffix.lower()
+def _target(options: Options, *, name: str) -> Path:
+    """The file to write: in a folder that is there, one called `name`; a name that states no format gets the suffix.
+
+    Raises:
+        InputError: If the suffix promises another format than safetensors.
+    """
+    out, suffix = options.out, options.out.suffix.lower()
     if options.to == "huggingface" or suffix == SUFFIX:
-        return
+        return out
+    if out.is_dir():
+        return out / f"{name}{SUFFIX}"
+    if suffix not in _OTHER_FORMATS and suffix not in EXPORTED:
+        return out.with_name(out.name + SUFFIX)
     if suffix in EXPORTED:
         remedy = f"atrous export writes {', '.join(EXPORTED)}"
     else:
         remedy = "--to huggingface writes a folder, and atrous export writes " + ", ".join(EXPORTED)
-    raise InputError(f"{options.out}: atrous convert writes {SUFFIX}; end the name in it ({remedy})")
+    raise InputError(f"{out}: atrous convert writes {SUFFIX}; end the name in it ({remedy})")
 
 
 def _with_out_last(arguments: Sequence[str]) -> list[str]:
@@ -109,12 +122,12 @@ def _export(options: Options, path: Path) -> int:
             "--to huggingface"
         )
     archive = load_weights(str(path))
-    _check_suffix(options)
+    out = _target(options, name=f"{path.stem}-{options.to}")
     if options.to == "torchvision":
-        to_torchvision(options.out, archive.model)
+        to_torchvision(out, archive.model)
     else:
-        to_hugging_face(options.out, archive.model, labels=archive.labels)
-    print(f"weights  {options.out}")
+        to_hugging_face(out, archive.model, labels=archive.labels)
+    print(f"weights  {out}")
     return 0
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import tyro
 
 from atrous.cli.console import progress_callback, progress_callbacks
-from atrous.cli.options import parse
+from atrous.cli.options import given_names, normalized, parse_normalized
 from atrous.data.doctor import Diagnosis, Finding, Grade, diagnose
 from atrous.data.doctor.fix import write_schema_fix, write_split_fix, write_weights_fix
 from atrous.data.doctor.page import write_page
@@ -25,6 +25,9 @@ SHOWN = 3
 
 FOUND_ERRORS = 1
 """Exit status if training would refuse to start."""
+
+_ALIASES = {"-o": "--write", "--output": "--write", "--out": "--write", "--format": "--as"}
+"""Other spellings of this verb's options."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,10 @@ class Options:
 
 def main(arguments: Sequence[str]) -> int:
     """Examine the data and print the findings; returns the exit status."""
-    options = parse(Options, arguments, verb="doctor")
+    words = normalized(arguments, aliases=_ALIASES)
+    options = parse_normalized(Options, words, verb="doctor")
+    if options.write is None and {"as", "tolerance"} & given_names(words):
+        raise InputError("--as and --tolerance are about --write; name a new folder: --write OUT")
     accept_truncated(accepted=options.truncated)
     diagnosis = _examined(options)
     if options.fix:

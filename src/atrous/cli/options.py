@@ -29,10 +29,35 @@ ALIASES: Mapping[str, str] = {
 _STATED = frozenset({"--batch", "--lr", "--imgsz"})
 """Aliases that other programs define in a slightly different way; a note on stderr says how they are read."""
 _CLASSES = "the number of classes is that of the data: its masks, or classes in schema.toml"
+_INPUTS = "pictures need no option: atrous predict WEIGHTS PICTURE... --out FOLDER"
+_WORDS = "weights need no option, such as: atrous predict WEIGHTS PICTURE... --out FOLDER"
+_DEVICES = "--device cuda:0 names one; torchrun starts a process for each of several"
+_SIZE = "train takes --crop HEIGHT WIDTH, the size of its crops; pictures are predicted at their own size"
 _HINTS: Mapping[str, str] = {
     "--pretrained": "train takes ImageNet weights by --backbone-weights, a trained model by --weights",
     "--num-classes": _CLASSES,
     "--nc": _CLASSES,
+    "--classes": _CLASSES,
+    "--source": _INPUTS,
+    "--input": _INPUTS,
+    "--images": _INPUTS,
+    "--img": _INPUTS,
+    "--weights": _WORDS,
+    "--model": _WORDS,
+    "--data": "the data needs no option: atrous train DATA",
+    "--checkpoint": _WORDS,
+    "--ckpt": _WORDS,
+    "--resume": "the same command goes on where its run folder stopped",
+    "--tta": "--flip and --scales 0.75 1 1.25 average mirrored and resized pictures",
+    "--augment": "--flip and --scales 0.75 1 1.25 average mirrored and resized pictures",
+    "--conf": "every pixel gets its most probable class; --probabilities writes how probable each is",
+    "--save-txt": "--as yolo writes polygons in text files",
+    "--gpus": _DEVICES,
+    "--gpu": _DEVICES,
+    **dict.fromkeys(("--image-size", "--img-size", "--size"), _SIZE),
+    **dict.fromkeys(("--amp", "--half", "--fp16", "--bf16"), "--precision bfloat16 computes in half precision"),
+    **dict.fromkeys(("--config", "--cfg", "--yaml"), "--recipe names the settings, and each has an option"),
+    "--watch": "atrous predict WEIGHTS FOLDER --watch --out OUT predicts pictures as they arrive in a folder",
 }
 """Options of other programs that do not exist here, and the advice that the error message gives for each."""
 
@@ -47,6 +72,9 @@ _LISTS = (
     "--rows",
 )
 """Options of several values, which may also be separated by commas."""
+
+_POSITIONAL = getattr(tyro.conf.Positional[int], "__metadata__", ())
+"""The mark of fields that are words without an option."""
 
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.ASCII)
 
@@ -77,7 +105,7 @@ def parse(
 
 def parse_normalized(kind: type[T], words: Sequence[str], *, verb: str, default: T | None = None) -> T:
     """Parse words that `normalized` has returned; otherwise as `parse`."""
-    complaint = io.StringIO()
+    complaint, words = io.StringIO(), _with_none(kind, words)
     try:
         with contextlib.redirect_stderr(complaint):
             return tyro.cli(
@@ -139,24 +167,43 @@ def given_names(words: Sequence[str]) -> set[str]:
 
 def option_names(kind: Any) -> list[str]:
     """The options of a dataclass and of the dataclasses in it."""
-    return sorted({f"--{name.replace('_', '-')}" for name in _field_names(kind, set())})
+    found = dict(_fields(kind, set()))
+    names = [*found, *(f"no_{name}" for name, hint in found.items() if hint is bool)]
+    return sorted(_spelled(name) for name in names)
 
 
-def _field_names(kind: Any, seen: set[Any]) -> Iterator[str]:
+def _fields(kind: Any, seen: set[Any]) -> Iterator[tuple[str, Any]]:
+    """Name and type of every field that is an option."""
     if kind in seen:
         return
     seen.add(kind)
     if not dataclasses.is_dataclass(kind):
         for member in get_args(kind):
             if isinstance(member, type) or get_args(member):
-                yield from _field_names(member, seen)
+                yield from _fields(member, seen)
         return
-    hints = get_type_hints(kind)
+    hints, annotated = get_type_hints(kind), get_type_hints(kind, include_extras=True)
     for field in dataclasses.fields(kind):
-        inner = [*_field_names(hints[field.name], seen)]
-        yield from inner or [field.name]
-        if hints[field.name] is bool:
-            yield f"no_{field.name}"
+        inner = [*_fields(hints[field.name], seen)]
+        marks = getattr(annotated[field.name], "__metadata__", ())
+        if not inner and not {*_POSITIONAL} & {*marks}:
+            renamed = next(filter(None, (getattr(mark, "name", None) for mark in marks)), None)
+            yield renamed or field.name, hints[field.name]
+        yield from inner
+
+
+def _spelled(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _with_none(kind: Any, words: Sequence[str]) -> list[str]:
+    """The words with `None`, as tyro has it, where an option that may be None is given as none, null or NONE."""
+    optional = {_spelled(name) for name, hint in _fields(kind, set()) if type(None) in get_args(hint)}
+    before = ["", *words]
+    return [
+        "None" if option in optional and word.lower() in ("none", "null") else word
+        for option, word in zip(before, words, strict=False)
+    ]
 
 
 def _similar(words: Sequence[str], *, known: Sequence[str]) -> str:
@@ -171,10 +218,14 @@ def _similar(words: Sequence[str], *, known: Sequence[str]) -> str:
     """
     for word in words:
         name = word.replace("_", "-")
+        if (setting := re.fullmatch(r"(\w+)=(.*)", word)) and _spelled(setting[1]) in known:
+            return f"options begin with dashes: {_spelled(setting[1])} {setting[2]}"
         if name in _HINTS and name not in known:
             return f"{word} is unknown: {_HINTS[name]}"
-        if word.startswith("--") and name not in known and (similar := closest(name, known)):
-            return f"{word} is unknown, did you mean {similar}?"
+        # Without the dashes, which would make short names alike; two letters are like too many others.
+        names = [one[2:] for one in known if len(one) > 4]
+        if word.startswith("--") and name not in known and (similar := closest(name[2:], names)):
+            return f"{word} is unknown, did you mean --{similar}?"
     return ""
 
 

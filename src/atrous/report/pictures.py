@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from atrous.errors import InputError
 from atrous.labels import Color, LabelSpace
 from atrous.report.label_colors import colorize, ignore_color, label_index
+from atrous.report.overlay_colors import background_class
 from atrous.report.wording import shortened
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
@@ -62,6 +63,19 @@ def overlay(
     tint = colorize(labels, space).astype(np.float32)
     blend = np.rint(image + np.float32(opacity) * (tint - image)).astype(np.uint8)
     return np.where((labels == space.ignore)[..., None], image, blend)
+
+
+def foreground_overlay(
+    image: UInt8[np.ndarray, "h w c"],
+    labels: Integer[np.ndarray, "h w"],
+    space: LabelSpace,
+    *,
+    opacity: float = 0.55,
+) -> UInt8[np.ndarray, "h w 3"]:
+    """Blend as `overlay`, but leave a background class to the picture, as ignored pixels are; raises as `overlay`."""
+    bare = background_class(space)
+    painted = labels if bare is None else np.where(labels == bare, space.ignore, labels)
+    return overlay(image, painted, space, opacity=opacity)
 
 
 def error_map(

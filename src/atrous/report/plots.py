@@ -112,7 +112,7 @@ def line_plot(
             axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axes.yaxis.set_minor_formatter(NullFormatter())
-        _tick_single(axes)
+        _tick_whole(axes)
         axes.grid(alpha=0.15)
         axes.set_xlabel(shortened(x_label, limit=80))
         axes.set_ylabel(shortened(y_label, limit=80))
@@ -121,11 +121,15 @@ def line_plot(
         return _svg(figure, axes, title)
 
 
-def _tick_single(axes: Axes) -> None:
-    """Where all points have one x, the only tick is there: others would be fractions of a step."""
+def _tick_whole(axes: Axes) -> None:
+    """Where all points have whole x, ticks are whole, too: no step is a fraction. Points of one x have one tick."""
+    from matplotlib.ticker import MaxNLocator
+
     places = {float(x) for line in axes.lines for x in np.asarray(line.get_xdata(), float) if math.isfinite(x)}
     if len(places) == 1:
         axes.set_xticks([*places], [f"{next(iter(places)):g}"])
+    elif all(place.is_integer() for place in places):
+        axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))
 
 
 def bar_plot(

@@ -61,6 +61,13 @@ def test_the_line_says_what_was_seen_and_what_to_do(tmp_path, name):
     assert f"atrous doctor {tmp_path}" in line
 
 
+def test_a_run_folder_is_no_data(tmp_path):
+    (tmp_path / "last.safetensors").write_bytes(b"weights")
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(InputError, match="is a run folder of atrous train, not data; name the folder of pictures"):
+        open_data(tmp_path)
+
+
 def test_a_folder_without_files(tmp_path):
     with pytest.raises(InputError, match="holds no files"):
         open_data(tmp_path)

@@ -78,6 +78,6 @@ def test_paddlesegs_networks_are_refused_by_name(tmp_path):
 def test_calls_in_such_files_are_never_made(tmp_path):
     content = b"cposix\nsystem\n(S'touch " + str(tmp_path / "made").encode() + b"'\ntR."
     (tmp_path / "model.pdparams").write_bytes(content)
-    with pytest.raises(InputError, match="a pickle without a state dict"):
+    with pytest.raises(InputError, match=r"a pickle without a state dict, which asks to call posix\.system: no code"):
         read_torch(tmp_path / "model.pdparams")
     assert not (tmp_path / "made").exists()

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Integer, UInt8
+from jaxtyping import UInt8
 from PIL import Image
 
 from atrous.data.doctor.diagnose import Diagnosis
@@ -14,9 +14,9 @@ from atrous.data.doctor.totals import value_histogram
 from atrous.data.formats.tiff import read_picture
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
-from atrous.report.overlay_colors import background_class, bright_space
+from atrous.report.overlay_colors import bright_space
 from atrous.report.page import Page
-from atrous.report.pictures import overlay, visible
+from atrous.report.pictures import foreground_overlay, visible
 from atrous.report.plots import bar_plot
 from atrous.report.tables import Cell, Table
 
@@ -135,15 +135,7 @@ def _under_labels(one: Examined, diagnosis: Diagnosis, space: LabelSpace) -> Ite
     except InputError:  # changed since it was examined
         return
     if labels is not None and labels.shape == image.shape[:2]:
-        yield f"{one.pair.name} ({one.split})", _small(_painted(image, labels, space))
-
-
-def _painted(
-    image: UInt8[np.ndarray, "h w c"], labels: Integer[np.ndarray, "h w"], space: LabelSpace
-) -> UInt8[np.ndarray, "h w 3"]:
-    """The picture with its labels painted over it; ignored pixels and a background class keep the picture."""
-    bare = background_class(space)
-    return overlay(image, labels if bare is None else np.where(labels == bare, space.ignore, labels), space)
+        yield f"{one.pair.name} ({one.split})", _small(foreground_overlay(image, labels, space))
 
 
 def _add_duplicates(page: Page, diagnosis: Diagnosis) -> None:

@@ -40,6 +40,8 @@ def unknown_line(tree: Tree) -> str:
     root = tree.root
     if not tree.files:
         return f"{root} is of no known layout: it holds no files; expected are {root / 'images'} and {root / 'masks'}"
+    if tree.named("last.safetensors"):
+        return f"{root} is a run folder of atrous train, not data; name the folder of pictures and masks"
     counts = tree.suffixes()
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0] not in IMAGE_SUFFIXES))
     seen = " and ".join(f"{count} {suffix}" for suffix, count in ranked[:2])

@@ -23,6 +23,7 @@ from atrous.importers.projects import (
     vainf,
 )
 from atrous.importers.pytorch.groups import Group, is_tensor, prefixes
+from atrous.importers.pytorch.pickle_machine import called_names
 from atrous.importers.pytorch.state_dict import Contents, StateDict, open_file
 from atrous.report.wording import shortened
 
@@ -137,7 +138,7 @@ def _chosen(contents: Contents, *, key: str | None) -> ForeignNetwork:
     if not candidates:
         groups = sorted(contents.groups, key=lambda group: -len(group.tensors))
         if not groups and contents.value is not None:
-            raise InputError("a pickle without a state dict; save model.state_dict()")
+            raise InputError(_without_weights(called_names(contents.value)))
         raise InputError(_unknown(groups[0].names if groups else ()))
     taken = _preferred(candidates, key=key)
     scaling, beside = _beside(taken, contents)
@@ -173,6 +174,17 @@ def _is_average(key: str, *, swapped: bool) -> bool:
     if swapped and key.partition(".")[0] in ("state_dict", "ema_state_dict"):
         return key.startswith("state_dict")
     return bool(AVERAGED.search(key.lower()))
+
+
+def _without_weights(called: list[str]) -> str:
+    """The line about a pickle without a state dict, which may be a program."""
+    if not called:
+        return "a pickle without a state dict; save model.state_dict()"
+    shown = ", ".join(called[:3]) + (" ..." if len(called) > 3 else "")
+    return (
+        f"a pickle without a state dict, which asks to call {shown}: no code of a pickle is run here; where the model "
+        "can be built, save model.state_dict(), and take files of unknown origin for harmful"
+    )
 
 
 def _candidates(group: Group, *, swapped: bool) -> Iterator[Candidate]:

@@ -106,6 +106,26 @@ def read_pickle(stream: Stream) -> Any:
         raise InputError(f"a damaged pickle ({error!s:.80}); get it again from its source") from error
 
 
+def called_names(value: Any) -> list[str]:
+    """Names of the functions and classes that a pickle asks to call, each once, such as `posix.system`."""
+    names: dict[str, None] = {}
+    waiting, seen = [value], set[int]()
+    while waiting:
+        item = waiting.pop()
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
+        if isinstance(item, Call):
+            if isinstance(item.callee, Global):
+                names[f"{item.callee.module}.{item.callee.name}"] = None
+            waiting += (item.callee, *item.arguments, item.state)
+        elif isinstance(item, dict):
+            waiting += item.values()
+        elif isinstance(item, list | tuple):
+            waiting += item
+    return [*names]
+
+
 class _Machine:
     """Stack and memo of the pickle machine."""
 

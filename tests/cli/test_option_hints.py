@@ -1,0 +1,49 @@
+"""Words of the command line that are nearly right: each is read as meant, or answered by what to write instead."""
+
+import pytest
+
+from atrous.cli import doctor, predict, serve, train
+from atrous.cli.options import option_names, parse
+from atrous.errors import InputError
+
+
+@pytest.mark.parametrize("word", ["none", "None", "NONE", "null"])
+def test_none_is_read_in_any_case_where_an_option_may_be_none(word):
+    options = parse(serve.Options, ["weights", "--token-file", word, "--memory", word], verb="serve")
+    assert options.token_file is None
+    assert options.memory is None
+
+
+def test_words_without_an_option_are_no_options():
+    names = option_names(predict.Options)
+    assert {"--out", "--scales", "--no-flip", "--as"} <= {*names}
+    assert not {"--weights", "--inputs", "--form"} & {*names}
+
+
+@pytest.mark.parametrize(
+    ("kind", "line", "hint"),
+    [
+        (serve.Options, "w --watch", "--watch is unknown: atrous predict WEIGHTS FOLDER --watch"),
+        (serve.Options, "w --prt 1", "--prt is unknown, did you mean --port?"),
+        (predict.Options, "--weights w --source a.jpg", "weights need no option"),
+        (predict.Options, "w --source a.jpg --out o", "pictures need no option"),
+        (predict.Options, "w a.jpg --out o --tta", "--flip and --scales"),
+        (predict.Options, "w a.jpg --out o --half", "--precision bfloat16"),
+        (predict.Options, "w a.jpg --out o --fast", "see atrous a_verb --help"),
+        (train.Options, "d --resume", "the same command goes on"),
+        (train.Options, "d --image-size 256", "train takes --crop HEIGHT WIDTH"),
+        (train.Options, "--data d", "the data needs no option"),
+        (train.Options, "d out=runs/a", "options begin with dashes: --out runs/a"),
+    ],
+)
+def test_what_to_write_instead(kind, line, hint):
+    with pytest.raises(InputError) as caught:
+        parse(kind, line.split(), verb="a_verb")
+    assert hint in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_doctor_takes_the_usual_name_of_an_output(tmp_path):
+    with pytest.raises(InputError, match="--as and --tolerance are about --write"):
+        doctor.main([str(tmp_path), "--as", "coco"])
+    assert doctor.normalized(["a", "-o", "b"], aliases=doctor._ALIASES) == ["a", "--write", "b"]
