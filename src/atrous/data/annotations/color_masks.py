@@ -12,6 +12,7 @@ from atrous.labels import Color
 _SHOWN = 4
 MOST_VALUES = 4096
 """Values of a mask that tell its meaning: class ids are fewer, a photo in place of a mask has a million."""
+_COUNTED = 2**22  # pixels at a time
 _KEPT = 256
 """Values of a mask that are kept, the most frequent ones: a photo in place of a mask has a million."""
 
@@ -65,8 +66,20 @@ def value_counts(values: Integer[np.ndarray, "..."], *, most: int = _KEPT) -> di
     return dict(zip(found[kept].tolist(), counts[kept].tolist(), strict=True))
 
 
+def occurrences(values: Integer[np.ndarray, "..."], *, length: int = 0) -> Int64[np.ndarray, " n"]:
+    """Number of pixels of each value from 0 to the largest one, or to `length` - 1 where that is more.
+
+    The pixels are counted some at a time, for numpy turns what it counts into 64 bits: 2 GiB for 16384 x 16384.
+    """
+    flat, length = values.ravel(), max(length, int(values.max(initial=0)) + 1)
+    counts = np.zeros(length, np.int64)
+    for start in range(0, flat.size, _COUNTED):
+        counts += np.bincount(flat[start : start + _COUNTED], minlength=length)
+    return counts
+
+
 def _binned(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    counts = np.bincount(values.ravel())
+    counts = occurrences(values)
     found = np.flatnonzero(counts)
     return found, counts[found]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64, Integer
 
-from atrous.data.annotations.color_masks import packed_colors, value_counts
+from atrous.data.annotations.color_masks import occurrences, packed_colors, value_counts
 from atrous.data.annotations.masks import NamingReader
 from atrous.data.complaints import Complaint, attempt
 from atrous.data.doctor.perceptual_hash import PerceptualHash, perceptual_hash
@@ -126,8 +126,8 @@ def _mask(path: Path, *, raw: np.ndarray | None, ids: np.ndarray | None, schema:
     mask = Mask(storage, (shown.shape[0], shown.shape[1]), values, palette, alpha=alpha)
     if ids is None or schema is None:
         return mask
-    counts = np.bincount(ids.ravel(), minlength=schema.labels.ignore + 1)
-    kept = counts[: len(schema.labels)].astype(np.int64)
+    counts = occurrences(ids, length=schema.labels.ignore + 1)
+    kept = counts[: len(schema.labels)]
     return replace(mask, counts=kept, ignored=int(counts[schema.labels.ignore]))
 
 
