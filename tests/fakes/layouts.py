@@ -133,6 +133,13 @@ def mmseg_folders(folder: Path) -> None:
     in_folders("img_dir/{split}/{name}.jpg", "ann_dir/{split}/{name}.png")(folder)
 
 
+def objects_listed(folder: Path) -> None:
+    words = {"train": "training", "val": "validation"}
+    in_folders("images/{split}/{name}.jpg", "annotations/{split}/{name}.png", splits=words)(folder)
+    rows = "".join(f"{number}\t0.1\t{name}\n" for number, name in enumerate(CLASSES))
+    _write(folder / "objectInfo.txt", f"Idx\tRatio\tName\n{rows}")
+
+
 def one_folder_each(folder: Path) -> None:
     in_folders("{name}/image.png", "{name}/mask.png")(folder)
 
@@ -348,6 +355,24 @@ def via(folder: Path) -> None:
     _write(folder / "via_project.json", {"_via_settings": {}, "_via_img_metadata": content})
 
 
+def via_rows(folder: Path) -> None:
+    via(folder)
+    project = folder / "via_project.json"
+    rows: list[dict[str, object]] = []
+    for item in json.loads(project.read_text())["_via_img_metadata"].values():
+        for number, region in enumerate(item["regions"] or [{"shape_attributes": {}, "region_attributes": {}}]):
+            texts = {
+                "region_shape_attributes": json.dumps(region["shape_attributes"]),
+                "region_attributes": json.dumps(region["region_attributes"]),
+            }
+            rows.append({"filename": item["filename"], "file_size": 1234, "region_id": number, **texts})
+    project.unlink()
+    with (folder / "via_export.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+
+
 def fiftyone(folder: Path) -> None:
     samples = []
     for name in NAMES:
@@ -411,6 +436,8 @@ LAYOUTS: dict[str, tuple[Callable[[Path], None], bool, bool]] = {
     "CVAT XML": (cvat_xml, True, False),
     "Supervisely": (supervisely, True, False),
     "VIA": (via, True, False),
+    "VIA, a row for each region": (via_rows, True, False),
+    "a list of objects as ADE20K's": (objects_listed, True, True),
     "FiftyOne": (fiftyone, True, False),
     "run lengths": (kaggle, False, False),
     "arrays": (arrays, False, False),

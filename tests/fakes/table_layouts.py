@@ -9,7 +9,7 @@ import pyarrow
 import pyarrow.parquet
 from PIL import Image
 
-from fakes.layouts import NAMES, TRAIN, VAL, ids_mask, picture, truth
+from fakes.layouts import NAMES, TRAIN, VAL, ids_mask, part, picture, truth
 from fakes.published import save
 
 
@@ -50,6 +50,13 @@ def archive_per_split(folder: Path) -> None:
         np.savez(folder / f"{split}.npz", images=pictures, masks=planes)
 
 
+def archive_per_sample(folder: Path) -> None:
+    """A picture and its mask in each file, as data sets of slices have them."""
+    for name in NAMES:
+        (folder / part(name)).mkdir(parents=True, exist_ok=True)
+        np.savez(folder / part(name) / f"{name}.npz", image=np.asarray(picture(name)), label=truth(name))
+
+
 def parquet(folder: Path) -> None:
     """Hugging Face's Parquet files: bytes of PNGs in two columns."""
     (folder / "data").mkdir(parents=True)
@@ -83,4 +90,4 @@ def _png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-TABLES = (metadata_lines, table_of_paths, arrays_per_split, archive_per_split, parquet)
+TABLES = (metadata_lines, table_of_paths, arrays_per_split, archive_per_split, archive_per_sample, parquet)

@@ -103,6 +103,17 @@ def test_ids_that_begin_with_0_keep_their_classes(tmp_path, listed, names):
     assert [line for line in lines(folder, Grade.NOTE) if line.endswith(f"0 = {names[0]}, 1 = cat, 2 = dog")]
 
 
+def test_ids_that_may_begin_with_0_or_1_are_a_warning_with_the_remedy(tmp_path):
+    folder = write(tmp_path, np.array([1, 2, 255], np.uint8)[IDS], classes_txt="ground\ncat\ndog\n")
+    (line,) = [line for line in lines(folder, Grade.WARNING) if "count from 1" in line]
+    assert "(1 = ground, 2 = cat, 3 = dog)" in line
+    first, second = line.partition("two lines: ")[2].split(" and: ")
+    (folder / "schema.toml").write_text(f"{first}\n{second}\n")
+    np.testing.assert_array_equal(open_data(folder)[0].labels, np.array([0, 1, 255])[IDS])
+    (folder / "schema.toml").unlink()
+    assert not [line for line in lines(write(tmp_path, IDS), Grade.WARNING) if "count from 1" in line]
+
+
 def test_explicit_ids_from_0_are_not_taken_for_others(tmp_path):
     folder = write(tmp_path, IDS + 1, data_yaml="names: {0: ground, 1: cat, 2: dog}\n")
     assert lines(folder, Grade.ERROR)

@@ -21,7 +21,7 @@ from atrous.data.doctor.totals import Totals, by_split
 from atrous.data.formats.tiff import read_picture
 from atrous.data.layouts.class_names import ClassList
 from atrous.data.pairs import Pair
-from atrous.data.schema import Schema
+from atrous.data.schema import SCHEMA_FILE, Schema
 from atrous.data.splits import HELD_OUT
 
 OnProgress = Callable[[str, int, int], None]
@@ -168,6 +168,7 @@ def _check_meaning(
         )
     if files.schema is None and meaning.found and files.contents and files.contents.classes and meaning.schema:
         yield from _listed_classes(files.path, files.contents.classes, meaning.schema)
+        yield from _ids_from_1(files.path, files.contents.classes, meaning.schema, totals)
     if meaning.schema is not None:
         val = files.splits.get("val")
         held_out = val is not None and HELD_OUT in val.rule
@@ -186,6 +187,23 @@ def _listed_classes(path: Path, listed: ClassList, schema: Schema) -> Iterator[F
     if {*listed.names} <= {*schema.labels.names}:
         line = f"{path}: classes by {listed.path}: {', '.join(pairs[:SHOWN_CLASSES])}{more}"
         yield note(LISTED_CLASSES, line)
+
+
+def _ids_from_1(path: Path, listed: ClassList, schema: Schema, totals: Mapping[str, Totals]) -> Iterator[Finding]:
+    """Warn where a list of classes states no ids and no mask holds 0: the ids may count from 1 as well."""
+    names = schema.labels.names
+    seen = {int(label) for total in totals.values() for label in total.counts.nonzero()[0]}
+    if listed.values or schema.remap or names != listed.names or not seen or 0 in seen or len(names) > SHOWN_CLASSES:
+        return
+    shown = ", ".join(f"{label} = {name}" for label, name in enumerate(names, start=1))
+    classes = ", ".join(f'"{name}"' for name in names)
+    table = ", ".join(f"{label + 1} = {label}" for label in range(len(names)))
+    yield warning(
+        "ids from 0 or 1",
+        f"{path}: no mask holds 0, which is {names[0]!r} as ids of {listed.path} are read, from 0 on; "
+        f"if they count from 1 ({shown}), write {path / SCHEMA_FILE} with the two lines: classes = [{classes}] and: "
+        f"remap = {{ {table} }}",
+    )
 
 
 def _check_sizes(files: Survey) -> Iterator[Finding]:

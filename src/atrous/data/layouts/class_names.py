@@ -3,6 +3,7 @@
 labelmap.txt                  CVAT: `background:0,0,0::`
 _classes.csv                  Roboflow: `Pixel Value, Class`
 class_dict.csv ...            a header that names columns of name, red, green, blue, or number
+objectInfo.txt                ADE20K: such a table with tabs
 class_names.txt, classes.txt  one name a line, in the order of the ids; labelme2voc begins with `__ignore__`
 data.yaml                     Ultralytics: `names`, a list or a table of ids
 dataset.json                  nnU-Net: `labels`, a table of names or of ids
@@ -34,6 +35,7 @@ _LISTS = ("class_names.txt", "classes.txt", "labels.txt", "names.txt", "label_na
 _TABLES = (
     "_classes.csv", "class_dict.csv", "classes.csv", "labels.csv", "class_dict_seg.csv", "label_colors.csv",
     "label_colors.txt", "labels_class_dict.csv", "_classes.txt",
+    "objectinfo.txt",
 )  # fmt: skip
 _YAML = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 _JSON = ("dataset.json", "classes.json", "labels.json", "id2label.json", "class_names.json", "label_map.json")
@@ -58,7 +60,7 @@ _LONGEST = 2**20
 _MOST = 50
 _NAME, _NUMBER = (
     ("name", "class", "label", "classname", "class_name", "category"),
-    ("pixelvalue", "value", "id", "index"),
+    ("pixelvalue", "value", "id", "index", "idx"),
 )
 _RGB = (("r", "red"), ("g", "green"), ("b", "blue"))
 
@@ -191,7 +193,9 @@ def _table(tree: Tree, path: Path) -> ClassList | None:
     """Rows under a header, or rows of three numbers and a name."""
     text = text_of(tree, path)
     try:
-        rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text)) if any(map(str.strip, row))]
+        tabs = "\t" if "\t" in text.partition("\n")[0] else ","
+        table = csv.reader(io.StringIO(text), delimiter=tabs)
+        rows = [[cell.strip() for cell in row] for row in table if any(map(str.strip, row))]
     except csv.Error:
         return None
     if not rows:

@@ -2,10 +2,11 @@
 
 images.npy masks.npy              X_train.npy y_train.npy X_test.npy y_test.npy
 train.npz: images, masks          data.npz: x_train, y_train, x_val, y_val
+case_01.npz: image, label         a picture and its mask in each of many files
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -17,13 +18,13 @@ from PIL import Image
 from atrous.data.formats.arrays import opened_arrays
 from atrous.data.formats.images import MAX_PIXELS
 from atrous.data.layouts.contents import Contents
-from atrous.data.layouts.label_files.unpacked import Source, unpacked_contents
+from atrous.data.layouts.label_files.unpacked import Item, Source, unpacked_contents
 from atrous.data.layouts.tree import Tree
 from atrous.data.layouts.words import meaning
 from atrous.errors import InputError
 
 _MOST_BYTES = 2**33
-_LAYOUT = "stacks of arrays"
+_LAYOUT, _SAMPLES = "stacks of arrays", "arrays of a picture and its mask"
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class _Stack:
 
 def stacks(tree: Tree) -> Contents | None:
     """Pairs of arrays that are called after pictures and masks; None where there are none."""
+    if samples := dict(_samples(tree)):
+        return unpacked_contents(tree, Source(_SAMPLES, (*samples,), lambda: _unpacked(tree, samples)))
     found = [stack for path in tree.with_suffix(".npy", ".npz") for stack in _stacks(tree, path)]
     groups: dict[tuple[Path, str], dict[str, _Stack]] = {}
     for stack in found:
@@ -69,6 +72,33 @@ def stacks(tree: Tree) -> Contents | None:
                 yield name, split, _png(_eight_bits(images[number], white=white)), _png(masks[number])
 
     return unpacked_contents(tree, Source(_LAYOUT, files, items))
+
+
+def _samples(tree: Tree) -> Iterator[tuple[Path, dict[str, _Stack]]]:
+    """Files that hold one picture and its mask each."""
+    for path in tree.with_suffix(".npz"):
+        try:
+            with opened_arrays(tree.root / path) as found:
+                shapes = {} if isinstance(found, np.ndarray) else _shapes(found)
+        except InputError:
+            continue
+        words = {key: meaning(key) for key in shapes}
+        roles = {word.role: key for key, word in words.items() if word.role and not word.second}
+        image, mask = (shapes.get(roles.get(role, ""), ()) for role in ("image", "mask"))
+        if len(mask) == 2 and mask in (image[:2], image[1:]) and len(image) in (2, 3):
+            split = next(filter(None, (meaning(part).split for part in path.with_suffix("").parts)), "")
+            yield path, {role: _Stack(path, roles[role], role, split) for role in ("image", "mask")}
+
+
+def _unpacked(tree: Tree, samples: Mapping[Path, Mapping[str, _Stack]]) -> Iterator[Item]:
+    """The samples of files that hold one each."""
+    white = max(_white(_load(tree, arrays["image"]), path=tree.root / path) for path, arrays in samples.items())
+    for path, arrays in samples.items():
+        where = tree.root / path
+        (image,) = _channels_last(_load(tree, arrays["image"])[None], path=where)
+        (mask,) = _masks(_load(tree, arrays["mask"])[None], path=where)
+        name = "-".join(path.with_suffix("").parts)
+        yield name, arrays["image"].split, _png(_eight_bits(image, white=white)), _png(mask)
 
 
 def _stacks(tree: Tree, path: Path) -> list[_Stack]:

@@ -1,7 +1,9 @@
-"""VIA, the VGG image annotator: one JSON of regions for all pictures, as a project or as an export."""
+"""VIA, the VGG image annotator: one JSON of regions for all pictures, as a project or as an export, or a CSV."""
 
+import json
 from collections.abc import Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +12,25 @@ import numpy as np
 from atrous.data.annotations.outlines import Drawing, Ellipse, Outline, Polygon, rectangle, ring
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.label_files.drawn import DrawnPictures, drawn_contents, split_of_folders
+from atrous.data.layouts.rows import table_rows
 from atrous.data.layouts.tree import Tree
 from atrous.data.layouts.words import split_of
+from atrous.errors import InputError
 
+_COLUMNS = ("region_shape_attributes", "region_attributes")
 _NAMES = ("class", "label", "name", "type", "category", "object")
 
 
 def via(tree: Tree) -> Contents | None:
-    """Pictures and their regions; None where no JSON has VIA's fields."""
+    """Pictures and their regions; None where no JSON or CSV has VIA's fields."""
     found = DrawnPictures(tree)
     used: list[Path] = []
-    for path in tree.with_suffix(".json"):
-        for item in _pictures(tree.json(path)):
+    files = chain(
+        ((path, _pictures(tree.json(path))) for path in tree.with_suffix(".json")),
+        ((path, _of_rows(tree, path)) for path in tree.with_suffix(".csv")),
+    )
+    for path, pictures in files:
+        for item in pictures:
             used.append(path)
             written = str(item["filename"])
             image = tree.find(written, near=path, pictures=True)
@@ -36,6 +45,22 @@ def _pictures(content: Any) -> Iterator[dict[str, Any]]:
     for item in content.values() if isinstance(content, dict) else ():
         if isinstance(item, dict) and "filename" in item and isinstance(item.get("regions"), list | dict):
             yield item
+
+
+def _of_rows(tree: Tree, path: Path) -> Iterator[dict[str, Any]]:
+    """The pictures of a CSV with a row for each region, in the form of the JSON."""
+    pictures: dict[str, list[dict[str, Any]]] = {}
+    for number, row in table_rows(tree, path):
+        if not {"filename", *_COLUMNS} <= row.keys():
+            return
+        regions = pictures.setdefault(str(row["filename"]), [])
+        try:
+            shape, attributes = (json.loads(row[column] or "{}") for column in _COLUMNS)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InputError(f"{tree.root / path} line {number}: a region that is not JSON; export it again") from error
+        if shape:  # a picture without regions has a row with an empty one
+            regions.append({"shape_attributes": shape, "region_attributes": attributes})
+    yield from ({"filename": name, "regions": regions} for name, regions in pictures.items())
 
 
 def _drawing(item: dict[str, Any], *, path: Path) -> Drawing:
