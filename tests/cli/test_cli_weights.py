@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -149,3 +150,13 @@ def test_a_user_without_a_name_and_home_gets_one_line(monkeypatch, capfd):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
     line = "atrous weights: this user has no home folder; set ATROUS_HOME to a folder for downloads\n"
     assert capfd.readouterr().err == line
+
+
+def test_closed_standard_streams_are_the_null_device(monkeypatch):
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    assert main(["weights"]) == 0
+    assert main(["weights", "nonsense"]) == 2
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        assert os.path.samestat(os.fstat(stream.fileno()), os.stat(os.devnull))
+        stream.close()

@@ -61,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Without `arguments` the process is the command's own.
     """
+    open_closed_streams()
     verb, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if verb in ("-h", "--help", "help"):
         print(usage())
@@ -103,6 +104,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         print(f"atrous {verb}: standard output or the disk is full; free some space", file=sys.stderr)
         return BAD_INPUT
+
+
+def open_closed_streams() -> None:
+    """Open the standard streams that the caller of the process has closed (`>&-`) on the null device.
+
+    Without that, the next file that is opened takes the number of a closed stream, and receives what libraries print.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
 @contextmanager
