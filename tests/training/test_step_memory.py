@@ -31,3 +31,10 @@ def test_the_parts_that_fit(available, parts):
     config = TrainConfig(model=preset("deeplabv3plus_mobilenet_v2"), batch_size=8, accumulate=2)
     # 100 bytes of weights; 400 of four crops are 100 a crop: 8 crops at a time take 900, 4 take 500, 2 take 300.
     assert fitting_parts(StepMemory(100, 400), config, available=available) == parts
+
+
+@pytest.mark.parametrize(("available", "parts"), [(900, 1), (899, 2), (500, 2), (499, 4), (300, 4), (299, None)])
+def test_the_parts_of_one_replicas_share_that_fit(available, parts):
+    config = TrainConfig(model=preset("deeplabv3plus_mobilenet_v2"), batch_size=8, accumulate=2, replicas=2)
+    # Four crops for each replica, two at a time in 400 bytes: with the weights all four take 900, one takes 300.
+    assert fitting_parts(StepMemory(100, 400), config, available=available) == parts

@@ -30,6 +30,15 @@ def test_structs_cells_texts_and_sparse_matrices_pass(compressed, tmp_path):
     check_structure(tmp_path / "a.mat")
 
 
+@pytest.mark.parametrize(("largest", "kind"), [(255, np.uint8), (256, np.uint16)])
+def test_the_largest_id_decides_between_8_and_16_bits(largest, kind, tmp_path):
+    values = LABELS.astype("u2")
+    values[0, 0] = largest
+    scipy.io.savemat(tmp_path / "a.mat", {"labels": values})
+    found = read_mat(tmp_path / "a.mat")
+    assert (found[0, 0], found.dtype) == (largest, kind)
+
+
 @pytest.mark.parametrize("dtype", ["u4", "f8"])
 def test_ids_of_more_than_16_bits_are_refused_and_never_wrapped(dtype, tmp_path):
     for largest in (65535, 65536):

@@ -10,7 +10,7 @@ import scipy.io
 from PIL import Image
 
 from atrous.data.dataset import open_data
-from atrous.data.published.coco_voc import CLASSES
+from atrous.data.published.coco_voc import CLASSES, is_coco
 from atrous.data.schema import Schema, write_schema
 from atrous.errors import InputError
 from atrous.labels import ADE20K, CITYSCAPES, PASCAL_VOC, LabelSpace
@@ -269,3 +269,14 @@ def test_two_layouts_at_once(tmp_path):
     fake_voc(tmp_path)
     fake_folder(tmp_path)
     refused(tmp_path, "PASCAL VOC and images/ and masks/ at once")
+
+
+def test_annotations_of_coco_without_pictures_are_known_and_pictures_of_other_names_are_not_cocos(tmp_path):
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations/instances_val2017.json").write_text("{}")
+    assert is_coco(tmp_path)
+    (tmp_path / "val2017").mkdir()
+    (tmp_path / "val2017/street.jpg").write_bytes(b"x")
+    assert not is_coco(tmp_path)
+    (tmp_path / "val2017/000000000139.jpg").write_bytes(b"x")
+    assert is_coco(tmp_path)
