@@ -13,6 +13,7 @@ from PIL import Image
 from atrous.labels import LabelSpace
 from atrous.report.gallery import LARGEST_SIDE, GalleryImage
 from atrous.report.page import Page
+from atrous.report.tables import Table
 
 SPACE = LabelSpace(("ground", "<i>sky</i>", "tower"), ((10, 20, 30), (100, 150, 200), (250, 0, 1)))
 SCORES = {
@@ -142,6 +143,25 @@ def test_a_phone_shows_two_columns_and_scrolls_only_down(browser, page_file):
     tops = [card.bounding_box()["y"] for card in page.locator(".card:visible").all()]
     assert tops[0] == tops[1] != tops[2]
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    context.close()
+
+
+def test_tables_of_classes_and_of_findings_fit_a_phone(browser, tmp_path):
+    page = Page("A data set")
+    page.table(
+        Table(("about", "file, value, remedy"), (("palette", f"/data/{'SegmentationClass' * 6}/a.png: a line"),))
+    )
+    rows = (("traffic light", 0.8478, 0.5563, 0.9308), ("mean", 0.2826, 0.1854, 0.3103))
+    page.table(Table(("class", "IoU", "boundary IoU", "accuracy"), rows))
+    page.write(tmp_path / "page.html")
+    context = browser.new_context(viewport={"width": 375, "height": 800}, is_mobile=True)
+    shown = context.new_page()
+    shown.goto((tmp_path / "page.html").as_uri())
+    widths = shown.evaluate(
+        "[...document.querySelectorAll('.scroll')].map((one) => [one.scrollWidth, one.clientWidth])"
+    )
+    assert len(widths) == 2
+    assert all(content <= frame for content, frame in widths)
     context.close()
 
 

@@ -141,6 +141,18 @@ def test_pointing_tells_the_two_best_classes_and_a_click_isolates_one(open_page,
     assert np.abs(color_at(page, column, row) - COLORS[first]).max() <= 1
 
 
+def test_a_touch_tells_the_classes_of_a_pixel_and_its_answer_stays(open_page, expected):
+    page = predicted(open_page(**PHONE))
+    column, row = inner_pixel(expected.labels, two_classes(expected.labels)[0])
+    for _ in range(100):  # probabilities come after the labels
+        page.touchscreen.tap(*on_screen(page, column, row))
+        if "%" in page.locator("#pointed").inner_text():
+            break
+        page.wait_for_timeout(50)
+    best = int(expected.probabilities[:, row, column].argmax())
+    assert page.locator("#pointed").inner_text().split("%")[0].strip().startswith(SPACE.names[best])
+
+
 def test_entropy_is_brighter_where_classes_compete(open_page, expected):
     page = predicted(open_page("#view=entropy"))
     values = expected.probabilities.astype(np.float64)

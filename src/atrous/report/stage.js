@@ -8,8 +8,9 @@ export class Stage {
     this.context = canvas.getContext("2d");
     this.viewer = createViewer(canvas, { largest: 64, onView: ({ scale }) => { onZoom(scale); this.request(); } });
     new ResizeObserver(() => { this.resize(); this.viewer.move(0, 0); }).observe(frame);
-    canvas.addEventListener("pointermove", (event) => this.point(event));
-    canvas.addEventListener("pointerleave", () => onPoint(null));
+    for (const name of ["pointerdown", "pointermove"]) canvas.addEventListener(name, (event) => this.point(event));
+    // A finger leaves when it is lifted: what it has pointed at stays until the next touch.
+    canvas.addEventListener("pointerleave", ({ pointerType }) => pointerType !== "touch" && onPoint(null));
     this.followDivider();
     this.resize();
   }
