@@ -21,6 +21,7 @@ from atrous.model.config import ModelConfig
 from atrous.model.conventions import Conventions
 from atrous.model.norm import freeze_norms, norms, set_norm_momentum, synchronize_norms
 from atrous.sizes import ceil_div
+from atrous.training.aspp_taps import zero_unreached_taps
 from atrous.training.average import MovingAverage
 from atrous.training.checkpoint import TrainingState
 from atrous.training.config import TrainConfig
@@ -38,6 +39,8 @@ def fresh_state(
     config: TrainConfig, *, data: DataSet, device: torch.device, unfold: bool = True, before: Path | None = None
 ) -> TrainingState:
     """Build model (with its initial weights), optimizer, moving average and loss scale.
+
+    A network that starts from no archive has taps of 0 where crops are too small for ASPP (`training/aspp_taps.py`).
 
     Args:
         config: Settings of the run.
@@ -62,6 +65,11 @@ def fresh_state(
     backbone = read_backbone(config.backbone_weights, wanted=config.model.backbone) if config.backbone_weights else None
     # Where nothing is trained yet, the network can be built as the backbone's weights need it.
     model = archive.model if archive else build(backbone.adopted(config.model) if backbone else config.model)
+    if archive is None and (rates := zero_unreached_taps(model, crop=config.crop)):
+        named = " and ".join(f"rate {rate}" for rate in rates)
+        _LOGGER.warning(
+            "the outer taps of ASPP's %s start at 0: a crop of %dx%d hardly trains them", named, *config.crop
+        )
     if backbone:
         load_backbone(model, backbone)
         if unfold and config.unfold_images and _is_folded(model):
