@@ -94,7 +94,8 @@ def shards() -> int:
 
 
 def wait_for_shards(number: int, prediction: subprocess.Popen) -> None:
-    while shards() < number and prediction.poll() is None:
+    while shards() < number:
+        assert prediction.poll() is None, f"the prediction ended before {number} shards were seen"
         time.sleep(0.2)
 
 
@@ -142,16 +143,16 @@ def main(folder: Path, number: int = 20_000) -> None:
         write_pictures(folder / "in", number)
         print(f"{number} pictures uploaded in {time.perf_counter() - started:.0f} s", flush=True)
         started = time.perf_counter()
-        quarter = max(number // ROWS_OF_A_SHARD // 4, 1)
+        step = max(number // ROWS_OF_A_SHARD // 8, 1)
         prediction = start_prediction(weights)
-        wait_for_shards(quarter, prediction)
+        wait_for_shards(step, prediction)
         kill_a_worker()
-        wait_for_shards(2 * quarter, prediction)
+        wait_for_shards(2 * step, prediction)
         os.killpg(prediction.pid, signal.SIGKILL)
         prediction.wait()
         print(f"killed the command after {shards()} shards", flush=True)
         prediction = start_prediction(weights)
-        wait_for_shards(3 * quarter, prediction)
+        wait_for_shards(3 * step, prediction)
         server.kill()
         server.wait()
         print("killed the S3 server for 20 s", flush=True)
