@@ -140,6 +140,9 @@ def test_anything_but_a_file_is_named_at_once(kind, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "head", "remedy"),
     [
+        ("a.png", b"version https://git-lfs.github.com/spec/v1\noid sha256:0a\nsize 9\n", "Git LFS.*git lfs pull"),
+        ("a.jpg", b"\n<!DOCTYPE html><title>log in</title>", "a web page"),
+        ("b.png", b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'/>", "drawing.*export it as PNG"),
         ("a.dcm", b"\0" * 128 + b"DICM" + b"\0" * 300, "DICOM.*dcmj2pnm"),
         ("a.nii.gz", b"\x1f\x8b" + b"\0" * 400, "NIfTI.*pip install nibabel"),
     ],

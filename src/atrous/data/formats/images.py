@@ -280,6 +280,13 @@ def _foreign_remedy(path: Path) -> str:
         return f"is a NIfTI volume; save its slices as PNG (pip install nibabel): {_SLICES}"
     if head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1"):
         return "is a HEIC picture; install what reads it by 'pip install atrous[heic]', or convert it to JPEG"
+    if head.startswith(b"version https://git-lfs"):
+        return "is a pointer of Git LFS, not the picture; fetch the pictures: git lfs pull"
+    start = head.lstrip().lower()
+    if start.startswith((b"<!doctype html", b"<html")):
+        return "is a web page, not the picture, such as a page to log in; download it again"
+    if start.startswith(b"%pdf") or b"<svg" in start:
+        return "is a drawing (PDF or SVG), not a picture of pixels; export it as PNG"
     tags = tiff_tags(path)
     return f"is a TIFF of {number_type(tags)}; {DECLARE}" if tags else ""
 
