@@ -57,6 +57,16 @@ def archive_per_sample(folder: Path) -> None:
         np.savez(folder / part(name) / f"{name}.npz", image=np.asarray(picture(name)), label=truth(name))
 
 
+def arrays_in_two_folders(folder: Path) -> None:
+    """`images/*.npy`, channels first and 0..1, and `labels/*.npy` of the same names."""
+    for name in NAMES:
+        (folder / part(name) / "images").mkdir(parents=True, exist_ok=True)
+        (folder / part(name) / "labels").mkdir(parents=True, exist_ok=True)
+        values = (np.asarray(picture(name)).transpose(2, 0, 1) / 255).astype(np.float32)
+        np.save(folder / part(name) / "images" / f"{name}.npy", values)
+        np.save(folder / part(name) / "labels" / f"{name}.npy", truth(name).astype(np.int64))
+
+
 def parquet(folder: Path) -> None:
     """Hugging Face's Parquet files: bytes of PNGs in two columns."""
     (folder / "data").mkdir(parents=True)
@@ -90,4 +100,7 @@ def _png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-TABLES = (metadata_lines, table_of_paths, arrays_per_split, archive_per_split, archive_per_sample, parquet)
+TABLES = (
+    metadata_lines, table_of_paths, arrays_per_split, archive_per_split, archive_per_sample, arrays_in_two_folders,
+    parquet,
+)  # fmt: skip

@@ -3,6 +3,7 @@
 images.npy masks.npy              X_train.npy y_train.npy X_test.npy y_test.npy
 train.npz: images, masks          data.npz: x_train, y_train, x_val, y_val
 case_01.npz: image, label         a picture and its mask in each of many files
+images/a.npy masks/a.npy          a picture and its mask in two files of one name
 """
 
 import io
@@ -25,6 +26,7 @@ from atrous.errors import InputError
 
 _MOST_BYTES = 2**33
 _LAYOUT, _SAMPLES = "stacks of arrays", "arrays of a picture and its mask"
+_ROLES = ("image", "mask")
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,9 @@ class _Stack:
 
 def stacks(tree: Tree) -> Contents | None:
     """Pairs of arrays that are called after pictures and masks; None where there are none."""
-    if samples := dict(_samples(tree)):
-        return unpacked_contents(tree, Source(_SAMPLES, (*samples,), lambda: _unpacked(tree, samples)))
+    if samples := dict(_samples_of_archives(tree)) or dict(_samples_of_files(tree)):
+        used = tuple(dict.fromkeys(array.path for arrays in samples.values() for array in arrays.values()))
+        return unpacked_contents(tree, Source(_SAMPLES, used, lambda: _unpacked(tree, samples)))
     found = [stack for path in tree.with_suffix(".npy", ".npz") for stack in _stacks(tree, path)]
     groups: dict[tuple[Path, str], dict[str, _Stack]] = {}
     for stack in found:
@@ -74,50 +77,72 @@ def stacks(tree: Tree) -> Contents | None:
     return unpacked_contents(tree, Source(_LAYOUT, files, items))
 
 
-def _samples(tree: Tree) -> Iterator[tuple[Path, dict[str, _Stack]]]:
-    """Files that hold one picture and its mask each."""
+def _samples_of_archives(tree: Tree) -> Iterator[tuple[str, dict[str, _Stack]]]:
+    """Names and arrays of `.npz` files that hold one picture and its mask each."""
     for path in tree.with_suffix(".npz"):
-        try:
-            with opened_arrays(tree.root / path) as found:
-                shapes = {} if isinstance(found, np.ndarray) else _shapes(found)
-        except InputError:
-            continue
+        shapes = _shapes_of(tree, path)
         words = {key: meaning(key) for key in shapes}
         roles = {word.role: key for key, word in words.items() if word.role and not word.second}
-        image, mask = (shapes.get(roles.get(role, ""), ()) for role in ("image", "mask"))
-        if len(mask) == 2 and mask in (image[:2], image[1:]) and len(image) in (2, 3):
+        if _fit(*(shapes.get(roles.get(role, ""), ()) for role in _ROLES)):
             split = next(filter(None, (meaning(part).split for part in path.with_suffix("").parts)), "")
-            yield path, {role: _Stack(path, roles[role], role, split) for role in ("image", "mask")}
+            name = "-".join(path.with_suffix("").parts)
+            yield name, {role: _Stack(path, roles[role], role, split) for role in _ROLES}
 
 
-def _unpacked(tree: Tree, samples: Mapping[Path, Mapping[str, _Stack]]) -> Iterator[Item]:
+def _samples_of_files(tree: Tree) -> Iterator[tuple[str, dict[str, _Stack]]]:
+    """Names and arrays of pairs of `.npy` files of one name, in folders that say which are pictures and which masks."""
+    pairs: dict[tuple[str, ...], dict[str, _Stack]] = {}
+    for path in tree.with_suffix(".npy"):
+        words = [meaning(part) for part in path.parent.parts]
+        role = next((word.role for word in reversed(words) if word.role and not word.second), "")
+        split = next(filter(None, (word.split for word in words)), "")
+        others = (part for part, word in zip(path.parent.parts, words, strict=True) if not (word.role or word.split))
+        if role:
+            pairs.setdefault((split, *others, path.stem), {})[role] = _Stack(path, path.stem, role, split)
+    for key, arrays in pairs.items():
+        files = [arrays[role].path for role in _ROLES if role in arrays]
+        if len(files) == len(_ROLES) and _fit(*(_shapes_of(tree, path).get(path.stem, ()) for path in files)):
+            yield "-".join(filter(None, key)), arrays
+
+
+def _fit(image: tuple[int, ...], mask: tuple[int, ...]) -> bool:
+    """Return True for the shapes of a picture, channels first, last or none, and of a mask of the same size."""
+    return len(mask) == 2 and len(image) in (2, 3) and mask in (image[:2], image[1:])
+
+
+def _unpacked(tree: Tree, samples: Mapping[str, Mapping[str, _Stack]]) -> Iterator[Item]:
     """The samples of files that hold one each."""
-    white = max(_white(_load(tree, arrays["image"]), path=tree.root / path) for path, arrays in samples.items())
-    for path, arrays in samples.items():
-        where = tree.root / path
-        (image,) = _channels_last(_load(tree, arrays["image"])[None], path=where)
-        (mask,) = _masks(_load(tree, arrays["mask"])[None], path=where)
-        name = "-".join(path.with_suffix("").parts)
-        yield name, arrays["image"].split, _png(_eight_bits(image, white=white)), _png(mask)
+    white = max(_white(_load(tree, one["image"]), path=tree.root / one["image"].path) for one in samples.values())
+    for name, arrays in samples.items():
+        image, mask = (_load(tree, arrays[role])[None] for role in _ROLES)
+        (picture,) = _channels_last(image, path=tree.root / arrays["image"].path)
+        (ids,) = _masks(mask, path=tree.root / arrays["mask"].path)
+        yield name, arrays["image"].split, _png(_eight_bits(picture, white=white)), _png(ids)
 
 
 def _stacks(tree: Tree, path: Path) -> list[_Stack]:
     """The arrays of a file of four or three axes whose names say what they are."""
     places = [meaning(part).split for part in path.parent.parts]
     around = next((split for split in places if split), "")
-    shapes: dict[str, tuple[int, ...]] = {}
-    try:
-        with opened_arrays(tree.root / path) as found:
-            shapes = {path.stem: found.shape} if isinstance(found, np.ndarray) else _shapes(found)
-    except InputError:  # no array that is read; the file is left over, which is reported
-        return []
     found = []
-    for key, shape in shapes.items():
+    for key, shape in _shapes_of(tree, path).items():
         word = meaning(key)
         if word.role and not word.second and len(shape) in (3, 4) and shape[0] > 1:
             split = word.split or meaning(path.stem).split or around
             found.append(_Stack(path, key, word.role, split))
     return found
+
+
+def _shapes_of(tree: Tree, path: Path) -> dict[str, tuple[int, ...]]:
+    """Shapes of the arrays of a file by their names, that of an `.npy` by the file's; none if it cannot be read.
+
+    Such a file is left over, which is reported.
+    """
+    try:
+        with opened_arrays(tree.root / path) as found:
+            return {path.stem: found.shape} if isinstance(found, np.ndarray) else _shapes(found)
+    except InputError:
+        return {}
 
 
 def _shapes(archive: np.lib.npyio.NpzFile) -> dict[str, tuple[int, ...]]:
