@@ -63,3 +63,11 @@ def test_classes_are_no_objects(tmp_path):
         apart[11, 10] = 3
         in_two_places.append(apart)
     assert not are_objects(written(tmp_path, in_two_places))
+
+
+def test_masks_of_cellpose_are_objects_however_few(tmp_path):
+    for number, name in enumerate(NAMES):
+        picture(name).save(tmp_path / f"{name}.png")
+        Image.fromarray(cells(1 + number % 2, kind=np.uint16)).save(tmp_path / f"{name}_cp_masks.png")
+    with pytest.raises(InputError, match=r"number their objects \(1 to 2.*threshold = 1"):
+        open_data(tmp_path)

@@ -16,6 +16,8 @@ from atrous.errors import InputError
 _LEAST_MASKS, _LEAST_COUNTS, _LEAST_OBJECTS = 3, 3, 4
 _SAMPLED, _SHOWN, _CONNECTED = 6, 8, 0.9
 _MOST_PASSES = 20
+_CELLPOSE = "_cp_masks"
+"""End of the names of masks that Cellpose writes, whose values always count objects."""
 
 
 def are_objects(masks: Mapping[Path, Mapping[int, int]]) -> bool:
@@ -25,6 +27,8 @@ def are_objects(masks: Mapping[Path, Mapping[int, int]]) -> bool:
         masks: Value -> pixels, of every mask of numbers; a few masks are read.
     """
     counts = {path: len(found.keys() - {0}) for path, found in masks.items()}
+    if masks and all(path.stem.lower().endswith(_CELLPOSE) for path in masks):
+        return max(counts.values()) > 1
     if len(masks) < _LEAST_MASKS or max(counts.values()) < _LEAST_OBJECTS or len({*counts.values()}) < _LEAST_COUNTS:
         return False
     if any({*found} - {0} != {*range(1, counts[path] + 1)} for path, found in masks.items()):
