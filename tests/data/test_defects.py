@@ -63,7 +63,9 @@ def test_what_training_starts_with_all_the_same(tmp_path, name, capsys, train):
     assert found["error"] == []
     with pytest.raises(StartedError):
         train(data)
-    assert ("about the data: atrous doctor" in capsys.readouterr().err) == bool(found["warning"])
+    shown = capsys.readouterr().err
+    assert ("about the data: atrous doctor" in shown) == bool(found["warning"])
+    assert all(f"warning: {line}" in shown for line in found["warning"][:3])
 
 
 def test_nothing_is_wrong_with_the_sound_folder(tmp_path, capsys):

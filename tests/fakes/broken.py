@@ -146,7 +146,7 @@ def everything_in_val(folder: Path) -> None:
 
 
 def not_a_picture(folder: Path) -> None:
-    (folder / "images/photo5.jpg").write_text("<html>404</html>")
+    (folder / "images/photo5.jpg").write_text("404: not found")
 
 
 def huge_image(folder: Path) -> None:

@@ -45,6 +45,9 @@ from atrous.training.train_run import (
 OLD_SPELLINGS = {"--flip": "--flip-probability", "--second-copies": "--second-hard-copies"}
 """Options of this verb that were renamed; the old names are still accepted."""
 
+_SHOWN_WARNINGS = 3
+"""Number of the doctor's warnings that are printed before training starts."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -322,10 +325,12 @@ def _check_data(options: Options, out: Path) -> None:
     for finding in diagnosis.findings:
         if finding.kind == LISTED_CLASSES:
             console.print(finding.line, soft_wrap=True, markup=False)
-    if warnings := [finding for finding in diagnosis.findings if finding.grade == Grade.WARNING]:
-        line = (
-            f"{len(warnings)} warning{'s' * (len(warnings) > 1)} about the data: atrous doctor {options.data} lists all"
-        )
+    warnings = [finding for finding in diagnosis.findings if finding.grade == Grade.WARNING]
+    for finding in warnings[:_SHOWN_WARNINGS]:
+        console.print(f"warning: {finding.line}", soft_wrap=True, markup=False)
+    if warnings:
+        counted = f"{len(warnings)} warning{'s' * (len(warnings) > 1)}"
+        line = f"{counted} about the data: atrous doctor {options.data} lists all"
         console.print(line, soft_wrap=True, markup=False)
 
 
