@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, PngImagePlugin
 
-from atrous.data.formats.images import read_image, read_labels
+from atrous.data.formats.images import orientation, read_image, read_labels, upright_size
 from atrous.errors import InputError
 
 GREYS = np.array([[0, 1, 127], [128, 254, 255]], np.uint8)
@@ -313,3 +313,34 @@ def test_a_mask_of_several_frames_is_refused(tmp_path, suffix):
         read_labels(tmp_path / f"a.{suffix}")
     first.save(tmp_path / "b.png")
     assert (read_labels(tmp_path / "b.png") == 1).all()
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return len(content).to_bytes(4, "big") + kind + content + zlib.crc32(kind + content).to_bytes(4, "big")
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_png_tells_its_size_without_being_decoded(tmp_path, late, monkeypatch):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / "a.png"
+    Image.new("RGB", (5, 3)).save(path, **({} if late else {"exif": exif}))
+    if late:  # after the pixels, where Pillow finds it once it has decoded them
+        content, mark = path.read_bytes(), b"\0\0\0\0IEND"
+        path.write_bytes(content.replace(mark, _chunk(b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0")) + mark))
+    assert read_image(path).shape == (5, 3, 3)
+    assert (upright_size(path), orientation(path)) == ((5, 3), 6)
+    Image.new("RGB", (5, 3)).save(path)
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", None)
+    assert (upright_size(path), orientation(path)) == ((3, 5), 1)
+
+
+def test_a_png_that_states_a_size_beyond_all_bounds_is_not_decoded(tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    Image.new("1", (1, 1)).save(path)
+    content = bytearray(path.read_bytes())
+    content[16:24] = (100_000).to_bytes(4, "big") * 2
+    content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, "big")
+    path.write_bytes(content.replace(b"\0\0\0\0IEND", _chunk(b"tEXt", b"a\0b") + b"\0\0\0\0IEND"))
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", None)
+    assert upright_size(path) == (100_000, 100_000)

@@ -57,6 +57,9 @@ _SLICES = (
 _BAND = 2**24  # pixels that are converted at a time
 _STRETCH = {"L;2": 85, "L;4": 17}
 _pillow_limit = threading.Lock()
+_MOST_CHUNKS = 2**16
+"""Chunks of a PNG that are looked at; Pillow writes one for 64 KiB."""
+
 if sys.platform != "win32":  # a process forked while another thread holds the lock would wait for ever
     os.register_at_fork(
         before=_pillow_limit.acquire, after_in_parent=_pillow_limit.release, after_in_child=_pillow_limit.release
@@ -89,15 +92,46 @@ def image_size(path: Path) -> Size:
 def orientation(path: Path) -> int:
     """EXIF orientation of a picture, 1 to 8; 1 (upright) where none is stated. Raises InputError as `read_image`."""
     with opened(path, max_pixels=sys.maxsize) as picture:
-        value = picture.getexif().get(_ORIENTATION, 1)
+        value = _exif(picture).get(_ORIENTATION, 1)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def upright_size(path: Path) -> Size:
     """(height, width) of a picture with its EXIF orientation applied, without decoding it; raises as `read_image`."""
     with opened(path, max_pixels=sys.maxsize) as picture:
-        turned = picture.format != "TIFF" and picture.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+        turned = picture.format != "TIFF" and _exif(picture).get(_ORIENTATION, 1) in (5, 6, 7, 8)
         return (picture.width, picture.height) if turned else (picture.height, picture.width)  # TIFF's is upright
+
+
+def _exif(picture: Image.Image) -> Image.Exif:
+    """EXIF of a picture that has just been opened; a PNG is decoded only where texts follow its pixels.
+
+    Pillow decodes any PNG whose header has no EXIF, whatever size it states. One that is too large is refused anyway.
+    """
+    if picture.format != "PNG" or (picture.width * picture.height <= MAX_PIXELS and _has_late_texts(picture)):
+        return picture.getexif()
+    return Image.Image.getexif(picture)
+
+
+def _has_late_texts(picture: Image.Image) -> bool:
+    """Return True if chunks of EXIF or text follow the pixels of a PNG, or if it has more chunks than are looked at."""
+    file = getattr(picture, "fp", None)
+    if file is None:
+        return True
+    before, pixels = file.tell(), False
+    try:
+        file.seek(8)
+        for _ in range(_MOST_CHUNKS):
+            head = file.read(8)
+            if len(head) < 8 or head[4:] == b"IEND":
+                return False
+            if pixels and head[4:] in (b"eXIf", b"tEXt", b"zTXt", b"iTXt"):
+                return True
+            pixels |= head[4:] == b"IDAT"
+            file.seek(int.from_bytes(head[:4], "big") + 4, 1)
+    finally:
+        file.seek(before)
+    return True
 
 
 def rgb_array(picture: Image.Image, *, name: str = "the picture") -> UInt8[np.ndarray, "h w 3"]:
