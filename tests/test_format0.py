@@ -44,8 +44,10 @@ def test_a_preset_is_what_it_was(name):
     assert from_plain(ModelConfig, upgraded_config(PRESETS[name]), where="presets.json") == preset(name)
 
 
-def test_a_run_goes_on_as_one_that_was_never_stopped(tmp_path):
+def test_a_run_goes_on_as_one_that_was_never_stopped(tmp_path, monkeypatch):
     shutil.copytree(FOLDER / "run", tmp_path / "run")
+    # Taps that crops do not reach started at random values then.
+    monkeypatch.setattr("atrous.training.start.zero_unreached_taps", lambda *_, **__: ())
     resumed = small_run(tmp_path / "run", tmp_path / "data")
     undisturbed = small_run(tmp_path / "other", tmp_path / "data")
     assert resumed.iteration == undisturbed.iteration == 6

@@ -36,7 +36,7 @@ def test_pictures_are_those_of_the_server_and_failures_are_named_by_their_addres
     labels = np.array(Image.open(tmp_path / "out" / "street.png"))
     np.testing.assert_array_equal(labels, atrous.Predictor(weights)(png()).labels)
     shown = capsys.readouterr().err
-    assert f"{address}/page.png is not a picture" in shown
+    assert f"{address}/page.png is a web page, not the picture" in shown
     assert f"cannot download {address}/none.png: HTTP 404" in shown
     assert "ftp://a/b.png: only http and https addresses are downloaded" in shown
     assert "/tmp/tmp" not in shown

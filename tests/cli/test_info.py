@@ -302,7 +302,7 @@ def test_help_shows_options_and_an_example(capsys):
         ("deeplabv3_resnet50 --low-level-channels 8", "options of the decoder were given but there is none; add"),
         ("deeplabv3plus_resnet50 --no-decoder --refinement 3 8 True", "add --decoder"),
         ("deeplabv3plus_resnet50 --middle-refinement 3 256 False", "give middle-level channels, as 48"),
-        ("deeplabv3plus_resnet50 --middle-level-channels none", "--middle-level-channels"),
+        ("deeplabv3plus_resnet50 --middle-level-channels many", "--middle-level-channels"),
         ("deeplabv3_mobilenet_v2 --input-std 0", "input std"),
     ],
 )  # fmt: skip

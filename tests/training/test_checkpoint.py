@@ -95,6 +95,7 @@ def test_weights_that_are_not_finite_are_refused(tmp_path, data):
 
 def test_another_number_of_threads_is_said(tmp_path, data, caplog):
     state, path = fresh(data), tmp_path / "state.safetensors"
+    caplog.clear()
     save_state(path, state)
     load_state(path, state)
     assert caplog.text == ""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from atrous.data.annotations.color_masks import color_ids
 from atrous.data.annotations.named_shapes import BACKGROUND
 from atrous.data.complaints import complain
 from atrous.data.formats.deep_pictures import missing_pixels
-from atrous.data.formats.images import IMAGE_SUFFIXES, read_mask
+from atrous.data.formats.images import IMAGE_SUFFIXES, MAX_PIXELS, read_mask
 from atrous.data.formats.tiff import read_picture, upright_picture_size
 from atrous.data.sample import Sample
 from atrous.data.schema import SCHEMA_FILE, Schema, apply_schema, mask_dtype
@@ -147,6 +148,8 @@ def check_declared_size(pair: Pair, size: Size) -> None:
     try:
         image = upright_picture_size(pair.image)
     except InputError:
+        return
+    if prod(image) > MAX_PIXELS:  # reading refuses it before decoding it, and names the remedy
         return
     check_size(pair, image=image, labels=size)
 

@@ -46,8 +46,8 @@ def fresh_state(
         config: Settings of the run.
         data: Training data.
         device: Device of model and optimizer.
-        unfold: True computes statistics of folded batch norms on training images; False is for a state that is about
-            to be filled from a run folder.
+        unfold: True computes statistics of folded batch norms on training images, and sets taps to 0; False is for a
+            state that is about to be filled from a run folder.
         before: Archive of the first stage; replaces the `weights` of the settings.
 
     Raises:
@@ -65,7 +65,7 @@ def fresh_state(
     backbone = read_backbone(config.backbone_weights, wanted=config.model.backbone) if config.backbone_weights else None
     # Where nothing is trained yet, the network can be built as the backbone's weights need it.
     model = archive.model if archive else build(backbone.adopted(config.model) if backbone else config.model)
-    if archive is None and (rates := zero_unreached_taps(model, crop=config.crop)):
+    if unfold and archive is None and (rates := zero_unreached_taps(model, crop=config.crop)):
         named = " and ".join(f"rate {rate}" for rate in rates)
         _LOGGER.warning(
             "the outer taps of ASPP's %s start at 0: a crop of %dx%d hardly trains them", named, *config.crop
