@@ -143,7 +143,8 @@ def main(folder: Path, number: int = 20_000) -> None:
         write_pictures(folder / "in", number)
         print(f"{number} pictures uploaded in {time.perf_counter() - started:.0f} s", flush=True)
         started = time.perf_counter()
-        step = max(number // ROWS_OF_A_SHARD // 8, 1)
+        # Shards have at least so many rows, some of them several times as many.
+        step = max(number // ROWS_OF_A_SHARD // 16, 1)
         prediction = start_prediction(weights)
         wait_for_shards(step, prediction)
         kill_a_worker()
