@@ -9,7 +9,8 @@ from atrous.analysis.valid_taps import mean_valid_share
 from atrous.model.build import build
 from atrous.model.config import ASPPConfig
 from atrous.training.aspp_taps import zero_unreached_taps
-from fakes.run import MODEL
+from atrous.training.start import fresh_state
+from fakes.run import CONFIG, CPU, MODEL, small_data
 
 
 def network(*, separable=False, output_stride=16):
@@ -71,3 +72,13 @@ def test_a_network_without_aspp_stays():
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     assert zero_unreached_taps(model, crop=(33, 33)) == ()
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def test_a_fresh_run_says_it_and_one_that_goes_on_does_not(tmp_path, caplog):
+    data = small_data(tmp_path)
+    state = fresh_state(CONFIG, data=data, device=CPU)
+    assert outer(state.model) == dict.fromkeys((6, 12, 18), (0, 0, 0))
+    assert "ASPP's outer taps at rates 6, 12, 18 start at 0: crops of 17x17 hardly train them" in caplog.text
+    caplog.clear()
+    fresh_state(CONFIG, data=data, device=CPU, unfold=False)  # to be filled from a run folder
+    assert caplog.text == ""

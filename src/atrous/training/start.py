@@ -66,10 +66,8 @@ def fresh_state(
     # Where nothing is trained yet, the network can be built as the backbone's weights need it.
     model = archive.model if archive else build(backbone.adopted(config.model) if backbone else config.model)
     if unfold and archive is None and (rates := zero_unreached_taps(model, crop=config.crop)):
-        named = " and ".join(f"rate {rate}" for rate in rates)
-        _LOGGER.warning(
-            "the outer taps of ASPP's %s start at 0: a crop of %dx%d hardly trains them", named, *config.crop
-        )
+        named = f"rate{'s' * (len(rates) > 1)} {', '.join(map(str, rates))}"
+        _LOGGER.warning("ASPP's outer taps at %s start at 0: crops of %dx%d hardly train them", named, *config.crop)
     if backbone:
         load_backbone(model, backbone)
         if unfold and config.unfold_images and _is_folded(model):
