@@ -14,8 +14,7 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-import numpy as np
-from PIL import Image
+from pictures import write_pictures
 
 WORK = """
 import os, sys, time
@@ -62,15 +61,12 @@ def main() -> None:
     if options.old:
         kinds["all processors, old"] = (options.old, 0)
     found: dict[str, list[tuple[float, float]]] = {kind: [] for kind in kinds}
-    with tempfile.TemporaryDirectory() as folder:
-        rng = np.random.default_rng(0)
-        for number in range(options.images):
-            small = Image.fromarray(rng.integers(0, 256, (12, 12, 3), dtype=np.uint8))
-            large = small.resize((options.side, options.side), Image.Resampling.BICUBIC)
-            large.save(Path(folder, f"{number:04}.jpg"), quality=90)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary, "pictures")
+        write_pictures(folder, number=options.images, side=options.side)
         for _ in range(options.rounds):
             for kind, (source, processors) in kinds.items():
-                found[kind].append(run(source, Path(folder), options.model, processors))
+                found[kind].append(run(source, folder, options.model, processors))
     print(f"{options.model}, {options.images} JPEGs of {options.side}x{options.side}, {options.rounds} rounds, "
           f"load {os.getloadavg()[0]:.1f}")  # fmt: skip
     for kind, values in found.items():

@@ -17,21 +17,11 @@ import time
 from pathlib import Path
 from statistics import median
 
-import numpy as np
-from PIL import Image
+from pictures import write_pictures
 
 import atrous
 from atrous.labels import LabelSpace
 from atrous.weights.archive import save
-
-
-def write_pictures(folder: Path, *, number: int, side: int) -> None:
-    """Smooth random JPEGs."""
-    folder.mkdir()
-    rng = np.random.default_rng(0)
-    for index in range(number):
-        small = Image.fromarray(rng.integers(0, 256, (12, 12, 3), dtype=np.uint8))
-        small.resize((side, side), Image.Resampling.BICUBIC).save(folder / f"{index:05}.jpg", quality=90)
 
 
 def seconds(weights: Path, pictures: Path, *more: str) -> float:

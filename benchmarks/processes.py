@@ -3,9 +3,9 @@
     python benchmarks/processes.py [--processes 1 2 4] [--crop 225] [--batch-size 8] [--rounds 3]
 
 The model: a step of n processes on c processors takes the step of one process divided by the smaller of n and c, and
-the exchanges: the sum of all gradients, and three sums of each batch norm (two of the statistics, one of their
-gradients). The time of each exchange is measured here for n processes that do nothing else. In each process one thread
-computes.
+the exchanges: the sum of all gradients, and two of each batch norm (its statistics gathered, their gradients summed).
+The time of each exchange is measured here for n processes that do nothing else. In each process one thread computes.
+The first number of processes is the base of the model: choose 1, which exchanges nothing.
 Runs alternate; prints the median of each and the ratio of measured and modelled time.
 """
 
@@ -32,15 +32,21 @@ import sys, time
 import torch, torch.distributed as dist
 dist.init_process_group("gloo")
 torch.set_num_threads(1)
-for numbers in map(int, sys.argv[1:]):
-    values, times = torch.zeros(numbers), []
+gradients, channels = map(int, sys.argv[1:])
+all_gradients, of_norm, own = torch.zeros(gradients), torch.zeros(2, channels), torch.zeros(3, channels)
+gathered = [torch.empty_like(own) for _ in range(dist.get_world_size())]
+def median_time(exchange):
+    times = []
     for _ in range(25):
         dist.barrier()
         begin = time.perf_counter()
-        dist.all_reduce(values)
+        exchange()
         times.append(time.perf_counter() - begin)
-    if dist.get_rank() == 0:
-        print(sorted(times)[12])
+    return sorted(times)[12]
+of_gradients = median_time(lambda: dist.all_reduce(all_gradients))
+of_a_norm = median_time(lambda: (dist.all_gather(gathered, own), dist.all_reduce(of_norm)))
+if dist.get_rank() == 0:
+    print(of_gradients, of_a_norm)
 dist.destroy_process_group()
 """
 
@@ -63,7 +69,7 @@ def step_seconds(data: Path, processes: int, options: argparse.Namespace) -> flo
 
 
 def exchange_seconds(processes: int, gradients: int, norms: list[int]) -> float:
-    """Time of the exchanges of a step: one of all gradients, three of each batch norm."""
+    """Time of the exchanges of a step: one of all gradients, two of each batch norm."""
     if processes == 1:
         return 0.0
     with tempfile.NamedTemporaryFile("w", suffix=".py") as script:
@@ -71,7 +77,7 @@ def exchange_seconds(processes: int, gradients: int, norms: list[int]) -> float:
         script.flush()
         printed = torchrun(processes, script.name, gradients, sum(norms) // len(norms))
     of_gradients, of_a_norm = map(float, printed.split())
-    return of_gradients + 3 * len(norms) * of_a_norm
+    return of_gradients + len(norms) * of_a_norm
 
 
 def main() -> None:

@@ -80,5 +80,5 @@ def test_a_fresh_run_says_it_and_one_that_goes_on_does_not(tmp_path, caplog):
     assert outer(state.model) == dict.fromkeys((6, 12, 18), (0, 0, 0))
     assert "ASPP's outer taps at rates 6, 12, 18 start at 0: crops of 17x17 hardly train them" in caplog.text
     caplog.clear()
-    fresh_state(CONFIG, data=data, device=CPU, unfold=False)  # to be filled from a run folder
+    fresh_state(CONFIG, data=data, device=CPU, fresh=False)  # to be filled from a run folder
     assert caplog.text == ""

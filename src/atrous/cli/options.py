@@ -104,8 +104,9 @@ def parse(
 
 
 def parse_normalized(kind: type[T], words: Sequence[str], *, verb: str, default: T | None = None) -> T:
-    """Parse words that `normalized` has returned; otherwise as `parse`."""
-    complaint, words = io.StringIO(), _with_none(kind, words)
+    """Parse words that `normalized` has returned; otherwise as `parse`. `--help-all` is `--help` where all is shown."""
+    words = ["--help" if word == "--help-all" else word for word in _with_none(kind, words)]
+    complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
             return tyro.cli(

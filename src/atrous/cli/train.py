@@ -274,9 +274,8 @@ def _main_defaults(start: Recipe) -> MainOptions:
 
 def _parsed(words: Sequence[str], start: Recipe) -> Options:
     """Parse the options; a norm momentum that is not given follows the number of steps later."""
-    words = ["--help" if word == "--help-all" else word for word in words]
     config = start.config
-    if "--help" not in words:
+    if not {"--help", "--help-all"} & set(words):
         given = given_names(words)
         if "norm_momentum" not in given:
             config = replace(config, norm_momentum=1.0)

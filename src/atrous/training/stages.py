@@ -51,8 +51,8 @@ class Stage:
         Raises:
             InputError: If the state cannot be built, as for `training.start.fresh_state`.
         """
-        start, unfold = before.run.last if before else None, not self.run.state.exists()
-        return fresh_state(self.config, data=self.data, device=device, unfold=unfold, before=start)
+        start, fresh = before.run.last if before else None, not self.run.state.exists()
+        return fresh_state(self.config, data=self.data, device=device, fresh=fresh, before=start)
 
     def resume(self, state: TrainingState, *, replicas: Replicas = SINGLE_PROCESS, previous: bool = False) -> bool:
         """Load the saved state of the run folder into all replicas; returns False if there is none."""

@@ -36,7 +36,7 @@ _LOGGER = logging.getLogger(__name__)
 
 
 def fresh_state(
-    config: TrainConfig, *, data: DataSet, device: torch.device, unfold: bool = True, before: Path | None = None
+    config: TrainConfig, *, data: DataSet, device: torch.device, fresh: bool = True, before: Path | None = None
 ) -> TrainingState:
     """Build model (with its initial weights), optimizer, moving average and loss scale.
 
@@ -46,8 +46,8 @@ def fresh_state(
         config: Settings of the run.
         data: Training data.
         device: Device of model and optimizer.
-        unfold: True computes statistics of folded batch norms on training images, and sets taps to 0; False is for a
-            state that is about to be filled from a run folder.
+        fresh: If true, statistics of folded batch norms are computed on training images, and taps set to 0; false is
+            for a state that is about to be filled from a run folder.
         before: Archive of the first stage; replaces the `weights` of the settings.
 
     Raises:
@@ -65,12 +65,12 @@ def fresh_state(
     backbone = read_backbone(config.backbone_weights, wanted=config.model.backbone) if config.backbone_weights else None
     # Where nothing is trained yet, the network can be built as the backbone's weights need it.
     model = archive.model if archive else build(backbone.adopted(config.model) if backbone else config.model)
-    if unfold and archive is None and (rates := zero_unreached_taps(model, crop=config.crop)):
+    if fresh and archive is None and (rates := zero_unreached_taps(model, crop=config.crop)):
         named = f"rate{'s' * (len(rates) > 1)} {', '.join(map(str, rates))}"
         _LOGGER.warning("ASPP's outer taps at %s start at 0: crops of %dx%d hardly train them", named, *config.crop)
     if backbone:
         load_backbone(model, backbone)
-        if unfold and config.unfold_images and _is_folded(model):
+        if fresh and config.unfold_images and _is_folded(model):
             unfold_batch_norms(model, _images(config, data, conventions=model.config.conventions))
     set_norm_momentum(model, config.norm_momentum)
     if config.norms != "trained":
