@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -54,11 +53,11 @@ def can_confine(tmp_path):
 
 @pytest.fixture
 def place(tmp_path):
-    """An empty folder, where containers can be laid out; elsewhere a skip, or a failure with ATROUS_REQUIRE_SHARED."""
+    """An empty folder, where containers can be laid out; elsewhere a skip that says why the machine allows none."""
     root = tmp_path / "root"
     root.mkdir()
     if why := can_confine(root):
-        (pytest.fail if os.environ.get("ATROUS_REQUIRE_SHARED") == "1" else pytest.skip)(why)
+        pytest.skip(why)
     return root
 
 
