@@ -22,7 +22,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Int64, Integer
 
-from atrous.evaluation.confusion import OverlapCounts, class_histograms
+from atrous.evaluation.confusion import CHUNK, OverlapCounts, class_histograms
 
 BOUNDARY_DISTANCE = 0.02
 """Distance of Boundary IoU as a share of the image's diagonal, as in the paper."""
@@ -86,10 +86,13 @@ def trimap(
     narrowest = np.full(truth.shape, len(WIDTHS), np.uint8)  # index of the narrowest band that a pixel is in
     for band in bands:
         narrowest -= band
-    inside = (narrowest < len(WIDTHS)) & ~void
-    prediction, truth, first = prediction[inside], truth[inside], narrowest[inside].astype(np.int64) * classes
-    hit = prediction == truth
-    cells = class_histograms((first + truth)[hit], first + truth, first + prediction, classes=len(WIDTHS) * classes)
+    cells, rows = np.zeros((3, len(WIDTHS) * classes), np.int64), max(CHUNK // max(truth.shape[1], 1), 1)
+    for top in range(0, len(truth), rows):
+        strip = slice(top, top + rows)
+        inside = (narrowest[strip] < len(WIDTHS)) & ~void[strip]
+        first = narrowest[strip][inside].astype(np.int64) * classes
+        wanted, found = first + truth[strip][inside], first + prediction[strip][inside]
+        cells += class_histograms(wanted[wanted == found], wanted, found, classes=len(cells[0]))
     return Trimap(around, overlaps=cells.reshape(3, len(WIDTHS), classes).swapaxes(0, 1).cumsum(axis=0))
 
 

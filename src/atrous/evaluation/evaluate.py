@@ -1,11 +1,14 @@
 """Evaluation of a predictor on a labelled data set."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
+from math import prod
 
 import numpy as np
 import torch
+from jaxtyping import UInt8
 
 from atrous.data.cache import CachedDataSet
 from atrous.data.dataset import DataSet
@@ -19,14 +22,21 @@ from atrous.evaluation.counts import Counts, ImageCounts
 from atrous.evaluation.example import Example, labelled_image
 from atrous.evaluation.protocol import Protocol
 from atrous.evaluation.report import Report
+from atrous.inference.in_tiles import WHOLE_PIXELS, check_whole, predict_in_tiles
 from atrous.inference.pipeline import PipelineItem, predict_each
 from atrous.inference.predictor import Predictor
 from atrous.inference.prefetch import prefetch
+from atrous.inference.result import Result
 from atrous.labels import LabelSpace
 from atrous.report.gallery import GalleryImage
 
 OnProgress = Callable[[int, int], None]
 """Called with (images done, images in all)."""
+
+SHOWN_SIDE = 4096
+"""Longest side of an image that is kept to be shown; larger ones are subsampled to it."""
+
+Counted = tuple[Example, Counts, GalleryImage | None]
 
 
 def evaluate(
@@ -37,9 +47,11 @@ def evaluate(
     gallery: int = 0,
     on_progress: OnProgress | None = None,
 ) -> Report:
-    """Predict every image whole and sum the pixel counts over all of them.
+    """Predict every image and sum the pixel counts over all of them.
 
-    Images are read, predicted and counted in threads (`inference/pipeline.py`).
+    Images are read, predicted and counted in threads (`inference/pipeline.py`). One of more than 4096 x 4096 pixels is
+    predicted in tiles, as by `atrous predict`, and the protocol says so; with scales, flip, padding or an exported file
+    it is predicted whole.
 
     Args:
         predictor: A model with the same classes as the data set.
@@ -49,8 +61,8 @@ def evaluate(
         on_progress: Called after every image.
 
     Raises:
-        InputError: If classes differ, the data set is empty, or a sample cannot be read or has no labels: a result
-            over the remaining samples would be another result.
+        InputError: If classes differ, the data set is empty, or a sample cannot be read, has no labels or cannot fit
+            into memory: a result over the remaining samples would be another result.
     """
     dataset, space = prepared(predictor, dataset)
     indices = range(len(dataset))
@@ -70,12 +82,14 @@ class PartialEvaluation:
         images: Counts of each of them, in their order.
         worst: Those with the largest shares of wrong pixels, the worst first.
         gallery: Those that the report's page shows.
+        in_tiles: True if one of them was predicted in tiles.
     """
 
     total: Counts
     images: tuple[ImageCounts, ...]
     worst: tuple[Example, ...]
     gallery: tuple[GalleryImage, ...]
+    in_tiles: bool = False
 
     def joined(self, following: "PartialEvaluation", *, keep_worst: int) -> "PartialEvaluation":
         """Counts of these images and those that follow them, equal to those of one evaluation of all."""
@@ -84,11 +98,12 @@ class PartialEvaluation:
             self.images + following.images,
             _worst([*self.worst, *following.worst], keep_worst),
             self.gallery + following.gallery,
+            self.in_tiles or following.in_tiles,
         )
 
     def report(self, predictor: Predictor, dataset: DataSet, *, space: LabelSpace) -> Report:
         """Return the report on a data set of these images."""
-        protocol = Protocol.of(predictor, dataset, trimap=self.total.trimap.around)
+        protocol = Protocol.of(predictor, dataset, trimap=self.total.trimap.around, in_tiles=self.in_tiles)
         return Report(
             protocol, space=space, counts=self.total, images=self.images, worst=self.worst, gallery=self.gallery
         )
@@ -133,10 +148,28 @@ def evaluate_part(
         chosen: Numbers of the samples that the gallery shows.
         on_progress: Called after every image with (images done, images in all).
     """
-    steps = predict_each(predictor, indices, read=dataset.__getitem__, image_of=partial(labelled_image, predictor))
+    steps = predict_each(
+        predictor,
+        indices,
+        read=dataset.__getitem__,
+        image_of=partial(_image_among_others, predictor),
+        bytes_of=_sample_bytes,
+    )
     total, images, worst, shown = Counts.zeros(len(space)), list[ImageCounts](), list[Example](), list[GalleryImage]()
     counting = partial(_counted, space=space, chosen=chosen)
-    for _, counted in prefetch(counting, steps, depth=torch.get_num_threads() + 1):
+    in_tiles = False
+
+    def answers() -> Iterator[PipelineItem[int, Sample] | Counted]:
+        """A large image is predicted and counted at once, while no other one is: its sample is in memory only then."""
+        nonlocal in_tiles
+        for step in steps:
+            if step.result is not None or isinstance(step.loaded, InputError):
+                yield step
+                continue
+            in_tiles = in_tiles or predictor.allows_tiles
+            yield counting(replace(step, result=_predicted_alone(predictor, step.loaded)))
+
+    for _, counted in prefetch(counting, answers(), depth=torch.get_num_threads() + 1):
         example, counts, shown_image = counted.result()
         shown += [shown_image] if shown_image else []
         total += counts
@@ -144,7 +177,35 @@ def evaluate_part(
         worst = [*_worst([*worst, example], keep_worst)]
         if on_progress:
             on_progress(len(images), len(indices))
-    return PartialEvaluation(total, tuple(images), tuple(worst), tuple(shown))
+    return PartialEvaluation(total, tuple(images), tuple(worst), tuple(shown), in_tiles)
+
+
+def _image_among_others(predictor: Predictor, sample: Sample) -> UInt8[np.ndarray, "h w c"] | None:
+    """The image of a sample; None for one that is predicted by itself, because it is large."""
+    image = labelled_image(predictor, sample)
+    return None if prod(image.shape[:2]) > WHOLE_PIXELS else image
+
+
+def _sample_bytes(sample: Sample) -> int:
+    return sample.image.nbytes + (0 if sample.labels is None else sample.labels.nbytes)
+
+
+def _predicted_alone(predictor: Predictor, sample: Sample) -> Future[Result]:
+    """The prediction of a large image: in tiles, or whole where the predictor allows none.
+
+    Raises:
+        InputError: If it cannot be read, or there is too little memory.
+    """
+    image, future = labelled_image(predictor, sample), Future[Result]()
+    try:
+        if predictor.allows_tiles:
+            future.set_result(predict_in_tiles(predictor, image))
+        else:
+            check_whole(predictor, (image.shape[0], image.shape[1]))
+            future.set_result(predictor(image))
+    except InputError as error:
+        raise InputError(f"{sample.name}: {error}") from error
+    return future
 
 
 def _worst(examples: Sequence[Example], number: int) -> tuple[Example, ...]:
@@ -174,15 +235,16 @@ def require_several_classes(dataset: DataSet) -> None:
         )
 
 
-def _counted(
-    step: PipelineItem[int, Sample], *, space: LabelSpace, chosen: frozenset[int]
-) -> tuple[Example, Counts, GalleryImage | None]:
+def _counted(step: PipelineItem[int, Sample] | Counted, *, space: LabelSpace, chosen: frozenset[int]) -> Counted:
     """An example with its counts, and its picture for the gallery where it is one of the chosen."""
+    if isinstance(step, tuple):
+        return step
     if isinstance(step.loaded, InputError):
         raise step.loaded
     assert step.result is not None
     example = Example.of(step.loaded, step.result.result().labels, space=space)
     counts = Counts.from_example(example, space=space)
+    example = example.subsampled(SHOWN_SIDE)
     return example, counts, example.gallery_image(counts.matrix, space) if step.item in chosen else None
 
 

@@ -1,6 +1,6 @@
 """One image of an evaluation with its true and its predicted labels."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Int64, Integer, UInt8
@@ -14,6 +14,7 @@ from atrous.labels import LabelSpace
 from atrous.report.gallery import GalleryImage
 from atrous.report.label_colors import colorize
 from atrous.report.pictures import error_map, visible
+from atrous.sizes import ceil_div
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,14 @@ class Example:
         counted = sample.labels != space.ignore
         wrong = float((prediction != sample.labels)[counted].mean()) if counted.any() else 0.0
         return cls(sample.name, sample.image, sample.labels, prediction, wrong=wrong, sequence=sample.sequence)
+
+    def subsampled(self, side: int) -> "Example":
+        """Return the example with every n-th row and column, so that no side is longer; itself where none is."""
+        step = ceil_div(max(self.truth.shape), side)
+        if step == 1:
+            return self
+        image, truth, prediction = (part[::step, ::step].copy() for part in (self.image, self.truth, self.prediction))
+        return replace(self, image=image, truth=truth, prediction=prediction)
 
     def pictures(self, space: LabelSpace) -> list[tuple[str, UInt8[np.ndarray, "h w 3"]]]:
         """Return captions and RGB images of the input, the truth, the prediction and the wrong pixels."""

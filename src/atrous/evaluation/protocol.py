@@ -1,5 +1,6 @@
 """The protocol of an evaluation: everything that changes its numbers besides the weights."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -7,10 +8,19 @@ from typing import Any
 
 from atrous.data.dataset import DataSet
 from atrous.evaluation.boundaries import BOUNDARY_DISTANCE, TrimapCentre
+from atrous.inference.in_tiles import WHOLE_PIXELS
 from atrous.inference.predictor import Predictor
+from atrous.inference.tiling.tiles import Tiling
 from atrous.report.tables import Cell
 from atrous.sizes import size_text
 from atrous.version import __version__
+
+_TILING = Tiling()
+IN_TILES = (
+    f"native, in tiles of {_TILING.size} that overlap by {_TILING.overlap} beyond {math.isqrt(WHOLE_PIXELS)}x"
+    f"{math.isqrt(WHOLE_PIXELS)} pixels"
+)
+"""The size rule where images were predicted in tiles."""
 
 
 @dataclass(frozen=True)
@@ -19,9 +29,9 @@ class Protocol:
 
     Attributes:
         data: Description of the data set: name, split, how it was chosen, number of images, licence.
-        size_rule: `native`: whole images at their own size. `pad 513x513`, `pad 1025x2049` (height x width): every
-            image padded with the mean colour, below and right, to that size, as in the papers; padding is never
-            counted.
+        size_rule: `native`: whole images at their own size; `native, in tiles ...`: large ones in tiles. `pad 513x513`,
+            `pad 1025x2049` (height x width): every image padded with the mean colour, below and right, to that size, as
+            in the papers; padding is never counted.
         output_stride: Output stride of the backbone.
         scales: Image sizes whose probabilities were averaged.
         flip: True if the probabilities of the mirrored images were averaged, too.
@@ -48,8 +58,16 @@ class Protocol:
     software: str = f"atrous {__version__}, torch {version('torch')}"
 
     @classmethod
-    def of(cls, predictor: Predictor, dataset: DataSet, *, trimap: TrimapCentre) -> "Protocol":
-        """Protocol of a predictor on a data set; `trimap` depends on the labels, so it is known after counting."""
+    def of(cls, predictor: Predictor, dataset: DataSet, *, trimap: TrimapCentre, in_tiles: bool = False) -> "Protocol":
+        """Protocol of a predictor on a data set; what depends on its pictures is known after counting.
+
+        Args:
+            predictor: Model and settings.
+            dataset: Labelled samples.
+            trimap: What the bands of the trimap curve surround.
+            in_tiles: True if images were predicted in tiles for their size.
+        """
+        native = IN_TILES if in_tiles else "native"
         return cls(
             data=dataset.describe(),
             output_stride=predictor.output_stride,
@@ -59,7 +77,7 @@ class Protocol:
             weights_sha256=predictor.sha256,
             device=predictor.device.type,
             precision=predictor.precision,
-            size_rule="native" if predictor.pad is None else f"pad {size_text(predictor.pad)}",
+            size_rule=native if predictor.pad is None else f"pad {size_text(predictor.pad)}",
             trimap=trimap,
         )
 

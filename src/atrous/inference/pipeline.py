@@ -55,6 +55,7 @@ def predict_each(
     *,
     read: Callable[[Item], Loaded],
     image_of: Callable[[Loaded], UInt8[np.ndarray, "h w c"] | None],
+    bytes_of: Callable[[Loaded], int] | None = None,
 ) -> Iterator[PipelineItem[Item, Loaded]]:
     """Read and predict items in order.
 
@@ -64,13 +65,16 @@ def predict_each(
         read: Reads an item; called in threads. An InputError that it raises becomes the step's.
         image_of: The image to predict of what was read, as `Predictor.image_array` returns it. None if the caller
             predicts by other means: then no other image is being computed while the caller has the step.
+        bytes_of: Size in memory of what was read; by default that of its image.
 
     Yields:
         A step per item, in the order of the items.
     """
     threads = torch.get_num_threads()
     workers = threads if predictor.device.type == "cpu" and not predictor.is_exported else 1
-    images = prefetch(read, items, depth=max(workers + 1, 2), bytes_of=lambda loaded: _bytes(image_of(loaded)))
+    images = prefetch(
+        read, items, depth=max(workers + 1, 2), bytes_of=bytes_of or (lambda loaded: _bytes(image_of(loaded)))
+    )
     with ThreadPoolExecutor(workers, initializer=_use_one_thread if workers > 1 else None) as pool:
         started: deque[list[PipelineItem[Item, Loaded]]] = deque()
         try:

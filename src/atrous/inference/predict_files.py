@@ -19,6 +19,7 @@ from atrous.data.formats.value_range import Ranges
 from atrous.data.formats.windows import Pixels, open_pixels, read_whole, stored_size
 from atrous.errors import InputError, OutputError
 from atrous.files import atomic_path
+from atrous.inference.in_tiles import WHOLE_PIXELS, check_whole
 from atrous.inference.large_image import predict_large_image
 from atrous.inference.output_files import PredictionFiles, own_problem
 from atrous.inference.pipeline import PipelineItem, predict_each
@@ -28,9 +29,6 @@ from atrous.inference.result import Result, without_missing
 from atrous.inference.tiling.regions import OnProgress
 from atrous.inference.tiling.tiles import Tiling
 from atrous.report.label_png import label_palette
-
-WHOLE_PIXELS = 2**24
-"""Largest image that is predicted whole by default: beyond 4096 x 4096, even small networks need gigabytes."""
 
 _NARROW, _SAMPLED_ROWS = 64, 16  # of 256 levels; rows of an image that is read part by part
 
@@ -166,6 +164,8 @@ def _predict_large(
                 predictor, pixels, files, tiling=loaded.tiling, paint=paint, on_progress=on_progress
             )
             return FileOutcome(files, nodata=nodata, narrow=_narrow(files.source, partial(_sample, pixels), ranges))
+        if math.prod(size := stored_size(files.source)) > WHOLE_PIXELS:
+            check_whole(predictor, size)
         image = read_whole(files.source, max_pixels=max_pixels, ranges=ranges)
         future.set_result(predictor(image, probabilities=probabilities))
     except OutputError as error:

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import UInt8
 
-from atrous.data.formats.windows import ArrayPixels
 from atrous.errors import InputError
-from atrous.inference.predict_files import WHOLE_PIXELS
+from atrous.inference.in_tiles import WHOLE_PIXELS, predict_in_tiles
 from atrous.inference.predictor import Predictor
-from atrous.inference.result import Result, map_dtype
-from atrous.inference.tiling.tiles import Tiling
+from atrous.inference.result import Result
 
 
 @dataclass(frozen=True)
@@ -52,11 +50,4 @@ def compute(
             f"images of more than {WHOLE_PIXELS} pixels are predicted in tiles, which have no probabilities, scales, "
             "flip or padding; send a smaller image, or leave these out"
         )
-    return [_in_tiles(predictor, image) for image in images]
-
-
-def _in_tiles(predictor: Predictor, image: UInt8[np.ndarray, "h w c"]) -> Result:
-    labels = np.empty(image.shape[:2], map_dtype(len(predictor.labels)))
-    for region in predictor.regions(ArrayPixels(image), tiling=Tiling()):
-        labels[region.rows, region.columns] = region.labels().cpu().numpy()
-    return Result(labels, image=image, space=predictor.labels)
+    return [predict_in_tiles(predictor, image) for image in images]
