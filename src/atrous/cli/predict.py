@@ -18,6 +18,7 @@ from atrous.cli.console import console, progress_bar, progress_callback
 from atrous.cli.inference import Inference, load_weights
 from atrous.cli.options import parse
 from atrous.cli.predict_ray import RayOptions, predict_on_ray
+from atrous.cli.predict_videos import SOME_FAILED, class_line, plan_videos, predict_videos, video_files
 from atrous.cli.watch import WatchedFolder, arrivals
 from atrous.data.formats.image_names import image_names
 from atrous.data.formats.images import MAX_PIXELS
@@ -33,16 +34,10 @@ from atrous.inference.predictor import Predictor
 from atrous.inference.result import Result
 from atrous.inference.submission import CITYSCAPES_SERVER, VOC_SERVER
 from atrous.inference.tiling.tiles import Tiling
-from atrous.inference.video import predict_video
+from atrous.inference.video import WrittenVideo, check_smoothing, predict_video
 from atrous.report.wording import one_line
-from atrous.sizes import size_text
 
 SERVERS = {"voc": VOC_SERVER, "cityscapes": CITYSCAPES_SERVER}
-SOME_FAILED = 1
-SHOWN_CLASSES = 8
-"""Number of classes that the last line names."""
-
-VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg")
 
 
 @dataclass(frozen=True)
@@ -51,7 +46,8 @@ class Options:
 
     DIR/NAME.png and DIR/NAME_overlay.jpg are written for each picture; existing files are replaced. A GeoTIFF also
     gives DIR/NAME_labels.tif with its geo-reference. Pictures of the same name keep their folders below DIR. A picture
-    that cannot be read is reported, the others are predicted, and the exit status is 1.
+    that cannot be read is reported, the others are predicted, and the exit status is 1. A video gives
+    DIR/NAME_overlay.mp4.
 
     Example: atrous predict runs/street/best.safetensors photos/ 'more/*.jpg' --out labels
     """
@@ -61,7 +57,7 @@ class Options:
     exported file."""
     inputs: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="INPUT...")]
     """Pictures, folders of pictures, patterns in quotes, http and https addresses (up to 100 MB and 30 s each), or
-    video files (needs the extra `video`)."""
+    videos, as files, patterns or folders of them (needs the extra `video`)."""
     out: Path
     """Folder for the outputs; created if missing."""
     inference: Inference = field(default_factory=Inference)
@@ -82,7 +78,7 @@ class Options:
     """For polygons: largest distance in pixels of a removed corner from the simplified line; 0 is exact. Regions of
     which more than 1 % would change are simplified less."""
     skip_done: bool = False
-    """Leave out pictures whose outputs exist."""
+    """Leave out pictures and videos whose outputs exist."""
     smoothing: float = 0.0
     """Weight 0..1 of earlier frames in the probabilities of a video's frame; 0 treats frames alone."""
     watch: bool = False
@@ -135,7 +131,7 @@ def _predict_on_ray(options: Options) -> int:
         if getattr(options, name):
             option = {"form": "as", "skip_done": "skip-done"}.get(name, name)
             raise InputError(f"--{option} is for one machine; leave it out, or leave out --ray")
-    if any(Path(name).suffix.lower() in VIDEO_SUFFIXES for name in options.inputs):
+    if video_files(options.inputs):
         raise InputError("--ray predicts pictures; leave it out for videos")
     if options.inference.engine != "torch":
         raise InputError("--engine may choose otherwise on other machines; leave it out with --ray")
@@ -225,18 +221,24 @@ def _save(result: Result, path: Path) -> None:
     """Write a label map, and probabilities where there are some."""
     result.save(path)
     if result.probabilities is not None:
-        with atomic_path(path.with_name(f"{path.stem}_probabilities.npy")) as temporary:
+        with atomic_path(_probabilities_file(path)) as temporary:
             np.save(temporary, result.probabilities.astype(np.float16))
+
+
+def _probabilities_file(labels: Path) -> Path:
+    return labels.with_name(f"{labels.stem}_probabilities.npy")
 
 
 def _predict(options: Options, local: LocalInputs) -> int:
     """Predict local files; returns the exit status."""
     options = replace(options, inputs=local.inputs)
-    videos = [Path(name) for name in options.inputs if Path(name).suffix.lower() in VIDEO_SUFFIXES]
+    videos = video_files(options.inputs)
     if options.form is not None and (videos or options.server):
         raise InputError("--as is for label maps of pictures; leave it out for videos and with --server")
     if videos:
         return _predict_videos(options, videos)
+    if options.smoothing:
+        raise InputError(f"--smoothing {options.smoothing:g} is for videos; leave it out for pictures")
     pictures = image_names(options.inputs)
     if options.only is not None:
         pictures = select_listed(pictures, names=options.only)
@@ -250,7 +252,7 @@ def _predict(options: Options, local: LocalInputs) -> int:
     if options.skip_done:
         missing = list[PredictionFiles]()
         for files in plan:
-            (done if _is_done(files) else missing).append(files)
+            (done if _is_done(files, probabilities=options.probabilities) else missing).append(files)
         plan = missing
     predictor = _predictor(options)
     if server:
@@ -316,7 +318,7 @@ def _predict(options: Options, local: LocalInputs) -> int:
     if done:
         print(f"{len(done)} pictures were left out: their outputs exist")
     if shares:
-        print(f"classes  {_class_line(shares)}")
+        print(f"classes  {class_line(shares)}")
         seconds = (time.perf_counter() - started) / len(plan)
         print(f"time     {seconds:.2f} s per picture, reading and writing included")
     if failed:
@@ -340,29 +342,26 @@ def _narrow_line(outcome: FileOutcome) -> str:
     )
 
 
-def _class_line(shares: dict[str, float]) -> str:
-    """Names and mean shares of the classes that were found, the largest first."""
-    total = sum(shares.values())
-    ordered = sorted(shares.items(), key=lambda pair: -pair[1])
-    found = [f"{one_line(name)} {share / total:.1%}" for name, share in ordered[:SHOWN_CLASSES]]
-    more = f", {len(ordered) - SHOWN_CLASSES} more" if len(ordered) > SHOWN_CLASSES else ""
-    return ", ".join(found) + more
-
-
-def _is_done(files: PredictionFiles) -> bool:
-    return files.labels.is_file() and (files.overlay is None or files.overlay.is_file())
+def _is_done(files: PredictionFiles, *, probabilities: bool) -> bool:
+    outputs = [files.labels, files.overlay, _probabilities_file(files.labels) if probabilities else None]
+    return all(output is None or output.is_file() for output in outputs)
 
 
 def _predict_videos(options: Options, videos: list[Path]) -> int:
-    """Write DIR/NAME_overlay.mp4 for every video."""
-    if len(videos) != len(options.inputs):
-        raise InputError("videos and pictures are predicted apart; give the inputs in two commands")
+    """Write DIR/NAME_overlay.mp4 for every video; returns the exit status."""
+    for name in ("probabilities", "only", "server", "tile", "picture_range"):
+        if getattr(options, name):
+            raise InputError(f"--{name.replace('_', '-')} is for pictures; leave it out for videos")
+    if not options.overlay:
+        raise InputError("an overlay is all that is written of a video; leave out --no-overlay")
+    check_smoothing(options.smoothing)
+    plan = plan_videos(videos, out=options.out)
     beyond_labels = "smoothed probabilities" if options.smoothing else ""
     predictor = options.inference.predictor(options.weights, beyond_labels=beyond_labels)
-    for video in videos:
-        out = options.out / f"{video.stem}_overlay.mp4"
+
+    def predict(video: Path, out: Path) -> WrittenVideo:
         with progress_callback("predicting") as on_progress:
-            written = predict_video(
+            return predict_video(
                 predictor,
                 video,
                 out,
@@ -372,10 +371,8 @@ def _predict_videos(options: Options, videos: list[Path]) -> int:
                 max_pixels=options.max_pixels,
                 on_progress=on_progress,
             )
-        frames = f"{written.frames} frames of {size_text(written.size)}, {float(written.rate):g} per second"
-        print(f"video    {out} ({frames})")
-        print(f"classes  {_class_line(written.shares)}")
-    return 0
+
+    return predict_videos(plan, predict, skip_done=options.skip_done)
 
 
 def _tiling_rule(options: Options, *, allows_tiles: bool) -> TilingRule | None:

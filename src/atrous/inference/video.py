@@ -65,8 +65,7 @@ def predict_video(
         InputError: If PyAV is missing, the file is no video or damaged, or the output cannot be written.
     """
     av: Any = require("av", extra="video", purpose=f"reading {source}")
-    if not 0 <= smoothing < 1:
-        raise InputError(f"smoothing {smoothing} is out of range; choose 0 or more, below 1")
+    check_smoothing(smoothing)
     if not source.is_file():
         raise InputError(f"no video file {source}; check the name")
     shares: dict[str, float] = {}
@@ -106,8 +105,16 @@ def predict_video(
             if not count:
                 raise InputError(f"{source} has no frame that can be decoded; convert it with ffmpeg")
     except av.error.FFmpegError as error:
-        raise InputError(f"{source}: {reason(error)}; convert it with ffmpeg, or give a whole file") from error
+        raise InputError(
+            f"{source}: {error.strerror or reason(error)}; convert it with ffmpeg, or give a whole file"
+        ) from error
     return WrittenVideo(count, size, rate, shares)
+
+
+def check_smoothing(smoothing: float) -> None:
+    """Raise InputError if a weight of earlier frames is not 0 or more, below 1."""
+    if not 0 <= smoothing < 1:
+        raise InputError(f"smoothing {smoothing} is out of range; choose 0 or more, below 1")
 
 
 def _predicted(
