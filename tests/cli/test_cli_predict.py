@@ -267,7 +267,9 @@ def test_failed_polygons_are_counted_apart_from_failed_pictures(weights, photos,
     monkeypatch.setattr(
         Progress, "add_task", lambda *a, total, **k: totals.append(total) or add_task(*a, total=total, **k)
     )
-    monkeypatch.setattr(predict_module, "_is_done", lambda files: looked.append(files) or is_done(files))
+    monkeypatch.setattr(
+        predict_module, "_is_done", lambda files, **more: looked.append(files) or is_done(files, **more)
+    )
     assert main(["predict", weights, str(photos), *options]) == 1
     printed = capsys.readouterr()
     assert "label map of 0 of 0 pictures written" in printed.out
