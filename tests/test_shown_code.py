@@ -37,7 +37,7 @@ MARKS = {
     "download": 6,
     "published data": 9,
     "long": 14,
-    "service": 6,
+    "service": 7,
     "GPU": 1,
     "trained weights": 2,  # whose labels have several classes
     "several processes": 2,

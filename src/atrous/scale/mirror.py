@@ -21,6 +21,7 @@ from filelock import FileLock
 
 from atrous.errors import InputError, OutputError, reason
 from atrous.files import atomic_path, cache_folder
+from atrous.scale.shards import is_file_path, unpacked
 from atrous.scale.storage import Location, open_location
 
 _LOGGER = logging.getLogger(__name__)
@@ -59,7 +60,8 @@ class _Object:
 def mirrored(address: str, *, patience: float = 1800.0, cache: Path | None = None) -> Path:
     """Copy what is new below an address to the cache, and return the local folder.
 
-    Several processes of a machine copy once. Files that are no longer at the address are removed.
+    Several processes of a machine copy once. Files that are no longer at the address are removed. Tar files are
+    unpacked to a second folder, which is then returned (`scale/shards.py`).
 
     Args:
         address: `s3://bucket/folder`, or an address of another file system of fsspec.
@@ -68,7 +70,7 @@ def mirrored(address: str, *, patience: float = 1800.0, cache: Path | None = Non
 
     Raises:
         InputError: If the address cannot be listed, holds nothing or more than fits on the disk, has names that are no
-            paths of files, or the server does not answer for longer than `patience`.
+            paths of files, or the server does not answer for longer than `patience`; or if a tar file is no shard.
     """
     address = address.rstrip("/")
     objects, location = _listed(address)
@@ -86,7 +88,7 @@ def mirrored(address: str, *, patience: float = 1800.0, cache: Path | None = Non
         with ThreadPoolExecutor(_READS) as pool:
             for _ in pool.map(lambda found: _fetch(found, location, folder, outage, patience=patience), missing):
                 pass
-    return folder
+        return unpacked(folder, home / "unpacked" / name)
 
 
 def _listed(address: str) -> tuple[list[_Object], Location]:
@@ -104,7 +106,7 @@ def _listed(address: str) -> tuple[list[_Object], Location]:
 
 def _as_object(info: Any, root: str, *, address: str) -> _Object:
     name = info.path.removeprefix(root).lstrip("/")
-    if not name or "\\" in name or "\0" in name or any(part in ("", ".", "..") for part in name.split("/")):
+    if not is_file_path(name):
         raise InputError(f"{address} holds {name!r:.80}, which is no path of a file; rename that object")
     return _Object(name, info.path, info.size or 0, max(info.mtime_ns or 0, 0))
 
