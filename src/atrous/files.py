@@ -1,5 +1,6 @@
 """Atomic writing of files, under a temporary name in the same folder that is then changed; the cache folder."""
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator
@@ -7,6 +8,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from atrous.errors import InputError, OutputError
+
+_REMEDIES = {errno.ENAMETOOLONG: "give it a shorter name"}
+"""Remedies for errors that neither space nor another folder mends."""
 
 
 @contextmanager
@@ -26,7 +30,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.touch(exist_ok=False)
     except (OSError, ValueError) as error:  # ValueError: no file name at all, or a null character in it
         reason = getattr(error, "strerror", None) or error
-        raise OutputError(f"cannot write {path}: {reason}; choose another output folder") from error
+        remedy = _REMEDIES.get(getattr(error, "errno", None) or 0, "choose another output folder")
+        raise OutputError(f"cannot write {path}: {reason}; {remedy}") from error
     try:
         yield temporary
         with temporary.open("r+b") as written:
@@ -35,7 +40,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
         _sync_folder(path.parent)
     except OSError as error:
         reason = error.strerror or error
-        raise OutputError(f"cannot write {path}: {reason}; free some space or choose another output folder") from error
+        remedy = _REMEDIES.get(error.errno or 0, "free some space or choose another output folder")
+        raise OutputError(f"cannot write {path}: {reason}; {remedy}") from error
     finally:
         temporary.unlink(missing_ok=True)
 

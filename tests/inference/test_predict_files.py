@@ -126,7 +126,7 @@ def test_odd_pictures_are_lines_of_their_own(tmp_path):
     problems = [outcome.problem for outcome in predict_files(Predictor(lively_archive()), plan)]
     assert [problem is None for problem in problems] == [True, False, False, False, True]
     assert "b.png: no overlay, since a JPEG has at most 65500 pixels per side" in problems[1]
-    assert "File name too long" in problems[2]
+    assert "File name too long; give it a shorter name" in problems[2]
     assert "not a picture of a known format" in problems[3]
     assert {"a.png", "a_overlay.jpg", "b.png", "c.png", "c_overlay.jpg"} <= {path.name for path in out.iterdir()}
 

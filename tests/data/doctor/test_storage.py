@@ -1,7 +1,10 @@
 """Pictures and masks whose storage deserves a warning, or must not be decoded at all."""
 
+import shutil
+
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from atrous.data.doctor import diagnose
@@ -57,3 +60,46 @@ def test_a_huge_mask_of_a_small_picture_is_named_without_decoding_it(shared, mon
     sizes = [error.line for error in diagnose(folder).errors if error.kind == "size"]
     assert sizes
     assert all("16384 x 16384" in line and "48 x 48" in line for line in sizes)
+
+
+MASKS = ("rgb16.png", "onehot_pages.tif", "miniswhite.tif", "int64.tif", "float32.tif")
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", MASKS)
+def test_masks_of_every_kind_are_counted_as_their_ids(name, shared, tmp_path):
+    cases = shared / "cases" / "files"
+    ids = np.load(cases / "truth_ids.npy")
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    for number in range(4):
+        Image.fromarray(np.full((*ids.shape, 3), 40 * number, np.uint8)).save(tmp_path / f"images/{number}.png")
+        shutil.copy(cases / f"mask_{name}", (tmp_path / f"masks/{number}").with_suffix(name[-4:]))
+    diagnosis = diagnose(tmp_path)
+    assert diagnosis.errors == ()
+    counted = sum(totals.counts for totals in diagnosis.totals.values())
+    assert counted.tolist() == (4 * np.bincount(ids.ravel())).tolist()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "options"),
+    [
+        (np.int64, {}),
+        (np.float64, {}),
+        (np.uint32, {"compression": "deflate"}),
+        (np.int8, {}),
+        (np.uint16, {"photometric": "palette", "colormap": np.zeros((3, 2**16), np.uint16)}),
+    ],
+)
+def test_a_mask_that_pillow_cannot_open_is_counted_like_any_other(dtype, options, tmp_path):
+    folder = broken.sound_folder(tmp_path / "data")
+    known = diagnose(folder).totals
+    for path in [*(folder / "masks").iterdir()]:
+        values = np.array(Image.open(path)).astype(dtype)  # 255 is -1 in 8 bits with a sign: without a label, too
+        tifffile.imwrite(path.with_suffix(".tif"), values, **options)
+        path.unlink()
+    diagnosis = diagnose(folder)
+    assert diagnosis.errors == ()
+    for split, totals in known.items():
+        np.testing.assert_array_equal(diagnosis.totals[split].counts, totals.counts)
+        assert diagnosis.totals[split].ignored == totals.ignored

@@ -237,9 +237,17 @@ def has_alpha(path: Path) -> bool:
 
 
 def read_palette(path: Path) -> UInt8[np.ndarray, "n 3"] | None:
-    """The RGB colours of a picture in palette mode; None for other pictures. Raises InputError as `read_image`."""
-    with opened(path, max_pixels=MAX_PIXELS) as picture:
-        colors = picture.getpalette("RGB") if picture.mode == "P" else None
+    """The RGB colours of a picture in palette mode; None for other pictures. Raises InputError as `read_image`.
+
+    A TIFF that Pillow cannot open, such as one of 64 bits, has none; `read_mask` reads it in another way.
+    """
+    try:
+        with opened(path, max_pixels=MAX_PIXELS) as picture:
+            colors = picture.getpalette("RGB") if picture.mode == "P" else None
+    except InputError:
+        if tiff_tags(path):
+            return None
+        raise
     return None if colors is None else np.array(colors, np.uint8).reshape(-1, 3)
 
 

@@ -95,7 +95,7 @@ def _is_plain(tags: Mapping[int, Any]) -> bool:
         not tags[_NEXT_PAGE]
         and _first(tags, FORMAT) == 1
         and (samples == 1 or _first(tags, PLANAR) == 1)
-        and (bits <= 8 or (bits == 16 and samples == 1))
+        and (bits <= 8 or (bits == 16 and samples == 1 and tags.get(PHOTOMETRIC) != _PALETTE))
         and tags.get(PHOTOMETRIC, _BLACK_IS_ZERO) != _WHITE_IS_ZERO
         and nodata_mark(tags) in (None, 0.0, *((255.0,) if bits <= 8 else ()))
     )
