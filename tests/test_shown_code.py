@@ -41,6 +41,7 @@ MARKS = {
     "GPU": 1,
     "trained weights": 2,  # whose labels have several classes
     "several processes": 2,
+    "needs a camera": 1,
 }
 """Number of blocks that are not run, by reason."""
 SHORT = {

@@ -53,6 +53,28 @@ def progress_callback(description: str) -> Iterator[Callable[[int, int], None]]:
 
 
 @contextmanager
+def count_callback(description: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield a callback for (done, left out) of work without an end; nothing is displayed before its first call."""
+    progress = Progress(
+        TextColumn("{task.description}"),
+        TextColumn("{task.completed:g} frames, {task.fields[left_out]} left out"),
+        TimeElapsedColumn(),
+        console=console,
+    )
+    task = progress.add_task(description, total=None, left_out=0)
+
+    def show(done: int, left_out: int) -> None:
+        progress.start()
+        progress.update(task, completed=done, left_out=left_out)
+
+    try:
+        yield show
+    finally:
+        if progress.live.is_started:
+            progress.stop()
+
+
+@contextmanager
 def fraction_callback() -> Iterator[Callable[[str, int, int], None]]:
     """Yield a callback for (description, work done, all work) that shows a bar, the share done and the time left."""
     progress = Progress(

@@ -3,31 +3,33 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
-import tyro
 from PIL import Image
 
 from atrous.cli.addresses import LocalInputs, local_inputs
 from atrous.cli.console import console, progress_bar, progress_callback
-from atrous.cli.inference import Inference, load_weights
+from atrous.cli.inference import load_weights
 from atrous.cli.options import parse
-from atrous.cli.predict_ray import RayOptions, predict_on_ray
+from atrous.cli.predict_live import live_input, live_output, predict_live_source
+from atrous.cli.predict_options import Options
+from atrous.cli.predict_ray import predict_on_ray
 from atrous.cli.predict_videos import SOME_FAILED, class_line, plan_videos, predict_videos, video_files
 from atrous.cli.watch import WatchedFolder, arrivals
 from atrous.data.formats.image_names import image_names
-from atrous.data.formats.images import MAX_PIXELS
 from atrous.data.formats.truncated import accept_truncated
 from atrous.data.formats.value_range import Ranges, parse_ranges
 from atrous.errors import InputError
 from atrous.files import atomic_path
-from atrous.inference.annotation_files import AnnotationFiles, AnnotationFormat
+from atrous.inference.annotation_files import AnnotationFiles
 from atrous.inference.engines.open_engine import is_exported
+from atrous.inference.live_frames import LiveSource
+from atrous.inference.live_video import PATIENCE, Recording, predict_live
 from atrous.inference.output_files import PredictionFiles, check_paths, plan_files, select_listed
 from atrous.inference.predict_files import FileOutcome, TilingRule, predict_files
 from atrous.inference.predictor import Predictor
@@ -40,81 +42,21 @@ from atrous.report.wording import one_line
 SERVERS = {"voc": VOC_SERVER, "cityscapes": CITYSCAPES_SERVER}
 
 
-@dataclass(frozen=True)
-class Options:
-    """Write label maps (indexed PNG) and overlays with a legend (JPEG) of pictures.
-
-    DIR/NAME.png and DIR/NAME_overlay.jpg are written for each picture; existing files are replaced. A GeoTIFF also
-    gives DIR/NAME_labels.tif with its geo-reference. Pictures of the same name keep their folders below DIR. A picture
-    that cannot be read is reported, the others are predicted, and the exit status is 1. A video gives
-    DIR/NAME_overlay.mp4.
-
-    Example: atrous predict runs/street/best.safetensors photos/ 'more/*.jpg' --out labels
-    """
-
-    weights: tyro.conf.Positional[str]
-    """An archive, a run folder, a file of another project, hf://user/name, a name that `atrous weights` lists, or an
-    exported file."""
-    inputs: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="INPUT...")]
-    """Pictures, folders of pictures, patterns in quotes, http and https addresses (up to 100 MB and 30 s each), or
-    videos, as files, patterns or folders of them (needs the extra `video`)."""
-    out: Path
-    """Folder for the outputs; created if missing."""
-    inference: Inference = field(default_factory=Inference)
-    overlay: bool = True
-    """Write overlays."""
-    overlay_background: bool = False
-    """Paint the background class in overlays, too."""
-    contours: bool = False
-    """Draw only the outlines of regions in overlays."""
-    legend: bool = True
-    """Name the classes below overlays."""
-    probabilities: bool = False
-    """Also write DIR/NAME_probabilities.npy: float16 [classes, height, width], 0..1."""
-    form: Annotated[AnnotationFormat | None, tyro.conf.arg(name="as")] = None
-    """Also write polygons for annotation tools: DIR/NAME.geojson, in coordinates of the earth where a GeoTIFF has them;
-    or a data set in DIR/coco, DIR/labelme or DIR/yolo, to be corrected and trained on."""
-    tolerance: float = 1.0
-    """For polygons: largest distance in pixels of a removed corner from the simplified line; 0 is exact. Regions of
-    which more than 1 % would change are simplified less."""
-    skip_done: bool = False
-    """Leave out pictures and videos whose outputs exist."""
-    smoothing: float = 0.0
-    """Weight 0..1 of earlier frames in the probabilities of a video's frame; 0 treats frames alone."""
-    watch: bool = False
-    """Predict the pictures of one folder as they arrive, until an interrupt; those with newer outputs are left out."""
-    only: Path | None = None
-    """File of names, one per line without suffix; only these pictures are predicted."""
-    server: Literal["voc", "cityscapes"] | None = None
-    """Write label maps alone, as the evaluation server of PASCAL VOC (comp6) or Cityscapes takes them."""
-    tile: Annotated[int | None, tyro.conf.arg(metavar="SIZE")] = None
-    """Side in pixels of tiles that larger pictures are cut into. None: 1024, and only pictures of more than 4096 x 4096
-    pixels, unless they are also seen at other scales, mirrored or padded."""
-    overlap: int = Tiling.overlap
-    """Pixels that neighbouring tiles share. From the receptive field on (`atrous info`), labels are those of the whole
-    picture, unless means are those of the tile, as they always are in the official MobileNetV3 heads."""
-    tile_means: Literal["picture", "tile"] = "picture"
-    """Area of image pooling: the whole picture, by an additional pass, or the tile."""
-    picture_range: tuple[float, float] | None = None
-    """Numbers that are black and white in pictures of more than 8 bits, such as 0 4095. None: those of the training
-    data; without any, 16 bits are 0..65535 and floating-point pictures are refused."""
-    truncated: bool = False
-    """Read JPEGs whose end is missing; what is missing is grey."""
-    max_pixels: int = MAX_PIXELS
-    """Largest picture; larger ones are refused unless they can be read in parts (.npy, TIFF)."""
-    cluster: RayOptions = field(default_factory=RayOptions)
-
-
 def main(arguments: Sequence[str]) -> int:
     """Predict pictures; returns 0, or 1 where some could not be read."""
     options = parse(Options, arguments, verb="predict")
     accept_truncated(accepted=options.truncated)
     check_paths(options.weights, options.inputs, out=options.out)
+    live = live_input(options.inputs)
+    if options.seconds is not None and live is None:
+        raise InputError("--seconds is for RTSP streams and webcams; leave it out for pictures and files")
     if options.cluster.ray:
         return _predict_on_ray(options)
     options.cluster.check_unused(options.out)
     if options.watch:
         return _watch(options)
+    if live is not None:
+        return _predict_live(options, live)
     with local_inputs(options.inputs) as local:
         for problem in local.problems:
             console.print(f"atrous predict: {one_line(problem)}", markup=False, soft_wrap=True)
@@ -131,7 +73,7 @@ def _predict_on_ray(options: Options) -> int:
         if getattr(options, name):
             option = {"form": "as", "skip_done": "skip-done"}.get(name, name)
             raise InputError(f"--{option} is for one machine; leave it out, or leave out --ray")
-    if video_files(options.inputs):
+    if live_input(options.inputs) or video_files(options.inputs):
         raise InputError("--ray predicts pictures; leave it out for videos")
     if options.inference.engine != "torch":
         raise InputError("--engine may choose otherwise on other machines; leave it out with --ray")
@@ -347,17 +289,27 @@ def _is_done(files: PredictionFiles, *, probabilities: bool) -> bool:
     return all(output is None or output.is_file() for output in outputs)
 
 
-def _predict_videos(options: Options, videos: list[Path]) -> int:
-    """Write DIR/NAME_overlay.mp4 for every video; returns the exit status."""
-    for name in ("probabilities", "only", "server", "tile", "picture_range"):
+def _check_video_options(options: Options, *more: str) -> None:
+    """Refuse options that mean nothing for videos, and further ones."""
+    for name in ("probabilities", "only", "server", "tile", "picture_range", *more):
         if getattr(options, name):
-            raise InputError(f"--{name.replace('_', '-')} is for pictures; leave it out for videos")
+            option = {"form": "as"}.get(name, name.replace("_", "-"))
+            raise InputError(f"--{option} is for pictures; leave it out for videos")
     if not options.overlay:
         raise InputError("an overlay is all that is written of a video; leave out --no-overlay")
     check_smoothing(options.smoothing)
-    plan = plan_videos(videos, out=options.out)
+
+
+def _video_predictor(options: Options) -> Predictor:
     beyond_labels = "smoothed probabilities" if options.smoothing else ""
-    predictor = options.inference.predictor(options.weights, beyond_labels=beyond_labels)
+    return options.inference.predictor(options.weights, beyond_labels=beyond_labels)
+
+
+def _predict_videos(options: Options, videos: list[Path]) -> int:
+    """Write DIR/NAME_overlay.mp4 for every video; returns the exit status."""
+    _check_video_options(options)
+    plan = plan_videos(videos, out=options.out)
+    predictor = _video_predictor(options)
 
     def predict(video: Path, out: Path) -> WrittenVideo:
         with progress_callback("predicting") as on_progress:
@@ -373,6 +325,30 @@ def _predict_videos(options: Options, videos: list[Path]) -> int:
             )
 
     return predict_videos(plan, predict, skip_done=options.skip_done)
+
+
+def _predict_live(options: Options, source: LiveSource) -> int:
+    """Write DIR/NAME_overlay.mp4 of a live source; returns the exit status."""
+    _check_video_options(options, "form", "skip_done", "truncated")
+    path = live_output(source, out=options.out)
+    predictor = _video_predictor(options)
+
+    def record(stop: Callable[[], bool], on_progress: Callable[[int, int], None]) -> Recording:
+        return predict_live(
+            predictor,
+            source,
+            path,
+            stop=stop,
+            seconds=options.seconds,
+            smoothing=options.smoothing,
+            background=options.overlay_background,
+            contours=options.contours,
+            max_pixels=options.max_pixels,
+            patience=PATIENCE,
+            on_progress=on_progress,
+        )
+
+    return predict_live_source(source, path, record)
 
 
 def _tiling_rule(options: Options, *, allows_tiles: bool) -> TilingRule | None:

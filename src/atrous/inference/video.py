@@ -13,6 +13,7 @@ from atrous.data.formats.images import MAX_PIXELS
 from atrous.errors import InputError, reason
 from atrous.extras import require
 from atrous.files import atomic_path
+from atrous.inference.overlay_video import OverlayVideo
 from atrous.inference.predictor import Predictor
 from atrous.inference.result import Result, map_dtype
 from atrous.sizes import Size
@@ -68,7 +69,6 @@ def predict_video(
     check_smoothing(smoothing)
     if not source.is_file():
         raise InputError(f"no video file {source}; check the name")
-    shares: dict[str, float] = {}
     try:
         with (
             av.open(str(source)) as video,
@@ -81,34 +81,26 @@ def predict_video(
             size, rate = (stream.height, stream.width), stream.average_rate or Fraction(25)
             if not 0 < size[0] * size[1] <= max_pixels:
                 raise InputError(f"{source} has frames of {size[1]} x {size[0]} pixels, more than {max_pixels}")
-            written = made.add_stream("libx264", rate=rate)
-            written.height, written.width = size
-            # The usual format halves the colours' resolution, which takes even sizes.
-            written.pix_fmt = "yuv420p" if size[0] % 2 == size[1] % 2 == 0 else "yuv444p"
-            written.codec_context.time_base = stream.time_base
-            smoothed, count = None, 0
+            written = OverlayVideo(
+                made, size, rate=rate, time_base=stream.time_base, background=background, contours=contours
+            )
+            smoothed = None
             for frame in video.decode(stream):
                 image = frame.to_ndarray(format="rgb24")
                 if image.shape[:2] != size:
-                    raise InputError(f"{source}: frame {count + 1} has another size than the first")
-                result, smoothed = _predicted(predictor, image, smoothed, smoothing=smoothing)
-                for name, share in result.shares().items():
-                    shares[name] = shares.get(name, 0.0) + share
-                painted = np.array(result.overlay(legend=False, background=background, contours=contours))
-                shown = av.VideoFrame.from_ndarray(painted, format="rgb24")
-                shown.pts, shown.time_base = frame.pts, frame.time_base
-                made.mux(written.encode(shown))
-                count += 1
+                    raise InputError(f"{source}: frame {written.frames + 1} has another size than the first")
+                result, smoothed = predict_frame(predictor, image, smoothed, smoothing=smoothing)
+                written.write(result, pts=frame.pts, time_base=frame.time_base)
                 if on_progress:
-                    on_progress(count, max(stream.frames, count))
-            made.mux(written.encode(None))
-            if not count:
+                    on_progress(written.frames, max(stream.frames, written.frames))
+            written.finish()
+            if not written.frames:
                 raise InputError(f"{source} has no frame that can be decoded; convert it with ffmpeg")
     except av.error.FFmpegError as error:
         raise InputError(
             f"{source}: {error.strerror or reason(error)}; convert it with ffmpeg, or give a whole file"
         ) from error
-    return WrittenVideo(count, size, rate, shares)
+    return WrittenVideo(written.frames, size, rate, written.shares)
 
 
 def check_smoothing(smoothing: float) -> None:
@@ -117,7 +109,7 @@ def check_smoothing(smoothing: float) -> None:
         raise InputError(f"smoothing {smoothing} is out of range; choose 0 or more, below 1")
 
 
-def _predicted(
+def predict_frame(
     predictor: Predictor,
     image: UInt8[np.ndarray, "h w 3"],
     before: Float32[np.ndarray, "k h w"] | None,
