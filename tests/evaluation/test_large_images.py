@@ -11,7 +11,8 @@ from atrous.evaluation import evaluate as module
 from atrous.evaluation.confusion import ConfusionMatrix, class_histograms
 from atrous.evaluation.evaluate import evaluate
 from atrous.inference import in_tiles
-from atrous.inference.in_tiles import check_whole, largest_layer
+from atrous.inference import predictor as predictor_module
+from atrous.inference.in_tiles import largest_layer
 from atrous.inference.predictor import Predictor
 from atrous.inference.tiling.tiles import Tiling
 from fakes.lively_model import LABELS, blocks, lively_archive
@@ -41,7 +42,8 @@ def test_tiles_give_the_numbers_of_the_whole_computation(monkeypatch):
     )
     whole = evaluate(PREDICTOR, data, gallery=3)
     monkeypatch.setattr(module, "WHOLE_PIXELS", 40 * 1000)
-    monkeypatch.setattr(in_tiles, "Tiling", lambda: EXACT)
+    monkeypatch.setattr(predictor_module, "WHOLE_PIXELS", 40 * 1000)
+    monkeypatch.setattr(predictor_module, "Tiling", lambda: EXACT)
     tiles = []
     regions = PREDICTOR.regions
     monkeypatch.setattr(
@@ -66,6 +68,7 @@ def test_scales_are_computed_whole_where_they_fit_and_refused_in_one_line_where_
     predictor = Predictor(lively_archive(), scales=(1.0, 1.5))
     whole = evaluate(predictor, data)
     monkeypatch.setattr(module, "WHOLE_PIXELS", 2000)
+    monkeypatch.setattr(predictor_module, "WHOLE_PIXELS", 2000)
     again = evaluate(predictor, data)
     np.testing.assert_array_equal(again.matrix, whole.matrix)
     assert again.protocol.size_rule == "native"
@@ -122,11 +125,12 @@ def test_memory_is_compared_with_the_largest_scale(monkeypatch):
     archive = lively_archive()
     numbers = largest_layer(archive.model.config, (200, 100))
     monkeypatch.setattr(in_tiles, "device_memory", lambda _: 4 * numbers)
-    check_whole(Predictor(archive, scales=(0.5, 2.0)), (100, 50))
+    monkeypatch.setattr(predictor_module, "WHOLE_PIXELS", 100)
+    Predictor(archive, scales=(0.5, 2.0)).check_memory((100, 50))
     monkeypatch.setattr(in_tiles, "device_memory", lambda _: 4 * numbers - 1)
-    check_whole(Predictor(archive, scales=(0.5, 1.0)), (100, 50))
+    Predictor(archive, scales=(0.5, 1.0)).check_memory((100, 50))
     with pytest.raises(InputError, match="an image of 100x50"):
-        check_whole(Predictor(archive, scales=(0.5, 2.0)), (100, 50))
+        Predictor(archive, scales=(0.5, 2.0)).check_memory((100, 50))
 
 
 def _counts(truth, labels):

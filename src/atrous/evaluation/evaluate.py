@@ -22,7 +22,7 @@ from atrous.evaluation.counts import Counts, ImageCounts
 from atrous.evaluation.example import Example, labelled_image
 from atrous.evaluation.protocol import Protocol
 from atrous.evaluation.report import Report
-from atrous.inference.in_tiles import WHOLE_PIXELS, check_whole, predict_in_tiles
+from atrous.inference.in_tiles import WHOLE_PIXELS
 from atrous.inference.pipeline import PipelineItem, predict_each
 from atrous.inference.predictor import Predictor
 from atrous.inference.prefetch import prefetch
@@ -198,11 +198,7 @@ def _predicted_alone(predictor: Predictor, sample: Sample) -> Future[Result]:
     """
     image, future = labelled_image(predictor, sample), Future[Result]()
     try:
-        if predictor.allows_tiles:
-            future.set_result(predict_in_tiles(predictor, image))
-        else:
-            check_whole(predictor, (image.shape[0], image.shape[1]))
-            future.set_result(predictor(image))
+        future.set_result(predictor(image))
     except InputError as error:
         raise InputError(f"{sample.name}: {error}") from error
     return future

@@ -1,19 +1,16 @@
 """Images in memory that are too large to be predicted whole: they are predicted in tiles, or refused."""
 
-import math
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Integer
 from torch import Tensor, nn
 
-from atrous.data.formats.windows import ArrayPixels
 from atrous.errors import InputError
 from atrous.inference.device import device_memory
-from atrous.inference.predictor import Predictor
-from atrous.inference.result import Result, map_dtype
-from atrous.inference.tiling.tiles import Tiling
+from atrous.inference.result import map_dtype
+from atrous.inference.tiling.regions import Region
 from atrous.model.build import build
 from atrous.model.config import ModelConfig
 from atrous.sizes import Size, size_text
@@ -22,56 +19,48 @@ WHOLE_PIXELS = 2**24
 """Largest image that is predicted whole by default: beyond 4096 x 4096, even small networks need gigabytes."""
 
 
-def predict_in_tiles(predictor: Predictor, image: UInt8[np.ndarray, "h w c"]) -> Result:
-    """Predict an image in tiles of the default size.
-
-    Args:
-        predictor: A predictor that allows tiles.
-        image: As `Predictor.image_array` returns it.
-
-    Raises:
-        InputError: If the predictor has scales, flip, padding or an exported file.
-    """
-    labels = np.empty(image.shape[:2], map_dtype(len(predictor.labels)))
-    for region in predictor.regions(ArrayPixels(image), tiling=Tiling()):
+def joined_labels(regions: Iterable[Region], size: Size, *, classes: int) -> Integer[np.ndarray, "h w"]:
+    """The label map of an image of a size from its regions, as `Predictor.regions` gives them."""
+    labels = np.empty(size, map_dtype(classes))
+    for region in regions:
         labels[region.rows, region.columns] = region.labels().cpu().numpy()
-    return Result(labels, image=image, space=predictor.labels)
+    return labels
 
 
-def check_whole(predictor: Predictor, size: Size) -> None:
+def check_whole(
+    config: ModelConfig,
+    size: Size,
+    *,
+    computed: Size,
+    bytes_per_number: int,
+    maps: int,
+    ways: Mapping[str, bool],
+    device: torch.device,
+) -> None:
     """Refuse an image that cannot be predicted whole because a single layer needs more memory than the device has.
 
-    Nothing is computed. An exported file shows no layers, so that none of its images is refused.
+    Nothing is computed.
 
     Args:
-        predictor: Model and settings.
+        config: The network, at the output stride that it is computed at.
         size: (height, width) of the image.
+        computed: Its largest size in the network: padded, at the largest scale.
+        bytes_per_number: Size of the numbers that the network computes with.
+        maps: Bytes of what is asked for besides labels.
+        ways: What tiles do not have, such as `flip`, each with True if it was asked for.
+        device: Where it is computed.
 
     Raises:
         InputError: With the memory that is needed and that there is.
     """
-    if predictor.is_exported:
-        return
-    factor = max(predictor.scales)
-    height, width = (max(1, math.ceil(factor * length)) for length in (predictor.pad or size))
-    config = replace(predictor.model.config, output_stride=predictor.output_stride)
-    bytes_per_number = predictor.model.classifier.weight.element_size()
-    needed = largest_layer(config, (height, width)) * bytes_per_number
-    available = device_memory(predictor.device)
+    needed = largest_layer(config, computed) * bytes_per_number + (maps if device.type == "cpu" else 0)
+    available = device_memory(device)
     if needed > available:
-        ways = " and ".join(
-            name
-            for name, used in {
-                "scales": predictor.scales != (1.0,),
-                "flip": predictor.flip,
-                "padding": predictor.pad is not None,
-            }.items()
-            if used
-        )
-        remedy = f"leave out {ways}, and it is predicted in tiles" if ways else "predict it in tiles"
+        asked = " and ".join(name for name, is_asked in ways.items() if is_asked)
         raise InputError(
             f"an image of {size_text(size)} (height x width) takes more than {needed / 2**30:.0f} GiB to be predicted "
-            f"whole, and {predictor.device} has {available / 2**30:.0f}; {remedy}, or cut it"
+            f"whole, and {device} has {available / 2**30:.0f}; leave out {asked}, and it is predicted in tiles, "
+            "or cut it"
         )
 
 

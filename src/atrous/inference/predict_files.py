@@ -19,7 +19,7 @@ from atrous.data.formats.value_range import Ranges
 from atrous.data.formats.windows import Pixels, open_pixels, read_whole, stored_size
 from atrous.errors import InputError, OutputError
 from atrous.files import atomic_path
-from atrous.inference.in_tiles import WHOLE_PIXELS, check_whole
+from atrous.inference.in_tiles import WHOLE_PIXELS
 from atrous.inference.large_image import predict_large_image
 from atrous.inference.output_files import PredictionFiles, own_problem
 from atrous.inference.pipeline import PipelineItem, predict_each
@@ -164,8 +164,7 @@ def _predict_large(
                 predictor, pixels, files, tiling=loaded.tiling, paint=paint, on_progress=on_progress
             )
             return FileOutcome(files, nodata=nodata, narrow=_narrow(files.source, partial(_sample, pixels), ranges))
-        if math.prod(size := stored_size(files.source)) > WHOLE_PIXELS:
-            check_whole(predictor, size)
+        predictor.check_memory(stored_size(files.source), probabilities=probabilities)  # before it is read
         image = read_whole(files.source, max_pixels=max_pixels, ranges=ranges)
         future.set_result(predictor(image, probabilities=probabilities))
     except OutputError as error:

@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast, overload
 
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from atrous.data.formats.images import MAX_PIXELS
 from atrous.data.formats.value_range import Ranges, parse_ranges
-from atrous.data.formats.windows import Pixels, check_channels
+from atrous.data.formats.windows import ArrayPixels, Pixels, check_channels
 from atrous.errors import InputError
 from atrous.inference.device import Device, choose_device
 from atrous.inference.engines.engine import Engine
@@ -21,6 +22,7 @@ from atrous.inference.engines.exported_network import ExportedNetwork
 from atrous.inference.engines.fused import fused
 from atrous.inference.engines.open_engine import is_exported, open_engine
 from atrous.inference.image_input import ImageInput, holds_several, image_array
+from atrous.inference.in_tiles import WHOLE_PIXELS, check_whole, joined_labels
 from atrous.inference.multiscale import augmented_logits, probability_bands
 from atrous.inference.precision import Precision, PrecisionChoice, check_precision, choose_precision, in_precision
 from atrous.inference.result import Result, without_missing
@@ -187,6 +189,9 @@ class Predictor:
     def __call__(self, image: object, *, probabilities: bool = False) -> Result | list[Result]:
         """Predict the label map of one image or of several, at the size of each image.
 
+        An image of more than 4096 x 4096 pixels is predicted in tiles, as `atrous predict` does, where neither
+        probabilities nor scales, flip or padding are asked for.
+
         Args:
             image: A path, an http or https address (at most 100 MB and 30 s), the bytes of an image file, a binary
                 file object, a PIL image, a uint8 array `[h, w, c]` (RGB unless the model takes other channels; grey
@@ -198,11 +203,12 @@ class Predictor:
             One result, or a list of results in the order of the images.
 
         Raises:
-            InputError: If an image cannot be read, is not what the model takes, or is larger than `pad`.
+            InputError: If an image cannot be read, is not what the model takes, is larger than `pad`, or takes more
+                memory than the device has.
         """
         if not holds_several(image):
             array, missing = self._read(image)
-            (result,) = self.predict_batch([array], probabilities=probabilities)
+            (result,) = self._predict_arrays([array], probabilities=probabilities)
             return without_missing(result, missing)
         images = list(cast(Sequence[object], image))
         arrays, all_missing = list[np.ndarray](), list[Bool[np.ndarray, "_ _"] | None]()
@@ -223,6 +229,7 @@ class Predictor:
             image: One image, as for a call, which raises the same errors.
         """
         array = self.image_array(image)
+        self.check_memory((array.shape[0], array.shape[1]), probabilities=True)
         if self._exported is not None:
             return self._exported.probabilities([array])[0]
         with inference_context(self.device):
@@ -258,7 +265,12 @@ class Predictor:
         Args:
             arrays: Images as `image_array` returns them.
             probabilities: If true, results hold probabilities, too.
+
+        Raises:
+            InputError: If they take more memory than the device has.
         """
+        for array in arrays:
+            self.check_memory((array.shape[0], array.shape[1]), probabilities=probabilities)
         if self._exported is not None:
             labels = self._exported.labels(arrays)
             maps = self._exported.probabilities(arrays) if probabilities else [None] * len(arrays)
@@ -308,11 +320,54 @@ class Predictor:
         singles = (torch.as_tensor(np.array(array)).permute(2, 0, 1)[None].to(self.device) for array in arrays)
         return torch.cat([self.model.preprocess.pad_with_mean(single, size=self.pad) for single in singles])
 
+    def check_memory(self, size: Size, *, probabilities: bool = False) -> None:
+        """Refuse an image that takes more memory than the device has; nothing is computed.
+
+        What is predicted in tiles is never refused, nor are images of exported files, which show no layers.
+
+        Args:
+            size: (height, width) of the image.
+            probabilities: If true, the probabilities of all classes are asked for.
+
+        Raises:
+            InputError: With the memory that is needed and that there is.
+        """
+        computed, tiled = self._computed_size(size), self.allows_tiles and not probabilities
+        if self._exported is not None or tiled or math.prod(computed) <= WHOLE_PIXELS:
+            return
+        check_whole(
+            replace(self.model.config, output_stride=self.output_stride),
+            size,
+            computed=computed,
+            bytes_per_number=self.model.classifier.weight.element_size(),
+            maps=4 * len(self.labels) * math.prod(size) if probabilities else 0,
+            ways={
+                "probabilities": probabilities,
+                "scales": self.scales != (1.0,),
+                "flip": self.flip,
+                "padding": self.pad is not None,
+            },
+            device=self.device,
+        )
+
+    def _computed_size(self, size: Size) -> Size:
+        """(height, width) of an image as the network sees it, padded and at the largest scale."""
+        height, width = self.pad or size
+        return math.ceil(max(self.scales) * height), math.ceil(max(self.scales) * width)
+
+    def _in_tiles(self, array: UInt8[np.ndarray, "h w c"]) -> Result:
+        regions = self.regions(ArrayPixels(array), tiling=Tiling())
+        labels = joined_labels(regions, (array.shape[0], array.shape[1]), classes=len(self.labels))
+        return Result(labels, image=array, space=self.labels)
+
     def _predict_arrays(self, arrays: Sequence[np.ndarray], *, probabilities: bool) -> list[Result]:
         by_size: dict[Size, list[int]] = {}
-        for number, array in enumerate(arrays):
-            by_size.setdefault(self.input_size(array), []).append(number)
         found: dict[int, Result] = {}
+        for number, array in enumerate(arrays):
+            if math.prod(array.shape[:2]) > WHOLE_PIXELS and self.allows_tiles and not probabilities:
+                found[number] = self._in_tiles(array)
+            else:
+                by_size.setdefault(self.input_size(array), []).append(number)
         for size, numbers in by_size.items():
             length = self.batch_length(size)
             for first in range(0, len(numbers), length):

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from atrous.errors import InputError
-from atrous.inference.in_tiles import WHOLE_PIXELS, predict_in_tiles
+from atrous.inference.in_tiles import WHOLE_PIXELS
 from atrous.inference.predictor import Predictor
 from atrous.inference.result import Result
 
@@ -50,4 +50,4 @@ def compute(
             f"images of more than {WHOLE_PIXELS} pixels are predicted in tiles, which have no probabilities, scales, "
             "flip or padding; send a smaller image, or leave these out"
         )
-    return [predict_in_tiles(predictor, image) for image in images]
+    return [predictor(image) for image in images]
