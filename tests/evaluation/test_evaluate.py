@@ -89,7 +89,8 @@ def test_one_class_alone_is_refused_and_two_are_found_in_the_first_sample():
     alone = Counted(LABELS, tuple(Sample(name=str(n), image=image, labels=labels) for n in range(3)))
     with pytest.raises(InputError, match=f"memory: '{LABELS.names[2]}' is the only class in val"):
         require_several_classes(alone)
-    several = Counted(LABELS, (sample("a"), sample("b")))
+    two = np.where(np.eye(4, dtype=bool), 1, labels).astype(np.uint8)
+    several = Counted(LABELS, (Sample(name="two", image=image, labels=two), sample("b")))
     require_several_classes(several)
     assert several.read == [0]
 

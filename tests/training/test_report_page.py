@@ -11,7 +11,7 @@ from PIL import Image
 from atrous.data.loader import Batch
 from atrous.labels import LabelSpace
 from atrous.model.presets import preset
-from atrous.training.report import NamedConfig, write_batch, write_report
+from atrous.training.report import NamedConfig, _points, write_batch, write_report
 from fakes.run import changed
 
 RECORDS = [
@@ -40,6 +40,14 @@ def test_the_page_opens_with_what_a_run_is_judged_by(tmp_path):
     assert shown["crop"] == "(33, 49)"
     assert "learning_rate" not in shown  # it is the default
     assert f"<code>atrous predict {page.parent / 'last.safetensors'} PICTURES --out labels</code>" in html
+
+
+def test_curves_have_a_heading_and_the_points_of_their_records(tmp_path):
+    write_report(tmp_path / "report.html", RECORDS, report=None, config=changed())
+    html = (tmp_path / "report.html").read_text()
+    assert html.index("<h2>Curves") < html.index("Validation mIoU")
+    assert _points(RECORDS, "miou") == [(30, 0.7), (40, 0.6)]
+    assert _points([{"iteration": 5, "loss": None}, *RECORDS], "loss") == [(10, 2.0), (30, 1.0), (40, 0.5)]
 
 
 def test_settings_are_those_that_differ_from_the_recipe(tmp_path):

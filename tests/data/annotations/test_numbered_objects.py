@@ -71,3 +71,28 @@ def test_masks_of_cellpose_are_objects_however_few(tmp_path):
         Image.fromarray(cells(1 + number % 2, kind=np.uint16)).save(tmp_path / f"{name}_cp_masks.png")
     with pytest.raises(InputError, match=r"number their objects \(1 to 2.*threshold = 1"):
         open_data(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("counts", "objects"),
+    [
+        ((2, 3, 4), True),
+        ((3, 4), False),  # two masks
+        ((1, 2, 3), False),  # at most three objects
+        ((3, 4, 4, 3), False),  # two numbers of objects
+        ((0, 3, 4, 5), True),  # one without objects
+    ],
+)
+def test_the_fewest_masks_that_tell(tmp_path, counts, objects):
+    masks = {}
+    for number, count in enumerate(counts):
+        path = tmp_path / f"{number}.png"
+        Image.fromarray(cells(count)).save(path)
+        masks[path] = value_counts(cells(count))
+    assert are_objects(masks) is objects
+
+
+def test_masks_of_cellpose_with_one_object_each_are_classes(tmp_path):
+    masks = {tmp_path / f"{name}_cp_masks.png": value_counts(cells(1)) for name in NAMES}
+    assert not are_objects(masks)
+    assert not are_objects({})

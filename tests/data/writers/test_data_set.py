@@ -82,9 +82,13 @@ def test_voc_masks_hold_ids_and_colours(data):
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools 2.0
 def test_coco_run_lengths_are_read_by_cocos_own_reader(data):
     out = convert(data, "coco")
-    seen = 0
+    seen, numbers = 0, []
     for split in ("train", "val"):
         content = json.loads((out / "annotations" / f"instances_{split}.json").read_text())
+        numbers += [image["id"] for image in content["images"]]
+        # From 1: COCO's own evaluation takes an annotation 0 for none at all.
+        assert [entry["id"] for entry in content["annotations"]] == [*range(1, len(content["annotations"]) + 1)]
+        assert [entry["id"] for entry in content["categories"]] == [2, 3, 4]
         assert [entry["name"] for entry in content["categories"]] == [*SPACE.names[1:], "ignore"]
         for image in content["images"]:
             labels = np.zeros(SIZE, np.uint8)
@@ -100,6 +104,7 @@ def test_coco_run_lengths_are_read_by_cocos_own_reader(data):
             np.testing.assert_array_equal(labels, label_map(int(Path(image["file_name"]).stem[1:])))
             seen += 1
     assert seen == 4
+    assert numbers == [1, 2, 3, 4]
 
 
 def painted(polygons) -> np.ndarray:
