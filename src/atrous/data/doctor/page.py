@@ -78,19 +78,16 @@ def _add_balance(page: Page, diagnosis: Diagnosis, space: LabelSpace) -> None:
     if not totals:
         return
     page.heading("Class balance", "Shares of the labelled pixels, and in how many pictures a class occurs.")
-    columns = ["class"]
-    rows = [list[Cell]([name]) for name in (*space.names, "ignored (of all)")]
     for split, total in totals.items():
-        columns += [f"{split}: pixels", "share", "pictures"]
         labelled = max(int(total.counts.sum()), 1)
-        numbers = zip(total.counts.tolist(), total.shown.tolist(), strict=True)
-        for row, (count, shown) in zip(rows, numbers, strict=False):
-            row += [count, count / labelled, shown]
-        rows[-1] += [total.ignored, total.ignored / total.pixels, None]
         shares = {name: count / labelled for name, count in zip(space.names, total.counts.tolist(), strict=True)}
         page.svg(bar_plot(shares, title=f"Class balance of {split}", x_label="share of labelled pixels", spec=".2%"))
-    formats = ("", *(",", ".3%", ",") * len(totals))
-    page.table(Table(tuple(columns), tuple(map(tuple, rows)), formats=formats))
+        numbers = zip(space.names, total.counts.tolist(), total.shown.tolist(), strict=True)
+        rows: list[tuple[Cell, ...]] = [(name, count, count / labelled, shown) for name, count, shown in numbers]
+        rows.append(("ignored (of all)", total.ignored, total.ignored / total.pixels, None))
+        # A table for each split: side by side they would not fit on a phone.
+        columns = ("class", "pixels", "share", "pictures")
+        page.table(Table(columns, tuple(rows), f"Pixels of {split}", formats=("", ",", ".3%", ",")))
 
 
 def _add_values(page: Page, diagnosis: Diagnosis) -> None:
