@@ -1,5 +1,6 @@
 """Training from Python: any data, loss and observer, and the same files as from the command line."""
 
+import inspect
 import json
 import os
 
@@ -124,6 +125,15 @@ def test_wrong_data_is_one_line(tmp_path, data, message):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.int64])
+def test_classes_are_counted_in_labels_of_every_integer_type(dtype):
+    pictures = [np.zeros((4, 4, 3), np.uint8)] * 2
+    labels = [np.full((4, 4), 255, dtype), np.array([[0, 1, 2, 255]] * 4, dtype)]
+    assert len(as_data_set([*zip(pictures, labels, strict=True)]).labels) == 3
+    with pytest.raises(atrous.InputError, match="no sample has a labelled pixel"):
+        as_data_set([(pictures[0], labels[0])])
+
+
 def test_other_kinds_of_data_are_refused():
     with pytest.raises(atrous.InputError, match="data is a int; give a folder, a data set, or a sequence of samples"):
         as_data_set(42)
@@ -142,6 +152,16 @@ def test_the_start_is_said_once_and_not_on_resuming(tmp_path, caplog):
         (out / "fold1" / "state.safetensors").touch()
     log_start(start, {"backbone_weights": None}, out=tmp_path)
     assert [record.getMessage() for record in caplog.records] == [start.start]
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [("val", "validation"), ("callbacks", "observers"), ("criterion", "loss"), ("lr", "learning_rate")],
+)
+def test_arguments_of_other_libraries_are_answered_with_ours(tmp_path, name, ours):
+    with pytest.raises(atrous.InputError, match=f"unknown setting '{name}'; write {ours}="):
+        atrous.train(squares(2), out=tmp_path, **{name: squares(2)})
+    assert ours in inspect.signature(atrous.train).parameters
 
 
 def test_unknown_settings_have_a_hint(tmp_path):

@@ -87,8 +87,8 @@ def _check_space(size: int, folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if size + 2**30 > free:
         raise InputError(
-            f"the tar files of {folder} need {size / 2**30:.1f} GiB more on this disk, which has {free / 2**30:.1f} GiB "
-            "free; set ATROUS_HOME to a folder on a larger one"
+            f"the tar files of {folder} need {size / 2**30:.1f} GiB more on this disk, which has "
+            f"{free / 2**30:.1f} GiB free; set ATROUS_HOME to a folder on a larger one"
         )
 
 

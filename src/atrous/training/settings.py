@@ -51,6 +51,14 @@ OTHER_NAMES: Mapping[str, str] = {
 }
 """Settings as other libraries name them, and ours."""
 
+ARGUMENTS: Mapping[str, str] = {
+    **dict.fromkeys(("val", "valid", "val_data", "val_dataset", "eval_dataset", "validation_data"), "validation"),
+    **dict.fromkeys(("loss_fn", "loss_function", "criterion", "compute_loss"), "loss"),
+    "callbacks": "observers",
+    "observer": "observers",
+}
+"""Arguments of `atrous.train` that are no settings, as other libraries name them, and ours."""
+
 
 def check_names(settings: Mapping[str, Any], known: Mapping[str, Any]) -> None:
     """Refuse settings that do not exist.
@@ -61,7 +69,9 @@ def check_names(settings: Mapping[str, Any], known: Mapping[str, Any]) -> None:
     for name in settings:
         if name not in known:
             meant = OTHER_NAMES.get(name)
-            hint = f"write {meant}=" if meant in known else did_you_mean(name, known)
+            if meant not in known:
+                meant = ARGUMENTS.get(name)
+            hint = f"write {meant}=" if meant else did_you_mean(name, known)
             raise InputError(f"unknown setting {name!r}; {hint}")
 
 

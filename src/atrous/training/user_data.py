@@ -97,7 +97,8 @@ def _largest_label(data: Sequence[Any]) -> int:
         labels = item.labels if isinstance(item, Sample) else item[1] if isinstance(item, tuple | list) else None
         if labels is not None:
             values = np.asarray(labels)
-            largest = max(largest, int(values[values != 255].max(initial=-1)))
+            labelled = values[values != 255]  # perhaps of unsigned bytes, which hold no -1
+            largest = max(largest, int(labelled.max()) if labelled.size else -1)
     if largest < 0:
         raise InputError("no sample has a labelled pixel; give labels of 0..n-1, 255 for ignored pixels")
     return largest
