@@ -209,6 +209,32 @@ def test_observers_are_called_in_order_and_one_that_raises_leaves_a_whole_state(
     assert saved_iteration(tmp_path / "parts" / "state.safetensors") == 3
 
 
+def test_a_run_that_an_observer_ended_at_its_last_step_is_validated_and_has_weights(tmp_path):
+    pictures = {"data": squares(4), "validation": squares(2)}
+    whole = atrous.train(**pictures, out=tmp_path / "whole", **SMALL)
+    with pytest.raises(ZeroDivisionError, match="of the observer"):
+        atrous.train(**pictures, out=tmp_path / "parts", observers=[Recorder(fail_at=SMALL["iterations"])], **SMALL)
+    resumed = atrous.train(**pictures, out=tmp_path / "parts", **SMALL)
+    assert (resumed.miou, resumed.best_iteration) == (whole.miou, whole.best_iteration)
+    assert resumed.miou is not None
+    first, second = load_file(whole.last), load_file(resumed.last)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize(
+    ("observers", "message"),
+    [
+        (Observer(), "observers is a Observer; give a list"),
+        ([Observer], "observers holds the class Observer; give instances"),
+        ([print], "observers holds a builtin_function_or_method; give instances"),
+    ],
+)
+def test_what_is_no_observer_is_refused_before_any_work(tmp_path, observers, message):
+    with pytest.raises(atrous.InputError, match=message):
+        atrous.train(tmp_path / "nowhere", out=tmp_path / "run", observers=observers)
+    assert not (tmp_path / "run").exists()
+
+
 def test_wandb_offline_holds_the_curves(tmp_path, monkeypatch):
     pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_MODE", "offline")

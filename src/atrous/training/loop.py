@@ -98,7 +98,7 @@ def train(
         progress = window.progress(iteration=state.iteration, rate=rate)
         if replicas.is_rank_0:
             run.log(progress)
-        yield progress
+        validated = None
         if due or saving:
             require_finite(state)
             if replicas.is_rank_0 and due and validation is None:
@@ -107,13 +107,17 @@ def train(
                 predictor = Predictor(state.result, labels=data.labels, device=device)
                 report = evaluate(predictor, validation, gallery=MAX_IMAGES, on_progress=validating)
                 run.save_validation(state, config, report=report, data=data)
-                yield ValidationResult(state.iteration, report)
+                validated = ValidationResult(state.iteration, report)
             elif replicas.is_rank_0:
                 run.save(state)
                 run.update_report(config)
             if due:
                 share_state(state, replicas=replicas)  # it holds the best so far: patience ends all replicas at once
             saved = time.monotonic()
+        # Only now: a caller that ends here, such as an observer that raises, leaves no step without its validation.
+        yield progress
+        if validated is not None:
+            yield validated
         window = LossWindow()
     if replicas.is_rank_0:
         run.finish()

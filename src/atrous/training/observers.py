@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from atrous.errors import InputError
 from atrous.training.loop import ValidationResult
 from atrous.training.progress import TrainingProgress
 
@@ -46,6 +47,20 @@ class Observer:
 
     def on_end(self) -> None:
         """Called when a stage ends, also after an error."""
+
+
+def check_observers(observers: Iterable[Any]) -> None:
+    """Refuse what is no observer, before any work.
+
+    Raises:
+        InputError: If `observers` is no sequence of instances of `Observer`.
+    """
+    if not isinstance(observers, Iterable):
+        raise InputError(f"observers is a {type(observers).__name__}; give a list of them")
+    for observer in observers:
+        if not isinstance(observer, Observer):
+            what = f"the class {observer.__name__}" if isinstance(observer, type) else f"a {type(observer).__name__}"
+            raise InputError(f"observers holds {what}; give instances of subclasses of atrous.Observer")
 
 
 def notify(observers: Iterable[Observer], event: TrainingProgress | ValidationResult) -> None:

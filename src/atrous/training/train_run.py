@@ -25,7 +25,7 @@ from atrous.training.config import TrainConfig, least_norm_momentum
 from atrous.training.fitting import facts_of, short_run_norm_momentum
 from atrous.training.loop import require_finite
 from atrous.training.loss import LossFunction
-from atrous.training.observers import Observer, RunStart, notify
+from atrous.training.observers import Observer, RunStart, check_observers, notify
 from atrous.training.recipes import Recipe
 from atrous.training.recipes import recipe as named_recipe
 from atrous.training.replicas import SINGLE_PROCESS, Replicas
@@ -109,6 +109,7 @@ def train(
     Raises:
         InputError: If settings, data or folder cannot be used, or the loss stops being finite.
     """
+    check_observers(observers)
     chosen_device, out = choose_device(device), Path(out)
     start = chosen_recipe(recipe, model=model, backbone=backbone, out=out, device=chosen_device)
     split = start.split if split is None else split
