@@ -68,13 +68,10 @@ class TerminalDisplay(Observer):
         if self._progress is None:
             return
         self._last = progress.iteration
-        if self._stage.config.validates(progress.iteration) and self._stage.validation is not None:
-            line = f"loss {progress.loss:.3f}  validating"
-        else:
-            share = progress.data_seconds / progress.seconds
-            times = f"{progress.seconds:.2f} s/step, {share:.0%} on data"
-            taught = "" if progress.confident is None else f"  teacher confident on {progress.confident:.0%}"
-            line = f"loss {progress.loss:.3f}  rate {progress.rate:.4f}{taught}  {times}"
+        share = progress.data_seconds / progress.seconds
+        times = f"{progress.seconds:.2f} s/step, {share:.0%} on data"
+        taught = "" if progress.confident is None else f"  teacher confident on {progress.confident:.0%}"
+        line = f"loss {progress.loss:.3f}  rate {progress.rate:.4f}{taught}  {times}"
         self._progress.update(self._training, completed=progress.iteration, description=line)
 
     def on_validation_progress(self, done: int, total: int) -> None:

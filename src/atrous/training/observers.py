@@ -37,7 +37,7 @@ class Observer:
         """Called before the first step of every stage, also after a resume."""
 
     def on_step(self, progress: TrainingProgress) -> None:
-        """Called every ten steps and before every save, with averages since the last call."""
+        """Called every ten steps and after every save, with averages since the last call; before `on_validation`."""
 
     def on_validation_progress(self, done: int, total: int) -> None:
         """Called after every image of a validation."""
