@@ -1,6 +1,7 @@
 """Folders as tools wrote them, with the class ids, names and splits that they are known to have."""
 
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -98,3 +99,29 @@ def test_folders_that_were_refused(cases, name):
     ids = set(np.unique(np.concatenate([data[index].labels.ravel() for index in range(4)])).tolist())
     assert ids == {0, 1, 2}
     assert "aeroplane" not in data.labels.names
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("lists", "expected"),
+    [
+        ({"default": "s0\ns1\ns2\n"}, {"train": 2, "val": 1}),
+        ({"Train": "s0\ns1\n", "Validation": "s3\n"}, {"train": 2, "val": 1}),
+        ({"default": "s0\ns1\ns2\ns3\n"}, {"train": 3, "val": 1}),
+    ],
+)
+def test_lists_of_cvat_name_what_was_labelled(cases, lists, expected, tmp_path):
+    """Its `default` is the one list of a task without subsets; a picture that no list names is left out."""
+    folder = tmp_path / "data"
+    shutil.copytree(cases.parent / "files/cvat_segmentation_mask", folder, copy_function=shutil.copyfile)
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o755)
+    place = folder / "ImageSets/Segmentation"
+    (place / "default.txt").unlink()
+    for name, lines in lists.items():
+        (place / f"{name}.txt").write_text(lines)
+    parts = open_splits(folder)
+    assert {split: len(part) for split, part in parts.items()} == expected
+    listed = {name for lines in lists.values() for name in lines.split()}
+    assert {name for part in parts.values() for name in part.names} == listed
+    assert parts["train"].labels.names == ("background", "ball", "box")

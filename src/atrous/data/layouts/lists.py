@@ -25,12 +25,19 @@ from atrous.data.splits import Part, Splits
 _SUFFIXES = (".txt", ".lst", ".csv", ".list", ".tsv")
 _MASKS = IMAGE_SUFFIXES | {".npy", ".npz", ".mat"}
 _SAMPLED = 50
+_CVAT = ("ImageSets", "Segmentation", "default.txt")
+"""The list of CVAT's tasks without subsets: all that was labelled."""
 
 
 def list_files(tree: Tree) -> dict[Path, str]:
-    """The files whose names tell a split, such as `val.txt` or `train_list.txt`, with that split."""
+    """The files whose names tell a split, such as `val.txt` or `train_list.txt`, with that split.
+
+    Where none does, CVAT's `default.txt` names the pictures to train on.
+    """
     named = ((path, split_of(path.stem)) for path in tree.with_suffix(*_SUFFIXES))
     found = {path: split for path, split in named if split}
+    if not found:
+        found = {path: "train" for path in tree.with_suffix(".txt") if path.parts[-3:] == _CVAT}
     trained = {path.parent for path, split in found.items() if split == "train" and "trainval" not in path.stem.lower()}
     return {
         path: split
