@@ -64,14 +64,15 @@ class TFLiteWriter:
         ])  # fmt: skip
         return output
 
-    def content(self, output: int, *, metadata: bytes | None = None) -> bytes:
-        """The file, ending in tensor `output`."""
+    def content(self, output: int, *, metadata: bytes | None = None, custom: str = "") -> bytes:
+        """The file, ending in tensor `output`; `custom` names its operators of the kind CUSTOM."""
         entries = []
         if metadata is not None:
             self.buffers.append(metadata)
             name = self.builder.CreateString("TFLITE_METADATA")
             entries = [[("UOffsetTRelative", name), ("Uint32", len(self.buffers) - 1)]]
-        codes = [[("Int8", code), ("None", None), ("Int32", 3), ("Int32", code)] for code in self.codes]
+        named = ("UOffsetTRelative", self.builder.CreateString(custom) if custom else None)
+        codes = [[("Int8", code), named, ("Int32", 3), ("Int32", code)] for code in self.codes]
         buffers = [
             [("UOffsetTRelative", self._numbers(np.frombuffer(data, "u1")) if data else None)] for data in self.buffers
         ]

@@ -93,3 +93,18 @@ def test_what_changes_the_result_is_refused_and_what_does_not_is_read(tmp_path, 
     else:
         with pytest.raises(InputError, match=complaint):
             read_network(tmp_path / "a.tflite")
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("edgetpu-custom-op", r"a\.tflite: compiled for the Edge TPU; give the \.tflite that it was compiled from"),
+        ("TFLite_Detection_PostProcess", r"a\.tflite: operator CUSTOM is in no official DeepLab file"),
+    ],
+)
+def test_operators_of_ones_own_are_named(tmp_path, name, complaint):
+    graph = Graph()
+    labels = graph.operator(Op.CUSTOM, [graph.image], graph.tensor("labels", [1, 9, 9], dtype="i4"))
+    (tmp_path / "a.tflite").write_bytes(graph.content(labels, custom=name))
+    with pytest.raises(InputError, match=complaint):
+        atrous.load(tmp_path / "a.tflite")
