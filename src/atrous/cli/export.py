@@ -19,6 +19,8 @@ from atrous.errors import InputError
 from atrous.export.export import ProofError, export, output_format
 from atrous.export.int8 import Pictures
 from atrous.export.onnx_file import DEFAULT_OPSET
+from atrous.export.phone import DEFAULT_SIZE, export_phone, phone_format
+from atrous.export.phone_file import PHONE_SUFFIXES, PhoneFormat
 from atrous.export.proof import OnProgress, Proof
 from atrous.export.tensorrt import check_tensorrt, write_tensorrt
 from atrous.export.triton import check_triton, write_triton
@@ -40,7 +42,8 @@ class Options:
     its metadata. The file is compared with the weights on images of several sizes before it gets its name: the table is
     printed, and saved as FILE.proof.json and FILE.proof.md. Below the gate nothing is written.
 
-    With --format web the model comes in a folder with a page, which computes pictures in a browser.
+    With --format web the model comes in a folder with a page, which computes pictures in a browser. Files for phones
+    (.tflite, .pte, .mlpackage) take images of one --size and compute in float32.
 
     Example: atrous export runs/street/best.safetensors --out street.onnx
     Example: atrous export runs/street/best.safetensors --format web --out page
@@ -49,10 +52,12 @@ class Options:
     weights: tyro.conf.Positional[str]
     """An archive, a run folder, a file of another project, hf://user/name, or a name that `atrous weights` lists."""
     out: Path
-    """File to write, .onnx, .xml (OpenVINO, with a .bin beside it), or .pt2 (torch, compiled for this kind of processor
-    by a C++ compiler); of --format web the folder."""
-    format: Literal[ExportFormat, "web"] | None = None
+    """File to write, .onnx, .xml (OpenVINO, with a .bin beside it), .pt2 (torch, compiled for this kind of processor by
+    a C++ compiler), .tflite (LiteRT), .pte (ExecuTorch) or .mlpackage (Core ML); of --format web the folder."""
+    format: Literal[ExportFormat, PhoneFormat, "web"] | None = None
     """Format to write; None is the one that the suffix of --out stands for. web: a page for any static web server."""
+    size: Annotated[tuple[int, int] | None, tyro.conf.arg(metavar="HEIGHT WIDTH")] = None
+    """For phones: height and width of the images; None is 513x513."""
     runtime: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
     """For web: the npm package onnxruntime-web, unpacked. None fetches it by npm, once."""
     output: Output = "labels"
@@ -99,13 +104,13 @@ def main(arguments: Sequence[str]) -> int:
         raise InputError(
             f"{options.weights} is an exported file already; export the weights that it was made of once more"
         )
+    if phone_format(options.out) is not None:
+        return _export_phone(options)
     sizes = list[Size]()
     if options.tensorrt is not None:
         check_tensorrt(options.out)
         sizes = [upright_size(path) for path in image_files([options.tensorrt])]
-    archive = load_weights(options.weights, options.weight_settings)
-    if options.output_stride is not None:
-        archive = replace(archive, model=archive.model.replanned(output_stride=options.output_stride))
+    archive = _weights(options)
     data = None if options.data is None else open_data(options.data, split=options.split, schema=options.schema)
     if options.format == "web":
         check_web(archive, options.out)
@@ -116,9 +121,7 @@ def main(arguments: Sequence[str]) -> int:
     except ProofError as error:
         print(error.proof.table().to_text())
         raise
-    print(proof.table().to_text())
-    print(f"gate     {proof.gate}")
-    print(f"result   {proof.summary()}")
+    _print_proof(proof)
     if proof.shift is not None:
         print(f"pictures {proof.shift}")
     if proof.scores is not None:
@@ -137,9 +140,14 @@ def _check_format(options: Options) -> None:
     if options.format != "web":
         if options.runtime is not None:
             raise InputError("--runtime is for --format web; leave it out")
-        by_suffix = output_format(options.out)
+        by_suffix = phone_format(options.out) or output_format(options.out)
+        if by_suffix in PHONE_SUFFIXES.values():
+            _check_phone(options)
+        elif options.size is not None:
+            raise InputError(f"--size is for phones ({', '.join(PHONE_SUFFIXES)}); {options.out} takes all sizes")
         if options.format not in (None, by_suffix):
-            suffix = next(suffix for suffix, form in SUFFIXES.items() if form == options.format)
+            suffixes = {**SUFFIXES, **PHONE_SUFFIXES}
+            suffix = next(suffix for suffix, form in suffixes.items() if form == options.format)
             raise InputError(
                 f"--out {options.out} is no file of --format {options.format}; give one that ends in {suffix}"
             )
@@ -152,6 +160,52 @@ def _check_format(options: Options) -> None:
         raise InputError("--format web computes labels of images in the layout nhwc; leave --output and --layout out")
     if options.precision == "float16":
         raise InputError("--format web computes in float32 or int8; leave --precision float16 out")
+
+
+def _check_phone(options: Options) -> None:
+    """Raise InputError for options that files for phones have not."""
+    unused = {
+        "--precision": options.precision != "float32",
+        "--calibration": options.calibration is not None,
+        "--data": options.data is not None,
+        "--opset": options.opset != DEFAULT_OPSET,
+        "--triton": options.triton is not None,
+        "--tensorrt": options.tensorrt is not None,
+    }
+    named = [name for name, given in unused.items() if given]
+    if named:
+        raise InputError(f"{options.out} computes in float32 at one size; leave {' and '.join(named)} out")
+
+
+def _export_phone(options: Options) -> int:
+    """Export for phones and print the comparison, or that there is none; returns the exit status."""
+    archive = _weights(options)
+    settings = {"size": options.size or DEFAULT_SIZE, "output": options.output, "layout": options.layout}
+    try:
+        with progress_callback("comparing") as on_progress:
+            proof = export_phone(archive, options.out, **settings, gate=options.gate, on_progress=on_progress)
+    except ProofError as error:
+        print(error.proof.table().to_text())
+        raise
+    if proof is None:
+        print("result   converted, not compared with the weights: Core ML computes on macOS and iOS alone")
+    else:
+        _print_proof(proof)
+    print(f"file     {options.out}")
+    return 0
+
+
+def _weights(options: Options) -> Archive:
+    archive = load_weights(options.weights, options.weight_settings)
+    if options.output_stride is None:
+        return archive
+    return replace(archive, model=archive.model.replanned(output_stride=options.output_stride))
+
+
+def _print_proof(proof: Proof) -> None:
+    print(proof.table().to_text())
+    print(f"gate     {proof.gate}")
+    print(f"result   {proof.summary()}")
 
 
 def _export(

@@ -129,6 +129,7 @@ def prove(
     *,
     gate: Gate,
     logits: Engine | None,
+    sizes: Sequence[tuple[str, Size, int]] = SIZES,
     pictures: Sequence[UInt8[np.ndarray, "_ _ c"]] = (),
     only_pictures: bool = False,
     on_progress: OnProgress | None = None,
@@ -140,6 +141,7 @@ def prove(
         engine: The exported file.
         gate: Condition that the file has to meet.
         logits: The same graph with logits as its output, where the engine can give them.
+        sizes: Name, size and batch of the generated images.
         pictures: Images of the user.
         only_pictures: If true, the gate looks at the images of the user alone.
         on_progress: Called after every comparison.
@@ -149,9 +151,9 @@ def prove(
     def add(comparison: Comparison) -> None:
         comparisons.append(comparison)
         if on_progress is not None:
-            on_progress(len(comparisons), len(SIZES) + len(pictures))
+            on_progress(len(comparisons), len(sizes) + len(pictures))
 
-    for name, size, batch in SIZES:
+    for name, size, batch in sizes:
         comparison = _compare_generated(model, engine, size=size, batch=batch, name=name, logits=logits)
         add(replace(comparison, counts=not only_pictures))
     for number, picture in enumerate(pictures, start=1):
