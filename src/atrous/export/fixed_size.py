@@ -48,6 +48,7 @@ def record_at(graph: ExportGraph, size: Size, *, floats: bool = False) -> Export
         warnings.simplefilter("ignore")  # of torch about its own parts
         recorded = torch.export.export(module.eval(), (images,), strict=False).run_decompositions({})
         folded = _folded(recorded.module(check_guards=False))
+        _leave_broadcasting_to_sums(folded)
         return torch.export.export(folded, (images,), strict=False)
 
 
@@ -79,6 +80,25 @@ def _folded(module: fx.GraphModule) -> fx.GraphModule:
             delattr(module.get_submodule(owner), attribute)
     module.recompile()
     return module
+
+
+def _leave_broadcasting_to_sums(module: fx.GraphModule) -> None:
+    """Add a map of one position as it is: LiteRT's converter loses the order of the axes where it is expanded before."""
+    aten = torch.ops.aten
+    for node in module.graph.nodes:
+        if node.target is not aten.expand.default or any(user.target is not aten.add.Tensor for user in node.users):
+            continue
+        others = [source for user in node.users for source in user.args if source is not node]
+        shape = _shape(node)
+        if shape is not None and all(isinstance(source, fx.Node) and _shape(source) == shape for source in others):
+            node.replace_all_uses_with(node.args[0])
+    module.graph.eliminate_dead_code()
+    module.recompile()
+
+
+def _shape(node: fx.Node) -> object:
+    value = node.meta.get("val")
+    return value.shape if isinstance(value, Tensor) else None
 
 
 def _attribute(module: nn.Module, path: str) -> Any:
