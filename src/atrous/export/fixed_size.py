@@ -83,7 +83,7 @@ def _folded(module: fx.GraphModule) -> fx.GraphModule:
 
 
 def _leave_broadcasting_to_sums(module: fx.GraphModule) -> None:
-    """Add a map of one position as it is: LiteRT's converter loses the order of the axes where it is expanded before."""
+    """Add a map of one position as it is: LiteRT's converter loses the order of the axes where it is expanded."""
     aten = torch.ops.aten
     for node in module.graph.nodes:
         if node.target is not aten.expand.default or any(user.target is not aten.add.Tensor for user in node.users):
