@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from atrous.errors import InputError
 from atrous.training.loop import ValidationResult
@@ -49,7 +49,7 @@ class Observer:
         """Called when a stage ends, also after an error."""
 
 
-def check_observers(observers: Iterable[Any]) -> None:
+def check_observers(observers: object) -> None:
     """Refuse what is no observer, before any work.
 
     Raises:
@@ -57,7 +57,7 @@ def check_observers(observers: Iterable[Any]) -> None:
     """
     if not isinstance(observers, Iterable):
         raise InputError(f"observers is a {type(observers).__name__}; give a list of them")
-    for observer in observers:
+    for observer in cast("Iterable[object]", observers):
         if not isinstance(observer, Observer):
             what = f"the class {observer.__name__}" if isinstance(observer, type) else f"a {type(observer).__name__}"
             raise InputError(f"observers holds {what}; give instances of subclasses of atrous.Observer")
