@@ -210,6 +210,31 @@ def test_a_batch_that_does_not_come_is_one_line(data, monkeypatch):
         batches(Stuck(data.labels, (data[0],)), workers=1)
 
 
+ORPHANED = """
+import os, signal, sys
+import numpy as np
+from fakes.memory_data import MemoryData
+from atrous.data.loader import training_batches
+from atrous.data.sample import Sample
+from atrous.labels import LabelSpace
+picture = np.zeros((16, 16, 3), np.uint8)
+data = MemoryData(LabelSpace(("a", "b")), tuple(Sample(f"s{n}", picture, picture[..., 0]) for n in range(4)))
+for batch in training_batches(data, (), workers=2, batch_size=2, seed=0, start=0, stop=10**6):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_workers_end_after_their_parent_was_killed():
+    """A worker keeps the pipe of its standard error open for as long as it lives."""
+    paths = os.pathsep.join([str(Path(module.__file__).parents[2]), str(Path(__file__).parents[1])])
+    answer = subprocess.run(  # returns when the last process that can write to the pipe has ended
+        [sys.executable, "-c", ORPHANED], stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+        env={**os.environ, "PYTHONPATH": paths},
+    )  # fmt: skip
+    assert answer.returncode == -signal.SIGKILL, answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
 @pytest.mark.parametrize("workers", [-1, 100000])
 def test_a_slip_of_the_hand_starts_no_thousand_processes(data, workers):
     with pytest.raises(InputError, match=rf"--workers {workers} is out of reach"):
