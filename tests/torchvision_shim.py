@@ -24,11 +24,21 @@ def _described_operators(source: str) -> set[str]:
     return {name.removeprefix("torchvision::") for name in names if isinstance(name, str)}
 
 
+def _loads(library: Path) -> bool:
+    try:
+        torch.ops.load_library(library)
+    except OSError:
+        return False
+    return True
+
+
 def declare_operators() -> None:
     """Declare the operators that torchvision describes, where it is installed; it can be imported from then on."""
     spec = importlib.util.find_spec("torchvision")
     if spec is None or spec.origin is None:
         return
+    if any(map(_loads, Path(spec.origin).parent.glob("_C*.so"))):
+        return  # torch is the build that torchvision was compiled for; a second declaration would end the process
     source = Path(spec.origin).with_name("_meta_registrations.py").read_text()
     for operator in sorted(_described_operators(source)):
         if not hasattr(torch.ops.torchvision, operator):
