@@ -15,7 +15,7 @@ from atrous.cli.main import main
 from atrous.data.formats.windows import ArrayPixels
 from atrous.inference.tiling.regions import joined_label_rows
 from atrous.inference.tiling.tiles import Tiling
-from atrous.labels import PASCAL_VOC
+from atrous.labels import PASCAL_VOC, LabelSpace
 from fakes.lively_model import LABELS, blocks, lively_model
 
 
@@ -287,6 +287,21 @@ def test_overlays_have_options(weights, photos, tmp_path):
             sizes[option] = overlay.size
     assert sizes["--no-legend"] == (50, 34)
     assert sizes["--legend"][1] > 34
+
+
+def test_the_background_is_painted_by_option_alone(photos, tmp_path):
+    path, names = tmp_path / "weights.safetensors", ("background", *LABELS.names[1:])
+    atrous.save(path, lively_model(), labels=LabelSpace(names), provenance={})
+    changed = []
+    for options in (["--no-legend"], ["--no-legend", "--overlay-background"]):
+        out = tmp_path / f"out{len(options)}"
+        assert main(["predict", str(path), str(photos / "a.png"), "--out", str(out), *options]) == 0
+        overlay, picture, labels = (
+            np.array(Image.open(name).convert(mode), dtype=int)
+            for name, mode in ((out / "a_overlay.jpg", "RGB"), (photos / "a.png", "RGB"), (out / "a.png", "P"))
+        )
+        changed.append(np.median(np.abs(overlay - picture).max(axis=-1)[labels == 0]))
+    assert 2 * changed[0] < changed[1], changed  # JPEG changes values, too
 
 
 def test_a_run_folder_stands_for_its_last_weights(weights, photos, tmp_path, caplog):
