@@ -13,6 +13,7 @@ from atrous.errors import InputError
 from atrous.inference.device import choose_device
 from atrous.inference.engines.engine_times import EngineChoice, quickest_engine
 from atrous.inference.engines.open_engine import is_exported
+from atrous.inference.engines.proof_record import proof_path
 from atrous.inference.precision import Precision
 from atrous.inference.predictor import Predictor
 from atrous.sizes import parse_size
@@ -117,6 +118,9 @@ def load_weights(source: str, settings: WeightSettings | None = None) -> Archive
     Raises:
         InputError: If the weights cannot be loaded.
     """
+    path = Path(source)
+    if not is_exported(path) and path.is_file() and proof_path(path).is_file():
+        raise InputError(f"{path} was written by atrous export for phones; give the weights that it was made of")
     with progress_callback("downloading weights") as on_progress:
         archive = load(source, **({} if settings is None else vars(settings)), on_progress=on_progress)
     tell_choices(archive)
