@@ -129,7 +129,7 @@ def prove(
     *,
     gate: Gate,
     logits: Engine | None,
-    sizes: Sequence[tuple[str, Size, int]] = SIZES,
+    sizes: Sequence[tuple[str, Size, int]] | None = None,
     pictures: Sequence[UInt8[np.ndarray, "_ _ c"]] = (),
     only_pictures: bool = False,
     on_progress: OnProgress | None = None,
@@ -141,12 +141,13 @@ def prove(
         engine: The exported file.
         gate: Condition that the file has to meet.
         logits: The same graph with logits as its output, where the engine can give them.
-        sizes: Name, size and batch of the generated images.
+        sizes: Name, size and batch of the generated images; None is `SIZES`.
         pictures: Images of the user.
         only_pictures: If true, the gate looks at the images of the user alone.
         on_progress: Called after every comparison.
     """
     comparisons = list[Comparison]()
+    sizes = SIZES if sizes is None else sizes
 
     def add(comparison: Comparison) -> None:
         comparisons.append(comparison)
