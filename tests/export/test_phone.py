@@ -125,6 +125,7 @@ def test_the_converter_of_litert_has_an_environment_of_its_own(exported, tmp_pat
         ("--out a.tflite --precision int8 --calibration x", "leave --precision and --calibration out"),
         ("--out a.pte --opset 20", "leave --opset out"),
         ("--out a.tflite --format executorch", "is no file of --format executorch; give one that ends in .pte"),
+        ("--out a.mlpackage --gate 1.01", "--gate: a.mlpackage cannot be compared here"),
         ("--out a.onnx --size 33 33", "--size is for phones"),
         ("--out a.tflite --size 0 33", "--size 0 33: a side of a file of one size is 1 to 4096 pixels"),
         ("--out a.xyz", "no format has the suffix '.xyz'"),

@@ -83,17 +83,17 @@ def test_a_shard_that_changes_is_unpacked_again(street):
 BAD = {
     "link": (
         [entry("images/a.png", type=tarfile.SYMTYPE, linkname="/etc/passwd")],
-        "'images/a.png' is a link, a device",
+        "images/a.png is a link or a device",
     ),
-    "hard link": ([entry("a.png", type=tarfile.LNKTYPE, linkname="b.png")], "'a.png' is a link, a device or sparse"),
-    "device": ([entry("a.png", type=tarfile.CHRTYPE)], "'a.png' is a link, a device or sparse"),
-    "FIFO": ([entry("a.png", type=tarfile.FIFOTYPE)], "'a.png' is a link, a device or sparse"),
+    "hard link": ([entry("a.png", type=tarfile.LNKTYPE, linkname="b.png")], "a.png is a link or a device"),
+    "device": ([entry("a.png", type=tarfile.CHRTYPE)], "a.png is a link or a device"),
+    "FIFO": ([entry("a.png", type=tarfile.FIFOTYPE)], "a.png is a link or a device"),
     "parent": ([entry("images/../../a.png", b"1")], "'images/../../a.png' is no path below a folder"),
     "absolute": ([entry("/tmp/a.png", b"1")], "'/tmp/a.png' is no path below a folder"),
     "backslash": ([entry("images\\a.png", b"1")], "is no path below a folder"),
     "twice": ([entry("a.png", b"1"), entry("a.png", b"2")], "holds 'a.png', which came before"),
-    "file as folder": ([entry("a", b"1"), entry("a/b.png", b"2")], "cannot unpack 'a/b.png'"),
-    "long name": ([entry("n" * 300, b"1")], "cannot unpack 'n+"),
+    "file as folder": ([entry("a", b"1"), entry("a/b.png", b"2")], "holds 'a', which came before"),
+    "long name": ([entry("n" * 300, b"1")], "cannot unpack .*next.tar: File name too long"),
 }
 
 
@@ -115,7 +115,7 @@ def test_a_shard_that_ends_anywhere_too_early_is_never_a_shorter_data_set(tmp_pa
     # Two entries of a header and two blocks each, then the end mark.
     for size in range(0, 6 * tarfile.BLOCKSIZE + 1, 256):
         whole.write_bytes(content[:size])
-        with pytest.raises(InputError, match=r"a.tar is (damaged|cut off)"):
+        with pytest.raises(InputError, match=r"a.tar is damaged: "):
             unpacked(tmp_path / "shards", tmp_path / "out")
         assert not (tmp_path / "out").exists()
 
@@ -125,16 +125,21 @@ def test_a_damaged_header_is_not_taken_for_the_end(tmp_path):
     content = bytearray(whole.read_bytes())
     content[3 * tarfile.BLOCKSIZE] ^= 1
     whole.write_bytes(content)
-    with pytest.raises(InputError, match=r"a.tar is cut off or damaged after 1536 bytes; copy or write it again$"):
+    with pytest.raises(
+        InputError,
+        match=r"a.tar is damaged: something follows its last file; delete it and try again$",
+    ):
         unpacked(tmp_path / "shards", tmp_path / "out")
 
 
-def test_a_size_beyond_the_file_is_damage(tmp_path):
+@pytest.mark.parametrize(("size", "message"), [(2**40, "to over 50 times its size"), (5000, "is damaged")])
+def test_a_size_beyond_the_file_is_refused(size, message, tmp_path):
     member = tarfile.TarInfo("a.png")
-    member.size = 2**40
+    member.size = size
     (tmp_path / "a.tar").write_bytes(member.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
-    with pytest.raises(InputError, match=r"a.tar is damaged"):
+    with pytest.raises(InputError, match=message):
         unpacked(tmp_path, tmp_path / "out" / "data")
+    assert not list((tmp_path / "out").rglob("*.png"))
 
 
 def test_folders_without_shards_stay_what_they_are(tmp_path):

@@ -225,6 +225,7 @@ def test_a_run_that_an_observer_ended_at_its_last_step_is_validated_and_has_weig
     ("observers", "message"),
     [
         (Observer(), "observers is a Observer; give a list"),
+        (iter([Observer()]), "observers is a list_iterator; give a list"),
         ([Observer], "observers holds the class Observer; give instances"),
         ([print], "observers holds a builtin_function_or_method; give instances"),
     ],

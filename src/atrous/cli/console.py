@@ -36,6 +36,16 @@ def progress_bar() -> Progress:
 
 
 @contextmanager
+def _stopped_at_the_end(progress: Progress) -> Iterator[None]:
+    """Stop a display that its first use has started, if there was one."""
+    try:
+        yield
+    finally:
+        if progress.live.is_started:
+            progress.stop()
+
+
+@contextmanager
 def progress_callback(description: str) -> Iterator[Callable[[int, int], None]]:
     """Yield a callback for (done, total) that shows a progress bar; nothing is displayed before its first call."""
     progress = progress_bar()
@@ -45,11 +55,8 @@ def progress_callback(description: str) -> Iterator[Callable[[int, int], None]]:
         progress.start()
         progress.update(task, completed=done, total=total)
 
-    try:
+    with _stopped_at_the_end(progress):
         yield show
-    finally:
-        if progress.live.is_started:
-            progress.stop()
 
 
 @contextmanager
@@ -67,11 +74,8 @@ def count_callback(description: str) -> Iterator[Callable[[int, int], None]]:
         progress.start()
         progress.update(task, completed=done, left_out=left_out)
 
-    try:
+    with _stopped_at_the_end(progress):
         yield show
-    finally:
-        if progress.live.is_started:
-            progress.stop()
 
 
 @contextmanager
@@ -92,11 +96,8 @@ def fraction_callback() -> Iterator[Callable[[str, int, int], None]]:
         progress.start()
         progress.update(task, description=description, completed=done, total=total)
 
-    try:
+    with _stopped_at_the_end(progress):
         yield show
-    finally:
-        if progress.live.is_started:
-            progress.stop()
 
 
 @contextmanager
@@ -112,11 +113,8 @@ def progress_callbacks(*, after: float) -> Iterator[Callable[[str, int, int], No
         if time.monotonic() - started > after:
             progress.start()
 
-    try:
+    with _stopped_at_the_end(progress):
         yield show
-    finally:
-        if progress.live.is_started:
-            progress.stop()
 
 
 def tracked(items: Iterable[T], *, description: str, total: int) -> Iterator[T]:

@@ -140,9 +140,10 @@ def _check_format(options: Options) -> None:
     if options.format != "web":
         if options.runtime is not None:
             raise InputError("--runtime is for --format web; leave it out")
-        by_suffix = phone_format(options.out) or output_format(options.out)
-        if by_suffix in PHONE_SUFFIXES.values():
-            _check_phone(options)
+        for_phones = phone_format(options.out)
+        by_suffix = for_phones or output_format(options.out)
+        if for_phones is not None:
+            _check_phone(options, for_phones)
         elif options.size is not None:
             raise InputError(f"--size is for phones ({', '.join(PHONE_SUFFIXES)}); {options.out} takes all sizes")
         if options.format not in (None, by_suffix):
@@ -162,8 +163,12 @@ def _check_format(options: Options) -> None:
         raise InputError("--format web computes in float32 or int8; leave --precision float16 out")
 
 
-def _check_phone(options: Options) -> None:
+def _check_phone(options: Options, form: PhoneFormat) -> None:
     """Raise InputError for options that files for phones have not."""
+    if form == "coreml" and options.gate is not None:
+        raise InputError(
+            f"--gate: {options.out} cannot be compared here, Core ML computes on macOS and iOS; leave it out"
+        )
     unused = {
         "--precision": options.precision != "float32",
         "--calibration": options.calibration is not None,

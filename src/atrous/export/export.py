@@ -68,6 +68,20 @@ def output_format(out: Path) -> ExportFormat:
     return found
 
 
+def describe(weights: Archive, *, output: Output, layout: Layout, precision: ExportPrecision) -> ExportDescription:
+    """Describe the file that weights become: their classes, origin and range of values, and its own settings."""
+    return ExportDescription(
+        labels=weights.labels,
+        output=output,
+        layout=layout,
+        precision=precision,
+        in_channels=weights.model.config.in_channels,
+        output_stride=weights.model.output_stride,
+        weights_sha256=weights.sha256,
+        picture_range=weights.picture_range,
+    )
+
+
 def export(
     weights: Archive,
     out: Path,
@@ -116,16 +130,7 @@ def export(
     if form == "torch" and precision != "float32":
         raise InputError(f"{out.suffix} files compute in float32; give --out FILE.onnx or FILE.xml for {precision}")
     pictures, held_back = _divided(calibration, precision=precision)
-    description = ExportDescription(
-        labels=weights.labels,
-        output=output,
-        layout=layout,
-        precision=precision,
-        in_channels=weights.model.config.in_channels,
-        output_stride=weights.model.output_stride,
-        weights_sha256=weights.sha256,
-        picture_range=weights.picture_range,
-    )
+    description = describe(weights, output=output, layout=layout, precision=precision)
     # OpenVINO rounds the weights itself, and computes in 32 bits.
     dtype = torch.float16 if precision == "float16" and form == "onnx" else torch.float32
     graph = ExportGraph(weights.model, output=output, layout=layout, dtype=dtype)

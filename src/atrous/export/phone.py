@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from atrous.errors import InputError
-from atrous.export.export import ProofError
+from atrous.export.export import ProofError, describe
 from atrous.export.fixed_size import record_at
 from atrous.export.gate import Gate
 from atrous.export.graph import ExportGraph
@@ -23,7 +22,7 @@ from atrous.export.phone_file import (
 from atrous.export.proof import OnProgress, Proof, prove
 from atrous.export.proof_files import write_proof
 from atrous.export.staging import staged
-from atrous.inference.engines.description import ExportDescription, Layout, Output
+from atrous.inference.engines.description import Layout, Output
 from atrous.inference.precision import generated_images
 from atrous.sizes import Size
 from atrous.weights.archive import Archive
@@ -81,17 +80,9 @@ def export_phone(
     if not all(1 <= side <= LARGEST_SIDE for side in size):
         raise InputError(f"--size {size[0]} {size[1]}: a side of a file of one size is 1 to {LARGEST_SIDE} pixels")
     check_converter(form, out.name)
-    description = ExportDescription(
-        labels=weights.labels,
-        output=output,
-        layout="nchw" if form == "coreml" else layout,
-        precision="float32",
-        in_channels=weights.model.config.in_channels,
-        output_stride=weights.model.output_stride,
-        weights_sha256=weights.sha256,
-        picture_range=weights.picture_range,
-    )
-    graph = ExportGraph(weights.model, output=output, layout=description.layout, dtype=torch.float32)
+    axes: Layout = "nchw" if form == "coreml" else layout
+    description = describe(weights, output=output, layout=axes, precision="float32")
+    graph = ExportGraph(weights.model, output=output, layout=axes)
     program = record_at(graph, size, floats=form == "coreml")
     with staged(out) as folder:
         path = folder / out.name

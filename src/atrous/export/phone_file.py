@@ -1,9 +1,11 @@
 """Files for phones and small devices: images of one size in, labels or numbers of every class out."""
 
+import importlib
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
@@ -31,7 +33,7 @@ class LiteRtEngine:
     """
 
     def __init__(self, path: Path, description: ExportDescription) -> None:
-        interpreter = require("ai_edge_litert.interpreter", extra="litert", purpose=f"running {path}")
+        interpreter = importlib.import_module("ai_edge_litert.interpreter")  # it comes with the converter
         self._interpreter: Any = interpreter.Interpreter(str(path), num_threads=1)
         self._interpreter.allocate_tensors()
         self.description = description
@@ -57,7 +59,7 @@ class ExecuTorchEngine:
     """
 
     def __init__(self, path: Path, description: ExportDescription) -> None:
-        runtime = require("executorch.runtime", extra="executorch", purpose=f"running {path}")
+        runtime = importlib.import_module("executorch.runtime")  # it comes with the converter
         self._program: Any = runtime.Runtime.get().load_program(str(path))
         self._method: Any = self._program.load_method("forward")
         self.description = description
@@ -71,8 +73,12 @@ class ExecuTorchEngine:
         )
 
 
-def check_converter(form: PhoneFormat, name: str) -> None:
-    """Raise InputError if the converter of a format is not installed, before anything long begins."""
+def check_converter(form: PhoneFormat, name: str) -> ModuleType:
+    """Import the converter of a format, before anything long begins.
+
+    Raises:
+        InputError: If it is not installed, or cannot be imported.
+    """
     if form == "litert" and not installed("litert_torch"):
         # No extra: xdsl, which it depends on, states another range of typing-extensions than tyro.
         raise InputError(
@@ -81,12 +87,12 @@ def check_converter(form: PhoneFormat, name: str) -> None:
         )
     module = {"litert": "litert_torch", "executorch": "executorch.exir", "coreml": "coremltools"}[form]
     with silent(module):
-        require(module, extra=form, purpose=f"writing {name}")
+        return require(module, extra=form, purpose=f"writing {name}")
 
 
 def write_litert(program: ExportedProgram, path: Path) -> None:
     """Convert a recorded graph to a `.tflite` file; raises InputError if the converter is missing or fails."""
-    converter = require("litert_torch", extra="litert", purpose=f"writing {path.name}")
+    converter = check_converter("litert", path.name)
     images = program.example_inputs
     assert images is not None, "a recorded program keeps its images"
     with silent("litert_torch"), _failing_as_one_line(path, "litert-torch"):
@@ -95,9 +101,8 @@ def write_litert(program: ExportedProgram, path: Path) -> None:
 
 def write_executorch(program: ExportedProgram, path: Path) -> None:
     """Convert a recorded graph to a `.pte` file with XNNPACK's kernels; raises InputError as `write_litert` does."""
-    purpose = f"writing {path.name}"
-    exir = require("executorch.exir", extra="executorch", purpose=purpose)
-    xnnpack = require("executorch.backends.xnnpack.partition.xnnpack_partitioner", extra="executorch", purpose=purpose)
+    exir = check_converter("executorch", path.name)
+    xnnpack = importlib.import_module("executorch.backends.xnnpack.partition.xnnpack_partitioner")
     with silent("executorch"), _failing_as_one_line(path, "executorch"):
         lowered = exir.to_edge_transform_and_lower(program, partitioner=[xnnpack.XnnpackPartitioner()])
         path.write_bytes(lowered.to_executorch().buffer)
@@ -108,8 +113,7 @@ def write_coreml(program: ExportedProgram, path: Path, *, description: ExportDes
 
     The file takes a picture as iOS has it, and carries the description in its metadata.
     """
-    with silent("coremltools"):
-        coremltools = require("coremltools", extra="coreml", purpose=f"writing {path.name}")
+    coremltools = check_converter("coreml", path.name)
     images = program.example_inputs
     assert images is not None, "a recorded program keeps its images"
     shape = tuple(images[0][0].shape)

@@ -32,7 +32,7 @@ WEBCAM = re.compile(r"/dev/(video\d|v4l/)")
 
 @dataclass(frozen=True)
 class LiveSource:
-    """What FFmpeg opens.
+    """An RTSP stream or a webcam, as FFmpeg is told to open it.
 
     Attributes:
         address: Address or device.
@@ -51,7 +51,7 @@ class LiveSource:
 
 @dataclass(frozen=True)
 class LiveFrame:
-    """A frame.
+    """A decoded frame of a live source with its time.
 
     Attributes:
         frame: What PyAV decoded.
@@ -213,7 +213,7 @@ class LiveFrames:
             self._changed.notify_all()
 
     def _explained(self, error: Any) -> str:
-        """What FFmpeg says, and what to do about it."""
+        """Return the message of an error of FFmpeg, followed by a remedy for the user."""
         errors, what = self._av.error, error.strerror or reason(error)
         if self._source.form:
             remedies = {
@@ -234,7 +234,7 @@ class LiveFrames:
 
 
 def silence(patience: float) -> str:
-    """The line for a source that gave nothing for `patience` seconds."""
+    """Return the message for a source that gave nothing for `patience` seconds."""
     return f"no picture came for {patience:g} s; check the address, the network and the camera"
 
 

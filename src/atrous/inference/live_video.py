@@ -24,7 +24,7 @@ POLL = 0.1
 
 @dataclass(frozen=True)
 class Recording:
-    """What was written of a live source.
+    """The video that was written of a live source, and what was lost on the way.
 
     Attributes:
         video: The video.

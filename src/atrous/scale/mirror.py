@@ -7,10 +7,9 @@ a run that goes on, here or on another machine, finds the data unchanged (`data/
 import hashlib
 import logging
 import os
-import shutil
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from filelock import FileLock
 
 from atrous.errors import InputError, OutputError, reason
 from atrous.files import atomic_path, cache_folder
-from atrous.scale.shards import is_file_path, unpacked
+from atrous.scale.shards import check_room, is_file_path, unpacked
 from atrous.scale.storage import Location, open_location
 
 _LOGGER = logging.getLogger(__name__)
@@ -34,9 +33,6 @@ _CHUNK = 2**20
 
 _LONGEST_WAIT = 30.0
 """Longest time in seconds between two tries."""
-
-_SPARE_BYTES = 2**30
-"""Free bytes that a copy leaves on the disk."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +75,7 @@ def mirrored(address: str, *, patience: float = 1800.0, cache: Path | None = Non
     folder = home / name
     with _lock(home):
         missing = [found for found in objects if not found.is_copied(folder / found.name)]
-        _check_space(missing, folder, address=address)
+        check_room(sum(found.size for found in missing), home, name=address)
         _remove_others(folder, {found.name for found in objects})
         if missing:
             size = sum(found.size for found in missing) / 2**20
@@ -125,15 +121,6 @@ def _lock(home: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _check_space(missing: Sequence[_Object], folder: Path, *, address: str) -> None:
-    needed, free = sum(found.size for found in missing), shutil.disk_usage(folder.parent).free
-    if needed + _SPARE_BYTES > free and missing:
-        raise InputError(
-            f"{address} needs {needed / 2**30:.1f} GiB on this disk, which has {free / 2**30:.1f} GiB free; "
-            "set ATROUS_HOME to a folder on a larger one"
-        )
 
 
 def _remove_others(folder: Path, names: set[str]) -> None:

@@ -5,21 +5,19 @@ A few files of hundreds of megabytes are listed and fetched much more quickly th
 
 import json
 import logging
-import os
 import shutil
-import tarfile
-from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from atrous.errors import InputError, reason
+from atrous.data.published.extract import unpack
+from atrous.errors import InputError
 from atrous.files import atomic_path
 
 _LOGGER = logging.getLogger(__name__)
 
 SUFFIX = ".tar"
 
-_LATEST = 2**33
-"""Latest time in seconds that an unpacked file may have; later ones are no times."""
+_SPARE_BYTES = 2**30
+"""Free bytes that copies leave on the disk."""
 
 
 def is_file_path(name: str) -> bool:
@@ -50,7 +48,7 @@ def unpacked(folder: Path, target: Path) -> Path:
     if target.is_dir() and _unpacked_before(record) == state:
         return target
     size = sum(path.stat().st_size for path in shards)
-    _check_space(size, folder)
+    check_room(size, folder, name=f"what the tar files of {folder} hold")
     _LOGGER.warning("unpacking %d tar files (%.0f MiB) of %s to %s", len(shards), size / 2**20, folder, target)
     part = target.with_name(f".{target.name}.part")
     for old in (part, target):
@@ -71,6 +69,16 @@ def unpacked(folder: Path, target: Path) -> Path:
     return target
 
 
+def _unpack(shard: Path, folder: Path) -> None:
+    try:
+        unpack(shard, folder, place=_place)
+    except FileExistsError as error:
+        name = Path(error.filename).relative_to(folder)
+        raise InputError(f"{shard} holds {str(name)!r:.80}, which came before; each may lie in one tar file") from error
+    except OSError as error:
+        raise InputError(f"cannot unpack {shard}: {error.strerror or error}") from error
+
+
 def _size_and_time(path: Path) -> tuple[int, int]:
     status = path.stat()
     return status.st_size, status.st_mtime_ns
@@ -83,66 +91,17 @@ def _unpacked_before(record: Path) -> object:
         return None
 
 
-def _check_space(size: int, folder: Path) -> None:
+def check_room(size: int, folder: Path, *, name: object) -> None:
+    """Raise InputError if a disk has no room for `size` bytes of what `name` says, and a gigabyte beside them."""
     free = shutil.disk_usage(folder).free
-    if size + 2**30 > free:
+    if size and size + _SPARE_BYTES > free:
         raise InputError(
-            f"the tar files of {folder} need {size / 2**30:.1f} GiB more on this disk, which has "
-            f"{free / 2**30:.1f} GiB free; set ATROUS_HOME to a folder on a larger one"
+            f"{name} needs {size / 2**30:.1f} GiB on this disk, which has {free / 2**30:.1f} GiB free; "
+            "set ATROUS_HOME to a folder on a larger one"
         )
 
 
-def _unpack(shard: Path, folder: Path) -> None:
-    """Write the files of a tar file; raises InputError at the first that is none, or that is there already."""
-    try:
-        with tarfile.open(shard, "r:") as archive:
-            for member, name in _files(archive, shard):
-                _write(archive, member, folder / name, shard=shard)
-            end = archive.offset
-    except InputError:
-        raise
-    except (tarfile.TarError, EOFError, ValueError, OverflowError, MemoryError) as error:
-        raise InputError(f"{shard} is damaged ({reason(error)}); copy or write it again") from error
-    # `tarfile` takes a header that it cannot read for the end of the file.
-    with shard.open("rb") as file:
-        file.seek(end)
-        if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-            raise InputError(f"{shard} is cut off or damaged after {end} bytes; copy or write it again")
-
-
-def _files(archive: tarfile.TarFile, shard: Path) -> Iterator[tuple[tarfile.TarInfo, str]]:
-    """Yield the regular files of a tar file with their paths; raises InputError at everything else but folders."""
-    left = shard.stat().st_size
-    for member in archive:
-        if member.isdir():
-            continue
-        name = member.name.removeprefix("./")
-        if not member.isreg() or member.issparse():
-            raise InputError(
-                f"{shard}: {name!r:.80} is a link, a device or sparse; put files themselves into the tar file"
-            )
-        if not is_file_path(name):
-            raise InputError(
-                f"{shard}: {name!r:.80} is no path below a folder; write the tar file from inside the data set"
-            )
-        left -= member.size
-        if member.size < 0 or left < 0:
-            raise InputError(f"{shard} is damaged: {name!r:.80} states {member.size} bytes; copy or write it again")
-        yield member, name
-
-
-def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, file: Path, *, shard: Path) -> None:
-    source = archive.extractfile(member)
-    assert source is not None, "a regular file"
-    try:
-        twice = file.exists()
-        if not twice:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with source, file.open("xb") as copy:
-                shutil.copyfileobj(source, copy)
-    except OSError as error:
-        raise InputError(f"cannot unpack {member.name!r:.80} of {shard}: {error.strerror or error}") from error
-    if twice:
-        raise InputError(f"{shard} holds {member.name!r:.80}, which came before; each file may lie in one tar file")
-    time = min(max(int(member.mtime), 0), _LATEST)
-    os.utime(file, (time, time))
+def _place(name: PurePosixPath) -> PurePosixPath:
+    if name.parts and not is_file_path(str(name)):
+        raise InputError(f"{str(name)!r:.80} is no path below a folder; write the tar file from inside the data set")
+    return name

@@ -1,6 +1,6 @@
 """Observers of a training run: objects that are called after reports and validations."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -55,9 +55,9 @@ def check_observers(observers: object) -> None:
     Raises:
         InputError: If `observers` is no sequence of instances of `Observer`.
     """
-    if not isinstance(observers, Iterable):
+    if not isinstance(observers, Sequence):  # an iterator would be used up by this look at it
         raise InputError(f"observers is a {type(observers).__name__}; give a list of them")
-    for observer in cast("Iterable[object]", observers):
+    for observer in cast("Sequence[object]", observers):
         if not isinstance(observer, Observer):
             what = f"the class {observer.__name__}" if isinstance(observer, type) else f"a {type(observer).__name__}"
             raise InputError(f"observers holds {what}; give instances of subclasses of atrous.Observer")

@@ -31,7 +31,7 @@ def decoding(path: Path) -> Iterator[None]:
         if error.errno is not None and error.strerror:
             raise InputError(f"cannot read {path}: {error.strerror}; check the file and its disk") from error
         raise _damaged(path, error) from error
-    except Exception as error:
+    except Exception as error:  # a damaged file makes decoders raise nearly anything
         raise _damaged(path, error) from error
 
 
