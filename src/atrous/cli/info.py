@@ -55,8 +55,8 @@ class Options:
     decoder: bool
     """Use the decoder of DeepLabv3+."""
     size: str = DEFAULT_SIZE
-    """Image size in pixels: one number, or height x width as 1025x2049; by default that of the file if it states one,
-    else 513."""
+    """Image size in pixels: one number, or height x width as 1025x2049; by default that of the file, or of the crops
+    it was trained on, if it states one, else 513."""
     key: str | None = None
     """Name of the state dict to take, where a checkpoint has several."""
     stride_in_1x1: bool | None = None
@@ -100,8 +100,10 @@ def _stated_key(words: Sequence[str]) -> str | None:
 
 
 def _size_of(archive: Archive | None) -> str:
-    """Size of the image that a file of weights states, else the default."""
-    stated = None if archive is None else archive.provenance.get("size")
+    """Size of the images that a file of weights states, or of its training's crops, else the default."""
+    provenance = {} if archive is None else archive.provenance
+    training = provenance.get("training")
+    stated = provenance.get("size") or (training.get("crop") if isinstance(training, dict) else None)
     if isinstance(stated, list) and len(stated) == 2 and all(type(length) is int and length > 0 for length in stated):
         return size_text((stated[0], stated[1]))
     return DEFAULT_SIZE

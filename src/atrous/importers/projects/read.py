@@ -22,6 +22,7 @@ from atrous.importers.projects import (
     torchvision,
     vainf,
 )
+from atrous.importers.projects.stated_size import stated_size
 from atrous.importers.pytorch.groups import Group, is_tensor, prefixes
 from atrous.importers.pytorch.pickle_machine import called_names
 from atrous.importers.pytorch.state_dict import Contents, StateDict, open_file
@@ -126,7 +127,12 @@ def from_state_dict(found: StateDict) -> ForeignNetwork:
     peer = _peer(names)
     if peer is None:
         raise InputError(_unknown(names))
-    return peer.read(found)
+    return _read(peer, found)
+
+
+def _read(peer: ModuleType, found: StateDict) -> ForeignNetwork:
+    network = peer.read(found)
+    return network if network.size is not None else replace(network, size=stated_size(found))
 
 
 def _chosen(contents: Contents, *, key: str | None) -> ForeignNetwork:
@@ -142,7 +148,7 @@ def _chosen(contents: Contents, *, key: str | None) -> ForeignNetwork:
         raise InputError(_unknown(groups[0].names if groups else ()))
     taken = _preferred(candidates, key=key)
     scaling, beside = _beside(taken, contents)
-    network = taken.peer.read(contents.state_dict(taken.group))
+    network = _read(taken.peer, contents.state_dict(taken.group))
     others = [candidate for candidate in candidates if candidate is not taken]
     notes = list(network.notes)
     if others:
