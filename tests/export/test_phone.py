@@ -101,6 +101,26 @@ def test_a_file_gets_its_name_only_with_its_proof(exported, tmp_path, monkeypatc
     assert np.isclose(tolerant.equal_share, 1 - 40 / (33 * 49))
 
 
+def package(_, path, **__):
+    """Stand in for Core ML's library, which writes a folder."""
+    (path / "Data").mkdir(parents=True)
+    (path / "Manifest.json").write_text("new")
+
+
+def test_an_older_package_is_replaced_and_no_other_folder(exported, tmp_path, monkeypatch):
+    monkeypatch.setattr(phone, "check_converter", lambda *_: None)
+    monkeypatch.setattr(phone, "write_coreml", package)
+    for _ in range(2):
+        assert export_phone(exported.weights, tmp_path / "a.mlpackage", size=(33, 33)) is None
+        assert (tmp_path / "a.mlpackage/Manifest.json").read_text() == "new"
+        (tmp_path / "a.mlpackage/Manifest.json").write_text("old")
+        assert [path.name for path in tmp_path.iterdir()] == ["a.mlpackage"]
+    (tmp_path / "a.mlpackage/notes.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"cannot write .*a\.mlpackage: it is a folder"):
+        export_phone(exported.weights, tmp_path / "a.mlpackage", size=(33, 33))
+    assert (tmp_path / "a.mlpackage/Manifest.json").read_text() == "old"
+
+
 @pytest.mark.parametrize(
     ("suffix", "package", "extra"),
     [("pte", "executorch", "executorch"), ("mlpackage", "coremltools", "coreml")],

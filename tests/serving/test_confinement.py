@@ -9,10 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 import yaml
-from numba.core.caching import _CacheLocator
 from PIL import Image
 from test_container import ROOT, steps
 from tiny_service import encoded_as, picture
@@ -30,13 +30,16 @@ def stated():
     return yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["atrous"]
 
 
-def compiled_ahead(folder):
+def compiled_ahead(folder, monkeypatch):
     """Copy what numba has compiled beside the sources to a folder of NUMBA_CACHE_DIR, as the image's build does."""
-    for file in (ROOT / "src").rglob("__pycache__/*.nb[ic]"):
-        source = file.parents[1] / f"{file.name.partition('.')[0].rpartition('-')[0]}.py"
-        place = folder / _CacheLocator.get_suitable_cache_subpath(str(source))
-        place.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(file, place)
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(folder))
+    for cache in (ROOT / "src").rglob("__pycache__"):
+        scope = {}
+        source = next(cache.parent.glob("*.py"))
+        exec(compile("def nothing(): pass", str(source), "exec"), scope)
+        place = numba.njit(cache=True)(scope["nothing"]).stats.cache_path  # of every source in that folder
+        for file in cache.glob("*.nb[ic]"):
+            shutil.copy2(file, place)
     return folder
 
 
@@ -72,7 +75,9 @@ def environment():
 
 
 @pytest.mark.slow
-def test_the_service_starts_answers_and_ends_without_name_rights_and_room(archives, stated, place, tmp_path):
+def test_the_service_starts_answers_and_ends_without_name_rights_and_room(
+    archives, stated, place, tmp_path, monkeypatch
+):
     save(tmp_path / "tiny.safetensors", archives[0].model, labels=archives[0].labels)
     image = picture(65, 97, seed=5)
     (tmp_path / "image.png").write_bytes(encoded_as(image))
@@ -86,7 +91,7 @@ def test_the_service_starts_answers_and_ends_without_name_rights_and_room(archiv
             **{name: name for name in same},
             WEIGHTS: str(tmp_path / "tiny.safetensors"),
             "/pictures/image.png": str(tmp_path / "image.png"),
-            "/var/cache/numba": str(compiled_ahead(tmp_path / "numba")),
+            "/var/cache/numba": str(compiled_ahead(tmp_path / "numba", monkeypatch)),
         },
         environment=environment(),
     )

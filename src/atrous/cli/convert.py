@@ -73,8 +73,8 @@ def main(arguments: Sequence[str]) -> int:
     path = head.path
     if options.to != "atrous" or is_archive(head):
         return _export(options, path)
-    source = read_foreign(head, options.weight_settings.overrides(output_stride=options.output_stride))
     out = _target(options, name=path.stem)
+    source = read_foreign(head, options.weight_settings.overrides(output_stride=options.output_stride))
     try:
         converted = convert(source, labels=_labels(options.classes), head=options.head)
     except InputError as error:
@@ -121,8 +121,8 @@ def _export(options: Options, path: Path) -> int:
             f"{options.source} is an archive of this project already; to write it for another, say --to torchvision or "
             "--to huggingface"
         )
-    archive = load_weights(str(path))
     out = _target(options, name=f"{path.stem}-{options.to}")
+    archive = load_weights(str(path))
     if options.to == "torchvision":
         to_torchvision(out, archive.model)
     else:

@@ -16,7 +16,7 @@ from atrous.ops.label_map.labels import label_dtype
 from atrous.report.label_png import write_label_png
 from atrous.report.notebook import notebook_viewer
 from atrous.report.overlay_colors import background_class, bright_space, outlines
-from atrous.report.pictures import foreground_overlay, overlay, with_legend
+from atrous.report.pictures import overlay, with_legend
 from atrous.sizes import ceil_div
 
 SHOWN_SIDE = 1024
@@ -79,8 +79,7 @@ class Result:
         """
         space = bright_space(self.space)
         bare = None if background else background_class(space)
-        paint = overlay if background else foreground_overlay
-        blended = paint(self.image, self.labels, space, opacity=0.0 if contours else opacity)
+        blended = overlay(self.image, self.labels, space, opacity=0.0 if contours else opacity, bare=bare)
         edges = outlines(self.labels)
         colors = np.array(space.palette, np.uint8)
         inner = _inner(self.labels, bare)

@@ -13,7 +13,6 @@ from PIL import Image, ImageDraw, ImageFont
 from atrous.errors import InputError
 from atrous.labels import Color, LabelSpace
 from atrous.report.label_colors import colorize, ignore_color, label_index
-from atrous.report.overlay_colors import background_class
 from atrous.report.wording import shortened
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
@@ -40,6 +39,7 @@ def overlay(
     space: LabelSpace,
     *,
     opacity: float = 0.55,
+    bare: int | None = None,
 ) -> UInt8[np.ndarray, "h w 3"]:
     """The photo with the class colours laid over it; ignored pixels keep the photo.
 
@@ -48,6 +48,7 @@ def overlay(
         labels: Class ids and the ignore value, of the size of the image.
         space: Gives the colours.
         opacity: Share of the class colour, 0 (photo only) to 1 (colours only).
+        bare: A class whose pixels keep the photo, too.
 
     Returns:
         (1 - opacity) * image + opacity * colour, rounded to the nearest integer.
@@ -62,20 +63,8 @@ def overlay(
     image = visible(image)
     tint = colorize(labels, space).astype(np.float32)
     blend = np.rint(image + np.float32(opacity) * (tint - image)).astype(np.uint8)
-    return np.where((labels == space.ignore)[..., None], image, blend)
-
-
-def foreground_overlay(
-    image: UInt8[np.ndarray, "h w c"],
-    labels: Integer[np.ndarray, "h w"],
-    space: LabelSpace,
-    *,
-    opacity: float = 0.55,
-) -> UInt8[np.ndarray, "h w 3"]:
-    """Blend as `overlay`, but leave a background class to the picture, as ignored pixels are; raises as `overlay`."""
-    bare = background_class(space)
-    painted = labels if bare is None else np.where(labels == bare, space.ignore, labels)
-    return overlay(image, painted, space, opacity=opacity)
+    kept = labels == space.ignore if bare is None else (labels == space.ignore) | (labels == bare)
+    return np.where(kept[..., None], image, blend)
 
 
 def error_map(

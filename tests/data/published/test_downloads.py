@@ -220,6 +220,12 @@ def test_links_and_devices(tmp_path, kind):
     bad(tarred(tmp_path / "a.tar", ("top/a", {}), link), tmp_path / "to", "top/link is a link or a device")
 
 
+def test_sparse_files_which_grow_on_a_disk(tmp_path):
+    holes = {"GNU.sparse.map": "0,3", "GNU.sparse.size": str(2**40)}  # as GNU tar 1.14 wrote them: 3 bytes, then a hole
+    path = tarred(tmp_path / "a.tar", ("top/a", {}), ("top/hole", {"pax_headers": holes}))
+    bad(path, tmp_path / "to", "top/hole is sparse, smaller in the archive than on a disk")
+
+
 def test_links_in_zip_files(tmp_path):
     bad(zipped(tmp_path / "a.zip", ("top/link", 0o120777 << 16)), tmp_path / "to", "top/link is a link or a device")
 

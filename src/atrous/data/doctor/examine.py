@@ -11,7 +11,7 @@ from atrous.data.annotations.color_masks import occurrences, packed_colors, valu
 from atrous.data.annotations.masks import NamingReader
 from atrous.data.complaints import Complaint, attempt
 from atrous.data.doctor.perceptual_hash import PerceptualHash, perceptual_hash
-from atrous.data.formats.images import IMAGE_SUFFIXES, has_alpha, read_mask, read_palette
+from atrous.data.formats.images import IMAGE_SUFFIXES, read_mask_and_alpha, read_palette
 from atrous.data.formats.tiff import read_picture
 from atrous.data.formats.value_range import Ranges
 from atrous.data.pairs import LabelReader, Pair, check_size, check_stored_size, ignored_without_data, value_ids
@@ -85,11 +85,11 @@ def examine(pair: Pair, *, split: str, read: LabelReader, schema: Schema | None,
     if faults:  # one of the two may be huge: neither is decoded
         return Examined(pair, split, tuple(faults), None, None, None)
     image = attempt(lambda: read_picture(pair.image, ranges=ranges), "unreadable picture", faults)
-    raw = ids = None
+    raw, alpha, ids = None, False, None
     # A mask of numbers or colours is the same for all readers; read here once, it gives its numbers and its classes.
     named = isinstance(read, NamingReader) and _is_picture(pair.mask) and read.names(pair) is not None
     if pair.has_mask and _is_picture(pair.mask) and pair.ignore is None and not named:
-        raw = attempt(lambda: read_mask(pair.mask), "unreadable mask", faults)
+        raw, alpha = attempt(lambda: read_mask_and_alpha(pair.mask), "unreadable mask", faults) or (None, False)
         if raw is not None and schema:
             ids = attempt(lambda: value_ids(raw, schema=schema, path=pair.mask), VALUES, faults)
     elif schema:
@@ -101,7 +101,8 @@ def examine(pair: Pair, *, split: str, read: LabelReader, schema: Schema | None,
             ids = ignored_without_data(pair.image, ids, ignore=schema.labels.ignore)
     size = None if image is None else (image.shape[0], image.shape[1], image.shape[2])
     look = None if image is None else perceptual_hash(image)
-    return Examined(pair, split, tuple(faults), size, look, _mask(pair.mask, raw=raw, ids=ids, schema=schema))
+    mask = _mask(pair.mask, raw=raw, alpha=alpha, ids=ids, schema=schema)
+    return Examined(pair, split, tuple(faults), size, look, mask)
 
 
 def is_grey(colors: Integer[np.ndarray, "h w 3"]) -> bool:
@@ -109,7 +110,9 @@ def is_grey(colors: Integer[np.ndarray, "h w 3"]) -> bool:
     return not (colors != colors[..., :1]).any()
 
 
-def _mask(path: Path, *, raw: np.ndarray | None, ids: np.ndarray | None, schema: Schema | None) -> Mask | None:
+def _mask(
+    path: Path, *, raw: np.ndarray | None, alpha: bool, ids: np.ndarray | None, schema: Schema | None
+) -> Mask | None:
     shown = raw if raw is not None else ids
     if shown is None:
         return None
@@ -122,8 +125,7 @@ def _mask(path: Path, *, raw: np.ndarray | None, ids: np.ndarray | None, schema:
         storage = GREY if colors is None else PALETTE
         if colors is not None:
             palette = {value: _color(colors[value]) for value in values if value < len(colors)}
-    alpha = storage == RGB and has_alpha(path)
-    mask = Mask(storage, (shown.shape[0], shown.shape[1]), values, palette, alpha=alpha)
+    mask = Mask(storage, (shown.shape[0], shown.shape[1]), values, palette, alpha=alpha and storage == RGB)
     if ids is None or schema is None:
         return mask
     counts = occurrences(ids, length=schema.labels.ignore + 1)

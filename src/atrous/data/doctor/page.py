@@ -14,9 +14,9 @@ from atrous.data.doctor.totals import value_histogram
 from atrous.data.formats.tiff import read_picture
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
-from atrous.report.overlay_colors import bright_space
+from atrous.report.overlay_colors import background_class, bright_space
 from atrous.report.page import Page
-from atrous.report.pictures import foreground_overlay, visible
+from atrous.report.pictures import overlay, visible
 from atrous.report.plots import bar_plot
 from atrous.report.tables import Cell, Table
 
@@ -132,7 +132,7 @@ def _under_labels(one: Examined, diagnosis: Diagnosis, space: LabelSpace) -> Ite
     except InputError:  # changed since it was examined
         return
     if labels is not None and labels.shape == image.shape[:2]:
-        yield f"{one.pair.name} ({one.split})", _small(foreground_overlay(image, labels, space))
+        yield f"{one.pair.name} ({one.split})", _small(overlay(image, labels, space, bare=background_class(space)))
 
 
 def _add_duplicates(page: Page, diagnosis: Diagnosis) -> None:

@@ -211,9 +211,16 @@ def read_mask(path: Path, *, max_pixels: int = MAX_PIXELS) -> Integer[np.ndarray
     Raises:
         InputError: As `read_labels`, but colours are welcome.
     """
+    return read_mask_and_alpha(path, max_pixels=max_pixels)[0]
+
+
+def read_mask_and_alpha(
+    path: Path, *, max_pixels: int = MAX_PIXELS
+) -> tuple[Integer[np.ndarray, "h w"] | UInt8[np.ndarray, "h w 3"], bool]:
+    """Read as `read_mask`; True beside it if the file has a channel of transparency, too, which is opaque all over."""
     check_file(path)
     if (numbers := raw_mask(path, max_pixels=max_pixels)) is not None:
-        return numbers
+        return numbers, False
     with opened(path, max_pixels=max_pixels) as picture:
         if (frames := getattr(picture, "n_frames", 1)) > 1 and picture.format not in ("TIFF", "MPO"):
             raise InputError(f"{path} has {frames} frames; a mask has one, save it as PNG")  # TIFF's may be overviews
@@ -224,16 +231,10 @@ def read_mask(path: Path, *, max_pixels: int = MAX_PIXELS) -> Integer[np.ndarray
         if values.ndim == 3 and picture.mode not in ("RGB", "RGBA", "LA", "PA"):
             raise InputError(f"{path} is a picture of mode {picture.mode}, not class ids; save masks as 8-bit grey PNG")
     if values.ndim == 3:
-        return _opaque(values, path=path)
+        return _opaque(values, path=path), values.shape[2] in (2, 4)
     if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65535:
         raise InputError(f"{path} holds values outside the integers 0..65535; save class ids as 8- or 16-bit PNG")
-    return values.astype(np.uint16) if values.dtype.itemsize > 1 else values.astype(np.uint8) // stretch
-
-
-def has_alpha(path: Path) -> bool:
-    """Return True if a picture has a channel of transparency; raises InputError as `read_image`."""
-    with opened(path, max_pixels=sys.maxsize) as picture:
-        return picture.mode in ("RGBA", "LA", "PA")
+    return values.astype(np.uint16) if values.dtype.itemsize > 1 else values.astype(np.uint8) // stretch, False
 
 
 def read_palette(path: Path) -> UInt8[np.ndarray, "n 3"] | None:
