@@ -15,6 +15,8 @@ from atrous.model.presets import preset
 from atrous.plain import from_plain
 from fakes.run import small_run
 
+pytestmark = pytest.mark.usefixtures("nothing_drawn")
+
 FOLDER = Path(__file__).parent / "format0"
 ARCHIVES = sorted((FOLDER / "archives").glob("*.safetensors"))
 PRESETS = json.loads((FOLDER / "presets.json").read_text())

@@ -17,13 +17,15 @@ from atrous.cli.options import normalized
 from atrous.data.annotations.masks import read_numbers_or_colors
 from atrous.data.published.camvid import CAMVID
 from atrous.plain import from_plain, to_plain
-from atrous.training import stages, train_run
+from atrous.training import report, run, stages, train_run
 from atrous.training.config import LossConfig, TrainConfig
 from atrous.training.recipes import RECIPES
 from atrous.training.step_memory import StepMemory
 from fakes.camvid import fake_camvid
 from fakes.folder import fake_folder
 from fakes.lively_model import LABELS, lively_model
+
+pytestmark = pytest.mark.usefixtures("nothing_drawn")
 
 TINY = (
     "--recipe scenes --device cpu --iterations 2 --norm-momentum 0.9 --validate-every 1 --batch-size 2 --crop 17 17 "
@@ -34,6 +36,13 @@ TINY = (
 @pytest.fixture
 def camvid(tmp_path):
     return fake_camvid(tmp_path / "camvid")
+
+
+@pytest.fixture
+def drawn(nothing_drawn, monkeypatch):  # noqa: ARG001 - it must have run before
+    """Pages and pictures are drawn after all."""
+    for name in ("write_report", "write_picture"):
+        monkeypatch.setattr(run, name, getattr(report, name))
 
 
 @pytest.fixture
@@ -63,6 +72,7 @@ def complaint(out, capsys):
     return told
 
 
+@pytest.mark.usefixtures("drawn")
 def test_a_run_says_where_everything_is_and_the_same_command_again_that_it_is_done(camvid, out, capsys):
     assert train(camvid, out) == 0
     told = capsys.readouterr()
@@ -266,6 +276,7 @@ def test_a_run_of_other_settings_is_left_alone(camvid, out, capsys):
     assert {path: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
 
 
+@pytest.mark.usefixtures("drawn")
 def test_validation_without_labels_has_no_best(tmp_path, out, capsys):
     street = fake_folder(tmp_path / "street")
     (street / "val.txt").write_text("photo1\nphoto2\n")
@@ -314,6 +325,7 @@ def test_a_dry_run_says_what_a_run_costs_and_writes_nothing(camvid, out, capsys)
     assert not out.exists()
 
 
+@pytest.mark.usefixtures("drawn")
 def test_a_class_and_folders_of_odd_names(tmp_path, capsys):
     street = fake_folder(tmp_path / "[/red]street", values=(0, 1, 255))
     (street / "schema.toml").write_text('classes = ["<script>alert(1)</script>", "$x^{2$ &amp;"]')

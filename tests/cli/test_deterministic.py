@@ -9,6 +9,8 @@ from safetensors.torch import load_file
 from atrous.cli.main import main
 from fakes.camvid import fake_camvid
 
+pytestmark = pytest.mark.usefixtures("nothing_drawn")
+
 TINY = (
     "--recipe scenes --device cpu --iterations 2 --norm-momentum 0.9 --validate-every 2 --crop 65 65 "
     "--depth-multiplier 0.25 --aspp-channels 32 --batch-size 2"

@@ -4,6 +4,8 @@ import pytest
 
 from fakes.rehearsals import rehearse_ade20k, rehearse_cityscapes, rehearse_voc
 
+pytestmark = pytest.mark.usefixtures("nothing_drawn")
+
 
 @pytest.mark.parametrize(
     ("rehearse", "share"), [(rehearse_voc, 0.01), (rehearse_cityscapes, 0.01), (rehearse_ade20k, 0.002)]

@@ -19,6 +19,8 @@ from atrous.papers.table import OmittedTable, PaperTable
 from fakes.paper_tables import tiny_data, tiny_experiment
 from fakes.published import fake_sbd, fake_voc
 
+pytestmark = pytest.mark.usefixtures("nothing_drawn")
+
 ROWS_AND_SUMS = {
     # Number of figures and their sum, added up from the papers' tables.
     "v3-table1": (6, 341.74),

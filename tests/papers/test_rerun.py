@@ -15,6 +15,8 @@ from atrous.errors import InputError
 from atrous.papers.v3 import table3
 from fakes.paper_tables import tiny_data, tiny_experiment
 
+pytestmark = pytest.mark.usefixtures("nothing_drawn")
+
 OPTIONS = ["--backbone", "resnet18", "--width", "0.02", "--iterations", "1", "--crop", "33", "--batch-size", "2"]
 KEYS = ["name", "paper", "ours", "interval", "multiply_adds", "parameters", "seconds"]
 

@@ -21,6 +21,8 @@ from atrous.scale.storage import Location
 from fakes.camvid import fake_camvid
 from fakes.folder import fake_folder
 
+pytestmark = pytest.mark.usefixtures("nothing_drawn")
+
 TINY = (
     "--recipe scenes --device cpu --iterations 2 --norm-momentum 0.9 --validate-every 2 --crop 17 17 --workers 0 "
     "--depth-multiplier 0.1 --aspp-channels 8 --batch-size 2"

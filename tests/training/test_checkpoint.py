@@ -15,6 +15,8 @@ from atrous.training.run import Run
 from atrous.training.start import fresh_state
 from fakes.run import CONFIG, CPU, changed, small_data, small_run
 
+pytestmark = pytest.mark.usefixtures("nothing_drawn")
+
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):

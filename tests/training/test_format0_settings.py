@@ -9,6 +9,8 @@ from atrous.training.config import LossConfig
 from atrous.training.run import FORMAT, Run
 from fakes.run import changed, small_run
 
+pytestmark = pytest.mark.usefixtures("nothing_drawn")
+
 CONFIG = changed(iterations=2, validate_every=2, norm_momentum=0.9)
 
 

@@ -7,6 +7,8 @@ from atrous.model.norm import norms
 from atrous.weights.archive import load
 from fakes.run import changed, small_run
 
+pytestmark = pytest.mark.usefixtures("nothing_drawn")
+
 
 def statistics(model) -> list[torch.Tensor]:
     return [
@@ -21,12 +23,18 @@ def affine(model) -> list[torch.Tensor]:
     return [value for norm in norms(model) for value in (norm.weight, norm.bias)]
 
 
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """Weights with statistics that somebody measured, not the 0 and 1 of a fresh network."""
+    folder = tmp_path_factory.mktemp("measured")
+    small_run(folder / "run", folder / "data")
+    return folder / "run" / "last.safetensors"
+
+
 @pytest.mark.parametrize(("kind", "learns"), [("frozen", True), ("fixed", False)])
-def test_statistics_keep_every_bit_and_scale_and_shift_learn_unless_fixed(kind, learns, tmp_path):
-    config = changed(norms=kind, learning_rate=0.1, backbone_weights=str(tmp_path / "start" / "last.safetensors"))
-    # Statistics that somebody measured, not the 0 and 1 of a fresh network.
-    small_run(tmp_path / "start", tmp_path / "data")
-    before = load(tmp_path / "start" / "last.safetensors").model.backbone
+def test_statistics_keep_every_bit_and_scale_and_shift_learn_unless_fixed(kind, learns, measured, tmp_path):
+    config = changed(norms=kind, learning_rate=0.1, backbone_weights=str(measured))
+    before = load(measured).model.backbone
     state = small_run(tmp_path / "run", tmp_path / "data", config=config)
     assert state.average is not None
     for model in (state.model, state.average.model, load(tmp_path / "run" / "last.safetensors").model):
@@ -42,9 +50,8 @@ def test_statistics_keep_every_bit_and_scale_and_shift_learn_unless_fixed(kind, 
     assert all(moved) if learns else not any(moved)
 
 
-def test_trained_statistics_do_move(tmp_path):
-    state = small_run(tmp_path / "run", tmp_path / "data")
-    assert all(norm.running_mean.any() for norm in norms(state.model))
+def test_trained_statistics_do_move(measured):
+    assert all(norm.running_mean.any() for norm in norms(load(measured).model))
 
 
 def test_frozen_statistics_need_no_momentum_that_settles():

@@ -19,10 +19,10 @@ from fakes.forkserver import forkserver
 from fakes.run import write_nothing
 from fakes.soak import SOAK
 
-KILLS = 20 if SOAK else 4
+KILLS, STEPS, STEPS_OF_STAGE_2 = (20, 30, 20) if SOAK else (2, 15, 10)
 SETTINGS = (
-    "--recipe scenes --device cpu --iterations 30 --norm-momentum 0.2 --validate-every 10 --batch-size 2 --crop 17 17 "
-    "--depth-multiplier 0.1 --aspp-channels 8 --jitter 0.1"
+    f"--recipe scenes --device cpu --iterations {STEPS} --norm-momentum 0.3 --validate-every 10 --batch-size 2 "
+    "--crop 17 17 --depth-multiplier 0.1 --aspp-channels 8 --jitter 0.1"
 )
 
 
@@ -40,6 +40,9 @@ def command(log: Path, largest_file: int, *arguments: str) -> None:
 def launch(tmp_path):
     """Starts the command on a tiny CamVid in a folder of `tmp_path`; processes share one import of torch."""
     context = forkserver()
+    first = context.Process(target=int)  # it pays for importing torch
+    first.start()
+    first.join()
     data = fake_camvid(tmp_path / "data")
 
     def start(folder: str, *options: str, largest_file: int = 0):
@@ -75,15 +78,16 @@ def saved(folder: Path) -> dict[Path, int]:
 @pytest.mark.soak
 @pytest.mark.parametrize(
     "options",
-    ["--workers 0 --second-iterations 20 --second-split train", "--workers 2 --class-crops 0.5 --accumulate 2"],
+    [
+        f"--workers 0 --second-iterations {STEPS_OF_STAGE_2} --second-split train",
+        "--workers 2 --class-crops 0.5 --accumulate 2",
+    ],
     ids=["two stages", "loader processes"],
 )
 def test_kills_change_no_bit(options, launch, tmp_path):
-    finish(launch("whole", *options.split()), tmp_path / "whole.log")
     began = time.monotonic()
-    finish(launch("again", *options.split()), tmp_path / "again.log")  # the first one paid for importing torch
+    finish(launch("whole", *options.split()), tmp_path / "whole.log")
     undisturbed = time.monotonic() - began
-    assert_same_files(tmp_path / "again", tmp_path / "whole")
 
     generator, kills, met = np.random.default_rng(0), 0, 0
     while kills < KILLS:
@@ -99,8 +103,8 @@ def test_kills_change_no_bit(options, launch, tmp_path):
         os.kill(process.pid, signal.SIGKILL)
         process.join()
         kills, met = kills + 1, met + (saved(tmp_path / "parts") != before)
-    assert kills >= KILLS * 2 // 5
-    assert met >= KILLS // 5  # of the kills, those that came after something new had been saved
+    assert kills >= max(KILLS * 2 // 5, 1)
+    assert met >= max(KILLS // 5, 1)  # of the kills, those that came after something new had been saved
     finish(launch("parts", *options.split()), tmp_path / "parts.log")
     assert_same_files(tmp_path / "parts", tmp_path / "whole")
 

@@ -8,6 +8,8 @@ from atrous.training.loop import finished
 from atrous.training.start import fresh_state
 from fakes.run import CPU, changed, small_data, small_run
 
+pytestmark = pytest.mark.usefixtures("nothing_drawn")
+
 
 @pytest.mark.parametrize(
     ("iteration", "best", "over"),

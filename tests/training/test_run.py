@@ -22,6 +22,8 @@ from atrous.training.step import rate_at, train_step
 from atrous.weights.archive import load
 from fakes.run import CONFIG, CPU, changed, small_data, small_run
 
+pytestmark = pytest.mark.usefixtures("nothing_drawn")
+
 
 def test_resumed_equals_undisturbed_bit_for_bit(tmp_path):
     small_run(tmp_path / "whole", tmp_path / "data")

@@ -10,9 +10,12 @@ from safetensors.torch import load_file
 import atrous
 from atrous.cli.main import main
 from atrous.model.norm import norms
-from atrous.training import loop
+from atrous.training import loop, run
 from fakes.camvid import fake_camvid
 from fakes.published import fake_sbd, fake_voc
+from fakes.run import write_nothing
+
+pytestmark = pytest.mark.usefixtures("nothing_drawn")
 
 SETTINGS = (
     "--recipe scenes --device cpu --iterations 4 --norm-momentum 0.9 --validate-every 2 --batch-size 2 --crop 17 17 "
@@ -32,7 +35,10 @@ def train(data, out, *options) -> int:
 @pytest.fixture(scope="module")
 def whole(data, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "whole"
-    assert train(data, out) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("write_report", "write_picture"):
+            patch.setattr(run, name, write_nothing)
+        assert train(data, out) == 0
     return out
 
 

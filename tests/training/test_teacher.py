@@ -28,6 +28,8 @@ from atrous.training.unlabelled import unlabelled_pictures
 from atrous.weights.archive import save
 from fakes.run import CPU, MODEL, changed, small_data
 
+pytestmark = pytest.mark.usefixtures("nothing_drawn")
+
 QUIET = replace(MODEL, head=replace(MODEL.head, dropout=0.0))
 SMALL = (
     "--recipe scenes --device cpu --iterations 2 --norm-momentum 0.9 --validate-every 2 --batch-size 4 --crop 17 17 "

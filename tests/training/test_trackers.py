@@ -12,6 +12,8 @@ from atrous.training.progress import TrainingProgress
 from atrous.training.trackers import TensorBoardObserver
 from fakes.camvid import fake_camvid
 
+pytestmark = pytest.mark.usefixtures("nothing_drawn")
+
 SETTINGS = (
     "--recipe scenes --device cpu --iterations 2 --norm-momentum 0.9 --validate-every 1 --batch-size 2 --crop 17 17 "
     "--depth-multiplier 0.1 --aspp-channels 8"

@@ -20,6 +20,8 @@ from atrous.training.train_run import chosen_recipe, log_start
 from atrous.training.user_data import as_data_set
 from fakes.camvid import fake_camvid
 
+pytestmark = pytest.mark.usefixtures("nothing_drawn")
+
 SMALL = {
     "recipe": "scenes", "iterations": 2, "norm_momentum": 0.9, "validate_every": 1, "batch_size": 2, "crop": 17,
     "depth_multiplier": 0.1, "aspp_channels": 8, "seed": 3,

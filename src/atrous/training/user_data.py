@@ -5,14 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Integer, UInt8
 
 from atrous.data.dataset import DataSet
 from atrous.data.sample import Sample
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
-
-ImageAndLabels = tuple[UInt8[np.ndarray, "h w c"], Integer[np.ndarray, "h w"]]
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,6 @@ PROJECT = "EfficientNet-PyTorch"
 CONVENTIONS = replace(TENSORFLOW, input_mean=(127.0,), input_std=(128.0,))
 """Scaling of the official code (`efficientnet/lite/efficientnet_lite_builder.py`)."""
 
-_BUILT = "EfficientNet-Lite0, -Lite1 and -Lite2 are built here"
-
 _LAYERS = {
     "_expand_conv": "expand.conv",
     "_bn0": "expand.norm",
