@@ -109,6 +109,7 @@ def package(_, path, **__):
 
 def test_an_older_package_is_replaced_and_no_other_folder(exported, tmp_path, monkeypatch):
     monkeypatch.setattr(phone, "check_converter", lambda *_: None)
+    monkeypatch.setattr(phone, "record_at", lambda *_, **__: None)
     monkeypatch.setattr(phone, "write_coreml", package)
     for _ in range(2):
         assert export_phone(exported.weights, tmp_path / "a.mlpackage", size=(33, 33)) is None
