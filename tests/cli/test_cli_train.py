@@ -63,7 +63,7 @@ def complaint(out, capsys):
         assert train(data, out, *options) == 2
         printed = capsys.readouterr()
         assert printed.out == ""
-        lines = printed.err.splitlines()
+        lines = [line for line in printed.err.splitlines() if "━" not in line]  # bars, after seconds on a busy machine
         assert len(lines) == 1, printed.err
         assert lines[0].startswith("atrous train: ")
         assert not out.parent.exists()
