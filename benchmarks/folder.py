@@ -1,5 +1,8 @@
 """Images a second of `predict_files` on a folder of JPEGs: all processors against one, and against another checkout.
 
+What the machine allows stands beside it: as many commands as there are processors, each on one of them with pictures
+and files of its own. Processors that share a core, caches or memory are slower together than alone.
+
     python benchmarks/folder.py [--model deeplabv3_mobilenet_v2] [--images 24] [--side 513] [--rounds 5] [--old SRC]
 
 Runs alternate, each in a process of its own that first predicts a few images. `--old` names the `src` folder of a
@@ -11,17 +14,20 @@ import os
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 
 from pictures import write_pictures
 
+SEPARATE = "a command on each"
+
 WORK = """
 import os, sys, time
 from pathlib import Path
-folder, out, model, processors = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+folder, out, model, processors, first = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], *map(int, sys.argv[4:])
 if processors:
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:processors])
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[first : first + processors])
 import torch
 import atrous
 from atrous.inference.output_files import plan_files
@@ -38,14 +44,23 @@ print(len(plan) / seconds, (time.process_time() - busy) / seconds / threads)
 """
 
 
-def run(source: Path, folder: Path, model: str, processors: int) -> tuple[float, float]:
-    """Images a second, and the share of the processors' time that was used."""
+def run(source: Path, folder: Path, model: str, processors: int, first: int = 0) -> tuple[float, float]:
+    """Images a second on `processors` from number `first` on, 0 for all; and the share of their time that was used."""
     environment = os.environ | {"PYTHONPATH": str(source)}
     environment.pop("OMP_NUM_THREADS", None)
     with tempfile.TemporaryDirectory() as out:
-        command = [sys.executable, "-c", WORK, str(folder), out, model, str(processors)]
+        command = [sys.executable, "-c", WORK, str(folder), out, model, str(processors), str(first)]
         rate, busy = subprocess.check_output(command, env=environment).split()
     return float(rate), float(busy)
+
+
+def separate(source: Path, folder: Path, model: str) -> tuple[float, float]:
+    """Images a second of one command on each processor at the same time, and the mean share of its time."""
+    processors = len(os.sched_getaffinity(0))
+    with ThreadPoolExecutor(processors) as pool:
+        found = list(pool.map(lambda number: run(source, folder, model, 1, first=number), range(processors)))
+    rates, busy = zip(*found, strict=True)
+    return sum(rates), sum(busy) / processors
 
 
 def main() -> None:
@@ -60,22 +75,24 @@ def main() -> None:
     kinds = {"one processor": (here, 1), "all processors": (here, 0)}
     if options.old:
         kinds["all processors, old"] = (options.old, 0)
-    found: dict[str, list[tuple[float, float]]] = {kind: [] for kind in kinds}
+    found: dict[str, list[tuple[float, float]]] = {kind: [] for kind in [*kinds, SEPARATE]}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary, "pictures")
         write_pictures(folder, number=options.images, side=options.side)
         for _ in range(options.rounds):
             for kind, (source, processors) in kinds.items():
                 found[kind].append(run(source, folder, options.model, processors))
+            found[SEPARATE].append(separate(here, folder, options.model))
     print(f"{options.model}, {options.images} JPEGs of {options.side}x{options.side}, {options.rounds} rounds, "
           f"load {os.getloadavg()[0]:.1f}")  # fmt: skip
     for kind, values in found.items():
         rates, busy = zip(*values, strict=True)
         print(f"{kind:22} {median(rates):6.2f} images/s, processors {median(busy):.0%} busy")
     rates = {kind: [rate for rate, _ in values] for kind, values in found.items()}
-    for kind in list(kinds)[:1] + list(kinds)[2:]:
-        ratios = [new / other for new, other in zip(rates["all processors"], rates[kind], strict=True)]
-        print(f"all processors / {kind}: {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+    pairs = [("all processors", kind) for kind in rates if kind != "all processors"] + [(SEPARATE, "one processor")]
+    for numerator, kind in pairs:
+        ratios = [new / other for new, other in zip(rates[numerator], rates[kind], strict=True)]
+        print(f"{numerator} / {kind}: {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
 
 
 if __name__ == "__main__":

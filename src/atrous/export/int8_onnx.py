@@ -3,14 +3,14 @@
 Convolutions are surrounded by conversions to 8 bits and back (the QDQ format), which ONNX Runtime fuses. As in OpenVINO
 files, weights are quantised by output channel to 7 of 8 bits, and biases are corrected: without that, MobileNetV2 loses
 three times as many pixels. Activations are quantised by map, in front of depthwise convolutions too: ranges by channel,
-NNCF's default there, are what ONNX Runtime does not fuse.
+NNCF's default there, are what ONNX Runtime does not fuse. The first two convolutions stay in float32.
 """
 
 import copy
 from typing import Any
 
 from atrous.errors import InputError
-from atrous.export.int8 import LayerPrecision, Pictures
+from atrous.export.int8 import LEFT_IN_FLOAT, LayerPrecision, Pictures
 from atrous.export.silence import silent
 from atrous.extras import require
 from atrous.inference.engines.description import Layout
@@ -33,6 +33,7 @@ def quantised_onnx(model: Any, calibration: Pictures, *, layout: Layout) -> Any:
     """
     nncf = require("nncf", extra="export", purpose="quantising to 8 bits")
     advanced = require("nncf.quantization.advanced_parameters", extra="export", purpose="quantising to 8 bits")
+    first = [layer.name for layer in onnx_layer_precisions(model)[:LEFT_IN_FLOAT]]
     with silent("nncf"):
         result = nncf.quantize(
             copy.deepcopy(model),
@@ -40,7 +41,7 @@ def quantised_onnx(model: Any, calibration: Pictures, *, layout: Layout) -> Any:
             preset=nncf.QuantizationPreset.MIXED,  # activations that are not symmetric around 0 use all values
             target_device=nncf.TargetDevice.CPU,
             subset_size=len(calibration),
-            ignored_scope=nncf.IgnoredScope(types=["MatMul"], validate=False),  # of the upsampling
+            ignored_scope=nncf.IgnoredScope(first, types=["MatMul"], validate=False),  # of the upsampling
             advanced_parameters=nncf.AdvancedQuantizationParameters(
                 overflow_fix=advanced.OverflowFix.ENABLE,
                 activations_quantization_params=advanced.QuantizationParameters(per_channel=False),
