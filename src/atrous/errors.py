@@ -15,6 +15,10 @@ class OutputError(InputError):
     """An output file that cannot be written; its cause is the error of the operating system or the encoder."""
 
 
+class DivergedError(InputError):
+    """A training whose loss or weights stopped being finite."""
+
+
 def reason(error: Exception) -> str:
     """The message of another library's exception in one line, or its class name where the message is empty."""
     return " ".join(str(error).split()) or type(error).__name__

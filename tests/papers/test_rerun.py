@@ -11,7 +11,8 @@ from safetensors.torch import load_file
 import atrous
 from atrous.analysis.summary import model_summary
 from atrous.cli.main import main
-from atrous.errors import InputError
+from atrous.errors import DivergedError, InputError
+from atrous.papers.trainings import train_once
 from atrous.papers.v3 import table3
 from fakes.paper_tables import tiny_data, tiny_experiment
 
@@ -109,6 +110,26 @@ def test_a_stopped_row_resumes_its_run(data, tmp_path):
     for name, tensor in states[0].items():
         assert torch.equal(tensor, states[1][name]), name
     assert resumed.rows[0].ours == undisturbed.rows[0].ours
+
+
+def test_a_training_that_diverges_is_told_and_the_next_row_runs(data, tmp_path, capsys, monkeypatch):
+    def train(config, **rest):
+        if config.model.backbone.added_blocks == 0 and not mended:
+            raise DivergedError("the loss became nan at iteration 3")
+        return train_once(config, **rest)
+
+    mended = False
+    monkeypatch.setattr("atrous.papers.rerun.train_once", train)
+    arguments = ["paper", "v3-table3", "--data", str(data), "--out", str(tmp_path), "--rows", "1,4", "--workers", "0"]
+    assert main([*arguments, *OPTIONS, "--device", "cpu"]) == 1
+    first = table3.TABLE.rows[0].name
+    assert f"atrous paper: {first}: the loss became nan at iteration 3\n" in capsys.readouterr().err
+    assert "| diverged |" in (tmp_path / "table.md").read_text()
+    assert [number for number, row in enumerate(written(tmp_path), 1) if row["ours"] is not None] == [4]
+    mended = True
+    assert main([*arguments, *OPTIONS, "--device", "cpu"]) == 0
+    assert "| diverged |" not in (tmp_path / "table.md").read_text()
+    assert [number for number, row in enumerate(written(tmp_path), 1) if row["ours"] is not None] == [1, 4]
 
 
 def test_another_protocol_is_refused(finished, data):

@@ -1,5 +1,6 @@
 """`atrous paper TABLE --data DATA --out OUT`: lists the tables of both papers, shows one, or re-runs it."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,7 +68,7 @@ class Options:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """List, show or re-run; returns the exit status."""
+    """List, show or re-run; returns the exit status, 1 if a training diverged."""
     options = parse(Options, arguments, verb="paper")
     if not options.table:
         if options.data is not None:
@@ -132,8 +133,13 @@ def _rerun(table: PaperTable, data: Path, options: Options) -> int:
         device=choose_device(options.device),
         workers=options.workers,
     )
+    diverged = list[str]()
     with fraction_callback() as on_progress:
-        result = experiment.run(on_progress=on_progress)
+        result = experiment.run(
+            on_progress=on_progress, on_divergence=lambda row, message: diverged.append(f"{row}: {message}")
+        )
+    for line in diverged:
+        print(f"atrous paper: {line}", file=sys.stderr)
     print(row_table(result).to_text())
     if table.conclusions:
         print()
@@ -141,7 +147,7 @@ def _rerun(table: PaperTable, data: Path, options: Options) -> int:
     print()
     for name in ("table.json", "table.md", "table.html"):
         print(f"wrote  {out / name}")
-    return 0
+    return 1 if diverged else 0
 
 
 def _write_submission(table: ServerTable, data: Path, options: Options) -> int:

@@ -2,9 +2,10 @@
 
 Weights are quantised by output channel to 7 of 8 bits, since processors without VNNI add two products in 16 bits,
 which overflows with 8 (those of depthwise convolutions have 8); activations are quantised by map, and biases are
-corrected, one layer after the other. The first two convolutions stay in float32. Layers whose quantisation costs too much agreement with the float32 model return to float32 (NNCF's accuracy
-control), up to a number of them: each return that does not help makes NNCF rank all the others again, so that without a
-bound the time grows with the square of the number of layers.
+corrected, one layer after the other. The first two convolutions stay in float32. Layers whose quantisation costs too
+much agreement with the float32 model return to float32 (NNCF's accuracy control), up to a number of them: each return
+that does not help makes NNCF rank all the others again, so that without a bound the time grows with the square of the
+number of layers.
 """
 
 from typing import Any
@@ -90,7 +91,9 @@ def quantised(
             target_device=nncf.TargetDevice.CPU,
             subset_size=len(inputs),
             fast_bias_correction=False,  # each layer after those before it: a fifth less error, twice the time
-            ignored_scope=nncf.IgnoredScope(names[:LEFT_IN_FLOAT], types=["MatMul"], validate=False),  # of the upsampling
+            ignored_scope=nncf.IgnoredScope(
+                names[:LEFT_IN_FLOAT], types=["MatMul"], validate=False
+            ),  # of the upsampling
             advanced_quantization_parameters=nncf.AdvancedQuantizationParameters(overflow_fix=overflow.ENABLE),
             advanced_accuracy_restorer_parameters=nncf.AdvancedAccuracyRestorerParameters(
                 max_num_iterations=MAX_RETURNED, ranking_subset_size=RANKED_PICTURES, num_ranking_workers=1

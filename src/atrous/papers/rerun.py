@@ -12,7 +12,7 @@ import torch
 from atrous.data.dataset import DataSet, open_splits
 from atrous.data.published.voc import is_voc
 from atrous.data.selection import Selection
-from atrous.errors import InputError
+from atrous.errors import DivergedError, InputError
 from atrous.evaluation.evaluate import require_several_classes
 from atrous.papers.counts import row_counts
 from atrous.papers.evaluations import Evaluation
@@ -30,6 +30,10 @@ _TRAINED_CROP = 3
 
 OnProgress = Callable[[str, int, int], None]
 """Called with (row and what is being done, work done, all work); a unit of work is the forward pass of a picture."""
+
+
+OnDivergence = Callable[[str, str], None]
+"""Called with (row, message)."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,8 @@ class Experiment:
         counts = row_counts(model, planned.row.inference, size=self.table.size, classes=self.table.classes)
         done = [seed for seed in range(self.scale.seeds) if planned.files.is_done(seed)]
         if planned.config is None or not done:
-            return RowResult(planned.row, counts, note=planned.note)
+            diverged = any(planned.files.divergence(seed).exists() for seed in range(self.scale.seeds))
+            return RowResult(planned.row, counts, note="diverged" if diverged else planned.note)
         return RowResult(
             planned.row,
             counts,
@@ -131,10 +136,16 @@ class Experiment:
             seconds=sum(planned.files.read_seconds(seed) for seed in done),
         )
 
-    def run(self, *, on_progress: OnProgress = lambda *_: None) -> TableResult:
+    def run(
+        self, *, on_progress: OnProgress = lambda *_: None, on_divergence: OnDivergence = lambda *_: None
+    ) -> TableResult:
         """Train and evaluate the chosen rows that are not done, and write the pages after each.
 
-        Rows that another process works on are left to it.
+        Rows that another process works on are left to it. A training that diverges is told, and the next one runs.
+
+        Args:
+            on_progress: Called with what is being done and how much of the work is.
+            on_divergence: Called with a row and a message for each training that diverges.
 
         Raises:
             InputError: If the folder holds results of another protocol, or a row cannot be trained or evaluated.
@@ -149,7 +160,11 @@ class Experiment:
                     continue
                 with claimed(planned.files.lock) as ours:
                     if ours and not planned.files.is_done(seed):
-                        self._run_row(planned, replace(planned.config, seed=seed), progress)
+                        try:
+                            self._run_row(planned, replace(planned.config, seed=seed), progress)
+                        except DivergedError as error:
+                            planned.files.write_divergence(seed, str(error))
+                            on_divergence(planned.row.name, str(error))
                         write_pages(self.result(), self.out)
         result = self.result()
         if not (self.out / "table.json").exists():

@@ -47,15 +47,26 @@ class RowFiles:
         """Time that training and evaluation of a seed took; the last file of a seed to be written."""
         return self.folder / f"seed{seed}-seconds.json"
 
+    def divergence(self, seed: int) -> Path:
+        """The message of a training of a seed that diverged; there while it has not been trained to its end."""
+        return self.folder / f"seed{seed}-diverged.txt"
+
     def is_done(self, seed: int) -> bool:
         """Return True if a seed has been trained and evaluated."""
         return self.seconds(seed).exists()
 
     def write_seconds(self, seed: int, *, training: float, evaluation: float) -> None:
         """Write the time of a seed in seconds, which marks it as done."""
+        self.divergence(seed).unlink(missing_ok=True)
         content = {"training": round(training, 1), "evaluation": round(evaluation, 1)}
         with atomic_path(self.seconds(seed)) as temporary:
             temporary.write_text(json.dumps(content) + "\n", encoding="utf-8")
+
+    def write_divergence(self, seed: int, message: str) -> None:
+        """Write that a training diverged, and how."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with atomic_path(self.divergence(seed)) as temporary:
+            temporary.write_text(message + "\n", encoding="utf-8")
 
     def read_seconds(self, seed: int) -> float:
         """Time that a seed took, in seconds; raises InputError if its file is damaged."""
@@ -83,7 +94,7 @@ class RowResult:
         counts: Multiply-adds and parameters at the paper's size.
         seeds: Overlaps of each seed that is done.
         seconds: Time that training and evaluation of these seeds took; None if none is done.
-        note: Reason why the row is not run; empty if it can be.
+        note: Reason why the row is not run, or `diverged`; empty if it can be.
     """
 
     row: Row

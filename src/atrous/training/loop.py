@@ -9,7 +9,7 @@ import torch
 
 from atrous.data.dataset import DataSet
 from atrous.data.loader import Batch, training_batches
-from atrous.errors import InputError
+from atrous.errors import DivergedError
 from atrous.evaluation.evaluate import OnProgress, evaluate
 from atrous.evaluation.report import MAX_IMAGES, Report
 from atrous.inference.predictor import Predictor
@@ -178,7 +178,7 @@ def require_finite(state: TrainingState) -> None:
     """Refuse weights that are not finite; a step's loss is computed before its update and cannot show them."""
     tensors = state.model.state_dict().values()
     if not all(bool(tensor.isfinite().all()) for tensor in tensors):
-        raise InputError(
+        raise DivergedError(
             f"the weights stopped being finite at iteration {state.iteration}; lower the learning rate; "
             "the run folder keeps the last good state"
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from atrous.errors import InputError
+from atrous.errors import DivergedError
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,12 @@ class LossWindow:
         """Return the averages after `iteration` steps.
 
         Raises:
-            InputError: If a loss is not finite; the message names the pictures of that step.
+            DivergedError: If a loss is not finite; the message names the pictures of that step.
         """
         losses, count = torch.stack(self._losses).tolist(), len(self._losses)
         for step, (loss, names) in enumerate(zip(losses, self._names, strict=True), start=iteration - count + 1):
             if not math.isfinite(loss):
-                raise InputError(
+                raise DivergedError(
                     f"the loss became {loss} at iteration {step}, on {', '.join(names)}; lower the learning rate, or "
                     "look at these pictures and masks; the run folder keeps the last good state"
                 )
