@@ -3,6 +3,7 @@
 import glob
 import itertools
 import os
+import random
 import re
 from pathlib import Path
 
@@ -102,3 +103,16 @@ def test_natural_order_compares_numbers_by_value():
     by_key = sorted(names, key=lambda name: natural_key(Path(name)))
     assert [parts(name) for name in by_key] == sorted(map(parts, names))
     assert natural_key(Path("a7")) != natural_key(Path("a07"))  # so that their order is always the same
+
+
+def test_names_that_differ_in_digits_alone_have_the_natural_order(tmp_path):
+    """They are ordered without a key for each; mixed with one of another form, they have the same order."""
+    numbers = random.Random(0).sample(range(1000), 200)
+    names = [f"b_{number:03d}_{number * 7 % 1000:03d}.png" for number in numbers]
+    for name in names:
+        (tmp_path / name).touch()
+    expected = sorted(names, key=lambda name: [int(part) for part in re.findall(r"\d+", name)])
+    assert [Path(name).name for name in image_names([tmp_path])] == expected
+    (tmp_path / "z_10.png").touch()
+    (tmp_path / "z_9.png").touch()
+    assert [Path(name).name for name in image_names([tmp_path])] == [*expected, "z_9.png", "z_10.png"]

@@ -108,3 +108,27 @@ def test_operators_of_ones_own_are_named(tmp_path, name, complaint):
     (tmp_path / "a.tflite").write_bytes(graph.content(labels, custom=name))
     with pytest.raises(InputError, match=complaint):
         atrous.load(tmp_path / "a.tflite")
+
+
+def test_files_compiled_in_parts_are_named(tmp_path):
+    """A part for the Edge TPU may have several outputs, and parts for the processor before and behind it."""
+    graph = Graph()
+    outputs = [graph.tensor(name, [1, 9, 9], dtype="i4") for name in ("low", "high")]
+    graph.operator(Op.CUSTOM, [graph.last], outputs[0])
+    graph.operators[-1][2] = ("UOffsetTRelative", graph._numbers(np.asarray(outputs, "i4")))
+    (tmp_path / "a_edgetpu.tflite").write_bytes(graph.content(outputs[1], custom="edgetpu-custom-op"))
+    with pytest.raises(InputError, match=r"a_edgetpu\.tflite: compiled for the Edge TPU; give the \.tflite"):
+        atrous.load(tmp_path / "a_edgetpu.tflite")
+
+
+@pytest.mark.parametrize(
+    ("scope", "network"),
+    [("MobilenetEdgeTPU", "MobileNet-EdgeTPU"), ("meta_architecture", "dense prediction cell"), ("pnasnet", "PNASNet")],
+)
+def test_networks_of_the_official_code_that_are_not_built_are_named(tmp_path, scope, network):
+    """Coral's slim model of Cityscapes has MobileNet-EdgeTPU: its tensors begin as in the official checkpoints."""
+    graph = Graph()
+    last = graph.convolved(graph.last, f"{scope}/Conv/Relu", 2)
+    (tmp_path / "slim.tflite").write_bytes(graph.content(last))
+    with pytest.raises(InputError, match=rf"slim\.tflite: its .*{network}.* not built here; `atrous weights` lists"):
+        atrous.load(tmp_path / "slim.tflite")

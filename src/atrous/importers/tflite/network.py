@@ -15,6 +15,7 @@ import tflite
 
 from atrous.errors import InputError
 from atrous.importers.fused_convolution import Activation, FusedConvolution, FusedNetwork
+from atrous.importers.tensorflow.recognition import REFUSED
 from atrous.importers.tflite.metadata import Scaling, stated_scaling
 from atrous.importers.tflite.recognition import IDENTIFIER
 from atrous.importers.tflite.tensors import Generated, TFLiteTensors
@@ -107,6 +108,7 @@ class _Reader:
         self._answers: set[int] = set()
 
     def network(self) -> FusedNetwork:
+        self._refuse_known()
         inputs, operators = self._graph.InputsLength(), self._graph.OperatorsLength()
         if inputs != 1 or not 0 < operators <= _MOST_OPERATORS:
             raise InputError(f"{inputs} inputs and {operators} operators; this is no DeepLab file")
@@ -128,6 +130,16 @@ class _Reader:
             size=self._size(image),
             convolutions=tuple(self._convolutions.values()),
         )
+
+    def _refuse_known(self) -> None:
+        """Refuse by name what is known and not built here, whatever else is odd about the file."""
+        codes = (self._model.OperatorCodes(index) for index in range(self._model.OperatorCodesLength()))
+        if any(code is not None and code.CustomCode() == EDGE_TPU for code in codes):
+            raise InputError("compiled for the Edge TPU; give the .tflite that it was compiled from")
+        for index in range(self._graph.TensorsLength()):
+            scope = (self._graph.Tensors(index).Name() or b"").partition(b"/")[0].decode(errors="replace")
+            if scope in REFUSED:
+                raise InputError(f"{REFUSED[scope]}; `atrous weights` lists networks that are")
 
     def _size(self, image: int) -> Size:
         """Height and width of the image, whose shape is (1, height, width, channels)."""
@@ -195,8 +207,6 @@ class _Reader:
     def _check(self, operator: Generated, output: int) -> None:
         """Refuse what would change the function in a way that is not taken down."""
         code = self._code(operator)
-        if code == _Op.CUSTOM and self._custom_name(operator) == EDGE_TPU:
-            raise InputError("compiled for the Edge TPU; give the .tflite that it was compiled from")
         if code not in _PASSED_THROUGH:
             raise InputError(f"operator {_OPERATOR_NAMES.get(code, code)} is in no official DeepLab file")
         if code in _WITH_ACTIVATION and _options(operator, _WITH_ACTIVATION[code]).FusedActivationFunction():
@@ -332,9 +342,6 @@ class _Reader:
         if not all(math.isfinite(value) for value in mean + std) or min(std) <= 0:
             raise InputError(f"input scaling with mean {mean} and std {std} is impossible")
         return mean, std
-
-    def _custom_name(self, operator: Generated) -> bytes:
-        return self._model.OperatorCodes(operator.OpcodeIndex()).CustomCode() or b""
 
     def _code(self, operator: Generated) -> int:
         if not 0 <= operator.OpcodeIndex() < self._model.OperatorCodesLength():
