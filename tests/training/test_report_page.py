@@ -59,6 +59,12 @@ def test_settings_are_those_that_differ_from_the_recipe(tmp_path):
     assert "Those that differ from the recipe street" in html
     assert (shown["recipe"], shown["crop"], shown["learning_rate"]) == ("street", "(33, 49)", "0.5")
     assert "jitter" not in shown
+    of_data = replace(config, model=replace(config.model, classes=config.model.classes + 4))
+    write_report(tmp_path / "report.html", RECORDS, report=None, config=of_data, recipe=recipe)
+    html = (tmp_path / "report.html").read_text()
+    settings = html[html.index("Those that differ from the recipe") :].partition("<h2>")[0]
+    assert "learning_rate" in settings
+    assert "classes" not in facts(settings)  # the number of them is the data's
 
 
 def test_the_network_is_a_line_for_every_part(tmp_path):
