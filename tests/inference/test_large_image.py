@@ -92,6 +92,22 @@ def test_pixels_without_data_are_written_as_in_pictures_predicted_whole(tmp_path
         np.testing.assert_array_equal(tiles, whole)
 
 
+def test_shares_are_those_of_the_label_map(tmp_path):
+    image = IMAGE.copy()
+    image[40:290, 30:90] = 0
+    source = write_tiff(tmp_path / "a.tif", image, photometric="rgb", geo=True, tile=(64, 64), nodata="0")
+    (outcome,) = predict_files(
+        Predictor(lively_archive(), labels=LABELS),
+        plan_files([source], out=tmp_path / "out"),
+        tiles=TilingRule(TILING, above_pixels=0),
+    )
+    written = read_labels(tmp_path / "out/a.png")
+    expected = {name: (written == label).mean() for label, name in enumerate(LABELS.names)}
+    assert outcome.shares == pytest.approx({name: share for name, share in expected.items() if share})
+    assert len(outcome.shares) > 2
+    assert list(outcome.shares.values()) == sorted(outcome.shares.values(), reverse=True)
+
+
 def test_overlays_of_large_pictures_are_shrunk(predictor, tmp_path, monkeypatch):
     monkeypatch.setattr(atrous.inference.large_image, "OVERLAY_SIDE", 100)
     monkeypatch.setattr("atrous.report.overlay_colors.OUTLINED_SIDE", 1000)  # JPEG blurs thin lines

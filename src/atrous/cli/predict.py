@@ -1,6 +1,5 @@
 """`atrous predict WEIGHTS INPUT... --out DIR`: label maps and overlays of pictures, overlays of videos."""
 
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -207,14 +206,6 @@ def _predict(options: Options, local: LocalInputs) -> int:
     )
     without_data, warned = 0, False
     failed, without_polygons, shares, started = 0, 0, dict[str, float](), time.perf_counter()
-
-    def save(result: Result, path: Path) -> None:
-        (server.save if server else _save)(result, path)
-        with lock:
-            for name, share in result.shares().items():
-                shares[name] = shares.get(name, 0.0) + share
-
-    lock = threading.Lock()
     with progress_bar() as progress:
         # Pictures that were left out have label maps, too: a data set of polygons holds all of them.
         left_out = done if annotations else []
@@ -229,7 +220,7 @@ def _predict(options: Options, local: LocalInputs) -> int:
         outcomes = predict_files(
             predictor,
             plan,
-            save=save,
+            save=server.save if server else _save,
             paint=_paint(options),
             probabilities=options.probabilities,
             tiles=tiles,
@@ -239,6 +230,8 @@ def _predict(options: Options, local: LocalInputs) -> int:
         for outcome in chain(outcomes, map(FileOutcome, left_out)):
             progress.advance(pictures_task)
             without_data += outcome.nodata > 0
+            for name, share in outcome.shares.items():
+                shares[name] = shares.get(name, 0.0) + share
             if outcome.narrow is not None and not warned:
                 warned = True
                 console.print(f"atrous predict: {_narrow_line(outcome)}", markup=False, soft_wrap=True)

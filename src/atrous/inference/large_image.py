@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import IO
 
 import numpy as np
@@ -25,6 +26,19 @@ OVERLAY_SIDE = 4096
 """Longest side of an overlay; larger images are subsampled to it."""
 
 
+@dataclass(frozen=True)
+class LargeOutcome:
+    """What was written of a large image.
+
+    Attributes:
+        nodata: Number of pixels without data, which are written as the ignore value.
+        shares: Share 0..1 of the pixels by name of the classes that occur, the largest first.
+    """
+
+    nodata: int
+    shares: dict[str, float]
+
+
 def predict_large_image(
     predictor: Predictor,
     pixels: Pixels,
@@ -33,7 +47,7 @@ def predict_large_image(
     tiling: Tiling,
     paint: Callable[[Result], Image.Image] = Result.overlay,
     on_progress: OnProgress | None = None,
-) -> int:
+) -> LargeOutcome:
     """Write the outputs of an image, holding little more than a row of its tiles in memory.
 
     Args:
@@ -44,9 +58,6 @@ def predict_large_image(
         paint: Draws the overlay.
         on_progress: Called with (tiles done, tiles in all).
 
-    Returns:
-        The number of pixels without data, which are written as the ignore value.
-
     Raises:
         InputError: If the image cannot be read or divided into tiles, or an output cannot be written.
     """
@@ -56,6 +67,7 @@ def predict_large_image(
     step = ceil_div(max(height, width), OVERLAY_SIDE)
     subsampled: list[tuple[np.ndarray, np.ndarray]] = []
     top, nodata, ignore, dtype = 0, 0, predictor.labels.ignore, label_dtype(predictor.labels)
+    counts = np.zeros(len(predictor.labels), np.int64)
     with ExitStack() as stack:
         write = stack.enter_context(label_rows(files.labels, predictor.labels, size=pixels.size))
         scratch = stack.enter_context(tempfile.TemporaryFile()) if reference else None
@@ -64,6 +76,7 @@ def predict_large_image(
             if missing is not None:
                 strip, nodata = ignored_at(missing, strip, ignore=ignore), nodata + int(missing.sum())
             write(strip)
+            counts += np.bincount(strip[strip != ignore], minlength=len(counts))
             if scratch is not None:
                 _append(strip.astype(dtype), scratch)
             if files.overlay is not None:
@@ -80,7 +93,10 @@ def predict_large_image(
         labels, image = map(np.stack, zip(*subsampled, strict=True))
         with atomic_path(files.overlay) as temporary:
             paint(Result(labels, image, predictor.labels)).save(temporary, quality=90)
-    return nodata
+    order = [label for label in np.argsort(-counts, kind="stable") if counts[label]]
+    return LargeOutcome(
+        nodata, {predictor.labels.names[label]: float(counts[label]) / (height * width) for label in order}
+    )
 
 
 def _append(strip: np.ndarray, scratch: IO[bytes]) -> None:

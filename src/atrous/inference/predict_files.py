@@ -1,9 +1,9 @@
 """Prediction of many image files: images are read and outputs written in threads while the network computes."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -68,12 +68,14 @@ class FileOutcome:
         nodata: Number of pixels without data, which are the ignore value in the label map.
         narrow: Largest value of a 16-bit image (to 257) that uses less than a quarter of its range, where no range is
             declared; None for others.
+        shares: Share 0..1 of the pixels by name of the classes that occur, as `Result.shares` gives it.
     """
 
     files: PredictionFiles
     problem: str | None = None
     nodata: int = 0
     narrow: int | None = None
+    shares: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 Read = UInt8[np.ndarray, "h w c"] | LargeImage
@@ -160,10 +162,11 @@ def _predict_large(
     try:
         if loaded.tiling is not None:
             pixels = open_pixels(files.source, max_pixels=max_pixels, ranges=ranges)
-            nodata = predict_large_image(
+            found = predict_large_image(
                 predictor, pixels, files, tiling=loaded.tiling, paint=paint, on_progress=on_progress
             )
-            return FileOutcome(files, nodata=nodata, narrow=_narrow(files.source, partial(_sample, pixels), ranges))
+            narrow = _narrow(files.source, partial(_sample, pixels), ranges)
+            return FileOutcome(files, nodata=found.nodata, narrow=narrow, shares=found.shares)
         predictor.check_memory(stored_size(files.source), probabilities=probabilities)  # before it is read
         image = read_whole(files.source, max_pixels=max_pixels, ranges=ranges)
         future.set_result(predictor(image, probabilities=probabilities))
@@ -193,7 +196,8 @@ def _write(
         assert answer.result is not None
         result = answer.result.result()
         missing = missing_pixels(files.source, max_pixels=max_pixels)
-        _write_result(without_missing(result, missing), files, save=save, paint=paint, has_missing=missing is not None)
+        written = without_missing(result, missing)
+        _write_result(written, files, save=save, paint=paint, has_missing=missing is not None)
     except OutputError as error:
         return FileOutcome(files, problem=own_problem(error, files))
     except InputError as error:
@@ -201,7 +205,8 @@ def _write(
     except torch.OutOfMemoryError:
         return FileOutcome(files, problem=f"{files.source} does not fit into the memory of {device}; try --device cpu")
     nodata = 0 if missing is None else int(missing.sum())
-    return FileOutcome(files, nodata=nodata, narrow=_narrow(files.source, lambda: result.image, ranges))
+    narrow = _narrow(files.source, lambda: result.image, ranges)
+    return FileOutcome(files, nodata=nodata, narrow=narrow, shares=written.shares())
 
 
 def _sample(pixels: Pixels) -> UInt8[np.ndarray, "h w c"]:
