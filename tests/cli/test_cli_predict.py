@@ -165,6 +165,8 @@ def test_bad_inputs_and_outputs_are_one_line(weights, photos, tmp_path, capsys):
     assert "would take for pictures" in bad_input([weights, str(photos), "--out", str(photos)], capsys)
     assert "would be replaced" in bad_input([weights, f"{photos}/*", "--out", str(photos)], capsys)
     assert "weights come first" in bad_input([str(next(photos.iterdir())), weights, *out], capsys)
+    (tmp_path / "empty/last.safetensors").touch()
+    assert "run folder of atrous train" in bad_input([str(photos), str(tmp_path / "empty"), *out], capsys)
 
 
 def test_an_output_folder_that_cannot_be_written_is_told(weights, photos, tmp_path, capsys):

@@ -3,6 +3,7 @@
 import pytest
 
 from atrous.cli import doctor, predict, serve, train
+from atrous.cli import main as command
 from atrous.cli.options import option_names, parse
 from atrous.errors import InputError
 
@@ -47,3 +48,16 @@ def test_the_doctor_takes_the_usual_name_of_an_output(tmp_path):
     with pytest.raises(InputError, match="--as and --tolerance are about --write"):
         doctor.main([str(tmp_path), "--as", "coco"])
     assert doctor.normalized(["a", "-o", "b"], aliases=doctor._ALIASES) == ["a", "--write", "b"]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("street train", "atrous street: unknown verb 'street'; the verb comes first: atrous train street ..."),
+        ("runs/a val --flip", "atrous runs/a: unknown verb 'runs/a'; the verb comes first: atrous val runs/a ..."),
+        ("trian street", "atrous trian: unknown verb 'trian'; did you mean 'train'?"),
+    ],
+)
+def test_an_unknown_verb_is_answered_by_the_likely_one(line, told, capsys):
+    assert command.main(line.split()) == 2
+    assert capsys.readouterr().err == f"{told}\n"

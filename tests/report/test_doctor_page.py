@@ -1,4 +1,4 @@
-"""The doctor's page in a browser: its tables fit a phone, in light and dark."""
+"""The doctor's page in a browser: its tables and drawings fit a phone, in light and dark."""
 
 import pytest
 from PIL import Image
@@ -22,7 +22,7 @@ def page_file(tmp_path_factory):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_table_fits_a_phone(silent_page, page_file, scheme):
+def test_every_table_and_drawing_fits_a_phone(silent_page, page_file, scheme):
     opened = silent_page(page_file, width=390, height=844)
     opened.emulate_media(color_scheme=scheme)
     assert opened.evaluate("document.documentElement.scrollWidth") <= 390
@@ -33,3 +33,10 @@ def test_every_table_fits_a_phone(silent_page, page_file, scheme):
         box = table.bounding_box()
         assert box is not None
         assert box["x"] + box["width"] <= 390, table.inner_text()
+    letters = opened.evaluate("""[...document.querySelectorAll(".plot text")].map((text) =>
+        parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a)""")
+    assert min(letters) > 9  # pixels: they can be read
+    scrolling = "element => element.scrollWidth > element.clientWidth"
+    boxes = opened.locator(".plot, .scroll").all()
+    assert len(boxes) > len(tables)
+    assert not any(box.evaluate(scrolling) for box in boxes)

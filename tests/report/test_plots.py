@@ -80,6 +80,15 @@ def test_unshowable_and_long_names_are_made_fit():
     assert "Q" * 39 + "…" in texts(svg)
 
 
+def test_long_titles_are_broken_between_words_and_stand_whole_in_the_accessible_name():
+    title = "Employing multi-grid method and image pooling at an output stride of 8"
+    svg = bar_plot({"a": 0.5}, title=title, x_label="")
+    lines = [text for text in texts(svg) if len(text) > 3 and text in title]
+    assert " ".join(lines) == title
+    assert max(map(len, lines)) <= 50
+    assert ElementTree.fromstring(svg).get("aria-label") == title
+
+
 def test_text_takes_the_colour_of_the_page_and_user_text_is_not_touched():
     svg = bar_plot({"fill: #010203": 0.5}, title="", x_label="")
     assert "fill: #010203" in texts(svg)

@@ -68,3 +68,9 @@ def test_what_is_no_weights_gets_a_hint(source, message):
     with pytest.raises(atrous.InputError) as found:
         resolve(source)
     assert message in str(found.value)
+
+
+def test_a_misspelled_path_gets_the_name_beside_it(run):
+    wrong = run.parent / "stret"
+    with pytest.raises(atrous.InputError, match=f"no such file: {wrong}; did you mean '{run}'"):
+        resolve(wrong)

@@ -1,38 +1,88 @@
-"""Progress displays with an estimate of the time left, on standard error; standard output is for results."""
+"""Progress displays with an estimate of the time left, on standard error; standard output is for results.
 
+Where the terminal is narrow only the bar gives way: counts and times stay whole.
+"""
+
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TaskID,
     TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
+from rich.table import Column
+from rich.text import Text
 
 T = TypeVar("T")
 
 console = Console(stderr=True, highlight=False)
 
 
-def progress_bar() -> Progress:
-    """A progress display: description, bar, count, time spent, time left."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=console,
-    )
+class ConsoleHandler(logging.Handler):
+    """Prints warnings on lines of their own, above a progress display where there is one."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one record."""
+        console.print(self.format(record), soft_wrap=True, markup=False, emoji=False, highlight=False)
+
+
+class _TimeLeft(ProgressColumn):
+    """Time left at the mean speed so far; known from the first item on, it falls until the next one is done."""
+
+    max_refresh = 0.5
+
+    def __init__(self) -> None:
+        super().__init__(Column(no_wrap=True))
+        self._began: dict[TaskID, float] = {}
+        self._last: dict[TaskID, tuple[float, float]] = {}
+
+    def render(self, task: Task) -> Text:
+        """Hours, minutes and seconds, or dashes before the first item."""
+        spent = task.finished_time if task.finished else task.elapsed
+        began = self._began.setdefault(task.id, task.completed)
+        if task.completed < began:  # a display that begins again
+            began = self._began[task.id] = task.completed
+        done, since = self._last.get(task.id, (began, 0.0))
+        if task.completed != done:
+            done, since = self._last[task.id] = (task.completed, spent or 0.0)
+        if task.total is None or spent is None or done <= began:
+            return Text("-:--:--", style="progress.remaining")
+        left = since * (task.total - done) / (done - began) - (spent - since)
+        minutes, seconds = divmod(max(round(left), 0), 60)
+        return Text(f"{minutes // 60}:{minutes % 60:02}:{seconds:02}", style="progress.remaining")
+
+
+class NotedProgress(Progress):
+    """A progress display with a line of text below it, `note`, as long as there is one."""
+
+    note = ""
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        """The table of the tasks, and the note."""
+        yield from super().get_renderables()
+        if self.note:
+            yield Text(self.note)
+
+
+def _times() -> tuple[ProgressColumn, ...]:
+    return TimeElapsedColumn(Column(no_wrap=True)), TextColumn("left"), _TimeLeft()
+
+
+def progress_bar() -> NotedProgress:
+    """A progress display: description, bar, count, time spent, time left; its `note` stands below."""
+    count = MofNCompleteColumn(table_column=Column(no_wrap=True))
+    return NotedProgress(TextColumn("{task.description}"), BarColumn(), count, *_times(), console=console)
 
 
 @contextmanager
@@ -85,9 +135,7 @@ def fraction_callback() -> Iterator[Callable[[str, int, int], None]]:
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        *_times(),
         console=console,
     )
     task = progress.add_task("", total=None)

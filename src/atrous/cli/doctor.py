@@ -7,6 +7,7 @@ from itertools import chain, groupby
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import tyro
 
 from atrous.cli.console import progress_callback, progress_callbacks
@@ -18,7 +19,7 @@ from atrous.data.doctor.survey import PROPOSED
 from atrous.data.formats.truncated import accept_truncated, truncated_files
 from atrous.data.writers.data_set import Format, write_data_set
 from atrous.errors import InputError
-from atrous.report.wording import one_line
+from atrous.report.wording import class_line, one_line
 
 SHOWN = 3
 """Number of findings of one kind that the terminal shows."""
@@ -77,7 +78,7 @@ def main(arguments: Sequence[str]) -> int:
         diagnosis = _fixed(diagnosis, options)
     for name in truncated_files():
         print(f"warning  {one_line(name)} is truncated: what is missing is grey; replace it")
-    for line in _summary(diagnosis, page=options.html):
+    for line in [*_understood(diagnosis), *_summary(diagnosis, page=options.html)]:
         print(line)
     if options.html is not None:
         write_page(options.html, diagnosis)
@@ -137,6 +138,22 @@ def _write(folder: Path, diagnosis: Diagnosis, options: Options) -> int:
     print(f"wrote    {written.images} images to {folder} as {options.form}")
     left_out = [one for one in files.complaints if one.kind not in PROPOSED]
     return FOUND_ERRORS if written.left_out or left_out else 0
+
+
+def _understood(diagnosis: Diagnosis) -> list[str]:
+    """Lines with what was understood: layout, pictures of each split, shares of the classes."""
+    files = diagnosis.survey
+    counts = {name: len(split.pairs) for name, split in files.splits.items()}
+    if not sum(counts.values()):
+        return []
+    splits = ", ".join(f"{count} in {one_line(name)}" for name, count in counts.items())
+    lines = [f"data     {one_line(files.layout or 'unknown layout')}: {splits}"]
+    if diagnosis.schema is not None:
+        names = diagnosis.schema.labels.names
+        pixels = sum((total.counts for total in diagnosis.totals.values()), start=np.zeros(len(names), np.int64))
+        shares = {name: float(count) for name, count in zip(names, pixels.tolist(), strict=True)}
+        lines += [f"classes  {len(names)}: {class_line(shares)}"] if pixels.any() else []
+    return lines
 
 
 def _summary(diagnosis: Diagnosis, *, page: Path | None) -> list[str]:

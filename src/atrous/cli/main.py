@@ -75,12 +75,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     if arguments is None:
         keep_freed_memory()
-    logging.basicConfig(level=logging.WARNING, format="atrous: %(message)s", stream=sys.stderr)
+    from atrous.cli.console import ConsoleHandler  # rich is slow to load, and the answers above do without it
+
+    logging.basicConfig(level=logging.WARNING, format="atrous: %(message)s", handlers=[ConsoleHandler()])
     verb = ALIASES.get(verb, verb)
     try:
         if verb not in VERBS:
+            later = next((word for word in rest if ALIASES.get(word, word) in VERBS), None)
             similar = closest(verb, VERBS)
             hint = f"did you mean {similar!r}?" if similar else f"verbs: {', '.join(VERBS)}"
+            hint = f"the verb comes first: atrous {later} {verb} ..." if later else hint
             raise InputError(f"unknown verb {verb!r}; {hint}")
         with _terminable():
             status = importlib.import_module(f"atrous.cli.{verb}").main(rest)

@@ -18,7 +18,7 @@ from atrous.cli.options import parse
 from atrous.cli.predict_live import live_input, live_output, predict_live_source
 from atrous.cli.predict_options import Options
 from atrous.cli.predict_ray import predict_on_ray
-from atrous.cli.predict_videos import SOME_FAILED, class_line, plan_videos, predict_videos, video_files
+from atrous.cli.predict_videos import SOME_FAILED, plan_videos, predict_videos, video_files
 from atrous.cli.watch import WatchedFolder, arrivals
 from atrous.data.formats.image_names import image_names
 from atrous.data.formats.truncated import accept_truncated
@@ -36,7 +36,7 @@ from atrous.inference.result import Result
 from atrous.inference.submission import CITYSCAPES_SERVER, VOC_SERVER
 from atrous.inference.tiling.tiles import Tiling
 from atrous.inference.video import WrittenVideo, check_smoothing, predict_video
-from atrous.report.wording import one_line
+from atrous.report.wording import class_line, one_line
 
 SERVERS = {"voc": VOC_SERVER, "cityscapes": CITYSCAPES_SERVER}
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from types import FrameType
 
 from atrous.cli.console import console, count_callback
-from atrous.cli.predict_videos import SOME_FAILED, class_line
+from atrous.cli.predict_videos import SOME_FAILED
 from atrous.errors import InputError
 from atrous.extras import require
 from atrous.inference.live_frames import LiveSource, live_source
 from atrous.inference.live_video import NothingCameError, Recording
-from atrous.report.wording import one_line
+from atrous.report.wording import class_line, one_line
 from atrous.sizes import size_text
 
 Record = Callable[[Callable[[], bool], Callable[[int, int], None]], Recording]

@@ -11,15 +11,12 @@ from atrous.errors import InputError, OutputError
 from atrous.extras import require
 from atrous.inference.output_files import output_names
 from atrous.inference.video import WrittenVideo
-from atrous.report.wording import one_line
+from atrous.report.wording import class_line, one_line
 from atrous.sizes import size_text
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg")
 
 SOME_FAILED = 1
-
-SHOWN_CLASSES = 8
-"""Number of classes that the last line names."""
 
 
 def video_files(inputs: Sequence[str]) -> list[Path]:
@@ -92,15 +89,6 @@ def predict_videos(plan: dict[Path, Path], predict: Callable[[Path, Path], Writt
     if failed:
         print(f"{failed} of {len(plan)} videos failed, each named above")
     return SOME_FAILED if failed else 0
-
-
-def class_line(shares: dict[str, float]) -> str:
-    """Names and mean shares of the classes that were found, the largest first."""
-    total = sum(shares.values())
-    ordered = sorted(shares.items(), key=lambda pair: -pair[1])
-    found = [f"{one_line(name)} {share / total:.1%}" for name, share in ordered[:SHOWN_CLASSES]]
-    more = f", {len(ordered) - SHOWN_CLASSES} more" if len(ordered) > SHOWN_CLASSES else ""
-    return ", ".join(found) + more
 
 
 def _videos_of(name: str) -> list[Path]:

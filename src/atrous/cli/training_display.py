@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from rich.progress import Progress, TaskID
+from rich.progress import TaskID
 
-from atrous.cli.console import console, progress_bar
-from atrous.training.loop import ValidationResult
+from atrous.cli.console import NotedProgress, console, progress_bar
+from atrous.training.loop import LOG_EVERY, ValidationResult
 from atrous.training.observers import Observer, RunStart
 from atrous.training.optimizer import poly_rate
 from atrous.training.preflight import deviations
@@ -24,7 +24,7 @@ class TerminalDisplay(Observer):
     def __init__(self, stages: Sequence[Stage], *, of_papers: bool) -> None:
         self._stages = {stage.run.folder: stage for stage in stages}
         self._of_papers = of_papers
-        self._progress: Progress | None = None
+        self._progress: NotedProgress | None = None
         self._training = self._validating = TaskID(0)
 
     def on_start(self, start: RunStart) -> None:
@@ -61,18 +61,20 @@ class TerminalDisplay(Observer):
         self._progress = progress_bar()
         self._training = self._progress.add_task("training", total=config.iterations, completed=start.iteration)
         self._validating = self._progress.add_task("validating", total=validated, visible=False)
+        if steps := min(LOG_EVERY, config.iterations - start.iteration):
+            self._progress.note = f"loss and speed follow after {steps} steps"
         self._progress.start()
 
     def on_step(self, progress: TrainingProgress) -> None:
-        """Advance the bar; beside it loss, rate and time per step."""
+        """Advance the bar; below it loss, rate and time per step."""
         if self._progress is None:
             return
         self._last = progress.iteration
         share = progress.data_seconds / progress.seconds
         times = f"{progress.seconds:.2f} s/step, {share:.0%} on data"
         taught = "" if progress.confident is None else f"  teacher confident on {progress.confident:.0%}"
-        line = f"loss {progress.loss:.3f}  rate {progress.rate:.4f}{taught}  {times}"
-        self._progress.update(self._training, completed=progress.iteration, description=line)
+        self._progress.note = f"loss {progress.loss:.3f}  rate {progress.rate:.4f}{taught}  {times}"
+        self._progress.update(self._training, completed=progress.iteration)
 
     def on_validation_progress(self, done: int, total: int) -> None:
         """Advance the bar of the validation."""

@@ -8,6 +8,7 @@ formula) and matplotlib escapes them for XML.
 import io
 import math
 import re
+import textwrap
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -38,6 +39,11 @@ INK = "#010203"
 UNDATED = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 """Metadata of an SVG that says nothing of when and by what it was drawn."""
 
+_WIDTH = 4.8
+"""Inches. Letters of 9 points are then read as well in the 360 pixels of a phone as in half of a wide page."""
+
+_LINE = 50
+"""Letters of a title or label that fit beside each other above or below the axes."""
 
 _DASHES = ("solid", "dashed", "dotted", "dashdot")
 _NAME_LIMIT = 40
@@ -95,8 +101,8 @@ def line_plot(
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     names = [shortened(name, limit=_NAME_LIMIT) for name in series] if len(series) > 1 else []
-    columns = max(88 // (8 + max(map(len, names), default=0)), 1)
-    with drawing(width=7.2, height=3.4 + 0.2 * math.ceil(len(names) / columns)) as figure:
+    columns = max(58 // (8 + max(map(len, names), default=0)), 1)
+    with drawing(width=_WIDTH, height=2.7 + 0.2 * math.ceil(len(names) / columns)) as figure:
         axes = figure.add_subplot()
         styles = zip(series.items(), cycle(COLORS), (dash for dash in cycle(_DASHES) for _ in COLORS))
         curves = []
@@ -114,7 +120,7 @@ def line_plot(
             axes.yaxis.set_minor_formatter(NullFormatter())
         _tick_whole(axes)
         axes.grid(alpha=0.15)
-        axes.set_xlabel(shortened(x_label, limit=80))
+        axes.set_xlabel(_in_lines(x_label, limit=80))
         axes.set_ylabel(shortened(y_label, limit=80))
         if names:
             figure.legend(curves, names, loc="outside lower center", ncols=columns, frameon=False)
@@ -154,7 +160,7 @@ def bar_plot(
         One `<svg>` element; axes and letters take the text colour of the page.
     """
     lengths = [value if value is not None and math.isfinite(value) else None for value in values.values()]
-    with drawing(width=7.2, height=0.9 + 0.24 * len(values)) as figure:
+    with drawing(width=_WIDTH, height=0.9 + 0.24 * len(values)) as figure:
         axes = figure.add_subplot()
         places = range(len(lengths))
         painted = (
@@ -170,15 +176,20 @@ def bar_plot(
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         axes.margins(x=0.1)
-        axes.set_xlabel(shortened(x_label, limit=80))
+        axes.set_xlabel(_in_lines(x_label, limit=80))
         return _svg(figure, axes, title)
 
 
 def _svg(figure: Figure, axes: Axes, title: str) -> str:
-    axes.set_title(shortened(title, limit=100))
+    axes.set_title(_in_lines(title, limit=100))
     file = io.StringIO()
     figure.savefig(file, format="svg", transparent=True, metadata=UNDATED)
     element = file.getvalue().partition("<svg")[2]
     # In the page's text colour. Only inside tags: what a user wrote stands between them, with < and > escaped.
     element = re.sub("<[^>]*>", lambda tag: tag[0].replace(INK, "currentColor"), element)
-    return f'<svg role="img" aria-label="{escape(axes.get_title(loc="left"))}"{element}'
+    return f'<svg role="img" aria-label="{escape(shortened(title, limit=100))}"{element}'
+
+
+def _in_lines(text: str, *, limit: int) -> str:
+    """Return text of at most `limit` letters, broken between words where it is wider than the drawing."""
+    return "\n".join(textwrap.wrap(shortened(text, limit=limit), _LINE))

@@ -81,6 +81,8 @@ def _expand(pattern: str) -> list[str]:
         return [os.path.normpath(pattern)]
     if os.path.isdir(pattern):
         found = _in_folder(pattern)
+        if not found and os.path.isfile(os.path.join(pattern, "last.safetensors")):
+            raise InputError(f"{pattern} is a run folder of atrous train and holds no pictures; weights come first")
         if not found:
             raise InputError(f"no pictures directly in {pattern}; for those in its folders ask for '{pattern}/**/*'")
         return found
