@@ -320,6 +320,73 @@ def test_a_bad_picture_and_a_large_one_say_why_and_leave_the_others(open_page):
     expect(page.locator("#problem")).to_be_hidden()
 
 
+def test_a_picture_of_too_many_pixels_names_its_size_and_the_limit(open_page):
+    flat = np.zeros((300, 400, 3), np.uint8)
+    wide = {"name": "wide.png", "mimeType": "image/png", "buffer": encoded_as(flat)}
+    page = predicted(open_page(), [wide])
+    expect(page.locator("#problem h2")).to_have_text("wide.png is too large")
+    told = page.locator("#problem p").inner_text()
+    assert "400" in told
+    assert "300" in told
+    assert f"{LIMITS.max_pixels}" in told.replace(",", "")
+
+
+def test_of_large_pictures_only_the_one_that_is_shown_stays_decoded(open_page):
+    """Twenty of 64 million pixels would take 5 GiB."""
+    found = open_page().evaluate(
+        """async () => {
+            const { Picture } = await import("./pictures.js");
+            const drawn = (side) => new Promise((done) => {
+                const canvas = Object.assign(document.createElement("canvas"), { width: side, height: side });
+                canvas.getContext("2d").fillRect(0, 0, side, side);
+                canvas.toBlob((blob) => done(new File([blob], "drawn.png")));
+            });
+            const small = new Picture(await drawn(2048), "small");
+            const large = new Picture(await drawn(2049), "large");
+            await small.open();
+            await large.open();
+            const states = [Boolean(large.source)];
+            const decoded = large.source;
+            let told = 0;
+            small.look(false);
+            large.look(false);
+            states.push(Boolean(small.source), Boolean(large.source), decoded.width);
+            await large.look(true, () => told++);
+            states.push(large.source.width, told);
+            const late = large.look(false, () => told++) ?? null;
+            const again = large.look(true, () => told++); // decodes ...
+            large.look(false, () => told++); // ... for nobody
+            await Promise.all([late, again]);
+            states.push(large.source, told, large.width, large.thumbnail.slice(0, 10));
+            return states;
+        }"""
+    )
+    assert found == [True, True, False, 0, 2049, 1, None, 1, 2049, "data:image"]
+
+
+def test_of_the_labels_of_a_large_picture_only_what_is_seen_is_painted(open_page):
+    """As many tiles as the window shows, each of the resolution that the window has."""
+    painted = open_page().evaluate(
+        """async () => {
+            const { Layer } = await import("./layers.js");
+            const parts = [];
+            const layer = new Layer(8192, 8192, (pixels, ...part) => parts.push([...part, pixels.length]));
+            const canvas = Object.assign(document.createElement("canvas"), { width: 900, height: 600 });
+            const context = canvas.getContext("2d");
+            layer.draw(context, { scale: 600 / 8192, x: 150, y: 0 });
+            const whole = parts.splice(0);
+            layer.draw(context, { scale: 4, x: -4 * 5000, y: -4 * 2000 });
+            const near = parts.splice(0);
+            layer.draw(context, { scale: 4, x: -4 * 5010, y: -4 * 2010 });
+            return { whole, near, moved: parts };
+        }"""
+    )
+    side, step = 1024, 8
+    assert painted["whole"] == [[0, 0, side, side, step, side * side]]
+    assert sorted(part[:2] for part in painted["near"]) == [[4096, 1024], [4096, 2048], [5120, 1024], [5120, 2048]]
+    assert painted["moved"] == []
+
+
 def test_a_busy_server_is_asked_again_and_a_silent_one_when_asked_to(open_page):
     page = open_page()
     answers = iter(["busy", "gone"])

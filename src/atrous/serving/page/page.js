@@ -56,9 +56,13 @@ async function add(files) {
   const kept = [...files].slice(0, room);
   if (files.length > room) toast(`${MOST} pictures at a time; ${files.length - room} were left out.`);
   const added = kept.map((file) => new Picture(file, file.name || "pasted picture"));
-  await Promise.all(added.map((one) => one.open()));
+  for (const one of added) { // one by one: decoded pictures are large
+    await one.open();
+    if (one !== added[0]) one.look(false, render);
+  }
   state.current = added.length ? state.pictures.length : state.current;
   state.pictures.push(...added);
+  look();
   predict();
   render();
 }
@@ -66,12 +70,19 @@ async function add(files) {
 function remove(index) {
   state.pictures.splice(index, 1);
   state.current = Math.max(0, Math.min(state.current, state.pictures.length - 1));
+  look();
   render();
+}
+
+// Only the picture that is shown needs to be decoded.
+function look() {
+  for (const one of state.pictures) one.look(one === picture(), render);
 }
 
 function select(index) {
   if (!state.pictures.length) return;
   state.current = (index + state.pictures.length) % state.pictures.length;
+  look();
   predict();
   render();
 }

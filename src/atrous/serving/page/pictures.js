@@ -6,6 +6,7 @@ import { bytesOf, decodePng } from "./png.js";
 
 export const MOST = 20;
 const AT_ONCE = 2;
+const KEPT_PIXELS = 2 ** 22; // larger pictures are decoded again when they are looked at again: twenty would take gigabytes
 const CERTAINTY_PIXELS = 2 ** 22; // beyond that, probabilities of every pixel take long
 
 let running = 0;
@@ -44,6 +45,24 @@ export class Picture {
     Object.assign(small, { width: Math.ceil(this.width * factor), height: Math.ceil(this.height * factor) });
     small.getContext("2d").drawImage(this.source, 0, 0, small.width, small.height);
     this.thumbnail = small.toDataURL("image/jpeg", 0.8);
+  }
+
+  // Whether it is looked at: a large picture that is not lets go of its pixels and of what was painted.
+  async look(on, changed) {
+    this.seen = on;
+    if (!on && this.source && this.width * this.height > KEPT_PIXELS) {
+      this.source.close();
+      this.source = null;
+      for (const { layer, entropyLayer } of this.runs.values()) for (const one of [layer, entropyLayer]) one?.repaint();
+      for (const { layer } of this.differences.values()) layer.repaint();
+    }
+    if (!on || this.source || !this.thumbnail || this.decoding) return;
+    this.decoding = true;
+    const source = await createImageBitmap(this.file).catch(() => null);
+    this.decoding = false;
+    this.source = source;
+    if (this.seen) changed();
+    else this.look(false, changed);
   }
 
   // Ask the server once for a prediction; `changed` is called at its beginning and at its end.
