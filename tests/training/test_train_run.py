@@ -249,6 +249,18 @@ def test_wandb_offline_holds_the_curves(tmp_path, monkeypatch):
     assert b"validation/mIoU" in content
 
 
+def test_mlflow_without_a_place_is_refused_in_one_line(tmp_path, monkeypatch):
+    mlflow = pytest.importorskip("mlflow")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "nothing://here")
+    with pytest.raises(atrous.InputError, match="MLflow cannot log to nothing://here; name a server by MLFLOW_TRA"):
+        MlflowObserver()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "mlruns")  # as the message proposes
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    MlflowObserver()
+    assert mlflow.get_tracking_uri().endswith("mlruns")
+
+
 def test_mlflow_reads_back_the_curves(tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow")
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")

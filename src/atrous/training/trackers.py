@@ -4,6 +4,7 @@ import re
 from types import ModuleType
 from typing import Any
 
+from atrous.errors import InputError
 from atrous.extras import require
 from atrous.training.loop import ValidationResult
 from atrous.training.observers import Observer, RunStart, scalars
@@ -89,12 +90,21 @@ class MlflowObserver(Observer):
         experiment: Experiment of the run.
 
     Raises:
-        InputError: If mlflow is not installed.
+        InputError: If mlflow is not installed, or cannot log to where it is told to: the small package of the extra has
+            no database, which MLflow takes where nothing is named.
     """
 
     def __init__(self, experiment: str = "atrous") -> None:
         self._mlflow: ModuleType = require("mlflow", extra="mlflow", purpose="logging to MLflow")
         self._experiment = experiment
+        try:
+            self._mlflow.MlflowClient()
+        except self._mlflow.MlflowException as error:
+            raise InputError(  # of MLflow's own words several lines are about other things
+                f"MLflow cannot log to {self._mlflow.get_tracking_uri()}; name a server by "
+                "MLFLOW_TRACKING_URI=http://HOST:5000, a folder by MLFLOW_TRACKING_URI=mlruns "
+                "MLFLOW_ALLOW_FILE_STORE=true, or install the whole mlflow"
+            ) from error
 
     def on_start(self, start: RunStart) -> None:
         """Start an MLflow run named after the run folder."""
