@@ -72,3 +72,12 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def neighbours(path: str) -> list[str]:
+    """Return the files and folders beside a path that does not exist, for a hint; none if its folder cannot be read."""
+    folder, _ = os.path.split(path)
+    try:
+        return [os.path.join(folder, name) for name in os.listdir(folder or os.curdir)]
+    except OSError:
+        return []

@@ -21,7 +21,8 @@ from atrous.data.published.voc import is_voc, open_voc
 from atrous.data.sample import Sample
 from atrous.data.schema import SCHEMA_FILE, Schema, read_ranges, read_schema, read_table
 from atrous.data.splits import Part, chosen_part
-from atrous.errors import InputError
+from atrous.errors import InputError, closest
+from atrous.files import neighbours
 from atrous.labels import LabelSpace
 
 PLAIN = "images/ and masks/"
@@ -124,11 +125,10 @@ def find_layout(path: Path) -> str:
         InputError: If the folder is missing, or holds several published data sets.
     """
     if not path.is_dir():
-        raise InputError(
-            f"no data folder {path}; check the name"
-            if not path.exists()
-            else f"{path} is not a folder of data; name one"
-        )
+        if path.exists():
+            raise InputError(f"{path} is not a folder of data; name one")
+        similar = closest(str(path), neighbours(str(path)))
+        raise InputError(f"no data folder {path}; {f'did you mean {similar!r}?' if similar else 'check the name'}")
     fitting = [name for name, (fits, _) in PUBLISHED.items() if fits(path)]
     fitting += [PLAIN] * (bool(fitting) and is_plain_folder(path))
     if len(fitting) > 1:

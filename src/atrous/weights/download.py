@@ -7,7 +7,7 @@ from pathlib import Path
 
 from atrous.download import OnProgress, Remote, download, file_digest
 from atrous.errors import InputError, closest
-from atrous.files import atomic_path
+from atrous.files import atomic_path, neighbours
 from atrous.importers.file_head import FileHead
 from atrous.importers.readers import is_readable
 from atrous.model.presets import PRESETS
@@ -45,17 +45,8 @@ def _remedy(source: str) -> str:
         return f"{source} is a network, and has no trained weights by that name; `atrous weights` lists names that have"
     if "://" in source:
         return "weights are not read from an address; download the file and give its path"
-    similar = closest(source, [*MANIFEST, *PRESETS, *_neighbours(source)])
+    similar = closest(source, [*MANIFEST, *PRESETS, *neighbours(source)])
     return f"did you mean {similar!r}?" if similar else "give a file of weights, or a name that `atrous weights` lists"
-
-
-def _neighbours(source: str) -> list[str]:
-    """Files and folders beside a path that does not exist."""
-    folder, _ = os.path.split(source)
-    try:
-        return [os.path.join(folder, name) for name in os.listdir(folder or os.curdir)]
-    except OSError:
-        return []
 
 
 def exists(path: Path) -> bool:
