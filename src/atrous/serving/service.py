@@ -108,13 +108,13 @@ class Service:
     def warm_up(self) -> None:
         """Wait for the decoders and predict small pictures, which compiles what is compiled when it is first needed.
 
-        Returns when every model has predicted one at a single scale; at several scales they do so afterwards.
+        Returns when every model has predicted one at a single scale and one at two: where the compiler's cache is
+        empty the second takes many seconds, which the first request would wait for.
         """
-        single = [self._warm_up_job(model.default) for model in self.models]
-        for variant in filter(None, (model.variant() for model in self.models)):
-            self._warm_up_job(variant)
+        variants = filter(None, (model.variant() for model in self.models))
+        jobs = [self._warm_up_job(one) for one in (*(model.default for model in self.models), *variants)]
         self.decoders.await_start()
-        for job in single:
+        for job in jobs:
             job.result.result()
 
     def _warm_up_job(self, predictor: Predictor) -> Job:
