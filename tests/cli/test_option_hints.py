@@ -56,6 +56,8 @@ def test_the_doctor_takes_the_usual_name_of_an_output(tmp_path):
         ("street train", "atrous street: unknown verb 'street'; the verb comes first: atrous train street ..."),
         ("runs/a val --flip", "atrous runs/a: unknown verb 'runs/a'; the verb comes first: atrous val runs/a ..."),
         ("trian street", "atrous trian: unknown verb 'trian'; did you mean 'train'?"),
+        ("evalute w --data d --split val", "atrous evalute: unknown verb 'evalute'; did you mean 'evaluate'?"),
+        ("evalute val", "atrous evalute: unknown verb 'evalute'; did you mean 'evaluate'?"),
     ],
 )
 def test_an_unknown_verb_is_answered_by_the_likely_one(line, told, capsys):

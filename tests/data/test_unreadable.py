@@ -74,7 +74,8 @@ def test_a_folder_that_may_not_be_listed(tmp_path, monkeypatch):
 
 def test_a_misspelled_folder_is_answered_by_the_one_beside_it(tmp_path):
     fake_folder(tmp_path / "street")
-    for name, hint in (("stret", f"did you mean '{tmp_path / 'street'}'?"), ("qqqq/qq", "check the name")):
+    found = f"did you mean '{tmp_path / 'street'}'?"
+    for name, hint in (("stret", found), ("lakes", "check the name"), ("absent/street", "check the name")):
         with pytest.raises(InputError) as error:
             open_data(tmp_path / name, split="train")
         assert str(error.value) == f"no data folder {tmp_path / name}; {hint}"

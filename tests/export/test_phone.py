@@ -5,6 +5,7 @@ The converters drag in 50 to 70 packages each; `scripts/soak/phone_formats.py` r
 
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -107,6 +108,13 @@ def package(_, path, **__):
     (path / "Manifest.json").write_text("new")
 
 
+def interrupted(path, target, replace=Path.replace):
+    """Moves, but the new package, at which somebody presses Ctrl-C."""
+    if path.name == "a.mlpackage" and path.parent.suffix == ".part":
+        raise KeyboardInterrupt
+    return replace(path, target)
+
+
 def test_an_older_package_is_replaced_and_no_other_folder(exported, tmp_path, monkeypatch):
     monkeypatch.setattr(phone, "check_converter", lambda *_: None)
     monkeypatch.setattr(phone, "record_at", lambda *_, **__: None)
@@ -116,6 +124,12 @@ def test_an_older_package_is_replaced_and_no_other_folder(exported, tmp_path, mo
         assert (tmp_path / "a.mlpackage/Manifest.json").read_text() == "new"
         (tmp_path / "a.mlpackage/Manifest.json").write_text("old")
         assert [path.name for path in tmp_path.iterdir()] == ["a.mlpackage"]
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            export_phone(exported.weights, tmp_path / "a.mlpackage", size=(33, 33))
+    assert (tmp_path / "a.mlpackage/Manifest.json").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mlpackage"]
     (tmp_path / "a.mlpackage/notes.txt").write_text("mine")
     with pytest.raises(InputError, match=r"cannot write .*a\.mlpackage: it is a folder"):
         export_phone(exported.weights, tmp_path / "a.mlpackage", size=(33, 33))

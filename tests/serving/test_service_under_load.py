@@ -55,6 +55,25 @@ def queue():
     queue.close()
 
 
+def test_ready_means_that_nothing_is_prepared_any_more(service, monkeypatch):
+    """Several scales compile functions of their own, for many seconds where the compiler's cache is empty."""
+    jobs, submit, predict = [], service.queue.submit, Predictor.predict_batch
+
+    def noted(one):
+        jobs.append(one)
+        submit(one)
+
+    def slow(predictor, arrays, **options):
+        time.sleep(0.3 if len(predictor.scales) > 1 else 0)
+        return predict(predictor, arrays, **options)
+
+    monkeypatch.setattr(service.queue, "submit", noted)
+    monkeypatch.setattr(Predictor, "predict_batch", slow)
+    service.warm_up()
+    assert sorted(len(one.predictor.scales) for one in jobs) == [1, 1, 2, 2]
+    assert all(one.result.done() for one in jobs)
+
+
 def job(gate, image, *, seconds=30.0):
     return Job(gate, image, probabilities=False, deadline=time.monotonic() + seconds)
 

@@ -81,11 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verb = ALIASES.get(verb, verb)
     try:
         if verb not in VERBS:
-            later = next((word for word in rest if ALIASES.get(word, word) in VERBS), None)
-            similar = closest(verb, VERBS)
-            hint = f"did you mean {similar!r}?" if similar else f"verbs: {', '.join(VERBS)}"
-            hint = f"the verb comes first: atrous {later} {verb} ..." if later else hint
-            raise InputError(f"unknown verb {verb!r}; {hint}")
+            raise InputError(f"unknown verb {verb!r}; {_hint(verb, rest)}")
         with _terminable():
             status = importlib.import_module(f"atrous.cli.{verb}").main(rest)
             sys.stdout.flush()
@@ -108,6 +104,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         print(f"atrous {verb}: standard output or the disk is full; free some space", file=sys.stderr)
         return BAD_INPUT
+
+
+def _hint(verb: str, rest: Sequence[str]) -> str:
+    """What was meant by an unknown verb: one of a similar name, or the next word, where that is a verb."""
+    if similar := closest(verb, VERBS):
+        return f"did you mean {similar!r}?"
+    if rest and ALIASES.get(rest[0], rest[0]) in VERBS:
+        return f"the verb comes first: atrous {rest[0]} {verb} ..."
+    return f"verbs: {', '.join(VERBS)}"
 
 
 def open_closed_streams() -> None:

@@ -21,8 +21,8 @@ from atrous.data.published.voc import is_voc, open_voc
 from atrous.data.sample import Sample
 from atrous.data.schema import SCHEMA_FILE, Schema, read_ranges, read_schema, read_table
 from atrous.data.splits import Part, chosen_part
-from atrous.errors import InputError, closest
-from atrous.files import neighbours
+from atrous.errors import InputError
+from atrous.files import similar_path
 from atrous.labels import LabelSpace
 
 PLAIN = "images/ and masks/"
@@ -127,7 +127,7 @@ def find_layout(path: Path) -> str:
     if not path.is_dir():
         if path.exists():
             raise InputError(f"{path} is not a folder of data; name one")
-        similar = closest(str(path), neighbours(str(path)))
+        similar = similar_path(str(path))
         raise InputError(f"no data folder {path}; {f'did you mean {similar!r}?' if similar else 'check the name'}")
     fitting = [name for name, (fits, _) in PUBLISHED.items() if fits(path)]
     fitting += [PLAIN] * (bool(fitting) and is_plain_folder(path))

@@ -70,7 +70,7 @@ def quantised(
     expected = [(images, _labels(float_model(images)[0])) for images in compared]
 
     names = [layer.name for layer in layer_precisions(model)]
-    done, most = 0, _most_comparisons(max(len(names) - LEFT_IN_FLOAT, 0))
+    done, most = 0, _most_comparisons(len(names[LEFT_IN_FLOAT:]))
 
     def agreement(compiled: Any, pairs: Any) -> tuple[float, list[float]]:
         nonlocal done
@@ -90,10 +90,9 @@ def quantised(
             preset=nncf.QuantizationPreset.MIXED,  # activations that are not symmetric around 0 use all values
             target_device=nncf.TargetDevice.CPU,
             subset_size=len(inputs),
-            fast_bias_correction=False,  # each layer after those before it: a fifth less error, twice the time
-            ignored_scope=nncf.IgnoredScope(
-                names[:LEFT_IN_FLOAT], types=["MatMul"], validate=False
-            ),  # of the upsampling
+            fast_bias_correction=False,  # each layer after those before it: docs/results.md has both
+            # MatMul is the upsampling.
+            ignored_scope=nncf.IgnoredScope(names[:LEFT_IN_FLOAT], types=["MatMul"], validate=False),
             advanced_quantization_parameters=nncf.AdvancedQuantizationParameters(overflow_fix=overflow.ENABLE),
             advanced_accuracy_restorer_parameters=nncf.AdvancedAccuracyRestorerParameters(
                 max_num_iterations=MAX_RETURNED, ranking_subset_size=RANKED_PICTURES, num_ranking_workers=1

@@ -42,12 +42,12 @@ def staged(out: Path) -> Iterator[Path]:
 def _move(path: Path, target: Path) -> None:
     """Give a file or a package its name; an older package goes first, as no folder replaces one with content."""
     older = path.with_name(f".{path.name}.older")
-    if target.is_dir():
-        target.replace(older)
     try:
+        if target.is_dir():
+            target.replace(older)
         path.replace(target)
-    except OSError:
-        if older.is_dir():
+    except BaseException:  # an interrupt, too
+        if older.is_dir() and not target.exists():
             older.replace(target)
         raise
 

@@ -9,6 +9,7 @@ from typing import IO
 import numpy as np
 from PIL import Image
 
+from atrous.data.annotations.color_masks import occurrences
 from atrous.data.formats.tiff import geo_reference, write_geo_labels_in_tiles
 from atrous.data.formats.windows import Pixels, missing_rows
 from atrous.errors import OutputError
@@ -16,7 +17,7 @@ from atrous.extras import require
 from atrous.files import atomic_path
 from atrous.inference.output_files import PredictionFiles
 from atrous.inference.predictor import Predictor
-from atrous.inference.result import Result, ignored_at
+from atrous.inference.result import Result, class_shares, ignored_at
 from atrous.inference.tiling.regions import OnProgress, joined_label_rows
 from atrous.inference.tiling.tiles import Tiling
 from atrous.report.label_png import label_dtype, label_palette, label_rows
@@ -28,10 +29,10 @@ OVERLAY_SIDE = 4096
 
 @dataclass(frozen=True)
 class LargeOutcome:
-    """What was written of a large image.
+    """What the label map of a large image holds.
 
     Attributes:
-        nodata: Number of pixels without data, which are written as the ignore value.
+        nodata: Number of pixels without data, which have the ignore value.
         shares: Share 0..1 of the pixels by name of the classes that occur, the largest first.
     """
 
@@ -58,6 +59,9 @@ def predict_large_image(
         paint: Draws the overlay.
         on_progress: Called with (tiles done, tiles in all).
 
+    Returns:
+        The number of pixels without data, and the shares of the classes.
+
     Raises:
         InputError: If the image cannot be read or divided into tiles, or an output cannot be written.
     """
@@ -76,7 +80,7 @@ def predict_large_image(
             if missing is not None:
                 strip, nodata = ignored_at(missing, strip, ignore=ignore), nodata + int(missing.sum())
             write(strip)
-            counts += np.bincount(strip[strip != ignore], minlength=len(counts))
+            counts += occurrences(strip, length=len(counts))[: len(counts)]
             if scratch is not None:
                 _append(strip.astype(dtype), scratch)
             if files.overlay is not None:
@@ -93,10 +97,7 @@ def predict_large_image(
         labels, image = map(np.stack, zip(*subsampled, strict=True))
         with atomic_path(files.overlay) as temporary:
             paint(Result(labels, image, predictor.labels)).save(temporary, quality=90)
-    order = [label for label in np.argsort(-counts, kind="stable") if counts[label]]
-    return LargeOutcome(
-        nodata, {predictor.labels.names[label]: float(counts[label]) / (height * width) for label in order}
-    )
+    return LargeOutcome(nodata, class_shares(counts, predictor.labels, pixels=height * width))
 
 
 def _append(strip: np.ndarray, scratch: IO[bytes]) -> None:

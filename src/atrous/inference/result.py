@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, Integer, UInt8
+from jaxtyping import Bool, Float32, Int64, Integer, UInt8
 from PIL import Image
 
+from atrous.data.annotations.color_masks import occurrences
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
 from atrous.labels.polygons import Polygon, trace_polygons
@@ -96,9 +97,8 @@ class Result:
 
     def shares(self) -> dict[str, float]:
         """Share of the pixels, 0..1, by name, for the classes that occur, the largest first."""
-        class_ids, counts = np.unique(self.labels, return_counts=True)
-        order = [i for i in np.argsort(-counts, kind="stable") if class_ids[i] != self.space.ignore]
-        return {self.space.names[class_ids[i]]: float(counts[i] / self.labels.size) for i in order}
+        counts = occurrences(self.labels, length=len(self.space))[: len(self.space)]
+        return class_shares(counts, self.space, pixels=self.labels.size)
 
     def polygons(self, *, tolerance: float = 1.0) -> dict[str, list[Polygon]]:
         """Outlines of the regions by class name, the largest first, in pixels; see `labels/polygons.py`.
@@ -122,6 +122,12 @@ class Result:
         file = io.BytesIO()
         shrunk.overlay().save(file, format="PNG")
         return file.getvalue()
+
+
+def class_shares(counts: Int64[np.ndarray, " k"], space: LabelSpace, *, pixels: int) -> dict[str, float]:
+    """Share 0..1 of an image's `pixels` by name, for the classes whose count is not 0, the largest first."""
+    order = [label for label in np.argsort(-counts, kind="stable") if counts[label]]
+    return {space.names[label]: float(counts[label] / pixels) for label in order}
 
 
 def _inner(labels: Integer[np.ndarray, "h w"], bare: int | None) -> Integer[np.ndarray, "h w"]:

@@ -160,30 +160,33 @@ class Experiment:
                     continue
                 with claimed(planned.files.lock) as ours:
                     if ours and not planned.files.is_done(seed):
-                        try:
-                            self._run_row(planned, replace(planned.config, seed=seed), progress)
-                        except DivergedError as error:
-                            planned.files.write_divergence(seed, str(error))
-                            on_divergence(planned.row.name, str(error))
+                        self._run_row(planned, replace(planned.config, seed=seed), progress, on_divergence)
                         write_pages(self.result(), self.out)
         result = self.result()
         if not (self.out / "table.json").exists():
             write_pages(result, self.out)
         return result
 
-    def _run_row(self, planned: PlannedRow, config: TrainConfig, progress: "_Progress") -> None:
-        """Train, or take a training that another row has done, and evaluate."""
+    def _run_row(
+        self, planned: PlannedRow, config: TrainConfig, progress: "_Progress", on_divergence: OnDivergence
+    ) -> None:
+        """Train, or take a training that another row has done, and evaluate, unless the training diverges."""
         folder, name, seed = run_folder(self.runs, config), planned.row.name, config.seed
         with claimed(folder.with_name(f".{folder.name}.lock")) as ours:
             if not ours and not is_trained(folder, config):
                 return  # another process trains it, for a row that it has claimed
-            weights = train_once(
-                config,
-                data=self.train,
-                folder=folder,
-                device=self.device,
-                on_step=lambda done: progress.training(name, folder, done, config),
-            )
+            try:
+                weights = train_once(
+                    config,
+                    data=self.train,
+                    folder=folder,
+                    device=self.device,
+                    on_step=lambda done: progress.training(name, folder, done, config),
+                )
+            except DivergedError as error:
+                planned.files.write_divergence(seed, str(error))
+                on_divergence(name, str(error))
+                return
         inference, files = planned.row.inference, planned.files
         evaluation = Evaluation(folder, inference=inference, data=self.validation)
         bands = planned.row.trimap is not None

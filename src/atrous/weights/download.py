@@ -7,7 +7,7 @@ from pathlib import Path
 
 from atrous.download import OnProgress, Remote, download, file_digest
 from atrous.errors import InputError, closest
-from atrous.files import atomic_path, neighbours
+from atrous.files import atomic_path, similar_path
 from atrous.importers.file_head import FileHead
 from atrous.importers.readers import is_readable
 from atrous.model.presets import PRESETS
@@ -45,7 +45,7 @@ def _remedy(source: str) -> str:
         return f"{source} is a network, and has no trained weights by that name; `atrous weights` lists names that have"
     if "://" in source:
         return "weights are not read from an address; download the file and give its path"
-    similar = closest(source, [*MANIFEST, *PRESETS, *neighbours(source)])
+    similar = closest(source, [*MANIFEST, *PRESETS]) or similar_path(source)
     return f"did you mean {similar!r}?" if similar else "give a file of weights, or a name that `atrous weights` lists"
 
 

@@ -79,6 +79,11 @@ def test_hyperparameters_of_lightning(tmp_path):
         assert read_foreign(read_head(tmp_path / "a.ckpt")).size == size
 
 
+@pytest.mark.parametrize("value", [[33, 65, 3], [3, 33, 65], (33, 65), {"height": 33, "width": 65}])
+def test_channels_stand_first_or_last(value):
+    assert stated_size(StateDict({}, {"image_size": value})) == (33, 65)
+
+
 @pytest.mark.parametrize("value", ["512", 0, -5, 512.0, [512.5, 3], [], [1, 2, 3, 4], {"height": 5}, None, True])
 def test_what_is_no_size_is_passed_over(value):
     assert stated_size(StateDict({}, {"image_size": value, "crop_size": [33, 65]})) == (33, 65)

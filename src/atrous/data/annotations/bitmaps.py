@@ -61,7 +61,7 @@ def bitmap_of(data: str, *, packed: bool = False) -> Bool[np.ndarray, "h w"]:
             if picture.width * picture.height > MAX_PIXELS:
                 raise ValueError("a bitmap larger than any picture")
             values = np.array(picture.convert("RGBA") if picture.has_transparency_data else picture.convert("L"))
-    except ValueError:
+    except (ValueError, MemoryError):
         raise
     except Exception as error:  # a damaged file makes decoders raise nearly anything
         raise ValueError("a bitmap that is no PNG") from error

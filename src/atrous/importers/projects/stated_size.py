@@ -11,6 +11,9 @@ from atrous.sizes import Size
 LONGEST_SIDE = 1 << 16
 """Pixels; a larger number is no size of an image."""
 
+_MOST_CHANNELS = 4
+"""A last number up to this is that of the channels, if the first is larger."""
+
 _NAMES = ("image_size", "img_size", "input_size", "crop_size")
 """Entries of `config.json` and of Lightning's `hyper_parameters`."""
 
@@ -52,10 +55,12 @@ def _mmsegmentation(text: str) -> Iterator[Any]:
 
 
 def _size(value: Any) -> Size | None:
-    """A side, (height, width), (channels, height, width), or a dict of height and width."""
+    """A side, (height, width), the same with channels before or after it, or a dict of height and width."""
     match value:
         case int():
             sides = (value, value)
+        case [int(height), int(width), int(channels)] if channels <= _MOST_CHANNELS < height:
+            sides = (height, width)
         case [height, width] | [_, height, width] | {"height": height, "width": width}:
             sides = (height, width)
         case _:
