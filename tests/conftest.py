@@ -1,5 +1,6 @@
 """What all tests share: where the official weights, photos and CamVid lie."""
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -8,20 +9,29 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-import torch
-from hypothesis import settings
-from jaxtyping import config as shape_checks
-
-from atrous.training import run
-from fakes.run import write_nothing
-from torchvision_shim import declare_operators
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-declare_operators()  # transformers imports torchvision where it finds it
-settings.register_profile("untimed", settings.default, deadline=None)  # a machine may be busy
-settings.load_profile("untimed")
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Prepare what files of tests find when they are imported; the process that hands tests to others imports none."""
+    if session.config.getoption("dist", "no") != "no":
+        return
+    from hypothesis import settings
+
+    from torchvision_shim import declare_operators
+
+    settings.register_profile("untimed", settings.default, deadline=None)  # a machine may be busy
+    settings.load_profile("untimed")
+    declare_operators()  # transformers imports torchvision where it finds it
+    gc.disable()  # what is imported stays; looking through it again and again takes a fifth of the time
+
+
+def pytest_collection_finish() -> None:
+    """From here on, collections of garbage look through what tests make, not through everything that was imported."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -34,6 +44,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     """Every test draws the same random numbers in every run."""
+    import torch
+
     torch.manual_seed(0)
     np.random.seed(0)  # noqa: NPY002
 
@@ -41,6 +53,8 @@ def _seeded() -> None:
 @pytest.fixture
 def unchecked_types() -> Iterator[None]:
     """Leave types unchecked, as outside of tests: for wrong types, and for compilers, which cannot trace the checks."""
+    from jaxtyping import config as shape_checks
+
     shape_checks.update("jaxtyping_disable", True)
     yield
     shape_checks.update("jaxtyping_disable", False)
@@ -49,6 +63,9 @@ def unchecked_types() -> Iterator[None]:
 @pytest.fixture
 def nothing_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs write their pages and pictures as a word: drawing takes longer than training a network of eight channels."""
+    from atrous.training import run
+    from fakes.run import write_nothing
+
     for name in ("write_report", "write_picture"):
         monkeypatch.setattr(run, name, write_nothing)
 

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -11,12 +12,17 @@ SOURCE = Path(__file__).resolve().parents[1] / "src"
 FILES = sorted(SOURCE.rglob("*.py"))
 MODULES = {".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"): path for path in FILES}
 LONGEST = 400
-TREES = {path: ast.parse(path.read_text()) for path in FILES}
+
+
+@cache
+def trees():
+    """Each file, parsed once."""
+    return {path: ast.parse(path.read_text()) for path in FILES}
 
 
 def imports(path):
     """The modules of the package that a file imports, wherever in the file the statement stands."""
-    for node in ast.walk(TREES[path]):
+    for node in ast.walk(trees()[path]):
         if isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
@@ -41,7 +47,7 @@ def test_first_lines_say_what_a_thing_is():
     documented = ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef | ast.Module
     lines = [
         f"{path.relative_to(SOURCE)}: {text.splitlines()[0]}"
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         for node in ast.walk(tree)
         if isinstance(node, documented) and (text := ast.get_docstring(node))
     ]
