@@ -1,6 +1,7 @@
 """The requests that Label Studio documents for machine-learning backends, and what it makes of the answers."""
 
 import base64
+import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -17,7 +18,8 @@ from atrous.data.annotations.bitmaps import decode_brush
 from atrous.errors import InputError
 from atrous.inference.predictor import Predictor
 from atrous.serving.app import build_app
-from atrous.serving.label_studio import PictureSource, controls, encode_brush
+from atrous.serving.label_studio import controls, encode_brush
+from atrous.serving.label_studio_pictures import PictureSource
 from atrous.serving.request_error import RequestError
 
 IMAGE = picture()
@@ -32,11 +34,31 @@ CONFIG = """
 """
 
 
+PERSONAL = "head.body.signature"
+
+
 class Pictures(BaseHTTPRequestHandler):
-    """A Label Studio that holds one picture, and leads astray."""
+    """A Label Studio that holds one picture, lends tokens and forgets them, and leads astray."""
+
+    lent = 0
+    valid = "Bearer of nothing"
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        right = self.path == "/api/token/refresh" and body == {"refresh": PERSONAL}
+        if right:
+            Pictures.lent += 1
+            Pictures.valid = f"Bearer lent{self.lent}"
+        self.send_response(200 if right else 401)
+        self.end_headers()
+        self.wfile.write(json.dumps({"access": f"lent{self.lent}"}).encode() if right else b"{}")
 
     def do_GET(self):
-        found = self.path.startswith("/data/upload/1/") and self.headers["authorization"] == "Token key"
+        known = self.headers["authorization"] in ("Token key", self.valid)
+        if self.path.startswith("/data/upload/1/") and not known:
+            self.send_error(401, "Unauthorized")
+            return
+        found = self.path.startswith("/data/upload/1/")
         self.send_response(200 if found else 302 if self.path == "/away" else 404)
         self.send_header("location", "http://169.254.169.254/")
         self.end_headers()
@@ -120,6 +142,25 @@ def test_pictures_are_read_from_this_label_studio_alone(backend, studio):
         assert result["error"], address
     answers = [result["result"] for result in results[len(foreign) :]]
     assert answers[0] == answers[1] == answers[2] != []
+
+
+def test_personal_tokens_are_exchanged_and_renewed(studio):
+    """As Label Studio 1.23 wants it, which refuses legacy tokens: what is lent runs out after some minutes."""
+    source = PictureSource(studio, key=f" {PERSONAL}\n", max_bytes=100_000, seconds=5.0)
+    lent = Pictures.lent
+    first = source.read("/data/upload/1/x.png")
+    assert source.read("/data/upload/1/y.png") == first == encoded_as(IMAGE)
+    assert Pictures.lent == lent + 1
+    Pictures.valid = "Bearer another"
+    assert source.read("/data/upload/1/x.png") == first
+    assert Pictures.lent == lent + 2
+
+
+@pytest.mark.parametrize("key", [None, "old", "foreign.body.signature"])
+def test_a_refused_token_is_told_with_the_kind_that_is_needed(studio, key):
+    source = PictureSource(studio, key=key, max_bytes=100_000, seconds=5.0)
+    with pytest.raises(RequestError, match=r"401: Unauthorized; set LABEL_STUDIO_API_KEY to a personal access token"):
+        source.read("/data/upload/1/x.png")
 
 
 @pytest.mark.parametrize(

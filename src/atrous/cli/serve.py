@@ -77,7 +77,7 @@ def main(arguments: Sequence[str]) -> int:
         require(module, extra="serve", purpose="atrous serve")
     # Only now: these import what the extra installs.
     from atrous.serving.app import build_app
-    from atrous.serving.label_studio import PictureSource
+    from atrous.serving.label_studio_pictures import PictureSource
     from atrous.serving.models import Models, ServedModel
     from atrous.serving.server import listen, run
     from atrous.serving.service import Service

@@ -11,8 +11,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from atrous.serving.guard import Guard, error_response
-from atrous.serving.label_studio import PictureSource
 from atrous.serving.label_studio_paths import add_label_studio
+from atrous.serving.label_studio_pictures import PictureSource
 from atrous.serving.openapi import MODEL, SEGMENT, openapi_document
 from atrous.serving.page_files import page_files
 from atrous.serving.parameters import parse_parameters

@@ -1,25 +1,19 @@
 """Pre-annotations for Label Studio: the requests of its machine-learning backends, answered by a model.
 
 Label Studio sends tasks, which name their pictures by address, and the configuration of its labels; it gets brush
-strokes and polygons. Pictures are read from the one Label Studio that the server was started for, and from nowhere
-else. Requests and answers: https://labelstud.io/guide/ml_create and https://labelstud.io/guide/predictions.
+strokes and polygons. Requests and answers: https://labelstud.io/guide/ml_create and https://labelstud.io/guide/predictions.
 """
 
-import base64
-import binascii
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urljoin, urlsplit
 from xml.etree import ElementTree
 
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
-from atrous.errors import InputError, reason
+from atrous.errors import reason
 from atrous.inference.result import Result
 from atrous.labels.polygons import trace_polygons
 from atrous.serving.request_error import RequestError
@@ -76,82 +70,6 @@ def controls(config: str) -> list[Control]:
         line = "the label configuration has no BrushLabels or PolygonLabels of an Image; add one of them"
         raise RequestError(422, "label_config", line)
     return found
-
-
-class PictureSource:
-    """Reads the pictures of tasks from one Label Studio.
-
-    Args:
-        address: Its address, such as `http://localhost:8080`.
-        key: Its access token; None where it needs none.
-        max_bytes: Largest picture.
-        seconds: Time that a picture may take.
-
-    Raises:
-        InputError: If the address is none of http or https.
-    """
-
-    def __init__(self, address: str, *, key: str | None, max_bytes: int, seconds: float) -> None:
-        parts = urlsplit(address)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise InputError(f"--label-studio {address}: give the address of Label Studio, as http://localhost:8080")
-        self._address, self._key = address.rstrip("/") + "/", key
-        self._max_bytes, self._seconds = max_bytes, seconds
-        self._opener = urllib.request.build_opener(_NoRedirect)
-
-    def read(self, written: object) -> bytes:
-        """Read a picture by the address that a task states; blocks.
-
-        Raises:
-            RequestError: 422 if the address is of another host, or gives no picture.
-        """
-        if not isinstance(written, str) or not written:
-            raise RequestError(422, "picture_address", f"the task states no address of a picture: {written!r:.80}")
-        if written.startswith("data:"):
-            return _of_data_address(written)
-        try:
-            address = urljoin(self._address, written)
-        except ValueError:
-            address = ""
-        if _origin(address) != _origin(self._address):
-            line = f"{written:.200} is not on {self._address}; only pictures of this Label Studio are read"
-            raise RequestError(422, "picture_address", line)
-        headers = {"Authorization": f"Token {self._key}"} if self._key else {}
-        try:
-            with self._opener.open(urllib.request.Request(address, headers=headers), timeout=self._seconds) as answer:
-                content: bytes = answer.read(self._max_bytes + 1)
-        except (OSError, ValueError, urllib.error.URLError) as error:
-            raise RequestError(422, "picture_address", f"cannot read {written:.200}: {reason(error)}") from error
-        if len(content) > self._max_bytes:
-            raise RequestError(413, "too_many_bytes", f"{written:.200} has more than {self._max_bytes} bytes")
-        return content
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Follows nobody elsewhere: a redirect could lead to any host."""
-
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        """Refuse every redirect."""
-        return
-
-
-def _origin(address: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(address)
-    try:
-        port = parts.port
-    except ValueError:
-        return "", None, None
-    return parts.scheme, parts.hostname, port or {"http": 80, "https": 443}.get(parts.scheme)
-
-
-def _of_data_address(written: str) -> bytes:
-    head, _, body = written.partition(",")
-    try:
-        if not head.endswith(";base64"):
-            raise ValueError("it is not in base64")
-        return base64.b64decode(body, validate=True)
-    except (ValueError, binascii.Error) as error:
-        raise RequestError(422, "picture_address", f"the task's data address cannot be read: {error}") from error
 
 
 def annotations(result: Result, control: Control, *, tolerance: float = 1.0) -> list[dict[str, Any]]:

@@ -7,7 +7,8 @@ import numpy as np
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
-from atrous.serving.label_studio import Control, PictureSource, annotations, controls
+from atrous.serving.label_studio import Control, annotations, controls
+from atrous.serving.label_studio_pictures import PictureSource
 from atrous.serving.models import Strategy
 from atrous.serving.request_error import RequestError
 from atrous.serving.service import Service

@@ -3,8 +3,8 @@
 A key is a path below the folders whose names only say picture, mask or split, without suffix: `sub 0/a_mask`. Rules are
 tried from the plainest on: equal keys; keys equal but for letter case and Unicode form; keys that differ by one prefix
 or suffix on either side (`a` and `a_mask`, `gt_a`, `a_image` and `a_label`, `a` and `a.jpg`); the folder alone, where
-each holds one picture and one mask; the last part of the key alone, also with prefixes and suffixes; names equal but
-for one word of the mask (`um_01` and `um_road_01`); one number of the name (`21_training` and `21_manual1`, `scan1` and
+each holds one picture and one mask; the last part of the key alone, also with prefixes and suffixes, or without what
+Label Studio puts before the names of uploads; names equal but for one word of the mask (`um_01` and `um_road_01`); one number of the name (`21_training` and `21_manual1`, `scan1` and
 `truth_0001`), where it pairs every picture or every mask.
 """
 
@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from atrous.data.layouts.tree import folded
+from atrous.data.layouts.tree import folded, without_upload_prefix
 
 _TRIED = 40
 """Pictures on which prefixes and suffixes are looked for."""
@@ -59,6 +59,7 @@ def pairings(images: Sequence[str], masks: Sequence[str]) -> list[Pairing]:
         *(_by_affixes(images, masks, affixes) for affixes in _likely_affixes(images, masks)),
         _by(images, masks, _folder, "files pair by folder, each with one picture and one mask"),
         _by(images, masks, _base, "files pair by base name, in whatever folder"),
+        _by(images, masks, _before_upload, "files pair by base name, without Label Studio's eight digits before it"),
         *(
             _renamed(_by_affixes([*bare_images], [*bare_masks], affixes), bare_images, bare_masks)
             for affixes in _likely_affixes([*bare_images], [*bare_masks])
@@ -82,11 +83,15 @@ def _base(key: str) -> str:
     return folded(key.rpartition("/")[2])
 
 
+def _before_upload(key: str) -> str:
+    return without_upload_prefix(_base(key))
+
+
 def _by(images: Sequence[str], masks: Sequence[str], core: Callable[[str], str], rule: str) -> Pairing:
     """Pairs of keys whose cores are equal, where no other key on either side has that core."""
     left, right = _unique(images, core), _unique(masks, core)
     pairs = {left[value]: right[value] for value in left if value in right}
-    return Pairing(pairs, rule, None if core in (_folder, _base) else Affixes())
+    return Pairing(pairs, rule, None if core in (_folder, _base, _before_upload) else Affixes())
 
 
 def inserted_words(images: Sequence[str], masks: Sequence[str]) -> dict[str, list[str]]:

@@ -1,6 +1,7 @@
 """The files of a folder, looked at once: what is where, without opening a picture."""
 
 import os
+import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -92,7 +93,8 @@ class Tree:
         """The file that a path in a list or annotation means.
 
         The path may come from another machine: of all files of that name (letter case and Unicode form apart) the one
-        that shares most of its last folders is taken, among equals the one nearest to `near`.
+        that shares most of its last folders is taken, among equals the one nearest to `near`. Where no picture has
+        the name, one is looked for without what Label Studio puts before the names of uploads.
 
         Args:
             written: As it stands in the file, with slashes or backslashes.
@@ -110,6 +112,8 @@ class Tree:
             found = self._pictures_by_stem.get(folded(parts[-1])) or self._pictures_by_stem.get(
                 folded(PurePosixPath(parts[-1]).stem), []
             )
+            if not found and (name := without_upload_prefix(parts[-1])) != parts[-1]:
+                return self.find("/".join([*parts[:-1], name]), near=near, pictures=True)
         if pictures:
             found = [path for path in found if path.suffix.lower() in IMAGE_SUFFIXES]
         if len(found) < 2:
@@ -154,6 +158,11 @@ def look(root: Path) -> Tree:
 def folded(text: str) -> str:
     """Text that is equal for names which differ in letter case or Unicode form only."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+
+
+def without_upload_prefix(name: str) -> str:
+    """The name that a file had before Label Studio put eight hexadecimal digits and a dash before it."""
+    return re.sub(r"^[0-9a-f]{8}-(?=.)", "", name)
 
 
 def listed(paths: Sequence[Path], *, shown: int = 3) -> str:

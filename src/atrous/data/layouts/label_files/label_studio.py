@@ -1,7 +1,8 @@
 """Label Studio's JSON export: polygons, rectangles, ellipses and brush strokes of every task.
 
-Also its export of brush strokes as PNG, `task-1-annotation-1-by-1-tag-cat-0.png`: these names tell the task, not the
-picture. They are paired by the JSON export where it is there, otherwise only where the user asks for pairs by order.
+Also its export of brush strokes as PNG, `task-1-annotation-1-by-1-tag-cat-0.png`, where `tag` is the name that the
+labelling configuration gives its brush: these names tell the task, not the picture. They are paired by the JSON export
+where it is there, otherwise only where the user asks for pairs by order.
 """
 
 import re
@@ -18,25 +19,41 @@ from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.label_files.drawn import Drawn, DrawnPictures, drawn_contents
 from atrous.data.layouts.tree import Tree
 
-_TASK = re.compile(r"task-(\d+)-annotation-(\d+)-by-\d+-tag-(.+)-(\d+)")
+_TASK = re.compile(r"task-(\d+)-annotation-(\d+)-by-[\w@.]*-[^-]+-(.+)-(\d+)")
+"""Task, annotation, who made it, name of the brush, label, number of the stroke."""
 _HUNDRED = 100.0
 """Label Studio's coordinates are per cent of width and height."""
 
 
 def label_studio(tree: Tree) -> Contents | None:
-    """Pictures and the outlines of their tasks; None where there is no export."""
+    """Pictures and the outlines of their tasks; None where there is no export.
+
+    A task that nobody has annotated is no picture without objects: it is left out, and told. Of several annotations the
+    one marked as ground truth counts, otherwise the first.
+    """
     found = DrawnPictures(tree)
     used: list[Path] = []
+    unlabelled = several = 0
     for path in tree.with_suffix(".json"):
         tasks = tree.json(path)
         if not _is_export(tasks):
             continue
         used.append(path)
         for task in tasks:
+            annotations = _annotations(task) if _is_task(task) else [{}]
+            several += len(annotations) > 1
+            if not annotations:
+                unlabelled += 1
+                continue
             written = f"task {task.get('id')} ({task.get('data')!s:.120})" if _is_task(task) else f"task {task!r:.40}"
             image = _image(tree, task, near=path) if _is_task(task) else None
-            found.add(image, path, partial(_drawing, task, path=tree.root / path), written=written)
-    return drawn_contents(tree, "Label Studio", found.drawn, used=used, faults=found.faults)
+            found.add(image, path, partial(_drawing, annotations[0], path=tree.root / path), written=written)
+    if unlabelled and not (found.drawn or found.faults):
+        line = f"{tree.root / used[0]}: no task has an annotation; submit some in Label Studio and export again"
+        return Contents("Label Studio", {}, faults=(("annotations", line),))
+    notes = [f"left out: {unlabelled} tasks that nobody has annotated"] if unlabelled else []
+    notes += [f"{several} tasks have several annotations; ground truth counts, or else the first"] if several else []
+    return drawn_contents(tree, "Label Studio", found.drawn, used=used, notes=notes, faults=found.faults)
 
 
 def brush_pictures(tree: Tree, *, by_order: bool) -> Contents | None:
@@ -49,9 +66,11 @@ def brush_pictures(tree: Tree, *, by_order: bool) -> Contents | None:
     found = {path: match for path in tree.pictures if (match := _TASK.fullmatch(path.stem))}
     if not found:
         return None
-    tasks: dict[int, list[Path]] = {}
+    annotations: dict[int, dict[int, list[Path]]] = {}
     for path in sorted(found, key=natural_key):
-        tasks.setdefault(int(found[path][1]), []).append(path)
+        task, annotation = int(found[path][1]), int(found[path][2])
+        annotations.setdefault(task, {}).setdefault(annotation, []).append(path)
+    tasks = {task: made[min(made)] for task, made in annotations.items()}
     images = [path for path in tree.pictures if path not in found]
     folder = next(iter(found)).parent
     if not by_order:
@@ -69,11 +88,13 @@ def brush_pictures(tree: Tree, *, by_order: bool) -> Contents | None:
         shapes = tuple((found[path][3], MaskFile(tree.root / path)) for path in tasks[task])
         drawn.append(Drawn(image, tasks[task][0].parent, Drawing(shapes)))
     notes = ["pictures and tasks pair by their order, as asked"]
+    if several := sum(len(made) > 1 for made in annotations.values()):
+        notes.append(f"{several} tasks have several annotations; the first counts")
     return drawn_contents(tree, "Label Studio brush PNGs", drawn, used=[*found], notes=notes)
 
 
 def _image(tree: Tree, task: dict[str, Any], *, near: Path) -> Path | None:
-    """The picture of a task; uploads have eight hexadecimal digits and a dash before the name."""
+    """The picture of a task."""
     data = task.get("data")
     texts = [value for value in data.values() if isinstance(value, str)] if isinstance(data, dict) else []
     texts += [task["file_upload"]] if isinstance(task.get("file_upload"), str) else []
@@ -81,21 +102,25 @@ def _image(tree: Tree, task: dict[str, Any], *, near: Path) -> Path | None:
         url = urlsplit(text)
         query = parse_qs(url.query).get("d", [])
         for written in (*query, unquote(url.path), text):
-            name = Path(written.replace("\\", "/")).name
-            for candidate in (written, re.sub(r"^[0-9a-f]{8}-", "", name)):
-                if candidate and (image := tree.find(candidate, near=near, pictures=True)):
-                    return image
+            if written and (image := tree.find(written, near=near, pictures=True)):
+                return image
     return None
 
 
-def _drawing(task: dict[str, Any], *, path: Path) -> Drawing:
-    """The results of the first annotation that was not cancelled."""
-    annotations = [one for one in task.get("annotations", task.get("completions", [])) if isinstance(one, dict)]
-    kept = next((one for one in annotations if not one.get("was_cancelled")), {"result": []})
+def _annotations(task: dict[str, Any]) -> list[dict[str, Any]]:
+    """Annotations that were not cancelled, ground truth first."""
+    written = task.get("annotations", task.get("completions", []))
+    made = written if isinstance(written, list) else []
+    kept = [one for one in made if isinstance(one, dict) and not one.get("was_cancelled")]
+    return sorted(kept, key=lambda one: not one.get("ground_truth"))
+
+
+def _drawing(annotation: dict[str, Any], *, path: Path) -> Drawing:
+    """The results of an annotation."""
     shapes: list[tuple[str, Outline]] = []
     skipped: dict[str, int] = {}
     size = None
-    for item in kept.get("result", []):
+    for item in annotation.get("result", []):
         value, kind = item.get("value"), str(item.get("type", ""))
         if not isinstance(value, dict):
             continue
