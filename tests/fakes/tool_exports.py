@@ -174,6 +174,24 @@ def panoptic(folder: Path) -> None:
         _write(folder / f"annotations/panoptic_{split}2017.json", content)
 
 
+def labelme_xml(folder: Path) -> None:
+    """MIT's LabelMe, with an object that was deleted and blanks around texts, as its page writes them."""
+    for name in NAMES:
+        save(picture(name), folder / f"Images/street/{name}.jpg")
+        objects = ""
+        for label, deleted in [*((label, 0) for label in boxes(name)), ("cat", 1)]:
+            places = corners(name, label) if not deleted else [[0, 0], [SIZE[1], 0], [SIZE[1], SIZE[0]]]
+            points = "".join(f"<pt>\n<x>{x}</x>\n<y>{y}</y>\n</pt>\n" for x, y in places)
+            objects += (
+                f"<object><name>\n{label}\n</name><deleted>{deleted}</deleted><polygon>{points}</polygon></object>"
+            )
+        size = f"<imagesize><nrows>{SIZE[0]}</nrows><ncols>{SIZE[1]}</ncols></imagesize>"
+        head = f"<filename>\n{name}.jpg\n</filename><folder>street</folder>"
+        path = folder / f"Annotations/street/{name}.xml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"<annotation>{head}{objects}{size}</annotation>")
+
+
 EXPORTS: dict[str, tuple[Callable[[Path], None], bool, bool]] = {
     "Datumaro": (datumaro, True, False),
     "Labelbox": (labelbox, True, False),
@@ -183,6 +201,7 @@ EXPORTS: dict[str, tuple[Callable[[Path], None], bool, bool]] = {
     "QuPath": (qupath, True, False),
     "ImageScope": (image_scope, True, False),
     "SageMaker": (sagemaker, True, False),
+    "LabelMe XML": (labelme_xml, True, False),
     "colormap file": (colormap_file, True, True),
 }
 """As `fakes.layouts.LAYOUTS`."""

@@ -291,6 +291,28 @@ def test_crowds_are_ignored_and_small_things_lie_on_large_ones(tmp_path):
     assert not found["a"].labels.any()  # listed without annotations: all background
 
 
+LICENCE_OF_DATUMARO = {"licenses": [{"name": "", "id": 0, "url": ""}]}
+
+
+@pytest.mark.parametrize(
+    ("polygons", "crowds", "more", "masks"),
+    [(1, 1, {}, False), (1, 2, {}, True), (2, 3, {}, True), (9, 1, LICENCE_OF_DATUMARO, True), (9, 1, {}, False)],
+)
+def test_masks_that_a_tool_marks_as_crowds_count_as_their_class(tmp_path, polygons, crowds, more, masks):
+    """As CVAT and Datumaro write them: `iscrowd` is 1 for every mask that was painted. Both ways are told."""
+    coco(tmp_path)
+    annotations = [annotation(id=number, segmentation=coco_polygons((0, 0, 4, 4))) for number in range(polygons)]
+    annotations += [
+        annotation(id=99 + number, category_id=3, iscrowd=1, segmentation=coco_compressed((0, 8, 12, 11)))
+        for number in range(crowds)
+    ]
+    write_coco(tmp_path / "annotations.json", annotations, **more)
+    with collecting() as complaints:
+        found = samples(tmp_path)
+    assert set(found["b"].labels[8:11, :12].ravel()) == {2 if masks else 255}
+    assert any(f"{crowds} of {crowds + polygons} annotations" in complaint.line for complaint in complaints)
+
+
 def test_a_hole_by_run_lengths(tmp_path):
     coco(tmp_path)
     ids = np.zeros(SIZE, bool)

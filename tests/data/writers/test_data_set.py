@@ -89,7 +89,7 @@ def test_coco_run_lengths_are_read_by_cocos_own_reader(data):
         # From 1: COCO's own evaluation takes an annotation 0 for none at all.
         assert [entry["id"] for entry in content["annotations"]] == [*range(1, len(content["annotations"]) + 1)]
         assert [entry["id"] for entry in content["categories"]] == [2, 3, 4]
-        assert [entry["name"] for entry in content["categories"]] == [*SPACE.names[1:], "ignore"]
+        assert [entry["name"] for entry in content["categories"]] == [*SPACE.names[1:], "__ignore__"]
         for image in content["images"]:
             labels = np.zeros(SIZE, np.uint8)
             for entry in content["annotations"]:
@@ -105,6 +105,20 @@ def test_coco_run_lengths_are_read_by_cocos_own_reader(data):
             seen += 1
     assert seen == 4
     assert numbers == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("form", ["masks", "coco", "yolo", "labelme", "voc"])
+def test_what_is_written_is_read_back(data, form):
+    """Ignored pixels stay ignored, but in YOLO's files, which have no such thing."""
+    out = convert(data, form)
+    for split, count in (("train", 3), ("val", 1)):
+        read = open_data(out, split=split)
+        assert len(read) == count
+        assert set(read.labels.names) == set(SPACE.names)
+        order = np.full(256, read.labels.ignore if form != "yolo" else 0)
+        order[: len(SPACE)] = [read.labels.names.index(name) for name in SPACE.names]
+        for index, name in enumerate(read.names):
+            np.testing.assert_array_equal(read[index].labels, order[label_map(int(name[-1]))])
 
 
 def painted(polygons) -> np.ndarray:

@@ -2,12 +2,13 @@
 
 A segmentation is a list of polygons (the parts of one instance), run lengths, or COCO's compressed string of them. On
 one picture larger instances are painted before smaller ones, so that a cup stays visible on its table; crowds
-(`iscrowd`) are ignored where no instance is over them.
+(`iscrowd`) are ignored where no instance is over them. Tools that mark every mask of run lengths as a crowd, such as
+CVAT and Datumaro, mean its class by it.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -21,6 +22,8 @@ from atrous.data.pairs import Pair, check_declared_size
 from atrous.data.schema import Schema, mask_dtype
 from atrous.errors import InputError
 from atrous.sizes import Size
+
+_LICENCES_OF_DATUMARO = [{"name": "", "id": 0, "url": ""}]
 
 
 @dataclass(frozen=True)
@@ -59,13 +62,15 @@ class CocoFile:
         path: The file.
         categories: Names in the order of their ids.
         pictures: By their file's name without suffix, in the order of the file.
-        left_out: Line about annotations without an outline; empty if there are none.
+        notes: Lines about annotations without an outline, and about crowds.
+        of_datumaro: True if the file begins as Datumaro writes it, with which CVAT exports.
     """
 
     path: Path
     categories: tuple[str, ...]
     pictures: Mapping[str, CocoImage]
-    left_out: str = ""
+    notes: tuple[str, ...] = ()
+    of_datumaro: bool = False
 
 
 @dataclass(frozen=True)
@@ -139,11 +144,34 @@ def read_coco(path: Path) -> CocoFile:
         if name in by_name:
             raise InputError(f"{path}: two images are called {name}; rename one and export the annotations again")
         by_name[name] = picture
-    left_out = ""
+    notes: tuple[str, ...] = ()
     if bare:
         shown = f"{len(bare)} annotations without an outline (boxes, points or lines), such as {bare[0]}"
-        left_out = f"{path.name}: left out: {shown}"
-    return CocoFile(path, tuple(name for _, name in sorted(categories.items())), by_name, left_out)
+        notes = (f"{path.name}: left out: {shown}",)
+    names = tuple(name for _, name in sorted(categories.items()))
+    return CocoFile(path, names, by_name, notes, of_datumaro=content.get("licenses") == _LICENCES_OF_DATUMARO)
+
+
+def read_coco_of_any_tool(path: Path) -> CocoFile:
+    """Read an annotation file as `read_coco`, and decide what its crowds mean, with a note.
+
+    In COCO itself about one annotation in a hundred is a crowd, whose outline is coarse: it is ignored. Where Datumaro
+    wrote the file, or most annotations are crowds, they are masks, which count as their class.
+    """
+    file = read_coco(path)
+    drawn = [annotation for picture in file.pictures.values() for annotation in picture.annotations]
+    crowds = sum(annotation.crowd for annotation in drawn)
+    if not crowds:
+        return file
+    if not file.of_datumaro and 2 * crowds <= len(drawn):
+        line = f"{path.name}: {crowds} of {len(drawn)} annotations are crowds (iscrowd = 1): ignored"
+        return replace(file, notes=(*file.notes, line))
+    line = f"{path.name}: {crowds} of {len(drawn)} annotations have iscrowd = 1: masks of their class, no crowds"
+    pictures = {
+        name: replace(one, annotations=tuple(replace(annotation, crowd=False) for annotation in one.annotations))
+        for name, one in file.pictures.items()
+    }
+    return replace(file, pictures=pictures, notes=(*file.notes, line))
 
 
 def _table(content: dict[str, Any], name: str) -> list[dict[str, Any]]:

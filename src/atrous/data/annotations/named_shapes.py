@@ -16,7 +16,9 @@ from atrous.labels import LabelSpace
 from atrous.sizes import Size
 
 BACKGROUND = "background"
-BACKGROUNDS, IGNORED = (BACKGROUND, "_background_"), "__ignore__"
+BACKGROUNDS = (BACKGROUND, "_background_")
+IGNORED = "__ignore__"
+"""Name of pixels without a class, as LabelMe's own converters call it."""
 
 
 @dataclass(frozen=True)

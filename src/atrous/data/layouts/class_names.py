@@ -180,7 +180,7 @@ def _labelmap(tree: Tree, path: Path) -> ClassList | None:
     """CVAT's `name:r,g,b:parts:actions`."""
     names, colors = [], []
     for line in text_of(tree, path).splitlines():
-        match = re.fullmatch(r"([^#:][^:]*):\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*(:.*)?", line.strip())
+        match = re.fullmatch(r"([^#:].*?):\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*(:.*)?", line.strip())
         if match:
             names.append(match[1].strip())
             colors.append((int(match[2]), int(match[3]), int(match[4])))

@@ -4,8 +4,9 @@ A key is a path below the folders whose names only say picture, mask or split, w
 tried from the plainest on: equal keys; keys equal but for letter case and Unicode form; keys that differ by one prefix
 or suffix on either side (`a` and `a_mask`, `gt_a`, `a_image` and `a_label`, `a` and `a.jpg`); the folder alone, where
 each holds one picture and one mask; the last part of the key alone, also with prefixes and suffixes, or without what
-Label Studio puts before the names of uploads; names equal but for one word of the mask (`um_01` and `um_road_01`); one number of the name (`21_training` and `21_manual1`, `scan1` and
-`truth_0001`), where it pairs every picture or every mask.
+Label Studio puts before the names of uploads; names equal but for one word of the mask (`um_01` and `um_road_01`); one
+number of the name (`21_training` and `21_manual1`, `scan1` and `truth_0001`), where it pairs every picture or every
+mask.
 """
 
 import re

@@ -23,6 +23,7 @@ from atrous.data.layouts.label_files.image_scope import image_scope
 from atrous.data.layouts.label_files.label_studio import brush_pictures, label_studio
 from atrous.data.layouts.label_files.labelbox import labelbox
 from atrous.data.layouts.label_files.labelme import labelme
+from atrous.data.layouts.label_files.labelme_xml import labelme_xml
 from atrous.data.layouts.label_files.panoptic import panoptic
 from atrous.data.layouts.label_files.parquet import parquet
 from atrous.data.layouts.label_files.run_lengths import run_lengths
@@ -60,8 +61,8 @@ _OTHERWISE = frozenset(
 _UNPAIRED = _OTHERWISE - {"list", "too few pictures", "unlabelled test"}
 """Faults of files that do not pair by name, and may by content."""
 ANNOTATIONS: Sequence[Layout] = (
-    coco, fiftyone, labelme, cityscapes_polygons, supervisely, via, cvat_xml, image_scope, datumaro, labelbox, darwin,
-    hasty, encord, geojson, yolo, run_lengths,
+    coco, fiftyone, labelme, cityscapes_polygons, supervisely, via, cvat_xml, labelme_xml, image_scope, datumaro,
+    labelbox, darwin, hasty, encord, geojson, yolo, run_lengths,
 )  # fmt: skip
 """Layouts of annotation files, those that are recognised most surely first."""
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
+from atrous.data.annotations.named_shapes import IGNORED
 from atrous.data.writers.labelled_image import (
     LabelledImage,
     copy_image,
@@ -19,15 +20,12 @@ from atrous.data.writers.labelled_image import (
 from atrous.labels import LabelSpace
 from atrous.labels.bridges import joined
 
-IGNORED = "ignore"
-"""Name of the category of pixels without a class."""
-
 
 class CocoWriter:
     """Writes one annotation per class and image as run lengths, or one per connected region as a polygon.
 
     A first class that is the background is not written: it is what no annotation covers. Pixels without a class are a
-    category of their own, after the classes. Holes of polygons hang on bridges of no width.
+    category of their own, `__ignore__`, after the classes. Holes of polygons hang on bridges of no width.
 
     Args:
         folder: Folder of the data set.

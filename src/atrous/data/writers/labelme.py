@@ -5,14 +5,12 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from atrous.data.annotations.named_shapes import IGNORED
 from atrous.data.schema import SCHEMA_FILE, Schema, write_schema
 from atrous.data.writers.labelled_image import LabelledImage, copy_image, drawn_polygons, write_lists, write_text
 from atrous.labels import LabelSpace
 from atrous.labels.bridges import joined
 from atrous.labels.polygons import Polygon
-
-IGNORED = "__ignore__"
-"""Label of pixels without a class, as LabelMe's own converters name it."""
 
 
 class LabelmeWriter:

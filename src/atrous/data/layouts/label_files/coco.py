@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from atrous.data.annotations.coco import CocoImage, CocoLabels, read_coco
+from atrous.data.annotations.coco import CocoImage, CocoLabels, read_coco_of_any_tool
 from atrous.data.complaints import Complaint, attempt
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.label_files.drawn import named_space, sample_names, split_of_folders
@@ -32,7 +32,10 @@ def coco(tree: Tree) -> Contents | None:
     if not labelled:
         return None
     faults: list[Complaint] = []
-    files = {path: attempt(lambda path=path: read_coco(tree.root / path), "annotations", faults) for path in labelled}
+    files = {
+        path: attempt(lambda path=path: read_coco_of_any_tool(tree.root / path), "annotations", faults)
+        for path in labelled
+    }
     images: dict[Path, tuple[Path, CocoImage]] = {}
     missing: list[str] = []
     for path, file in files.items():
@@ -58,7 +61,7 @@ def coco(tree: Tree) -> Contents | None:
         notes.append(f"{', '.join(dropped)} only groups other categories and is no class")
     if others := [path for path in paths if path not in labelled]:
         notes.append(f"without outlines, so not read: {listed(others)}")
-    notes += [file.left_out for file in files.values() if file and file.left_out]
+    notes += [note for file in files.values() if file for note in file.notes]
     splits, used, more = _splits(tree, images)
     return Contents(
         "COCO",
