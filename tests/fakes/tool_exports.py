@@ -192,6 +192,22 @@ def labelme_xml(folder: Path) -> None:
         path.write_text(f"<annotation>{head}{objects}{size}</annotation>")
 
 
+def voc_polygons(folder: Path) -> None:
+    """VOC's XML with polygons, as Roboflow writes it beside the pictures; corners are counted from 1."""
+    for name in NAMES:
+        save(picture(name), folder / f"{name}.jpg")
+        objects = "<object><name>cat</name><bndbox><xmin>1</xmin></bndbox></object>"
+        for label in boxes(name):
+            places = "".join(
+                f"<x{number}>{x + 1}</x{number}><y{number}>{y + 1}</y{number}>"
+                for number, (x, y) in enumerate(corners(name, label), start=1)
+            )
+            objects += f"<object><name>{label}</name><polygon>{places}</polygon></object>"
+        size = f"<size><width>{SIZE[1]}</width><height>{SIZE[0]}</height><depth>3</depth></size>"
+        text = f"<annotation><folder/><filename>{name}.jpg</filename>{size}{objects}</annotation>"
+        (folder / f"{name}.xml").write_text(text)
+
+
 EXPORTS: dict[str, tuple[Callable[[Path], None], bool, bool]] = {
     "Datumaro": (datumaro, True, False),
     "Labelbox": (labelbox, True, False),
@@ -202,6 +218,7 @@ EXPORTS: dict[str, tuple[Callable[[Path], None], bool, bool]] = {
     "ImageScope": (image_scope, True, False),
     "SageMaker": (sagemaker, True, False),
     "LabelMe XML": (labelme_xml, True, False),
+    "VOC polygons": (voc_polygons, True, False),
     "colormap file": (colormap_file, True, True),
 }
 """As `fakes.layouts.LAYOUTS`."""

@@ -23,7 +23,6 @@ from atrous.data.layouts.label_files.image_scope import image_scope
 from atrous.data.layouts.label_files.label_studio import brush_pictures, label_studio
 from atrous.data.layouts.label_files.labelbox import labelbox
 from atrous.data.layouts.label_files.labelme import labelme
-from atrous.data.layouts.label_files.labelme_xml import labelme_xml
 from atrous.data.layouts.label_files.panoptic import panoptic
 from atrous.data.layouts.label_files.parquet import parquet
 from atrous.data.layouts.label_files.run_lengths import run_lengths
@@ -31,6 +30,7 @@ from atrous.data.layouts.label_files.stacks import stacks
 from atrous.data.layouts.label_files.supervisely import supervisely
 from atrous.data.layouts.label_files.tables import tables
 from atrous.data.layouts.label_files.via import via
+from atrous.data.layouts.label_files.xml_polygons import xml_polygons
 from atrous.data.layouts.label_files.yolo import yolo
 from atrous.data.layouts.lists import listed_splits, ordered, pair_lists
 from atrous.data.layouts.mask_pictures import mask_pictures, masks_by_content
@@ -61,7 +61,7 @@ _OTHERWISE = frozenset(
 _UNPAIRED = _OTHERWISE - {"list", "too few pictures", "unlabelled test"}
 """Faults of files that do not pair by name, and may by content."""
 ANNOTATIONS: Sequence[Layout] = (
-    coco, fiftyone, labelme, cityscapes_polygons, supervisely, via, cvat_xml, labelme_xml, image_scope, datumaro,
+    coco, fiftyone, labelme, cityscapes_polygons, supervisely, via, cvat_xml, xml_polygons, image_scope, datumaro,
     labelbox, darwin, hasty, encord, geojson, yolo, run_lengths,
 )  # fmt: skip
 """Layouts of annotation files, those that are recognised most surely first."""
