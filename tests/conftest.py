@@ -29,8 +29,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """From here on, collections of garbage look through what tests make, not through everything that was imported."""
+    """From here on, collections of garbage look through what tests make, not through everything that was imported.
+
+    They come after 10 000 objects more, not after 700: looking through living networks took a tenth of the time.
+    """
     gc.freeze()
+    gc.set_threshold(10_000)
     gc.enable()
 
 
