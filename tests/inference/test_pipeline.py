@@ -94,6 +94,21 @@ def test_every_thread_computes_an_image_of_its_own(monkeypatch):
         step.result.result()  # a broken barrier raises: two images were never computed at a time
 
 
+@pytest.mark.parametrize("threads", [2], indirect=True)
+@pytest.mark.usefixtures("threads")
+def test_the_first_of_many_tiny_images_does_not_wait_for_thousands():
+    read = []
+    steps = predict_each(
+        Predictor(lively_archive()),
+        range(5000),
+        read=lambda item: (read.append(item), IMAGES[2][:8, :8])[1],
+        image_of=lambda image: image,
+    )
+    assert next(steps).result.result().labels.shape == (8, 8)
+    assert len(read) < 300
+    steps.close()
+
+
 def test_a_caller_that_stops_leaves_nothing_behind():
     predictor, before = Predictor(lively_archive()), (torch.get_num_threads(), threading.active_count())
     steps = predict_each(predictor, range(6), read=IMAGES.__getitem__, image_of=lambda image: image)

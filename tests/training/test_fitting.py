@@ -97,5 +97,7 @@ def test_facts_are_medians_of_a_few_evenly_spread():
     facts = facts_of(data, MemoryData(data.labels, samples[:7]))
     assert looked == list(range(0, 40, 3))
     assert facts == DataFacts(40, 7, (10, 20 + 18), channels=4)
+    one = MemoryData(data.labels, samples[:1])
+    assert facts_of(one, one) == DataFacts(1, 1, (10, 20), channels=4)
     with pytest.raises(InputError, match="no images to train on"):
         facts_of(MemoryData(data.labels, ()), data)

@@ -121,6 +121,19 @@ def test_a_step_is_that_of_plain_torch(data, semi_supervised):
         torch.testing.assert_close(found.get_parameter(name), moved, rtol=1e-4, atol=1e-5)
 
 
+def test_the_loss_of_wide_crops_is_that_of_plain_torch():
+    teacher, student = teacher_of(confidence=0.0, weight=1.0), teacher_model()
+    images = torch.randint(0, 256, (2, 3, 17, 33), dtype=torch.uint8, generator=torch.Generator().manual_seed(3))
+    coarse = student(images) * 0.5
+    found, _ = teacher.loss(student, coarse, teacher.coarse_logits(images), torch.ones(2, 17, 33, dtype=torch.bool))
+    logits, taught = (
+        F.interpolate(one, size=(17, 33), mode="bilinear", align_corners=True)
+        for one in (coarse, teacher.coarse_logits(images))
+    )
+    expected = -(taught.softmax(1) * logits.log_softmax(1)).sum()
+    assert found.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
 def test_parts_are_the_whole(data):
     whole, model, _ = stepped(data, unlabelled=crops(1, ignored_rows=5))
     summed, other, _ = stepped(data, unlabelled=crops(1, ignored_rows=5), parts=2)

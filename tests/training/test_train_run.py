@@ -132,6 +132,7 @@ def test_classes_are_counted_in_labels_of_every_integer_type(dtype):
     pictures = [np.zeros((4, 4, 3), np.uint8)] * 2
     labels = [np.full((4, 4), 255, dtype), np.array([[0, 1, 2, 255]] * 4, dtype)]
     assert len(as_data_set([*zip(pictures, labels, strict=True)]).labels) == 3
+    assert len(as_data_set([(pictures[0], np.zeros((4, 4), dtype))]).labels) == 1
     with pytest.raises(atrous.InputError, match="no sample has a labelled pixel"):
         as_data_set([(pictures[0], labels[0])])
 

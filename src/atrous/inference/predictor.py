@@ -38,13 +38,12 @@ from atrous.weights.archive import Archive
 from atrous.weights.load import load
 
 Model = DeepLab
-
 MAX_SCALE = 8
 
-BATCH_PIXELS = {"cpu": 2**16}
-"""Pixels of the images that are computed together, by kind of device. On a CPU, larger batches leave the caches."""
+BATCH_LIMITS = {"cpu": (2**16, 64)}
+"""Most pixels and images in a batch, by kind of device: more pixels leave a CPU's caches, more images wait long."""
 
-OTHER_BATCH_PIXELS = 2**22
+OTHER_BATCH_LIMITS = (2**22, 256)
 
 
 class Predictor:
@@ -255,7 +254,8 @@ class Predictor:
 
     def batch_length(self, size: Size) -> int:
         """Number of images of an input size that are computed together."""
-        return max(1, BATCH_PIXELS.get(self.device.type, OTHER_BATCH_PIXELS) // math.prod(size))
+        pixels, images = BATCH_LIMITS.get(self.device.type, OTHER_BATCH_LIMITS)
+        return min(max(1, pixels // math.prod(size)), images)
 
     def predict_batch(
         self, arrays: Sequence[UInt8[np.ndarray, "_ _ c"]], *, probabilities: bool = False

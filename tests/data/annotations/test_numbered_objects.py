@@ -48,6 +48,10 @@ def test_numbers_of_objects_become_foreground(tmp_path, kind):
 def test_classes_are_no_objects(tmp_path):
     objects = [cells(count) for count in COUNTS]
     assert are_objects(written(tmp_path, objects))
+    low = [mask.copy() for mask in objects]
+    for mask in low:
+        mask[2::4] = 0
+    assert are_objects(written(tmp_path, low))
     scattered = [np.where(mask, mask % 4 + 1, 0).astype(np.uint8) for mask in objects]
     assert not are_objects(written(tmp_path, scattered))
     with_gaps = [np.where(mask == 1, 0, mask) for mask in objects]
@@ -63,6 +67,10 @@ def test_classes_are_no_objects(tmp_path):
         apart[11, 10] = 3
         in_two_places.append(apart)
     assert not are_objects(written(tmp_path, in_two_places))
+    in_two_halves = [mask.copy() for mask in objects]  # what lies between them is one area
+    for mask in in_two_halves:
+        mask[:, 1::6] = 0
+    assert not are_objects(written(tmp_path, in_two_halves))
 
 
 def test_masks_of_cellpose_are_objects_however_few(tmp_path):

@@ -148,6 +148,8 @@ def test_yolo_polygons_are_the_map_but_for_ignored_pixels(data, capsys):
 def test_labelme_polygons_are_the_map(data, tolerance, least):
     out = convert(data, "labelme", "--tolerance", tolerance)
     values = {name: label for label, name in enumerate(SPACE.names)} | {"__ignore__": 255}
+    for split in ("train", "val"):
+        assert [*open_data(out, split=split).names] == [*open_data(data, split=split).names]
     for seed in range(4):
         content = json.loads((out / "images" / "in" / f"s{seed}.json").read_text())
         assert (content["imagePath"], content["imageHeight"], content["imageWidth"]) == (f"s{seed}.png", *SIZE)
