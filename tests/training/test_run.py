@@ -73,8 +73,9 @@ def test_damaged_state_is_refused_with_the_remedy(tmp_path):
     small_run(tmp_path / "run", tmp_path / "data", stop=2)
     state = tmp_path / "run" / "state.safetensors"
     state.write_bytes(state.read_bytes()[:-100])
-    with pytest.raises(InputError, match=r"state.safetensors .* delete it"):
-        small_run(tmp_path / "run", tmp_path / "data")
+    for config in (CONFIG, changed(iterations=CONFIG.iterations + 2)):
+        with pytest.raises(InputError, match=r"state.safetensors .* delete it"):
+            small_run(tmp_path / "run", tmp_path / "data", config=config)
 
 
 def test_training_learns_a_scene_by_heart(tmp_path):

@@ -113,12 +113,14 @@ class Run:
             )
 
     def _extends(self, saved: Any) -> bool:
-        """Return True if the folder holds a finished run of fewer steps."""
+        """Return True if the folder holds a finished run of fewer steps, or a damaged state, which resuming names."""
         try:
             before, now = saved["training"]["iterations"], self._settings["training"]["iterations"]
-            return before < now and saved_iteration(self.state) == before
+            longer = before < now
         except (KeyError, TypeError):
             return False
+        done = saved_iteration(self.state)
+        return longer and (done == before or (done is None and self.state.exists()))
 
     def _saved_settings(self) -> Any:
         """The settings in `config.json`, upgraded from older formats; an empty dict if there is no such file."""
