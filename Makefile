@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
+# Tests start many processes; each would take two seconds longer to compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: install browser demo test soak docs package lint check format clean
 
 install: $(INSTALLED)
