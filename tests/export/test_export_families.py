@@ -26,7 +26,7 @@ CASCADE = replace(
 )
 FAMILIES = {
     "MobileNetV3, Lite R-ASPP with window means": preset("lraspp_mobilenet_v3_small"),
-    "EfficientNet-Lite, classifier alone": replace(preset("deeplabv3plus_efficientnet_lite0"), head=None, decoder=None),
+    "EfficientNet-Lite, DeepLabv3+": preset("deeplabv3plus_efficientnet_lite0"),
     "ResNet, cascade": CASCADE,
     "Xception, DeepLabv3+": preset("deeplabv3plus_xception41"),
 }

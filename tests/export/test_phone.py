@@ -53,7 +53,7 @@ def test_the_graph_of_one_size_is_the_models_of_convertible_operations(name, flo
     images = generated_images(3, size=(70, 97), number=1)
     given = images if layout == "nchw" else images.permute(0, 2, 3, 1).contiguous()
     with torch.no_grad():
-        expected = graph(given)  # which test_export_families.py compares with the model
+        expected = graph(given)  # other tests of exports compare it with the model
     program = record_at(graph, (70, 97), floats=floats)
     with torch.no_grad():
         found = program.module()(given.float() if floats else given)

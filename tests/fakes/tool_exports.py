@@ -179,6 +179,7 @@ def labelme_xml(folder: Path) -> None:
     for name in NAMES:
         save(picture(name), folder / f"Images/street/{name}.jpg")
         objects = ""
+        objects += "<object><name>dog</name><polygon><pt><x>1</x><y>1</y></pt><username>a</username></polygon></object>"
         for label, deleted in [*((label, 0) for label in boxes(name)), ("cat", 1)]:
             places = corners(name, label) if not deleted else [[0, 0], [SIZE[1], 0], [SIZE[1], SIZE[0]]]
             points = "".join(f"<pt>\n<x>{x}</x>\n<y>{y}</y>\n</pt>\n" for x, y in places)
@@ -193,15 +194,17 @@ def labelme_xml(folder: Path) -> None:
 
 
 def voc_polygons(folder: Path) -> None:
-    """VOC's XML with polygons, as Roboflow writes it beside the pictures; corners are counted from 1."""
+    """VOC's XML with polygons, as supervision 0.31 writes it; corners are counted from 1."""
     for name in NAMES:
         save(picture(name), folder / f"{name}.jpg")
         objects = "<object><name>cat</name><bndbox><xmin>1</xmin></bndbox></object>"
         for label in boxes(name):
-            places = "".join(
-                f"<x{number}>{x + 1}</x{number}><y{number}>{y + 1}</y{number}>"
-                for number, (x, y) in enumerate(corners(name, label), start=1)
-            )
+            numbered = [*enumerate(corners(name, label), start=1)]
+            if label == "cat":
+                places = "".join(f"<x{at}>{x + 1}</x{at}><y{at}>{y + 1}</y{at}>" for at, (x, y) in numbered)
+            else:  # in whatever order the numbers stand
+                places = "".join(f"<y{at}>{y + 1}</y{at}>" for at, (_, y) in reversed(numbered))
+                places += "".join(f"<x{at}>{x + 1}</x{at}>" for at, (x, _) in numbered)
             objects += f"<object><name>{label}</name><polygon>{places}</polygon></object>"
         size = f"<size><width>{SIZE[1]}</width><height>{SIZE[0]}</height><depth>3</depth></size>"
         text = f"<annotation><folder/><filename>{name}.jpg</filename>{size}{objects}</annotation>"

@@ -147,7 +147,11 @@ RUN = {
 @pytest.mark.parametrize("table", RERUN, ids=lambda table: table.name)
 def test_rows_run_and_are_not_run_again(table, data, runs, tmp_path, monkeypatch):
     # Counts are compared above and in test_rerun.py; counting all rows at all scales takes longer than the runs.
-    monkeypatch.setattr("atrous.papers.rerun.row_counts", lambda *_, **__: Counts(plain=1, padded=2, parameters=3))
+    def counts(_model, _inference, *, size, classes):
+        assert (size, classes) == (table.size, table.classes)
+        return Counts(plain=1, padded=2, parameters=3)
+
+    monkeypatch.setattr("atrous.papers.rerun.row_counts", counts)
     chosen = RUN[table.name]
 
     def experiment():

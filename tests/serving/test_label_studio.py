@@ -3,6 +3,7 @@
 import base64
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -42,9 +43,17 @@ class Pictures(BaseHTTPRequestHandler):
 
     lent = 0
     valid = "Bearer of nothing"
+    answer: str | None = None
+    moved = False
 
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        if self.moved or self.answer is not None:
+            self.send_response(307 if self.moved else 200)
+            self.send_header("location", "http://169.254.169.254/")
+            self.end_headers()
+            self.wfile.write((self.answer or "").encode())
+            return
         right = self.path == "/api/token/refresh" and body == {"refresh": PERSONAL}
         if right:
             Pictures.lent += 1
@@ -54,6 +63,12 @@ class Pictures(BaseHTTPRequestHandler):
         self.wfile.write(json.dumps({"access": f"lent{self.lent}"}).encode() if right else b"{}")
 
     def do_GET(self):
+        if self.path == "/cut":
+            self.send_response(200)
+            self.send_header("content-length", "1000")
+            self.end_headers()
+            self.wfile.write(b"short")
+            return
         known = self.headers["authorization"] in ("Token key", self.valid)
         if self.path.startswith("/data/upload/1/") and not known:
             self.send_error(401, "Unauthorized")
@@ -156,6 +171,33 @@ def test_personal_tokens_are_exchanged_and_renewed(studio):
     assert Pictures.lent == lent + 2
 
 
+def test_threads_that_read_at_a_time_exchange_the_token_once(studio):
+    source = PictureSource(studio, key=PERSONAL, max_bytes=100_000, seconds=5.0)
+    lent = Pictures.lent
+    for valid in (Pictures.valid, "Bearer another"):
+        Pictures.valid = valid
+        with ThreadPoolExecutor(8) as threads:
+            contents = [*threads.map(source.read, ["/data/upload/1/x.png"] * 8)]
+        assert contents == [encoded_as(IMAGE)] * 8
+    assert Pictures.lent == lent + 2
+
+
+@pytest.mark.parametrize("answer", ["nonsense", "[]", '{"access": 1}', '{"access": "a\\nb"}', "x" * 70_000, None])
+def test_what_answers_a_token_with_nonsense_gets_a_line_and_no_second_word(studio, monkeypatch, answer):
+    """None: a redirect, which could lead the token to any host."""
+    monkeypatch.setattr(Pictures, "answer", answer)
+    monkeypatch.setattr(Pictures, "moved", answer is None)
+    source = PictureSource(studio, key=PERSONAL, max_bytes=100_000, seconds=5.0)
+    with pytest.raises(RequestError, match=r"cannot read /data/upload/1/x\.png") as raised:
+        source.read("/data/upload/1/x.png")
+    assert "body" not in raised.value.message
+
+
+def test_a_picture_whose_address_or_answer_is_no_http_costs_its_task_alone(backend):
+    results = predict(backend, "/data/my picture.png", "/cut", "/data/upload/1/x.png")
+    assert [bool(result["result"]) for result in results] == [False, False, True]
+
+
 @pytest.mark.parametrize("key", [None, "old", "foreign.body.signature"])
 def test_a_refused_token_is_told_with_the_kind_that_is_needed(studio, key):
     source = PictureSource(studio, key=key, max_bytes=100_000, seconds=5.0)
@@ -179,6 +221,13 @@ def test_bodies_that_are_no_requests_are_refused(backend):
     assert backend.post("/predict", json={"tasks": [{}] * 101, "label_config": CONFIG}).status_code == 413
     with pytest.raises(InputError, match="--label-studio"):
         PictureSource("localhost:8080", key=None, max_bytes=1, seconds=1.0)
+
+
+@pytest.mark.parametrize("key", ["se cret", "se\ncret", "sécret", "se\x7fcret"])
+def test_a_token_that_no_header_can_carry_is_refused_without_being_shown(key):
+    with pytest.raises(InputError, match="LABEL_STUDIO_API_KEY has blanks") as raised:
+        PictureSource("http://localhost:8080", key=key, max_bytes=1, seconds=1.0)
+    assert "cret" not in str(raised.value)
 
 
 @given(arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))))

@@ -78,6 +78,17 @@ def test_damaged_state_is_refused_with_the_remedy(tmp_path):
             small_run(tmp_path / "run", tmp_path / "data", config=config)
 
 
+def test_the_state_before_the_end_is_not_extended_as_the_end(tmp_path):
+    """The newest state is damaged; the one before is of a run that still has steps of its own schedule to go."""
+    small_run(tmp_path / "run", tmp_path / "data", stop=4)
+    state = tmp_path / "run" / "state.safetensors"
+    state.write_bytes(state.read_bytes()[:-100])
+    longer, data = changed(iterations=CONFIG.iterations + 2), small_data(tmp_path / "data")
+    run = Run(tmp_path / "run", settings={"training": longer, "data": data.describe()})
+    with pytest.raises(InputError, match=r"has done 2 of the 6 iterations .* --iterations 6 before"):
+        run.resume(fresh_state(longer, data=data, device=CPU), previous=True)
+
+
 def test_training_learns_a_scene_by_heart(tmp_path):
     write_scenes(tmp_path / "data", train=2, val=1, size=(64, 64))
     data, validation = (open_data(tmp_path / "data", split=split) for split in ("train", "val"))

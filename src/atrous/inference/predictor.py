@@ -38,11 +38,11 @@ from atrous.weights.archive import Archive
 from atrous.weights.load import load
 
 Model = DeepLab
+
 MAX_SCALE = 8
 
 BATCH_LIMITS = {"cpu": (2**16, 64)}
 """Most pixels and images in a batch, by kind of device: more pixels leave a CPU's caches, more images wait long."""
-
 OTHER_BATCH_LIMITS = (2**22, 256)
 
 

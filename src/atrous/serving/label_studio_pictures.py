@@ -7,10 +7,12 @@ recent versions refuse unless an organisation allows it, is sent as it is: https
 import base64
 import binascii
 import json
+import re
 import threading
 import urllib.error
 import urllib.request
 from http import HTTPStatus
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -30,14 +32,16 @@ class PictureSource:
         seconds: Time that a picture may take.
 
     Raises:
-        InputError: If the address is none of http or https.
+        InputError: If the address is none of http or https, or the token is no single printable word.
     """
 
     def __init__(self, address: str, *, key: str | None, max_bytes: int, seconds: float) -> None:
         parts = urlsplit(address)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise InputError(f"--label-studio {address}: give the address of Label Studio, as http://localhost:8080")
-        self._address, self._key = address.rstrip("/") + "/", key.strip() if key else None
+        self._address, self._key = address.rstrip("/") + "/", (key or "").strip() or None
+        if self._key and not _is_token(self._key):  # an error about the header would show it to every client
+            raise InputError("LABEL_STUDIO_API_KEY has blanks or unusual characters; copy the access token again")
         self._max_bytes, self._seconds = max_bytes, seconds
         self._opener = urllib.request.build_opener(_NoRedirect)
         self._lent: str | None = None
@@ -63,11 +67,12 @@ class PictureSource:
         try:
             content = self._get(address)
         except urllib.error.HTTPError as error:
+            error.close()
             refused = error.code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
             advice = "; set LABEL_STUDIO_API_KEY to a personal access token of Label Studio" if refused else ""
             line = f"cannot read {written:.200}: {reason(error)}{advice}"
             raise RequestError(422, "picture_address", line) from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, HTTPException) as error:
             raise RequestError(422, "picture_address", f"cannot read {written:.200}: {reason(error)}") from error
         if len(content) > self._max_bytes:
             raise RequestError(413, "too_many_bytes", f"{written:.200} has more than {self._max_bytes} bytes")
@@ -75,25 +80,26 @@ class PictureSource:
 
     def _get(self, address: str) -> bytes:
         """At most one byte more than allowed; a token that was lent and has run out is replaced once."""
-        authorization = self._authorization(self._lent)
+        authorization = self._authorization(refused=None)
         try:
             return self._ask(urllib.request.Request(address, headers=authorization), self._max_bytes + 1)
         except urllib.error.HTTPError as error:
             if error.code != HTTPStatus.UNAUTHORIZED or self._lent is None:
                 raise
-        authorization = self._authorization(None)
+            error.close()
+        authorization = self._authorization(refused=authorization["Authorization"])
         return self._ask(urllib.request.Request(address, headers=authorization), self._max_bytes + 1)
 
-    def _authorization(self, lent: str | None) -> dict[str, str]:
-        """The header that carries the token; a personal token is exchanged where none is lent."""
+    def _authorization(self, *, refused: str | None) -> dict[str, str]:
+        """The header that carries the token; a personal one is exchanged where none is lent, or that was refused."""
         if self._key is None:
             return {}
         if self._key.count(".") != 2:  # no JSON web token: a legacy one
             return {"Authorization": f"Token {self._key}"}
-        if lent is None:
-            with self._lock:
-                lent = self._lent = self._exchanged(self._key)
-        return {"Authorization": f"Bearer {lent}"}
+        with self._lock:  # one thread exchanges it for all
+            if self._lent is None or f"Bearer {self._lent}" == refused:
+                self._lent = self._exchanged(self._key)
+            return {"Authorization": f"Bearer {self._lent}"}
 
     def _exchanged(self, key: str) -> str:
         request = urllib.request.Request(
@@ -103,7 +109,7 @@ class PictureSource:
         )
         answer = json.loads(self._ask(request, _LONGEST_TOKEN))
         access = answer.get("access") if isinstance(answer, dict) else None
-        if not isinstance(access, str) or not access.isprintable():
+        if not isinstance(access, str) or not _is_token(access):
             raise ValueError("Label Studio answered the personal access token with no token to use")
         return access
 
@@ -111,6 +117,10 @@ class PictureSource:
         with self._opener.open(request, timeout=self._seconds) as answer:
             content: bytes = answer.read(most)
         return content
+
+
+def _is_token(text: str) -> bool:
+    return re.fullmatch(r"[!-~]+", text) is not None
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -183,6 +183,11 @@ class Run:
             raise InputError(f"there is no {path}; leave out --resume-previous")
         if resumed := path.exists():
             load_state(path, state, iterations=self._settings.get("training", {}).get("iterations"))
+            if self.extended_from not in (None, state.iteration):
+                raise InputError(
+                    f"{path} has done {state.iteration} of the {self.extended_from} iterations of its run; finish it "
+                    f"with --iterations {self.extended_from} before it goes on"
+                )
         if previous:
             path.replace(self.state)
         for partial in self.folder.glob(_PARTIAL):

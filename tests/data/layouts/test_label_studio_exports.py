@@ -71,8 +71,55 @@ def test_what_nobody_has_annotated_is_no_picture_without_objects(tmp_path):
     tasks[2]["annotations"][1]["ground_truth"] = True
     path.write_text(json.dumps(tasks))
     assert_truth(open_data(tmp_path), {name: name for name in NAMES[2:]})
-    assert any("left out: 2 tasks that nobody has annotated" in line for line in lines(tmp_path))
+    assert any("left out: 2 tasks without an annotation, or skipped" in line for line in lines(tmp_path))
     assert any("1 tasks have several annotations" in line for line in lines(tmp_path))
     path.write_text(json.dumps([{**task, "annotations": []} for task in tasks]))
     with pytest.raises(InputError, match=r"project-1.json: no task has an annotation; submit some"):
         open_data(tmp_path)
+
+
+def renamed(folder, *, images, labels):
+    """YOLO's files with words before the names of pictures and of text files."""
+    layouts.yolo(folder)
+    for path in [*folder.rglob("*.jpg"), *folder.rglob("s*.txt")]:
+        words = images if path.suffix == ".jpg" else labels
+        path.rename(path.with_stem(words[NAMES.index(path.stem)] + WORDS[path.stem]))
+
+
+def test_dates_before_names_are_no_uploads(tmp_path):
+    """Eight digits and a dash may be a date: the labels of another day belong to another picture."""
+    days = [f"2021041{number}-" for number in range(len(NAMES))]
+    renamed(tmp_path / "plain", images=[""] * len(NAMES), labels=days)
+    renamed(tmp_path / "apart", images=days, labels=[*days[:-1], "20220101-"])
+    for folder in ("plain", "apart"):
+        with pytest.raises(InputError, match=r"no image for [15] text files of outlines"):
+            open_data(tmp_path / folder)
+    layouts.coco_anywhere(tmp_path / "coco")
+    path = tmp_path / "coco/export/result.json"
+    text = path.read_text()
+    for day, name in zip(days, NAMES, strict=True):
+        text = text.replace(f"{name}.jpg", f"{day}{name}.jpg")
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"6 pictures of export/result.json are missing"):
+        open_data(tmp_path / "coco")
+
+
+def test_two_uploads_of_one_name_are_not_one_picture(tmp_path):
+    layouts.coco_anywhere(tmp_path)
+    path = tmp_path / "export/result.json"
+    path.write_text(path.read_text().replace("s1.jpg", "84c1f46c-s0.jpg").replace("s2.jpg", "94c1f46c-s3.jpg"))
+    (tmp_path / "shots/deep/s3.jpg").rename(tmp_path / "shots/deep/other.jpg")
+    with pytest.raises(InputError, match=r"3 pictures of export/result.json are missing"):
+        open_data(tmp_path)
+    path.write_text(path.read_text().replace("s4.jpg", "00000000-" * 1200 + "a.jpg"))
+    with pytest.raises(InputError, match="are missing"):
+        open_data(tmp_path)
+
+
+def test_a_dash_in_the_name_of_a_brush_is_told(tmp_path):
+    layouts.brush_pictures(tmp_path)
+    for path in tmp_path.glob("masks/*.png"):
+        path.rename(path.with_name(path.name.replace("tag-", "tag-of-")))
+    with collecting() as complaints:
+        contents_of(tmp_path, pair_by_order=True)
+    assert any("is read as label 'of-" in complaint.line for complaint in complaints)

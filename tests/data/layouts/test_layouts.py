@@ -11,7 +11,7 @@ from atrous.errors import InputError
 from fakes import layouts
 from fakes.layouts import CLASSES, COLORS, LAYOUTS, NAMES, TRAIN, VAL, truth
 from fakes.published import save
-from fakes.tool_exports import EXPORTS, panoptic
+from fakes.tool_exports import EXPORTS, labelme_xml, panoptic
 
 
 def original(name):
@@ -90,6 +90,14 @@ def test_what_is_left_out_is_remarked(tmp_path):
     assert any("2 files of the system or hidden (.DS_Store, Thumbs.db)" in line for line in lines)
     assert any("13 files that no sample uses" in line and "SegmentationClassNpy" in line for line in lines)
     assert any("files pair by name without suffix" in line for line in lines)
+
+
+def test_a_scribble_without_its_outline_is_an_error(tmp_path):
+    labelme_xml(tmp_path)
+    path = tmp_path / "Annotations/street/s2.xml"
+    path.write_text(path.read_text().replace("<object>", "<object><segm><mask>a.png</mask></segm>", 1))
+    with pytest.raises(InputError, match=r"s2.xml.*painted as a scribble"):
+        open_data(tmp_path)
 
 
 def test_shapes_without_an_inside_are_left_out_by_name(tmp_path):

@@ -62,14 +62,14 @@ class CocoFile:
         path: The file.
         categories: Names in the order of their ids.
         pictures: By their file's name without suffix, in the order of the file.
-        notes: Lines about annotations without an outline, and about crowds.
+        left_out: Line about annotations without an outline; empty if there are none.
         of_datumaro: True if the file begins as Datumaro writes it, with which CVAT exports.
     """
 
     path: Path
     categories: tuple[str, ...]
     pictures: Mapping[str, CocoImage]
-    notes: tuple[str, ...] = ()
+    left_out: str = ""
     of_datumaro: bool = False
 
 
@@ -144,34 +144,42 @@ def read_coco(path: Path) -> CocoFile:
         if name in by_name:
             raise InputError(f"{path}: two images are called {name}; rename one and export the annotations again")
         by_name[name] = picture
-    notes: tuple[str, ...] = ()
+    left_out = ""
     if bare:
         shown = f"{len(bare)} annotations without an outline (boxes, points or lines), such as {bare[0]}"
-        notes = (f"{path.name}: left out: {shown}",)
+        left_out = f"{path.name}: left out: {shown}"
     names = tuple(name for _, name in sorted(categories.items()))
-    return CocoFile(path, names, by_name, notes, of_datumaro=content.get("licenses") == _LICENCES_OF_DATUMARO)
+    return CocoFile(path, names, by_name, left_out, of_datumaro=content.get("licenses") == _LICENCES_OF_DATUMARO)
 
 
-def read_coco_of_any_tool(path: Path) -> CocoFile:
-    """Read an annotation file as `read_coco`, and decide what its crowds mean, with a note.
+def crowds_decided(files: Mapping[Path, CocoFile]) -> tuple[dict[Path, CocoFile], list[str]]:
+    """Decide what the crowds of a data set mean, alike for all of its files.
 
     In COCO itself about one annotation in a hundred is a crowd, whose outline is coarse: it is ignored. Where Datumaro
-    wrote the file, or most annotations are crowds, they are masks, which count as their class.
+    wrote a file, or most annotations are crowds, they are masks, which count as their class.
+
+    Args:
+        files: Files by their path below the data set's folder, as they were read.
+
+    Returns:
+        The files, in which annotations are crowds only if they are ignored, and a note if there are any.
     """
-    file = read_coco(path)
-    drawn = [annotation for picture in file.pictures.values() for annotation in picture.annotations]
+    drawn = [annotation for file in files.values() for one in file.pictures.values() for annotation in one.annotations]
     crowds = sum(annotation.crowd for annotation in drawn)
     if not crowds:
-        return file
-    if not file.of_datumaro and 2 * crowds <= len(drawn):
-        line = f"{path.name}: {crowds} of {len(drawn)} annotations are crowds (iscrowd = 1): ignored"
-        return replace(file, notes=(*file.notes, line))
-    line = f"{path.name}: {crowds} of {len(drawn)} annotations have iscrowd = 1: masks of their class, no crowds"
+        return {**files}, []
+    counted = f"{crowds} of {len(drawn)} annotations have iscrowd = 1"
+    if not any(file.of_datumaro for file in files.values()) and 2 * crowds <= len(drawn):
+        return {**files}, [f"{counted}: crowds, which are ignored; if they are masks of their class, write 0 there"]
+    return {path: _without_crowds(file) for path, file in files.items()}, [f"{counted}: read as masks of their class"]
+
+
+def _without_crowds(file: CocoFile) -> CocoFile:
     pictures = {
         name: replace(one, annotations=tuple(replace(annotation, crowd=False) for annotation in one.annotations))
         for name, one in file.pictures.items()
     }
-    return replace(file, pictures=pictures, notes=(*file.notes, line))
+    return replace(file, pictures=pictures)
 
 
 def _table(content: dict[str, Any], name: str) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Integer
 
-from atrous.data.annotations.coco import CocoLabels, read_coco_of_any_tool
+from atrous.data.annotations.coco import CocoLabels, crowds_decided, read_coco
 from atrous.data.annotations.instance_masks import instance_names, read_instances
 from atrous.data.annotations.labelme import labelme_names, read_labelme
 from atrous.data.complaints import complain, remark
@@ -97,8 +97,9 @@ def find_masks(folder: Path, *, images: Mapping[str, Path]) -> tuple[dict[str, P
     if masks.is_dir() and annotations.is_file():
         complain(f"{folder} has both masks and {ANNOTATIONS}; move one of them away", kind="two kinds of masks")
     elif annotations.is_file():
-        file = read_coco_of_any_tool(annotations)
-        for note in file.notes:
+        files, notes = crowds_decided({annotations: read_coco(annotations)})
+        file = files[annotations]
+        for note in filter(None, (file.left_out, *(f"{annotations}: {note}" for note in notes))):
             remark(note, kind="annotations")
         return dict.fromkeys(file.pictures, annotations), CocoLabels(file.pictures)
     if not masks.is_dir():

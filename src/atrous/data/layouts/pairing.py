@@ -4,7 +4,7 @@ A key is a path below the folders whose names only say picture, mask or split, w
 tried from the plainest on: equal keys; keys equal but for letter case and Unicode form; keys that differ by one prefix
 or suffix on either side (`a` and `a_mask`, `gt_a`, `a_image` and `a_label`, `a` and `a.jpg`); the folder alone, where
 each holds one picture and one mask; the last part of the key alone, also with prefixes and suffixes, or without what
-Label Studio puts before the names of uploads; names equal but for one word of the mask (`um_01` and `um_road_01`); one
+Label Studio put before the mask's; names equal but for one word of the mask (`um_01` and `um_road_01`); one
 number of the name (`21_training` and `21_manual1`, `scan1` and `truth_0001`), where it pairs every picture or every
 mask.
 """
@@ -12,10 +12,10 @@ mask.
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
-from atrous.data.layouts.tree import folded, without_upload_prefix
+from atrous.data.layouts.tree import folded, names_before_upload
 
 _TRIED = 40
 """Pictures on which prefixes and suffixes are looked for."""
@@ -60,7 +60,7 @@ def pairings(images: Sequence[str], masks: Sequence[str]) -> list[Pairing]:
         *(_by_affixes(images, masks, affixes) for affixes in _likely_affixes(images, masks)),
         _by(images, masks, _folder, "files pair by folder, each with one picture and one mask"),
         _by(images, masks, _base, "files pair by base name, in whatever folder"),
-        _by(images, masks, _before_upload, "files pair by base name, without Label Studio's eight digits before it"),
+        _by_uploads(images, masks),
         *(
             _renamed(_by_affixes([*bare_images], [*bare_masks], affixes), bare_images, bare_masks)
             for affixes in _likely_affixes([*bare_images], [*bare_masks])
@@ -84,15 +84,11 @@ def _base(key: str) -> str:
     return folded(key.rpartition("/")[2])
 
 
-def _before_upload(key: str) -> str:
-    return without_upload_prefix(_base(key))
-
-
 def _by(images: Sequence[str], masks: Sequence[str], core: Callable[[str], str], rule: str) -> Pairing:
     """Pairs of keys whose cores are equal, where no other key on either side has that core."""
     left, right = _unique(images, core), _unique(masks, core)
     pairs = {left[value]: right[value] for value in left if value in right}
-    return Pairing(pairs, rule, None if core in (_folder, _base, _before_upload) else Affixes())
+    return Pairing(pairs, rule, None if core in (_folder, _base) else Affixes())
 
 
 def inserted_words(images: Sequence[str], masks: Sequence[str]) -> dict[str, list[str]]:
@@ -168,6 +164,15 @@ def _by_affixes(images: Sequence[str], masks: Sequence[str], affixes: Affixes) -
     right = _unique(masks, lambda key: _stripped(key, affixes.mask))
     pairs = {left[value]: right[value] for value in left if value and value in right}
     return Pairing(pairs, f"{_shown(affixes.image)} pairs with {_shown(affixes.mask)}", affixes)
+
+
+def _by_uploads(images: Sequence[str], masks: Sequence[str]) -> Pairing:
+    """Pairs of base names of which the mask's has eight digits of Label Studio's more: `84c1f46c-a` and `a`."""
+    before = names_before_upload(map(_base, masks))
+    rule = "files pair by base name, without the eight digits that Label Studio puts before uploads"
+    if not before:
+        return Pairing({}, rule, None)
+    return replace(_by(images, masks, lambda key: before.get(_base(key), _base(key)), rule), affixes=None)
 
 
 def _unique(keys: Sequence[str], core: Callable[[str], str]) -> dict[str, str]:

@@ -4,7 +4,7 @@ import os
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -93,8 +93,7 @@ class Tree:
         """The file that a path in a list or annotation means.
 
         The path may come from another machine: of all files of that name (letter case and Unicode form apart) the one
-        that shares most of its last folders is taken, among equals the one nearest to `near`. Where no picture has
-        the name, one is looked for without what Label Studio puts before the names of uploads.
+        that shares most of its last folders is taken, among equals the one nearest to `near`.
 
         Args:
             written: As it stands in the file, with slashes or backslashes.
@@ -112,8 +111,6 @@ class Tree:
             found = self._pictures_by_stem.get(folded(parts[-1])) or self._pictures_by_stem.get(
                 folded(PurePosixPath(parts[-1]).stem), []
             )
-            if not found and (name := without_upload_prefix(parts[-1])) != parts[-1]:
-                return self.find("/".join([*parts[:-1], name]), near=near, pictures=True)
         if pictures:
             found = [path for path in found if path.suffix.lower() in IMAGE_SUFFIXES]
         if len(found) < 2:
@@ -160,9 +157,17 @@ def folded(text: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
-def without_upload_prefix(name: str) -> str:
-    """The name that a file had before Label Studio put eight hexadecimal digits and a dash before it."""
-    return re.sub(r"^[0-9a-f]{8}-(?=.)", "", name)
+def names_before_upload(names: Iterable[str]) -> dict[str, str]:
+    """The names that files had before Label Studio put eight hexadecimal digits and a dash before them.
+
+    Args:
+        names: Names of files without folders.
+
+    Returns:
+        Name with the digits -> name without; empty where no digit is a letter, since these may be dates.
+    """
+    found = {name: name[9:] for name in names if re.match(r"[0-9a-f]{8}-.", name)}
+    return found if any(re.search("[a-f]", name[:8]) for name in found) else {}
 
 
 def listed(paths: Sequence[Path], *, shown: int = 3) -> str:

@@ -6,17 +6,18 @@
 no class where nothing is drawn with it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from atrous.data.annotations.coco import CocoImage, CocoLabels, read_coco_of_any_tool
+from atrous.data.annotations.coco import CocoImage, CocoLabels, crowds_decided, read_coco
 from atrous.data.complaints import Complaint, attempt
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.label_files.drawn import named_space, sample_names, split_of_folders
 from atrous.data.layouts.lists import told_splits
-from atrous.data.layouts.tree import Tree, listed
+from atrous.data.layouts.tree import Tree, listed, names_before_upload
 from atrous.data.layouts.words import split_of
 from atrous.data.pairs import Pair
 from atrous.data.schema import Schema
@@ -32,36 +33,41 @@ def coco(tree: Tree) -> Contents | None:
     if not labelled:
         return None
     faults: list[Complaint] = []
-    files = {
-        path: attempt(lambda path=path: read_coco_of_any_tool(tree.root / path), "annotations", faults)
-        for path in labelled
-    }
+    read = {path: attempt(lambda path=path: read_coco(tree.root / path), "annotations", faults) for path in labelled}
+    files, notes = crowds_decided({path: file for path, file in read.items() if file})
     images: dict[Path, tuple[Path, CocoImage]] = {}
-    missing: list[str] = []
+    unfound: list[tuple[Path, CocoImage]] = []
     for path, file in files.items():
-        for one in file.pictures.values() if file else ():
+        for one in file.pictures.values():
             image = tree.find(str(one.file), near=path.parent, pictures=True)
             if image is None:
-                missing.append(str(one.file))
+                unfound.append((path, one))
             elif image in images:
                 first, known = images[image]
                 images[image] = first, replace(known, annotations=(*known.annotations, *one.annotations))
             else:
                 images[image] = path, one
+    before = _before_upload(tree, unfound, known={*images})
+    images |= {image: unfound[place] for place, image in before.items()}
+    missing = [str(one.file) for place, (_, one) in enumerate(unfound) if place not in before]
     wrong = [(fault.kind, fault.line) for fault in faults]
     if missing:
         line = f"{tree.root}: {len(missing)} pictures of {listed(labelled)} are missing, such as {missing[0]!r:.200}"
         wrong.append(("missing file", f"{line}; add them or take them out"))
     if not images:
         return Contents("COCO", {}, faults=tuple(wrong or [("annotations", f"{labelled[0]} names no picture")]))
-    categories = [name for file in files.values() if file for name in file.categories]
+    categories = [name for file in files.values() for name in file.categories]
     kept = _classes(tree, labelled, categories)
-    notes = [f"{len(images)} pictures with instances of {len(kept)} categories ({listed(labelled)})"]
+    notes = [*notes, f"{len(images)} pictures with instances of {len(kept)} categories ({listed(labelled)})"]
     if dropped := [name for name in dict.fromkeys(categories) if name not in kept]:
         notes.append(f"{', '.join(dropped)} only groups other categories and is no class")
     if others := [path for path in paths if path not in labelled]:
         notes.append(f"without outlines, so not read: {listed(others)}")
-    notes += [note for file in files.values() if file for note in file.notes]
+    notes += [file.left_out for file in files.values() if file.left_out]
+    if before:
+        notes.append(
+            f"{len(before)} pictures are found without the eight digits that Label Studio put before their names"
+        )
     splits, used, more = _splits(tree, images)
     return Contents(
         "COCO",
@@ -71,6 +77,19 @@ def coco(tree: Tree) -> Contents | None:
         notes=tuple(notes),
         faults=(*wrong, *more),
     )
+
+
+def _before_upload(tree: Tree, unfound: Sequence[tuple[Path, CocoImage]], *, known: Set[Path]) -> dict[int, Path]:
+    """Pictures by the names that they had before they were uploaded to Label Studio, each for one entry at most."""
+    before = names_before_upload(one.file.name for _, one in unfound)
+    found = {
+        place: image
+        for place, (path, one) in enumerate(unfound)
+        if one.file.name in before
+        and (image := tree.find(before[one.file.name], near=path.parent, pictures=True)) is not None
+    }
+    counts = Counter(found.values())
+    return {place: image for place, image in found.items() if counts[image] == 1 and image not in known}
 
 
 def _splits(

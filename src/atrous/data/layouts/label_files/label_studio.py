@@ -51,7 +51,7 @@ def label_studio(tree: Tree) -> Contents | None:
     if unlabelled and not (found.drawn or found.faults):
         line = f"{tree.root / used[0]}: no task has an annotation; submit some in Label Studio and export again"
         return Contents("Label Studio", {}, faults=(("annotations", line),))
-    notes = [f"left out: {unlabelled} tasks that nobody has annotated"] if unlabelled else []
+    notes = [f"left out: {unlabelled} tasks without an annotation, or skipped"] if unlabelled else []
     notes += [f"{several} tasks have several annotations; ground truth counts, or else the first"] if several else []
     return drawn_contents(tree, "Label Studio", found.drawn, used=used, notes=notes, faults=found.faults)
 
@@ -88,13 +88,15 @@ def brush_pictures(tree: Tree, *, by_order: bool) -> Contents | None:
         shapes = tuple((found[path][3], MaskFile(tree.root / path)) for path in tasks[task])
         drawn.append(Drawn(image, tasks[task][0].parent, Drawing(shapes)))
     notes = ["pictures and tasks pair by their order, as asked"]
+    if unsure := next((path for path, match in found.items() if "-" in match[3]), None):
+        notes.append(f"{unsure.name} is read as label {found[unsure][3]!r}; the JSON export tells labels for certain")
     if several := sum(len(made) > 1 for made in annotations.values()):
         notes.append(f"{several} tasks have several annotations; the first counts")
     return drawn_contents(tree, "Label Studio brush PNGs", drawn, used=[*found], notes=notes)
 
 
 def _image(tree: Tree, task: dict[str, Any], *, near: Path) -> Path | None:
-    """The picture of a task."""
+    """The picture of a task; uploads have eight hexadecimal digits and a dash before the name."""
     data = task.get("data")
     texts = [value for value in data.values() if isinstance(value, str)] if isinstance(data, dict) else []
     texts += [task["file_upload"]] if isinstance(task.get("file_upload"), str) else []
@@ -102,8 +104,10 @@ def _image(tree: Tree, task: dict[str, Any], *, near: Path) -> Path | None:
         url = urlsplit(text)
         query = parse_qs(url.query).get("d", [])
         for written in (*query, unquote(url.path), text):
-            if written and (image := tree.find(written, near=near, pictures=True)):
-                return image
+            name = Path(written.replace("\\", "/")).name
+            for candidate in (written, re.sub(r"^[0-9a-f]{8}-", "", name)):
+                if candidate and (image := tree.find(candidate, near=near, pictures=True)):
+                    return image
     return None
 
 

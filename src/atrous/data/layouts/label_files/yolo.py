@@ -16,7 +16,7 @@ from atrous.data.layouts.class_names import find_classes, text_of
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.label_files.drawn import Drawn, drawn_contents, split_of_folders
 from atrous.data.layouts.pairing import pairings
-from atrous.data.layouts.tree import Tree, folded
+from atrous.data.layouts.tree import Tree, folded, listed
 from atrous.data.layouts.words import meaning
 
 _SAMPLED = 30
@@ -36,6 +36,9 @@ def yolo(tree: Tree) -> Contents | None:
     classes = find_classes(tree)
     names = dict(zip(classes.values or range(len(classes.names)), classes.names, strict=True)) if classes else {}
     faults: list[tuple[str, str]] = []
+    if alone := sorted({*texts} - {*pairs.values()}):
+        line = f"{tree.root}: no image for {len(alone)} text files of outlines ({listed(alone)})"
+        faults.append(("no image", f"{line}; add the images or move the files away"))
     drawn, largest = [], -1
     labelled = {folder for text in pairs.values() if text for folder in (split_of_folders(text),)}
     for image, text in pairs.items():
