@@ -107,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _hint(verb: str, rest: Sequence[str]) -> str:
-    """What was meant by an unknown verb: one of a similar name, or the next word, where that is a verb."""
+    """Say what an unknown verb may have meant: a verb of a similar name, or the next word if that is a verb."""
     if similar := closest(verb, VERBS):
         return f"did you mean {similar!r}?"
     if rest and ALIASES.get(rest[0], rest[0]) in VERBS:

@@ -29,7 +29,7 @@ OVERLAY_SIDE = 4096
 
 @dataclass(frozen=True)
 class LargeOutcome:
-    """What the label map of a large image holds.
+    """Counts over the label map of a large image.
 
     Attributes:
         nodata: Number of pixels without data, which have the ignore value.

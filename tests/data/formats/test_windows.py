@@ -163,6 +163,8 @@ def test_arrays_of_something_else_are_refused(tmp_path, array):
     np.save(tmp_path / "a.npy", array, allow_pickle=True)
     with pytest.raises(InputError, match=r"a\.npy"):
         open_pixels(tmp_path / "a.npy")
+    with pytest.raises(InputError, match=r"b\.npy: No such file or directory; check the file"):
+        open_pixels(tmp_path / "b.npy")
 
 
 def test_damage_is_one_line(tmp_path):

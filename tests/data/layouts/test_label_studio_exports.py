@@ -90,9 +90,9 @@ def test_dates_before_names_are_no_uploads(tmp_path):
     """Eight digits and a dash may be a date: the labels of another day belong to another picture."""
     days = [f"2021041{number}-" for number in range(len(NAMES))]
     renamed(tmp_path / "plain", images=[""] * len(NAMES), labels=days)
-    renamed(tmp_path / "apart", images=days, labels=[*days[:-1], "20220101-"])
+    renamed(tmp_path / "apart", images=days, labels=["20220101-", *days[1:]])
     for folder in ("plain", "apart"):
-        with pytest.raises(InputError, match=r"no image for [15] text files of outlines"):
+        with pytest.raises(InputError, match=r"no image for [14] text files of labels"):
             open_data(tmp_path / folder)
     layouts.coco_anywhere(tmp_path / "coco")
     path = tmp_path / "coco/export/result.json"

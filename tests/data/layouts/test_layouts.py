@@ -92,6 +92,15 @@ def test_what_is_left_out_is_remarked(tmp_path):
     assert any("files pair by name without suffix" in line for line in lines)
 
 
+def test_an_empty_text_file_is_no_label_of_a_missing_image(tmp_path):
+    layouts.yolo(tmp_path)
+    (tmp_path / "notes.txt").touch()
+    assert_truth(open_data(tmp_path), named=True)
+    (tmp_path / "labels/train/other.txt").write_text("0 0.1 0.1 0.5 0.1 0.5 0.5")
+    with pytest.raises(InputError, match=r"no image for 1 text files of labels \(labels/train/other.txt\)"):
+        open_data(tmp_path)
+
+
 def test_a_scribble_without_its_outline_is_an_error(tmp_path):
     labelme_xml(tmp_path)
     path = tmp_path / "Annotations/street/s2.xml"

@@ -106,12 +106,12 @@ class NpyPixels:
         return np.array(self._mapped()[rows, columns], order="C")
 
     def _mapped(self) -> np.ndarray:
-        try:
-            return np.lib.format.open_memmap(self._path, mode="r")
-        except Exception as error:  # a header can be wrong in any way
-            raise InputError(
-                f"cannot read {self._path}: {reason(error)}; save it with numpy.save, without objects"
-            ) from error
+        with decoding(self._path):
+            try:
+                return np.lib.format.open_memmap(self._path, mode="r")
+            except ValueError as error:  # no such header, objects, fewer bytes than stated
+                line = f"cannot read {self._path}: {reason(error)}; save it with numpy.save, without objects"
+                raise InputError(line) from error
 
 
 class TiffPixels:

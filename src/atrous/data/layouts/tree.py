@@ -157,6 +157,10 @@ def folded(text: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
+UPLOAD_PREFIX = re.compile(r"[0-9a-f]{8}-(?=.)")
+"""What Label Studio puts before the names of uploads."""
+
+
 def names_before_upload(names: Iterable[str]) -> dict[str, str]:
     """The names that files had before Label Studio put eight hexadecimal digits and a dash before them.
 
@@ -166,7 +170,7 @@ def names_before_upload(names: Iterable[str]) -> dict[str, str]:
     Returns:
         Name with the digits -> name without; empty where no digit is a letter, since these may be dates.
     """
-    found = {name: name[9:] for name in names if re.match(r"[0-9a-f]{8}-.", name)}
+    found = {name: name[prefix.end() :] for name in names if (prefix := UPLOAD_PREFIX.match(name))}
     return found if any(re.search("[a-f]", name[:8]) for name in found) else {}
 
 

@@ -17,7 +17,7 @@ from atrous.data.annotations.outlines import Brush, Drawing, Ellipse, MaskFile, 
 from atrous.data.formats.image_names import natural_key
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.label_files.drawn import Drawn, DrawnPictures, drawn_contents
-from atrous.data.layouts.tree import Tree
+from atrous.data.layouts.tree import UPLOAD_PREFIX, Tree
 
 _TASK = re.compile(r"task-(\d+)-annotation-(\d+)-by-[\w@.]*-[^-]+-(.+)-(\d+)")
 """Task, annotation, who made it, name of the brush, label, number of the stroke."""
@@ -105,7 +105,7 @@ def _image(tree: Tree, task: dict[str, Any], *, near: Path) -> Path | None:
         query = parse_qs(url.query).get("d", [])
         for written in (*query, unquote(url.path), text):
             name = Path(written.replace("\\", "/")).name
-            for candidate in (written, re.sub(r"^[0-9a-f]{8}-", "", name)):
+            for candidate in (written, name[prefix.end() :] if (prefix := UPLOAD_PREFIX.match(name)) else name):
                 if candidate and (image := tree.find(candidate, near=near, pictures=True)):
                     return image
     return None

@@ -17,8 +17,9 @@ from atrous.data.layouts.label_files.drawn import DrawnPictures, drawn_contents,
 from atrous.data.layouts.tree import Tree
 from atrous.errors import InputError
 
-_SIZES = (("nrows", "height"), ("ncols", "width"))
-"""How LabelMe and VOC call the two sides."""
+_HEIGHT = ("imagesize/nrows", "size/height")
+_WIDTH = ("imagesize/ncols", "size/width")
+"""Where the height and the width of the picture stand, in LabelMe's files and in VOC's."""
 _FEWEST = 3
 """Corners of a polygon that has an inside."""
 
@@ -62,12 +63,11 @@ def _drawing(root: ElementTree.Element, *, path: Path) -> Drawing:
             raise InputError(f"{name!r:.80} was painted as a scribble, which this file does not hold")
         polygons = [_corners(polygon) for polygon in item.iterfind("polygon")]
         shapes += [(name, Polygon((ring(one, path=path),))) for one in polygons if len(one) >= _FEWEST]
-        kind = "boxes" if not polygons else "polygons of fewer than three corners"
-        if not any(len(one) >= _FEWEST for one in polygons):
+        if all(len(one) < _FEWEST for one in polygons):
+            kind = "polygons of fewer than three corners" if polygons else "boxes"
             skipped[kind] = skipped.get(kind, 0) + 1
-    stated = [_text(root, f"imagesize/{rows}") or _text(root, f"size/{voc}") for rows, voc in _SIZES]
-    size = (int(stated[0]), int(stated[1])) if all(stated) and all(map(int, stated)) else None
-    return Drawing(tuple(shapes), size, skipped or None)
+    height, width = (next(filter(None, (int(_text(root, tag) or 0) for tag in tags)), 0) for tags in (_HEIGHT, _WIDTH))
+    return Drawing(tuple(shapes), (height, width) if height and width else None, skipped or None)
 
 
 def _corners(polygon: ElementTree.Element) -> list[tuple[float, float]]:

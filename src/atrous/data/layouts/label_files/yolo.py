@@ -36,8 +36,8 @@ def yolo(tree: Tree) -> Contents | None:
     classes = find_classes(tree)
     names = dict(zip(classes.values or range(len(classes.names)), classes.names, strict=True)) if classes else {}
     faults: list[tuple[str, str]] = []
-    if alone := sorted({*texts} - {*pairs.values()}):
-        line = f"{tree.root}: no image for {len(alone)} text files of outlines ({listed(alone)})"
+    if alone := sorted(path for path in {*texts} - {*pairs.values()} if _rows(text_of(tree, path))):
+        line = f"{tree.root}: no image for {len(alone)} text files of labels ({listed(alone)})"
         faults.append(("no image", f"{line}; add the images or move the files away"))
     drawn, largest = [], -1
     labelled = {folder for text in pairs.values() if text for folder in (split_of_folders(text),)}
