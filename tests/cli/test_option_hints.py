@@ -44,6 +44,26 @@ def test_what_to_write_instead(kind, line, hint):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("kind", "words", "names"),
+    [
+        (predict.Options, "", ["WEIGHTS (An archive, ", "--out PATH (Folder for the outputs; created if missing)"]),
+        (predict.Options, "w a.jpg", ["--out PATH (Folder for the outputs; created if missing)"]),
+        (train.Options, "", ["DATA (Folder of images/ and masks/, "]),
+    ],
+)
+@pytest.mark.parametrize("columns", ["40", "80", "200"])
+def test_what_is_missing_is_named_with_what_it_is(kind, words, names, columns, monkeypatch):
+    monkeypatch.setenv("COLUMNS", columns)
+    with pytest.raises(InputError) as caught:
+        parse(kind, words.split(), verb="a_verb")
+    told = str(caught.value)
+    assert told.startswith(f"missing: {names[0]}")
+    assert told.endswith("); see atrous a_verb --help")
+    assert all(name in told for name in names)
+    assert "required" not in told
+
+
 def test_the_doctor_takes_the_usual_name_of_an_output(tmp_path):
     with pytest.raises(InputError, match="--as and --tolerance are about --write"):
         doctor.main([str(tmp_path), "--as", "coco"])

@@ -139,7 +139,9 @@ def test_affine_of_every_kind_of_tag():
     turned = {34264: (0.0, 2.0, 0.0, 7.0, 3.0, 0.0, 0.0, 9.0, *(0.0,) * 7, 1.0)}
     np.testing.assert_allclose(affine_of(turned) @ corner, (11, 18))
     several = {33922: tuple(float(value) for value in range(18))}
-    for reference in ({}, several, {**scaled, 33550: (0.0, 4.0, 0.0)}, {**scaled, 33550: (float("nan"), 1.0, 0.0)}):
+    without_scale, two_points = {33922: scaled[33922]}, {**scaled, **several}
+    flat, unknown = {**scaled, 33550: (0.0, 4.0, 0.0)}, {**scaled, 33550: (float("nan"), 1.0, 0.0)}
+    for reference in ({}, several, without_scale, two_points, flat, unknown):
         assert affine_of(reference) is None
     assert (epsg_code(GEO), epsg_code({}), epsg_code({34735: (1, 1, 0, 1, 3072, 0, 1, 32767)})) == (32632, None, None)
     assert epsg_code({34735: (1, 1, 0, 1, 2048, 0, 1, 4326)}) == 4326

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from atrous.errors import InputError
@@ -104,6 +105,8 @@ def test_workers_change_nothing_and_may_change_when_a_run_goes_on(tmp_path, data
 def test_a_finished_run_has_nothing_left_to_do(tmp_path, data):
     small_run(tmp_path, data, config=SHORT)
     before = {path.name: path.read_bytes() for path in tmp_path.glob("*.*")}
+    with Image.open(tmp_path / "pictures" / "batch.png") as picture:
+        assert len(picture.getcolors(2**20) or ()) > 100  # the crops of the first batch
     state = small_run(tmp_path, data, config=SHORT)
     assert state.iteration == 2
     assert {path.name: path.read_bytes() for path in tmp_path.glob("*.*")} == before

@@ -5,7 +5,7 @@ import dataclasses
 import io
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import dropwhile, takewhile
 from typing import Any, TypeVar, get_args, get_type_hints
 
@@ -230,6 +230,23 @@ def _similar(words: Sequence[str], *, known: Sequence[str]) -> str:
     return ""
 
 
+def _required(rows: Iterable[str]) -> Iterator[str]:
+    """Each option that lacks its value, with what it is in brackets, from the rows that tyro writes about them.
+
+    Args:
+        rows: For each option its name, then one row or more of its help, the last of which ends with `(required)`.
+    """
+    name, texts = "", list[str]()
+    for row in rows:
+        if not name:
+            name = row
+            continue
+        texts.append(row.removesuffix("(required)").rstrip())
+        if row.endswith("(required)"):
+            yield f"{name} ({' '.join(filter(None, texts)).rstrip('.')})"
+            name, texts = "", []
+
+
 def _sentence(box: str) -> str:
     """The error message of tyro as one sentence.
 
@@ -240,6 +257,9 @@ def _sentence(box: str) -> str:
     """
     rows = [row.strip(_FRAME) for row in box.splitlines()[1:]]
     texts = ["" if not row.strip(_RULE) else row for row in rows]
-    sentence = " ".join(takewhile(bool, dropwhile(lambda text: not text, texts))) or "bad options"
+    paragraph = list(takewhile(bool, dropwhile(lambda text: not text, texts)))
+    if paragraph and paragraph[0].startswith("Missing from"):
+        return f"missing: {', '.join(_required(paragraph[1:]))}"
+    sentence = " ".join(paragraph) or "bad options"
     # Our own errors name what is wrong; the name of a dataclass means nothing to a user.
     return re.sub(r"^Error parsing (?!--)\S+: ", "", sentence).rstrip(".")

@@ -37,6 +37,12 @@ def edges(mask, _index):
     mask[20:55, 43] = (0, 100, 0)
 
 
+def edges_with_a_corner(mask, index):
+    """One in 32 pixels of the mixed colour has its like around: fewer than one in 20."""
+    edges(mask, index)
+    mask[5:7, 35] = (64, 0, 0)
+
+
 def written(folder, spoil):
     for index, name in enumerate(NAMES):
         mask = COLORS[truth(index)].copy()
@@ -46,7 +52,7 @@ def written(folder, spoil):
             image.save(folder / place / f"{name}.png")
 
 
-@pytest.mark.parametrize("spoil", [slip, altered, edges])
+@pytest.mark.parametrize("spoil", [slip, altered, edges, edges_with_a_corner])
 def test_strays_are_named_and_left_out_by_fix(tmp_path, spoil):
     written(tmp_path, spoil)
     with pytest.raises(InputError, match=r"#[0-9a-f]{6} \(\d+ pixels?\).*beside 3 colours that fill areas"):
@@ -56,7 +62,8 @@ def test_strays_are_named_and_left_out_by_fix(tmp_path, spoil):
     order = [data.labels.palette.index(tuple(color)) for color in COLORS.tolist()]
     for index in range(len(data)):
         wrong = data[index].labels != np.array(order)[truth(index)]
-        assert wrong.sum() <= (65 if spoil is edges else 0)  # an edge has the colour of either side
+        at_edges = {edges: 65, edges_with_a_corner: 67}.get(spoil, 0)  # these have the colour of either side
+        assert wrong.sum() <= at_edges
 
 
 def test_a_small_class_between_two_others_stays(tmp_path):

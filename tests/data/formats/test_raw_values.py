@@ -63,6 +63,11 @@ def test_an_overview_is_no_second_mask(tmp_path):
     np.testing.assert_array_equal(read_mask(tmp_path / "mask.tif"), IDS)
 
 
+def test_a_single_page_that_calls_itself_an_overview_is_the_mask(tmp_path):
+    tifffile.imwrite(tmp_path / "mask.tif", IDS.astype(np.int16), subfiletype=1)
+    np.testing.assert_array_equal(read_mask(tmp_path / "mask.tif"), IDS)
+
+
 @pytest.mark.parametrize("value", [-1, np.nan, -9999])
 def test_pixels_without_a_label_become_the_ignore_value(value, tmp_path):
     written = IDS.astype(np.float32 if np.isnan(value) else np.int16)

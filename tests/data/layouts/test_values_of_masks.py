@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from atrous.data.annotations.color_masks import value_counts
+from atrous.data.annotations.proposals import proposed_schema, value_totals
 from atrous.data.dataset import open_data
 from atrous.data.doctor import Grade, diagnose
 from atrous.data.doctor.fix import write_schema_fix
@@ -77,8 +79,12 @@ def test_inverted_masks_are_a_warning_with_the_remedy(tmp_path, planes):
 
 
 def test_small_foreground_is_no_inverted_mask(tmp_path):
-    folder = write(tmp_path, np.where(IDS == 2, 255, 0).astype(np.uint8))
+    small = np.where(IDS == 2, 255, 0).astype(np.uint8)
+    folder = write(tmp_path, small)
     assert not [line for line in lines(folder, Grade.WARNING) if "inverted" in line]
+    alone = proposed_schema(value_totals([value_counts(small)]))
+    assert alone is not None
+    assert alone.lines == ()
 
 
 @pytest.mark.parametrize("files", [{"classes_txt": "ground\ncat\ndog\n"}, {"data_yaml": "names: [ground, cat, dog]\n"}])
