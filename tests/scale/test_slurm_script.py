@@ -17,8 +17,8 @@ def test_shellcheck_finds_nothing():
 
 @pytest.fixture
 def slurm(tmp_path):
-    """Commands of Slurm that print what they are given."""
-    for name, line in {"scontrol": "printf 'node7\\nnode8\\n'", "srun": 'printf "%s\\n" "$@"'}.items():
+    """Commands of Slurm that print what they are given; the list of nodes is longer than the room of a pipe."""
+    for name, line in {"scontrol": "printf 'node%d\\n' {7..20000}", "srun": 'printf "%s\\n" "$@"'}.items():
         (tmp_path / name).write_text(f"#!/bin/bash\n{line}\n")
         (tmp_path / name).chmod(0o755)
     return {"PATH": f"{tmp_path}:/usr/bin:/bin", "SLURM_JOB_NODELIST": "node[7-8]", "SLURM_JOB_NUM_NODES": "2"}
