@@ -18,7 +18,7 @@ from atrous.data.folder import folder_splits
 from atrous.data.schema import read_schema
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
-from fakes import broken
+from fakes import broken, layouts
 from fakes.camvid import fake_camvid
 from fakes.folder import NAMES, fake_folder
 from fakes.own_labels import CLASSES, FORMATS
@@ -263,6 +263,13 @@ def test_the_terminal_says_what_was_understood(tmp_path, capsys):
         "data     images/ and masks/: 8 in train, 3 in val",
         "classes  3: land 75.0%, sea 25.0%, sky 0.0%",
     ]
+
+
+@pytest.mark.parametrize(("write", "layout"), [(layouts.via, "VIA"), (layouts.yolo, "YOLO polygons")])
+def test_the_terminal_says_whose_files_it_read(write, layout, tmp_path, capsys):
+    write(tmp_path)
+    assert main(["doctor", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.startswith(f"data     {layout}: ")
 
 
 def test_the_terminal_shows_a_few_of_a_kind_and_the_page_all(tmp_path, capsys):

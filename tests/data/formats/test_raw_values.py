@@ -68,6 +68,20 @@ def test_a_single_page_that_calls_itself_an_overview_is_the_mask(tmp_path):
     np.testing.assert_array_equal(read_mask(tmp_path / "mask.tif"), IDS)
 
 
+@pytest.mark.parametrize(
+    "pages",
+    [
+        ([[255, 0, 0]], [[255, 255, 0]], [[0, 0, 255]]),  # two classes at the first pixel
+        ([[255, 0, 0]], [[0, 0, 0]], [[0, 0, 255]]),  # none at the second
+        ([[255, 0, 9]], [[0, 255, 0]], [[0, 0, 0]]),  # each pixel once, but a page of three values
+    ],
+)
+def test_pages_that_do_not_show_a_class_each_are_refused(pages, tmp_path):
+    tifffile.imwrite(tmp_path / "mask.tif", np.array(pages, np.uint8), photometric="minisblack")
+    with pytest.raises(InputError, match="one per class that together cover each pixel once"):
+        read_mask(tmp_path / "mask.tif")
+
+
 @pytest.mark.parametrize("value", [-1, np.nan, -9999])
 def test_pixels_without_a_label_become_the_ignore_value(value, tmp_path):
     written = IDS.astype(np.float32 if np.isnan(value) else np.int16)
@@ -78,6 +92,13 @@ def test_pixels_without_a_label_become_the_ignore_value(value, tmp_path):
     written[1, 0] = 255  # a class of its own: the mark is another
     tifffile.imwrite(tmp_path / "mask.tif", written, extratags=tags)
     np.testing.assert_array_equal(read_mask(tmp_path / "mask.tif"), [[65535] * 3, [255, 0, 1]])
+
+
+def test_the_smallest_number_of_32_bits_is_a_mark_as_it_is_written_in_decimals(tmp_path):
+    written = IDS.astype(np.float32)
+    written[0] = np.finfo(np.float32).min
+    tifffile.imwrite(tmp_path / "mask.tif", written, extratags=[(42113, 2, 0, "-3.4028235e+38", True)])
+    np.testing.assert_array_equal(read_mask(tmp_path / "mask.tif"), [[255] * 3, IDS[1]])
 
 
 @pytest.mark.parametrize(("value", "dtype"), [(0.5, np.float32), (-7, np.int16), (70000, np.int32)])

@@ -123,3 +123,17 @@ def test_a_dash_in_the_name_of_a_brush_is_told(tmp_path):
     with collecting() as complaints:
         contents_of(tmp_path, pair_by_order=True)
     assert any("is read as label 'of-" in complaint.line for complaint in complaints)
+
+
+def test_rectangles_without_a_turn_are_their_corners(tmp_path):
+    layouts.label_studio(tmp_path)
+    path = tmp_path / "project-1.json"
+    tasks = json.loads(path.read_text())
+    for task in tasks:
+        for result in task["annotations"][0]["result"]:
+            if points := result["value"].pop("points", None):
+                (left, top), (right, bottom) = points[0], points[2]
+                result["value"] |= {"x": left, "y": top, "width": right - left, "height": bottom - top}
+                result["value"] |= {"rectanglelabels": result["value"].pop("polygonlabels")}
+    path.write_text(json.dumps(tasks))
+    assert_truth(open_data(tmp_path), {name: name for name in NAMES})

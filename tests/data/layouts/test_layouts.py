@@ -1,5 +1,8 @@
 """Every layout gives the same class ids, splits and names; and nothing is left out in silence."""
 
+import json
+import re
+
 import numpy as np
 import pytest
 
@@ -11,7 +14,7 @@ from atrous.errors import InputError
 from fakes import layouts
 from fakes.layouts import CLASSES, COLORS, LAYOUTS, NAMES, TRAIN, VAL, truth
 from fakes.published import save
-from fakes.tool_exports import EXPORTS, labelme_xml, panoptic
+from fakes.tool_exports import EXPORTS, darwin, labelme_xml, panoptic
 
 
 def original(name):
@@ -101,6 +104,50 @@ def test_an_empty_text_file_is_no_label_of_a_missing_image(tmp_path):
         open_data(tmp_path)
 
 
+def test_triangles_are_polygons_of_yolo(tmp_path):
+    layouts.yolo(tmp_path)
+    for path in sorted((tmp_path / "labels").rglob("*.txt")):
+        path.write_text("0 0.0 0.0 0.5 0.0 0.0 0.5\n")
+    sample = open_data(tmp_path)[0]
+    height, width = sample.labels.shape
+    assert sample.labels[0, 0] == sample.labels[height // 2 - 2, 0] == 1  # inside, at two corners
+    assert sample.labels[height // 2, width // 2] == 0
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"data.yaml": "names:\n  0: cat\n  5: dog\n"},
+        {"data.yaml": "names: [cat, a, b, c, d, dog]\n"},
+        {"classes.txt": "cat\na\nb\nc\nd\ndog\n"},
+    ],
+)
+def test_numbers_of_yolo_are_those_of_its_names(names, tmp_path):
+    layouts.yolo(tmp_path)
+    (tmp_path / "data.yaml").unlink()
+    for path in (tmp_path / "labels").rglob("*.txt"):
+        path.write_text(re.sub("(?m)^1 ", "5 ", path.read_text()))
+    for name, text in names.items():
+        (tmp_path / name).write_text(text)
+    assert_truth(open_data(tmp_path), named=True)
+
+
+@pytest.mark.parametrize(
+    "stated", [{"item": {"slots": [{"height": 30, "width": 40}]}}, {"image": {"height": 30, "width": 40}}]
+)
+def test_outlines_for_pictures_of_another_size_are_refused(stated, tmp_path):
+    """V7 Darwin, version 2 and version 1."""
+    darwin(tmp_path)
+    path = tmp_path / "annotations/s2.json"
+    content = json.loads(path.read_text())
+    name = content.pop("item")["name"]
+    ((kind, sizes),) = stated.items()
+    path.write_text(json.dumps({**content, kind: {**sizes, "name": name, "filename": name}}))
+    data = open_data(tmp_path)
+    with pytest.raises(InputError, match="40 x 30"):
+        data[data.names.index("s2")]
+
+
 def test_a_scribble_without_its_outline_is_an_error(tmp_path):
     labelme_xml(tmp_path)
     path = tmp_path / "Annotations/street/s2.xml"
@@ -114,6 +161,20 @@ def test_shapes_without_an_inside_are_left_out_by_name(tmp_path):
     with collecting() as complaints:
         contents_of(tmp_path)
     assert any("6 shapes of type line" in complaint.line for complaint in complaints)
+
+
+def test_shapes_that_are_left_out_are_counted(tmp_path):
+    layouts.via(tmp_path)
+    path = tmp_path / "via_project.json"
+    content = json.loads(path.read_text())
+    regions = content["_via_img_metadata"]["s1.jpg1234"]["regions"]
+    regions += [
+        {"shape_attributes": {"name": "point", "cx": 3, "cy": place}, "region_attributes": {}} for place in (4, 5)
+    ]
+    path.write_text(json.dumps(content))
+    with collecting() as complaints:
+        contents_of(tmp_path)
+    assert any("2 shapes of type point" in complaint.line for complaint in complaints)
 
 
 def test_two_kinds_of_masks_are_a_choice_of_the_user(tmp_path):

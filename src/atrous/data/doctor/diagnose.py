@@ -7,7 +7,6 @@ from pathlib import Path
 
 from atrous.data.annotations.clean_masks import CleanMasks
 from atrous.data.complaints import Complaint, attempt
-from atrous.data.dataset import PLAIN
 from atrous.data.doctor.classes import check_classes, check_colors, check_ignore, check_names
 from atrous.data.doctor.cleaning import cleaning_line, cleaning_of
 from atrous.data.doctor.duplicates import DuplicatePair, check_duplicate_pairs, check_repeats, find_duplicate_pairs
@@ -133,7 +132,7 @@ def diagnose(
 
 def _meaning(files: Survey, tell: OnProgress) -> Meaning:
     """The declared schema, or what the masks of a plain folder show by themselves."""
-    if files.schema or files.layout != PLAIN:
+    if files.schema or files.contents is None:
         return Meaning(files.schema, True, ())
     pairs = [(pair, split.read) for split in files.splits.values() for pair in split.pairs]
     contents = in_threads(

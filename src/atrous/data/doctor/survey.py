@@ -38,7 +38,7 @@ class Survey:
 
     Attributes:
         path: The folder.
-        layout: Name of the published data set, or `PLAIN`; empty where the folder has no layout.
+        layout: Name of the published data set, or the layout of a user's own folder; empty where the folder has none.
         splits: Pairs by name of the split.
         unpaired: Pictures that are in no split of a folder whose pairs are in disorder.
         schema: The declared one, or that of the published data; None where there is none, or a bad one.
@@ -98,7 +98,7 @@ def survey(path: Path, *, names: Sequence[str] = (), schema: Path | None = None,
     where = (schema or path / SCHEMA_FILE) if declared else None
     return Survey(
         path,
-        layout if contents or layout != PLAIN else "",
+        _named(layout, contents),
         splits,
         unpaired,
         kept,
@@ -109,6 +109,12 @@ def survey(path: Path, *, names: Sequence[str] = (), schema: Path | None = None,
         pair_by_order,
         ranges,
     )
+
+
+def _named(layout: str, contents: Contents | None) -> str:
+    if layout != PLAIN:
+        return layout
+    return contents.layout if contents else ""
 
 
 def _contents(path: Path, *, pair_by_order: bool) -> Contents:
