@@ -174,7 +174,7 @@ def test_shapes_that_are_left_out_are_counted(tmp_path):
     path.write_text(json.dumps(content))
     with collecting() as complaints:
         contents_of(tmp_path)
-    assert any("2 shapes of type point" in complaint.line for complaint in complaints)
+    assert any("left out: 2 shapes of type point" in complaint.line for complaint in complaints)
 
 
 def test_two_kinds_of_masks_are_a_choice_of_the_user(tmp_path):
