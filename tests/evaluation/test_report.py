@@ -11,10 +11,11 @@ import pytest
 from atrous.errors import InputError
 from atrous.evaluation.boundaries import Trimap
 from atrous.evaluation.counts import Counts, ImageCounts
-from atrous.evaluation.example import Example
+from atrous.evaluation.example import LAYERS, Example
 from atrous.evaluation.protocol import Protocol
 from atrous.evaluation.report import Report
 from atrous.labels import LabelSpace
+from atrous.report.gallery import GalleryImage
 from atrous.report.page import Page
 
 SPACE = LabelSpace(names=("sky", "<script>alert(1)</script>", "never seen"))
@@ -137,6 +138,21 @@ def test_the_page_escapes_names_and_shows_four_pictures_per_image(tmp_path):
     assert "0.3333 to 1.0000 (2 images)" in html
     assert "c0ffee" in html
     assert "0.6333" in html
+
+
+@pytest.mark.parametrize(("shown", "told"), [(1, "1 of the 2 images, evenly spread"), (2, "All images")])
+def test_a_gallery_takes_the_place_of_the_worst_images(shown, told, tmp_path):
+    picture = np.zeros((4, 6, 3), np.uint8)
+    layers = dict.fromkeys(LAYERS, picture)
+    images = [GalleryImage.encoded(f"street {n}", picture, layers, scores={}, mean=None) for n in range(shown)]
+    replace(REPORT, gallery=tuple(images)).write_html(tmp_path / "report.html")
+    html = (tmp_path / "report.html").read_text()
+    assert told in html
+    assert "Where it is wrong" not in html
+    for index in range(2):
+        assert (f"street {index}" in html) == (index < shown)
+    assert html.count("data:image/jpeg") == shown
+    assert html.count("data:image/png") == shown * len(LAYERS)
 
 
 def test_without_a_labelled_pixel_the_page_says_so(tmp_path):

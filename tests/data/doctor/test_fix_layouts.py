@@ -11,7 +11,7 @@ from atrous.data.doctor.fix import write_schema_fix, write_split_fix, write_weig
 from atrous.data.layouts.patterns import read_layout
 from atrous.data.schema import read_schema
 from atrous.errors import InputError
-from fakes.layouts import COLORS, NAMES, color_mask, picture, truth
+from fakes.layouts import COLORS, NAMES, color_mask, in_folders, picture, truth
 from fakes.messy_folders import MESSY, black_and_white
 from fakes.published import save
 from fakes.rival_folders import RIVALS
@@ -119,3 +119,10 @@ def test_pure_colours_are_not_taken_for_edges():
     assert not are_smoothed({0: 1000, 0xFFFFFF: 1000, 0x808080: 5})
     edges = {value * 0x10101: 3 for value in range(20, 240, 20)}
     assert are_smoothed({0: 1000, 0xFFFFFF: 1000, **edges})
+
+
+def test_which_of_two_kinds_of_masks_is_meant_is_not_written(tmp_path):
+    for place in ("labels", "targets"):
+        in_folders("images/{name}.jpg", f"{place}/{{name}}.png")(tmp_path)
+    fixed(tmp_path)
+    assert read_layout(tmp_path) == {}

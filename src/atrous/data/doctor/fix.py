@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from atrous.data.class_weights import balanced_weights, write_class_weights
-from atrous.data.dataset import PLAIN
 from atrous.data.doctor.cleaning import write_clean_masks
 from atrous.data.doctor.diagnose import Diagnosis
 from atrous.data.doctor.survey import DIVIDED, Survey
@@ -35,7 +34,7 @@ def write_schema_fix(diagnosis: Diagnosis) -> Iterator[Path]:
         InputError: If one cannot be written.
     """
     files, schema = diagnosis.survey, diagnosis.schema
-    if files.layout != PLAIN or files.schema_file is not None or schema is None:
+    if files.contents is None or files.schema_file is not None or schema is None:
         return
     schema, table = painted(schema, diagnosis), _layout(files)
     if diagnosis.cleaning is not None:
@@ -62,7 +61,7 @@ def write_split_fix(diagnosis: Diagnosis) -> Iterator[Path]:
     """
     files = diagnosis.survey
     listed = any((files.path / f"{name}.txt").exists() for name in ("train", "val", "test"))
-    if files.layout != PLAIN or files.complaints or listed or not _is_undivided(files):
+    if files.contents is None or files.complaints or listed or not _is_undivided(files):
         return
     for name in ("train", "val"):
         with atomic_path(files.path / f"{name}.txt") as temporary:
