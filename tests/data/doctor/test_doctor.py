@@ -265,6 +265,15 @@ def test_the_terminal_says_what_was_understood(tmp_path, capsys):
     ]
 
 
+def test_the_page_says_the_sizes_of_least_and_most_pixels(tmp_path):
+    for name, size in (("a", (20, 20)), ("b", (10, 30))):  # width and height
+        for place in ("images", "masks"):
+            (tmp_path / "data" / place).mkdir(parents=True, exist_ok=True)
+            Image.new("RGB" if place == "images" else "L", size).save(tmp_path / "data" / place / f"{name}.png")
+    main(["doctor", str(tmp_path / "data"), "--html", str(tmp_path / "page.html")])
+    assert "10 x 30 to 20 x 20" in (tmp_path / "page.html").read_text()
+
+
 @pytest.mark.parametrize(("write", "layout"), [(layouts.via, "VIA"), (layouts.yolo, "YOLO polygons")])
 def test_the_terminal_says_whose_files_it_read(write, layout, tmp_path, capsys):
     write(tmp_path)
