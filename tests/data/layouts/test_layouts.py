@@ -104,6 +104,21 @@ def test_an_empty_text_file_is_no_label_of_a_missing_image(tmp_path):
         open_data(tmp_path)
 
 
+def test_pictures_of_yolo_without_a_text_file_are_background_of_their_split(tmp_path):
+    layouts.yolo(tmp_path)
+    (tmp_path / "labels/train/s1.txt").unlink()
+    (tmp_path / "labels/val/s5.txt").unlink()
+    with collecting() as complaints:
+        opened = open_splits(tmp_path)
+    assert any("2 pictures without a text file are background" in complaint.line for complaint in complaints)
+    for split, name, known in (("train", "s1", TRAIN), ("val", "s5", VAL)):
+        names = [next(one for one in known if one in sample) for sample in opened[split].names]
+        assert sorted(names) == [*known]
+        for index, one in enumerate(names):
+            expected = np.zeros_like(truth(one)) if one == name else truth(one)
+            np.testing.assert_array_equal(opened[split][index].labels, expected)
+
+
 def test_triangles_are_polygons_of_yolo(tmp_path):
     layouts.yolo(tmp_path)
     for path in sorted((tmp_path / "labels").rglob("*.txt")):
@@ -175,6 +190,23 @@ def test_shapes_that_are_left_out_are_counted(tmp_path):
     with collecting() as complaints:
         contents_of(tmp_path)
     assert any("left out: 2 shapes of type point" in complaint.line for complaint in complaints)
+
+
+def test_a_word_inside_the_names_of_all_masks_tells_no_other_picture(tmp_path):
+    """Names without numbers, of several words: only the one that all masks have is left out."""
+    shown = dict(
+        zip(NAMES, ("oak_hill_dawn", "oak_dawn", "elm_hill_dusk", "elm_dusk", "fir_noon", "yew_noon"), strict=True)
+    )
+    layouts.in_folders("images/{name}.jpg", "labels/{name}.png")(tmp_path)
+    for name, words in shown.items():
+        (tmp_path / f"images/{name}.jpg").rename(tmp_path / f"images/{words}.jpg")
+        first, _, last = words.rpartition("_")
+        (tmp_path / f"labels/{name}.png").rename(tmp_path / f"labels/{first}_lane_{last}.png")
+    data = open_data(tmp_path)
+    known = {words: name for name, words in shown.items()}
+    assert sorted(data.names) == sorted(known)
+    for index, name in enumerate(data.names):
+        np.testing.assert_array_equal(data[index].labels, truth(known[name]))
 
 
 def test_two_kinds_of_masks_are_a_choice_of_the_user(tmp_path):
