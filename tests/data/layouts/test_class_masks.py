@@ -30,6 +30,8 @@ def test_labels_and_names(tmp_path, name, fix):
     assert len(kept) == len(NAMES)
     for index, one in enumerate(found):
         np.testing.assert_array_equal(data[index].labels, truth(one) if len(classes) == 3 else truth(one) > 0)
+    if name == "endings of classes" and not fix:
+        assert data.names == [*NAMES]  # which are unique: no folders before them
     if name == "folders of classes":
         val = open_splits(tmp_path)["val"]
         assert sorted(whose(val[index].image) for index in range(len(val))) == [*VAL]

@@ -192,6 +192,18 @@ def test_shapes_that_are_left_out_are_counted(tmp_path):
     assert any("left out: 2 shapes of type point" in complaint.line for complaint in complaints)
 
 
+_WITH_MORE = {"Roboflow masks", "CVAT masks", "labelme2voc", "run lengths"}
+"""Layouts with files that no sample needs: lists of classes, masks of another kind, an empty submission."""
+
+
+@pytest.mark.parametrize("name", [*LAYOUTS, *EXPORTS])
+def test_files_that_were_read_are_not_said_to_be_left_out(tmp_path, name):
+    (LAYOUTS | EXPORTS)[name][0](tmp_path)
+    with collecting() as complaints:
+        contents_of(tmp_path)
+    assert any("that no sample uses" in complaint.line for complaint in complaints) == (name in _WITH_MORE)
+
+
 def test_a_word_inside_the_names_of_all_masks_tells_no_other_picture(tmp_path):
     """Names without numbers, of several words: only the one that all masks have is left out."""
     shown = dict(
