@@ -1,6 +1,8 @@
 """Tables of files, stacks of arrays, Parquet, and trimaps."""
 
+import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -51,6 +53,31 @@ def test_changed_arrays_are_unpacked_anew(tmp_path):
     for letter in "Xy":
         np.save(tmp_path / f"{letter}_val.npy", np.load(tmp_path / f"{letter}_train.npy"))
     assert originals(open_splits(tmp_path)["val"]) == [*TRAIN]
+
+
+def test_another_process_may_have_unpacked_the_same_files_meanwhile(tmp_path, cache, monkeypatch):
+    arrays_per_split(tmp_path)
+    rename, late = Path.rename, []
+
+    def after_another(self, target):
+        if self.name == "whole":
+            late.append(shutil.copytree(self, target))
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", after_another)
+    assert originals(open_splits(tmp_path)["val"]) == [*VAL]
+    assert len(late) == 1
+    assert [path.name for path in (cache / "unpacked").iterdir()] == [late[0].name]  # nothing half-written beside it
+
+
+def test_arrays_of_objects_are_no_stacks(tmp_path):
+    arrays_per_split(tmp_path)
+    objects = np.full((6, 12, 16, 3), None)
+    np.savez(tmp_path / "more.npz", X=objects, y=np.zeros((6, 12, 16), np.uint8))
+    assert {split: originals(data) for split, data in open_splits(tmp_path).items()} == {
+        "train": [*TRAIN],
+        "val": [*VAL],
+    }
 
 
 def test_stacks_that_do_not_fit_are_named(tmp_path):
