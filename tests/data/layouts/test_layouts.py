@@ -221,6 +221,17 @@ def test_a_word_inside_the_names_of_all_masks_tells_no_other_picture(tmp_path):
         np.testing.assert_array_equal(data[index].labels, truth(known[name]))
 
 
+@pytest.mark.parametrize(("names", "taken"), [(("ground", "cat", "dog"), True), (("ground", "cat", "cat"), False)])
+def test_a_list_that_gives_two_classes_one_name_is_left_out(names, taken, tmp_path):
+    layouts.in_folders("images/{name}.jpg", "labels/{name}.png")(tmp_path)
+    categories = [{"id": number, "name": name} for number, name in enumerate(names)]
+    (tmp_path / "label_descriptions.json").write_text(json.dumps({"categories": categories}))
+    with collecting() as complaints:
+        found = open_data(tmp_path).labels.names
+    told = any("label_descriptions.json" in one.line and "no sample uses" in one.line for one in complaints)
+    assert (found == names, told) == (taken, not taken)
+
+
 def test_two_kinds_of_masks_are_a_choice_of_the_user(tmp_path):
     for place in ("labels", "targets"):
         layouts.in_folders("images/{name}.jpg", f"{place}/{{name}}.png")(tmp_path)
