@@ -3,10 +3,12 @@
 import json
 import re
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from atrous.data.dataset import open_data
+from atrous.data.layouts.scanner import contents_of
 from atrous.errors import InputError
 from fakes.layouts import NAMES, picture
 from fakes.published import save
@@ -19,7 +21,21 @@ BOXES = json.dumps(
         "categories": [{"id": 1, "name": "cat"}],
     }
 )
+POINTS = "0.47 0.22 {0} 0.61 0.30 {1} 0.40 0.65 {0}"
+"""Three points in a box about (0.5, 0.45) of 0.3 x 0.6, with or without visibilities."""
 FORMATS = {
+    "YOLO keypoints": (
+        {f"labels/{name}.txt": f"0 0.5 0.45 0.3 0.6 {POINTS.format(2, 1)}\n" * 2 for name in NAMES},
+        "YOLO keypoints",
+    ),
+    "YOLO keypoints seen or not": (
+        {f"labels/{name}.txt": f"0 0.5 0.45 0.3 0.6 {POINTS.format(1, 0)}\n" * 2 for name in NAMES},
+        "YOLO keypoints",
+    ),
+    "YOLO keypoints without visibilities": (
+        {f"labels/{name}.txt": f"0 0.5 0.45 0.3 0.6 {POINTS.format('', '')} 0 0\n" * 2 for name in NAMES},
+        "YOLO keypoints",
+    ),
     "YOLO boxes": ({f"labels/{name}.txt": "0 0.5 0.5 0.2 0.2\n" for name in NAMES}, "YOLO boxes"),
     "VOC boxes": ({f"Annotations/{name}.xml": BOX for name in NAMES}, "VOC boxes"),
     "GeoJSON": ({f"{name}.geojson": "{}" for name in NAMES}, "GeoJSON"),
@@ -59,6 +75,38 @@ def test_the_line_says_what_was_seen_and_what_to_do(tmp_path, name):
         assert re.search(rf"and {len(files)} \.[\w.]+ that look like", line)
     assert nearest in line
     assert f"atrous doctor {tmp_path}" in line
+
+
+def test_keypoints_are_told_by_what_data_yaml_states(tmp_path):
+    """A few rows could be polygons."""
+    (tmp_path / "labels").mkdir()
+    for name in NAMES:
+        save(picture(name), tmp_path / f"images/{name}.jpg")
+        (tmp_path / f"labels/{name}.txt").write_text("0 0.5 0.45 0.3 0.6 0.47 0.22 0.61 0.30 0.40 0.65\n")
+    assert contents_of(tmp_path).layout == "YOLO polygons"
+    (tmp_path / "data.yaml").write_text("names: [cat]\nkpt_shape: [3, 2]\n")
+    with pytest.raises(InputError, match="look like YOLO keypoints; they have no outlines: export polygons"):
+        open_data(tmp_path)
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("largest", [0.02, 0.1, 0.3, 0.9])
+def test_polygons_of_as_many_corners_are_no_keypoints(seed, largest, tmp_path):
+    """Ellipses of any place, size, number of corners and first corner; and rectangles."""
+    random = np.random.default_rng(seed)
+    corners = int(random.integers(4, 20))
+    (tmp_path / "labels").mkdir()
+    for name in NAMES:
+        save(picture(name), tmp_path / f"images/{name}.jpg")
+        rows = []
+        for _ in range(3):
+            radii = random.uniform(0.005, largest / 2, 2)
+            center, start = random.uniform(radii, 1 - radii), random.uniform(0, 2 * np.pi)
+            turns = start + np.arange(corners) * 2 * np.pi / corners
+            points = center + radii * np.stack([np.cos(turns), np.sin(turns)], axis=1)
+            rows.append(" ".join(["0", *(f"{value:.6f}" for value in points.ravel())]))
+        (tmp_path / f"labels/{name}.txt").write_text("\n".join(rows))
+    assert contents_of(tmp_path).layout == "YOLO polygons"
 
 
 def test_a_run_folder_is_no_data(tmp_path):

@@ -37,7 +37,7 @@ _TABLES = (
     "label_colors.txt", "labels_class_dict.csv", "_classes.txt",
     "objectinfo.txt",
 )  # fmt: skip
-_YAML = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
+YAML_FILES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 _JSON = ("dataset.json", "classes.json", "labels.json", "id2label.json", "class_names.json", "label_map.json")
 _MATLAB = ("label_list.mat", "labels_list.mat", "classes.mat", "class_names.mat", "names.mat", "label_names.mat")
 _CALLED = frozenset(
@@ -87,7 +87,7 @@ class ClassList:
 def find_classes(tree: Tree) -> ClassList | None:
     """The list of classes nearest to the root; None where there is none that can be read."""
     readers = (
-        (("labelmap.txt",), _labelmap), (_TABLES, _table), (_LISTS, _lines), (_YAML, _yaml), (_JSON, _json),
+        (("labelmap.txt",), _labelmap), (_TABLES, _table), (_LISTS, _lines), (YAML_FILES, _yaml), (_JSON, _json),
         (_MATLAB, _matlab),
     )  # fmt: skip
     for names, read in readers:

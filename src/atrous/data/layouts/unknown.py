@@ -8,6 +8,7 @@ from typing import Any
 
 from atrous.data.formats.images import IMAGE_SUFFIXES
 from atrous.data.layouts.class_names import text_of
+from atrous.data.layouts.label_files.yolo_keypoints import are_keypoints
 from atrous.data.layouts.lists import list_files
 from atrous.data.layouts.tree import Tree
 
@@ -71,6 +72,11 @@ def _nearest(tree: Tree, suffix: str) -> tuple[str, str]:
     root, sample = tree.root, tree.with_suffix(suffix)
     if suffix == ".txt" and _are_boxes(tree, sample):
         return "YOLO boxes", f"boxes have no outlines: export polygons from your tool, then run atrous doctor {root}"
+    if suffix == ".txt" and are_keypoints(tree):
+        return (
+            "YOLO keypoints",
+            f"they have no outlines: export polygons from your tool, then run atrous doctor {root}",
+        )
     if suffix == ".xml" and any("<bndbox>" in text_of(tree, path) for path in sample[:3]):
         return "VOC boxes", f"boxes have no outlines: export masks or polygons, then run atrous doctor {root}"
     if suffix == ".json" and any(_has_only_boxes(tree.json(path)) for path in sample[:3]):

@@ -15,6 +15,7 @@ from atrous.data.annotations.outlines import Drawing, Polygon
 from atrous.data.layouts.class_names import find_classes, text_of
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.label_files.drawn import Drawn, drawn_contents, split_of_folders
+from atrous.data.layouts.label_files.yolo_keypoints import are_keypoints
 from atrous.data.layouts.pairing import pairings
 from atrous.data.layouts.tree import Tree, folded, listed
 from atrous.data.layouts.words import meaning
@@ -25,10 +26,10 @@ _FARTHEST = 1.5
 
 
 def yolo(tree: Tree) -> Contents | None:
-    """Pictures and their text files; None where the text files hold no polygons."""
+    """Pictures and their text files; None where the text files hold no polygons, or keypoints."""
     texts = [path for path in tree.with_suffix(".txt") if _rows(text_of(tree, path)) is not None]
     sample = [_rows(text_of(tree, path)) or [] for path in texts[:: max(1, len(texts) // _SAMPLED)]]
-    if not any(len(row) >= 7 for rows in sample for row in rows):
+    if not any(len(row) >= 7 for rows in sample for row in rows) or are_keypoints(tree):
         return None
     pairs = _pairs(tree, texts)
     if not pairs:
