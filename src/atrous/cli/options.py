@@ -231,10 +231,10 @@ def _similar(words: Sequence[str], *, known: Sequence[str]) -> str:
 
 
 def _required(rows: Iterable[str]) -> Iterator[str]:
-    """Each option that lacks its value, with what it is in brackets, from the rows that tyro writes about them.
+    """Each option whose value is missing, followed by its help in brackets.
 
     Args:
-        rows: For each option its name, then one row or more of its help, the last of which ends with `(required)`.
+        rows: Those of tyro: for each option its name, then its help, of which the last row ends with `(required)`.
     """
     name, texts = "", list[str]()
     for row in rows:
@@ -258,8 +258,8 @@ def _sentence(box: str) -> str:
     rows = [row.strip(_FRAME) for row in box.splitlines()[1:]]
     texts = ["" if not row.strip(_RULE) else row for row in rows]
     paragraph = list(takewhile(bool, dropwhile(lambda text: not text, texts)))
-    if paragraph and paragraph[0].startswith("Missing from"):
-        return f"missing: {', '.join(_required(paragraph[1:]))}"
+    if paragraph and paragraph[0].startswith("Missing from") and (missing := [*_required(paragraph[1:])]):
+        return f"missing: {', '.join(missing)}"
     sentence = " ".join(paragraph) or "bad options"
     # Our own errors name what is wrong; the name of a dataclass means nothing to a user.
     return re.sub(r"^Error parsing (?!--)\S+: ", "", sentence).rstrip(".")

@@ -189,7 +189,7 @@ def test_shapes_that_are_left_out_are_counted(tmp_path):
     path.write_text(json.dumps(content))
     with collecting() as complaints:
         contents_of(tmp_path)
-    assert any("left out: 2 shapes of type point" in complaint.line for complaint in complaints)
+    assert any("left out: 2 x point" in complaint.line for complaint in complaints)
 
 
 _WITH_MORE = {"Roboflow masks", "CVAT masks", "labelme2voc", "run lengths"}

@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 
 from atrous.data.dataset import open_data
+from atrous.data.layouts.label_files.yolo_keypoints import are_keypoints
 from atrous.data.layouts.scanner import contents_of
+from atrous.data.layouts.tree import look
 from atrous.errors import InputError
 from fakes.layouts import NAMES, picture
 from fakes.published import save
@@ -21,21 +23,29 @@ BOXES = json.dumps(
         "categories": [{"id": 1, "name": "cat"}],
     }
 )
-POINTS = "0.47 0.22 {0} 0.61 0.30 {1} 0.40 0.65 {0}"
-"""Three points in a box about (0.5, 0.45) of 0.3 x 0.6, with or without visibilities."""
+
+
+def keypoints(name, visibilities):
+    """Two rows: a box of 0.3 x 0.6 with three points in it, and a fourth that is not in the picture."""
+    rows = []
+    for turn in range(2):
+        x = 0.3 + 0.07 * NAMES.index(name) + 0.01 * turn
+        points = [(x - 0.03, 0.22), (x + 0.11, 0.3), (x - 0.1, 0.65), (0, 0)]
+        marks = [(mark,) if visibilities else () for mark in visibilities or (0,) * 4]
+        numbers = [0, x, 0.45, 0.3, 0.6]
+        for point, mark in zip(points, marks, strict=True):
+            numbers += [*point, *mark]
+        rows.append(" ".join(map(str, numbers)))
+    return "\n".join(rows)
+
+
 FORMATS = {
-    "YOLO keypoints": (
-        {f"labels/{name}.txt": f"0 0.5 0.45 0.3 0.6 {POINTS.format(2, 1)}\n" * 2 for name in NAMES},
+    "YOLO keypoints": ({f"shots/{name}.txt": keypoints(name, (2, 1, 2, 0)) for name in NAMES}, "YOLO keypoints"),
+    "keypoints seen or not": (
+        {f"labels/{name}.txt": keypoints(name, (1, 0, 1, 0)) for name in NAMES},
         "YOLO keypoints",
     ),
-    "YOLO keypoints seen or not": (
-        {f"labels/{name}.txt": f"0 0.5 0.45 0.3 0.6 {POINTS.format(1, 0)}\n" * 2 for name in NAMES},
-        "YOLO keypoints",
-    ),
-    "YOLO keypoints without visibilities": (
-        {f"labels/{name}.txt": f"0 0.5 0.45 0.3 0.6 {POINTS.format('', '')} 0 0\n" * 2 for name in NAMES},
-        "YOLO keypoints",
-    ),
+    "keypoints alone": ({f"labels/{name}.txt": keypoints(name, ()) for name in NAMES}, "YOLO keypoints"),
     "YOLO boxes": ({f"labels/{name}.txt": "0 0.5 0.5 0.2 0.2\n" for name in NAMES}, "YOLO boxes"),
     "VOC boxes": ({f"Annotations/{name}.xml": BOX for name in NAMES}, "VOC boxes"),
     "GeoJSON": ({f"{name}.geojson": "{}" for name in NAMES}, "GeoJSON"),
@@ -85,28 +95,67 @@ def test_keypoints_are_told_by_what_data_yaml_states(tmp_path):
         (tmp_path / f"labels/{name}.txt").write_text("0 0.5 0.45 0.3 0.6 0.47 0.22 0.61 0.30 0.40 0.65\n")
     assert contents_of(tmp_path).layout == "YOLO polygons"
     (tmp_path / "data.yaml").write_text("names: [cat]\nkpt_shape: [3, 2]\n")
-    with pytest.raises(InputError, match="look like YOLO keypoints; they have no outlines: export polygons"):
+    with pytest.raises(InputError, match="look like YOLO keypoints; they are no outlines: export polygons"):
         open_data(tmp_path)
 
 
-@pytest.mark.parametrize("seed", range(20))
-@pytest.mark.parametrize("largest", [0.02, 0.1, 0.3, 0.9])
-def test_polygons_of_as_many_corners_are_no_keypoints(seed, largest, tmp_path):
-    """Ellipses of any place, size, number of corners and first corner; and rectangles."""
-    random = np.random.default_rng(seed)
-    corners = int(random.integers(4, 20))
+def ellipses(random, largest):
+    """Corners of an ellipse anywhere in the picture."""
+    radii = random.uniform(0.005, largest / 2, 2)
+    center, start = random.uniform(radii, 1 - radii), random.uniform(0, 2 * np.pi)
+    turns = start + np.arange(7) * 2 * np.pi / 7
+    return center + radii * np.stack([np.cos(turns), np.sin(turns)], axis=1)
+
+
+def rectangles(random, largest):
+    low, high = np.sort(random.uniform(0.5 - largest / 2, 0.5 + largest / 2, (2, 2)), axis=0)
+    return np.roll([low, (high[0], low[1]), high, (low[0], high[1])], random.integers(4), axis=0)
+
+
+def ground(random, largest):
+    """Below a horizon: corners at the edges of the picture are 0 and 1, as visibilities are."""
+    return [
+        (0, random.uniform(1 - largest, 1)),
+        random.uniform(1 - largest, 1, 2),
+        (1, random.random()),
+        (1, 1),
+        (0, 1),
+    ]
+
+
+def road(random, largest):
+    return [*random.uniform(0.5 - largest / 2, 0.5 + largest / 2, (2, 2)), (1, random.random()), (1, 1), (0, 1)]
+
+
+def sure_triangles(random, largest):
+    """With a confidence of 1 at the end."""
+    return [*random.uniform(0.5 - largest / 2, 0.5 + largest / 2, (3, 2)), (1,)]
+
+
+@pytest.mark.parametrize("shape", [ellipses, rectangles, ground, road, sure_triangles])
+@pytest.mark.parametrize("largest", [0.05, 0.3, 0.9])
+def test_polygons_are_no_keypoints(shape, largest, tmp_path):
     (tmp_path / "labels").mkdir()
     for name in NAMES:
         save(picture(name), tmp_path / f"images/{name}.jpg")
-        rows = []
-        for _ in range(3):
-            radii = random.uniform(0.005, largest / 2, 2)
-            center, start = random.uniform(radii, 1 - radii), random.uniform(0, 2 * np.pi)
-            turns = start + np.arange(corners) * 2 * np.pi / corners
-            points = center + radii * np.stack([np.cos(turns), np.sin(turns)], axis=1)
-            rows.append(" ".join(["0", *(f"{value:.6f}" for value in points.ravel())]))
-        (tmp_path / f"labels/{name}.txt").write_text("\n".join(rows))
-    assert contents_of(tmp_path).layout == "YOLO polygons"
+    for seed in range(30):
+        random = np.random.default_rng(seed)
+        for name in NAMES:
+            rows = [[0, *np.concatenate([*map(np.ravel, shape(random, largest))])] for _ in range(3)]
+            text = "\n".join(" ".join(f"{number:g}" for number in row) for row in rows)
+            (tmp_path / f"labels/{name}.txt").write_text(text)
+        assert not are_keypoints(look(tmp_path))
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "1e999", "0 0.5", "", "\n\n", "zero"])
+def test_odd_text_among_keypoints(text, tmp_path):
+    for name in NAMES:
+        save(picture(name), tmp_path / f"{name}.jpg")
+        (tmp_path / f"{name}.txt").write_text(keypoints(name, (2, 1, 2, 0)))
+    (tmp_path / "calibration.txt").write_text("1 2 3 4 5 6 7 8 9 10 11 12")  # belongs to no picture
+    assert are_keypoints(look(tmp_path))
+    (tmp_path / "s0.txt").write_text(f"0 {text} 0.5 0.5 0.2 0.2\n")
+    assert are_keypoints(look(tmp_path)) == (text in ("nan", "inf", "1e999", "zero"))  # such a file is passed over
 
 
 def test_a_run_folder_is_no_data(tmp_path):

@@ -38,7 +38,7 @@ class Survey:
 
     Attributes:
         path: The folder.
-        layout: Name of the published data set, or the layout of a user's own folder; empty where the folder has none.
+        layout: Name of the published data set, or the layout of a user's own folder; empty where none was recognised.
         splits: Pairs by name of the split.
         unpaired: Pictures that are in no split of a folder whose pairs are in disorder.
         schema: The declared one, or that of the published data; None where there is none, or a bad one.

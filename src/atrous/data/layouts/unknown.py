@@ -73,10 +73,7 @@ def _nearest(tree: Tree, suffix: str) -> tuple[str, str]:
     if suffix == ".txt" and _are_boxes(tree, sample):
         return "YOLO boxes", f"boxes have no outlines: export polygons from your tool, then run atrous doctor {root}"
     if suffix == ".txt" and are_keypoints(tree):
-        return (
-            "YOLO keypoints",
-            f"they have no outlines: export polygons from your tool, then run atrous doctor {root}",
-        )
+        return "YOLO keypoints", f"they are no outlines: export polygons from your tool, then run atrous doctor {root}"
     if suffix == ".xml" and any("<bndbox>" in text_of(tree, path) for path in sample[:3]):
         return "VOC boxes", f"boxes have no outlines: export masks or polygons, then run atrous doctor {root}"
     if suffix == ".json" and any(_has_only_boxes(tree.json(path)) for path in sample[:3]):

@@ -192,6 +192,6 @@ def _skipped(drawn: Mapping[Path, Drawn]) -> list[str]:
             counts[kind] = counts.get(kind, 0) + count
             where.setdefault(kind, []).append(one.source)
     return [
-        f"left out: {count} shapes of type {kind}, which outline no object ({listed(list(dict.fromkeys(where[kind])))})"
+        f"left out: {count} x {kind}, which outline no object ({listed(list(dict.fromkeys(where[kind])))})"
         for kind, count in counts.items()
     ]

@@ -26,7 +26,7 @@ _FARTHEST = 1.5
 
 
 def yolo(tree: Tree) -> Contents | None:
-    """Pictures and their text files; None where the text files hold no polygons, or keypoints."""
+    """Pictures and their text files; None where the text files hold keypoints, or no polygons."""
     texts = [path for path in tree.with_suffix(".txt") if _rows(text_of(tree, path)) is not None]
     sample = [_rows(text_of(tree, path)) or [] for path in texts[:: max(1, len(texts) // _SAMPLED)]]
     if not any(len(row) >= 7 for rows in sample for row in rows) or are_keypoints(tree):

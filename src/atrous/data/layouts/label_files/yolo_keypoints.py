@@ -3,52 +3,102 @@
 `0 0.52 0.41 0.30 0.62 0.47 0.22 2 ...`: class, centre and size of the box, then x, y (and visibility) of each point
 """
 
+import math
+from collections.abc import Iterator
+
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64
 
 from atrous.data.layouts.class_names import YAML_FILES, text_of, yaml_content
-from atrous.data.layouts.tree import Tree
+from atrous.data.layouts.tree import Tree, folded
+from atrous.errors import InputError
 
 _BOX = 5
 """Numbers before the points: the class and the box."""
 _VISIBILITIES = (0.0, 1.0, 2.0)
 _FEWEST, _MOST_READ = 10, 1000
-"""Rows of numbers that tell points from corners by themselves; rows that are read."""
+"""Different rows that tell points from corners by themselves; rows that are read."""
+_MARGIN, _MOSTLY = 0.05, 0.9
+"""Share of a box by which it may leave the picture, and points the box; share of the rows that have to agree."""
 _FILLED = 0.5
-"""Points fill at least this share of their box, by the median over rows; corners that lie in a box by chance do not."""
+"""Points fill at least this share of their box, by the median over rows; corners that happen to lie in it do not."""
 
 
 def are_keypoints(tree: Tree) -> bool:
-    """Return True if text files hold keypoints: `data.yaml` states it, or all rows are a box with points in it."""
-    if any("kpt_shape" in yaml_content(tree, path) for path in tree.named(*YAML_FILES)):
-        return True
+    """Return True if `data.yaml` states the shape of points and rows fit it, or if all rows are a box and its points.
+
+    Rows are those of text files that have the name of a picture.
+    """
     rows: list[list[float]] = []
-    for path in tree.with_suffix(".txt"):
-        try:
-            found = [[float(word) for word in line.split()] for line in text_of(tree, path).splitlines()]
-        except ValueError:  # a list, or notes
-            continue
-        rows += [row for row in found if len(row) > _BOX + 2]
+    for found in _rows(tree):
+        rows += found
         if len(rows) >= _MOST_READ:
             break
-    if len(rows) < _FEWEST or len({*map(len, rows)}) > 1:
+    lengths = {*map(len, rows)}
+    if lengths & _stated_lengths(tree):
+        return True
+    if len(lengths) != 1:
         return False
-    numbers = np.array(rows)
-    return _have_visibilities(numbers) or _fill_their_boxes(numbers)
+    numbers = np.unique(np.array(rows), axis=0)
+    return len(numbers) >= _FEWEST and (_have_visibilities(numbers) or _fill_their_boxes(numbers))
+
+
+def _rows(tree: Tree) -> Iterator[list[list[float]]]:
+    names = {folded(path.stem) for path in tree.pictures}
+    for path in tree.with_suffix(".txt"):
+        if folded(path.stem) not in names:
+            continue
+        try:
+            rows = [[float(word) for word in line.split()] for line in text_of(tree, path).splitlines() if line.strip()]
+        except ValueError:
+            continue
+        if all(map(math.isfinite, (number for row in rows for number in row))):
+            yield rows
+
+
+def _stated_lengths(tree: Tree) -> set[int]:
+    """Lengths of rows by `kpt_shape`, points and numbers of each; none where no file states it or can be read."""
+    found = set[int]()
+    for path in tree.named(*YAML_FILES):
+        try:
+            shape = yaml_content(tree, path).get("kpt_shape")
+        except InputError:  # without the library that reads it
+            continue
+        if isinstance(shape, list) and len(shape) == 2 and all(type(part) is int and part > 0 for part in shape):
+            found.add(_BOX + shape[0] * shape[1])
+    return found
 
 
 def _have_visibilities(rows: Float64[np.ndarray, "rows n"]) -> bool:
-    return (rows.shape[1] - _BOX) % 3 == 0 and bool(np.isin(rows[:, _BOX + 2 :: 3], _VISIBILITIES).all())
+    points = rows[:, _BOX:]
+    if points.shape[1] < 6 or points.shape[1] % 3:
+        return False
+    points = points.reshape(len(rows), -1, 3)
+    labelled = points[..., 2] > 0
+    return bool(np.isin(points[..., 2], _VISIBILITIES).all()) and _agree(rows, points[..., :2], labelled)
 
 
 def _fill_their_boxes(rows: Float64[np.ndarray, "rows n"]) -> bool:
-    if rows.shape[1] % 2 == 0:
+    points = rows[:, _BOX:]
+    if points.shape[1] < 4 or points.shape[1] % 2:
         return False
-    center, size, points = rows[:, None, 1:3], rows[:, None, 3:5], rows[:, _BOX:].reshape(len(rows), -1, 2)
+    points = points.reshape(len(rows), -1, 2)
     labelled = (points != 0).any(axis=2)  # points that are not in the picture are 0, 0
-    inside = (np.abs(points - center) <= 0.55 * size).all(axis=2)
-    if not (inside | ~labelled).all() or not labelled.any(axis=1).all():
+    if not labelled.any(axis=1).all() or not _agree(rows, points, labelled):
         return False
     shown = np.where(labelled[..., None], points, np.nan)
-    filled = (np.nanmax(shown, axis=1) - np.nanmin(shown, axis=1)) / np.maximum(size[:, 0], 1e-6)
+    filled = (np.nanmax(shown, axis=1) - np.nanmin(shown, axis=1)) / rows[:, 3:5]
     return bool((np.median(filled, axis=0) >= _FILLED).all())
+
+
+def _agree(
+    rows: Float64[np.ndarray, "rows n"], points: Float64[np.ndarray, "rows k 2"], labelled: Bool[np.ndarray, "rows k"]
+) -> bool:
+    """Return True if boxes lie in the picture, and nearly all points in their boxes."""
+    center, size = rows[:, 1:3], rows[:, 3:5]
+    if (size <= 0).any():
+        return False
+    reach = (0.5 + _MARGIN) * size
+    boxes = ((center - size / 2 >= -_MARGIN) & (center + size / 2 <= 1 + _MARGIN)).all(axis=1)
+    inside = (np.abs(points - center[:, None]) <= reach[:, None]).all(axis=2) | ~labelled
+    return bool((boxes & inside.all(axis=1)).mean() >= _MOSTLY)
