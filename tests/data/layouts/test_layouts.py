@@ -175,7 +175,7 @@ def test_shapes_without_an_inside_are_left_out_by_name(tmp_path):
     layouts.labelme_beside(tmp_path)
     with collecting() as complaints:
         contents_of(tmp_path)
-    assert any("6 shapes of type line" in complaint.line for complaint in complaints)
+    assert any("left out: 6 x line" in complaint.line for complaint in complaints)
 
 
 def test_shapes_that_are_left_out_are_counted(tmp_path):

@@ -157,8 +157,8 @@ def folded(text: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
-UPLOAD_PREFIX = re.compile(r"[0-9a-f]{8}-(?=.)")
-"""What Label Studio puts before the names of uploads."""
+UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-(?=.)")
+"""Eight hexadecimal digits and a dash, which Label Studio puts before the name of an uploaded file."""
 
 
 def names_before_upload(names: Iterable[str]) -> dict[str, str]:
@@ -170,7 +170,7 @@ def names_before_upload(names: Iterable[str]) -> dict[str, str]:
     Returns:
         Name with the digits -> name without; empty where no digit is a letter, since these may be dates.
     """
-    found = {name: name[prefix.end() :] for name in names if (prefix := UPLOAD_PREFIX.match(name))}
+    found = {name: UPLOAD_PREFIX.sub("", name) for name in names if UPLOAD_PREFIX.match(name)}
     return found if any(re.search("[a-f]", name[:8]) for name in found) else {}
 
 

@@ -105,7 +105,7 @@ def _image(tree: Tree, task: dict[str, Any], *, near: Path) -> Path | None:
         query = parse_qs(url.query).get("d", [])
         for written in (*query, unquote(url.path), text):
             name = Path(written.replace("\\", "/")).name
-            for candidate in (written, name[prefix.end() :] if (prefix := UPLOAD_PREFIX.match(name)) else name):
+            for candidate in (written, UPLOAD_PREFIX.sub("", name)):
                 if candidate and (image := tree.find(candidate, near=near, pictures=True)):
                     return image
     return None

@@ -42,7 +42,7 @@ def labelme(tree: Tree) -> Contents | None:
     parts, used, wrong = told_splits(tree, pairs, splits, read=MaskFiles(), rule=_rule)
     notes = [f"{len(files)} pictures have LabelMe files"]
     notes += [
-        f"left out: {len(paths)} shapes of type {kind}, which outline no object ({listed([*dict.fromkeys(paths)])})"
+        f"left out: {len(paths)} x {kind}, which outline no object ({listed([*dict.fromkeys(paths)])})"
         for kind, paths in skipped.items()
     ]
     return Contents("LabelMe", parts, used=used, notes=tuple(notes), faults=(*faults, *wrong))

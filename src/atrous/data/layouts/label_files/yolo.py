@@ -15,7 +15,7 @@ from atrous.data.annotations.outlines import Drawing, Polygon
 from atrous.data.layouts.class_names import find_classes, text_of
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.label_files.drawn import Drawn, drawn_contents, split_of_folders
-from atrous.data.layouts.label_files.yolo_keypoints import are_keypoints
+from atrous.data.layouts.label_files.yolo_keypoints import are_keypoints, rows_of_numbers
 from atrous.data.layouts.pairing import pairings
 from atrous.data.layouts.tree import Tree, folded, listed
 from atrous.data.layouts.words import meaning
@@ -96,14 +96,11 @@ def _polygon(row: Sequence[float]) -> Polygon:
 
 def _rows(text: str) -> list[list[float]] | None:
     """The lines as numbers; None where one is no class with corners, or no class with a box."""
+    numbers = rows_of_numbers(text)
+    if numbers is None:
+        return None
     rows = []
-    for line in text.splitlines():
-        if not line.strip():
-            continue
-        try:
-            row = [float(word) for word in line.split()]
-        except ValueError:
-            return None
+    for row in numbers:
         if len(row) < 5 or not row[0].is_integer() or not 0 <= row[0] < 65535:
             return None
         if len(row) >= 7 and len(row) % 2 == 0:  # a confidence at the end

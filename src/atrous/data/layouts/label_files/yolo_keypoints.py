@@ -5,6 +5,7 @@
 
 import math
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 from jaxtyping import Bool, Float64
@@ -19,7 +20,7 @@ _VISIBILITIES = (0.0, 1.0, 2.0)
 _FEWEST, _MOST_READ = 10, 1000
 """Different rows that tell points from corners by themselves; rows that are read."""
 _MARGIN, _MOSTLY = 0.05, 0.9
-"""Share of a box by which it may leave the picture, and points the box; share of the rows that have to agree."""
+"""Share of the picture by which a box may leave it, and of a box by which a point may; rows of which this must hold."""
 _FILLED = 0.5
 """Points fill at least this share of their box, by the median over rows; corners that happen to lie in it do not."""
 
@@ -43,16 +44,21 @@ def are_keypoints(tree: Tree) -> bool:
     return len(numbers) >= _FEWEST and (_have_visibilities(numbers) or _fill_their_boxes(numbers))
 
 
+def rows_of_numbers(text: str) -> list[list[float]] | None:
+    """The numbers of each line that is not empty; None where a word is no finite number."""
+    try:
+        rows = [[float(word) for word in line.split()] for line in text.splitlines() if line.strip()]
+    except ValueError:
+        return None
+    return rows if all(map(math.isfinite, chain.from_iterable(rows))) else None
+
+
 def _rows(tree: Tree) -> Iterator[list[list[float]]]:
     names = {folded(path.stem) for path in tree.pictures}
     for path in tree.with_suffix(".txt"):
         if folded(path.stem) not in names:
             continue
-        try:
-            rows = [[float(word) for word in line.split()] for line in text_of(tree, path).splitlines() if line.strip()]
-        except ValueError:
-            continue
-        if all(map(math.isfinite, (number for row in rows for number in row))):
+        if (rows := rows_of_numbers(text_of(tree, path))) is not None:
             yield rows
 
 
@@ -94,7 +100,7 @@ def _fill_their_boxes(rows: Float64[np.ndarray, "rows n"]) -> bool:
 def _agree(
     rows: Float64[np.ndarray, "rows n"], points: Float64[np.ndarray, "rows k 2"], labelled: Bool[np.ndarray, "rows k"]
 ) -> bool:
-    """Return True if boxes lie in the picture, and nearly all points in their boxes."""
+    """Return True if in nearly all rows the box lies in the picture and every labelled point in the box."""
     center, size = rows[:, 1:3], rows[:, 3:5]
     if (size <= 0).any():
         return False
