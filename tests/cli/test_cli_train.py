@@ -1,6 +1,7 @@
 """`atrous train` from the command line to the run folder."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -471,7 +472,23 @@ def test_data_that_changed_since_the_run_began_is_noticed(camvid, out, capsys):
     capsys.readouterr()
     assert train(camvid, out) == 2
     line = capsys.readouterr().err
-    assert f"the data of {out} has changed since the run began (files training: " in line
+    assert f"the data of {out} has changed since the run began (files training times: " in line
+
+
+def test_a_copy_of_the_data_with_other_times_goes_on(camvid, out, capsys):
+    assert train(camvid, out) == 0
+    settings = json.loads((out / "config.json").read_text())
+    began = settings["files"]
+    for path in camvid.rglob("*.png"):
+        os.utime(path, ns=(0, 1_700_000_000_000_000_000))
+    capsys.readouterr()
+    assert train(camvid, out) == 0
+    assert "has changed" not in capsys.readouterr().err
+
+    settings["files"] = {name: files["times"] for name, files in began.items()}  # as older versions wrote it
+    (out / "config.json").write_text(json.dumps(settings))
+    assert train(camvid, out) == 2
+    assert "has changed since the run began (files training: " in capsys.readouterr().err
 
 
 def test_a_line_states_how_options_of_other_programs_are_read(capsys):

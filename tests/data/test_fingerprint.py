@@ -9,12 +9,14 @@ import pytest
 from PIL import Image
 
 from atrous.data.cache import CachedDataSet
-from atrous.data.fingerprint import fingerprint
+from atrous.data.fingerprint import Fingerprint, fingerprint, is_same
+from atrous.data.joined import JoinedData
 from atrous.data.pairs import Pair, PairedFiles
 from atrous.data.schema import Schema
 from atrous.data.selection import first_of
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
+from atrous.plain import to_plain
 
 
 @pytest.fixture
@@ -38,26 +40,52 @@ def changed(data: PairedFiles) -> dict[str, PairedFiles]:
     }
 
 
-@pytest.mark.parametrize("contents", [False, True])
-def test_meaning_and_order_count(data, contents):
-    prints = [fingerprint(one, contents=contents) for one in (data, *changed(data).values())]
-    assert len({*prints}) == 6
-    assert fingerprint(data, contents=contents) == prints[0]
+def test_meaning_and_order_count(data):
+    prints = [fingerprint(one) for one in (data, *changed(data).values())]
+    assert len({one.times for one in prints}) == len({one.contents for one in prints}) == 6
+    assert fingerprint(data) == prints[0]
 
 
-@pytest.mark.parametrize("contents", [False, True])
-def test_a_replaced_mask_counts(data, contents):
-    before = fingerprint(data, contents=contents)
-    Image.fromarray(np.ones((4, 4), np.uint8)).save(data.pairs[1].mask)
+def test_a_replaced_mask_counts(data):
+    before, status = fingerprint(data), data.pairs[1].mask.stat()
+    changed_bytes = bytearray(data.pairs[1].mask.read_bytes())
+    changed_bytes[-20] ^= 1
+    data.pairs[1].mask.write_bytes(changed_bytes)
     os.utime(data.pairs[1].mask, ns=(0, 1_700_000_000_000_000_000))
-    assert fingerprint(data, contents=contents) != before
+    assert fingerprint(data).times != before.times
+    assert fingerprint(data).contents != before.contents
+    os.utime(data.pairs[1].mask, ns=(0, status.st_mtime_ns))
+    assert fingerprint(data).times == before.times  # size and time are the same: only contents tell
+    assert not is_same(to_plain(before), to_plain(fingerprint(data)))
 
 
-def test_contents_are_equal_for_a_copy_of_other_age(data):
-    times, contents = fingerprint(data), fingerprint(data, contents=True)
+def test_a_copy_of_other_age_is_the_same_data_unless_it_is_large(data):
+    now, large = fingerprint(data), fingerprint(data, read_at_most=10)
+    assert large == Fingerprint(now.times, None)
     os.utime(data.pairs[0].image, ns=(0, 5))
-    assert fingerprint(data) != times
-    assert fingerprint(data, contents=True) == contents
+    copy, large_copy = fingerprint(data), fingerprint(data, read_at_most=10)
+    assert copy.times != now.times
+    assert copy.contents == now.contents
+    assert is_same(to_plain(now), to_plain(copy))
+    assert not is_same(to_plain(large), to_plain(large_copy))
+    assert is_same(to_plain(large), to_plain(now))  # read by one only: times decide
+    assert is_same(now.times, to_plain(now))  # as older run folders have it
+    assert not is_same(now.times, to_plain(copy))
+    assert is_same(None, None)
+    assert not is_same(None, to_plain(now))
+    assert not is_same(to_plain(now), None)
+    assert not is_same({"times": 3, "contents": []}, to_plain(now))
+
+
+def test_files_are_read_up_to_the_limit_itself(data):
+    size = sum(path.stat().st_size for pair in data.pairs for path in (pair.image, pair.mask))
+    assert fingerprint(data, read_at_most=size).contents is not None
+    assert fingerprint(data, read_at_most=size - 1).contents is None
+
+
+def test_joined_data_have_the_fingerprint_of_each_part(data):
+    part, joined = fingerprint(data), fingerprint(JoinedData((data, data)))
+    assert joined == Fingerprint(f"{part.times} {part.times}", f"{part.contents} {part.contents}")
 
 
 def test_a_cache_has_the_fingerprint_of_its_source_and_a_selection_another(data):

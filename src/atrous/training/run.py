@@ -11,6 +11,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from atrous.data.dataset import DataSet
+from atrous.data.fingerprint import is_same
 from atrous.data.loader import Batch
 from atrous.errors import InputError
 from atrous.evaluation.report import Report
@@ -96,6 +97,10 @@ class Run:
             *_MAY_CHANGE_ON_RESUME,
             *(name for name in _ADDED_LATER if isinstance(saved, dict) and name not in saved),
         ]
+        if isinstance(saved, dict) and isinstance(files := saved.get("files"), dict):
+            now = self._settings.get("files", {})
+            same = {name: now[name] for name in now if name in files and is_same(files[name], now[name])}
+            saved = {**saved, "files": {**files, **same}}
         if self._extends(saved):
             self.extended_from = saved["training"]["iterations"]
             free += ["iterations", "norm_momentum"]
@@ -105,7 +110,8 @@ class Run:
             if name.startswith("files"):
                 raise InputError(
                     f"the data of {self.folder} has changed since the run began ({name}: {before!r:.60} there, "
-                    f"{now!r:.60} now); restore it with the times of its files, or choose another --out"
+                    f"{now!r:.60} now); restore it, with the times of its files where it is over 1 GiB, or choose "
+                    "another --out"
                 )
             raise InputError(
                 f"{self.folder} holds another run ({name or 'settings'}: {before!r:.60} there, {now!r:.60} now); "

@@ -14,7 +14,6 @@ import torch
 from atrous.data.cache import CachedDataSet
 from atrous.data.dataset import DataSet
 from atrous.data.fingerprint import fingerprint
-from atrous.data.joined import JoinedData
 from atrous.errors import InputError
 from atrous.inference.device import Device, choose_device, device_memory
 from atrous.model.any_backbone import with_backbone
@@ -243,11 +242,11 @@ def plan_stages(
         about: dict[str, Any] = {"training": settings, "data": samples.describe()}
         about["validation"] = None if validation is None else validation.describe()
         about["files"] = {
-            "training": _fingerprint(samples),
-            "validation": None if validation is None else _fingerprint(validation),
+            "training": fingerprint(samples),
+            "validation": None if validation is None else fingerprint(validation),
         }
         if pictures is not None:
-            about["files"]["unlabelled"] = _fingerprint(pictures)
+            about["files"]["unlabelled"] = fingerprint(pictures)
         if teacher is not None:
             about["teacher"] = teacher.sha256
         about["label_space"] = {"names": samples.labels.names, "ignore": samples.labels.ignore}
@@ -359,11 +358,6 @@ def _validation_progress(observers: Sequence[Observer]) -> Callable[[int, int], 
             observer.on_validation_progress(done, total)
 
     return on_progress
-
-
-def _fingerprint(data: DataSet) -> str:
-    """Fingerprint of a data set, or of the parts of a joined one."""
-    return " ".join(map(fingerprint, data.parts)) if isinstance(data, JoinedData) else fingerprint(data)
 
 
 def _iterations(epochs: Any, settings: Mapping[str, Any], *, config: TrainConfig, data: DataSet) -> int:
