@@ -29,6 +29,10 @@ from fakes.run import CONFIG, MODEL, changed
             ({name: math.nan}, f"{name.replace('_', ' ')} nan is out of range")
             for name in ("head_rate", "power", "momentum", "weight_decay", "norm_momentum", "jitter", "ema_decay")
         ),
+        *(
+            ({"degradation": value}, f"degradation {value} is out of range; choose 0 to 1")
+            for value in (-0.1, 1.1, math.nan)
+        ),
         ({"patience": -1}, "patience cannot be negative"),
         ({"weights": "a", "backbone_weights": "b"}, "weights fill the backbone, too; leave out backbone-weights"),
         ({"model": replace(MODEL, in_channels=4), "jitter": 0.1}, "jitter is for RGB, not for 4 channels"),

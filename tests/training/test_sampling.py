@@ -7,6 +7,7 @@ import torch
 
 from atrous.data.published.camvid import CAMVID
 from atrous.data.sample import Sample
+from atrous.data.transforms.degradation import RandomDegradation
 from atrous.errors import InputError
 from atrous.labels import PASCAL_VOC, LabelSpace
 from atrous.model.conventions import PYTORCH, TENSORFLOW, Conventions
@@ -104,11 +105,13 @@ def test_padding_is_what_the_model_normalises_to_zero_and_nobody_counts(conventi
     assert padding.abs().max() <= 0.5 / min(conventions.input_std)  # pixels are whole numbers
 
 
-def test_the_order_is_the_official_one_and_jitter_is_extra():
+def test_the_order_is_the_official_one_and_changes_of_colour_are_extra():
     names = [type(transform).__name__ for transform in training_transforms(CONFIG, TENSORFLOW, space=CAMVID)]
     assert names == ["ScaleCrop", "RandomFlip"]
     *_, last = training_transforms(replace(CONFIG, jitter=0.2), TENSORFLOW, space=CAMVID)
     assert (last.brightness, last.contrast, last.saturation, last.hue) == pytest.approx((0.2, 0.2, 0.2, 0.02))
+    *_, last = training_transforms(replace(CONFIG, jitter=0.2, degradation=0.4), TENSORFLOW, space=CAMVID)
+    assert last == RandomDegradation(0.4)
 
 
 def test_counts_leave_the_ignored_out(tmp_path):

@@ -23,6 +23,7 @@ _RANGES = {
     "norm_momentum": (0, 1),
     "flip_probability": (0, 1),
     "jitter": (0, 1),
+    "degradation": (0, 1),
     "ema_decay": (0, 1),
     "seed": (0, 2**32 - 1),
 }
@@ -150,6 +151,7 @@ class TrainConfig:
         scales: Factors of the random scaling.
         flip_probability: Probability 0..1 that a crop is mirrored left to right.
         jitter: Strength 0..1 of random brightness, contrast, saturation and hue (not in the papers).
+        degradation: Strength 0..1 of random exposure, blur and noise (not in the papers).
         loss: Settings of the loss.
         sampling: Settings that show some images and crops more often.
         distillation: Settings of a teacher and of pictures without labels.
@@ -183,6 +185,7 @@ class TrainConfig:
     scales: tuple[float, ...] = PAPER_SCALES
     flip_probability: float = 0.5
     jitter: float = 0.0
+    degradation: float = 0.0
     loss: LossConfig = field(default_factory=LossConfig)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     distillation: DistillationConfig = field(default_factory=DistillationConfig)

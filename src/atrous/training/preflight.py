@@ -126,6 +126,7 @@ def _extras(config: TrainConfig) -> Iterator[Deviation]:
         "Lovasz loss": (loss.lovasz, f"weight {loss.lovasz:g}"),
         "moving average": (config.ema_decay, f"decay {config.ema_decay:g}"),
         "colour jitter": (config.jitter, f"{config.jitter:g}"),
+        "exposure, blur and noise": (config.degradation, f"{config.degradation:g}"),
         "crops around classes": (config.sampling.class_crops, f"{config.sampling.class_crops:.0%}"),
         "arithmetic": (config.precision != "float32", config.precision),
     }

@@ -7,6 +7,7 @@ from jaxtyping import Int64
 
 from atrous.data.dataset import DataSet
 from atrous.data.selection import Selection
+from atrous.data.transforms.degradation import RandomDegradation
 from atrous.data.transforms.flip_and_color import PhotometricJitter, RandomFlip, Transform
 from atrous.data.transforms.scale_crop import ClassFocus, ScaleCrop
 from atrous.errors import InputError
@@ -66,7 +67,7 @@ def _bare(name: str) -> str:
 
 
 def training_transforms(config: TrainConfig, conventions: Conventions, *, space: LabelSpace) -> tuple[Transform, ...]:
-    """The random transforms of a sample, in the official code's order: scale, pad, crop, flip; then optional jitter.
+    """The random transforms of a sample, in the official code's order: scale, pad, crop, flip; jitter, degradation.
 
     Padded pixels have the ignore value of `space` as label, and show what the model pads images with: the value that it
     normalises to 0, or the image mirrored. `conventions` are the model's, not the configuration's: backbone weights
@@ -90,6 +91,8 @@ def training_transforms(config: TrainConfig, conventions: Conventions, *, space:
         strength = config.jitter
         jitter = PhotometricJitter(brightness=strength, contrast=strength, saturation=strength, hue=strength / 10)
         transforms.append(jitter)
+    if config.degradation:
+        transforms.append(RandomDegradation(config.degradation))
     return tuple(transforms)
 
 
