@@ -1,9 +1,9 @@
-"""Keep what `atrous paper` measured: a JSON file per table in docs/papers, and the tables in docs/results.md.
+"""Keep what `atrous paper` measured: a JSON file per folder in docs/papers, and the tables in docs/results.md.
 
     python scripts/paper_results.py OUT...
 
-Each OUT is a folder that `atrous paper TABLE --out OUT` wrote. Only rows that were run stand in the JSON files; the
-tables of docs/results.md, between its two marks, are written anew from all JSON files.
+Each OUT is a folder that `atrous paper TABLE --out OUT` wrote; its file has its name. Only rows that were run stand in
+the files; the tables of docs/results.md, between its two marks, are written anew from all of them.
 """
 
 import json
@@ -15,15 +15,20 @@ BEGIN, END = "<!-- tables of the papers: begin -->", "<!-- tables of the papers:
 
 
 def kept(out: Path) -> dict:
-    """Rows that were run, number of the others, statements with a measured difference, and the protocol."""
+    """Rows that were run, names of the others, statements with a measured difference, and the protocol."""
     rows = json.loads((out / "table.json").read_text())["rows"]
     done = [row for row in rows if row["ours"] is not None]
+    diverged = {
+        rows[int(path.parent.name[:2]) - 1]["name"]: path.read_text().strip()
+        for path in sorted(out.glob("rows/*/*-diverged.txt"))
+    }
     statements = json.loads((out / "conclusions.json").read_text())["conclusions"]
     protocol = json.loads((out / "protocol.json").read_text())
     return {
         "table": protocol["table"],
         "rows": done,
-        "not_run": [row["name"] for row in rows if row["ours"] is None],
+        "diverged": diverged,
+        "not_run": [row["name"] for row in rows if row["ours"] is None and row["name"] not in diverged],
         "conclusions": [found for found in statements if found["ours"] is not None],
         "protocol": {name: protocol[name] for name in ("scale", "data", "software")},
     }
@@ -35,9 +40,22 @@ def shown(value: float | None, interval: list[float] | None, spec: str) -> str:
     return "" if value is None else f"{value:{spec}}{ends}"
 
 
+def scale(result: dict) -> str:
+    """A sentence on the scale of a table."""
+    chosen, data = result["protocol"]["scale"], result["protocol"]["data"]
+    height, width = chosen["crop"]
+    start = {"none": "random weights"}.get(chosen["backbone_weights"], chosen["backbone_weights"])
+    return (
+        f"`{chosen['backbone']}` from {start}, width {chosen['width']:g}, {chosen['iterations']} steps of "
+        f"{chosen['batch_size']} crops of {height}x{width}, rate {chosen['learning_rate']:g}, "
+        f"{data['validation']['images']} validation images."
+    )
+
+
 def section(result: dict) -> list[str]:
     """The Markdown of one table."""
-    lines = [f"### `{result['table']}`", "", "| row | paper | ours (95 %) | seconds |", "|---|---|---|---|"]
+    lines = [f"### `{result['table']}`", "", scale(result), ""]
+    lines += ["| row | paper | ours (95 %) | seconds |", "|---|---|---|---|"]
     for row in result["rows"]:
         paper = "" if row["paper"] is None else f"{row['paper']:.2f}"
         lines.append(
@@ -49,6 +67,8 @@ def section(result: dict) -> list[str]:
         paper = "" if found["paper"] is None else f"{found['paper']:+.2f}"
         ours = shown(found["ours"], found["interval"], "+.2f")
         lines.append(f"| {found['statement']} | {paper} | {ours} | {found['verdict']} |")
+    if result["diverged"]:
+        lines += ["", *(f"Diverged: {name} ({text.partition(',')[0]})." for name, text in result["diverged"].items())]
     if result["not_run"]:
         lines += ["", f"Not run: {'; '.join(result['not_run'])}."]
     return [*lines, ""]
@@ -58,9 +78,9 @@ def main(folders: list[Path]) -> None:
     (DOCS / "papers").mkdir(exist_ok=True)
     for out in folders:
         result = kept(out)
-        if result["rows"]:
+        if result["rows"] or result["diverged"]:
             text = json.dumps(result, indent=1, ensure_ascii=False)
-            (DOCS / "papers" / f"{result['table']}.json").write_text(text + "\n", encoding="utf-8")
+            (DOCS / "papers" / f"{out.name}.json").write_text(text + "\n", encoding="utf-8")
     results = DOCS / "results.md"
     before, rest = results.read_text(encoding="utf-8").split(BEGIN)
     after = rest.split(END)[1]
