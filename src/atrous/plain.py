@@ -61,6 +61,18 @@ def first_difference(
     return next((difference for difference in found if difference is not None), None)
 
 
+def completed(saved: Any, defaults: Any) -> Any:
+    """Add the default of every field that did not exist when `saved` was written.
+
+    Args:
+        saved: Plain values.
+        defaults: Plain values; what is not a dict on both sides stays as saved.
+    """
+    if not (isinstance(saved, dict) and isinstance(defaults, dict)):
+        return saved
+    return {**defaults, **{name: completed(value, defaults.get(name)) for name, value in saved.items()}}
+
+
 def _read(kind: Any, data: Any, where: str) -> Any:
     origin = get_origin(kind)
     if dataclasses.is_dataclass(kind):

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -472,23 +473,29 @@ def test_data_that_changed_since_the_run_began_is_noticed(camvid, out, capsys):
     capsys.readouterr()
     assert train(camvid, out) == 2
     line = capsys.readouterr().err
-    assert f"the data of {out} has changed since the run began (files training times: " in line
+    assert f"the data of {out} has changed since the run began (files training contents: " in line
+    assert "; restore it, or choose another --out" in line
 
 
-def test_a_copy_of_the_data_with_other_times_goes_on(camvid, out, capsys):
+def test_a_copy_of_the_data_with_other_times_goes_on(camvid, out, tmp_path, capsys):
     assert train(camvid, out) == 0
     settings = json.loads((out / "config.json").read_text())
-    began = settings["files"]
-    for path in camvid.rglob("*.png"):
+    copy = tmp_path / "elsewhere" / camvid.name
+    shutil.copytree(camvid, copy, copy_function=shutil.copyfile)
+    for path in copy.rglob("*.png"):
         os.utime(path, ns=(0, 1_700_000_000_000_000_000))
-    capsys.readouterr()
-    assert train(camvid, out) == 0
-    assert "has changed" not in capsys.readouterr().err
+    assert train(copy, out) == 0
+    assert json.loads((out / "config.json").read_text())["files"] != settings["files"]  # the times of the copy
 
-    settings["files"] = {name: files["times"] for name, files in began.items()}  # as older versions wrote it
-    (out / "config.json").write_text(json.dumps(settings))
-    assert train(camvid, out) == 2
-    assert "has changed since the run began (files training: " in capsys.readouterr().err
+    older = {name: files["times"] for name, files in settings["files"].items()}
+    (out / "config.json").write_text(json.dumps({**settings, "files": older}))
+    capsys.readouterr()
+    assert train(copy, out) == 2
+    line = capsys.readouterr().err
+    assert "has changed since the run began (files training times: " in line
+    assert "; restore it with the times of its files, or choose another --out" in line
+    assert train(camvid, out) == 0  # the times are the same, and the contents are written down
+    assert train(copy, out) == 0
 
 
 def test_a_line_states_how_options_of_other_programs_are_read(capsys):

@@ -9,14 +9,14 @@ import pytest
 from PIL import Image
 
 from atrous.data.cache import CachedDataSet
-from atrous.data.fingerprint import Fingerprint, fingerprint, is_same
+from atrous.data.fingerprint import Fingerprint, fingerprint, reconciled
 from atrous.data.joined import JoinedData
 from atrous.data.pairs import Pair, PairedFiles
 from atrous.data.schema import Schema
 from atrous.data.selection import first_of
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
-from atrous.plain import to_plain
+from atrous.plain import first_difference, to_plain
 
 
 @pytest.fixture
@@ -56,7 +56,13 @@ def test_a_replaced_mask_counts(data):
     assert fingerprint(data).contents != before.contents
     os.utime(data.pairs[1].mask, ns=(0, status.st_mtime_ns))
     assert fingerprint(data).times == before.times  # size and time are the same: only contents tell
-    assert not is_same(to_plain(before), to_plain(fingerprint(data)))
+    assert differ(before, fingerprint(data))
+
+
+def differ(saved, now) -> bool:
+    """Whether a saved fingerprint differs from that of now in what decides."""
+    now = to_plain(now)
+    return reconciled(to_plain(saved), now) != now
 
 
 def test_a_copy_of_other_age_is_the_same_data_unless_it_is_large(data):
@@ -66,15 +72,27 @@ def test_a_copy_of_other_age_is_the_same_data_unless_it_is_large(data):
     copy, large_copy = fingerprint(data), fingerprint(data, read_at_most=10)
     assert copy.times != now.times
     assert copy.contents == now.contents
-    assert is_same(to_plain(now), to_plain(copy))
-    assert not is_same(to_plain(large), to_plain(large_copy))
-    assert is_same(to_plain(large), to_plain(now))  # read by one only: times decide
-    assert is_same(now.times, to_plain(now))  # as older run folders have it
-    assert not is_same(now.times, to_plain(copy))
-    assert is_same(None, None)
-    assert not is_same(None, to_plain(now))
-    assert not is_same(to_plain(now), None)
-    assert not is_same({"times": 3, "contents": []}, to_plain(now))
+    assert not differ(now, copy)
+    assert differ(large, large_copy)
+    assert not differ(large, now)  # read by one only: times decide
+    assert differ(large, copy)
+    assert differ(now, large_copy)
+    assert not differ(now.times, now)  # as older run folders have it
+    assert differ(now.times, copy)
+    assert not differ(None, None)
+    assert differ(None, now)
+    assert differ(now, None)
+    for hostile in (3, [], {}, {"times": 3}, {"contents": []}, {"contents": 1, "times": now.times}):
+        assert differ(hostile, now)
+
+
+def test_the_difference_is_named_by_what_decides(data):
+    before = to_plain(fingerprint(data))
+    Image.fromarray(np.full((4, 4), 1, np.uint8)).save(data.pairs[1].mask)
+    now = to_plain(fingerprint(data))
+    assert first_difference(reconciled(before, now), now) == ("contents", before["contents"], now["contents"])
+    large = {**now, "contents": None}
+    assert first_difference(reconciled(before, large), large) == ("times", before["times"], now["times"])
 
 
 def test_files_are_read_up_to_the_limit_itself(data):
@@ -86,6 +104,28 @@ def test_files_are_read_up_to_the_limit_itself(data):
 def test_joined_data_have_the_fingerprint_of_each_part(data):
     part, joined = fingerprint(data), fingerprint(JoinedData((data, data)))
     assert joined == Fingerprint(f"{part.times} {part.times}", f"{part.contents} {part.contents}")
+
+
+def test_files_count_through_selections_of_joined_data(data):
+    def folds():
+        return fingerprint(first_of(JoinedData((data, data)), 3))
+
+    before = folds()
+    os.utime(data.pairs[1].image, ns=(0, 5))
+    assert folds().times != before.times
+    assert folds().contents == before.contents
+    Image.fromarray(np.full((4, 4, 3), 9, np.uint8)).save(data.pairs[1].image)
+    assert folds().contents != before.contents
+
+
+def test_a_second_mask_counts(data, tmp_path):
+    view = tmp_path / "view.png"
+    Image.fromarray(np.zeros((4, 4), np.uint8)).save(view)
+    seen = replace(data, pairs=(replace(data.pairs[0], ignore=view), data.pairs[1]))
+    before = fingerprint(seen)
+    assert before != fingerprint(data)
+    Image.fromarray(np.ones((4, 4), np.uint8)).save(view)
+    assert fingerprint(seen).contents != before.contents
 
 
 def test_a_cache_has_the_fingerprint_of_its_source_and_a_selection_another(data):

@@ -1,5 +1,6 @@
 """A table of the papers from the command line to its files, stopped and gone on with."""
 
+import hashlib
 import json
 import shutil
 from dataclasses import replace
@@ -12,8 +13,11 @@ import atrous
 from atrous.analysis.summary import model_summary
 from atrous.cli.main import main
 from atrous.errors import DivergedError, InputError
-from atrous.papers.trainings import train_once
+from atrous.model.presets import PRESETS
+from atrous.papers.trainings import run_folder, train_once
 from atrous.papers.v3 import table3
+from atrous.plain import to_plain
+from atrous.training.config import TrainConfig
 from fakes.paper_tables import tiny_data, tiny_experiment
 
 pytestmark = pytest.mark.usefixtures("nothing_drawn")
@@ -135,6 +139,25 @@ def test_a_training_that_diverges_is_told_and_the_next_row_runs(data, tmp_path, 
 def test_another_protocol_is_refused(finished, data):
     with pytest.raises(InputError, match=r"another protocol \(scale width: 0.02 there, 0.04 now\)"):
         tiny_experiment(table3.TABLE, data, finished, backbone="resnet18", width=0.04).run()
+
+
+def test_a_folder_from_before_a_setting_existed_goes_on(finished, data, tmp_path, monkeypatch):
+    """Its protocol lacks the setting, and trainings have the names that they had."""
+    out = tmp_path / "table3"
+    shutil.copytree(finished, out)
+    protocol = json.loads((out / "protocol.json").read_text())
+    del protocol["training"]["degradation"]
+    (out / "protocol.json").write_text(json.dumps(protocol))
+    monkeypatch.setattr("atrous.papers.rerun.train_once", lambda *_, **__: pytest.fail("trained again"))
+    arguments = ["paper", "v3-table3", "--data", str(data), "--out", str(out), "--rows", "1,4", "--workers", "0"]
+    assert main([*arguments, *OPTIONS, "--device", "cpu"]) == 0
+    assert json.loads((out / "protocol.json").read_text())["training"]["degradation"] == 0
+
+    config = TrainConfig(model=PRESETS["deeplabv3_resnet50_beta"])
+    older = {name: value for name, value in to_plain(replace(config, workers=0)).items() if name != "degradation"}
+    digest = hashlib.sha256(json.dumps(older, sort_keys=True).encode()).hexdigest()[:12]
+    assert run_folder(out, config).name == f"resnet-os16-{digest}"
+    assert run_folder(out, replace(config, degradation=0.5)).name != f"resnet-os16-{digest}"
 
 
 def test_bad_rows_and_names(data, tmp_path, capsys):

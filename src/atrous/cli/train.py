@@ -231,9 +231,17 @@ def _stages(
     replicas: Replicas,
 ) -> list[Stage]:
     config, second = configured(start, settings, data=data[options.split], validation=validation)
-    return plan_stages(
-        config, second, data=data, split=options.split, validation=validation, out=out, replicas=replicas, recipe=start
-    )
+    with console.status(f"looking at the files of {options.data}"):
+        return plan_stages(
+            config,
+            second,
+            data=data,
+            split=options.split,
+            validation=validation,
+            out=out,
+            replicas=replicas,
+            recipe=start,
+        )
 
 
 def _print_paths(done: TrainedRun, *, split: str) -> None:

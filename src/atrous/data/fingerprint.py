@@ -1,4 +1,4 @@
-"""Fingerprints of a data set: equal where names, files and their meaning are the same."""
+"""Fingerprints of a data set, which change with its names, its files and their meaning."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ from atrous.errors import InputError
 from atrous.plain import to_plain
 
 READ_AT_MOST = 2**30
-"""Size of a data set in bytes up to which all its files are read: one or two seconds."""
+"""Size of a data set in bytes up to which all its files are read. Training reads them anyway; hashing takes 0.7 s."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class Fingerprint:
     A file that is replaced, a class that is renamed and a list that is reordered give another one.
 
     Attributes:
-        times: With size and time of every file.
-        contents: With the bytes of every file in place of its time, so that a copy has the same; None for a data set
-            that is too large to be read for it.
+        times: The digest that includes size and time of every file.
+        contents: The digest that includes the bytes of every file and no time, so that a copy has the same one; None
+            for a data set of more bytes than are read.
     """
 
     times: str
@@ -62,20 +62,24 @@ def fingerprint(dataset: DataSet, *, read_at_most: int = READ_AT_MOST) -> Finger
     return Fingerprint(" ".join(times), contents)
 
 
-def is_same(saved: Any, now: Any) -> bool:
-    """Return True if two fingerprints, as plain values, are of the same data.
+def reconciled(saved: Any, now: Any) -> Any:
+    """Return a saved fingerprint in which only what decides can differ from the one of now.
 
-    Contents decide, and times where contents were not read.
+    Contents decide. Where they were not read, then or now, times do.
 
     Args:
         saved: As a file holds it: fields of a `Fingerprint`, or its times alone, as older run folders do.
-        now: Fields of a `Fingerprint`, or None for no data.
+        now: Fields of a `Fingerprint`; None for no data.
     """
-    if not (isinstance(saved, dict) and isinstance(now, dict)):
-        return saved == (now["times"] if isinstance(now, dict) else now)
-    known = saved.get("contents") is not None and now["contents"] is not None
-    field = "contents" if known else "times"
-    return saved.get(field) == now[field]
+    if not isinstance(now, dict):
+        return saved
+    if isinstance(saved, str):
+        saved = {"times": saved, "contents": None}
+    if not isinstance(saved, dict):
+        return saved
+    by_contents = saved.get("contents") is not None and now["contents"] is not None
+    free = "times" if by_contents else "contents"
+    return {**saved, free: now[free]}
 
 
 def _contents(dataset: DataSet) -> str:
@@ -89,23 +93,24 @@ def _contents(dataset: DataSet) -> str:
 def _meaning(dataset: DataSet) -> bytes:
     """Classes, names of samples, and what the values of masks mean."""
     text = "\n".join([json.dumps(to_plain(dataset.labels), sort_keys=True), *dataset.names])
-    source = _source(dataset)
-    if isinstance(source, PairedFiles):
+    for source in _sources(dataset):
         text += repr((sorted(source.schema.meaning.items()), sorted(source.schema.recolor.items())))
     return text.encode("utf-8", "surrogateescape")
 
 
 def _files(dataset: DataSet) -> Iterator[Path]:
-    """All files of a data set, once each, in the order of its samples; a folder of instance masks is its files."""
-    source = _source(dataset)
-    if not isinstance(source, PairedFiles):
-        return
-    for path in dict.fromkeys(path for pair in source.pairs for path in (pair.image, pair.mask)):
+    """All files that samples are read from, once each, in their order; a folder of instance masks is its files."""
+    pairs = (pair for source in _sources(dataset) for pair in source.pairs)
+    for path in dict.fromkeys(path for pair in pairs for path in (pair.image, pair.mask, pair.ignore) if path):
         yield from sorted(entry for entry in path.rglob("*") if entry.is_file()) if path.is_dir() else (path,)
 
 
-def _source(dataset: DataSet) -> DataSet:
-    """The data set of files that others keep in memory or choose from."""
-    while isinstance(dataset, CachedDataSet | Selection):
-        dataset = dataset.source
-    return dataset
+def _sources(dataset: DataSet) -> Iterator[PairedFiles]:
+    """The data sets of files that others keep in memory, choose from or join."""
+    if isinstance(dataset, CachedDataSet | Selection):
+        yield from _sources(dataset.source)
+    elif isinstance(dataset, JoinedData):
+        for part in dataset.parts:
+            yield from _sources(part)
+    elif isinstance(dataset, PairedFiles):
+        yield dataset

@@ -32,7 +32,8 @@ class Evaluation:
     """
 
     def __init__(self, run: Path, *, inference: Inference, data: DataSet) -> None:
-        about = json.dumps([to_plain(inference), to_plain(data.describe()), fingerprint(data)], sort_keys=True)
+        times = fingerprint(data, read_at_most=0).times
+        about = json.dumps([to_plain(inference), to_plain(data.describe()), times], sort_keys=True)
         digest = hashlib.sha256(about.encode()).hexdigest()[:8]
         words = inference.words.lower().replace(", ", "-").replace(" ", "")
         self._folder = run / "evaluations" / f"{words}-{digest}"

@@ -7,7 +7,9 @@ from typing import Any
 from atrous.data.formats.json_files import read_object
 from atrous.errors import InputError
 from atrous.files import atomic_path
-from atrous.plain import first_difference, to_plain
+from atrous.model.presets import PRESETS
+from atrous.plain import completed, first_difference, to_plain
+from atrous.training.config import TrainConfig
 
 PROTOCOL = "protocol.json"
 
@@ -32,7 +34,9 @@ def claim_folder(out: Path, protocol: dict[str, Any]) -> None:
     """
     path = out / PROTOCOL
     if path.exists():
-        difference = first_difference(read_object(path, remedy="choose another --out"), protocol, free=_FREE)
+        saved = read_object(path, remedy="choose another --out")
+        saved["training"] = completed(saved.get("training"), _defaults())
+        difference = first_difference(saved, protocol, free=_FREE)
         if difference is not None:
             name, before, now = difference
             raise InputError(
@@ -41,3 +45,9 @@ def claim_folder(out: Path, protocol: dict[str, Any]) -> None:
             )
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(protocol, indent=2) + "\n", encoding="utf-8")
+
+
+def _defaults() -> dict[str, Any]:
+    """Settings of training, but the network's, at their defaults: those that an older protocol lacks were so."""
+    defaults = plain_protocol(TrainConfig(model=PRESETS["deeplabv3_resnet101_beta"]))
+    return {name: value for name, value in defaults.items() if name != "model"}

@@ -22,6 +22,9 @@ from atrous.training.stages import SecondStage
 from atrous.training.train_run import plan_stages, run_stages
 from atrous.weights.run_folder import LAST, METRICS
 
+_ADDED_LATER = {"degradation": 0.0}
+"""Settings that did not exist when the first folders were named, with their defaults: these change no name."""
+
 OnStep = Callable[[int], None]
 """Called with the number of steps that are done."""
 
@@ -40,6 +43,7 @@ class _Steps(Observer):
 def run_folder(runs: Path, config: TrainConfig) -> Path:
     """Folder of a training: equal settings have equal folders, so that rows and tables share trainings."""
     plain = to_plain(replace(config, workers=0))
+    plain = {name: value for name, value in plain.items() if (name, value) not in _ADDED_LATER.items()}
     digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
     return runs / f"{config.model.backbone.kind}-os{config.model.output_stride}-{digest}"
 

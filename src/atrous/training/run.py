@@ -11,13 +11,13 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from atrous.data.dataset import DataSet
-from atrous.data.fingerprint import is_same
+from atrous.data.fingerprint import reconciled
 from atrous.data.loader import Batch
 from atrous.errors import InputError
 from atrous.evaluation.report import Report
 from atrous.files import atomic_path
 from atrous.labels import LabelSpace
-from atrous.plain import first_difference, to_plain
+from atrous.plain import completed, first_difference, to_plain
 from atrous.training.checkpoint import TrainingState, load_state, previous_path, save_state, saved_iteration
 from atrous.training.config import TrainConfig
 from atrous.training.format0 import upgraded_settings
@@ -92,15 +92,14 @@ class Run:
             return  # nothing, or a run that ended before its first save: there is nothing to lose
         if saved == {} and self._settings and self.state.exists():
             raise InputError(f"{self.folder} has a training state but no {self.config.name}; choose another --out")
-        saved = _completed(saved, self._defaults)
+        saved = completed(saved, self._defaults)
         free = [
             *_MAY_CHANGE_ON_RESUME,
             *(name for name in _ADDED_LATER if isinstance(saved, dict) and name not in saved),
         ]
         if isinstance(saved, dict) and isinstance(files := saved.get("files"), dict):
             now = self._settings.get("files", {})
-            same = {name: now[name] for name in now if name in files and is_same(files[name], now[name])}
-            saved = {**saved, "files": {**files, **same}}
+            saved = {**saved, "files": {name: reconciled(value, now.get(name)) for name, value in files.items()}}
         if self._extends(saved):
             self.extended_from = saved["training"]["iterations"]
             free += ["iterations", "norm_momentum"]
@@ -108,10 +107,10 @@ class Run:
         if difference is not None:
             name, before, now = difference
             if name.startswith("files"):
+                remedy = "restore it" if name.endswith("contents") else "restore it with the times of its files"
                 raise InputError(
                     f"the data of {self.folder} has changed since the run began ({name}: {before!r:.60} there, "
-                    f"{now!r:.60} now); restore it, with the times of its files where it is over 1 GiB, or choose "
-                    "another --out"
+                    f"{now!r:.60} now); {remedy}, or choose another --out"
                 )
             raise InputError(
                 f"{self.folder} holds another run ({name or 'settings'}: {before!r:.60} there, {now!r:.60} now); "
@@ -287,10 +286,3 @@ def _check_writable(folder: Path) -> None:
     if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
         reason = "cannot be written to" if there.is_dir() else "is no folder"
         raise InputError(f"cannot write {folder}: {there} {reason}; choose another --out")
-
-
-def _completed(saved: Any, defaults: Any) -> Any:
-    """Add defaults for settings that did not exist when `saved` was written."""
-    if not (isinstance(saved, dict) and isinstance(defaults, dict)):
-        return saved
-    return {**defaults, **{name: _completed(value, defaults.get(name)) for name, value in saved.items()}}

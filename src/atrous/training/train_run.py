@@ -235,18 +235,16 @@ def plan_stages(
     pictures = None
     if learned.unlabelled:
         pictures = unlabelled_pictures(learned.unlabelled, data=training, channels=config.model.in_channels)
+    files = {"validation": None if validation is None else fingerprint(validation)}
+    if pictures is not None:
+        files["unlabelled"] = fingerprint(pictures)
     stages = []
     for number, (settings, samples, is_second) in enumerate(parts, start=1):
         check_classes(settings, space=samples.labels)
         folder = out if number == len(parts) else out / f"stage{number}"
         about: dict[str, Any] = {"training": settings, "data": samples.describe()}
         about["validation"] = None if validation is None else validation.describe()
-        about["files"] = {
-            "training": fingerprint(samples),
-            "validation": None if validation is None else fingerprint(validation),
-        }
-        if pictures is not None:
-            about["files"]["unlabelled"] = fingerprint(pictures)
+        about["files"] = {"training": fingerprint(samples), **files}
         if teacher is not None:
             about["teacher"] = teacher.sha256
         about["label_space"] = {"names": samples.labels.names, "ignore": samples.labels.ignore}
