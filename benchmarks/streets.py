@@ -1,11 +1,12 @@
-"""The mean IoU on streets of CamVid that training does not show: three trainings, each without one sequence of `train`.
+"""The mean IoU on streets of CamVid that training does not show: three trainings, each without one part of `train`.
 
     python benchmarks/streets.py NAME [--out runs/streets] [--data ../shared/data/camvid] [--seeds 0] [-- OPTIONS]
 
-The sequences are 0001TP (62 frames), 0006R0 (101) and the second half of 0016E5 (102); each training shows the other
-frames of the 367 and none of `val`. OPTIONS are those of `atrous train` and have a NAME: a run of that name goes on
-where it was stopped. Single scale, output stride of the recipe, every frame at its own size, weights of the last step.
-Prints a markdown table.
+NAME names the runs of these OPTIONS of `atrous train`; the same command goes on where it was stopped. The parts are the
+sequences 0001TP (62 frames) and 0006R0 (101), and the second half of 0016E5 (102 frames; the first half of that drive
+is trained on). Each training shows the other frames of the 367 and none of `val`. Single scale, output stride of the
+recipe, every frame at its own size, weights of the last step; a class that neither truth nor prediction of a part shows
+does not count there. Prints a markdown table.
 """
 
 import argparse
@@ -17,11 +18,11 @@ from pathlib import Path
 from few_labels import write_data
 
 STREETS = ("0001TP", "0006R0", "0016E5b")
-"""Sequences that are left out; the last one is the second half of 0016E5."""
+"""Parts that are left out; the last one is the second half of 0016E5."""
 
 
 def split(source: Path, street: str) -> tuple[list[str], list[str]]:
-    """File names of the frames to train on, and of those of the left-out sequence."""
+    """File names of the frames to train on, and of those of the left-out part."""
     names = sorted(path.name for path in (source / "train").iterdir())
     left_out = [name for name in names if name.startswith(street[:6])]
     if street.endswith("b"):
@@ -29,29 +30,23 @@ def split(source: Path, street: str) -> tuple[list[str], list[str]]:
     return [name for name in names if name not in left_out], left_out
 
 
-def score(run: Path) -> float | None:
-    """Mean IoU (0..1) after the last step of a run; None if it is not done."""
-    if not (run / "config.json").exists():
-        return None
+def score(run: Path) -> float:
+    """Mean IoU (0..1) after the last step of a finished run."""
     last = json.loads((run / "config.json").read_text())["training"]["iterations"]
     records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    return next((record["miou"] for record in records if "miou" in record and record["iteration"] == last), None)
+    return next(record["miou"] for record in records if "miou" in record and record["iteration"] == last)
 
 
 def train(data: Path, run: Path, words: list[str]) -> float:
-    """Train, or go on; the mean IoU after the last step."""
-    if score(run) is None:
-        command = [sys.executable, "-m", "atrous", "train", str(data), "--recipe", "camvid", "--out", str(run), *words]
-        if code := subprocess.run(command, check=False).returncode:
-            raise SystemExit(code)
-    found = score(run)
-    if found is None:
-        raise SystemExit(f"{run}: no validation at the last step")
-    return found
+    """Train, go on, or do nothing where all steps are done; other options in the same folder are refused."""
+    command = [sys.executable, "-m", "atrous", "train", str(data), "--recipe", "camvid", "--out", str(run), *words]
+    if code := subprocess.run(command, check=False).returncode:
+        raise SystemExit(code)
+    return score(run)
 
 
 def main() -> None:
-    """Train without each sequence, with each seed, and print the table."""
+    """Train without each part, with each seed, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name")
     parser.add_argument("--out", type=Path, default=Path("runs/streets"))

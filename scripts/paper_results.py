@@ -11,6 +11,9 @@ import sys
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
+TRAINING = ("iterations", "batch_size", "crop", "learning_rate")
+"""Settings of the first row that can run, which those of the table are shares of."""
+
 BEGIN, END = "<!-- tables of the papers: begin -->", "<!-- tables of the papers: end -->"
 
 
@@ -19,11 +22,13 @@ def kept(out: Path) -> dict:
     rows = json.loads((out / "table.json").read_text())["rows"]
     done = [row for row in rows if row["ours"] is not None]
     diverged = {
-        rows[int(path.parent.name[:2]) - 1]["name"]: path.read_text().strip()
+        row["name"]: path.read_text().strip()
         for path in sorted(out.glob("rows/*/*-diverged.txt"))
+        if (row := rows[int(path.parent.name.partition("-")[0]) - 1])["ours"] is None
     }
     statements = json.loads((out / "conclusions.json").read_text())["conclusions"]
     protocol = json.loads((out / "protocol.json").read_text())
+    training = protocol["training"]
     return {
         "table": protocol["table"],
         "rows": done,
@@ -31,6 +36,7 @@ def kept(out: Path) -> dict:
         "not_run": [row["name"] for row in rows if row["ours"] is None and row["name"] not in diverged],
         "conclusions": [found for found in statements if found["ours"] is not None],
         "protocol": {name: protocol[name] for name in ("scale", "data", "software")},
+        "training": {name: training[name] for name in ("backbone_weights", *TRAINING)},
     }
 
 
@@ -42,19 +48,21 @@ def shown(value: float | None, interval: list[float] | None, spec: str) -> str:
 
 def scale(result: dict) -> str:
     """A sentence on the scale of a table."""
-    chosen, data = result["protocol"]["scale"], result["protocol"]["data"]
-    height, width = chosen["crop"]
-    start = {"none": "random weights"}.get(chosen["backbone_weights"], chosen["backbone_weights"])
+    chosen, training = result["protocol"]["scale"], result["training"]
+    start, (height, width) = training["backbone_weights"], training["crop"]
+    part = "head and decoder" if start else "all layers"
+    narrowed = "" if chosen["width"] == 1 else f", {part} at width {chosen['width']:g}"
     return (
-        f"`{chosen['backbone']}` from {start}, width {chosen['width']:g}, {chosen['iterations']} steps of "
-        f"{chosen['batch_size']} crops of {height}x{width}, rate {chosen['learning_rate']:g}, "
-        f"{data['validation']['images']} validation images."
+        f"{chosen['backbone'] or 'own network'} from {start or 'random weights'}{narrowed}; "
+        f"{training['iterations']} steps of {training['batch_size']} crops of {height}x{width}, rate "
+        f"{training['learning_rate']:g}, {chosen['seeds']} seed{'s' * (chosen['seeds'] > 1)}; "
+        f"{result['protocol']['data']['validation']['images']} validation images."
     )
 
 
-def section(result: dict) -> list[str]:
-    """The Markdown of one table."""
-    lines = [f"### `{result['table']}`", "", scale(result), ""]
+def section(name: str, result: dict) -> list[str]:
+    """The Markdown of one table, below the name of its file."""
+    lines = [f"### `{name}`", "", f"`atrous paper {result['table']}`: {scale(result)}", ""]
     lines += ["| row | paper | ours (95 %) | seconds |", "|---|---|---|---|"]
     for row in result["rows"]:
         paper = "" if row["paper"] is None else f"{row['paper']:.2f}"
@@ -74,19 +82,24 @@ def section(result: dict) -> list[str]:
     return [*lines, ""]
 
 
+def tables() -> str:
+    """The Markdown of all tables that are kept."""
+    files = sorted((DOCS / "papers").glob("*.json"))
+    kept_tables = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in files}
+    return "\n".join(line for name, result in kept_tables.items() for line in section(name, result))
+
+
 def main(folders: list[Path]) -> None:
     (DOCS / "papers").mkdir(exist_ok=True)
     for out in folders:
         result = kept(out)
         if result["rows"] or result["diverged"]:
             text = json.dumps(result, indent=1, ensure_ascii=False)
-            (DOCS / "papers" / f"{out.name}.json").write_text(text + "\n", encoding="utf-8")
+            (DOCS / "papers" / f"{out.resolve().name}.json").write_text(text + "\n", encoding="utf-8")
     results = DOCS / "results.md"
     before, rest = results.read_text(encoding="utf-8").split(BEGIN)
     after = rest.split(END)[1]
-    tables = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((DOCS / "papers").glob("*.json"))]
-    body = "\n".join(line for table in tables for line in section(table))
-    results.write_text(f"{before}{BEGIN}\n\n{body}\n{END}{after}", encoding="utf-8")
+    results.write_text(f"{before}{BEGIN}\n\n{tables()}\n{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

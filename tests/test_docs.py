@@ -1,5 +1,6 @@
 """What the documentation names exists: files, tests, verbs and their options."""
 
+import importlib.util
 import os
 import re
 import shlex
@@ -42,6 +43,14 @@ def test_the_page_of_options_is_fresh():
     paths = os.environ | {"PYTHONPATH": str(ROOT / "src")}
     checked = subprocess.run(command, cwd=ROOT, env=paths, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, f"{checked.stderr}: run `python scripts/reference_pages.py` and commit the page"
+
+
+def test_the_tables_of_the_papers_are_those_of_their_files():
+    spec = importlib.util.spec_from_file_location("paper_results", ROOT / "scripts" / "paper_results.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    page = (ROOT / "docs" / "results.md").read_text()
+    assert page.partition(script.BEGIN)[2].partition(script.END)[0].strip() == script.tables().strip()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -1,7 +1,7 @@
 """Local copies of data sets on remote storage, so that every layout is read and trained on as from a folder.
 
 The objects below an address are listed, and those that the copy lacks are fetched. Files keep the times of the objects:
-a run that goes on, here or on another machine, finds the data unchanged (`data/fingerprint.py`).
+a run that goes on, here or on another machine, finds large data unchanged, too (`data/fingerprint.py`).
 """
 
 import hashlib

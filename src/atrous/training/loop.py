@@ -142,8 +142,8 @@ def remaining_batches(
 ) -> Iterator[tuple[Batch, Batch | None]]:
     """Labelled and unlabelled crops of the steps that are still to do, of this replica's rows.
 
-    Unlabelled crops are scaled, flipped and jittered like labelled ones, but drawn by a stream of their own; half of
-    the workers load them. Their labels are those of `unlabelled.unlabelled_pictures`.
+    Unlabelled crops are transformed like labelled ones, but drawn by a stream of their own; half of the workers load
+    them. Their labels are those of `unlabelled.unlabelled_pictures`.
     """
     workers = config.workers if unlabelled is None else ceil_div(config.workers, 2)
 

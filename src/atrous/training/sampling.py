@@ -67,11 +67,11 @@ def _bare(name: str) -> str:
 
 
 def training_transforms(config: TrainConfig, conventions: Conventions, *, space: LabelSpace) -> tuple[Transform, ...]:
-    """The random transforms of a sample, in the official code's order: scale, pad, crop, flip; jitter, degradation.
+    """The random transforms of a sample, in the official code's order: scale, pad, crop, flip.
 
-    Padded pixels have the ignore value of `space` as label, and show what the model pads images with: the value that it
-    normalises to 0, or the image mirrored. `conventions` are the model's, not the configuration's: backbone weights
-    bring their own image scaling.
+    After them, where they are wanted, come jitter and degradation. Padded pixels have the ignore value of `space` as
+    label, and until then show what the model pads images with: the value that it normalises to 0, or the image
+    mirrored. `conventions` are the model's, not the configuration's: backbone weights bring their own image scaling.
 
     Raises:
         InputError: If `space` lacks a class of `crop_classes`.
