@@ -231,7 +231,7 @@ def _stages(
     replicas: Replicas,
 ) -> list[Stage]:
     config, second = configured(start, settings, data=data[options.split], validation=validation)
-    with console.status(f"looking at the files of {options.data}"):
+    with console.status("looking at the files of the data"):
         return plan_stages(
             config,
             second,
