@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from atrous.data.sample import Sample
 
@@ -43,6 +42,8 @@ class RandomDegradation:
             return sample
         values = (255 * (np.arange(256) / 255) ** exponent).astype(np.float32)[image] if exposed else np.float32(image)
         if blurred:
+            from scipy.ndimage import gaussian_filter  # slow to import, and needed by few runs
+
             values = gaussian_filter(values, (blur, blur, 0), mode="mirror")
         if noisy:
             values += np.float32(noise) * generator.standard_normal(values.shape, np.float32)
