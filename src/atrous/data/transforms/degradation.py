@@ -40,7 +40,11 @@ class RandomDegradation:
         image = sample.image
         if not (exposed or blurred or noisy):
             return sample
-        values = (255 * (np.arange(256) / 255) ** exponent).astype(np.float32)[image] if exposed else image.astype(np.float32)
+        values = (
+            (255 * (np.arange(256) / 255) ** exponent).astype(np.float32)[image]
+            if exposed
+            else image.astype(np.float32)
+        )
         if blurred:
             values = _blurred(values, blur)
         if noisy:
