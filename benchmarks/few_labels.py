@@ -70,16 +70,17 @@ def train(data: Path, run: Path, options: argparse.Namespace, seed: int, *more: 
     """Mean IoU (0..1) on the left-out street after the last step."""
     steps, crop = options.iterations, options.crop
     fixed = ["--iterations", steps, "--validate-every", steps, "--crop", crop, crop, "--workers", 0, "--seed", seed]
-    if _score(run, steps) is None:
+    if score(run, steps) is None:
         command = [sys.executable, "-m", "atrous", "train", data, "--out", run, *fixed, *more]
         subprocess.run([str(word) for word in command], check=True)
-    score = _score(run, steps)
-    if score is None:
+    reached = score(run, steps)
+    if reached is None:
         raise SystemExit(f"{run}: no validation at step {steps}")
-    return score
+    return reached
 
 
-def _score(run: Path, steps: int) -> float | None:
+def score(run: Path, steps: int) -> float | None:
+    """Mean IoU (0..1) of the validation after so many steps; None if there is none."""
     metrics = run / "metrics.jsonl"
     records = [json.loads(line) for line in metrics.read_text().splitlines()] if metrics.exists() else []
     return next((record["miou"] for record in records if "miou" in record and record["iteration"] == steps), None)

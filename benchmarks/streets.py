@@ -15,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from few_labels import write_data
+from few_labels import score, write_data
 
 STREETS = ("0001TP", "0006R0", "0016E5b")
 """Parts that are left out; the last one is the second half of 0016E5."""
@@ -30,19 +30,20 @@ def split(source: Path, street: str) -> tuple[list[str], list[str]]:
     return [name for name in names if name not in left_out], left_out
 
 
-def score(run: Path) -> float:
-    """Mean IoU (0..1) after the last step of a finished run."""
-    last = json.loads((run / "config.json").read_text())["training"]["iterations"]
-    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    return next(record["miou"] for record in records if "miou" in record and record["iteration"] == last)
-
-
 def train(data: Path, run: Path, words: list[str]) -> float:
-    """Train, go on, or do nothing where all steps are done; other options in the same folder are refused."""
+    """Train, go on, or do nothing where all steps are done; other options in the same folder are refused.
+
+    Returns:
+        Mean IoU (0..1) after the last step.
+    """
     command = [sys.executable, "-m", "atrous", "train", str(data), "--recipe", "camvid", "--out", str(run), *words]
     if code := subprocess.run(command, check=False).returncode:
         raise SystemExit(code)
-    return score(run)
+    last = json.loads((run / "config.json").read_text())["training"]["iterations"]
+    reached = score(run, last)
+    if reached is None:
+        raise SystemExit(f"{run}: no validation at step {last}")
+    return reached
 
 
 def main() -> None:

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
@@ -48,15 +49,16 @@ def fingerprint(dataset: DataSet, *, read_at_most: int = READ_AT_MOST) -> Finger
     """
     parts = dataset.parts if isinstance(dataset, JoinedData) else (dataset,)
     try:
+        described = [(_meaning(part), list(_files(part))) for part in parts]
         times, size = list[str](), 0
-        for part in parts:
-            digest = hashlib.sha256(_meaning(part))
-            for file in _files(part):
+        for meaning, files in described:
+            digest = hashlib.sha256(meaning)
+            for file in files:
                 status = file.stat()
                 size += status.st_size
                 digest.update(f"\n{status.st_size} {status.st_mtime_ns}".encode())
             times.append(digest.hexdigest())
-        contents = None if size > read_at_most else " ".join(map(_contents, parts))
+        contents = None if size > read_at_most else " ".join(starmap(_contents, described))
     except OSError as error:
         raise InputError(unreadable(error)) from error
     return Fingerprint(" ".join(times), contents)
@@ -82,9 +84,9 @@ def reconciled(saved: Any, now: Any) -> Any:
     return {**saved, free: now[free]}
 
 
-def _contents(dataset: DataSet) -> str:
-    digest = hashlib.sha256(_meaning(dataset))
-    for file in _files(dataset):
+def _contents(meaning: bytes, files: Sequence[Path]) -> str:
+    digest = hashlib.sha256(meaning)
+    for file in files:
         with file.open("rb") as opened:
             digest.update(hashlib.file_digest(opened, "sha256").digest())
     return digest.hexdigest()

@@ -148,6 +148,8 @@ class TrainConfig:
         norms: `trained` updates batch norm as usual; `frozen` fixes its running statistics and trains scale and shift
             (second stage of the papers); `fixed` fixes all of it.
         norm_momentum: Weight of each batch in the running statistics: 1 - decay.
+        norm_images: Number of training crops from which the running statistics are computed anew for every validation
+            and the weights that it saves (not in the papers); 0 takes the moving average of training.
         scales: Factors of the random scaling.
         flip_probability: Probability 0..1 that a crop is mirrored left to right.
         jitter: Strength 0..1 of random brightness, contrast, saturation and hue (not in the papers).
@@ -182,6 +184,7 @@ class TrainConfig:
     weight_decay: float = 4e-5
     norms: Literal["trained", "frozen", "fixed"] = "trained"
     norm_momentum: float = 0.01
+    norm_images: int = 0
     scales: tuple[float, ...] = PAPER_SCALES
     flip_probability: float = 0.5
     jitter: float = 0.0
@@ -203,8 +206,10 @@ class TrainConfig:
         """Refuse settings that cannot work or contradict each other; raises InputError."""
         if min(self.iterations, self.batch_size, self.validate_every, *self.crop) < 1:
             raise InputError("iterations, batch size, crop and validate-every must be at least 1")
-        if min(self.workers, self.warmup, self.unfold_images, self.patience) < 0:
-            raise InputError("workers, warmup, unfold-images and patience cannot be negative")
+        if min(self.workers, self.warmup, self.unfold_images, self.norm_images, self.patience) < 0:
+            raise InputError("workers, warmup, unfold-images, norm-images and patience cannot be negative")
+        if self.norm_images and self.norms != "trained":
+            raise InputError(f"norms {self.norms} keeps the running statistics; leave out norm-images")
         if self.accumulate < 1 or self.batch_size % self.accumulate:
             raise InputError(
                 f"accumulate {self.accumulate} does not divide the batch size {self.batch_size} into equal parts"

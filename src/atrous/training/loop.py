@@ -12,15 +12,16 @@ from atrous.data.loader import Batch, training_batches
 from atrous.errors import DivergedError
 from atrous.evaluation.evaluate import OnProgress, evaluate
 from atrous.evaluation.report import MAX_IMAGES, Report
-from atrous.inference.predictor import Predictor
+from atrous.inference.predictor import Model, Predictor
 from atrous.sizes import ceil_div
 from atrous.training.checkpoint import TrainingState, share_state
 from atrous.training.config import SamplingConfig, TrainConfig
 from atrous.training.loss import CustomLoss, LossFunction, SegmentationLoss
+from atrous.training.norm_statistics import with_new_statistics
 from atrous.training.progress import LossWindow, TrainingProgress
 from atrous.training.replicas import SINGLE_PROCESS, Replicas
 from atrous.training.run import Run
-from atrous.training.sampling import bootstrapped, training_transforms
+from atrous.training.sampling import bootstrapped, first_crops, training_transforms
 from atrous.training.step import rate_at, train_step
 from atrous.training.teacher import Teacher
 
@@ -101,13 +102,13 @@ def train(
         validated = None
         if due or saving:
             require_finite(state)
-            if replicas.is_rank_0 and due and validation is None:
-                run.save_validation(state, config, report=None, data=data)
-            elif replicas.is_rank_0 and due and validation is not None:
-                predictor = Predictor(state.result, labels=data.labels, device=device)
-                report = evaluate(predictor, validation, gallery=MAX_IMAGES, on_progress=validating)
-                run.save_validation(state, config, report=report, data=data)
-                validated = ValidationResult(state.iteration, report)
+            if replicas.is_rank_0 and due:
+                model, report = _result(state, config, data=data, device=device), None
+                if validation is not None:
+                    predictor = Predictor(model, labels=data.labels, device=device)
+                    report = evaluate(predictor, validation, gallery=MAX_IMAGES, on_progress=validating)
+                    validated = ValidationResult(state.iteration, report)
+                run.save_validation(state, config, model=model, report=report, data=data)
             elif replicas.is_rank_0:
                 run.save(state)
                 run.update_report(config)
@@ -121,6 +122,15 @@ def train(
         window = LossWindow()
     if replicas.is_rank_0:
         run.finish()
+
+
+def _result(state: TrainingState, config: TrainConfig, *, data: DataSet, device: torch.device) -> Model:
+    """The model to evaluate and to save; the state keeps its running statistics, which training goes on with."""
+    if not config.norm_images:
+        return state.result
+    count, part = config.norm_images, config.batch_size // config.accumulate
+    crops = first_crops(config, data, state.model.config.conventions, count=count, batch_size=part)
+    return with_new_statistics(state.result, (images.to(device) for images in crops))
 
 
 def chosen_loss(

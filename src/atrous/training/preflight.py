@@ -128,6 +128,7 @@ def _extras(config: TrainConfig) -> Iterator[Deviation]:
         "colour jitter": (config.jitter, f"{config.jitter:g}"),
         "exposure, blur and noise": (config.degradation, f"{config.degradation:g}"),
         "crops around classes": (config.sampling.class_crops, f"{config.sampling.class_crops:.0%}"),
+        "running statistics": (config.norm_images, f"of {config.norm_images} crops at each validation"),
         "arithmetic": (config.precision != "float32", config.precision),
     }
     for setting, (there, here) in extras.items():

@@ -16,6 +16,7 @@ from atrous.data.loader import Batch
 from atrous.errors import InputError
 from atrous.evaluation.report import Report
 from atrous.files import atomic_path
+from atrous.inference.predictor import Model
 from atrous.labels import LabelSpace
 from atrous.plain import completed, first_difference, to_plain
 from atrous.training.checkpoint import TrainingState, load_state, previous_path, save_state, saved_iteration
@@ -234,9 +235,9 @@ class Run:
             raise InputError(f"cannot write {self.metrics}: {error.strerror}; free some space and run again") from error
 
     def save_validation(
-        self, state: TrainingState, config: TrainConfig, *, report: Report | None, data: DataSet
+        self, state: TrainingState, config: TrainConfig, *, model: Model, report: Report | None, data: DataSet
     ) -> None:
-        """Save weights, metrics, page, pictures and state after a validation; `report` is None if there is none."""
+        """Save the validated weights, metrics, page, pictures and state; `report` is None without validation data."""
         iteration = state.iteration
         if report is not None:
             if report.miou is not None and report.miou > state.best[0]:
@@ -249,9 +250,9 @@ class Run:
             **({"started_from": state.started_from} if state.started_from else {}),
             "results": [report.to_json()] if report else [],
         }
-        save(self.last, state.result, labels=data.labels, provenance=provenance)
+        save(self.last, model, labels=data.labels, provenance=provenance)
         if state.best[1] == iteration:
-            save(self.best, state.result, labels=data.labels, provenance=provenance)
+            save(self.best, model, labels=data.labels, provenance=provenance)
         self._report = report
         self._write_page(report, config)
         if report is not None:

@@ -128,6 +128,7 @@ class SecondStage:
             learning_rate=self.second_learning_rate,
             warmup=0,
             norms="fixed" if first.norms == "fixed" else "frozen",
+            norm_images=0,
             sampling=replace(first.sampling, hard_copies=self.second_hard_copies),
             backbone_weights=None,
             weights=None,

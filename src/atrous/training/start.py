@@ -1,33 +1,29 @@
 """Builds the initial training state from settings and data."""
 
 import logging
-from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.amp.grad_scaler import GradScaler
 
 from atrous.data.class_weights import read_class_weights
 from atrous.data.dataset import DataSet
-from atrous.data.loader import training_batches
 from atrous.errors import InputError
 from atrous.evaluation.evaluate import common_labels
 from atrous.importers.unfused_norms import unfold_batch_norms
 from atrous.labels import LabelSpace
 from atrous.model.build import build
 from atrous.model.config import ModelConfig
-from atrous.model.conventions import Conventions
 from atrous.model.norm import freeze_norms, norms, set_norm_momentum, synchronize_norms
-from atrous.sizes import ceil_div
 from atrous.training.aspp_taps import zero_unreached_taps
 from atrous.training.average import MovingAverage
 from atrous.training.checkpoint import TrainingState
 from atrous.training.config import TrainConfig
 from atrous.training.optimizer import build_optimizer
 from atrous.training.precision import computes_bfloat16
-from atrous.training.sampling import class_ids, hard_ids, training_transforms
+from atrous.training.sampling import class_ids, first_crops, hard_ids
 from atrous.weights.archive import Archive
 from atrous.weights.backbone import BACKBONE_DETAILS, load_backbone, read_backbone
 from atrous.weights.load import load
@@ -71,7 +67,9 @@ def fresh_state(
     if backbone:
         load_backbone(model, backbone)
         if fresh and config.unfold_images and _is_folded(model):
-            unfold_batch_norms(model, _images(config, data, conventions=model.config.conventions))
+            count, batch_size = config.unfold_images, config.batch_size
+            crops = first_crops(config, data, model.config.conventions, count=count, batch_size=batch_size)
+            unfold_batch_norms(model, crops)
     set_norm_momentum(model, config.norm_momentum)
     if config.norms != "trained":
         freeze_norms(model, affine=config.norms == "fixed")
@@ -138,18 +136,3 @@ def _check_channels(data: DataSet, in_channels: int) -> None:
 def _is_folded(model: nn.Module) -> bool:
     """Return True if no batch norm has statistics, as in inference files, which fold them into the convolutions."""
     return not any(norm.running_mean.any() for norm in norms(model) if norm.running_mean is not None)
-
-
-def _images(config: TrainConfig, data: DataSet, *, conventions: Conventions) -> Iterator[Tensor]:
-    """Batches of the first `unfold_images` training crops."""
-    batches = training_batches(
-        data,
-        training_transforms(config, conventions, space=data.labels),
-        batch_size=config.batch_size,
-        seed=config.seed,
-        start=0,
-        stop=ceil_div(config.unfold_images, config.batch_size),
-        workers=0,
-    )
-    for batch in batches:
-        yield batch.images
