@@ -23,6 +23,9 @@ from fakes.paper_tables import tiny_data, tiny_experiment
 pytestmark = pytest.mark.usefixtures("nothing_drawn")
 
 OPTIONS = ["--backbone", "resnet18", "--width", "0.02", "--iterations", "1", "--crop", "33", "--batch-size", "2"]
+LATER = ("degradation", "norm_images")
+"""Settings that older folders lack."""
+
 KEYS = ["name", "paper", "ours", "interval", "multiply_adds", "parameters", "seconds"]
 
 
@@ -146,18 +149,21 @@ def test_a_folder_from_before_a_setting_existed_goes_on(finished, data, tmp_path
     out = tmp_path / "table3"
     shutil.copytree(finished, out)
     protocol = json.loads((out / "protocol.json").read_text())
-    del protocol["training"]["degradation"]
+    for name in LATER:
+        del protocol["training"][name]
     (out / "protocol.json").write_text(json.dumps(protocol))
     monkeypatch.setattr("atrous.papers.rerun.train_once", lambda *_, **__: pytest.fail("trained again"))
     arguments = ["paper", "v3-table3", "--data", str(data), "--out", str(out), "--rows", "1,4", "--workers", "0"]
     assert main([*arguments, *OPTIONS, "--device", "cpu"]) == 0
-    assert json.loads((out / "protocol.json").read_text())["training"]["degradation"] == 0
+    training = json.loads((out / "protocol.json").read_text())["training"]
+    assert [training[name] for name in LATER] == [0, 0]
 
     config = TrainConfig(model=PRESETS["deeplabv3_resnet50_beta"])
-    older = {name: value for name, value in to_plain(replace(config, workers=0)).items() if name != "degradation"}
+    older = {name: value for name, value in to_plain(replace(config, workers=0)).items() if name not in LATER}
     digest = hashlib.sha256(json.dumps(older, sort_keys=True).encode()).hexdigest()[:12]
     assert run_folder(out, config).name == f"resnet-os16-{digest}"
-    assert run_folder(out, replace(config, degradation=0.5)).name != f"resnet-os16-{digest}"
+    for later in (replace(config, degradation=0.5), replace(config, norm_images=8)):
+        assert run_folder(out, later).name != f"resnet-os16-{digest}"
 
 
 def test_bad_rows_and_names(data, tmp_path, capsys):
