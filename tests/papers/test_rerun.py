@@ -23,7 +23,7 @@ from fakes.paper_tables import tiny_data, tiny_experiment
 pytestmark = pytest.mark.usefixtures("nothing_drawn")
 
 OPTIONS = ["--backbone", "resnet18", "--width", "0.02", "--iterations", "1", "--crop", "33", "--batch-size", "2"]
-LATER = ("degradation", "norm_images")
+LATER = ("degradation", "norm_images", "logit_adjustment")
 """Settings that older folders lack."""
 
 KEYS = ["name", "paper", "ours", "interval", "multiply_adds", "parameters", "seconds"]
@@ -156,13 +156,17 @@ def test_a_folder_from_before_a_setting_existed_goes_on(finished, data, tmp_path
     arguments = ["paper", "v3-table3", "--data", str(data), "--out", str(out), "--rows", "1,4", "--workers", "0"]
     assert main([*arguments, *OPTIONS, "--device", "cpu"]) == 0
     training = json.loads((out / "protocol.json").read_text())["training"]
-    assert [training[name] for name in LATER] == [0, 0]
+    assert [training[name] for name in LATER] == [0, 0, 0]
 
     config = TrainConfig(model=PRESETS["deeplabv3_resnet50_beta"])
     older = {name: value for name, value in to_plain(replace(config, workers=0)).items() if name not in LATER}
     digest = hashlib.sha256(json.dumps(older, sort_keys=True).encode()).hexdigest()[:12]
     assert run_folder(out, config).name == f"resnet-os16-{digest}"
-    for later in (replace(config, degradation=0.5), replace(config, norm_images=8)):
+    for later in (
+        replace(config, degradation=0.5),
+        replace(config, norm_images=8),
+        replace(config, logit_adjustment=0.5),
+    ):
         assert run_folder(out, later).name != f"resnet-os16-{digest}"
 
 

@@ -34,6 +34,7 @@ from fakes.run import CONFIG, MODEL, changed
             for value in (-0.1, 1.1, math.nan)
         ),
         ({"patience": -1}, "norm-images and patience cannot be negative"),
+        ({"logit_adjustment": 1.5}, "logit adjustment 1.5 is out of range; choose 0 to 1"),
         ({"norm_images": -1}, "norm-images and patience cannot be negative"),
         ({"weights": "a", "backbone_weights": "b"}, "weights fill the backbone, too; leave out backbone-weights"),
         ({"model": replace(MODEL, in_channels=4), "jitter": 0.1}, "jitter is for RGB, not for 4 channels"),

@@ -106,6 +106,11 @@ def test_a_run_keeps_its_network_weights_and_precision(monkeypatch, tmp_path):
     assert chosen_recipe("finetune", out=tmp_path, device=cpu).config == begun.config
     other = chosen_recipe("finetune", model="deeplabv3_resnet50", out=tmp_path, device=cpu)
     assert other.config.model == PRESETS["deeplabv3_resnet50"]
-    for broken in ("", "[]", '{"training": {"model": 3}}', '{"training": {"precision": "int8"}}'):
+    older = json.loads((folder / "config.json").read_text())
+    del older["training"]["logit_adjustment"]
+    (folder / "config.json").write_text(json.dumps(older))
+    assert chosen_recipe("finetune", out=tmp_path, device=cpu).config == replace(begun.config, logit_adjustment=0.0)
+    unfit = json.dumps({"training": {**older["training"], "logit_adjustment": "all"}})
+    for broken in ("", "[]", unfit, '{"training": {"model": 3}}', '{"training": {"precision": "int8"}}'):
         (folder / "config.json").write_text(broken)
         assert chosen_recipe("finetune", out=tmp_path, device=cpu) == chosen_recipe("finetune", device=cpu)

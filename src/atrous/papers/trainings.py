@@ -22,7 +22,7 @@ from atrous.training.stages import SecondStage
 from atrous.training.train_run import plan_stages, run_stages
 from atrous.weights.run_folder import LAST, METRICS
 
-_ADDED_LATER = {"degradation": 0.0, "norm_images": 0}
+_ADDED_LATER = {"degradation": 0.0, "norm_images": 0, "logit_adjustment": 0.0}
 """Settings that did not exist when the first folders were named, with their defaults: these change no name."""
 
 OnStep = Callable[[int], None]

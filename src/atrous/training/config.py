@@ -25,6 +25,7 @@ _RANGES = {
     "jitter": (0, 1),
     "degradation": (0, 1),
     "ema_decay": (0, 1),
+    "logit_adjustment": (0, 1),
     "seed": (0, 2**32 - 1),
 }
 
@@ -150,6 +151,8 @@ class TrainConfig:
         norm_momentum: Weight of each batch in the running statistics: 1 - decay.
         norm_images: Number of training crops from which the running statistics are computed anew for every validation
             and the weights that it saves (not in the papers); 0 takes the moving average of training.
+        logit_adjustment: Share 0..1 of the class weights' effect that validated and saved weights no longer have: so
+            much of the logarithm of a class's weight is taken from its logit (not in the papers).
         scales: Factors of the random scaling.
         flip_probability: Probability 0..1 that a crop is mirrored left to right.
         jitter: Strength 0..1 of random brightness, contrast, saturation and hue (not in the papers).
@@ -185,6 +188,7 @@ class TrainConfig:
     norms: Literal["trained", "frozen", "fixed"] = "trained"
     norm_momentum: float = 0.01
     norm_images: int = 0
+    logit_adjustment: float = 0.0
     scales: tuple[float, ...] = PAPER_SCALES
     flip_probability: float = 0.5
     jitter: float = 0.0

@@ -16,6 +16,7 @@ from atrous.inference.predictor import Model, Predictor
 from atrous.sizes import ceil_div
 from atrous.training.checkpoint import TrainingState, share_state
 from atrous.training.config import SamplingConfig, TrainConfig
+from atrous.training.logit_adjustment import with_adjusted_logits
 from atrous.training.loss import CustomLoss, LossFunction, SegmentationLoss
 from atrous.training.norm_statistics import with_new_statistics
 from atrous.training.progress import LossWindow, TrainingProgress
@@ -103,7 +104,7 @@ def train(
         if due or saving:
             require_finite(state)
             if replicas.is_rank_0 and due:
-                model, report = _result(state, config, data=data, device=device), None
+                model, report = _result(state, config, data=data, loss=batch_loss, device=device), None
                 if validation is not None:
                     predictor = Predictor(model, labels=data.labels, device=device)
                     report = evaluate(predictor, validation, gallery=MAX_IMAGES, on_progress=validating)
@@ -124,13 +125,23 @@ def train(
         run.finish()
 
 
-def _result(state: TrainingState, config: TrainConfig, *, data: DataSet, device: torch.device) -> Model:
-    """The model to evaluate and to save; the state keeps its running statistics, which training goes on with."""
-    if not config.norm_images:
-        return state.result
-    count, part = config.norm_images, config.batch_size // config.accumulate
-    crops = first_crops(config, data, state.model.config.conventions, count=count, batch_size=part)
-    return with_new_statistics(state.result, (images.to(device) for images in crops))
+def _result(
+    state: TrainingState,
+    config: TrainConfig,
+    *,
+    data: DataSet,
+    loss: SegmentationLoss | CustomLoss,
+    device: torch.device,
+) -> Model:
+    """The model to evaluate and to save; the state, which training goes on with, stays as it is."""
+    model = state.result
+    if config.norm_images:
+        count, part = config.norm_images, config.batch_size // config.accumulate
+        crops = first_crops(config, data, model.config.conventions, count=count, batch_size=part)
+        model = with_new_statistics(model, (images.to(device) for images in crops))
+    if config.logit_adjustment and isinstance(loss, SegmentationLoss) and loss.class_weights is not None:
+        model = with_adjusted_logits(model, loss.class_weights, share=config.logit_adjustment)
+    return model
 
 
 def chosen_loss(

@@ -19,10 +19,11 @@ def has_begun(out: Path) -> bool:
 
 
 def resumed_recipe(start: Recipe, out: Path, *, keep_model: bool = False) -> Recipe:
-    """Return the recipe with network, backbone weights and precision of the run in a folder.
+    """Return the recipe with network, backbone weights, precision and logit adjustment of the run in a folder.
 
     A recipe that starts from what is installed would otherwise choose others once a package or another processor is
-    there, and the same command would no longer resume its run. A protocol that fixes these settings stays as it is.
+    there, and the same command would no longer resume its run; runs from before there was a logit adjustment have none.
+    A protocol that fixes these settings stays as it is.
 
     Args:
         start: The recipe as it is for a new run.
@@ -39,7 +40,12 @@ def resumed_recipe(start: Recipe, out: Path, *, keep_model: bool = False) -> Rec
             weights, precision = saved["backbone_weights"], saved["precision"]
             if not isinstance(weights, str | None) or precision not in ("float32", "bfloat16", "float16"):
                 continue
-            config = replace(start.config, model=model, backbone_weights=weights, precision=precision)
+            share = saved.get("logit_adjustment", 0.0)
+            if type(share) not in (int, float) or not 0 <= share <= 1:
+                continue
+            config = replace(
+                start.config, model=model, backbone_weights=weights, precision=precision, logit_adjustment=share
+            )
         except (OSError, ValueError, TypeError, KeyError, RecursionError):  # no run, or one that `Run` refuses
             continue
         reason = f"starts from {weights or 'random weights'}, as {folder / 'config.json'} says"
