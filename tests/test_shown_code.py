@@ -36,7 +36,7 @@ MARKS = {
     "other project": 24,  # what code of other libraries looked like before
     "download": 6,
     "published data": 9,
-    "long": 15,
+    "long": 16,
     "service": 7,
     "GPU": 1,
     "trained weights": 2,  # whose labels have several classes
