@@ -122,7 +122,12 @@ def test_files_of_8_bits_give_the_labels_of_onnx_runtime_on_this_processor(recor
         page = open_page(address)
         computed(page, file("street.png", image), "street.png")
         labels, _ = downloaded(page)
-    assert (labels == expected.labels).mean() > 0.999  # sums of float32 between layers of 8 bits may round otherwise
+    # Sums of float32 between layers of 8 bits may round otherwise, on processors with AMX too: beside borders alone.
+    assert (labels == expected.labels).mean() > 0.99
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(expected.labels, 2, mode="edge"), (5, 5)).reshape(
+        90, 121, 25
+    )
+    assert (around == labels[..., None]).any(axis=2).all()
     assert len(np.unique(labels)) > 2
 
 

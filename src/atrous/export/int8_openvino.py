@@ -19,6 +19,7 @@ from atrous.extras import require
 from atrous.inference.engines.description import Layout
 from atrous.inference.engines.engine import in_layout
 from atrous.inference.engines.signal_stack import kept_signal_stack
+from atrous.inference.engines.without_amx import without_amx
 
 CONVOLUTIONS = ("Convolution", "GroupConvolution")
 
@@ -33,6 +34,7 @@ RANKED_PICTURES = 8
 
 
 @kept_signal_stack()
+@without_amx()
 def quantised(
     model: Any,
     calibration: Pictures,

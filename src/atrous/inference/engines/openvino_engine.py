@@ -10,6 +10,7 @@ from atrous.extras import require
 from atrous.inference.engines.description import PREFIX, ExportDescription
 from atrous.inference.engines.engine import Images, Outputs, in_layout
 from atrous.inference.engines.signal_stack import kept_signal_stack
+from atrous.inference.engines.without_amx import without_amx
 
 METADATA = PREFIX.rstrip(".")
 """Name of the group of entries in the runtime information of a file."""
@@ -38,7 +39,8 @@ class OpenVinoEngine:
             raise InputError(f"{path}: its weights, {path.with_suffix('.bin').name}, do not lie beside it")
         try:
             model = core.read_model(str(path))
-            self._model = core.compile_model(model, "CPU", settings)
+            with without_amx():
+                self._model = core.compile_model(model, "CPU", settings)
         except Exception as error:  # RuntimeError and others, which are not documented
             raise InputError(f"{path} cannot be opened by OpenVINO: {reason(error):.200}") from error
         metadata: dict[str, str] = {}
