@@ -22,6 +22,7 @@ from atrous.data.transforms.scale_crop import ScaleCrop
 from atrous.errors import InputError
 from atrous.labels import LabelSpace
 from atrous.model.build import build
+from atrous.model.config import TimmConfig
 from atrous.training import run
 from atrous.training.config import DistillationConfig, LossConfig
 from atrous.training.loop import ValidationResult
@@ -35,6 +36,9 @@ from fakes.camvid import fake_camvid
 from fakes.memory_data import MemoryData
 from fakes.replicas import exit_codes, in_replicas
 from fakes.run import CPU, MODEL, changed
+from torchvision_shim import import_module
+
+import_module("timm")  # replicas import this file, too
 
 QUIET = replace(MODEL, head=replace(MODEL.head, dropout=0.0))
 CONFIG = changed(
@@ -47,6 +51,7 @@ CONFIG = changed(
     norm_momentum=0.7,
     validate_every=4,
 )
+OF_TIMM = replace(QUIET, backbone=TimmConfig("resnet10t"), decoder=None)
 TAUGHT = DistillationConfig(teacher="teacher", unlabelled="pictures")
 
 
@@ -98,8 +103,14 @@ train_and_die = functools.partial(train_in, die_after=2)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "size"),
-    [({"workers": 1}, 2), ({"norms": "frozen", "accumulate": 2}, 2), ({}, 4), ({"distillation": TAUGHT}, 2)],
-    ids=["batch norm trained", "frozen, in parts", "four", "a teacher"],
+    [
+        ({"workers": 1}, 2),
+        ({"norms": "frozen", "accumulate": 2}, 2),
+        ({}, 4),
+        ({"distillation": TAUGHT}, 2),
+        ({"model": OF_TIMM}, 2),
+    ],
+    ids=["batch norm trained", "frozen, in parts", "four", "a teacher", "a network of timm"],
 )
 def test_replicas_train_what_one_process_trains(changes, size, tmp_path):
     config = replace(CONFIG, **changes)

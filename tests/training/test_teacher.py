@@ -16,8 +16,8 @@ from atrous.cli.main import main
 from atrous.data.loader import Batch
 from atrous.errors import InputError
 from atrous.model.build import build
+from atrous.training.batches import step_batches
 from atrous.training.config import DistillationConfig
-from atrous.training.loop import remaining_batches
 from atrous.training.loss import SegmentationLoss
 from atrous.training.run import Run
 from atrous.training.stages import Stage
@@ -161,13 +161,12 @@ def test_unlabelled_crops_are_the_same_for_every_start_and_unlike_the_labelled(d
     config = changed(batch_size=6, distillation=learned, jitter=0.3)
     unlabelled = unlabelled_pictures(str(pictures), data=data, channels=3)
     assert [unlabelled[index].image.shape for index in range(3)] == [(20, 30, 3), (9, 40, 3), (33, 17, 3)]
-    state = fresh_state(config, data=data, device=CPU)
-    whole = list(remaining_batches(state, config, data=data, unlabelled=unlabelled))
+    whole, rest = (
+        list(step_batches(config, config.model.conventions, data=data, unlabelled=unlabelled, start=start, stop=6))
+        for start in (0, 4)
+    )
     assert len(whole) == 6
-    state.iteration = 4
-    for (one, other), (same, alike) in zip(
-        whole[4:], remaining_batches(state, config, data=data, unlabelled=unlabelled), strict=True
-    ):
+    for (one, other), (same, alike) in zip(whole[4:], rest, strict=True):
         assert other is not None
         assert alike is not None
         assert torch.equal(one.images, same.images)

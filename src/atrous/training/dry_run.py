@@ -8,7 +8,10 @@ from statistics import median
 import torch
 
 from atrous.inference.predictor import Predictor
-from atrous.training.loop import chosen_loss, remaining_batches
+from atrous.training.batches import statistics_images, step_batches
+from atrous.training.loop import chosen_loss
+from atrous.training.result import result
+from atrous.training.sampling import bootstrapped
 from atrous.training.stages import Stage
 from atrous.training.step import rate_at, train_step
 from atrous.training.step_memory import StepMemory, step_memory
@@ -25,8 +28,8 @@ class Trial:
         parameters: Number of weights.
         memory: Memory of a step, by its shapes.
         step_seconds: Median time of a step, its data included.
-        validation_seconds: Time of one validation, by one image; 0 without validations.
-        validations: Number of validations of the stage.
+        validation_seconds: Time of one validation, by one image, and of running statistics anew; 0 without both.
+        validations: Number of times that weights are validated, or saved without validations.
     """
 
     parameters: int
@@ -51,7 +54,10 @@ def trial(stage: Stage, *, device: torch.device) -> Trial:
     config = replace(stage.config, workers=0)  # processes take longer to start than these steps
     state = stage.fresh_state(device=device)
     loss = chosen_loss(stage.loss, config, data=stage.data, device=device)
-    batches = remaining_batches(state, config, data=stage.data, unlabelled=stage.unlabelled)
+    conventions, shown = state.model.config.conventions, bootstrapped(stage.data, config.sampling)
+    batches = step_batches(
+        config, conventions, data=shown, unlabelled=stage.unlabelled, start=0, stop=config.iterations
+    )
     teacher = stage.teacher.on(device) if stage.teacher else None
 
     def step() -> None:
@@ -71,10 +77,13 @@ def trial(stage: Stage, *, device: torch.device) -> Trial:
 
     seconds = [_seconds(step) for _ in range(min(STEPS, config.iterations))]
     of_validation = 0.0
+    if config.norm_images:
+        images = statistics_images(config, conventions, data=shown, unlabelled=stage.unlabelled)
+        of_validation = _seconds(lambda: result(state, images=images, device=device))
     if stage.validation is not None and len(stage.validation):
         predictor, image = Predictor(state.result, labels=stage.data.labels, device=device), stage.validation[0].image
         predictor(image)
-        of_validation = _seconds(lambda: predictor(image)) * len(stage.validation)
+        of_validation += _seconds(lambda: predictor(image)) * len(stage.validation)
     return Trial(
         sum(parameter.numel() for parameter in state.model.parameters()),
         step_memory(config, teacher=teacher),

@@ -1,31 +1,46 @@
 """Class weights taken back out of the logits once they have done their work in training.
 
 A loss with class weights finds rare classes, and paints them too large: where two classes are equally probable, the
-rarer one wins by the ratio of their weights. Subtracting the logarithm of a weight from the logit of its class undoes
-that exactly (Menon et al., arXiv 2007.07314); a share of it keeps a part.
-"""
+rarer one wins by the ratio of their weights. At the minimum of the weighted cross entropy, logits lower by the
+logarithms of the weights are those of a loss without weights (Menon et al., arXiv 2007.07314, do the same with class
+frequencies); a share of the logarithms takes a part back. Other terms of a loss have other minima.
 
-import copy
+A run that starts from saved weights raises their logits first, and what a teacher says is raised alike: with weights
+that do not change, the saved network is the one that the run started from.
+"""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from atrous.inference.predictor import Model
+from atrous.training.checkpoint import TrainingState
+from atrous.training.loss import CustomLoss, SegmentationLoss
+
+
+def logit_adjustment(loss: SegmentationLoss | CustomLoss, *, share: float) -> Float[Tensor, " k"] | None:
+    """Return what saved logits are lower by than trained ones: a share (0..1) of the logarithms of the class weights.
+
+    Only weights that balance frequencies are taken back; those of a file say what its writer wants. A class of weight
+    0, which the data lacks, keeps its logit. None where there is nothing to take back.
+    """
+    if not share or not isinstance(loss, SegmentationLoss) or not loss.config.class_balance:
+        return None
+    weights = loss.class_weights
+    assert weights is not None
+    return share * weights.where(weights > 0, 1).log()
 
 
 @torch.no_grad()
-def with_adjusted_logits(model: Model, class_weights: Float[Tensor, " k"], *, share: float) -> Model:
-    """Return a copy of a network whose logits are lower by `share` times the logarithms of the class weights.
-
-    Args:
-        model: The network; it stays as it is.
-        class_weights: Weight of each class in the loss, on the network's device; a class of weight 0, which the data
-            lacks, keeps its logit.
-        share: Share 0..1; 1 gives the logits of a loss without weights.
-    """
-    adjusted = copy.deepcopy(model)
-    bias = adjusted.classifier.bias  # where a model has two classifiers, their outputs are added
+def lower_logits(model: Model, adjustment: Float[Tensor, " k"]) -> None:
+    """Lower the logits of a network, in place."""
+    bias = model.classifier.bias  # where a model has two classifiers, their outputs are added
     assert bias is not None
-    bias -= share * class_weights.where(class_weights > 0, 1).log()
-    return adjusted
+    bias -= adjustment
+
+
+def raise_logits(state: TrainingState, adjustment: Float[Tensor, " k"]) -> None:
+    """Raise the logits of a state's network and of its moving average, in place."""
+    lower_logits(state.model, -adjustment)
+    if state.average:
+        lower_logits(state.average.model, -adjustment)

@@ -2,27 +2,26 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from itertools import repeat
+from dataclasses import dataclass
 
 import torch
 
 from atrous.data.dataset import DataSet
-from atrous.data.loader import Batch, training_batches
 from atrous.errors import DivergedError
 from atrous.evaluation.evaluate import OnProgress, evaluate
 from atrous.evaluation.report import MAX_IMAGES, Report
 from atrous.inference.predictor import Model, Predictor
-from atrous.sizes import ceil_div
+from atrous.labels import LabelSpace
+from atrous.training.batches import statistics_images, step_batches
 from atrous.training.checkpoint import TrainingState, share_state
-from atrous.training.config import SamplingConfig, TrainConfig
-from atrous.training.logit_adjustment import with_adjusted_logits
+from atrous.training.config import TrainConfig
+from atrous.training.logit_adjustment import logit_adjustment, raise_logits
 from atrous.training.loss import CustomLoss, LossFunction, SegmentationLoss
-from atrous.training.norm_statistics import with_new_statistics
 from atrous.training.progress import LossWindow, TrainingProgress
 from atrous.training.replicas import SINGLE_PROCESS, Replicas
+from atrous.training.result import result
 from atrous.training.run import Run
-from atrous.training.sampling import bootstrapped, first_crops, training_transforms
+from atrous.training.sampling import bootstrapped
 from atrous.training.step import rate_at, train_step
 from atrous.training.teacher import Teacher
 
@@ -70,8 +69,20 @@ def train(
     if finished(state, config):
         return
     batch_loss = chosen_loss(loss_function, config, data=data, device=device)
-    batches = remaining_batches(state, config, data=data, unlabelled=unlabelled, replicas=replicas)
-    teacher = teacher.on(device) if teacher else None
+    adjustment = logit_adjustment(batch_loss, share=config.logit_adjustment)
+    if adjustment is not None and state.iteration == 0 and state.started_from:
+        raise_logits(state, adjustment)  # those of saved weights are as low as this run's will be
+    teacher = teacher.on(device, raised_by=adjustment) if teacher else None
+    conventions, shown = state.model.config.conventions, bootstrapped(data, config.sampling)
+    batches = step_batches(
+        config,
+        conventions,
+        data=shown,
+        unlabelled=unlabelled,
+        start=state.iteration,
+        stop=config.iterations,
+        replicas=replicas,
+    )
     window, saved = LossWindow(), time.monotonic()
     while not finished(state, config):
         requested = time.perf_counter()
@@ -104,12 +115,14 @@ def train(
         if due or saving:
             require_finite(state)
             if replicas.is_rank_0 and due:
-                model, report = _result(state, config, data=data, loss=batch_loss, device=device), None
-                if validation is not None:
-                    predictor = Predictor(model, labels=data.labels, device=device)
-                    report = evaluate(predictor, validation, gallery=MAX_IMAGES, on_progress=validating)
-                    validated = ValidationResult(state.iteration, report)
+                images = None
+                if config.norm_images:
+                    images = statistics_images(config, conventions, data=shown, unlabelled=unlabelled)
+                model = result(state, images=images, adjustment=adjustment, device=device)
+                report = _evaluated(model, validation, labels=data.labels, device=device, on_progress=validating)
                 run.save_validation(state, config, model=model, report=report, data=data)
+                validated = None if report is None else ValidationResult(state.iteration, report)
+                del model  # it may be a copy, which would lie on the device until the next one
             elif replicas.is_rank_0:
                 run.save(state)
                 run.update_report(config)
@@ -125,23 +138,18 @@ def train(
         run.finish()
 
 
-def _result(
-    state: TrainingState,
-    config: TrainConfig,
+def _evaluated(
+    model: Model,
+    validation: DataSet | None,
     *,
-    data: DataSet,
-    loss: SegmentationLoss | CustomLoss,
+    labels: LabelSpace,
     device: torch.device,
-) -> Model:
-    """The model to evaluate and to save; the state, which training goes on with, stays as it is."""
-    model = state.result
-    if config.norm_images:
-        count, part = config.norm_images, config.batch_size // config.accumulate
-        crops = first_crops(config, data, model.config.conventions, count=count, batch_size=part)
-        model = with_new_statistics(model, (images.to(device) for images in crops))
-    if config.logit_adjustment and isinstance(loss, SegmentationLoss) and loss.class_weights is not None:
-        model = with_adjusted_logits(model, loss.class_weights, share=config.logit_adjustment)
-    return model
+    on_progress: OnProgress | None,
+) -> Report | None:
+    if validation is None:
+        return None
+    predictor = Predictor(model, labels=labels, device=device)
+    return evaluate(predictor, validation, gallery=MAX_IMAGES, on_progress=on_progress)
 
 
 def chosen_loss(
@@ -151,41 +159,6 @@ def chosen_loss(
     if loss_function:
         return CustomLoss(loss_function, ignore=data.labels.ignore)
     return SegmentationLoss(data, config.loss, device=device)
-
-
-def remaining_batches(
-    state: TrainingState,
-    config: TrainConfig,
-    *,
-    data: DataSet,
-    unlabelled: DataSet | None = None,
-    replicas: Replicas = SINGLE_PROCESS,
-) -> Iterator[tuple[Batch, Batch | None]]:
-    """Labelled and unlabelled crops of the steps that are still to do, of this replica's rows.
-
-    Unlabelled crops are transformed like labelled ones, but drawn by a stream of their own; half of the workers load
-    them. Their labels are those of `unlabelled.unlabelled_pictures`.
-    """
-    workers = config.workers if unlabelled is None else ceil_div(config.workers, 2)
-
-    def stream(source: DataSet, sampling: SamplingConfig, *, crops: int, seed: int) -> Iterator[Batch]:
-        settings = replace(config, sampling=sampling)
-        return training_batches(
-            bootstrapped(source, sampling),
-            training_transforms(settings, state.model.config.conventions, space=data.labels),
-            batch_size=crops,
-            seed=seed,
-            start=state.iteration,
-            stop=config.iterations,
-            workers=workers,
-            rows=replicas.rows(crops),
-        )
-
-    labelled = stream(data, config.sampling, crops=config.labelled_crops, seed=config.seed)
-    if unlabelled is None:
-        return zip(labelled, repeat(None))
-    crops, seed = config.unlabelled_crops, config.seed + 2**32  # above all seeds of the settings
-    return zip(labelled, stream(unlabelled, SamplingConfig(), crops=crops, seed=seed), strict=True)
 
 
 def finished(state: TrainingState, config: TrainConfig) -> bool:

@@ -24,6 +24,8 @@ class Teacher:
         sha256: Sha256 of its archive.
         confidence: Least probability, 0..1, of its most probable class at the pixels that it teaches.
         weight: Factor on the loss of these pixels.
+        raised_by: What its logits, in the order of the run's classes, are raised by, because the run's own are lowered
+            by it when they are saved (`logit_adjustment.py`); None is nothing.
     """
 
     model: DeepLab
@@ -31,16 +33,18 @@ class Teacher:
     sha256: str
     confidence: float
     weight: float
+    raised_by: Float[Tensor, " k"] | None = None
 
-    def on(self, device: torch.device) -> "Teacher":
-        """Return the teacher with its network on a device."""
+    def on(self, device: torch.device, *, raised_by: Float[Tensor, " k"] | None = None) -> "Teacher":
+        """Return the teacher with its network on a device, and with logits raised by something on that device."""
         model = self.model.to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        return replace(self, model=model, channels=self.channels.to(device))
+        return replace(self, model=model, channels=self.channels.to(device), raised_by=raised_by)
 
     @torch.no_grad()
     def coarse_logits(self, images: UInt8[Tensor, "b c h w"]) -> Float[Tensor, "b k i j"]:
         """Coarse logits of images, for the classes of the run."""
-        return self.model(images)[:, self.channels]
+        logits = self.model(images)[:, self.channels]
+        return logits if self.raised_by is None else logits + self.raised_by[:, None, None]
 
     def loss(
         self,

@@ -21,6 +21,7 @@ from torch.utils.hooks import RemovableHandle
 from atrous.errors import InputError, reason
 from atrous.model.backbones.backbone import LOW_STRIDE, MIDDLE_STRIDE, Backbone, Features
 from atrous.model.backbones.patch_conv import PatchConv, is_patch
+from atrous.model.backbones.replaced_norms import replace_norms
 from atrous.model.backbones.strided_pools import AtrousAveragePool, AtrousBlurPool, is_blur, pair
 from atrous.model.stride_plan import PlannedUnit, check_output_stride
 from atrous.sizes import size_text
@@ -64,14 +65,14 @@ class AtrousEncoder(Backbone):
 
     Args:
         network: Takes a normalised image and returns a map at output stride 32, or a list that ends with it. Its
-            parameters stay as they are; average and blur poolings that stride are replaced.
+            parameters stay as they are; average and blur poolings that stride are replaced, and batch norms by ours.
         output_stride: 4, 8, 16 or 32.
         in_channels: Channels of the image.
 
     Raises:
         InputError: If the network has parts that cannot be made atrous: attention, position embeddings, upsampling, or
-            layers that stride in another way than convolutions and maximum, average and blur poolings; the message
-            names one.
+            layers that stride in another way than convolutions and maximum, average and blur poolings, or a batch norm
+            of an unknown kind; the message names one.
     """
 
     def __init__(self, network: nn.Module, *, output_stride: int = 16, in_channels: int = 3) -> None:
@@ -81,6 +82,7 @@ class AtrousEncoder(Backbone):
         _refuse_by_name(network)
         self._traced, channels, self._low_module, self._middle_module = _traced(network, in_channels=in_channels)
         self.low_channels, self.middle_channels, self.high_channels = channels
+        replace_norms(network)
         for traced in self._traced:
             layer = network.get_submodule(traced.name)
             parent, _, name = traced.name.rpartition(".")
