@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
+import atrous
 from atrous.model.config import MobileNetV2Config
 from atrous.model.presets import PRESETS
 from atrous.plain import to_plain
@@ -15,9 +17,11 @@ from atrous.training import imagenet_start as module
 from atrous.training import precision
 from atrous.training.imagenet_start import imagenet_start, imagenet_weights
 from atrous.training.recipes import recipe
+from atrous.training.resumed_recipe import has_begun
 from atrous.training.train_run import chosen_recipe
 from atrous.weights.backbone import read_backbone
 from atrous.weights.manifest import MANIFEST
+from fakes.camvid import fake_camvid
 
 
 def test_efficientnet_lite0_where_its_package_is_installed():
@@ -114,3 +118,33 @@ def test_a_run_keeps_its_network_weights_and_precision(monkeypatch, tmp_path):
     for broken in ("", "[]", unfit, '{"training": {"model": 3}}', '{"training": {"precision": "int8"}}'):
         (folder / "config.json").write_text(broken)
         assert chosen_recipe("finetune", out=tmp_path, device=cpu) == chosen_recipe("finetune", device=cpu)
+
+
+def test_a_run_of_folds_with_two_stages_keeps_what_it_began_with(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "packaged_file", lambda _entry: None)
+    cpu = torch.device("cpu")
+    begun = chosen_recipe("finetune", out=tmp_path, device=cpu)
+    folder = tmp_path / "fold1" / "stage1"
+    folder.mkdir(parents=True)
+    saved = replace(begun.config, logit_adjustment=0.25)
+    (folder / "config.json").write_text(json.dumps({"format": 1, "training": to_plain(saved)}))
+    assert not has_begun(tmp_path)
+    (folder / "state.safetensors").touch()
+    assert has_begun(tmp_path)
+    assert chosen_recipe("finetune", out=tmp_path, device=cpu).config == saved
+
+
+@pytest.mark.usefixtures("nothing_drawn")
+def test_a_run_from_before_there_was_an_adjustment_goes_on_without(tmp_path):
+    data, out = fake_camvid(tmp_path / "data"), tmp_path / "run"
+    settings = {"recipe": "finetune", "model": "deeplabv3plus_mobilenet_v2", "backbone_weights": None, "device": "cpu",
+                "batch_size": 2, "crop": 17, "depth_multiplier": 0.1, "aspp_channels": 8, "workers": 0,
+                "norm_momentum": 0.9, "iterations": 2}  # fmt: skip
+    atrous.train(data, out=out, logit_adjustment=0.0, **settings)
+    config = json.loads((out / "config.json").read_text())
+    del config["training"]["logit_adjustment"]
+    (out / "config.json").write_text(json.dumps(config))
+    atrous.train(data, out=out, **{**settings, "iterations": 4})
+    adjusted = atrous.load(str(out / "last.safetensors")).model.classifier.bias
+    trained = load_file(out / "state.safetensors")["average.classifier.bias"]
+    assert torch.equal(adjusted, trained)

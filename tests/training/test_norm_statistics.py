@@ -9,15 +9,26 @@ from safetensors.torch import load_file
 from torch.optim.swa_utils import update_bn
 
 from atrous.data.loader import training_batches
+from atrous.data.selection import Selection
 from atrous.errors import InputError
 from atrous.model.build import build
 from atrous.model.norm import freeze_norms, norms, synchronize_norms
+from atrous.training.batches import statistics_images, step_batches
+from atrous.training.config import DistillationConfig, SamplingConfig
 from atrous.training.norm_statistics import with_new_statistics
-from atrous.training.sampling import training_transforms
+from atrous.training.sampling import bootstrapped, training_transforms
+from atrous.training.stages import SecondStage
 from atrous.weights.archive import load
 from fakes.run import CONFIG, changed, small_data, small_run
 
-BATCHES = [torch.randint(256, (3, 3, 65, 65), dtype=torch.uint8, generator=torch.manual_seed(seed)) for seed in (1, 2)]
+
+def random_batch(seed):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(256, (3, 3, 65, 65), dtype=torch.uint8, generator=generator)
+
+
+POOLING = "aspp.branches.image_pooling.project.norm"
+BATCHES = [random_batch(1), random_batch(2)]
 
 
 def trained_network():
@@ -89,7 +100,9 @@ def test_frozen_norms_and_single_values_keep_their_statistics():
         not torch.equal(one.running_mean, two.running_mean)
         for one, two in zip(norms(model), norms(renewed), strict=True)
     )
-    assert all(norm.running_var.isfinite().all() for norm in norms(renewed))
+    pooling = model.get_submodule(POOLING)  # of one image, it sees one value per channel
+    assert torch.equal(pooling.running_mean, renewed.get_submodule(POOLING).running_mean)
+    assert torch.equal(pooling.running_var, renewed.get_submodule(POOLING).running_var)
 
 
 def test_norms_that_span_replicas_are_measured_by_one_process_alone():
@@ -101,7 +114,8 @@ def test_norms_that_span_replicas_are_measured_by_one_process_alone():
 
 
 def test_a_run_validates_and_saves_them_and_trains_as_without(tmp_path):
-    config = changed(norm_images=5, jitter=0.2, ema_decay=0.5)
+    hard = SamplingConfig(hard_copies=3, hard_classes=("Car",))
+    config = changed(norm_images=5, jitter=0.2, ema_decay=0.5, sampling=hard)
     small_run(tmp_path / "plain", tmp_path / "data", config=replace(config, norm_images=0))
     state = small_run(tmp_path / "run", tmp_path / "data", config=config)
     plain, run = (load_file(tmp_path / name / "state.safetensors") for name in ("plain", "run"))
@@ -112,7 +126,9 @@ def test_a_run_validates_and_saves_them_and_trains_as_without(tmp_path):
     data = small_data(tmp_path / "data")
     transforms = training_transforms(config, state.model.config.conventions, space=data.labels)
     assert config.batch_size < 5 <= 3 * config.batch_size
-    batches = training_batches(data, transforms, batch_size=config.batch_size, seed=config.seed, start=0,
+    shown = bootstrapped(data, hard)
+    assert len(shown) > len(data)
+    batches = training_batches(shown, transforms, batch_size=config.batch_size, seed=config.seed, start=0,
                                stop=-(-5 // config.batch_size), workers=0)  # fmt: skip
     expected = without_dropout(copy.deepcopy(state.result))
     update_bn([batch.images for batch in batches], expected)
@@ -125,3 +141,29 @@ def test_frozen_statistics_contradict_new_ones():
     for kind in ("frozen", "fixed"):
         with pytest.raises(InputError, match=f"norms {kind} keeps the running statistics; leave out norm-images"):
             changed(norms=kind, norm_images=8)
+
+
+def test_a_second_stage_keeps_its_statistics():
+    assert SecondStage(second_iterations=2).after(changed(norm_images=8)).norm_images == 0
+
+
+@pytest.mark.parametrize("unlabelled", [False, True])
+def test_crops_are_those_of_the_first_steps_in_the_parts_that_training_sees(unlabelled, tmp_path):
+    """Beside unlabelled pictures as without: as a step cuts and joins them."""
+    data = small_data(tmp_path / "data")
+    learned = DistillationConfig(teacher="teacher", unlabelled="pictures") if unlabelled else DistillationConfig()
+    config = changed(batch_size=4, accumulate=2, norm_images=5, jitter=0.2, distillation=learned)
+    shown = Selection(data, (1, 1, 1, 0), rule="by hand")
+    pictures = data if unlabelled else None
+    conventions = config.model.conventions
+    found = list(statistics_images(config, conventions, data=shown, unlabelled=pictures))
+    assert [len(part) for part in found] == [2, 2, 2, 2]  # two steps of four crops hold the five
+    steps = step_batches(config, conventions, data=shown, unlabelled=pictures, stop=2)
+    expected = []
+    for labelled, without in steps:
+        for half in range(2):
+            if without is None:
+                expected.append(labelled.images[2 * half : 2 * half + 2])
+            else:
+                expected.append(torch.stack([labelled.images[half], without.images[half]]))
+    assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))

@@ -73,7 +73,7 @@ def test_the_papers_protocol_deviates_in_nothing():
         ({"degradation": 0.5}, "exposure, blur and noise: 0.5; paper: none"),
         (
             {"loss": LossConfig(class_balance=0.4), "logit_adjustment": 0.5},
-            "logit adjustment: 50% of the class weights; paper: none",
+            "logit adjustment: 50% of the class weights are taken back out of what is saved; paper: none",
         ),
         ({"norm_images": 64}, "running statistics: of 64 crops at each validation; paper: none"),
         ({"sampling": SamplingConfig(class_crops=0.5)}, "crops around classes: 50%; paper: none"),

@@ -281,7 +281,10 @@ def _main_defaults(start: Recipe) -> MainOptions:
 
 
 def _parsed(words: Sequence[str], start: Recipe) -> Options:
-    """Parse the options; a norm momentum that is not given follows the number of steps later."""
+    """Parse the options; a norm momentum that is not given follows the number of steps later.
+
+    A file of class weights replaces the recipe's class balance.
+    """
     config = start.config
     if not {"--help", "--help-all"} & set(words):
         given = given_names(words)
@@ -289,6 +292,8 @@ def _parsed(words: Sequence[str], start: Recipe) -> Options:
             config = replace(config, norm_momentum=1.0)
         elif "iterations" not in given:
             config = replace(config, iterations=10**9)
+        if "class_weights" in given and "class_balance" not in given:
+            config = replace(config, loss=replace(config.loss, class_balance=0.0))
     fields = [("config", TrainConfig, config), ("second", SecondStage, start.second), ("split", str, start.split)]
     kind = make_dataclass("Options", fields, bases=(Options,), frozen=True, namespace={"__doc__": Options.__doc__})
     options: Options = parse_normalized(kind, words, verb="train")

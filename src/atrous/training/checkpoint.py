@@ -56,7 +56,7 @@ class TrainingState:
 
     @property
     def result(self) -> Model:
-        """The model that is evaluated and saved: the moving average if there is one."""
+        """The moving average if there is one, else the network; `training.result` makes what is saved from it."""
         return self.average.model if self.average else self.model
 
 

@@ -149,10 +149,12 @@ class TrainConfig:
         norms: `trained` updates batch norm as usual; `frozen` fixes its running statistics and trains scale and shift
             (second stage of the papers); `fixed` fixes all of it.
         norm_momentum: Weight of each batch in the running statistics: 1 - decay.
-        norm_images: Number of training crops from which the running statistics are computed anew for every validation
-            and the weights that it saves (not in the papers); 0 takes the moving average of training.
-        logit_adjustment: Share 0..1 of the class weights' effect that validated and saved weights no longer have: so
-            much of the logarithm of a class's weight is taken from its logit (not in the papers).
+        norm_images: Number of training crops, rounded up to whole batches, from which the running statistics are
+            computed anew for every validation and the weights that it saves (not in the papers); 0 takes the moving
+            average of training.
+        logit_adjustment: Share 0..1 of `class_balance` that is taken back out of the network that is validated and
+            saved: it lowers the logit of each class by so much of the logarithm of its weight, so that rare classes are
+            found but not painted too large (not in the papers).
         scales: Factors of the random scaling.
         flip_probability: Probability 0..1 that a crop is mirrored left to right.
         jitter: Strength 0..1 of random brightness, contrast, saturation and hue (not in the papers).

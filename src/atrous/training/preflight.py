@@ -121,8 +121,8 @@ def _extras(config: TrainConfig) -> Iterator[Deviation]:
         "class weights": (loss.class_balance, f"exponent {loss.class_balance:g}"),
         "class weights of a file": (loss.class_weights, str(loss.class_weights)),
         "logit adjustment": (
-            config.logit_adjustment and (loss.class_balance or loss.class_weights),
-            f"{config.logit_adjustment:.0%} of the class weights",
+            config.logit_adjustment and loss.class_balance,
+            f"{config.logit_adjustment:.0%} of the class weights are taken back out of what is saved",
         ),
         "label smoothing": (loss.label_smoothing, f"{loss.label_smoothing:g}"),
         "hard pixels": (loss.hard_pixels < 1, f"{loss.hard_pixels:.0%} after {loss.hard_pixel_steps} steps"),

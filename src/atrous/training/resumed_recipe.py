@@ -55,4 +55,4 @@ def resumed_recipe(start: Recipe, out: Path, *, keep_model: bool = False) -> Rec
 
 def _first_folders(out: Path) -> tuple[Path, ...]:
     """Folders in which the first stage or fold of a run may lie."""
-    return out / "stage1", out, out / "fold1"
+    return out / "stage1", out, out / "fold1" / "stage1", out / "fold1"

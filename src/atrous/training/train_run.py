@@ -185,6 +185,8 @@ def configured(
             _LOGGER.warning(
                 "norm momentum %g in place of %g, for a run of %d steps", least, config.norm_momentum, iterations
             )
+    if chosen.get("class_weights") and "class_balance" not in chosen:
+        chosen["class_balance"] = 0.0  # the file replaces the recipe's weights
     if "crop" in chosen and isinstance(chosen["crop"], int):
         chosen["crop"] = (chosen["crop"], chosen["crop"])
     return with_settings(config, chosen), with_settings(start.second, chosen)
