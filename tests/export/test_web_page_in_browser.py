@@ -8,6 +8,8 @@ import sys
 from contextlib import contextmanager
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
@@ -113,21 +115,45 @@ def test_labels_are_those_of_the_predictor(exported, open_page, addresses, way):
     )
 
 
+COMPUTED = """async ([numbers, height, width]) => {
+  const runtime = await import("./ort.wasm.min.mjs");
+  const session = await runtime.InferenceSession.create("model.onnx", { executionProviders: ["wasm"] });
+  const image = new runtime.Tensor("uint8", Uint8Array.from(numbers), [1, height, width, 3]);
+  return Array.from((await session.run({ image })).labels.data, Number);
+}"""
+"""Labels of an image by the page's engine alone, without a line of the page."""
+
+
+def labels_and_margins(path, image):
+    """What ONNX Runtime on this processor says, and by how much the best logit of a pixel exceeds the second."""
+    model = onnx.load(path)
+    (last,) = (node for node in model.graph.node if node.op_type == "ArgMax")
+    model.graph.output.append(onnx.helper.make_tensor_value_info(last.input[0], onnx.TensorProto.FLOAT, None))
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    labels, logits = session.run(None, {"image": image[None]})
+    axis = {attribute.name: attribute.i for attribute in last.attribute}["axis"]
+    second, best = np.sort(np.moveaxis(logits, axis, -1)[0], axis=-1)[..., -2:].transpose(2, 0, 1)
+    return labels[0], best - second
+
+
 def test_files_of_8_bits_give_the_labels_of_onnx_runtime_on_this_processor(recorded, open_page, tmp_path):
+    """Exactly those of the page's engine; on this processor sums of float32 between layers of 8 bits may round
+    otherwise, which decides pixels whose two best classes are nearly equal.
+    """
     out, pictures = tmp_path / "page", [picture(49, 65, seed) for seed in range(4)]
     export_web(recorded.weights, out, name="eight", precision="int8", calibration=pictures, gate=0.5)
     image = picture(90, 121, 1)
-    expected = Predictor(out / "model.onnx")(image)
+    expected, margins = labels_and_margins(out / "model.onnx", image)
+    np.testing.assert_array_equal(Predictor(out / "model.onnx")(image).labels, expected)
     with served(str(out / "serve.py"), "0") as address:
         page = open_page(address)
         computed(page, file("street.png", image), "street.png")
         labels, _ = downloaded(page)
-    # Sums of float32 between layers of 8 bits may round otherwise, on processors with AMX too: beside borders alone.
-    assert (labels == expected.labels).mean() > 0.99
-    around = np.lib.stride_tricks.sliding_window_view(np.pad(expected.labels, 2, mode="edge"), (5, 5)).reshape(
-        90, 121, 25
-    )
-    assert (around == labels[..., None]).any(axis=2).all()
+        alone = page.evaluate(COMPUTED, [image.ravel().tolist(), *labels.shape])
+    np.testing.assert_array_equal(labels.ravel(), alone)
+    clear = margins > 0.2 * margins.mean()
+    assert clear.mean() > 0.8
+    np.testing.assert_array_equal(labels[clear], expected[clear])
     assert len(np.unique(labels)) > 2
 
 
