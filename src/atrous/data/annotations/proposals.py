@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from atrous.data.annotations.named_shapes import BACKGROUND
@@ -118,6 +118,14 @@ def listed_schema(classes: ClassList, *, values: Sequence[int], colors: Sequence
         ignore = next(value for value in range(65535, 0, -1) if value not in stated)
     space = LabelSpace(names, palette=palette, ignore=ignore)
     return Schema(space, remap={} if [*stated] == [*range(len(names))] else stated)
+
+
+def with_listed_names(schema: Schema, classes: ClassList | None) -> Schema:
+    """The schema of colours with the names of a list that has some of them; the others keep theirs."""
+    known = {} if classes is None else dict(zip(classes.colors, classes.names, strict=False))
+    labels = schema.labels
+    names = tuple(known.get(color, name) for name, color in zip(labels.names, labels.palette, strict=True))
+    return schema if len(set(names)) < len(names) else replace(schema, labels=replace(labels, names=names))
 
 
 def colored_schema(colors: Iterable[int], *, values: Iterable[int] = ()) -> Schema | None:

@@ -10,7 +10,14 @@ from atrous.data.annotations.color_masks import MOST_VALUES, packed_colors, valu
 from atrous.data.annotations.masks import NamingReader, read_numbers_or_colors, read_values
 from atrous.data.annotations.named_shapes import proposed_labels
 from atrous.data.annotations.numbered_objects import are_objects
-from atrous.data.annotations.proposals import colored_schema, is_published, listed_schema, proposal_line, value_totals
+from atrous.data.annotations.proposals import (
+    colored_schema,
+    is_published,
+    listed_schema,
+    proposal_line,
+    value_totals,
+    with_listed_names,
+)
 from atrous.data.annotations.smoothed_colors import are_smoothed
 from atrous.data.annotations.stray_colors import stray_colors
 from atrous.data.formats.tiff import upright_picture_size
@@ -93,7 +100,7 @@ def mask_schema(
             f"without them to masks_fixed, or list all colours that are classes in {SCHEMA_FILE}"
         )
     if schema:
-        return schema
+        return schema if is_published(schema) else with_listed_names(schema, classes)
     raise InputError(
         f"{path} is a colour picture, and all masks have {len(packed)} colours: too many for classes; save masks as "
         f"8-bit grey or palette PNG whose pixel values are the class ids, or list the colors in {SCHEMA_FILE}"

@@ -183,9 +183,12 @@ def _listed_classes(path: Path, listed: ClassList, schema: Schema) -> Iterator[F
     values = schema.remap or {label: label for label in range(len(schema.labels))}
     pairs = [f"{value} = {schema.labels.names[label]}" for value, label in values.items() if label < len(schema.labels)]
     more = f" and {len(pairs) - SHOWN_CLASSES} more" if len(pairs) > SHOWN_CLASSES else ""
+    line = f"{path}: classes by {listed.path}: {', '.join(pairs[:SHOWN_CLASSES])}{more}"
     if {*listed.names} <= {*schema.labels.names}:
-        line = f"{path}: classes by {listed.path}: {', '.join(pairs[:SHOWN_CLASSES])}{more}"
         yield note(LISTED_CLASSES, line)
+    elif listed.colors and {*listed.names} & {*schema.labels.names}:
+        others = [name for name in schema.labels.names if name not in listed.names]
+        yield note(LISTED_CLASSES, f"{line}; it does not list the colour of {', '.join(others[:SHOWN_CLASSES])}")
 
 
 def _ids_from_1(path: Path, listed: ClassList, schema: Schema, totals: Mapping[str, Totals]) -> Iterator[Finding]:

@@ -56,7 +56,7 @@ def class_masks(tree: Tree) -> Contents | None:
     if parts is None:
         parts = _endings_of_classes(tree, images, masks, split=split_by_folder)
         what = "a mask for each class"
-    return None if parts is None else _contents(tree, parts, images, what)
+    return None if parts is None else class_contents(tree, parts, images, what)
 
 
 def with_class_masks(tree: Tree, contents: Contents) -> Contents:
@@ -213,7 +213,15 @@ def _key(entry: Entry, *, split: bool) -> str:
     return f"{entry.split}/{entry.key}" if split else entry.key
 
 
-def _contents(tree: Tree, parts: Parts, images: Sequence[Entry], what: str) -> Contents:
+def class_contents(tree: Tree, parts: Parts, images: Sequence[Entry], what: str) -> Contents:
+    """The contents of a folder of pictures with masks of one class each.
+
+    Args:
+        tree: The files.
+        parts: The masks of every picture; none where it has none.
+        images: The pictures.
+        what: The layout, in words.
+    """
     names = sorted({name for some in parts.values() for name, _ in some})
     reader = ClassMasks(
         {tree.root / image: tuple((name, tree.root / path) for name, path in some) for image, some in parts.items()}

@@ -7,7 +7,7 @@ objectInfo.txt                ADE20K: such a table with tabs
 class_names.txt, classes.txt  one name a line, in the order of the ids; labelme2voc begins with `__ignore__`
 data.yaml                     Ultralytics: `names`, a list or a table of ids
 dataset.json                  nnU-Net: `labels`, a table of names or of ids
-classes.json, id2label.json   a list of names, or a table of ids
+classes.json, id2label.json   a list of names, a table of ids, or objects with names (`data/layouts/class_objects.py`)
 label_list.mat                a cell of names
 output.manifest               SageMaker: `internal-color-map`, a table of names and colours
 label_descriptions.json ...   COCO's `categories`, a list of ids and names
@@ -25,6 +25,7 @@ from typing import Any
 
 from atrous.data.annotations.named_shapes import BACKGROUND, BACKGROUNDS, IGNORED
 from atrous.data.formats.matlab import read_mat_names
+from atrous.data.layouts.class_objects import listed_objects
 from atrous.data.layouts.tree import Tree
 from atrous.data.layouts.words import tokens
 from atrous.errors import InputError
@@ -56,6 +57,8 @@ _CALLED = frozenset(
     }
 )
 """Words in the names of other files that may hold names and colours."""
+_DESCRIBED = _CALLED | {"config", "meta"}
+"""Words in the names of JSON files that may hold names and colours."""
 _LONGEST = 2**20
 _MOST = 50
 _NAME, _NUMBER = (
@@ -97,6 +100,8 @@ def find_classes(tree: Tree) -> ClassList | None:
                 return replace(found, names=tuple(BACKGROUND if name in BACKGROUNDS else name for name in found.names))
     others = [path for path in tree.with_suffix(".txt", ".csv") if _CALLED & {*tokens(path.stem)}][:_MOST]
     candidates = [_colored(tree, path) for path in others]
+    described = [path for path in tree.with_suffix(".json") if _DESCRIBED & {*tokens(path.stem)}][:_MOST]
+    candidates += [_objects(tree, path, colored=True) for path in described]
     candidates += [_manifest(tree, path) for path in tree.with_suffix(".manifest")]
     candidates += [_categories(tree, path) for path in tree.named("label_descriptions.json", "categories.json")]
     return next((found for found in candidates if found and len(found.names) == len({*found.names}) > 1), None)
@@ -201,6 +206,8 @@ def _table(tree: Tree, path: Path) -> ClassList | None:
     if not rows:
         return None
     header = [re.sub(r"[\s_]", "", cell.lower()) for cell in rows[0]]
+    if counted := _counted_rows(rows):
+        return ClassList(path, counted, values=(*range(len(counted)),), counted=True)
     name = next((header.index(word) for word in _NAME if word in header), None)
     if name is None:
         return _color_lines(text, path)
@@ -217,6 +224,20 @@ def _table(tree: Tree, path: Path) -> ClassList | None:
         colors=tuple((r, g, b) for r, g, b in colors) if _are_colors(colors) else (),
         counted=not values and not colors,
     )
+
+
+def _counted_rows(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """The names in rows of a number and a name that count from 0, under any header or none; otherwise empty.
+
+    The name of 0 may be missing, as data frames write `null`: it is the background.
+    """
+    body = rows if rows[0][0].isdecimal() else rows[1:]
+    if len(body) < 2 or any(len(row) != 2 for row in rows) or any(row[0] != str(at) for at, row in enumerate(body)):
+        return ()
+    first, *others = (row[1] for row in body)
+    if any(not name or name.replace(".", "").isdecimal() for name in others) or len({*others}) < len(others):
+        return ()
+    return (BACKGROUND if first.lower() in ("", "null", "nan", "none") else first, *others)
 
 
 def _color_lines(text: str, path: Path) -> ClassList | None:
@@ -263,7 +284,19 @@ def _yaml(tree: Tree, path: Path) -> ClassList | None:
     return _valued(path, pairs)
 
 
+def _objects(tree: Tree, path: Path, *, colored: bool = False) -> ClassList | None:
+    """Objects with names, values or colours of classes; where `colored`, only those that have colours."""
+    found = listed_objects(tree.json(path)) if text_of(tree, path) else None
+    if found is None or (colored and not found.colors):
+        return None
+    if found.colors or not found.values:
+        return ClassList(path, found.names, found.values, found.colors, counted=not found.colors)
+    return _valued(path, sorted(zip(found.values, found.names, strict=True)))
+
+
 def _json(tree: Tree, path: Path) -> ClassList | None:
+    if found := _objects(tree, path):
+        return found
     content = tree.json(path)
     if isinstance(content, dict):
         nested = [content.get(key) for key in ("labels", "names", "classes", "id2label") if key in content]

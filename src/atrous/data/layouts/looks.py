@@ -1,8 +1,10 @@
 """The content of a few files of a folder: whether they are masks, how many values they hold, fields of view."""
 
 from collections.abc import Sequence
-from itertools import pairwise
+from dataclasses import dataclass
+from itertools import combinations, pairwise
 from pathlib import Path
+from statistics import median
 from typing import TypeVar
 
 import numpy as np
@@ -19,6 +21,10 @@ _FEW, _FREQUENT, _MOST_OF_IT = 64, 16, 0.9
 """A mask holds at most so many values, or so many of them make up most of its pixels (edges may be smoothed)."""
 _ALIKE, _LEAST_FIELD = 0.9, 0.3
 """Fields of view of one camera overlap nearly wholly, and hold a good part of the picture."""
+_APART = 0.1
+"""Share of the smaller one of two masks up to which they show different things."""
+_SAME_WORK = 0.2
+"""Intersection over union of two people's masks of the same thing, however thin it is."""
 
 
 def sample(items: Sequence[T]) -> list[T]:
@@ -60,6 +66,42 @@ def value_set(root: Path, paths: Sequence[Path]) -> set[int]:
 def number_of_values(root: Path, paths: Sequence[Path]) -> int:
     """Number of different values in some sampled masks."""
     return len(value_set(root, paths))
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far several masks of the same pictures mark the same places, of some sampled pictures.
+
+    Attributes:
+        shares: Part of the smaller one, 0..1, that the other marks, too; 1 where sizes differ.
+        ious: Intersection over union, 0..1.
+    """
+
+    shares: tuple[float, ...]
+    ious: tuple[float, ...]
+
+    @property
+    def apart(self) -> bool:
+        """True where masks of at least two pictures mark places that hardly overlap."""
+        return len(self.shares) > 1 and max(self.shares) <= _APART
+
+    @property
+    def alike(self) -> bool:
+        """True where the masks may be the same work of several people, or nothing says that they are not."""
+        return not self.ious or median(self.ious) >= _SAME_WORK
+
+
+def agreement(root: Path, groups: Sequence[Sequence[Path]]) -> Agreement:
+    """Compare the masks of each of some sampled pictures; those that mark nothing are passed over."""
+    shares, ious = list[float](), list[float]()
+    for group in sample(groups):
+        found = [mask_values(root / path) for path in group]
+        marked = [values > 0 for values in found if values is not None and values.any()]
+        for one, other in combinations(marked, 2):
+            same = one.shape == other.shape
+            shares.append(float((one & other).sum() / min(one.sum(), other.sum())) if same else 1.0)
+            ious.append(_overlap(one, other))
+    return Agreement(tuple(shares), tuple(ious))
 
 
 def are_fields(root: Path, paths: Sequence[Path]) -> bool:

@@ -9,7 +9,7 @@ a.jpg           a.png                       side by side
 Where names say nothing, files of few values are masks (`data/layouts/by_content.py`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from atrous.data.layouts.background import (
 )
 from atrous.data.layouts.by_content import by_content
 from atrous.data.layouts.choice import Choice, choices_of
+from atrous.data.layouts.class_masks import Parts, class_contents
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.lists import told_splits
 from atrous.data.layouts.looks import has_few_values, sample
@@ -59,15 +60,19 @@ def mask_pictures(tree: Tree, *, sortings: Sequence[Sorting] = BY_NAMES) -> Cont
 
 def masks_by_content(tree: Tree) -> Contents | None:
     """Pair pictures with files of few values and the same sizes, whatever their names; None where not all pair."""
-    choices = [choice for choice in choices_of(tree, *by_content(tree, entries(tree))) if _fits(tree, choice)]
+    found = choices_of(tree, *by_content(tree, entries(tree)))
+    choices = [choice for choice in found if _fits(tree, choice)]
     if not choices:
         return None
-    contents = paired_contents(tree, decide(tree, choices))
+    partial = [choice for choice in found if 1 < len(choice.masks) == len(choice.pairing.pairs) < len(choice.images)]
+    contents = paired_contents(tree, decide(tree, choices, partial=partial))
     return replace(contents, layout=MASKS_BY_CONTENT, notes=("masks were found by their few values", *contents.notes))
 
 
 def paired_contents(tree: Tree, decision: Decision) -> Contents:
     """The splits that a decision makes, by folders or else by lists."""
+    if decision.classes:
+        return _contents_of_classes(tree, decision.classes)
     choice = decision.choice
     pairs, splits = _pairs(tree, decision)
     rule = _rule if any(splits.values()) else lambda _: "all pairs"
@@ -90,6 +95,18 @@ def paired_contents(tree: Tree, decision: Decision) -> Contents:
     return Contents(
         PICTURES_AND_MASKS, parts, used=used, notes=tuple(notes), faults=tuple(faults), background=background
     )
+
+
+def _contents_of_classes(tree: Tree, classes: Mapping[str, Choice]) -> Contents:
+    """Pictures with a kind of masks for each class."""
+    parts: Parts = {}
+    images: dict[Path, Entry] = {}
+    for name, choice in classes.items():
+        images |= {image.path: image for image in (*choice.images.values(), *choice.unlabelled)}
+        for image, mask in choice.paired():
+            parts.setdefault(image.path, []).append((name, mask.path))
+    missing = {path: [] for path in images if path not in parts}
+    return class_contents(tree, {**parts, **missing}, [*images.values()], "a kind of masks for each class")
 
 
 def _fits(tree: Tree, choice: Choice) -> bool:

@@ -1,16 +1,19 @@
 """Several kinds of masks beside the same pictures: which one holds the labels.
 
-Fields of view (`mask/21_training_mask.gif`) limit the others. Drawings, single instances and the masks of a second
-annotator give way. Of the rest the kind with more values counts; kinds whose names share a word, such as `labels-ah`
-and `labels-vk`, are the same work of several people, of which the first counts. What remains is the user's decision.
+Fields of view (`mask/21_training_mask.gif`) limit the others. Kinds of 0 and one value that mark different places of
+the same pictures, such as `crack_mask` and `spall_mask`, are a class each. Drawings, single instances and the masks of
+a second annotator give way. Of the rest the kind with more values counts; kinds whose names share a word and whose
+masks agree, such as `labels-ah` and `labels-vk`, are the same work of several people, of which the first counts. What
+remains is the user's decision.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from atrous.data.layouts.choice import Choice
-from atrous.data.layouts.looks import are_fields, number_of_values
+from atrous.data.layouts.looks import Agreement, agreement, are_fields, number_of_values
 from atrous.data.layouts.tree import Tree, listed
 from atrous.data.layouts.words import is_field, tokens
 
@@ -24,20 +27,23 @@ class Decision:
         fields: Pairs of pictures and fields of view; None where there are none.
         notes: Lines about the other kinds.
         faults: A line where several kinds are as good: (kind, line).
+        classes: Kinds that are a class each, by name; empty where one kind counts.
     """
 
     choice: Choice
     fields: Choice | None = None
     notes: tuple[str, ...] = ()
     faults: tuple[tuple[str, str], ...] = ()
+    classes: Mapping[str, Choice] = field(default_factory=dict)
 
 
-def decide(tree: Tree, choices: Sequence[Choice]) -> Decision:
+def decide(tree: Tree, choices: Sequence[Choice], *, partial: Sequence[Choice] = ()) -> Decision:
     """Choose a kind of masks; reads some of them where names do not decide.
 
     Args:
         tree: The files.
         choices: At least one; several of a kind may be there, the plainest first.
+        partial: Kinds that only some pictures have, which may be classes beside the others.
     """
     kinds = _best_of_each_kind(choices)
     fields = [choice for choice in kinds if _is_field(tree, choice)] if len(kinds) > 1 else []
@@ -45,6 +51,11 @@ def decide(tree: Tree, choices: Sequence[Choice]) -> Decision:
     best = max(labels, key=lambda choice: (choice.complete, not choice.second, len(choice.pairing.pairs)))
     taken = {mask.path for _, mask in best.paired()}
     others = [choice for choice in labels if choice is not best and not taken & {m.path for _, m in choice.paired()}]
+    known = {choice.kind for choice in choices}
+    beside = _best_of_each_kind([choice for choice in partial if choice.kind not in known])
+    several = [choice for choice in (best, *others, *beside) if not choice.second]
+    if not fields and len(several) > 1 and (classes := _classes(tree, several)):
+        return Decision(best, classes=classes)
     equal = [choice for choice in others if choice.complete and best.complete and choice.second == best.second]
     notes, faults = [], []
     field = fields[0] if fields and best not in fields else None
@@ -56,6 +67,30 @@ def decide(tree: Tree, choices: Sequence[Choice]) -> Decision:
     rest = [choice for choice in others if choice not in equal and choice.second and choice.complete]
     notes += [f"masks of another kind are left out: {_shown(choice)}" for choice in rest]
     return Decision(best, field, tuple(notes), tuple(faults))
+
+
+def _classes(tree: Tree, choices: Sequence[Choice]) -> dict[str, Choice]:
+    """Kinds by the words that tell them apart, where their masks hold 0 and one value and mark different places."""
+    words = [tokens(choice.kind) for choice in choices]
+    common = set.intersection(*map(set, words)) if words else set()
+    found = {
+        " ".join(word for word in some if word not in common): choice
+        for some, choice in zip(words, choices, strict=True)
+    }
+    if not 2 <= len(found) == len(choices) or "" in found:
+        return {}
+    if not _agreement(tree, choices).apart:
+        return {}
+    few = all(number_of_values(tree.root, [mask.path for _, mask in choice.paired()]) <= 2 for choice in choices)
+    return dict(sorted(found.items())) if few else {}
+
+
+def _agreement(tree: Tree, choices: Sequence[Choice]) -> Agreement:
+    masks: dict[Path, list[Path]] = defaultdict(list)
+    for choice in choices:
+        for image, mask in choice.paired():
+            masks[image.path].append(mask.path)
+    return agreement(tree.root, [some for some in masks.values() if len(some) > 1])
 
 
 def _best_of_each_kind(choices: Sequence[Choice]) -> list[Choice]:
@@ -76,7 +111,7 @@ def _is_field(tree: Tree, choice: Choice) -> bool:
 def _of_equal(tree: Tree, equal: Sequence[Choice]) -> tuple[Choice, list[str], list[tuple[str, str]]]:
     """The kind that counts among those that pair all pictures."""
     in_order = sorted(equal, key=lambda choice: choice.kind)
-    if _are_same_work(in_order):
+    if _are_same_work(in_order) and _agreement(tree, in_order).alike:
         first, *rest = in_order
         return first, [f"masks of another annotator are left out: {_shown(choice)}" for choice in rest], []
     counts = [number_of_values(tree.root, [mask.path for _, mask in choice.paired()]) for choice in in_order]

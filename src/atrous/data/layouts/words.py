@@ -81,7 +81,9 @@ def meaning(name: str, shared: frozenset[str] = frozenset()) -> Word:
     if name.lower() in ("data", "datas"):
         return Word(role="image", whole=True)
     split, role, second, rest = "", "", False, False
-    for part in (part for token in tokens(name) for part in _unglued(token)):
+    parts = [part for token in tokens(name) for part in _unglued(token)]
+    masks = not MASK_WORDS.isdisjoint(parts)
+    for part in parts:
         if part in SPLITS:
             split = split or SPLITS[part]
         elif part in SECOND_CHOICE:
@@ -91,6 +93,8 @@ def meaning(name: str, shared: frozenset[str] = frozenset()) -> Word:
         elif part in IMAGE_WORDS:
             second = second or (part == "rgb" and role == "mask")  # `semantic_rgb`: a drawing of `semantic`
             role = role or "image"
+        elif part == "right" and masks:  # of two masks; `right_images` are the other camera's
+            continue
         elif part.rstrip("0123456789") not in _FILLERS and not part.isdecimal() and len(part) > 1:
             if part not in shared:
                 return Word()
