@@ -1,13 +1,14 @@
 """One trained network with other shares of its class weights taken out of the logits (`--logit-adjustment`).
 
-    python benchmarks/adjustment.py RUN DATA [--shares 0 0.25 0.5 0.75 1] [--step 1]
+    python benchmarks/adjustment.py RUN DATA [--shares 0 0.25 0.5 0.75 1] [--split train] [--step 1]
 
-RUN is a run folder or its archive, trained on DATA with a class balance; its own share is added back first. Every image
-of `val` (with `--step 2` every second) is predicted at its own size. Prints a markdown table: mIoU, and of the classes
-without the largest one IoU, recall and the ratio of the painted area to the true one.
+RUN is a run folder or its archive, trained with a class balance on a split of DATA; its own share is added back first.
+Every image of `val` (with `--step 2` every second) is predicted at its own size. Prints a markdown table: mIoU, and of
+the classes without the largest one IoU, recall and the ratio of the painted area to the true one.
 """
 
 import argparse
+import json
 from pathlib import Path
 
 import numpy as np
@@ -28,11 +29,17 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("data", type=Path)
     parser.add_argument("--shares", type=float, nargs="+", default=[0, 0.25, 0.5, 0.75, 1])
+    parser.add_argument("--split", default="train")
     parser.add_argument("--step", type=int, default=1)
     options = parser.parse_args()
     archive = load(options.run)
     settings = archive.provenance["training"]
-    counts = class_counts(open_data(options.data, split="train")).sum(axis=0)
+    if not settings["loss"]["class_balance"]:
+        raise SystemExit(f"{options.run} was trained without a class balance; there is nothing to take back")
+    training = open_data(options.data, split=options.split)
+    if archive.provenance["trained_on"] != json.loads(json.dumps(training.describe())):
+        raise SystemExit(f"{options.run} was trained on {archive.provenance['trained_on']}; give it and its --split")
+    counts = class_counts(training).sum(axis=0)
     weights = torch.tensor(balanced_weights(counts, exponent=settings["loss"]["class_balance"])).float()
     logarithms = weights.where(weights > 0, 1).log()
     validation = open_data(options.data, split="val")

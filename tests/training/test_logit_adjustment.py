@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,10 +18,13 @@ from atrous.inference.predictor import Predictor
 from atrous.labels import LabelSpace
 from atrous.model.build import build
 from atrous.model.config import LRASPPConfig, MobileNetV3Config, ModelConfig
-from atrous.training.config import LossConfig
+from atrous.training.config import DistillationConfig, LossConfig
 from atrous.training.logit_adjustment import logit_adjustment, lower_logits
+from atrous.training.loop import train
 from atrous.training.loss import CustomLoss, SegmentationLoss
-from atrous.training.teacher import Teacher
+from atrous.training.run import Run
+from atrous.training.start import fresh_state
+from atrous.training.teacher import load_teacher
 from atrous.weights.archive import load
 from fakes.camvid import fake_camvid
 from fakes.memory_data import MemoryData
@@ -171,16 +175,37 @@ def test_a_second_stage_saves_what_the_first_one_saved(tmp_path):
     assert bias_of(first).any()
 
 
-def test_a_teacher_is_raised_by_what_is_taken_back_later():
-    torch.manual_seed(0)
-    model = build(replace(CONFIG.model, classes=3)).eval()
-    teacher = Teacher(model, torch.tensor([2, 0, 1]), "", confidence=0.5, weight=1.0)
-    images = torch.randint(256, (1, 3, 33, 33), dtype=torch.uint8)
-    raised = teacher.on(CPU, raised_by=torch.tensor([0.5, 0.0, -1.0]))
-    with torch.no_grad():
-        higher = raised.coarse_logits(images) - model(images)[:, [2, 0, 1]]
-    expected = torch.tensor([0.5, 0.0, -1.0])[:, None, None].expand_as(higher[0])[None]
-    torch.testing.assert_close(higher, expected, rtol=0, atol=2e-6)
+@pytest.mark.usefixtures("nothing_drawn")
+def test_a_run_that_started_from_weights_is_raised_once_however_often_it_resumes(tmp_path):
+    small_run(tmp_path / "one", tmp_path / "data", config=ADJUSTED)
+    config = replace(ADJUSTED, weights=str(tmp_path / "one" / "last.safetensors"))
+    small_run(tmp_path / "whole", tmp_path / "data", config=config)
+    for stop in (2, 4, None):
+        small_run(tmp_path / "parts", tmp_path / "data", config=config, stop=stop)
+    for file in ("last.safetensors", "state.safetensors"):
+        whole, parts = (load_file(tmp_path / name / file) for name in ("whole", "parts"))
+        assert all(torch.equal(value, parts[name]) for name, value in whole.items())
+
+
+@pytest.mark.usefixtures("nothing_drawn")
+def test_a_student_of_a_teacher_alone_saves_what_the_teacher_says(tmp_path, monkeypatch):
+    """Where the network is its own teacher and nothing else teaches, no gradient moves it."""
+    quiet = replace(ADJUSTED.model, head=replace(ADJUSTED.model.head, dropout=0.0))
+    small_run(tmp_path / "one", tmp_path / "data", config=replace(ADJUSTED, ema_decay=0.0, model=quiet))
+    first = str(tmp_path / "one" / "last.safetensors")
+    taught = DistillationConfig(teacher=first, confidence=0.0)
+    config = replace(ADJUSTED, weights=first, distillation=taught, norms="frozen", ema_decay=0.0, weight_decay=0.0,
+                     learning_rate=0.5, model=quiet)  # fmt: skip
+    monkeypatch.setattr(SegmentationLoss, "__call__", lambda _, __, logits, *_args, **_kw: 0 * logits.sum())
+    data = small_data(tmp_path / "data")
+    run = Run(tmp_path / "two", settings={"training": config})
+    state = fresh_state(config, data=data, device=CPU)
+    run.resume(state)
+    teacher = load_teacher(config, labels=data.labels)
+    for _ in train(state, config, data=data, validation=None, run=run, device=CPU, teacher=teacher):
+        pass
+    saved, before = load(tmp_path / "two" / "last.safetensors").model, load(Path(first)).model
+    torch.testing.assert_close(bias_of(saved), bias_of(before), rtol=0, atol=1e-4)
 
 
 def test_weights_of_a_file_are_meant_as_they_are(tmp_path):

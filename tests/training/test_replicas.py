@@ -51,7 +51,7 @@ CONFIG = changed(
     norm_momentum=0.7,
     validate_every=4,
 )
-OF_TIMM = replace(QUIET, backbone=TimmConfig("resnet10t"), decoder=None)
+OF_TIMM = replace(QUIET, backbone=TimmConfig("mobilenetv4_conv_small_035"), decoder=None)
 TAUGHT = DistillationConfig(teacher="teacher", unlabelled="pictures")
 
 
@@ -109,8 +109,9 @@ train_and_die = functools.partial(train_in, die_after=2)
         ({}, 4),
         ({"distillation": TAUGHT}, 2),
         ({"model": OF_TIMM}, 2),
+        ({"logit_adjustment": 0.5, "norm_images": 6}, 2),
     ],
-    ids=["batch norm trained", "frozen, in parts", "four", "a teacher", "a network of timm"],
+    ids=["batch norm trained", "frozen, in parts", "four", "a teacher", "a network of timm", "what is saved changed"],
 )
 def test_replicas_train_what_one_process_trains(changes, size, tmp_path):
     config = replace(CONFIG, **changes)
@@ -120,6 +121,9 @@ def test_replicas_train_what_one_process_trains(changes, size, tmp_path):
     for name, value in expected.items():
         torch.testing.assert_close(found[0][name], value, rtol=1e-8, atol=1e-8)
         assert all(torch.equal(found[0][name], other[name]) for other in found[1:]), name
+    saved, alone = (load_file(tmp_path / name / "last.safetensors") for name in ("all", "one"))
+    for name, value in alone.items():
+        torch.testing.assert_close(saved[name], value, rtol=1e-5, atol=1e-6)
     ours, theirs = (
         [json.loads(line) for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()]
         for name in ("all", "one")

@@ -30,6 +30,7 @@ def print_dry_run(stages: Sequence[Stage], *, device: torch.device, times: int =
         with console.status(f"trying a few steps on {device}"):
             tried = trial(stage, device=device)
         height, width = config.crop
+        what = "save" if stage.validation is None else "validation"
         validated = 0 if stage.validation is None else len(stage.validation)
         without_labels = f"{len(stage.unlabelled)} without labels, " if stage.unlabelled is not None else ""
         if len(stages) > 1:
@@ -40,13 +41,13 @@ def print_dry_run(stages: Sequence[Stage], *, device: torch.device, times: int =
             f"model   {tried.parameters / 1e6:.2f} M parameters, output stride {config.model.output_stride}\n"
             f"{_teacher(stage.teacher)}"
             f"steps   {config.iterations} of {config.batch_size} crops of {height}x{width}, {config.precision}; "
-            f"{tried.validations} validation{'s' * (tried.validations != 1)}\n"
+            f"{tried.validations} {what}{'s' * (tried.validations != 1)}\n"
             f"memory  {_memory(tried.memory, device, available=available)}"
         )
         if tried.memory.total > 0.9 * available:
             print(f"        {memory_remedy(tried.memory, config, available=available)}")
         print(
-            f"time    {tried.step_seconds:.2f} s a step, {tried.validation_seconds:.0f} s a validation: "
+            f"time    {tried.step_seconds:.2f} s a step, {tried.validation_seconds:.0f} s a {what}: "
             f"about {_duration(tried.seconds(config.iterations))}"
         )
         total += times * tried.seconds(config.iterations)

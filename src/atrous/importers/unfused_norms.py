@@ -58,7 +58,7 @@ def unfold_batch_norms(
     """
     backbone = model.backbone
     assert isinstance(backbone, nn.Module)
-    moments = {norm: _Moments() for norm in norms(backbone)}
+    moments = {norm: _Moments() for norm in norms(backbone) if norm.affine and norm.track_running_stats}
     hooks = [norm.register_forward_pre_hook(_collector(found)) for norm, found in moments.items()]
     was_training, seen = backbone.training, 0
     backbone.eval()

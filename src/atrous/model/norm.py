@@ -21,8 +21,8 @@ class BatchNorm(nn.BatchNorm2d):
 
     * One value per channel (b * h * w == 1, as in image pooling on a batch of one) has no variance: in training it is
       normalised with the running statistics, which stay as they are; a warning is logged once.
-    * `frozen` (stage 2 of the papers' protocol): the running statistics are used and never move. Scale and shift stay
-      trainable, as in the official code; to fix them too, switch off their `requires_grad`.
+    * `frozen` (stage 2 of the papers' protocol): the running statistics, where it has any, are used and never move.
+      Scale and shift stay trainable, as in the official code; to fix them too, switch off their `requires_grad`.
     * `spans_replicas`: in training the batch is that of all replicas together; they have two values per channel at
       least.
     """
@@ -37,7 +37,7 @@ class BatchNorm(nn.BatchNorm2d):
         if self.spans_replicas and not self.frozen:
             return self._over_replicas(input)
         single = input.shape[0] * input.shape[2] * input.shape[3] == 1
-        if not (self.frozen or single):
+        if not (self.frozen or single) or self.running_mean is None:
             return super().forward(input)
         if single and not self.frozen:
             _warn_once()
@@ -49,7 +49,9 @@ class BatchNorm(nn.BatchNorm2d):
         self._update_running_statistics(
             statistics.mean, statistics.variance * statistics.number / (statistics.number - 1)
         )
-        return replica_norm(input, self.weight, self.bias, statistics=statistics, eps=self.eps)
+        weight = self.weight if self.affine else torch.ones_like(statistics.mean)
+        bias = self.bias if self.affine else torch.zeros_like(statistics.mean)
+        return replica_norm(input, weight, bias, statistics=statistics, eps=self.eps)
 
     @torch.no_grad()
     def _update_running_statistics(self, mean: Float[Tensor, " c"], unbiased: Float[Tensor, " c"]) -> None:
@@ -83,8 +85,8 @@ def freeze_norms(model: nn.Module, *, affine: bool = False) -> None:
     """Fix the running statistics; with `affine` also scale and shift."""
     for norm in norms(model):
         norm.frozen = True
-        if affine:
-            norm.requires_grad_(requires_grad=False)
+        if affine and norm.affine:
+            norm.weight.requires_grad = norm.bias.requires_grad = False
 
 
 def synchronize_norms(model: nn.Module) -> None:

@@ -65,12 +65,13 @@ def step_batches(
 def statistics_images(
     config: TrainConfig, conventions: Conventions, *, data: DataSet, unlabelled: DataSet | None = None
 ) -> Iterator[UInt8[Tensor, "b c h w"]]:
-    """The images of the first steps of a run, at least `norm_images`, in the batches by which training normalises.
+    """The images of the first steps of a run, at least `norm_images`, in batches as training normalises in one process.
 
-    They are the same at every call: whole batches of steps, in the parts into which `accumulate` divides them.
+    They are the same at every call, and are cut anew: whole batches of steps, in the parts into which `accumulate`
+    divides them.
     """
     steps = ceil_div(config.norm_images, config.batch_size)
-    one_process = replace(config, workers=0)  # processes take longer to start than these few crops
+    one_process = replace(config, workers=0)  # processes take longer to start than a few crops
     for batches in step_batches(one_process, conventions, data=data, unlabelled=unlabelled, stop=steps):
         parts = (batch.images.chunk(config.accumulate) for batch in batches if batch is not None)
         for part in zip(*parts, strict=True):

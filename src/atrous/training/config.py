@@ -44,7 +44,8 @@ class LossConfig:
         lovasz: Weight of the Lovasz-softmax loss beside cross entropy.
         labels: `full` upsamples the logits to the labels; `coarse` shrinks the labels to the logits (DeepLabv3, Table
             8: 1.2 points worse).
-        class_weights: File with a weight per class, as `atrous doctor --fix` writes it; replaces `class_balance`.
+        class_weights: File with a weight per class, as `atrous doctor --fix` writes it; replaces the recipe's
+            `class_balance`.
     """
 
     class_balance: float = 0.0
@@ -149,12 +150,13 @@ class TrainConfig:
         norms: `trained` updates batch norm as usual; `frozen` fixes its running statistics and trains scale and shift
             (second stage of the papers); `fixed` fixes all of it.
         norm_momentum: Weight of each batch in the running statistics: 1 - decay.
-        norm_images: Number of training crops, rounded up to whole batches, from which the running statistics are
-            computed anew for every validation and the weights that it saves (not in the papers); 0 takes the moving
-            average of training.
+        norm_images: Number of training crops, rounded up to whole batches, unlabelled ones included, from which the
+            running statistics are computed anew for every validation and the weights that it saves (not in the papers);
+            0 takes the moving average of training.
         logit_adjustment: Share 0..1 of `class_balance` that is taken back out of the network that is validated and
             saved: it lowers the logit of each class by so much of the logarithm of its weight, so that rare classes are
-            found but not painted too large (not in the papers).
+            found but not painted too large (not in the papers). Logits of `weights`, and of a teacher as targets, are
+            raised by as much before.
         scales: Factors of the random scaling.
         flip_probability: Probability 0..1 that a crop is mirrored left to right.
         jitter: Strength 0..1 of random brightness, contrast, saturation and hue (not in the papers).

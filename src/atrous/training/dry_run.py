@@ -28,8 +28,9 @@ class Trial:
         parameters: Number of weights.
         memory: Memory of a step, by its shapes.
         step_seconds: Median time of a step, its data included.
-        validation_seconds: Time of one validation, by one image, and of running statistics anew; 0 without both.
-        validations: Number of times that weights are validated, or saved without validations.
+        validation_seconds: Time of one validation, by one image, with that of the running statistics where they are
+            computed anew; 0 without validations and without these.
+        validations: Number of times that weights are validated, or saved where there is nothing to validate on.
     """
 
     parameters: int

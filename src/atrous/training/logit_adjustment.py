@@ -5,8 +5,8 @@ rarer one wins by the ratio of their weights. At the minimum of the weighted cro
 logarithms of the weights are those of a loss without weights (Menon et al., arXiv 2007.07314, do the same with class
 frequencies); a share of the logarithms takes a part back. Other terms of a loss have other minima.
 
-A run that starts from saved weights raises their logits first, and what a teacher says is raised alike: with weights
-that do not change, the saved network is the one that the run started from.
+A run that starts from other weights, whatever made them, raises their logits first, and the targets of a teacher are
+raised alike: so the network that is saved begins as the one that the run started from, and nothing is taken twice.
 """
 
 import torch
@@ -19,7 +19,7 @@ from atrous.training.loss import CustomLoss, SegmentationLoss
 
 
 def logit_adjustment(loss: SegmentationLoss | CustomLoss, *, share: float) -> Float[Tensor, " k"] | None:
-    """Return what saved logits are lower by than trained ones: a share (0..1) of the logarithms of the class weights.
+    """Return by how much saved logits are below trained ones: a share (0..1) of the logarithms of the class weights.
 
     Only weights that balance frequencies are taken back; those of a file say what its writer wants. A class of weight
     0, which the data lacks, keeps its logit. None where there is nothing to take back.

@@ -71,7 +71,7 @@ def train(
     batch_loss = chosen_loss(loss_function, config, data=data, device=device)
     adjustment = logit_adjustment(batch_loss, share=config.logit_adjustment)
     if adjustment is not None and state.iteration == 0 and state.started_from:
-        raise_logits(state, adjustment)  # those of saved weights are as low as this run's will be
+        raise_logits(state, adjustment)  # so that what is saved begins as the weights that the run starts from
     teacher = teacher.on(device, raised_by=adjustment) if teacher else None
     conventions, shown = state.model.config.conventions, bootstrapped(data, config.sampling)
     batches = step_batches(

@@ -135,4 +135,5 @@ def _check_channels(data: DataSet, in_channels: int) -> None:
 
 def _is_folded(model: nn.Module) -> bool:
     """Return True if no batch norm has statistics, as in inference files, which fold them into the convolutions."""
-    return not any(norm.running_mean.any() for norm in norms(model) if norm.running_mean is not None)
+    means = [norm.running_mean for norm in norms(model) if norm.running_mean is not None]
+    return bool(means) and not any(mean.any() for mean in means)

@@ -24,8 +24,8 @@ class Teacher:
         sha256: Sha256 of its archive.
         confidence: Least probability, 0..1, of its most probable class at the pixels that it teaches.
         weight: Factor on the loss of these pixels.
-        raised_by: What its logits, in the order of the run's classes, are raised by, because the run's own are lowered
-            by it when they are saved (`logit_adjustment.py`); None is nothing.
+        raised_by: What its logits, in the order of the run's classes, are raised by as targets, because the run's own
+            are lowered by it when they are saved (`logit_adjustment.py`); None is nothing.
     """
 
     model: DeepLab
@@ -36,15 +36,14 @@ class Teacher:
     raised_by: Float[Tensor, " k"] | None = None
 
     def on(self, device: torch.device, *, raised_by: Float[Tensor, " k"] | None = None) -> "Teacher":
-        """Return the teacher with its network on a device, and with logits raised by something on that device."""
+        """Return the teacher with its network on a device, and with targets raised by something on that device."""
         model = self.model.to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         return replace(self, model=model, channels=self.channels.to(device), raised_by=raised_by)
 
     @torch.no_grad()
     def coarse_logits(self, images: UInt8[Tensor, "b c h w"]) -> Float[Tensor, "b k i j"]:
         """Coarse logits of images, for the classes of the run."""
-        logits = self.model(images)[:, self.channels]
-        return logits if self.raised_by is None else logits + self.raised_by[:, None, None]
+        return self.model(images)[:, self.channels]
 
     def loss(
         self,
@@ -69,6 +68,7 @@ class Teacher:
             model.placement(size),
             self.model.placement(size),
             confidence=self.confidence,
+            raised_by=self.raised_by,
         )
         return self.weight * total, confident
 

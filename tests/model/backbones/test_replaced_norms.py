@@ -10,7 +10,7 @@ from torch.optim.swa_utils import update_bn
 from atrous.errors import InputError
 from atrous.model.any_backbone import deeplabv3
 from atrous.model.backbones.atrous_encoder import AtrousEncoder
-from atrous.model.backbones.replaced_norms import replace_norms
+from atrous.model.backbones.replaced_norms import BatchNormAct, replace_norms
 from atrous.model.norm import BatchNorm, freeze_norms, norms, set_norm_momentum
 from atrous.training.norm_statistics import with_new_statistics
 from reference.weights import randomize
@@ -100,5 +100,22 @@ class Whitened(nn.BatchNorm2d):
 
 
 def test_another_kind_is_refused_by_name():
-    with pytest.raises(InputError, match=r"^stem\.1 is a Whitened, a batch norm that cannot be frozen here; use nn\."):
-        replace_norms(nn.ModuleDict({"stem": nn.Sequential(nn.Conv2d(3, 4, 1), Whitened(4))}))
+    stem = nn.Sequential(nn.BatchNorm2d(3), Whitened(4))
+    with pytest.raises(InputError, match=r"^stem\.1 is a Whitened, which cannot be frozen or spread over replicas; "):
+        replace_norms(nn.ModuleDict({"stem": stem}))
+    assert type(stem[0]) is nn.BatchNorm2d
+
+
+def test_frozen_norms_without_statistics_go_on_with_those_of_the_batch():
+    both = nn.Sequential(nn.BatchNorm2d(3, track_running_stats=False), nn.BatchNorm2d(3, affine=False)).double()
+    expected = copy.deepcopy(both)[0].train()(images())
+    replace_norms(both)
+    freeze_norms(both, affine=True)
+    torch.testing.assert_close(both.train()[0](images()), expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(both[1](images()), copy.deepcopy(both[1]).eval()(images()), rtol=1e-12, atol=1e-12)
+
+
+def test_fixed_norms_leave_the_parameters_of_their_activation():
+    norm = BatchNormAct(3, nn.Identity(), nn.PReLU())
+    freeze_norms(norm, affine=True)
+    assert [name for name, parameter in norm.named_parameters() if parameter.requires_grad] == ["act.weight"]

@@ -29,15 +29,15 @@ def test_three_pixels_by_hand():
     torch.testing.assert_close(logits.grad, expected)
 
 
-def definition(logits, teacher_logits, pixels, *, size, align_corners, confidence):
+def definition(logits, teacher_logits, pixels, *, size, align_corners, confidence, raised_by=None):
     """Kullback-Leibler divergence plus the entropy of the targets, over all classes at full size."""
     rows, columns = pixels.shape[1:]
     full, target = (
         F.interpolate(maps, size=size, mode="bilinear", align_corners=align_corners)[..., :rows, :columns]
         for maps in (logits, teacher_logits)
     )
-    target = target.softmax(1)
-    counted = pixels & (target.amax(1) >= confidence)
+    counted = pixels & (target.softmax(1).amax(1) >= confidence)
+    target = (target if raised_by is None else target + raised_by[:, None, None]).softmax(1)
     divergence = F.kl_div(full.log_softmax(1), target, reduction="none").sum(1)
     entropy = -(target * target.log()).sum(1)
     return ((divergence + entropy) * counted).sum(), counted.sum()
@@ -62,6 +62,26 @@ def test_sum_and_gradient_are_those_of_the_definition(crop, align_corners, confi
     assert total.item() == pytest.approx(reference.item(), rel=1e-12, abs=1e-12)
     (0.3 * total).backward()
     (0.3 * reference).backward()
+    torch.testing.assert_close(found.grad, expected.grad, rtol=1e-10, atol=1e-12)
+
+
+def test_raised_targets_count_where_the_teacher_as_it_is_is_confident():
+    size = (23, 19)
+    logits, teacher = 3 * uniform(2, 5, 6, 5), 6 * uniform(2, 5, 3, 4, seed=1)
+    pixels = torch.ones(2, *size, dtype=torch.bool)
+    raised_by = torch.tensor([0.0, 2.0, -1.0, 0.5, 3.0], dtype=torch.float64)
+    placement = placed(size, align_corners=True)
+    found, expected = (logits.clone().requires_grad_() for _ in range(2))
+    total, count = upsample_distillation(
+        found, teacher, pixels, placement, placement, confidence=0.6, raised_by=raised_by
+    )
+    reference, number = definition(
+        expected, teacher, pixels, size=size, align_corners=True, confidence=0.6, raised_by=raised_by
+    )
+    assert 0 < count.item() == number.item() < pixels.sum()
+    assert total.item() == pytest.approx(reference.item(), rel=1e-12)
+    total.backward()
+    reference.backward()
     torch.testing.assert_close(found.grad, expected.grad, rtol=1e-10, atol=1e-12)
 
 

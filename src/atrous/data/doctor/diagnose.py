@@ -6,6 +6,7 @@ from itertools import chain
 from pathlib import Path
 
 from atrous.data.annotations.clean_masks import CleanMasks
+from atrous.data.annotations.named_shapes import BACKGROUND
 from atrous.data.complaints import Complaint, attempt
 from atrous.data.doctor.classes import check_classes, check_colors, check_ignore, check_names
 from atrous.data.doctor.cleaning import cleaning_line, cleaning_of
@@ -184,11 +185,11 @@ def _listed_classes(path: Path, listed: ClassList, schema: Schema) -> Iterator[F
     pairs = [f"{value} = {schema.labels.names[label]}" for value, label in values.items() if label < len(schema.labels)]
     more = f" and {len(pairs) - SHOWN_CLASSES} more" if len(pairs) > SHOWN_CLASSES else ""
     line = f"{path}: classes by {listed.path}: {', '.join(pairs[:SHOWN_CLASSES])}{more}"
-    if {*listed.names} <= {*schema.labels.names}:
-        yield note(LISTED_CLASSES, line)
-    elif listed.colors and {*listed.names} & {*schema.labels.names}:
-        others = [name for name in schema.labels.names if name not in listed.names]
+    others = [name for name in schema.labels.names if name not in (*listed.names, BACKGROUND)]
+    if others and listed.colors and {*listed.names} & {*schema.labels.names}:
         yield note(LISTED_CLASSES, f"{line}; it does not list the colour of {', '.join(others[:SHOWN_CLASSES])}")
+    elif {*listed.names} <= {*schema.labels.names}:
+        yield note(LISTED_CLASSES, line)
 
 
 def _ids_from_1(path: Path, listed: ClassList, schema: Schema, totals: Mapping[str, Totals]) -> Iterator[Finding]:

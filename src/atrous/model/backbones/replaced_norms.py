@@ -29,19 +29,20 @@ class BatchNormAct(BatchNorm):
 
 
 def replace_norms(network: nn.Module) -> None:
-    """Replace every batch norm of a network, in place, by ours with the same parameters and statistics.
+    """Replace every batch norm of a network, in place, by ours with the same parameters and statistics, without hooks.
 
     Raises:
-        InputError: If there is a batch norm of a kind that is not known; the message names it.
+        InputError: If there is a batch norm of a kind that is not known; the message names it, and nothing is replaced.
     """
-    replaced: dict[nn.Module, BatchNorm] = {}
-    named = cast(Any, network).named_modules(remove_duplicate=False)
-    for name, module in list(named):
-        if isinstance(module, _BatchNorm) and not isinstance(module, BatchNorm):
-            if module not in replaced:
-                replaced[module] = _ours(module, name=name)
-            parent, _, last = name.rpartition(".")
-            setattr(network.get_submodule(parent), last, replaced[module])
+    named = list(cast(Any, network).named_modules(remove_duplicate=False))
+    found = [(name, one) for name, one in named if isinstance(one, _BatchNorm) and not isinstance(one, BatchNorm)]
+    ours: dict[nn.Module, BatchNorm] = {}
+    for name, norm in found:
+        if norm not in ours:
+            ours[norm] = _ours(norm, name=name)
+    for name, norm in found:
+        parent, _, last = name.rpartition(".")
+        setattr(network.get_submodule(parent), last, ours[norm])
 
 
 def _ours(norm: _BatchNorm, *, name: str) -> BatchNorm:
@@ -53,13 +54,15 @@ def _ours(norm: _BatchNorm, *, name: str) -> BatchNorm:
         "track_running_stats": norm.track_running_stats,
         "device": "meta",
     }
-    if kind is nn.BatchNorm2d:
+    if kind in (nn.BatchNorm2d, nn.SyncBatchNorm):
         ours = BatchNorm(norm.num_features, **options)
     elif kind.__name__ == "BatchNormAct2d" and isinstance(norm, nn.BatchNorm2d):
         parts = cast(Any, norm)
         ours = BatchNormAct(norm.num_features, parts.drop, parts.act, **options)
     else:
-        raise InputError(f"{name} is a {kind.__name__}, a batch norm that cannot be frozen here; use nn.BatchNorm2d")
+        raise InputError(
+            f"{name} is a {kind.__name__}, which cannot be frozen or spread over replicas; replace it by nn.BatchNorm2d"
+        )
     for tensor in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked"):
         setattr(ours, tensor, getattr(norm, tensor))
     return ours.train(norm.training)

@@ -30,6 +30,7 @@ def upsample_distillation(
     teacher_placement: Placement,
     *,
     confidence: float = 0.0,
+    raised_by: Float[Tensor, " k"] | None = None,
 ) -> tuple[Float[Tensor, ""], Int64[Tensor, ""]]:
     """Sum of cross entropies in nats over the pixels at which the teacher is confident, and the number of these pixels.
 
@@ -44,6 +45,7 @@ def upsample_distillation(
         placement: Placement of the logits over the pixels.
         teacher_placement: Placement of the teacher's logits over the pixels.
         confidence: Least value, 0..1, of the teacher's largest probability at the pixels that count.
+        raised_by: Added to the teacher's logits for the targets, but not for its confidence.
 
     Raises:
         InputError: If the shapes do not fit each other, or the confidence is out of range.
@@ -67,7 +69,11 @@ def upsample_distillation(
             for row, teacher_row in zip(rows, teacher_rows, strict=True):
                 band = (row.matrix @ wide[row.coarse].flatten(1)).unflatten(1, (classes, width))
                 target = (teacher_row.matrix @ taught[teacher_row.coarse].flatten(1)).unflatten(1, (classes, width))
-                loss, counted = _band_(band, target.softmax(1), pixels[i, row.fine], confidence=confidence)
+                probabilities = target.softmax(1)
+                unsure = probabilities.amax(1) < confidence  # False for NaN: such a teacher makes the loss not finite
+                if raised_by is not None:
+                    probabilities = (target + raised_by.to(dtype)[:, None]).softmax(1)
+                loss, counted = _band_(band, probabilities, pixels[i, row.fine] & ~unsure)
                 total += loss
                 count += counted
                 wide_gradient[row.coarse].flatten(1).addmm_(row.matrix.T, band.flatten(1))
@@ -78,13 +84,9 @@ def upsample_distillation(
 def _band_(
     band: Float[Tensor, "n k W"],
     target: Float[Tensor, "n k W"],
-    pixels: Bool[Tensor, "n W"],
-    *,
-    confidence: float,
+    counted: Bool[Tensor, "n W"],
 ) -> tuple[Float[Tensor, ""], Int64[Tensor, ""]]:
     """Sum of the losses of a band, whose logits are overwritten by their gradient, and the number of pixels."""
-    unsure = target.amax(1) < confidence  # False for NaN: a teacher that is not finite makes the loss not finite
-    counted = pixels & ~unsure
     band -= band.amax(1, keepdim=True)  # no exponential overflows, and the loss stays the same
     products = (target * band).sum(1)
     normaliser = band.exp_().sum(1)
