@@ -138,3 +138,16 @@ def test_what_lists_no_classes(content):
 def test_values_and_colours_count_only_where_all_have_them():
     found = listed_objects([{"name": "a", "id": 1, "color": "#000000"}, {"name": "b", "id": 1}])
     assert found == (("a", "b"), (), ())
+
+
+@pytest.mark.parametrize("line", ["{name} {color}", "{color}\t\t{name}", "{number} {name} {color}", "{name}: {color}"])
+@pytest.mark.parametrize("names", [CLASSES, ("class 1", "class 2", "class 3"), ("a1", "b2", "c3")])
+def test_lines_of_colours_may_have_digits_in_their_names(line, names, tmp_path):
+    lines = [
+        line.format(name=name, number=number, color="{} {} {}".format(*color))
+        for number, (name, color) in enumerate(zip(names, COLORS, strict=True))
+    ]
+    (written(tmp_path) / "my_colormap.txt").write_text("\n".join(lines) + "\n")
+    data = open_data(tmp_path)
+    assert data.labels.names == names
+    assert data.labels.palette == COLORS

@@ -222,7 +222,10 @@ def proposal_line(folder: Path, counts: ValueCounts) -> str:
     names = ", ".join(f'"{name}"' for name in schema.labels.names)
     table = ", ".join(f"{value} = {label}" for value, label in schema.remap.items())
     second = f"threshold = {schema.threshold}" if schema.threshold else f"remap = {{ {table} }}"
-    return f"write {folder / SCHEMA_FILE} with the two lines: classes = [{names}] and: {second}"
+    return (
+        f"let atrous doctor {folder} --fix write {folder / SCHEMA_FILE} with the two lines: classes = [{names}] and: "
+        f"{second}"
+    )
 
 
 def _is_smoothed(counts: ValueCounts) -> bool:

@@ -65,6 +65,7 @@ _NAME, _NUMBER = (
     ("name", "class", "label", "classname", "class_name", "category"),
     ("pixelvalue", "value", "id", "index", "idx"),
 )
+_THREE = r"(?P<r>\d+)[\s,;]+(?P<g>\d+)[\s,;]+(?P<b>\d+)"
 _RGB = (("r", "red"), ("g", "green"), ("b", "blue"))
 
 
@@ -244,11 +245,12 @@ def _color_lines(text: str, path: Path) -> ClassList | None:
     """Lines of three numbers and a name, or of a name and three numbers, as CamVid's `label_colors.txt`."""
     names, colors = [], []
     for line in text.splitlines():
-        numbers = re.findall(r"\d+", line)
-        name = re.sub(r"[\d,;\t]+", " ", line).strip()
-        if len(numbers) == 3 and name:
-            names.append(name)
-            colors.append((int(numbers[0]), int(numbers[1]), int(numbers[2])))
+        first = re.fullmatch(rf"{_THREE}[\s,;:]+(?P<name>[^\s,;:].*?)[\s,;:]*", line.strip())
+        last = re.fullmatch(rf"(?P<name>\D.*?)[\s,;:]+{_THREE}[\s,;:]*", line.strip())
+        found = first or last
+        if found and not found["name"].isdecimal():
+            names.append(found["name"].strip())
+            colors.append((int(found["r"]), int(found["g"]), int(found["b"])))
     return ClassList(path, tuple(names), colors=tuple(colors)) if names and _are_colors(colors) else None
 
 
