@@ -1,3 +1,4 @@
+import multiprocessing
 import os
 import shutil
 import signal
@@ -241,11 +242,48 @@ def test_a_slip_of_the_hand_starts_no_thousand_processes(data, workers):
         batches(data, workers=workers)
 
 
-def test_workers_leave_signals_to_their_parent():
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+def answering(pipe):
+    """A worker that answers until it is ended."""
+    module._start_worker(0)
+    while True:
+        pipe.send(pipe.recv())
+
+
+def test_workers_leave_signals_to_their_parent_and_end_by_its_own():
+    ours, theirs = multiprocessing.Pipe()
+    worker = multiprocessing.get_context("fork").Process(target=answering, args=(theirs,), daemon=True)
+    worker.start()
     try:
-        module._start_worker(0)
-        assert {signal.getsignal(number) for number in handlers} == {signal.SIG_IGN}
+        for name in ("ready", "INT", "TERM", "TERM"):  # of another process, as a job scheduler sends them
+            if name != "ready":
+                subprocess.run(["sh", "-c", f"kill -{name} {worker.pid}"], check=True)
+            ours.send(name)
+            assert ours.poll(60)
+            assert ours.recv() == name
+        worker.terminate()
+        worker.join(60)
+        assert worker.exitcode == 0
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        worker.kill()
+
+
+STILL_OPEN = """
+import sys
+from pathlib import Path
+from atrous.data.loader import training_batches
+from atrous.data.published.camvid import open_camvid
+data = open_camvid(Path(sys.argv[1]), split="train")
+stream = training_batches(data, (), batch_size=1, seed=0, start=0, stop=9, workers=1)
+print(len(next(stream).names), flush=True)
+{end}
+"""
+
+
+@pytest.mark.parametrize("end", ["raise ValueError('of the user')", "pass"])
+def test_python_ends_although_something_still_refers_to_a_stream(end, tmp_path):
+    """The traceback of an error refers to its frames; the time is a limit for a process that would never end."""
+    command = [sys.executable, "-c", STILL_OPEN.format(end=end), str(fake_camvid(tmp_path))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout == "1\n"
+    assert done.returncode == (0 if end == "pass" else 1)
+    assert ("ValueError: of the user" in done.stderr) == (end != "pass")

@@ -7,9 +7,11 @@ no state needs to be saved but t. (The same release of numpy is presumed: it kee
 
 import functools
 import logging
+import os
 import shutil
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -164,7 +166,21 @@ def _fitting_workers(stream: "_Stream", *, start: int, workers: int) -> int:
 def _start_worker(_number: int) -> None:
     """Leave signals to the parent, which ends its workers; where it is killed, torch ends them within seconds."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if sys.platform != "linux":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        return
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    threading.Thread(target=_end_by_parent, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_by_parent(parent: int) -> None:
+    """End this process by a SIGTERM of its parent's: Python's last word to workers that something still refers to.
+
+    One that job schedulers send to all processes alike is the parent's to answer.
+    """
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != parent:
+        pass
+    os._exit(0)
 
 
 def draw_generator(*, seed: int, draw: int) -> np.random.Generator:
