@@ -35,7 +35,7 @@ BLOCK = re.compile(
 MARKS = {
     "other project": 24,  # what code of other libraries looked like before
     "download": 6,
-    "published data": 10,
+    "published data": 11,
     "long": 16,
     "service": 7,
     "GPU": 1,
