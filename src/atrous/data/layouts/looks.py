@@ -70,11 +70,11 @@ def number_of_values(root: Path, paths: Sequence[Path]) -> int:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far several masks of the same pictures mark the same places, of some sampled pictures.
+    """How much masks of several kinds overlap, on a sample of the pictures; a number for each two masks of a picture.
 
     Attributes:
-        shares: Part of the smaller one, 0..1, that the other marks, too; 1 where sizes differ.
-        ious: Intersection over union, 0..1.
+        shares: Share of the smaller mask, 0..1, that the other one marks, too; 1 where their sizes differ.
+        ious: Intersection over union of both, 0..1.
     """
 
     shares: tuple[float, ...]
