@@ -13,7 +13,7 @@ from atrous.data.selection import Selection
 from atrous.errors import InputError
 from atrous.model.build import build
 from atrous.model.norm import freeze_norms, norms, synchronize_norms
-from atrous.training.batches import statistics_images, step_batches
+from atrous.training.batches import first_images, step_batches
 from atrous.training.config import DistillationConfig, SamplingConfig
 from atrous.training.norm_statistics import with_new_statistics
 from atrous.training.sampling import bootstrapped, training_transforms
@@ -156,7 +156,7 @@ def test_crops_are_those_of_the_first_steps_in_the_parts_that_training_sees(unla
     shown = Selection(data, (1, 1, 1, 0), rule="by hand")
     pictures = data if unlabelled else None
     conventions = config.model.conventions
-    found = list(statistics_images(config, conventions, data=shown, unlabelled=pictures))
+    found = list(first_images(config, conventions, data=shown, unlabelled=pictures, count=5))
     assert [len(part) for part in found] == [2, 2, 2, 2]  # two steps of four crops hold the five
     steps = step_batches(config, conventions, data=shown, unlabelled=pictures, stop=2)
     expected = []

@@ -62,17 +62,18 @@ def step_batches(
     return zip(labelled, stream(unlabelled, SamplingConfig(), crops=crops, seed=seed), strict=True)
 
 
-def statistics_images(
-    config: TrainConfig, conventions: Conventions, *, data: DataSet, unlabelled: DataSet | None = None
+def first_images(
+    config: TrainConfig, conventions: Conventions, *, data: DataSet, unlabelled: DataSet | None = None, count: int
 ) -> Iterator[UInt8[Tensor, "b c h w"]]:
-    """The images of the first steps of a run, at least `norm_images`, in batches as training normalises in one process.
+    """The images of the first steps of a run, at least `count`, in batches as training normalises in one process.
 
     They are the same at every call, and are cut anew: whole batches of steps, in the parts into which `accumulate`
     divides them.
     """
-    steps = ceil_div(config.norm_images, config.batch_size)
+    of_a_step = config.labelled_crops + (config.unlabelled_crops if unlabelled is not None else 0)
     one_process = replace(config, workers=0)  # processes take longer to start than a few crops
-    for batches in step_batches(one_process, conventions, data=data, unlabelled=unlabelled, stop=steps):
+    steps = step_batches(one_process, conventions, data=data, unlabelled=unlabelled, stop=ceil_div(count, of_a_step))
+    for batches in steps:
         parts = (batch.images.chunk(config.accumulate) for batch in batches if batch is not None)
         for part in zip(*parts, strict=True):
             yield torch.cat(part)

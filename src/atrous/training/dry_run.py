@@ -8,7 +8,7 @@ from statistics import median
 import torch
 
 from atrous.inference.predictor import Predictor
-from atrous.training.batches import statistics_images, step_batches
+from atrous.training.batches import first_images, step_batches
 from atrous.training.loop import chosen_loss
 from atrous.training.result import result
 from atrous.training.sampling import bootstrapped
@@ -79,7 +79,7 @@ def trial(stage: Stage, *, device: torch.device) -> Trial:
     seconds = [_seconds(step) for _ in range(min(STEPS, config.iterations))]
     of_validation = 0.0
     if config.norm_images:
-        images = statistics_images(config, conventions, data=shown, unlabelled=stage.unlabelled)
+        images = first_images(config, conventions, data=shown, unlabelled=stage.unlabelled, count=config.norm_images)
         of_validation = _seconds(lambda: result(state, images=images, device=device))
     if stage.validation is not None and len(stage.validation):
         predictor, image = Predictor(state.result, labels=stage.data.labels, device=device), stage.validation[0].image

@@ -12,7 +12,7 @@ from atrous.evaluation.evaluate import OnProgress, evaluate
 from atrous.evaluation.report import MAX_IMAGES, Report
 from atrous.inference.predictor import Model, Predictor
 from atrous.labels import LabelSpace
-from atrous.training.batches import statistics_images, step_batches
+from atrous.training.batches import first_images, step_batches
 from atrous.training.checkpoint import TrainingState, share_state
 from atrous.training.config import TrainConfig
 from atrous.training.logit_adjustment import logit_adjustment, raise_logits
@@ -117,7 +117,9 @@ def train(
             if replicas.is_rank_0 and due:
                 images = None
                 if config.norm_images:
-                    images = statistics_images(config, conventions, data=shown, unlabelled=unlabelled)
+                    images = first_images(
+                        config, conventions, data=shown, unlabelled=unlabelled, count=config.norm_images
+                    )
                 model = result(state, images=images, adjustment=adjustment, device=device)
                 report = _evaluated(model, validation, labels=data.labels, device=device, on_progress=validating)
                 run.save_validation(state, config, model=model, report=report, data=data)

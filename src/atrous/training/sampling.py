@@ -1,13 +1,11 @@
 """Sampling of training images and crops: copies of images with hard classes, and the chain of random transforms."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Int64, UInt8
-from torch import Tensor
+from jaxtyping import Int64
 
 from atrous.data.dataset import DataSet
-from atrous.data.loader import training_batches
 from atrous.data.selection import Selection
 from atrous.data.transforms.degradation import RandomDegradation
 from atrous.data.transforms.flip_and_color import PhotometricJitter, RandomFlip, Transform
@@ -16,7 +14,6 @@ from atrous.errors import InputError
 from atrous.inference.prefetch import prefetch
 from atrous.labels import LabelSpace
 from atrous.model.conventions import Conventions
-from atrous.sizes import ceil_div
 from atrous.training.config import HARD_CLASSES, SamplingConfig, TrainConfig
 
 
@@ -97,23 +94,6 @@ def training_transforms(config: TrainConfig, conventions: Conventions, *, space:
     if config.degradation:
         transforms.append(RandomDegradation(config.degradation))
     return tuple(transforms)
-
-
-def first_crops(
-    config: TrainConfig, data: DataSet, conventions: Conventions, *, count: int, batch_size: int
-) -> Iterator[UInt8[Tensor, "b c h w"]]:
-    """Batches of the first training crops of a run, without their labels: at least `count`, the same at every call."""
-    batches = training_batches(
-        data,
-        training_transforms(config, conventions, space=data.labels),
-        batch_size=batch_size,
-        seed=config.seed,
-        start=0,
-        stop=ceil_div(count, batch_size),
-        workers=0,
-    )
-    for batch in batches:
-        yield batch.images
 
 
 def class_counts(data: DataSet) -> Int64[np.ndarray, "n k"]:

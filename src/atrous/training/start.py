@@ -19,11 +19,12 @@ from atrous.model.config import ModelConfig
 from atrous.model.norm import freeze_norms, norms, set_norm_momentum, synchronize_norms
 from atrous.training.aspp_taps import zero_unreached_taps
 from atrous.training.average import MovingAverage
+from atrous.training.batches import first_images
 from atrous.training.checkpoint import TrainingState
 from atrous.training.config import TrainConfig
 from atrous.training.optimizer import build_optimizer
 from atrous.training.precision import computes_bfloat16
-from atrous.training.sampling import class_ids, first_crops, hard_ids
+from atrous.training.sampling import class_ids, hard_ids
 from atrous.weights.archive import Archive
 from atrous.weights.backbone import BACKBONE_DETAILS, load_backbone, read_backbone
 from atrous.weights.load import load
@@ -67,9 +68,8 @@ def fresh_state(
     if backbone:
         load_backbone(model, backbone)
         if fresh and config.unfold_images and _is_folded(model):
-            count, batch_size = config.unfold_images, config.batch_size
-            crops = first_crops(config, data, model.config.conventions, count=count, batch_size=batch_size)
-            unfold_batch_norms(model, crops)
+            images = first_images(config, model.config.conventions, data=data, count=config.unfold_images)
+            unfold_batch_norms(model, images)
     set_norm_momentum(model, config.norm_momentum)
     if config.norms != "trained":
         freeze_norms(model, affine=config.norms == "fixed")

@@ -175,11 +175,16 @@ def yaml_names(content: Mapping[str, Any]) -> tuple[tuple[int, str], ...]:
 def text_of(tree: Tree, path: Path) -> str:
     """The text of a small file; empty where it cannot be read, is no text, or is large."""
     try:
-        if (tree.root / path).stat().st_size > _LONGEST:
-            return ""
-        return (tree.root / path).read_text(encoding="utf-8-sig")
+        return (tree.root / path).read_text(encoding="utf-8-sig") if _is_small(tree, path) else ""
     except (OSError, UnicodeDecodeError):
         return ""
+
+
+def _is_small(tree: Tree, path: Path) -> bool:
+    try:
+        return (tree.root / path).stat().st_size <= _LONGEST
+    except OSError:
+        return False
 
 
 def _labelmap(tree: Tree, path: Path) -> ClassList | None:
@@ -288,7 +293,7 @@ def _yaml(tree: Tree, path: Path) -> ClassList | None:
 
 def _objects(tree: Tree, path: Path, *, colored: bool = False) -> ClassList | None:
     """Objects with names, values or colours of classes; where `colored`, only those that have colours."""
-    found = listed_objects(tree.json(path)) if text_of(tree, path) else None
+    found = listed_objects(tree.json(path)) if _is_small(tree, path) else None
     if found is None or (colored and not found.colors):
         return None
     if found.colors or not found.values:

@@ -61,7 +61,8 @@ def mask_pictures(tree: Tree, *, sortings: Sequence[Sorting] = BY_NAMES) -> Cont
 def masks_by_content(tree: Tree) -> Contents | None:
     """Pair pictures with files of few values and the same sizes, whatever their names; None where not all pair."""
     found = choices_of(tree, *by_content(tree, entries(tree)))
-    choices = [choice for choice in found if _fits(tree, choice)]
+    found = [choice for choice in found if _sizes_match(tree, choice)]
+    choices = [choice for choice in found if choice.complete]
     if not choices:
         return None
     partial = [choice for choice in found if 1 < len(choice.masks) == len(choice.pairing.pairs) < len(choice.images)]
@@ -109,10 +110,8 @@ def _contents_of_classes(tree: Tree, classes: Mapping[str, Choice]) -> Contents:
     return class_contents(tree, {**parts, **missing}, [*images.values()], "a kind of masks for each class")
 
 
-def _fits(tree: Tree, choice: Choice) -> bool:
-    """Return True if every picture has a mask, and those of some have the sizes of their pictures."""
-    if not choice.complete:
-        return False
+def _sizes_match(tree: Tree, choice: Choice) -> bool:
+    """Return True if some of the masks have the sizes of their pictures."""
     pairs = [Pair("", tree.root / image.path, tree.root / mask.path) for image, mask in choice.paired()]
     try:
         for pair in sample(pairs):

@@ -58,15 +58,15 @@ def decide(tree: Tree, choices: Sequence[Choice], *, partial: Sequence[Choice] =
         return Decision(best, classes=classes)
     equal = [choice for choice in others if choice.complete and best.complete and choice.second == best.second]
     notes, faults = [], []
-    field = fields[0] if fields and best not in fields else None
-    if field is not None:
-        notes.append(f"pixels outside the field of view ({_shown(field)}) are ignored")
+    view = fields[0] if fields and best not in fields else None
+    if view is not None:
+        notes.append(f"pixels outside the field of view ({_shown(view)}) are ignored")
     if equal:
         best, notes_of_equal, faults = _of_equal(tree, [best, *equal])
         notes += notes_of_equal
     rest = [choice for choice in others if choice not in equal and choice.second and choice.complete]
     notes += [f"masks of another kind are left out: {_shown(choice)}" for choice in rest]
-    return Decision(best, field, tuple(notes), tuple(faults))
+    return Decision(best, view, tuple(notes), tuple(faults))
 
 
 def _classes(tree: Tree, choices: Sequence[Choice]) -> dict[str, Choice]:
