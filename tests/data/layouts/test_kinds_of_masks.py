@@ -56,6 +56,20 @@ def test_a_picture_may_lack_one_of_them(tmp_path):
     assert {*np.unique(data[number].labels)} == {0, 1}
 
 
+@pytest.mark.parametrize("missing", [0, 1])
+def test_masks_of_another_size_than_the_pictures_are_no_class(missing, tmp_path, capsys):
+    written(tmp_path, "crack_mask", "spall_mask")
+    smaller = sorted((tmp_path / "spall_mask").iterdir())
+    for path in smaller:
+        Image.open(path).resize((15, 10), Image.Resampling.NEAREST).save(path)
+    for path in smaller[:missing]:
+        path.unlink()
+    main(["doctor", str(tmp_path)])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert f"left out: {len(smaller) - missing} files that no sample uses (spall_mask/" in printed
+    assert f"{len(NAMES)} pictures have masks (crack mask)" in printed
+
+
 def overlapping(index):
     """Areas that share a part: neither two places, nor one work."""
     first, second = masks(index)
