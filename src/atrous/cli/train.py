@@ -29,7 +29,7 @@ from atrous.training.recipes import Recipe
 from atrous.training.replicas import Replicas, replicas_from_environment
 from atrous.training.resumed_recipe import has_begun
 from atrous.training.run_data import NO_VALIDATION, fold_data, opened_data
-from atrous.training.settings import flat_settings
+from atrous.training.settings import flat_settings, replaced_settings, with_settings
 from atrous.training.stages import SecondStage, Stage
 from atrous.training.trackers import MlflowObserver, TensorBoardObserver, WandbObserver
 from atrous.training.train_run import (
@@ -281,10 +281,7 @@ def _main_defaults(start: Recipe) -> MainOptions:
 
 
 def _parsed(words: Sequence[str], start: Recipe) -> Options:
-    """Parse the options; a norm momentum that is not given follows the number of steps later.
-
-    A file of class weights replaces the recipe's class balance.
-    """
+    """Parse the options; a norm momentum that is not given follows the number of steps later."""
     config = start.config
     if not {"--help", "--help-all"} & set(words):
         given = given_names(words)
@@ -292,8 +289,7 @@ def _parsed(words: Sequence[str], start: Recipe) -> Options:
             config = replace(config, norm_momentum=1.0)
         elif "iterations" not in given:
             config = replace(config, iterations=10**9)
-        if "class_weights" in given and "class_balance" not in given:
-            config = replace(config, loss=replace(config.loss, class_balance=0.0))
+        config = with_settings(config, replaced_settings(dict.fromkeys(given, True)))
     fields = [("config", TrainConfig, config), ("second", SecondStage, start.second), ("split", str, start.split)]
     kind = make_dataclass("Options", fields, bases=(Options,), frozen=True, namespace={"__doc__": Options.__doc__})
     options: Options = parse_normalized(kind, words, verb="train")

@@ -166,7 +166,8 @@ class TrainConfig:
         distillation: Settings of a teacher and of pictures without labels.
         ema_decay: Decay of the moving average of the weights, which is then evaluated and saved; 0 is no average.
         backbone_weights: File, or name in the manifest, with weights for the backbone; None starts from random ones.
-        weights: Archive of the same network to start from, head included, such as one trained on COCO.
+        weights: Archive of the same network to start from, head included, such as one trained on COCO; replaces the
+            recipe's `backbone_weights`.
         unfold_images: Number of training images from which batch norms that were folded into the backbone weights get
             their statistics; 0 leaves them at mean 0 and variance 1.
         precision: Number type of the network's arithmetic; weights and loss are always float32. float16 scales the loss

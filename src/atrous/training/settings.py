@@ -60,6 +60,21 @@ ARGUMENTS: Mapping[str, str] = {
 """Arguments of `atrous.train` that are no settings, as other libraries name them, and ours."""
 
 
+_REPLACES: Mapping[str, tuple[str, Any]] = {
+    "class_weights": ("class_balance", 0.0),
+    "weights": ("backbone_weights", None),
+}
+"""Settings that say the same as another one of a recipe: that one, and its value where it is not used."""
+
+
+def replaced_settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What becomes of the recipe's settings that given ones take the place of; those given themselves are left out.
+
+    A file of class weights replaces the class balance, a whole network's weights those of the backbone.
+    """
+    return {name: unused for by, (name, unused) in _REPLACES.items() if given.get(by) and name not in given}
+
+
 def check_names(settings: Mapping[str, Any], known: Mapping[str, Any]) -> None:
     """Refuse settings that do not exist.
 

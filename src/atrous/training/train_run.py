@@ -32,7 +32,7 @@ from atrous.training.report import NamedConfig
 from atrous.training.resumed_recipe import has_begun, resumed_recipe
 from atrous.training.run import Run
 from atrous.training.run_data import opened_data
-from atrous.training.settings import check_names, flat_settings, with_settings
+from atrous.training.settings import check_names, flat_settings, replaced_settings, with_settings
 from atrous.training.stages import SecondStage, Stage
 from atrous.training.start import check_classes
 from atrous.training.step_memory import memory_remedy, step_memory
@@ -185,8 +185,7 @@ def configured(
             _LOGGER.warning(
                 "norm momentum %g in place of %g, for a run of %d steps", least, config.norm_momentum, iterations
             )
-    if chosen.get("class_weights") and "class_balance" not in chosen:
-        chosen["class_balance"] = 0.0  # the file replaces the recipe's weights
+    chosen |= replaced_settings(chosen)
     if "crop" in chosen and isinstance(chosen["crop"], int):
         chosen["crop"] = (chosen["crop"], chosen["crop"])
     return with_settings(config, chosen), with_settings(start.second, chosen)
