@@ -16,6 +16,7 @@ import atrous
 from atrous.importers.export_weights import to_hugging_face, to_torchvision
 from atrous.model.presets import preset
 from fakes.geotiff import write_tiff
+from fakes.keras_writer import WHOLE, drawn_weights, mobilenet_layers, write_weights
 from fakes.layouts import yolo
 from fakes.run import MODEL
 
@@ -110,4 +111,10 @@ def write_checkpoints(folder):
     to_hugging_face(
         folder / "voc_folder", atrous.deeplabv3_mobilenet_v2(classes=21), labels=atrous.LabelSpace.unnamed(21)
     )
+    for name, logits, classes in (
+        ("deeplabv3_mobilenetv2_tf_dim_ordering_tf_kernels.h5", "logits_semantic", 21),
+        ("mine.h5", "custom_logits_semantic", len(CLASSES)),
+    ):
+        layers = mobilenet_layers(channels=WHOLE, classes=classes, stem=32, logits=logits)
+        write_weights(folder / name, drawn_weights(layers))
     shutil.copy(REFERENCE / "tensorflow_tiny.tar.gz", folder / "deeplabv3_checkpoint.tar.gz")

@@ -25,7 +25,6 @@ CONVERT = "checkpoint that it was made from"
 REFUSED = {
     "pointer.pth": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "Git LFS.*git lfs pull"),
     "page.pth": (b"<!DOCTYPE html><html></html>", "web page.*download the file itself"),
-    "keras.h5": (b"\x89HDF\r\n\x1a\n" + bytes(80), f"HDF5.*Keras.*{CONVERT}"),
     "model.engine": (b"ftrt" + bytes(80), f"TensorRT.*{CONVERT}"),
     "model.onnx": (b"\x08\x07\x12\x07pytorch\x1a\x051.9.0:\x08" + bytes(8), f"an ONNX model.*{CONVERT}"),
     "graph_first.onnx": (b"\x08\x0a:\x08" + bytes(8), f"an ONNX model.*{CONVERT}"),

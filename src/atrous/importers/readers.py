@@ -12,6 +12,7 @@ from atrous.errors import InputError
 from atrous.importers.coreml import recognition as coreml
 from atrous.importers.file_head import FileHead
 from atrous.importers.foreign_network import ForeignNetwork
+from atrous.importers.keras import recognition as keras
 from atrous.importers.one_class import two_classes
 from atrous.importers.overrides import NO_OVERRIDES, Overrides
 from atrous.importers.pytorch import recognition as pytorch
@@ -61,6 +62,13 @@ def _read_coreml(head: FileHead, key: str | None) -> ForeignNetwork:
     return read_coreml(head.path)
 
 
+def _read_keras(head: FileHead, key: str | None) -> ForeignNetwork:
+    _refuse_key(head, key)
+    from atrous.importers.keras.read import read_keras_network
+
+    return read_keras_network(head.path)
+
+
 def _read_checkpoint(head: FileHead, key: str | None) -> ForeignNetwork:
     from atrous.importers.projects.read import read_torch
 
@@ -71,6 +79,7 @@ READERS = (
     Reader(tensorflow.recognises, _read_tensorflow, tensorflow.files_of),
     Reader(tflite.recognises, _read_tflite),
     Reader(coreml.recognises, _read_coreml),
+    Reader(keras.recognises, _read_keras),
     Reader(pytorch.recognises, _read_checkpoint, pytorch.files_of),
 )
 

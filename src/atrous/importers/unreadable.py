@@ -11,7 +11,6 @@ _DOWNLOAD = "download the file itself"
 
 _BY_START: tuple[tuple[bytes, str, str], ...] = (
     (b"version https://git-lfs", "a Git LFS pointer, not the file that it stands for", "git lfs pull fetches the file"),
-    (b"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras writes it (.h5)", _CONVERT),
     (b"ftrt", "a TensorRT engine, compiled for one GPU", _CONVERT),
     (b"ptrt", "a TensorRT engine, compiled for one GPU", _CONVERT),
     (b"7767517", "a network of ncnn (.param), whose weights lie in a .bin beside it", _CONVERT),

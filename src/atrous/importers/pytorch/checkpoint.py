@@ -20,13 +20,15 @@ LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 
 LARGEST_PICKLE = 256 << 20
 
+_CONVERT = "give the PyTorch or TensorFlow checkpoint that it was made from"
+
 _OTHER_ARCHIVES = (
-    (r"^model\.weights\.h5$", "a model of Keras (.keras)"),
-    (r"(^|/)coremldata\.bin$|\.mlpackage/|(^|/)Manifest\.json$", "a package of Core ML"),
-    (r"(^|/)saved_model\.pb$", "a SavedModel of TensorFlow"),
-    (r"(^|/)\.metadata$", "a folder of torch.distributed.checkpoint"),
+    (r"^model\.weights\.h5$", "a model of Keras 3 (.keras)", "write it as HDF5: model.save('mine.h5')"),
+    (r"(^|/)coremldata\.bin$|\.mlpackage/|(^|/)Manifest\.json$", "a package of Core ML", _CONVERT),
+    (r"(^|/)saved_model\.pb$", "a SavedModel of TensorFlow", _CONVERT),
+    (r"(^|/)\.metadata$", "a folder of torch.distributed.checkpoint", _CONVERT),
 )
-"""Members of archives that other programs write, and what these are."""
+"""Members of archives that other programs write, what these are, and what to do."""
 
 
 class _WithinFile:
@@ -89,9 +91,9 @@ def _zipped(archive: ZipArchive) -> tuple[Any, StorageBytes]:
 
 def _other_archive(archive: ZipArchive) -> str:
     """Say what a zip archive is that torch.save did not write."""
-    for pattern, kind in _OTHER_ARCHIVES:
+    for pattern, kind, remedy in _OTHER_ARCHIVES:
         if any(re.search(pattern, name) for name in archive.names):
-            return f"{kind}; give the PyTorch or TensorFlow checkpoint that it was made from"
+            return f"{kind}; {remedy}"
     return "a zip archive, but not one that torch.save wrote; unpack it first if it holds a file of weights"
 
 
