@@ -5,8 +5,8 @@
 
 `write` builds the port's networks with drawn weights, and stores their files and logits. Imports and one expression
 that TensorFlow has moved since are replaced in a copy. `compare` prints the largest difference of logits in units of
-their standard deviation, and the share of equal labels. Xception has another grid where sides are even: see
-docs/weights.md.
+their standard deviation, and the share of equal labels. Xception has another grid where sides are even (`Weights of
+Keras` in docs/weights.md).
 """
 
 import importlib
