@@ -38,7 +38,7 @@ def test_every_verb_takes_the_file(weights, tmp_path, capsys):
     path = write_weights(tmp_path / "own.h5", weights)
     assert load(path).model.config.classes == 2
     assert main(["convert", str(path), str(tmp_path / "own.safetensors"), "--classes", "road", "rest"]) == 0
-    assert "Keras DeepLabv3+ (HDF5)" in capsys.readouterr().out
+    assert "bonlime/keras-deeplab-v3-plus, HDF5" in capsys.readouterr().out
     assert load(tmp_path / "own.safetensors").labels.names == ("road", "rest")
 
 

@@ -210,7 +210,7 @@ HOSTILE = {
         stored({LISTED: list_of(strides=[{"as_int": -1}]), "e/data/weights/weight_0": b"12345678"}), "negative"),
     "an unknown type": (stored({LISTED: list_of(dtype=99), "e/data/weights/weight_0": b""}), "type 99"),
     "no list": (stored({LISTED: "[]"}), "damaged exported program"),
-    "Keras": (stored({"config.json": "{}", "model.weights.h5": "x"}), r"model of Keras 3 \(\.keras\); write it as HDF5"),
+    "Keras": (stored({"config.json": "{}", "model.weights.h5": "x"}), r"model of Keras 3 \(\.keras\); write it"),
     "any archive": (stored({"readme.txt": "x"}), "not one that torch.save wrote"),
     "members that overlap": (overlapping(), "members overlap"),
     "a tensor whose rebuilding function names itself": (

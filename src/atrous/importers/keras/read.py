@@ -57,7 +57,7 @@ def _network(file: KerasFile) -> ForeignNetwork:
     state, beyond = state_of(variables, config, segments=has_head)
     custom = any(layer == CUSTOM_LOGITS for layer, _ in file.weights)
     return ForeignNetwork(
-        format="Keras DeepLabv3+ (HDF5)",
+        format="bonlime/keras-deeplab-v3-plus, HDF5",
         config=config,
         state=state,
         skipped={**file.skipped, **beyond},
