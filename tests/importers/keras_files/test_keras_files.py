@@ -1,5 +1,6 @@
 """HDF5 files of Keras: whole models, other networks, links and damage."""
 
+import json
 import sys
 
 import h5py
@@ -8,9 +9,12 @@ import pytest
 
 from atrous.cli.main import main
 from atrous.errors import InputError
-from atrous.importers.keras.read import read_keras_network
+from atrous.importers.keras.hdf5 import read_keras
+from atrous.importers.keras.read import output_stride, read_keras_network
 from atrous.weights.load import load
 from fakes.keras_writer import HALF, drawn_weights, mobilenet_layers, write_weights
+
+STRIDING = "entry_flow_block3_separable_conv3_depthwise"
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +36,29 @@ def test_weights_alone_and_a_whole_model_are_the_same_network(weights, tmp_path)
     assert alone.state.keys() == whole.state.keys()
     assert all(np.array_equal(alone.state[name], whole.state[name]) for name in alone.state)
     assert whole.skipped == {"optimizer_weights/Adam/aspp0/kernel/m:0": "state of the optimizer"}
+
+
+STRIDES = {1: 8, 2: 16}
+
+
+@pytest.mark.parametrize("strides", STRIDES)
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_whole_model_says_the_output_stride_of_xception(strides, nested, tmp_path):
+    """By the strides of a layer, also of a model within a model; weights alone leave it open."""
+    layer = {"class_name": "DepthwiseConv2D", "config": {"name": STRIDING, "strides": [strides, strides]}}
+    inner = {"class_name": "Functional", "config": {"name": "deeplabv3plus", "layers": [layer]}}
+    weights = {STRIDING: {"depthwise_kernel": np.zeros((3, 3, 728, 1), np.float32)}}
+    file = read_keras(write_weights(tmp_path / "a.h5", weights, whole=[inner if nested else layer]))
+    assert output_stride(file, mobile=False) == STRIDES[strides]
+    assert output_stride(read_keras(write_weights(tmp_path / "b.h5", weights)), mobile=False) is None
+
+
+@pytest.mark.parametrize(
+    "whole", [{}, {"config": []}, {"config": {"layers": 3}}, {"config": {"layers": [3, {"config": 4}]}}]
+)
+def test_odd_descriptions_say_nothing(weights, whole, tmp_path):
+    path = edited(tmp_path / "a.h5", weights, lambda file: file.attrs.update(model_config=json.dumps(whole)))
+    assert read_keras(path).layers == {}
 
 
 def test_every_verb_takes_the_file(weights, tmp_path, capsys):
@@ -83,6 +110,26 @@ def of_another_network(file):
     file.create_dataset("conv2d_7/conv2d_7/kernel:0", data=np.zeros((1, 1, 3, 3), np.float32))
 
 
+def nothing(file):
+    for name in list(file):
+        del file[name]
+
+
+def without_a_shape(file):
+    del file["aspp0/aspp0/kernel:0"]
+    file.create_dataset("aspp0/aspp0/kernel:0", data=h5py.Empty("f4"))
+
+
+def flat(file):
+    del file["Conv/Conv/kernel:0"]
+    file.create_dataset("Conv/Conv/kernel:0", data=np.zeros(16, np.float32))
+
+
+def whole_numbers(file):
+    del file["aspp0/aspp0/kernel:0"]
+    file.create_dataset("aspp0/aspp0/kernel:0", data=np.zeros((1, 1, 160, 256), np.int32))
+
+
 def missing(file):
     del file["aspp0_BN/aspp0_BN/gamma:0"]
 
@@ -109,6 +156,10 @@ def not_finite(file):
             of_another_network,
             r"not those of the DeepLabv3\+ port .*, such as conv2d_7/kernel; give the PyTorch or",
         ),
+        (nothing, r"an HDF5 file without weights of Keras"),
+        (without_a_shape, r"holds float32, no numbers"),
+        (flat, r"MobilenetV2/Conv/weights is missing or no kernel"),
+        (whole_numbers, r"aspp0/weights holds int32"),
         (missing, r"aspp0/BatchNorm/gamma is missing"),
         (twice, r"two weights of the layer 'aspp0' are called 'kernel'"),
         (not_finite, r"aspp0/weights holds values that are not finite numbers"),

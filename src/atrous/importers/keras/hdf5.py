@@ -88,7 +88,7 @@ def _datasets(file: Any, h5py: Any) -> Iterator[tuple[str, Any]]:
 def _values(name: str, dataset: Any, *, size: int) -> np.ndarray:
     if dataset.is_virtual or dataset.external:
         raise InputError(f"{name} lies in another file; write the file anew with all weights in it")
-    if dataset.dtype.kind not in "fiu":
+    if dataset.dtype.kind not in "fiu" or dataset.shape is None:
         raise InputError(f"{name} holds {dataset.dtype}, no numbers")
     if math.prod(dataset.shape) * dataset.dtype.itemsize > size:
         raise InputError(f"{name} claims the shape {dataset.shape}, more than the file holds; write it uncompressed")
@@ -104,6 +104,14 @@ def _described(file: Any) -> dict[str, Any]:
         content = json.loads(text)
     except (ValueError, RecursionError):
         return {}
-    layers = content.get("config", {}).get("layers", []) if isinstance(content, dict) else []
-    described = [layer for layer in layers if isinstance(layer, dict) and isinstance(layer.get("config"), dict)]
-    return {str(layer["config"].get("name")): layer for layer in described}
+    return {str(layer["config"].get("name")): layer for layer in _layers(content)}
+
+
+def _layers(described: Any) -> Iterator[dict[str, Any]]:
+    """The layers of a model and of the models in it, each with its settings."""
+    config = described.get("config") if isinstance(described, dict) else None
+    inner = config.get("layers") if isinstance(config, dict) else None
+    for layer in inner if isinstance(inner, list) else ():
+        if isinstance(layer, dict) and isinstance(layer.get("config"), dict):
+            yield layer
+            yield from _layers(layer)

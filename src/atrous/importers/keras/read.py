@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from atrous.errors import InputError
 from atrous.importers.foreign_network import ForeignNetwork
@@ -35,6 +34,8 @@ def read_keras_network(path: Path) -> ForeignNetwork:
 
 
 def _network(file: KerasFile) -> ForeignNetwork:
+    if not file.weights:
+        raise InputError("an HDF5 file without weights of Keras; give the file that save_weights or save wrote")
     named = {place: variable_of(*place) for place in file.weights}
     unknown = [f"{layer}/{weight}" for (layer, weight), variable in named.items() if variable is None]
     if any(layer == "vars" for layer, _ in named):
@@ -69,18 +70,21 @@ def _network(file: KerasFile) -> ForeignNetwork:
 
 def _with_settings(config: ModelConfig, file: KerasFile, shapes: Mapping[str, tuple[int, ...]]) -> ModelConfig:
     """Settings that the port has in its own way: channels, output stride, resizing, sizes."""
-    stem = "MobilenetV2/Conv/weights" if _is_mobile(config) else "xception_65/entry_flow/conv1_1/weights"
-    stride = 8 if _is_mobile(config) or _strides_by(file.layers.get(_STRIDING)) == 1 else 16
+    stem = shapes.get(
+        "MobilenetV2/Conv/weights" if _is_mobile(config) else "xception_65/entry_flow/conv1_1/weights", ()
+    )
+    channels = stem[2] if len(stem) == 4 and stem[2] else config.in_channels
+    stride = output_stride(file, mobile=_is_mobile(config)) or 16
     conventions = replace(config.conventions, align_corners=not _resizes_by_edges(file))
     if any(layer == CUSTOM_LOGITS for layer, _ in file.weights):
         # Trained by the port itself, which takes every size as it is; official weights expect 16 k + 1.
         conventions = replace(conventions, fit="none")
-    return replace(config, in_channels=shapes[stem][2], output_stride=stride, conventions=conventions)
+    return replace(config, in_channels=channels, output_stride=stride, conventions=conventions)
 
 
 def _assumed(config: ModelConfig, file: KerasFile) -> tuple[str, ...]:
     unstated = ["rates", "scaling"]
-    if not _is_mobile(config) and _STRIDING not in file.layers:
+    if output_stride(file, mobile=_is_mobile(config)) is None:
         unstated.insert(0, "output_stride")
     if not _resizes_by_edges(file):
         unstated.append("align_corners")
@@ -91,11 +95,12 @@ def _is_mobile(config: ModelConfig) -> bool:
     return isinstance(config.backbone, MobileNetV2Config)
 
 
-def _strides_by(layer: Any) -> int | None:
-    strides = layer["config"].get("strides") if layer else None
-    return strides[0] if isinstance(strides, list) and strides else None
+def output_stride(file: KerasFile, *, mobile: bool) -> int | None:
+    """Output stride: of MobileNetV2 as the port builds it, of Xception as a whole model states; None if it does not."""
+    strides = file.layers.get(_STRIDING, {}).get("config", {}).get("strides")
+    return 8 if mobile or strides == [1, 1] else 16 if strides == [2, 2] else None
 
 
 def _resizes_by_edges(file: KerasFile) -> bool:
-    """Return True if the model resizes by Keras' own layer, which aligns the edges of corner pixels."""
-    return any(layer.get("class_name") == "Resizing" for layer in file.layers.values())
+    """Return True if the model resizes by Keras' own layers, which align the edges of corner pixels."""
+    return any(layer.get("class_name") in ("Resizing", "UpSampling2D") for layer in file.layers.values())
