@@ -49,7 +49,7 @@ def drawn(name: str, shape, random: np.random.Generator) -> np.ndarray:
 
 
 def write(checkout: Path, folder: Path) -> None:
-    """Store weights alone and whole models, images and logits."""
+    """Store whole models, images and logits."""
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(0)
     for version in VERSIONS:
@@ -65,8 +65,7 @@ def write(checkout: Path, folder: Path) -> None:
                 image = random.uniform(0, 255, (1, side, side, 3)).astype(np.float32)
                 logits = model.predict(image / 127.5 - 1, verbose=0)
                 np.savez(folder / f"{version}-{name}-{side}.npz", image=image, logits=logits)
-            model.save_weights(folder / f"{version}-{name}.h5")
-            model.save(folder / f"{version}-{name}-whole.h5")
+            model.save(folder / f"{version}-{name}.h5")
 
 
 def compare(folder: Path) -> None:
@@ -77,8 +76,8 @@ def compare(folder: Path) -> None:
 
     columns = ("version", "network", "output stride, corners", "side", "largest difference", "equal labels")
     print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
-    for path in sorted(folder.glob("*-whole.h5")):
-        version, name, _ = path.stem.split("-")
+    for path in sorted(folder.glob("*.h5")):
+        version, name = path.stem.split("-")
         model = load(path).model.eval().double()
         aligned = "aligned" if model.config.conventions.align_corners else "not aligned"
         for side in SIDES:
@@ -93,7 +92,10 @@ def compare(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "write":
-        write(Path(sys.argv[2]), Path(sys.argv[3]))
-    else:
-        compare(Path(sys.argv[2]))
+    match sys.argv[1:]:
+        case ["write", checkout, folder]:
+            write(Path(checkout), Path(folder))
+        case ["compare", folder]:
+            compare(Path(folder))
+        case _:
+            sys.exit(__doc__)

@@ -42,15 +42,16 @@ class Options:
     """Convert weights of another project to an archive; every tensor is mapped, listed as left out, or listed as fresh.
 
     The project is recognised by its tensors: torchvision, timm, Hugging Face, segmentation_models.pytorch,
-    MMSegmentation, detectron2, VainF, jfzhang95, TensorFlow DeepLab. No pickle is ever executed. Settings that tensors
-    do not show (output stride, rates) are those that the project builds by default, unless they are given as options.
+    MMSegmentation, detectron2, VainF, jfzhang95, TensorFlow DeepLab, its Keras port. No pickle is ever executed.
+    Settings that tensors do not show (output stride, rates) are those that the project builds by default, unless they
+    are given as options.
 
     Example: atrous convert deeplabv3_resnet101_coco.pth voc.safetensors
     """
 
     source: tyro.conf.Positional[str]
-    """A checkpoint (.pth, .pt, .bin, .pkl, .safetensors, TensorFlow's, .pb, .tar.gz), a folder of Hugging Face's, or an
-    archive with --to."""
+    """A checkpoint (.pth, .pt, .bin, .pkl, .safetensors, TensorFlow's, .pb, .tar.gz, Keras' .h5), a folder of Hugging
+    Face's, or an archive with --to."""
     out: tyro.conf.Positional[Path]
     """The archive to write; with --to huggingface a folder."""
     classes: tuple[str, ...] = ()

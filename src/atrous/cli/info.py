@@ -36,7 +36,19 @@ DEFAULT_SIZE = "513"
 _SPELLINGS = {"--mean": "--input-mean", "--std": "--input-std"}
 """Options as the other verbs spell them."""
 
-_WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".tflite", ".onnx", ".npz", ".pdparams", ".mlmodel")
+_WEIGHT_SUFFIXES = (
+    ".safetensors",
+    ".pth",
+    ".pt",
+    ".ckpt",
+    ".bin",
+    ".tflite",
+    ".onnx",
+    ".npz",
+    ".pdparams",
+    ".mlmodel",
+    ".h5",
+)
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ _BY_NAME: tuple[tuple[str, str, str], ...] = (
 )
 """Endings of files whose bytes have no mark."""
 
-_SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors", ".bin", ".pkl", ".npz", ".tar", ".tflite", ".onnx", ".pb")
+_SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors", ".bin", ".pkl", ".npz", ".tar", ".tflite", ".onnx", ".pb", ".h5")
 """Endings of files of weights that a folder may hold under names of their own."""
 
 _SHOWN = 3

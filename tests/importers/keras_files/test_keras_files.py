@@ -10,11 +10,9 @@ import pytest
 from atrous.cli.main import main
 from atrous.errors import InputError
 from atrous.importers.keras.hdf5 import read_keras
-from atrous.importers.keras.read import output_stride, read_keras_network
+from atrous.importers.keras.read import read_keras_network
 from atrous.weights.load import load
 from fakes.keras_writer import HALF, drawn_weights, mobilenet_layers, write_weights
-
-STRIDING = "entry_flow_block3_separable_conv3_depthwise"
 
 
 @pytest.fixture(scope="module")
@@ -38,21 +36,6 @@ def test_weights_alone_and_a_whole_model_are_the_same_network(weights, tmp_path)
     assert whole.skipped == {"optimizer_weights/Adam/aspp0/kernel/m:0": "state of the optimizer"}
 
 
-STRIDES = {1: 8, 2: 16}
-
-
-@pytest.mark.parametrize("strides", STRIDES)
-@pytest.mark.parametrize("nested", [False, True])
-def test_a_whole_model_says_the_output_stride_of_xception(strides, nested, tmp_path):
-    """By the strides of a layer, also of a model within a model; weights alone leave it open."""
-    layer = {"class_name": "DepthwiseConv2D", "config": {"name": STRIDING, "strides": [strides, strides]}}
-    inner = {"class_name": "Functional", "config": {"name": "deeplabv3plus", "layers": [layer]}}
-    weights = {STRIDING: {"depthwise_kernel": np.zeros((3, 3, 728, 1), np.float32)}}
-    file = read_keras(write_weights(tmp_path / "a.h5", weights, whole=[inner if nested else layer]))
-    assert output_stride(file, mobile=False) == STRIDES[strides]
-    assert output_stride(read_keras(write_weights(tmp_path / "b.h5", weights)), mobile=False) is None
-
-
 @pytest.mark.parametrize(
     "whole", [{}, {"config": []}, {"config": {"layers": 3}}, {"config": {"layers": [3, {"config": 4}]}}]
 )
@@ -67,6 +50,22 @@ def test_every_verb_takes_the_file(weights, tmp_path, capsys):
     assert main(["convert", str(path), str(tmp_path / "own.safetensors"), "--classes", "road", "rest"]) == 0
     assert "bonlime/keras-deeplab-v3-plus, HDF5" in capsys.readouterr().out
     assert load(tmp_path / "own.safetensors").labels.names == ("road", "rest")
+
+
+def test_names_that_keras_numbered_once_more(weights, tmp_path):
+    """A second network in one process of Keras 2: the group has the layer's name, the weight another one."""
+    path = edited(tmp_path / "a.h5", weights, lambda file: file["aspp0"].move("aspp0", "aspp0_1"))
+    expected = read_keras_network(write_weights(tmp_path / "b.h5", weights)).state
+    found = read_keras_network(path).state
+    assert all(np.array_equal(found[name], expected[name]) for name in expected)
+
+
+def test_depthwise_kernels_as_keras_3_calls_them(weights, tmp_path):
+    renamed = {
+        layer: {"kernel" if name == "depthwise_kernel" else name: array for name, array in values.items()}
+        for layer, values in weights.items()
+    }
+    assert read_keras_network(write_weights(tmp_path / "a.h5", renamed)).config.classes == 2
 
 
 def external_link(file):
@@ -91,6 +90,27 @@ def claims_much(file):
     file.create_dataset("aspp0/aspp0/kernel:0", (1 << 20, 1 << 20, 160, 256), "f4", chunks=(1, 1, 160, 256))
 
 
+def together_claim_much(file):
+    """Half of the file's size each: two are more than the rest leaves."""
+    for layer in ("aspp0", "Conv"):
+        del file[f"{layer}/{layer}/kernel:0"]
+        shape = (file.id.get_filesize() // 8,)
+        file.create_dataset(f"{layer}/{layer}/kernel:0", shape, "f4", chunks=(1024,))
+
+
+def broken_name(file):
+    file.create_dataset(f"as\npp/{'x' * 5000}/kernel:0", data=np.zeros(3, np.float32))
+
+
+def without_a_stem(file):
+    del file["Conv"]
+
+
+def both_classifiers(file):
+    file.copy("custom_logits_semantic", "logits_semantic")
+    file["logits_semantic"].move("custom_logits_semantic", "logits_semantic")
+
+
 def text(file):
     del file["aspp0/aspp0/kernel:0"]
     file.create_dataset("aspp0/aspp0/kernel:0", data=b"kernel")
@@ -103,7 +123,8 @@ def circle(file):
 def numbered(file):
     for name in list(file):
         del file[name]
-    file.create_dataset("layers/conv2d/vars/0", data=np.zeros(3, np.float32))
+    for name in ("conv2d", "conv2d_1"):
+        file.create_dataset(f"layers/{name}/vars/0", data=np.zeros(3, np.float32))
 
 
 def of_another_network(file):
@@ -149,12 +170,16 @@ def not_finite(file):
         (external_values, r"aspp0/aspp0/kernel:0 lies in another file"),
         (virtual_values, r"aspp0/aspp0/kernel:0 lies in another file"),
         (claims_much, r"claims the shape \(1048576, 1048576, 160, 256\), more than the file holds"),
+        (together_claim_much, r"claims the shape \(\d+,\), more than the file holds"),
+        (broken_name, r"not those of the DeepLab port with the official names"),
+        (without_a_stem, r"weights without the network's first layer \(Conv or entry_flow_conv1_1\); give all of them"),
+        (both_classifiers, r"several layers stand for logits/semantic/biases, such as logits_semantic; remove one"),
         (text, r"holds object, no numbers"),
         (circle, r"groups within groups, more than 12 deep"),
         (numbered, r"Keras 3's file of weights, .*: model\.save\('mine\.h5'\)"),
         (
             of_another_network,
-            r"not those of the DeepLabv3\+ port .*, such as conv2d_7/kernel; give the PyTorch or",
+            r"not those of the DeepLab port .*, such as conv2d_7/kernel; give the PyTorch or",
         ),
         (nothing, r"an HDF5 file without weights of Keras"),
         (without_a_shape, r"holds float32, no numbers"),
@@ -171,6 +196,7 @@ def test_what_does_not_fit_is_one_line(change, words, weights, tmp_path):
         read_keras_network(path)
     assert str(found.value).startswith(f"{path}: ")
     assert "\n" not in str(found.value)
+    assert len(str(found.value)) < 800
 
 
 @pytest.mark.parametrize("kept", [8, 100, 2000, 20_000])
@@ -200,5 +226,6 @@ def test_any_byte_may_be_wrong(weights, tmp_path):
 def test_without_its_reader_the_line_says_what_to_install(weights, tmp_path, monkeypatch):
     path = write_weights(tmp_path / "a.h5", weights)
     monkeypatch.setitem(sys.modules, "h5py", None)
-    with pytest.raises(InputError, match=r"needs h5py; install it with: pip install 'atrous\[keras\]'"):
+    with pytest.raises(InputError) as found:
         read_keras_network(path)
+    assert str(found.value) == f"{path}: reading HDF5 needs h5py; install it with: pip install 'atrous[keras]'"

@@ -14,6 +14,7 @@ from atrous.labels import PASCAL_VOC
 from atrous.model.build import build
 from atrous.model.presets import preset
 from fakes.keras_writer import HALF, drawn_weights, mobilenet_layers, write_weights
+from fakes.keras_xception import xception_names
 
 STRIDES, RATES = {1: 2, 3: 2}, {**dict.fromkeys(range(7, 14), 2), 14: 4, 15: 4, 16: 4}
 """Of the port's units: the network always has output stride 8."""
@@ -62,7 +63,10 @@ def weights():
 @pytest.mark.parametrize("align_corners", [True, False])
 @pytest.mark.parametrize("size", [(65, 49), (64, 50), (33, 47)])
 def test_logits_are_those_of_its_layers(weights, tmp_path, size, align_corners):
-    resizing = [{"class_name": "Resizing", "config": {"name": "resizing"}}]
+    resizing = [
+        {"class_name": "Conv2D", "config": {"name": "custom_logits_semantic"}},
+        {"class_name": "Resizing", "config": {"name": "resizing", "interpolation": "bilinear"}},
+    ]
     network = read_keras_network(write_weights(tmp_path / "a.h5", weights, whole=None if align_corners else resizing))
     assert network.config.output_stride == 8
     assert network.config.conventions.align_corners is align_corners
@@ -91,19 +95,6 @@ def test_another_number_of_channels(tmp_path):
     network = read_keras_network(write_weights(tmp_path / "a.h5", drawn_weights(four)))
     assert network.config.in_channels == 4
     assert network.state["backbone.stem.conv.weight"].shape == (16, 4, 3, 3)
-
-
-def xception_names():
-    """Convolutions of the port on Xception-65 in its own names, as its functions put them together."""
-    yield from ("entry_flow_conv1_1", "entry_flow_conv1_2")
-    blocks = [f"entry_flow_block{number}" for number in (1, 2, 3)]
-    blocks += [f"middle_flow_unit_{number}" for number in range(1, 17)]
-    blocks += [f"exit_flow_block{number}" for number in (1, 2)]
-    separable = [f"{block}_separable_conv{number}" for block in blocks for number in (1, 2, 3)]
-    separable += ["aspp1", "aspp2", "aspp3", "decoder_conv0", "decoder_conv1"]
-    yield from (f"{layer}_{part}" for layer in separable for part in ("depthwise", "pointwise"))
-    yield from (f"{block}_shortcut" for block in (*blocks[:3], "exit_flow_block1"))
-    yield from ("image_pooling", "aspp0", "concat_projection", "feature_projection0")
 
 
 def test_every_layer_of_xception_has_the_official_scope_once():

@@ -111,7 +111,7 @@ def _contents_of_classes(tree: Tree, classes: Mapping[str, Choice]) -> Contents:
 
 
 def _sizes_match(tree: Tree, choice: Choice) -> bool:
-    """Return True if some of the masks have the sizes of their pictures."""
+    """Return True unless a mask, of some that are looked at, has another size than its picture."""
     pairs = [Pair("", tree.root / image.path, tree.root / mask.path) for image, mask in choice.paired()]
     try:
         for pair in sample(pairs):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,30 +39,44 @@ def read_keras(path: Path) -> KerasFile:
     Raises:
         InputError: If h5py is not installed, or the file is damaged, refers to other files, or names two weights alike.
     """
-    h5py: Any = require("h5py", extra="keras", purpose=f"reading {path}")
+    h5py: Any = require("h5py", extra="keras", purpose="reading HDF5")
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=False) as file:
             weights, skipped = _weights(file, h5py, size=path.stat().st_size)
             return KerasFile(weights, _described(file), skipped)
     except InputError:
         raise
     except Exception as error:  # the library raises whatever a damaged file leads it to
-        raise InputError(f"a damaged HDF5 file ({reason(error):.200})") from error
+        raise InputError(f"a damaged HDF5 file ({reason(error):.200}); get it again from its source") from error
 
 
 def _weights(file: Any, h5py: Any, *, size: int) -> tuple[dict[tuple[str, str], np.ndarray], dict[str, str]]:
     weights: dict[tuple[str, str], np.ndarray] = {}
     skipped: dict[str, str] = {}
+    left = size
     for name, dataset in _datasets(file, h5py):
         *folders, last = name.split("/")
         if folders[:1] == [_OPTIMIZER]:
             skipped[name] = "state of the optimizer"
             continue
-        place = (folders[-1] if folders else "", last.partition(":")[0])
+        if folders[-1:] == ["vars"]:
+            raise InputError(
+                "Keras 3's file of weights, which numbers them and does not name their layers; write the whole model "
+                "as HDF5: model.save('mine.h5')"
+            )
+        place = (_layer(folders), last.partition(":")[0])
         if place in weights:
             raise InputError(f"two weights of the layer {place[0]!r:.80} are called {place[1]!r:.80}")
-        weights[place] = _values(name, dataset, size=size)
+        weights[place] = _values(name, dataset, most=left)
+        left -= weights[place].nbytes
     return weights, skipped
+
+
+def _layer(folders: list[str]) -> str:
+    """The layer that a weight belongs to: the innermost group, whose name Keras may have numbered once more."""
+    *outer, inner = folders or [""]
+    numbered = bool(outer) and re.fullmatch(rf"{re.escape(outer[-1])}_\d+", inner) is not None
+    return outer[-1] if numbered else inner
 
 
 def _datasets(file: Any, h5py: Any) -> Iterator[tuple[str, Any]]:
@@ -85,12 +100,12 @@ def _datasets(file: Any, h5py: Any) -> Iterator[tuple[str, Any]]:
                 yield f"{path}{name}", found
 
 
-def _values(name: str, dataset: Any, *, size: int) -> np.ndarray:
+def _values(name: str, dataset: Any, *, most: int) -> np.ndarray:
     if dataset.is_virtual or dataset.external:
         raise InputError(f"{name} lies in another file; write the file anew with all weights in it")
     if dataset.dtype.kind not in "fiu" or dataset.shape is None:
         raise InputError(f"{name} holds {dataset.dtype}, no numbers")
-    if math.prod(dataset.shape) * dataset.dtype.itemsize > size:
+    if math.prod(dataset.shape) * dataset.dtype.itemsize > most:
         raise InputError(f"{name} claims the shape {dataset.shape}, more than the file holds; write it uncompressed")
     return np.asarray(dataset[()])
 

@@ -24,9 +24,6 @@ _TENSORS = {
     "moving_variance": "BatchNorm/moving_variance",
 }
 
-CUSTOM_LOGITS = "custom_logits_semantic"
-"""The classifier of a network that was built for another data set than those of the official weights."""
-
 
 def variable_of(layer: str, weight: str) -> str | None:
     """The official code's variable of a weight, such as `aspp0/BatchNorm/gamma`; None where there is none.
@@ -35,6 +32,8 @@ def variable_of(layer: str, weight: str) -> str | None:
         layer: Name of the layer in Keras, such as `aspp0_BN`.
         weight: Name of the weight in its layer, such as `gamma`.
     """
+    if weight == "kernel" and layer.endswith("_depthwise"):
+        weight = "depthwise_kernel"  # as Keras 3 calls it
     tensor = _TENSORS.get(weight)
     if tensor is None:
         return None
