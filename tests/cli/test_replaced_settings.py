@@ -17,26 +17,9 @@ SETTINGS = {
     "workers": 0, "precision": "float32",
 }  # fmt: skip
 OPTIONS = [
-    "--recipe",
-    "camvid",
-    "--device",
-    "cpu",
-    "--iterations",
-    "1",
-    "--batch-size",
-    "2",
-    "--crop",
-    "17",
-    "17",
-    "--depth-multiplier",
-    "0.1",
-    "--aspp-channels",
-    "8",
-    "--workers",
-    "0",
-    "--precision",
-    "float32",
-]
+    "--recipe", "camvid", "--device", "cpu", "--iterations", "1", "--batch-size", "2", "--crop", "17", "17",
+    "--depth-multiplier", "0.1", "--aspp-channels", "8", "--workers", "0", "--precision", "float32",
+]  # fmt: skip
 
 
 @pytest.fixture

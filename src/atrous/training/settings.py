@@ -68,9 +68,10 @@ _REPLACES: Mapping[str, tuple[str, Any]] = {
 
 
 def replaced_settings(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What becomes of the recipe's settings that given ones take the place of; those given themselves are left out.
+    """Settings of a recipe that the given ones replace, with the value that switches each off.
 
-    A file of class weights replaces the class balance, a whole network's weights those of the backbone.
+    A file of class weights replaces the class balance, a whole network's weights those of the backbone. A setting that
+    is given itself is not among them.
     """
     return {name: unused for by, (name, unused) in _REPLACES.items() if given.get(by) and name not in given}
 

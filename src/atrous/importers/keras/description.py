@@ -1,6 +1,7 @@
 """What the description of a whole model in Keras says about strides, rates and resizing."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -21,20 +22,30 @@ _BRANCHES = ("aspp1_depthwise", "aspp2_depthwise", "aspp3_depthwise")
 _LOGITS = ("logits_semantic", "custom_logits_semantic")
 
 
-def output_stride(described: Layers, *, mobile: bool) -> int | None:
-    """Output stride: of MobileNetV2 as the port builds it, of Xception as it is described; None where it is not."""
-    return 8 if mobile else {1: 8, 2: 16}.get(_number(described, _STRIDING, "strides") or 0)
+@dataclass(frozen=True)
+class DescribedSettings:
+    """What a description says; None where it does not.
+
+    Attributes:
+        output_stride: Of MobileNetV2 always 8, as the port builds it.
+        rates: Rates of the ASPP branches at output stride 16.
+        by_edges: True if logits are enlarged by Keras' own bilinear layer, which aligns the edges of corner pixels.
+    """
+
+    output_stride: int | None
+    rates: tuple[int, ...] | None
+    by_edges: bool
 
 
-def aspp_rates(described: Layers, *, output_stride: int) -> tuple[int, ...] | None:
-    """Rates of the branches at output stride 16; None where they are not described."""
+def described_settings(described: Layers, *, mobile: bool) -> DescribedSettings:
+    """Read output stride, rates and resizing of a network, which is MobileNetV2 where `mobile`, else Xception."""
+    stride = 8 if mobile else {1: 8, 2: 16}.get(_number(described, _STRIDING, "strides") or 0)
     rates = [_number(described, branch, "dilation_rate") for branch in _BRANCHES]
-    known = [rate * output_stride // 16 for rate in rates if rate]
-    return tuple(known) if len(known) == len(rates) else None
+    known = tuple(rate * (stride or 16) // 16 for rate in rates if rate)
+    return DescribedSettings(stride, known if len(known) == len(rates) else None, by_edges=_resizes_by_edges(described))
 
 
-def resizes_by_edges(described: Layers) -> bool:
-    """Return True if logits are enlarged by Keras' own bilinear layer, which aligns the edges of corner pixels."""
+def _resizes_by_edges(described: Layers) -> bool:
     names = [*described]
     behind = min((names.index(name) for name in _LOGITS if name in described), default=len(names))
     return any(

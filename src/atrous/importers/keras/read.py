@@ -8,7 +8,7 @@ import numpy as np
 
 from atrous.errors import InputError
 from atrous.importers.foreign_network import ForeignNetwork
-from atrous.importers.keras.description import aspp_rates, check_described, output_stride, resizes_by_edges
+from atrous.importers.keras.description import DescribedSettings, check_described, described_settings
 from atrous.importers.keras.hdf5 import KerasFile, read_keras
 from atrous.importers.keras.layer_names import variable_of
 from atrous.importers.tensorflow.mapping import state_of
@@ -48,7 +48,9 @@ def _network(file: KerasFile) -> ForeignNetwork:
     config = config_of(shapes, output_stride=None)
     if len(stem) == 4 and stem[2]:
         config = replace(config, in_channels=stem[2])
-    config = _with_settings(config, file)
+    mobile = isinstance(config.backbone, MobileNetV2Config)
+    described = described_settings(file.layers, mobile=mobile)
+    config = _with_settings(config, described, is_custom=_is_custom(file))
     check_described(file.layers, config)
     has_head = segments(shapes)
     state, beyond = state_of(variables, config, segments=has_head)
@@ -60,7 +62,7 @@ def _network(file: KerasFile) -> ForeignNetwork:
         skipped={**file.skipped, **beyond},
         labels=labels,
         segments=has_head,
-        assumed=_assumed(config, file) if has_head else (),
+        assumed=_assumed(described, mobile=mobile) if has_head else (),
         notes=tuple(_notes(file, config, is_voc=labels is not None)),
     )
 
@@ -83,26 +85,23 @@ def _named(file: KerasFile) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _with_settings(config: ModelConfig, file: KerasFile) -> ModelConfig:
+def _with_settings(config: ModelConfig, described: DescribedSettings, *, is_custom: bool) -> ModelConfig:
     """Settings that the port has in its own way: output stride, rates, resizing, sizes."""
-    mobile = isinstance(config.backbone, MobileNetV2Config)
-    stride = output_stride(file.layers, mobile=mobile) or 16
-    rates = aspp_rates(file.layers, output_stride=stride)
-    if rates is not None and isinstance(config.head, ASPPConfig) and config.head.rates:
-        config = replace(config, head=replace(config.head, rates=rates))
-    conventions = replace(config.conventions, align_corners=not resizes_by_edges(file.layers))
-    if _is_custom(file):  # trained by the port itself, which takes every size as it is
+    if described.rates is not None and isinstance(config.head, ASPPConfig) and config.head.rates:
+        config = replace(config, head=replace(config.head, rates=described.rates))
+    conventions = replace(config.conventions, align_corners=not described.by_edges)
+    if is_custom:  # trained by the port itself, which takes every size as it is
         conventions = replace(conventions, fit="none")
-    return replace(config, output_stride=stride, conventions=conventions)
+    return replace(config, output_stride=described.output_stride or 16, conventions=conventions)
 
 
-def _assumed(config: ModelConfig, file: KerasFile) -> tuple[str, ...]:
-    mobile = isinstance(config.backbone, MobileNetV2Config)
+def _assumed(described: DescribedSettings, *, mobile: bool) -> tuple[str, ...]:
+    """Names of the settings that the file does not state."""
     unstated = {
-        "output_stride": output_stride(file.layers, mobile=mobile) is None,
-        "rates": not mobile and aspp_rates(file.layers, output_stride=config.output_stride) is None,
+        "output_stride": described.output_stride is None,
+        "rates": not mobile and described.rates is None,
         "scaling": True,
-        "align_corners": not resizes_by_edges(file.layers),
+        "align_corners": not described.by_edges,
     }
     return tuple(name for name, is_unstated in unstated.items() if is_unstated)
 
