@@ -15,7 +15,7 @@ models    deeplabv3  deeplabv3plus
           lraspp_mobilenet_v3  lraspp_mobilenet_v3_large  lraspp_mobilenet_v3_small
 parts     build  ModelConfig  ASPPConfig  DecoderConfig  LRASPPConfig  ResNetConfig  XceptionConfig  MobileNetV2Config
           MobileNetV3Config  EfficientNetLiteConfig  TimmConfig  AtrousEncoder  Conventions  PYTORCH  TENSORFLOW
-classes   DeepLab  DeepLabV3  DeepLabV3Plus  DeepLabV3PlusTwoSkips  DeepLabV3Cascade  DeepLabLRASPP
+classes   DeepLab  DeepLabV3  DeepLabV3Plus  DeepLabV3PlusFine  DeepLabV3PlusTwoSkips  DeepLabV3Cascade  DeepLabLRASPP
 errors    InputError
 """
 

@@ -27,7 +27,10 @@ from .model.deeplab import (
     DeepLabLRASPP as DeepLabLRASPP,
     DeepLabV3 as DeepLabV3,
     DeepLabV3Cascade as DeepLabV3Cascade,
+)
+from .model.deeplab_v3plus import (
     DeepLabV3Plus as DeepLabV3Plus,
+    DeepLabV3PlusFine as DeepLabV3PlusFine,
     DeepLabV3PlusTwoSkips as DeepLabV3PlusTwoSkips,
 )
 from .model.presets import (

@@ -5,7 +5,8 @@ from torch import nn
 
 import atrous
 from atrous.labels import LabelSpace
-from atrous.model.deeplab import DeepLabV3, DeepLabV3Plus
+from atrous.model.deeplab import DeepLabV3
+from atrous.model.deeplab_v3plus import DeepLabV3Plus
 from atrous.weights.archive import Archive
 from fakes.small_models import small_config
 

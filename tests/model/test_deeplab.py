@@ -17,6 +17,7 @@ from atrous.model.config import (
     MobileNetV2Config,
     MobileNetV3Config,
     ResNetConfig,
+    XceptionConfig,
 )
 from atrous.model.conventions import PYTORCH, TENSORFLOW
 from atrous.model.deeplab import DeepLabLRASPP
@@ -25,9 +26,17 @@ from atrous.model.presets import PRESETS
 from atrous.model.stride_plan import padded_size
 from atrous.ops.loss.upsample_cross_entropy import upsample_cross_entropy
 from fakes.small_models import small_config
-from reference.networks import Reference
+from reference.networks import Reference, hard_swish, relu, relu6
 from reference.operations import bilinear
 from reference.weights import arrays, randomize, uniform
+
+STEM_ACTIVATIONS = {
+    MobileNetV2Config: relu6,
+    EfficientNetLiteConfig: relu6,
+    MobileNetV3Config: hard_swish,
+    ResNetConfig: relu,
+    XceptionConfig: relu,
+}
 
 
 def pixels(*shape, seed=0):
@@ -55,7 +64,7 @@ def reference_logits(model, images):
         return Reference(inside, epsilon=epsilon, padding=conventions.conv_padding)
 
     plan = [(unit.stride, unit.rate) for unit in model.backbone.planned]
-    backbone = part("backbone", conventions.backbone_epsilon)
+    backbone, padded = part("backbone", conventions.backbone_epsilon), x
     if isinstance(config.backbone, ResNetConfig):
         low, middle, high = backbone.resnet(x, plan, pool_padding=conventions.pool_padding)
     elif isinstance(config.backbone, MobileNetV2Config):
@@ -87,7 +96,15 @@ def reference_logits(model, images):
         head, pooled = part("aspp", conventions.head_epsilon), high.mean(axis=(2, 3), keepdims=True)
         hard, size = aspp.gate == "hard_sigmoid", middle.shape[2:]
         features = head.lraspp(high, size, pooled=pooled, hard=hard, align_corners=conventions.align_corners)
+    coarse = None
+    if config.decoder is not None and config.decoder.fine_channels is not None:
+        first = backbone.first_map(padded, activation=STEM_ACTIVATIONS[type(config.backbone)])
+        coarse = Reference(state).dense("coarse_classifier", features)
+        fine = part("fine_decoder", conventions.head_epsilon)
+        features = fine.fine_decoder(first, features, align_corners=conventions.align_corners)
     logits = Reference(state).dense("classifier", features)
+    if coarse is not None:
+        logits = logits + bilinear(coarse, logits.shape[2:], align_corners=conventions.align_corners)
     if isinstance(aspp, LRASPPConfig):
         logits = logits + Reference(state).dense("middle_classifier", middle)
     return bilinear(logits, (rows, columns), align_corners=conventions.align_corners)[..., :height, :width]
@@ -121,6 +138,32 @@ def two_taps(name):
 def test_two_taps_are_joined_one_after_the_other(name, output_strides):
     """DeepLabv3+, Table 2, last row: first the features at output stride 8, refined, then those at 4."""
     model, images = two_taps(name), pixels(1, 3, 50, 35)
+    for output_stride in output_strides:
+        twin = model.replanned(output_stride=output_stride)
+        logits = twin.logits(images).detach().numpy()
+        np.testing.assert_allclose(logits, reference_logits(twin, images), atol=1e-6)
+
+
+def fine(name, **changes):
+    config = small_config(name, **changes)
+    return randomize(build(replace(config, decoder=replace(config.decoder, fine_channels=7))))
+
+
+@pytest.mark.parametrize(
+    ("name", "output_strides"),
+    [
+        ("deeplabv3plus_mobilenet_v2", (4, 8, 16, 32)),
+        ("deeplabv3plus_efficientnet_lite0", (16,)),
+        ("deeplabv3plus_resnet50", (8,)),  # edges are aligned, not corners
+        ("deeplabv3plus_resnet50_beta", (32,)),
+        ("deeplabv3plus_xception41", (16,)),
+        ("deeplabv3plus_mobilenet_v3", (8,)),
+    ],
+)
+def test_fine_logits_are_added_to_the_decoders(name, output_strides):
+    """Seven channels: two of the first map, five of the decoder's output, one separable convolution."""
+    model, images = fine(name), pixels(1, 3, 50, 35)
+    assert model.fine_decoder.first_level.out_channels == 2
     for output_stride in output_strides:
         twin = model.replanned(output_stride=output_stride)
         logits = twin.logits(images).detach().numpy()
@@ -322,7 +365,7 @@ def test_training_pads_as_evaluation_does():
     assert torch.equal(model.logits(images), expected)
 
 
-@pytest.mark.parametrize("build_small", [small, two_taps])
+@pytest.mark.parametrize("build_small", [small, two_taps, fine])
 def test_gradient_reaches_every_parameter(build_small):
     model = build_small("deeplabv3plus_mobilenet_v2").train()
     images = uniform(2, 3, 33, 33, low=0, high=255)

@@ -178,6 +178,8 @@ def test_conventions_of_the_official_code_and_of_torchvision():
         (DecoderConfig, {"low_level_channels": 0}, r"low-level layer \(1, 0\)"),
         (DecoderConfig, {"refinement": ((3, 0, True),)}, r"refinement layer \(3, 0\)"),
         (DecoderConfig, {"middle_level_channels": 0}, r"middle-level layer \(1, 0\)"),
+        (DecoderConfig, {"fine_channels": 1}, "1 fine channels are out of range"),
+        (DecoderConfig, {"fine_channels": 48, "middle_level_channels": 48}, "maps at output strides 8, 4 and 2"),
         (DecoderConfig, {"middle_level_channels": 8, "middle_refinement": ((2, 8, True),)}, "middle refinement layer"),
         (
             DecoderConfig,

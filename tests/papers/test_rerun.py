@@ -158,14 +158,17 @@ def test_a_folder_from_before_a_setting_existed_goes_on(finished, data, tmp_path
     training = json.loads((out / "protocol.json").read_text())["training"]
     assert [training[name] for name in LATER] == [0, 0, 0]
 
-    config = TrainConfig(model=PRESETS["deeplabv3_resnet50_beta"])
+    config = TrainConfig(model=PRESETS["deeplabv3plus_resnet50_beta"])
     older = {name: value for name, value in to_plain(replace(config, workers=0)).items() if name not in LATER}
+    del older["model"]["decoder"]["fine_channels"]
     digest = hashlib.sha256(json.dumps(older, sort_keys=True).encode()).hexdigest()[:12]
     assert run_folder(out, config).name == f"resnet-os16-{digest}"
+    fine = replace(config.model, decoder=replace(config.model.decoder, fine_channels=8))
     for later in (
         replace(config, degradation=0.5),
         replace(config, norm_images=8),
         replace(config, logit_adjustment=0.5),
+        replace(config, model=fine),
     ):
         assert run_folder(out, later).name != f"resnet-os16-{digest}"
 

@@ -212,3 +212,16 @@ class Reference:
         for number, kind in enumerate(separable):
             x = self.layer_of_kind(f"refine.{number}", x, separable=kind)
         return x
+
+    def first_map(self, x: Array, *, activation: Callable[[Array], Array]) -> Array:
+        """What a backbone has before it strides to 4: the output of its stem, of Xception's second convolution."""
+        if "conv1_1.conv.weight" in self.state:
+            return self.layer("conv1_2", self.layer("conv1_1", x, activation=relu, stride=2), activation=relu)
+        return self.stem(x) if activation is relu else self.layer("stem", x, activation=activation, stride=2)
+
+    def fine_decoder(self, first: Array, decoded: Array, *, align_corners: bool) -> Array:
+        """Both maps projected, joined with the first one last, and one separable convolution."""
+        first = self.layer("first_level", first, activation=relu)
+        reduced = self.layer("reduce", decoded, activation=relu)
+        joined = [bilinear(reduced, first.shape[2:], align_corners=align_corners), first]
+        return self.separable("refine", np.concatenate(joined, axis=1))

@@ -5,6 +5,7 @@ from typing import TypedDict
 
 from torch import nn
 
+from atrous.errors import InputError
 from atrous.model.aspp import ASPP
 from atrous.model.atrous import AtrousConv
 from atrous.model.backbones.backbone import Backbone
@@ -34,9 +35,9 @@ from atrous.model.deeplab import (
     DeepLabLRASPP,
     DeepLabV3,
     DeepLabV3Cascade,
-    DeepLabV3Plus,
-    DeepLabV3PlusTwoSkips,
 )
+from atrous.model.deeplab_v3plus import DeepLabV3Plus, DeepLabV3PlusFine, DeepLabV3PlusTwoSkips
+from atrous.model.fine_decoder import FineDecoder
 from atrous.model.lraspp import LRASPP
 from atrous.model.preprocess import Preprocess
 from atrous.model.resampling import ImageMean, WindowMeans
@@ -148,6 +149,11 @@ def _assembled(config: ModelConfig, preprocess: Preprocess, backbone: Backbone) 
             if config.decoder is None:
                 return DeepLabV3(preprocess, backbone, aspp, **settings)
             low, middle = _build_decoders(config, config.decoder, backbone, encoder_channels=aspp.out_channels)
+            if config.decoder.fine_channels is not None:
+                fine = _build_fine_decoder(
+                    config, backbone, channels=config.decoder.fine_channels, decoder_channels=low.out_channels
+                )
+                return DeepLabV3PlusFine(preprocess, backbone, aspp, low, fine, **settings)
             if middle is None:
                 return DeepLabV3Plus(preprocess, backbone, aspp, low, **settings)
             return DeepLabV3PlusTwoSkips(preprocess, backbone, aspp, middle, low, **settings)
@@ -215,6 +221,21 @@ def _build_decoders(
         refinement=head.refinement,
     )
     return low, middle
+
+
+def _build_fine_decoder(
+    config: ModelConfig, backbone: Backbone, *, channels: int, decoder_channels: int
+) -> FineDecoder:
+    if backbone.first_channels is None:
+        raise InputError("this backbone has no map at output stride 2; leave out the fine channels")
+    return FineDecoder(
+        backbone.first_channels,
+        decoder_channels,
+        channels=channels,
+        align_corners=config.conventions.align_corners,
+        epsilon=config.conventions.head_epsilon,
+        between=config.compatibility.between_separable,
+    )
 
 
 def _initialize(model: DeepLab) -> None:

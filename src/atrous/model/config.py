@@ -251,12 +251,15 @@ class DecoderConfig:
         middle_level_channels: Channels that features at output stride 8 are projected to; these are joined before the
             low-level ones (Conv3 of DeepLabv3+, Table 2). None leaves them out.
         middle_refinement: Layers after joining these: (kernel, channels, separable) of each.
+        fine_channels: Channels of a small decoder after the first, at output stride 2, for things of few pixels (not in
+            the papers). None leaves it out.
     """
 
     low_level_channels: int = 48
     refinement: tuple[LayerSpec, ...] = ((3, 256, False), (3, 256, False))
     middle_level_channels: int | None = None
     middle_refinement: tuple[LayerSpec, ...] = ()
+    fine_channels: int | None = None
 
     def __post_init__(self) -> None:
         """Reject decoders that cannot be built."""
@@ -267,6 +270,11 @@ class DecoderConfig:
             _check_layers(((1, self.middle_level_channels, False),), "middle-level")
         elif self.middle_refinement:
             raise InputError("a middle refinement needs features to refine; give middle-level channels, as 48")
+        if self.fine_channels is not None:
+            if not 2 <= self.fine_channels <= 65536:
+                raise InputError(f"{self.fine_channels} fine channels are out of range; choose 2 to 65536, as 48")
+            if self.middle_level_channels is not None:
+                raise InputError("no decoder takes maps at output strides 8, 4 and 2; leave out middle or fine ones")
 
 
 @dataclass(frozen=True)

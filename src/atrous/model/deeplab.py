@@ -1,4 +1,4 @@
-"""DeepLabv3 (arXiv 1706.05587, Figures 3 and 5), DeepLabv3+ (1802.02611, Figure 2) and MobileNetV3's Lite R-ASPP."""
+"""DeepLabv3 (arXiv 1706.05587, Figures 3 and 5) and MobileNetV3's Lite R-ASPP; the base class of all models."""
 
 import copy
 from abc import ABC, abstractmethod
@@ -11,9 +11,8 @@ from torch import Tensor, nn
 
 from atrous.errors import InputError
 from atrous.model.aspp import ASPP
-from atrous.model.backbones.backbone import LOW_STRIDE, MIDDLE_STRIDE, Backbone
+from atrous.model.backbones.backbone import MIDDLE_STRIDE, Backbone
 from atrous.model.config import ModelConfig
-from atrous.model.decoder import Decoder
 from atrous.model.lraspp import LRASPP
 from atrous.model.parts import Part, last_names
 from atrous.model.preprocess import Preprocess
@@ -206,125 +205,6 @@ class DeepLabV3Cascade(DeepLab):
         """Coarse logits at the output stride."""
         features = self.backbone(self.preprocess(images, output_stride=self.output_stride))
         return self.classifier(features.high)
-
-
-class DeepLabV3Plus(DeepLab):
-    """DeepLabV3 as the encoder, then the decoder over low-level features -> 1x1 logits.
-
-    image [h, w] -> preprocess -> backbone -> high [h/16, w/16] -> ASPP
-                                     |                              |
-                              low [h/4, w/4]                    upsample
-                                     |                              |
-                                 1x1 conv, 48                       |
-                                     |                              |
-                                     +--------> concatenate <-------+
-                                                     |
-                                     3x3 conv -> 3x3 conv -> classifier -> logits [h/4, w/4]
-    """
-
-    def __init__(
-        self,
-        preprocess: Preprocess,
-        backbone: Backbone,
-        aspp: ASPP,
-        decoder: Decoder,
-        *,
-        classes: int,
-        output_stride: int,
-        align_corners: bool = True,
-    ) -> None:
-        super().__init__(preprocess, backbone, output_stride=output_stride, align_corners=align_corners)
-        self.aspp = aspp
-        self.classifier = nn.Conv2d(decoder.out_channels, classes, 1)
-        self.decoder = decoder  # last: the states of optimizers go by the order of the parameters
-
-    @property
-    def logits_stride(self) -> int:
-        """Input size / size of the coarse logits."""
-        return LOW_STRIDE
-
-    @property
-    def planned_parts(self) -> tuple[Planned, ...]:
-        """Parts whose strides and rates follow the output stride."""
-        return self.backbone, self.aspp
-
-    def parts(self) -> tuple[Part, ...]:
-        """All parts in the order of the forward pass."""
-        parts = [*self.backbone.parts()]
-        parts += self.aspp.parts(after=parts[-1].name, output_stride=self.output_stride)
-        encoded = last_names(parts)
-        parts += self.decoder.parts(level="low_level", refine="refine", after=encoded, output_stride=LOW_STRIDE)
-        return (*parts, Part("classifier", 1, 1, LOW_STRIDE, self.classifier, last_names(parts)))
-
-    def forward(self, images: Images) -> Float[Tensor, "b k h4 w4"]:
-        """Coarse logits at output stride 4."""
-        features = self.backbone(self.preprocess(images, output_stride=self.output_stride))
-        encoded = self.aspp(features.high)
-        return self.classifier(self.decoder(features.low, encoded))
-
-
-class DeepLabV3PlusTwoSkips(DeepLab):
-    """DeepLabV3Plus with a first decoder over features at output stride 8 (DeepLabv3+, Table 2: Conv2 and Conv3).
-
-    image [h, w] -> preprocess -> backbone -> high [h/16, w/16] -> ASPP
-                                   |    |                           |
-                                   |  middle [h/8, w/8]          upsample
-                                   |    |                           |
-                                   |    +---> middle decoder <------+
-                                   |                |
-                              low [h/4, w/4]     upsample
-                                   |                |
-                                   +---> decoder <--+
-                                            |
-                                       classifier -> logits [h/4, w/4]
-    """
-
-    def __init__(
-        self,
-        preprocess: Preprocess,
-        backbone: Backbone,
-        aspp: ASPP,
-        middle_decoder: Decoder,
-        decoder: Decoder,
-        *,
-        classes: int,
-        output_stride: int,
-        align_corners: bool = True,
-    ) -> None:
-        super().__init__(preprocess, backbone, output_stride=output_stride, align_corners=align_corners)
-        self.aspp = aspp
-        self.classifier = nn.Conv2d(decoder.out_channels, classes, 1)
-        self.middle_decoder = middle_decoder
-        self.decoder = decoder
-
-    @property
-    def logits_stride(self) -> int:
-        """Input size / size of the coarse logits."""
-        return LOW_STRIDE
-
-    @property
-    def planned_parts(self) -> tuple[Planned, ...]:
-        """Parts whose strides and rates follow the output stride."""
-        return self.backbone, self.aspp
-
-    def parts(self) -> tuple[Part, ...]:
-        """All parts in the order of the forward pass."""
-        middle_stride = min(MIDDLE_STRIDE, self.output_stride)
-        parts = [*self.backbone.parts()]
-        parts += self.aspp.parts(after=parts[-1].name, output_stride=self.output_stride)
-        parts += self.middle_decoder.parts(
-            level="middle_level", refine="middle_refine", after=last_names(parts), output_stride=middle_stride
-        )
-        joined = last_names(parts)
-        parts += self.decoder.parts(level="low_level", refine="refine", after=joined, output_stride=LOW_STRIDE)
-        return (*parts, Part("classifier", 1, 1, LOW_STRIDE, self.classifier, last_names(parts)))
-
-    def forward(self, images: Images) -> Float[Tensor, "b k h4 w4"]:
-        """Coarse logits at output stride 4."""
-        features = self.backbone(self.preprocess(images, output_stride=self.output_stride))
-        encoded = self.aspp(features.high)
-        joined = self.middle_decoder(features.middle, encoded)
-        return self.classifier(self.decoder(features.low, joined))
 
 
 class DeepLabLRASPP(DeepLab):

@@ -27,7 +27,8 @@ from atrous.model.config import (
     XceptionConfig,
 )
 from atrous.model.conventions import PYTORCH, TENSORFLOW, Conventions
-from atrous.model.deeplab import DeepLab, DeepLabLRASPP, DeepLabV3, DeepLabV3Cascade, DeepLabV3Plus
+from atrous.model.deeplab import DeepLab, DeepLabLRASPP, DeepLabV3, DeepLabV3Cascade
+from atrous.model.deeplab_v3plus import DeepLabV3Plus
 
 ModelKind_co = TypeVar("ModelKind_co", bound=DeepLab, covariant=True)
 

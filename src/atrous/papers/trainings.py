@@ -44,6 +44,8 @@ def run_folder(runs: Path, config: TrainConfig) -> Path:
     """Folder of a training: equal settings have equal folders, so that rows and tables share trainings."""
     plain = to_plain(replace(config, workers=0))
     plain = {name: value for name, value in plain.items() if (name, value) not in _ADDED_LATER.items()}
+    if (decoder := plain["model"]["decoder"]) and decoder["fine_channels"] is None:  # added later, too
+        del decoder["fine_channels"]
     digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
     return runs / f"{config.model.backbone.kind}-os{config.model.output_stride}-{digest}"
 

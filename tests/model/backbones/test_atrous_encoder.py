@@ -1,5 +1,7 @@
 """Networks of timm made atrous: denser features hold the coarse ones, number for number."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -10,7 +12,7 @@ from atrous.model.backbones.atrous_encoder import AtrousEncoder
 from atrous.model.backbones.strided_pools import AtrousAveragePool
 from atrous.model.conventions import PYTORCH
 from atrous.model.decoder import Decoder
-from atrous.model.deeplab import DeepLabV3Plus
+from atrous.model.deeplab_v3plus import DeepLabV3Plus
 from atrous.model.preprocess import Preprocess
 from reference.weights import randomize
 from torchvision_shim import import_module
@@ -76,6 +78,22 @@ def test_at_32_it_is_the_network_itself(name):
     torch.testing.assert_close(found.high, expected[-1], rtol=1e-12, atol=1e-12)
     assert found.low.shape == expected[-4].shape
     assert found.middle.shape == expected[-3].shape
+
+
+@pytest.mark.parametrize("name", EXACT + SQUEEZING)
+def test_the_first_map_is_the_networks_own_at_output_stride_2(name):
+    network = timm_network(name).double().eval()
+    images = torch.rand(1, 3, 65, 97, dtype=torch.float64) * 2 - 1
+    encoder = AtrousEncoder(copy.deepcopy(network), output_stride=8)
+    if name == "convnext_tiny":  # begins with patches of 4
+        assert encoder.first_channels is None
+        return
+    with torch.no_grad():
+        own, features = network(images)[0], encoder(images)
+        kept, first = encoder.with_first(images)
+    assert first.shape[1:] == (encoder.first_channels, 33, 49)
+    torch.testing.assert_close(first, own, rtol=1e-12, atol=1e-12)
+    assert all(torch.equal(one, other) for one, other in zip(kept, features, strict=True))
 
 
 @pytest.mark.parametrize("name", SQUEEZING)

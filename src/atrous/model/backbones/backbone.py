@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from atrous.model.parts import IMAGE, Part
 from atrous.model.stride_plan import PlannedUnit
 
-LOW_STRIDE, MIDDLE_STRIDE = 4, 8
-"""Input size / size of `Features.low` and of `Features.middle`."""
+FIRST_STRIDE, LOW_STRIDE, MIDDLE_STRIDE = 2, 4, 8
+"""Input size / size of the first map, of `Features.low` and of `Features.middle`."""
 
 
 class Features(NamedTuple):
@@ -30,6 +30,7 @@ class Backbone(nn.Module, ABC):
     """A classification network without its classifier, whose strides and rates follow a plan.
 
     Attributes:
+        first_channels: Channels of the map at output stride 2; None where the network has none.
         low_channels: Channels of `Features.low`.
         middle_channels: Channels of `Features.middle`.
         high_channels: Channels of `Features.high`.
@@ -38,6 +39,7 @@ class Backbone(nn.Module, ABC):
         planned: Stride and rate of each unit, in the order of the forward pass.
     """
 
+    first_channels: int | None
     low_channels: int
     middle_channels: int
     high_channels: int
@@ -67,6 +69,13 @@ class Backbone(nn.Module, ABC):
     @abstractmethod
     def forward(self, image: Float[Tensor, "b c h w"]) -> Features:
         """Compute features from a normalised image."""
+
+    @abstractmethod
+    def with_first(self, image: Float[Tensor, "b c h w"]) -> tuple[Features, Float[Tensor, "b f h2 w2"]]:
+        """Compute features, and keep the first map: the last one before the network strides to 4.
+
+        Apart from `forward`, because it is large and few decoders take it. It must exist: `first_channels`.
+        """
 
 
 def planned_fields(unit: PlannedUnit) -> tuple[str, int, int, int]:

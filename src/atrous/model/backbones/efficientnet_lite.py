@@ -125,7 +125,7 @@ class EfficientNetLite(Backbone):
         self.units = UnitSequence(units, inside=inside, outputs=() if inside else skips)
         given = [units[number].depthwise if inside else units[number].project for number in skips]
         self.low_channels, self.middle_channels = (layer.out_channels for layer in given)
-        self.high_channels = widths[-1]
+        self.first_channels, self.high_channels = STEM_CHANNELS, widths[-1]
         self._units = tuple(Unit(f"blocks_{number}", row.stride) for number, row in enumerate(rows))
         self._unstrided_rate: UnstridedRate = unstrided_rate
         self.entry = ENTRY
@@ -147,5 +147,13 @@ class EfficientNetLite(Backbone):
 
     def forward(self, image: Float[Tensor, "b c h w"]) -> Features:
         """Compute features: low 144 channels at output stride 4, middle 240 (Lite2: 288), high 320 (352)."""
-        low, middle, high = self.units(self.stem(image))
+        return self._features(self.stem(image))
+
+    def with_first(self, image: Float[Tensor, "b c h w"]) -> tuple[Features, Float[Tensor, "b f h2 w2"]]:
+        """Compute features, and the output of the stem at output stride 2."""
+        first = self.stem(image)
+        return self._features(first), first
+
+    def _features(self, first: Float[Tensor, "b f h2 w2"]) -> Features:
+        low, middle, high = self.units(first)
         return Features(low=low, middle=middle, high=high)

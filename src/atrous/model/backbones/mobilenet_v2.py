@@ -105,6 +105,7 @@ class MobileNetV2(Backbone):
             epsilon = conventions.backbone_epsilon
             self.last = AtrousConv(widths[-1], last_channels, epsilon=epsilon, activation=nn.ReLU6())
         given = [units[number].depthwise if inside else units[number].project for number in skips]
+        self.first_channels = widths[0]
         self.low_channels, self.middle_channels = (layer.out_channels for layer in given)
         self._unstrided_rate: UnstridedRate = unstrided_rate
         self.entry = ENTRY
@@ -128,5 +129,13 @@ class MobileNetV2(Backbone):
 
     def forward(self, image: Float[Tensor, "b c h w"]) -> Features:
         """Compute features: low 144 channels at output stride 4, middle 192, high 320 (at multiplier 1)."""
-        low, middle, high = self.units(self.stem(image))
+        return self._features(self.stem(image))
+
+    def with_first(self, image: Float[Tensor, "b c h w"]) -> tuple[Features, Float[Tensor, "b f h2 w2"]]:
+        """Compute features, and the output of the stem at output stride 2."""
+        first = self.stem(image)
+        return self._features(first), first
+
+    def _features(self, first: Float[Tensor, "b f h2 w2"]) -> Features:
+        low, middle, high = self.units(first)
         return Features(low=low, middle=middle, high=high if self.last is None else self.last(high))

@@ -152,6 +152,7 @@ class MobileNetV3(Backbone):
         low_unit, middle_unit = table.low - FIRST_LAYER, layer - FIRST_LAYER
         inside = (low_unit, middle_unit) if middle_map == "depthwise" else (low_unit,)
         self.units = UnitSequence(units, inside=inside, outputs=() if middle_unit in inside else (middle_unit,))
+        self.first_channels = stem_channels
         self.low_channels = units[low_unit].depthwise.out_channels
         middle = units[middle_unit]
         self.middle_channels = (middle.depthwise if middle_unit in inside else middle.project).out_channels
@@ -180,7 +181,15 @@ class MobileNetV3(Backbone):
 
     def forward(self, image: Float[Tensor, "b c h w"]) -> Features:
         """Compute features: low 72 channels (Small: 16), middle 120 (88), high 960 (576)."""
-        low, middle, high = self.units(self.stem(image))
+        return self._features(self.stem(image))
+
+    def with_first(self, image: Float[Tensor, "b c h w"]) -> tuple[Features, Float[Tensor, "b f h2 w2"]]:
+        """Compute features, and the output of the stem at output stride 2."""
+        first = self.stem(image)
+        return self._features(first), first
+
+    def _features(self, first: Float[Tensor, "b f h2 w2"]) -> Features:
+        low, middle, high = self.units(first)
         return Features(low=low, middle=middle, high=self.last(high))
 
 

@@ -103,7 +103,7 @@ class ResNet(Backbone):
         self._unstrided_rate: UnstridedRate = unstrided_rate
         self._second_rate: SecondRate = second_rate
         self.low_channels, self.middle_channels = (width * units[0].expansion for width in scaled[:2])
-        self.high_channels = channels
+        self.first_channels, self.high_channels = stem.out_channels, channels
         self.added_blocks = added_blocks
         self.entry = ENTRY
         self.plan(output_stride=output_stride)
@@ -125,7 +125,15 @@ class ResNet(Backbone):
 
     def forward(self, image: Float[Tensor, "b c h w"]) -> Features:
         """Compute features: low 256 channels at output stride 4, middle 512, high 2048; basic units: 64, 128, 512."""
-        low, middle, high = self.units(self.pool(self.stem(image)))
+        return self._features(self.pool(self.stem(image)))
+
+    def with_first(self, image: Float[Tensor, "b c h w"]) -> tuple[Features, Float[Tensor, "b f h2 w2"]]:
+        """Compute features, and the output of the stem at output stride 2."""
+        first = self.stem(image)
+        return self._features(self.pool(first)), first
+
+    def _features(self, pooled: Float[Tensor, "b f h4 w4"]) -> Features:
+        low, middle, high = self.units(pooled)
         return Features(low=low, middle=middle, high=high)
 
 

@@ -138,6 +138,7 @@ class Xception(Backbone):
         self.units = UnitSequence(units, inside=(entry_flow.low_unit, entry_flow.middle_unit))
         self.last = ExitUnit(exits[0][-1], exits[1], conventions=conventions)
         self._units = tuple(_planned_units(entry_flow, middle_units=middle_units))
+        self.first_channels = second
         self.low_channels = widths[entry_flow.low_unit + 1]
         self.middle_channels = widths[entry_flow.middle_unit + 1]
         self.high_channels = exits[1][-1]
@@ -156,7 +157,15 @@ class Xception(Backbone):
 
     def forward(self, image: Float[Tensor, "b c h w"]) -> Features:
         """Compute features: low 256 channels at output stride 4, middle 728, high 2048."""
-        low, middle, x = self.units(self.conv1_2(self.conv1_1(image)))
+        return self._features(self.conv1_2(self.conv1_1(image)))
+
+    def with_first(self, image: Float[Tensor, "b c h w"]) -> tuple[Features, Float[Tensor, "b f h2 w2"]]:
+        """Compute features, and the output of the second convolution at output stride 2."""
+        first = self.conv1_2(self.conv1_1(image))
+        return self._features(first), first
+
+    def _features(self, first: Float[Tensor, "b f h2 w2"]) -> Features:
+        low, middle, x = self.units(first)
         return Features(low=low, middle=middle, high=self.last(x))
 
 
