@@ -1,27 +1,42 @@
 """Run lengths in a CSV, as competitions on Kaggle give them: `ImageId, ClassId, EncodedPixels`.
 
-Runs are pairs of a first pixel, counted from 1 down the columns, and a length. A row without runs says that a class is
-not there. Files of one row for each picture join class and picture in one field (`a.jpg_3`).
+Runs are pairs of a first pixel, counted from 1, and a length, nearly always down the columns; `run_order` finds those
+along the rows. A row without runs says that a class is not there. Files of one row for each picture join class and
+picture in one field (`a.jpg_3`).
 """
 
+import contextlib
 import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
-from atrous.data.annotations.outlines import Drawing, Outline, StartRuns
+from atrous.data.annotations.outlines import Drawing, StartRuns
+from atrous.data.formats.images import upright_size
 from atrous.data.layouts.background import EVERY, PROBABLY_BACKGROUND, background_notes, proposal_line, sorted_unmasked
 from atrous.data.layouts.class_names import find_classes
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.label_files.drawn import Drawn, drawn_contents, split_of_folders
+from atrous.data.layouts.label_files.run_order import go_by_rows
 from atrous.data.layouts.tree import Tree
 from atrous.data.layouts.words import tokens
+from atrous.errors import InputError
+from atrous.sizes import Size
 
 _RUNS = ("encodedpixels", "rle", "rlemask", "segmentation", "runlengths", "encoding", "annotation", "mask")
 _IMAGES = ("imageid", "image", "img", "imageidclassid", "filename", "id", "imagelabel", "imgid", "file")
 _CLASSES = ("classid", "class", "label", "category", "categoryid", "celltype", "classname")
 _LONGEST = 2**31
+_SAMPLED, _LARGEST = 24, 2**26
+"""Number of drawn parts, and of pixels of their pictures, that the order of the runs is found out from."""
+
+_ORDERS: Mapping[bool | None, str] = {
+    True: "along the rows: down the columns they would be scattered",
+    False: "down the columns",
+    None: "down the columns; square pictures cannot tell whether along the rows: look at them by --html PAGE",
+}
 
 
 def run_lengths(tree: Tree) -> Contents | None:
@@ -36,7 +51,7 @@ def run_lengths(tree: Tree) -> Contents | None:
 
 
 def _contents(tree: Tree, path: Path, rows: list[tuple[str, str, str]]) -> Contents | None:
-    shapes: dict[Path, list[tuple[str, Outline]]] = {}
+    shapes: dict[Path, list[tuple[str, StartRuns]]] = {}
     faults: list[tuple[str, str]] = []
     classes = find_classes(tree)
     numbers = sorted({int(found) for _, name, _ in rows if (found := _number(name))})
@@ -63,11 +78,14 @@ def _contents(tree: Tree, path: Path, rows: list[tuple[str, str, str]]) -> Conte
     folders = {image.parent for image in shapes}
     unmasked = sorted_unmasked(tree, [one for one in tree.pictures if one.parent in folders and one not in shapes])
     shapes |= {image: [] for image in unmasked.background}
+    by_rows = go_by_rows(_sample(tree, shapes))
+    if by_rows:
+        shapes = {image: [(name, replace(runs, by_rows=True)) for name, runs in some] for image, some in shapes.items()}
     drawn = [Drawn(image, path, Drawing(tuple(some)), split_of_folders(image)) for image, some in shapes.items()]
     if len({one.split for one in drawn}) == 1:  # Kaggle's `train_images` beside pictures without labels
         drawn = [Drawn(one.image, one.source, one.drawing) for one in drawn]
     names = [known.get(number, f"class {number}") for number in numbers]
-    notes = [f"runs of {path} count pixels from 1, down the columns", *background_notes(unmasked)]
+    notes = [f"runs of {path} count pixels from 1, {_ORDERS[by_rows]}", *background_notes(unmasked)]
     used = [classes.path] if classes else []
     rest, background = [*unmasked.good, *unmasked.other], ""
     if rest:
@@ -79,6 +97,16 @@ def _contents(tree: Tree, path: Path, rows: list[tuple[str, str, str]]) -> Conte
         tree, "run lengths in CSV", drawn, names=names, used=[path, *used], notes=notes, faults=faults
     )
     return contents and replace(contents, background=background)
+
+
+def _sample(tree: Tree, shapes: Mapping[Path, list[tuple[str, StartRuns]]]) -> Iterator[tuple[StartRuns, Size]]:
+    """Some runs with the sizes of their pictures; pictures that cannot be read are named elsewhere."""
+    parts = ((image, runs) for image, some in shapes.items() for _, runs in some[:2])
+    for image, runs in islice(parts, _SAMPLED):
+        with contextlib.suppress(InputError):
+            size = upright_size(tree.root / image)
+            if size[0] * size[1] <= _LARGEST:
+                yield runs, size
 
 
 def _number(name: str) -> str:

@@ -1,0 +1,42 @@
+"""Whether run lengths go down the columns or along the rows of a picture, found out from what they draw.
+
+Decoded in the other order than they were written in, the runs of a thing lie scattered over the picture, so that what
+they draw has many more edges. A square picture tells nothing: the other order only mirrors it at its diagonal.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from atrous.data.annotations.outlines import StartRuns
+from atrous.sizes import Size
+
+_CLEARLY = 2
+"""How many times more edges the runs must have down the columns to count as going along the rows."""
+
+
+def go_by_rows(drawn: Iterable[tuple[StartRuns, Size]]) -> bool | None:
+    """Return True for runs along the rows, False for runs down the columns, None where no picture can tell.
+
+    Args:
+        drawn: Some runs, and the size of the picture that each is of; runs that do not fit into it say nothing.
+    """
+    by_columns = by_rows = 0
+    for runs, size in drawn:
+        if size[0] == size[1]:
+            continue
+        try:
+            by_columns += _edges(replace(runs, by_rows=False), size)
+            by_rows += _edges(replace(runs, by_rows=True), size)
+        except ValueError:
+            continue
+    if by_columns == by_rows:
+        return None
+    return by_columns > _CLEARLY * by_rows
+
+
+def _edges(runs: StartRuns, size: Size) -> int:
+    """Number of neighbours, one above the other or side by side, of which one is drawn."""
+    inside = runs.region(size).inside
+    return sum(int(np.count_nonzero(np.diff(inside, axis=axis))) for axis in (0, 1))
