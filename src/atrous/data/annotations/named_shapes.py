@@ -16,7 +16,7 @@ from atrous.labels import LabelSpace
 from atrous.sizes import Size
 
 BACKGROUND = "background"
-BACKGROUNDS = (BACKGROUND, "_background_")
+BACKGROUNDS = (BACKGROUND, "_background_", "__background__")
 IGNORED = "__ignore__"
 """Name of pixels without a class, as LabelMe's own converters call it."""
 

@@ -99,6 +99,9 @@ def listed_schema(classes: ClassList, *, values: Sequence[int], colors: Sequence
     kept = [value for value in values if value != ignore]
     palette = classes.colors if len(set(classes.colors)) == len(names) else ()
     stated = dict(zip(classes.values or range(len(names)), range(len(names)), strict=True))
+    if classes.values and {*kept} - stated.keys() == {0} and BACKGROUND not in names:  # the list names objects alone
+        names, palette = (BACKGROUND, *names), _with_black(palette)
+        stated = {0: 0} | {value: label + 1 for value, label in stated.items()}
     if not set(kept) <= stated.keys():
         if classes.values or not set(kept) <= {*range(len(names) + 1)} or len(names) + 1 >= ignore:
             return None
@@ -110,7 +113,7 @@ def listed_schema(classes: ClassList, *, values: Sequence[int], colors: Sequence
         return Schema(
             LabelSpace(
                 (BACKGROUND, *names),
-                palette=(_BLACK, *palette) if palette and _BLACK not in palette else (),
+                palette=_with_black(palette),
                 ignore=ignore,
             )
         )
@@ -118,6 +121,11 @@ def listed_schema(classes: ClassList, *, values: Sequence[int], colors: Sequence
         ignore = next(value for value in range(65535, 0, -1) if value not in stated)
     space = LabelSpace(names, palette=palette, ignore=ignore)
     return Schema(space, remap={} if [*stated] == [*range(len(names))] else stated)
+
+
+def _with_black(palette: tuple[Color, ...]) -> tuple[Color, ...]:
+    """The palette with black for a background before the others; none where another class is black."""
+    return (_BLACK, *palette) if palette and _BLACK not in palette else ()
 
 
 def with_listed_names(schema: Schema, classes: ClassList | None) -> Schema:

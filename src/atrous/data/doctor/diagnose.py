@@ -190,6 +190,12 @@ def _listed_classes(path: Path, listed: ClassList, schema: Schema) -> Iterator[F
         yield note(LISTED_CLASSES, f"{line}; it does not list the colour of {', '.join(others[:SHOWN_CLASSES])}")
     elif {*listed.names} <= {*schema.labels.names}:
         yield note(LISTED_CLASSES, line)
+    else:
+        shown = ", ".join(schema.labels.names[:SHOWN_CLASSES])
+        yield note(
+            LISTED_CLASSES,
+            f"{path}: the classes of {listed.path} are not used, for masks hold other values; the classes are {shown}",
+        )
 
 
 def _ids_from_1(path: Path, listed: ClassList, schema: Schema, totals: Mapping[str, Totals]) -> Iterator[Finding]:

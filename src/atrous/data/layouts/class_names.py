@@ -54,9 +54,10 @@ _CALLED = frozenset(
         "colours",
         "legend",
         "categories",
+        "category",
     }
 )
-"""Words in the names of other files that may hold names and colours."""
+"""Words in the names of other files that may hold names with colours or values."""
 _DESCRIBED = _CALLED | {"config", "meta"}
 """Words in the names of JSON files that may hold names and colours."""
 _LONGEST = 2**20
@@ -67,6 +68,7 @@ _NAME, _NUMBER = (
 )
 _THREE = r"(?P<r>\d+)[\s,;]+(?P<g>\d+)[\s,;]+(?P<b>\d+)"
 _RGB = (("r", "red"), ("g", "green"), ("b", "blue"))
+_COLOR = ("classcolor", "color", "colour", "rgb", "hex")
 
 
 @dataclass(frozen=True)
@@ -98,25 +100,32 @@ def find_classes(tree: Tree) -> ClassList | None:
         for path in tree.named(*names):
             found = read(tree, path)
             if found is not None and 0 < len(found.names) == len(set(found.names)):
-                return replace(found, names=tuple(BACKGROUND if name in BACKGROUNDS else name for name in found.names))
+                return _with_background(found)
     others = [path for path in tree.with_suffix(".txt", ".csv") if _CALLED & {*tokens(path.stem)}][:_MOST]
     candidates = [_colored(tree, path) for path in others]
     described = [path for path in tree.with_suffix(".json") if _DESCRIBED & {*tokens(path.stem)}][:_MOST]
-    candidates += [_objects(tree, path, colored=True) for path in described]
+    candidates += [_objects(tree, path, colored=True) or _numbered(tree, path) for path in described]
     candidates += [_manifest(tree, path) for path in tree.with_suffix(".manifest")]
     candidates += [_categories(tree, path) for path in tree.named("label_descriptions.json", "categories.json")]
-    return next((found for found in candidates if found and len(found.names) == len({*found.names}) > 1), None)
+    kept = (found for found in candidates if found and len(found.names) == len({*found.names}) > 1)
+    return next(map(_with_background, kept), None)
+
+
+def _with_background(found: ClassList) -> ClassList:
+    """The list with one name for the background, which tools call differently."""
+    return replace(found, names=tuple(BACKGROUND if name in BACKGROUNDS else name for name in found.names))
 
 
 def _colored(tree: Tree, path: Path) -> ClassList | None:
-    """A table under a header, or lines of a number, a name and a colour, or of a name and a colour."""
+    """A table under a header, or lines of a number, a name and a colour, or of two of these."""
     text = text_of(tree, path)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     rows = [re.fullmatch(r"\d+[\s,;:]+(\D.*?)[\s,;:]+(\d+)[\s,]+(\d+)[\s,]+(\d+)", line) for line in lines]
     if rows and all(rows):
         text = "\n".join(" ".join(row.groups()) for row in rows if row)
-    found = _color_lines(text, path) if rows and all(rows) else _table(tree, path)
-    return found if found is not None and found.colors and len(found.names) >= len(lines) - 1 else None
+    found = _color_lines(text, path) if rows and all(rows) else _table(tree, path) or _lines(tree, path)
+    has_more = found is not None and (found.colors or found.values)
+    return found if found is not None and has_more and len(found.names) >= len(lines) - 1 else None
 
 
 def _manifest(tree: Tree, path: Path) -> ClassList | None:
@@ -222,7 +231,8 @@ def _table(tree: Tree, path: Path) -> ClassList | None:
     body = [row for row in rows[1:] if len(row) == len(header)]
     names = tuple(row[name] for row in body)
     values = _integers(body, [number])
-    colors = _integers(body, rgb)
+    joined = next((header.index(word) for word in _COLOR if word in header), None)
+    colors = _integers(body, rgb) or ([] if joined is None else [_parts(row[joined]) for row in body])
     return ClassList(
         path,
         names,
@@ -259,6 +269,12 @@ def _color_lines(text: str, path: Path) -> ClassList | None:
     return ClassList(path, tuple(names), colors=tuple(colors)) if names and _are_colors(colors) else None
 
 
+def _parts(text: str) -> list[int]:
+    """Red, green and blue in one cell: `255 46 0`, `(255, 46, 0)` or `#ff2e00`; empty where it is no colour."""
+    digits = text.strip().lstrip("#")
+    return [*bytes.fromhex(digits)] if _is_hex(digits) else [int(part) for part in re.findall(r"\d{1,3}", text)]
+
+
 def _integers(rows: Sequence[Sequence[str]], columns: Sequence[int | None]) -> list[list[int]]:
     """The numbers in some columns of every row; empty where one of them is missing or no number."""
     kept = [column for column in columns if column is not None]
@@ -291,6 +307,21 @@ def _yaml(tree: Tree, path: Path) -> ClassList | None:
     return _valued(path, pairs)
 
 
+def _numbered(tree: Tree, path: Path) -> ClassList | None:
+    """A table of names and values in a JSON file of any name."""
+    content = tree.json(path) if _is_small(tree, path) else None
+    pairs = _pairs(content) if isinstance(content, dict) else ()
+    return _valued(path, pairs) if len(pairs) > 1 else None
+
+
+def _pairs(content: Mapping[str, Any]) -> tuple[tuple[int, str], ...]:
+    """Values and names of a table that says nothing else, in either direction; none of any other."""
+    by_name = [(value, name) for name, value in content.items() if type(value) is int]
+    by_value = [(int(key), name) for key, name in content.items() if key.isdecimal() and isinstance(name, str)]
+    pairs = by_name if len(by_name) == len(content) else by_value if len(by_value) == len(content) else []
+    return tuple(sorted(pairs))
+
+
 def _objects(tree: Tree, path: Path, *, colored: bool = False) -> ClassList | None:
     """Objects with names, values or colours of classes; where `colored`, only those that have colours."""
     found = listed_objects(tree.json(path)) if _is_small(tree, path) else None
@@ -310,12 +341,7 @@ def _json(tree: Tree, path: Path) -> ClassList | None:
         content = nested[0] if nested else content
     if isinstance(content, list) and content and all(isinstance(name, str) for name in content):
         return ClassList(path, tuple(content), counted=True)
-    if not isinstance(content, dict):
-        return None
-    by_name = [(value, name) for name, value in content.items() if type(value) is int]
-    by_value = [(int(key), name) for key, name in content.items() if key.isdecimal() and isinstance(name, str)]
-    pairs = by_name if len(by_name) == len(content) else by_value if len(by_value) == len(content) else []
-    return _valued(path, tuple(sorted(pairs)))
+    return _valued(path, _pairs(content)) if isinstance(content, dict) else None
 
 
 def _matlab(tree: Tree, path: Path) -> ClassList | None:
