@@ -103,23 +103,29 @@ class Tree:
         Returns:
             A path below the root; None where there is none, or several that are equally near.
         """
-        parts = [part for part in PurePosixPath(written.replace("\\", "/")).parts if part not in ("/", ".", "..")]
+        found = self.called(written, pictures=pictures)
+        if len(found) < 2:
+            return found[0] if found else None
+        folders, beside = _written_parts(written)[-2::-1], near.parts if near else ()
+        ranked = sorted(((shared(folders, path.parent.parts[::-1]), _common(beside, path)), path) for path in found)
+        return ranked[-1][1] if ranked[-1][0] > ranked[-2][0] else None
+
+    def called(self, written: str, *, pictures: bool = False) -> list[Path]:
+        """All files of the name of a path in a list or annotation, in any folder; `pictures` as in `find`."""
+        parts = _written_parts(written)
         if not parts:
-            return None
+            return []
         found = self._by_name.get(folded(parts[-1]), [])
         if not found and pictures:
             found = self._pictures_by_stem.get(folded(parts[-1])) or self._pictures_by_stem.get(
                 folded(PurePosixPath(parts[-1]).stem), []
             )
-        if pictures:
-            found = [path for path in found if path.suffix.lower() in IMAGE_SUFFIXES]
-        if len(found) < 2:
-            return found[0] if found else None
-        beside = near.parts if near else ()
-        ranked = sorted(
-            ((shared(parts[-2::-1], path.parent.parts[::-1]), _common(beside, path)), path) for path in found
-        )
-        return ranked[-1][1] if ranked[-1][0] > ranked[-2][0] else None
+        return [path for path in found if path.suffix.lower() in IMAGE_SUFFIXES] if pictures else found
+
+
+def _written_parts(written: str) -> list[str]:
+    """Folders and name of a path as a file of any system has it."""
+    return [part for part in PurePosixPath(written.replace("\\", "/")).parts if part not in ("/", ".", "..")]
 
 
 def look(root: Path) -> Tree:

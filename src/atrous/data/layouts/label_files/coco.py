@@ -9,7 +9,7 @@ no class where nothing is drawn with it.
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from atrous.data.annotations.coco import CocoImage, CocoLabels, crowds_decided, read_coco
@@ -17,7 +17,7 @@ from atrous.data.complaints import Complaint, attempt
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.label_files.drawn import named_space, sample_names, split_of_folders
 from atrous.data.layouts.lists import told_splits
-from atrous.data.layouts.tree import Tree, listed, names_before_upload
+from atrous.data.layouts.tree import Tree, folded, listed, names_before_upload
 from atrous.data.layouts.words import split_of
 from atrous.data.pairs import Pair
 from atrous.data.schema import Schema
@@ -39,7 +39,7 @@ def coco(tree: Tree) -> Contents | None:
     unfound: list[tuple[Path, CocoImage]] = []
     for path, file in files.items():
         for one in file.pictures.values():
-            image = tree.find(str(one.file), near=path.parent, pictures=True)
+            image = _find(tree, path, str(one.file))
             if image is None:
                 unfound.append((path, one))
             elif image in images:
@@ -52,8 +52,7 @@ def coco(tree: Tree) -> Contents | None:
     missing = [str(one.file) for place, (_, one) in enumerate(unfound) if place not in before]
     wrong = [(fault.kind, fault.line) for fault in faults]
     if missing:
-        line = f"{tree.root}: {len(missing)} pictures of {listed(labelled)} are missing, such as {missing[0]!r:.200}"
-        wrong.append(("missing file", f"{line}; add them or take them out"))
+        wrong.append(("missing file", _missing_line(tree, labelled, missing)))
     if not images:
         return Contents("COCO", {}, faults=tuple(wrong or [("annotations", f"{labelled[0]} names no picture")]))
     categories = [name for file in files.values() for name in file.categories]
@@ -77,6 +76,31 @@ def coco(tree: Tree) -> Contents | None:
         notes=tuple(notes),
         faults=(*wrong, *more),
     )
+
+
+def _find(tree: Tree, path: Path, written: str) -> Path | None:
+    """The picture that a COCO file names.
+
+    Of several of that name it is the one below the folders that are written before it, or below a folder that has the
+    name, or the split, of the file.
+    """
+    found = tree.find(written, near=path.parent, pictures=True)
+    if found is not None:
+        return found
+    alike = tree.called(written, pictures=True)
+    folders, split = {*map(folded, PurePosixPath(written.replace("\\", "/")).parent.parts)}, _split(path)
+    below = [one for one in alike if folders and folders <= {*map(folded, one.parent.parts)}]
+    named = [one for one in alike if folded(path.stem) in map(folded, one.parent.parts)]
+    of_split = [one for one in alike if split and split_of_folders(one) == split]
+    return next((kept[0] for kept in (below, named, of_split) if len(kept) == 1), None)
+
+
+def _missing_line(tree: Tree, labelled: Sequence[Path], missing: Sequence[str]) -> str:
+    line = f"{tree.root}: {len(missing)} pictures of {listed(labelled)} are missing, such as {missing[0]!r:.200}"
+    several = next((alike for name in missing if len(alike := tree.called(name, pictures=True)) > 1), [])
+    if several:
+        return f"{line}; several have such a name ({listed(several)}): write the folder before it in `file_name`"
+    return f"{line}; add them or take them out"
 
 
 def _before_upload(tree: Tree, unfound: Sequence[tuple[Path, CocoImage]], *, known: Set[Path]) -> dict[int, Path]:
