@@ -64,12 +64,13 @@ def depth_and_objects(folder: Path) -> None:
 
 
 def forest(folder: Path) -> None:
-    """Masks in colours beside depth, in folders of their own."""
+    """Masks in colours beside depth and infrared, in folders of their own."""
     for name in NAMES:
         place = folder / ("train" if name in TRAIN else "test")
         save(picture(name), place / f"rgb/{name}_Clipped.png")
         save(color_mask(name), place / f"GT_color/{name}_mask.png")
         save(depth(name), place / f"depth_gray/{name}_Clipped_depth_gray.png")
+        save(picture(name).convert("L"), place / f"nir_gray/{name}.png")
 
 
 def camouflage(folder: Path) -> None:
