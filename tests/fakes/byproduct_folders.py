@@ -93,7 +93,18 @@ def levels(folder: Path) -> None:
         save(objects, folder / f"gtFine/{place}_gtFine_instancelevel3Ids.png")
 
 
+def seams(folder: Path) -> None:
+    """Masks, drawings of them, and masks with a line between the classes, which is one value more."""
+    for name in NAMES:
+        save(picture(name), folder / f"video01/{name}_endo.png")
+        save(ids_mask(name), folder / f"video01/{name}_endo_mask.png")
+        save(color_mask(name), folder / f"video01/{name}_endo_color_mask.png")
+        lined = np.where(np.asarray(outlines(name)) > 0, 3, truth(name)).astype(np.uint8)
+        save(Image.fromarray(lined), folder / f"video01/{name}_endo_watershed_mask.png")
+
+
 BYPRODUCTS = {
+    "seams": (seams, "ids", False),
     "people": (people, "ids", True),
     "exported": (exported, "ids", False),
     "depth in one folder": (depth_in_one_folder, "ids", False),

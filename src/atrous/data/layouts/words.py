@@ -38,6 +38,7 @@ SECOND_CHOICE = frozenset(
         "contours", "color", "colors", "colour", "coloured", "colored", "colorids", "human", "panoptic", "manual2",
         "second", "superpixel", "superpixels", "blend", "blended", "skeleton", "distance", "weights", "weight",
         "colormap", "colormaps", "eroded", "noboundary", "visibility", "depths", "disparities", "inst", "instanceid",
+        "watershed",
     }
 )  # fmt: skip
 """Words of files that lie beside masks: drawings of them, single instances, depth."""
@@ -46,6 +47,7 @@ _NO_LABELS = frozenset(
         "instance", "instances", "instanceids", "instanceid", "inst", "panoptic", "human", "depth", "depths",
         "disparity", "disparities", "normals", "flow", "edge", "edges", "boundary", "boundaries", "contour", "contours",
         "distance", "superpixel", "superpixels", "skeleton", "weight", "weights", "visibility",
+        "watershed",
     }
 )  # fmt: skip
 """Words of files that are no drawing of the classes, either: numbers of objects, distances, outlines."""
