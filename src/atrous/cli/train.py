@@ -16,6 +16,7 @@ from atrous.cli.dry_run import print_dry_run
 from atrous.cli.options import given_names, normalized, parse_normalized
 from atrous.cli.remote_data import is_address, local_data
 from atrous.cli.training_display import TerminalDisplay
+from atrous.data.complaints import ASSUMED
 from atrous.data.dataset import DataSet
 from atrous.data.doctor import Grade
 from atrous.data.doctor.diagnose import LISTED_CLASSES
@@ -329,7 +330,8 @@ def _check_data(options: Options, out: Path) -> None:
         )
         raise InputError(f"{diagnosis.errors[0].line}{more}")
     for remark in diagnosis.survey.remarks:
-        console.print(remark.line, soft_wrap=True, markup=False)
+        if remark.kind != ASSUMED:  # these are warnings
+            console.print(remark.line, soft_wrap=True, markup=False)
     for finding in diagnosis.findings:
         if finding.kind == LISTED_CLASSES:
             console.print(finding.line, soft_wrap=True, markup=False)

@@ -9,6 +9,9 @@ from atrous.errors import InputError
 
 T = TypeVar("T")
 
+ASSUMED = "assumption"
+"""The kind of a remark about a choice that changes the classes if it is wrong: the doctor warns of it."""
+
 
 class Complaint(NamedTuple):
     """A fault, or a remark: its kind in a word or two, and the line that names file, value and remedy."""

@@ -84,6 +84,30 @@ def test_kinds_that_overlap_are_the_users_decision(tmp_path, capsys):
     assert "another annotator" not in printed
 
 
+def nested(index):
+    """The second area is a part of the first."""
+    first, _ = masks(index)
+    return first, np.where(np.arange(30) < 7, first, 0).astype(np.uint8)
+
+
+@pytest.mark.parametrize("places", [("lung masks", "infection masks"), ("mask_lung", "mask_infection")])
+def test_a_part_of_a_thing_is_not_another_annotators_work(places, tmp_path, capsys):
+    assert main(["doctor", str(written(tmp_path, *places, drawn=nested))]) == 1
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "has two masks for every picture, such as" in printed
+    assert all(f"{place}/{NAMES[0]}.png" in printed.partition("such as")[2] for place in places)
+    assert "another annotator" not in printed
+
+
+def test_all_kinds_that_are_as_good_are_named(tmp_path, capsys):
+    written(tmp_path, "mask_wet", "mask_crack", drawn=overlapping)
+    written(tmp_path, "mask_rust", "mask_crack", drawn=lambda index: overlapping(index)[::-1])
+    assert main(["doctor", str(tmp_path)]) == 1
+    printed = " ".join(capsys.readouterr().out.split())
+    named = printed.partition("has 3 masks for every picture, such as")[2]
+    assert all(f"mask_{word}/{NAMES[0]}.png" in named for word in ("wet", "crack", "rust"))
+
+
 def agreeing(index):
     first, _ = masks(index)
     return first, np.roll(first, 1, axis=1)

@@ -11,11 +11,12 @@ from atrous.data.dataset import open_data, open_splits
 from atrous.data.layouts.scanner import contents_of
 from atrous.data.schema import Schema, write_schema
 from atrous.labels import LabelSpace
+from fakes.byproduct_folders import BYPRODUCTS, camouflage, depth_and_objects, exported, levels, people
 from fakes.layouts import COLORS, NAMES, TRAIN, VAL, picture, truth
 from fakes.messy_folders import MESSY, field, plants, two_eyes, two_initials, unlabelled_split, vessels
 from fakes.rival_folders import RIVALS
 
-FOLDERS = {**MESSY, **RIVALS}
+FOLDERS = {**MESSY, **RIVALS, **BYPRODUCTS}
 BINARY = Schema(LabelSpace(("background", "foreground")), remap={0: 0, 255: 1})
 
 
@@ -63,6 +64,15 @@ def test_labels_and_splits(tmp_path, name):
         (two_eyes, r"another kind are left out: Image_01L_2ndHO.png"),
         (two_initials, r"another annotator are left out: labels-vk/im0000.vk.ppm"),
         (plants, r"masks of 2 values are left out: masks/s0_mask.png.*annotations/s0_annotation.png"),
+        (people, r"another kind are left out: .*Human_ids/s0.png"),
+        (people, r"another kind are left out: .*Instance_ids/s0.png"),
+        (people, r"no sample uses .*Categories/s0.png"),
+        (exported, r"another kind are left out: s0_label_ground-truth.png.*s0_label_ground-truth_semantic.png.* count"),
+        (depth_and_objects, r"another kind are left out: s0_depth.png"),
+        (depth_and_objects, r"another kind are left out: s0_instance.png"),
+        (camouflage, r"another kind are left out: Test/GT_Edge/.*GT_Object/.* count"),
+        (camouflage, r"another kind are left out: Test/GT_Instance/.*GT_Object/.* count"),
+        (levels, r"another kind are left out: gtFine/.*instancelevel3Ids.png"),
         (unlabelled_split, r"2 pictures of folders without masks are not used \(valid/9s0_sat.jpg"),
     ],
 )

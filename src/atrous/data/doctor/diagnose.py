@@ -7,7 +7,7 @@ from pathlib import Path
 
 from atrous.data.annotations.clean_masks import CleanMasks
 from atrous.data.annotations.named_shapes import BACKGROUND
-from atrous.data.complaints import Complaint, attempt
+from atrous.data.complaints import ASSUMED, Complaint, attempt
 from atrous.data.doctor.classes import check_classes, check_colors, check_ignore, check_names
 from atrous.data.doctor.cleaning import cleaning_line, cleaning_of
 from atrous.data.doctor.duplicates import DuplicatePair, check_duplicate_pairs, check_repeats, find_duplicate_pairs
@@ -112,7 +112,7 @@ def diagnose(
     own = (fault for one in examined for fault in one.faults if meaning.found or fault.kind != VALUES)
     faults = chain(files.complaints, _unpaired_faults(files), meaning.faults, own)
     findings = [error(fault.kind, fault.line) for fault in dict.fromkeys(faults)]
-    findings += [note(remark.kind, remark.line) for remark in files.remarks]
+    findings += [(warning if remark.kind == ASSUMED else note)(remark.kind, remark.line) for remark in files.remarks]
     totals = by_split(examined, space=meaning.schema.labels) if meaning.schema else {}
     duplicate_pairs = tuple(
         find_duplicate_pairs(examined, tell=lambda done, whole: tell("comparing splits", done, whole))

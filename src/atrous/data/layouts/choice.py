@@ -43,9 +43,14 @@ class Choice:
     @property
     def second(self) -> bool:
         """True where the masks are drawings, single instances, arrays beside pictures, or of a second annotator."""
-        affixes, masks = self.pairing.affixes, self.masks.values()
-        by_name = affixes is not None and any(map(is_second_choice, affixes.mask))
-        return by_name or any(mask.second for mask in masks) or all(map(is_array, masks))
+        masks = [mask for _, mask in self.paired()]
+        return is_second_choice(self.words) or any(mask.second for mask in masks) or all(map(is_array, masks))
+
+    @property
+    def words(self) -> str:
+        """What the names say about the kind: those of the folders, and the text around the names of its masks."""
+        affixes = self.pairing.affixes
+        return " ".join((self.kind, *(affixes.mask if affixes else ())))
 
     def paired(self) -> list[tuple[Entry, Entry]]:
         """Pictures with their masks, in the order of the pictures."""

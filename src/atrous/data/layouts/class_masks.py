@@ -4,7 +4,6 @@ ID/images/ID.png       ID/masks/1.png ID/masks/2.png ...      one instance each:
 ID/image.png           ID/masks/cat.png ID/masks/dog.png      one class each, where the names recur
 images/a.jpg           masks/cat/a.png masks/dog/a.png        a folder for each class
 images/a.jpg           masks/a_cat.png masks/a_dog.png        an ending for each class
-cat/1.jpg cat/1.png    dog/1.jpg dog/1.png                    pictures of one class in a folder that is called after it
 """
 
 import re
@@ -26,17 +25,18 @@ from atrous.data.layouts.background import (
 )
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.lists import told_splits
-from atrous.data.layouts.looks import number_of_values, value_set
+from atrous.data.layouts.looks import number_of_values
 from atrous.data.layouts.pairing import pairings
 from atrous.data.layouts.roles import Entry, by_folder, entries, is_array
 from atrous.data.layouts.tree import Tree, folded
-from atrous.data.layouts.words import MASK_WORDS, SPLITS, is_second_choice, meaning, stem_role, tokens
+from atrous.data.layouts.words import MASK_WORDS, SPLITS, is_second_choice, stem_role, tokens
 from atrous.data.pairs import Pair
 from atrous.data.schema import Schema
 from atrous.labels import LabelSpace
 
 FOREGROUND = "foreground"
-_MOST_CLASSES = 50
+MOST_CLASSES = 50
+"""More folders or endings than this are no classes."""
 Parts = dict[Path, list[tuple[str, Path]]]
 """Picture -> its masks with their classes, below the root."""
 
@@ -57,85 +57,6 @@ def class_masks(tree: Tree) -> Contents | None:
         parts = _endings_of_classes(tree, images, masks, split=split_by_folder)
         what = "a mask for each class"
     return None if parts is None else class_contents(tree, parts, images, what)
-
-
-def with_class_masks(tree: Tree, contents: Contents) -> Contents:
-    """The contents, read as masks of one class each where folders or further masks say so.
-
-    Folders of pictures name the classes where each holds pictures and masks of 0 and one value. Masks `a_mask_1`,
-    `a_mask_2` beside `a_mask` are further instances of the same class.
-    """
-    pairs = contents.pairs
-    further = _further_masks(tree, pairs)
-    groups = _groups_by_folder(tree, pairs)
-    if contents.schema is not None or not (further or groups):
-        return contents
-    if any(pair.ignore is not None or pair.mask.is_dir() for pair in pairs):
-        return contents
-    groups = groups or {FOREGROUND: [*pairs]}
-    values = {
-        name: value_set(tree.root, [mask for pair in some for mask in (pair.mask, *further.get(pair.mask, ()))])
-        for name, some in groups.items()
-    }
-    if not all(found and _are_black_and_white(found) for found in values.values()):
-        return contents
-    names = [name for name in groups if values[name] != {0}]
-    reader = ClassMasks(
-        {
-            pair.image: tuple((name, path) for path in (pair.mask, *further.get(pair.mask, ())))
-            if name in names
-            else ()
-            for name, some in groups.items()
-            for pair in some
-        }
-    )
-    splits = {split: replace(part, read=reader) for split, part in contents.splits.items()}
-    notes = [*contents.notes]
-    if [*groups] != [FOREGROUND]:
-        notes.append(f"masks hold 0 and one value: classes are called after their folders ({', '.join(names)})")
-    if further:
-        notes.append(f"{len(further)} pictures have further masks, which are joined")
-    notes += [f"masks in {name} hold only 0, so it is no class" for name in groups if name not in names]
-    used = contents.used | {path.relative_to(tree.root) for some in further.values() for path in some}
-    return replace(contents, splits=splits, schema=_schema(names), used=used, notes=tuple(notes))
-
-
-def _further_masks(tree: Tree, pairs: Sequence[Pair]) -> dict[Path, list[Path]]:
-    """Mask -> those beside it whose names have a number more."""
-    masks = {folded(pair.mask.with_suffix("").as_posix()): pair.mask for pair in pairs}
-    taken = {path for pair in pairs for path in (pair.image, pair.mask)}
-    found: dict[Path, list[Path]] = defaultdict(list)
-    for path in tree.pictures:
-        stem = re.sub(r"[ _-]\(?\d+\)?$", "", path.stem)
-        mask = masks.get(folded((tree.root / path).with_name(stem).as_posix())) if stem != path.stem else None
-        if mask is not None and mask.suffix.lower() == path.suffix.lower() and tree.root / path not in taken:
-            found[mask].append(tree.root / path)
-    return dict(found)
-
-
-def _groups_by_folder(tree: Tree, pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
-    """Pairs by the folder that names their class; empty where folders are not called after classes."""
-    groups: dict[str, list[Pair]] = defaultdict(list)
-    for pair in pairs:
-        groups[_class_folder(pair.image.relative_to(tree.root))].append(pair)
-    # Folders of pictures apart from folders of masks group by city or patient, not by class.
-    together = all(pair.image.parent == pair.mask.parent for pair in pairs)
-    return dict(groups) if together and _are_class_folders(groups) else {}
-
-
-def _class_folder(path: Path) -> str:
-    """The last folder of a path that tells neither a split nor pictures nor masks."""
-    return next((part for part in reversed(path.parent.parts) if not meaning(part).whole), "")
-
-
-def _are_class_folders(groups: Mapping[str, Sequence[Pair]]) -> bool:
-    """Return True if folders have the names of classes: no numbers, and several pictures in each."""
-    worded = all(name and not re.search(r"\d", name) for name in groups)
-    return worded and 2 <= len(groups) <= _MOST_CLASSES and min(map(len, groups.values())) >= 2
-
-
-def _are_black_and_white(values: set[int]) -> bool:
-    return len(values) <= 2 and (0 in values or values == {255})
 
 
 def _instances(images: Sequence[Entry], masks: Sequence[Entry]) -> Parts | None:
@@ -169,14 +90,24 @@ def _instance(path: Path) -> str:
 
 
 def _folders_of_classes(tree: Tree, images: Sequence[Entry], masks: Sequence[Entry], *, split: bool) -> Parts | None:
-    """Masks in a folder for each class, in each of which all masks pair with pictures."""
+    """Masks in a folder for each class, in each of which all masks pair with pictures.
+
+    Where the pictures lie in the same folders (`charite/images` beside `charite/masks`), the folders part hospitals,
+    patients or days, not classes.
+    """
     groups: dict[str, list[Entry]] = defaultdict(list)
     for mask in masks:
         name, _, rest = mask.key.partition("/")
         if not rest or (MASK_WORDS | SPLITS.keys()) & {*tokens(name)}:
             return None
         groups[name].append(replace(mask, key=rest))
-    return _parts_of(tree, images, groups, split=split)
+    parts = _parts_of(tree, images, groups, split=split)
+    places = {image.path: _class_name(image.key.partition("/")[0]) for image in images}
+    if parts is not None and all(
+        folded(name) == folded(places[image]) for image, some in parts.items() for name, _ in some
+    ):
+        return None
+    return parts
 
 
 def _endings_of_classes(tree: Tree, images: Sequence[Entry], masks: Sequence[Entry], *, split: bool) -> Parts | None:
@@ -195,7 +126,7 @@ def _endings_of_classes(tree: Tree, images: Sequence[Entry], masks: Sequence[Ent
 
 def _parts_of(tree: Tree, images: Sequence[Entry], groups: Mapping[str, list[Entry]], *, split: bool) -> Parts | None:
     """The masks of every picture, where every mask of every class pairs and holds two values."""
-    if not 2 <= len(groups) <= _MOST_CLASSES or max(map(len, groups.values())) < 2:
+    if not 2 <= len(groups) <= MOST_CLASSES or max(map(len, groups.values())) < 2:
         return None
     known = {_key(image, split=split): image for image in images}
     parts: Parts = {image.path: [] for image in images}
@@ -205,8 +136,13 @@ def _parts_of(tree: Tree, images: Sequence[Entry], groups: Mapping[str, list[Ent
         if pairing is None or number_of_values(tree.root, [mask.path for mask in some]) > 2:
             return None
         for image, mask in pairing.pairs.items():
-            parts[known[image].path].append((re.sub(r"^\d+[. _-]+", "", name), ours[mask].path))
+            parts[known[image].path].append((_class_name(name), ours[mask].path))
     return parts
+
+
+def _class_name(folder: str) -> str:
+    """The name of a folder without the number that orders it: `1. cat` is `cat`."""
+    return re.sub(r"^\d+[. _-]+", "", folder)
 
 
 def _key(entry: Entry, *, split: bool) -> str:
@@ -247,13 +183,14 @@ def class_contents(tree: Tree, parts: Parts, images: Sequence[Entry], what: str)
         background = pattern_of(unmasked.good, unmasked.other)
         line = proposal_line(tree, unmasked.good, background, reason=folder_reason(unmasked.good))
         faults = (*faults, (PROBABLY_BACKGROUND, line))
-    return Contents(what, splits, _schema(names), used=used, notes=tuple(notes), faults=faults, background=background)
+    return Contents(what, splits, schema_of(names), used=used, notes=tuple(notes), faults=faults, background=background)
 
 
 def _rule(split: str) -> str:
     return f"folders of {split}" if split else "all pictures"
 
 
-def _schema(names: Sequence[str]) -> Schema:
+def schema_of(names: Sequence[str]) -> Schema:
+    """The schema of background and some classes."""
     kept = [name for name in names if name != BACKGROUND]
     return Schema(LabelSpace((BACKGROUND, *kept), ignore=255 if len(kept) < 255 else 65535))

@@ -24,6 +24,7 @@ class Contents:
         notes: One line about each choice that was made, such as the rule of pairing.
         faults: Lines about files that do not fit, by kind: (kind, line).
         background: Pattern of pictures without a mask that are probably background; it only counts once it is declared.
+        warnings: One line about each choice that names leave open and that changes the classes if it is wrong.
     """
 
     layout: str
@@ -34,6 +35,7 @@ class Contents:
     notes: tuple[str, ...] = ()
     faults: tuple[tuple[str, str], ...] = ()
     background: str = ""
+    warnings: tuple[str, ...] = ()
 
     @property
     def pairs(self) -> tuple[Pair, ...]:

@@ -44,12 +44,31 @@ def kinds_of(images: Sequence[Entry], masks: Sequence[Entry]) -> dict[str, list[
     """Masks by kind: by the words of their folders, then by folders of equal names, then by one word of their names.
 
     `v1.2/labels` and `v2.0/labels` are two kinds, and so are `um_lane_01` and `um_road_01` for the picture `um_01`.
+    `c1/images_c1`, `c1/masks_c1` beside `c2/images_c2`, `c2/masks_c2` are one, since no picture has both.
     """
     by_kind: dict[str, list[Entry]] = defaultdict(list)
-    for mask in masks:
+    for mask in masks if not _are_in_own_groups(images, masks) else ():
         by_kind[mask.kind].append(mask)
+    if not by_kind and masks:
+        by_kind[_common_words(masks)] = [*masks]
     found = {name: some for kind, group in by_kind.items() for name, some in _by_folder(kind, group, images).items()}
     return found | _by_word(found, images)
+
+
+def _are_in_own_groups(images: Sequence[Entry], masks: Sequence[Entry]) -> bool:
+    """Return True if there are several kinds, each beside pictures of its own, which have no other."""
+    by_place: dict[Path, set[str]] = defaultdict(set)
+    for mask in masks:
+        by_place[mask.path.parent.parent].add(mask.kind)
+    pictured = {image.path.parent.parent for image in images if image.path.parent.name}
+    several = len({kind for kinds in by_place.values() for kind in kinds}) > 1
+    return several and all(len(kinds) == 1 for kinds in by_place.values()) and by_place.keys() == pictured
+
+
+def _common_words(masks: Sequence[Entry]) -> str:
+    """The words that all kinds share."""
+    kinds = sorted({mask.kind for mask in masks})
+    return " ".join(word for word in tokens(kinds[0]) if all(word in tokens(kind) for kind in kinds))
 
 
 def _by_folder(kind: str, masks: list[Entry], images: Sequence[Entry]) -> dict[str, list[Entry]]:

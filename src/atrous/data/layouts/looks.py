@@ -25,6 +25,8 @@ _APART = 0.1
 """Share of the smaller one of two masks up to which they show different things."""
 _SAME_WORK = 0.2
 """Intersection over union of two people's masks of the same thing, however thin it is."""
+_INSIDE, _SMALLER = 0.95, 0.75
+"""Share of a mask that lies in a larger one which it is a part of, and how much of that it covers at most."""
 
 
 def sample(items: Sequence[T]) -> list[T]:
@@ -88,7 +90,12 @@ class Agreement:
     @property
     def alike(self) -> bool:
         """True where the masks may be the same work of several people, or nothing says that they are not."""
-        return not self.ious or median(self.ious) >= _SAME_WORK
+        return not self.ious or (median(self.ious) >= _SAME_WORK and not self.nested)
+
+    @property
+    def nested(self) -> bool:
+        """True where one mask is a part of the other in every picture, such as an infection in a lung."""
+        return len(self.shares) > 1 and min(self.shares) >= _INSIDE and median(self.ious) <= _SMALLER
 
 
 def agreement(root: Path, groups: Sequence[Sequence[Path]]) -> Agreement:

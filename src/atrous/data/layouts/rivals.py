@@ -2,9 +2,11 @@
 
 Fields of view (`mask/21_training_mask.gif`) limit the others. Kinds of 0 and one value that mark different places of
 the same pictures, such as `crack_mask` and `spall_mask`, are a class each. Drawings, single instances and the masks of
-a second annotator give way. Of the rest the kind with more values counts; kinds whose names share a word and whose
-masks agree, such as `labels-ah` and `labels-vk`, are the same work of several people, of which the first counts. What
-remains is the user's decision.
+a second annotator give way; kinds called after classes (`semantic`, `Category_ids`) come before all others, depth,
+outlines and whatever looks like a photo after them. Of the rest the kind with more values counts; kinds whose names
+share a word and whose masks agree, such as `labels-ah` and `labels-vk`, are the same work of several people, of which
+the first counts; masks that are a part of the others (an infection in a lung) are not. What remains is the user's
+decision.
 """
 
 from collections import defaultdict
@@ -13,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from atrous.data.layouts.choice import Choice
-from atrous.data.layouts.looks import Agreement, agreement, are_fields, number_of_values
+from atrous.data.layouts.looks import Agreement, agreement, are_fields, are_masks, number_of_values
 from atrous.data.layouts.tree import Tree, listed
-from atrous.data.layouts.words import is_field, tokens
+from atrous.data.layouts.words import is_field, is_no_label, says_classes, tokens
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def decide(tree: Tree, choices: Sequence[Choice], *, partial: Sequence[Choice] =
     if view is not None:
         notes.append(f"pixels outside the field of view ({_shown(view)}) are ignored")
     if equal:
-        best, notes_of_equal, faults = _of_equal(tree, [best, *equal])
+        best, notes_of_equal, faults = _of_equal(tree, _by_names_and_looks(tree, [best, *equal], notes))
         notes += notes_of_equal
     rest = [choice for choice in others if choice not in equal and choice.second and choice.complete]
     notes += [f"masks of another kind are left out: {_shown(choice)}" for choice in rest]
@@ -108,8 +110,27 @@ def _is_field(tree: Tree, choice: Choice) -> bool:
     return is_field(choice.kind) or are_fields(tree.root, paths)
 
 
+def _by_names_and_looks(tree: Tree, equal: Sequence[Choice], notes: list[str]) -> list[Choice]:
+    """The kinds that names and looks put first; a note is added about each of the others."""
+    ranks = [_rank(tree, choice) for choice in equal]
+    first = [choice for choice, rank in zip(equal, ranks, strict=True) if rank == min(ranks)]
+    rest = [choice for choice in equal if choice not in first]
+    notes += [f"masks of another kind are left out: {_shown(choice)} ({_shown(first[0])} count)" for choice in rest]
+    return first
+
+
+def _rank(tree: Tree, choice: Choice) -> int:
+    """0 for kinds called after classes, 2 for by-products that are no classes, 1 for all others."""
+    looks = are_masks(tree.root, [mask.path for _, mask in choice.paired()])
+    if is_no_label(choice.words) or not looks:
+        return 2
+    return 0 if says_classes(choice.words) else 1
+
+
 def _of_equal(tree: Tree, equal: Sequence[Choice]) -> tuple[Choice, list[str], list[tuple[str, str]]]:
     """The kind that counts among those that pair all pictures."""
+    if len(equal) == 1:
+        return equal[0], [], []
     in_order = sorted(equal, key=lambda choice: choice.kind)
     if _are_same_work(in_order) and _agreement(tree, in_order).alike:
         first, *rest = in_order
@@ -125,7 +146,7 @@ def _of_equal(tree: Tree, equal: Sequence[Choice]) -> tuple[Choice, list[str], l
             if choice is not best
         ]
         return best, rest, []
-    return equal[0], [], [_fault(tree, equal[0], equal[1])]
+    return equal[0], [], [_fault(tree, equal)]
 
 
 def _are_same_work(choices: Sequence[Choice]) -> bool:
@@ -142,11 +163,12 @@ def _shown(choice: Choice) -> str:
     return listed([mask.path for _, mask in choice.paired()], shown=2)
 
 
-def _fault(tree: Tree, best: Choice, rival: Choice) -> tuple[str, str]:
-    ours, theirs = best.paired()[0], rival.paired()[0]
-    example: list[Path] = [ours[1].path, theirs[1].path]
+def _fault(tree: Tree, equal: Sequence[Choice]) -> tuple[str, str]:
+    firsts = [choice.paired()[0] for choice in equal]
+    example: list[Path] = [mask.path for _, mask in firsts]
+    number = "two" if len(equal) == 2 else str(len(equal))
     return (
         "two kinds of masks",
-        f"{tree.root} has two masks for every picture, such as {listed(example)} for "
-        f"{ours[0].path}; move those that you do not want away, or name the others under [layout] in schema.toml",
+        f"{tree.root} has {number} masks for every picture, such as {listed(example, shown=len(example))} for "
+        f"{firsts[0][0].path}; move those that you do not want away, or name the others under [layout] in schema.toml",
     )

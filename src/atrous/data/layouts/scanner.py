@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from atrous.data.complaints import collecting, complain, remark
+from atrous.data.complaints import ASSUMED, collecting, complain, remark
 from atrous.data.folder import folder_splits, is_plain_folder
 from atrous.data.layouts.background import PROBABLY_BACKGROUND
-from atrous.data.layouts.class_masks import class_masks, with_class_masks
+from atrous.data.layouts.class_folders import with_class_masks
+from atrous.data.layouts.class_masks import class_masks
 from atrous.data.layouts.class_names import find_classes
 from atrous.data.layouts.contents import Contents, with_leftovers
 from atrous.data.layouts.label_files.cityscapes_polygons import cityscapes_polygons
@@ -92,6 +93,8 @@ def contents_of(folder: Path, *, pair_by_order: bool = False, background: str | 
     found = with_leftovers(found, tree)
     for note in found.notes:
         remark(f"{folder}: {note}", kind="layout")
+    for line in found.warnings:
+        remark(f"{folder}: {line}", kind=ASSUMED)
     return found
 
 

@@ -37,10 +37,22 @@ SECOND_CHOICE = frozenset(
         "overlays", "preview", "previews", "depth", "disparity", "edge", "edges", "boundary", "boundaries", "contour",
         "contours", "color", "colors", "colour", "coloured", "colored", "colorids", "human", "panoptic", "manual2",
         "second", "superpixel", "superpixels", "blend", "blended", "skeleton", "distance", "weights", "weight",
-        "colormap", "colormaps", "eroded", "noboundary", "visibility",
+        "colormap", "colormaps", "eroded", "noboundary", "visibility", "depths", "disparities", "inst", "instanceid",
+        "watershed",
     }
 )  # fmt: skip
 """Words of files that lie beside masks: drawings of them, single instances, depth."""
+_NO_LABELS = frozenset(
+    {
+        "instance", "instances", "instanceids", "instanceid", "inst", "panoptic", "human", "depth", "depths",
+        "disparity", "disparities", "normals", "flow", "edge", "edges", "boundary", "boundaries", "contour", "contours",
+        "distance", "superpixel", "superpixels", "skeleton", "weight", "weights", "visibility",
+        "watershed",
+    }
+)  # fmt: skip
+"""Words of files that are no drawing of the classes, either: numbers of objects, distances, outlines."""
+_CLASS_WORDS = frozenset({"semantic", "semantics", "category", "categories", "class", "classes"})
+"""Words of masks that say that their values are classes."""
 _FIELD_WORDS = frozenset({"fov", "fovs", "roi", "rois", "fieldofview", "vignette", "validmask", "validmasks"})
 """Words of masks that say where a camera sees anything."""
 _FILLERS = frozenset(
@@ -48,7 +60,7 @@ _FILLERS = frozenset(
         "dir", "folder", "set", "sets", "data", "dataset", "files", "file", "png", "jpg", "jpeg", "tif", "tiff", "bmp",
         "all", "final", "full", "small", "only", "new", "stage1", "stage", "pixel", "level", "pixels", "class",
         "classes", "raw", "maps", "map", "ids", "id", "semantic", "1st", "2nd", "first", "the", "of", "a", "and",
-        "binary", "ground", "img8bit", "left", "fine", "part",
+        "binary", "ground", "img8bit", "left", "fine", "part", "category",
     }
 )  # fmt: skip
 
@@ -99,6 +111,8 @@ def meaning(name: str, shared: frozenset[str] = frozenset()) -> Word:
             if part not in shared:
                 return Word()
             rest = True
+    if not role and _CLASS_WORDS & {*parts} and {"id", "ids"} & {*parts}:
+        role = "mask"
     if re.sub(r"[\W_]", "", name.lower()) in ("groundtruth", "groundtruths", "pixellevel", "fieldofview"):
         role = "mask"
     return Word(split, role, second, whole=bool(split or role) and not rest)
@@ -158,7 +172,22 @@ def image_and_mask(names: Sequence[str]) -> tuple[str, str] | None:
 
 def is_second_choice(name: str) -> bool:
     """Return True if a name has a word of `SECOND_CHOICE`, or tells a second annotator."""
-    return any(token in SECOND_CHOICE or token.startswith("2nd") for token in tokens(name))
+    return any(token in SECOND_CHOICE or token.startswith(("2nd", "instance")) for token in tokens(name))
+
+
+def is_no_label(name: str) -> bool:
+    """Return True if a name says that files are no classes, not even drawn: single objects, depth, outlines."""
+    found = {*tokens(name)}
+    numbered = {"object", "objects"} & found and {"id", "ids"} & found
+    return bool(numbered or _NO_LABELS & found or any(token.startswith("instance") for token in found))
+
+
+def says_classes(name: str) -> bool:
+    """Return True if a name says that values are classes: `semantic`, `Category_ids`, `label_id`, `labelTrainIds`."""
+    found = {*tokens(name)}
+    numbered = "label" in found and {"id", "ids"} & found
+    whole = any(token.startswith("segmentationclass") or re.fullmatch(r"label\w*ids", token) for token in found)
+    return bool(numbered or _CLASS_WORDS & found or whole)
 
 
 def is_field(name: str) -> bool:
