@@ -52,7 +52,10 @@ class Pairing:
 
 
 def pairings(images: Sequence[str], masks: Sequence[str]) -> list[Pairing]:
-    """Every rule that pairs anything, the one that pairs most pictures first, among equals the plainest."""
+    """Every rule that pairs anything, the one that pairs most pictures first, among equals the plainest.
+
+    Of rules that make the same pairs only the plainest is there, so that other pairs have a place among the first.
+    """
     bare_images, bare_masks = _without_folders(images), _without_folders(masks)
     found = [
         _by(images, masks, _same, "files pair by name without suffix"),
@@ -68,8 +71,11 @@ def pairings(images: Sequence[str], masks: Sequence[str]) -> list[Pairing]:
         *_by_inserted_words(images, masks),
         *_by_numbers(images, masks),
     ]
-    kept = [pairing for pairing in found if pairing.pairs]
-    return sorted(kept, key=lambda pairing: -len(pairing.pairs))  # stable: the plainest first
+    kept: list[Pairing] = []
+    for pairing in sorted(found, key=lambda pairing: -len(pairing.pairs)):  # stable: the plainest first
+        if pairing.pairs and not any(pairing.pairs == known.pairs for known in kept):
+            kept.append(pairing)
+    return kept
 
 
 def _same(key: str) -> str:
@@ -203,7 +209,8 @@ def _likely_affixes(images: Sequence[str], masks: Sequence[str]) -> list[Affixes
         folder, _, name = folded(key).rpartition("/")
         for affixes in {found for other in by_folder.get(folder, ()) for found in affixes_between(name, other)}:
             votes[affixes] += 1
-    best = sorted(votes, key=lambda affixes: (-votes[affixes], affixes.length))
+    # The text itself settles ties: the order of a set differs from run to run.
+    best = sorted(votes, key=lambda affixes: (-votes[affixes], affixes.length, affixes.image, affixes.mask))
     return best[:_RULES]
 
 
