@@ -14,8 +14,9 @@ from atrous.labels import LabelSpace
 from fakes.layouts import COLORS, NAMES, TRAIN, VAL, picture, truth
 from fakes.messy_folders import MESSY, field, plants, two_eyes, two_initials, unlabelled_split, vessels
 from fakes.rival_folders import RIVALS
+from fakes.telling_names import TELLING
 
-FOLDERS = {**MESSY, **RIVALS}
+FOLDERS = {**MESSY, **RIVALS, **TELLING}
 BINARY = Schema(LabelSpace(("background", "foreground")), remap={0: 0, 255: 1})
 
 

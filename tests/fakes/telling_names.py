@@ -1,0 +1,37 @@
+"""Folders whose names of files, folders or lists say which picture, mask and split is meant: of `fakes.layouts`."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from fakes.layouts import NAMES, ids_mask, picture
+from fakes.published import save
+
+
+def numbered(image: str, mask: str) -> Callable[[Path], None]:
+    """A writer of pictures and masks under patterns with `{town}`, `{one}`, and `{two}`."""
+
+    def write(folder: Path) -> None:
+        for number, name in enumerate(NAMES):
+            one, two = number // 2, number % 2
+            words = {"town": ("Austin", "Vienna", "Graz")[one], "one": one, "two": two}
+            save(picture(name), folder / image.format(**words))
+            save(ids_mask(name), folder / mask.format(**words))
+
+    return write
+
+
+TELLING: dict[str, tuple[Callable[[Path], None], str, bool]] = {
+    "towns": (numbered("images/{town}{two}.tif", "gt/{town}_{two:02}_gt.tif"), "ids", False),
+    "towns in folders": (numbered("images/{town}/t{two}.png", "gt/{town}/t-{two}-mask.png"), "ids", False),
+    "tiles": (numbered("images/tile_x{one}_y{two}.png", "gt/{one}_{two}.png"), "ids", False),
+    "frames": (numbered("frames/video{one}_frame{two}.png", "labels/vid_{one:02}_{two:06}.png"), "ids", False),
+    "years": (numbered("images/2023_r{one}c{two}.png", "masks/row{one}_col{two}_v7.png"), "ids", False),
+}
+"""Name -> writer, what its masks hold as in `fakes.messy_folders`, True where the folder says what is trained on."""
+AMBIGUOUS: dict[str, Callable[[Path], None]] = {
+    "swapped": numbered("images/x{one}_y{two}.png", "gt/y{two}_x{one}.png"),
+    "swapped words": numbered("images/col{one}_row{two}.png", "gt/y{two}x{one}.png"),
+    "swapped beginnings": numbered("images/slice{one}_patient{two}.png", "gt/p{two}_s{one}.png"),
+    "other numbers": numbered("images/tile_x{one}_y{two}.png", "gt/9{one}_{two}.png"),
+}
+"""Writers of names whose numbers may belong together in more than one way, or in none."""
