@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from fakes.layouts import NAMES, ids_mask, picture
+from fakes.layouts import NAMES, ids_mask, in_folders, picture
 from fakes.published import save
 
 
@@ -20,13 +20,25 @@ def numbered(image: str, mask: str) -> Callable[[Path], None]:
     return write
 
 
+_TWO_LETTERS = {"train": "TR", "val": "TE"}
+_TWO_SMALL_LETTERS = {"train": "Tr", "val": "Ts"}
+
 TELLING: dict[str, tuple[Callable[[Path], None], str, bool]] = {
     "towns": (numbered("images/{town}{two}.tif", "gt/{town}_{two:02}_gt.tif"), "ids", False),
     "towns in folders": (numbered("images/{town}/t{two}.png", "gt/{town}/t-{two}-mask.png"), "ids", False),
     "tiles": (numbered("images/tile_x{one}_y{two}.png", "gt/{one}_{two}.png"), "ids", False),
     "frames": (numbered("frames/video{one}_frame{two}.png", "labels/vid_{one:02}_{two:06}.png"), "ids", False),
     "years": (numbered("images/2023_r{one}c{two}.png", "masks/row{one}_col{two}_v7.png"), "ids", False),
-}
+    "TE beside TR": (
+        in_folders("SET-{split}/SET-{split}-Image/{name}.png", "SET-{split}/SET-{split}-Mask/{name}.png",
+                   splits=_TWO_LETTERS), "ids", True),
+    "Ts beside Tr": (
+        in_folders("Set1/images{split}/{name}_0000.png", "Set1/labels{split}/{name}.png", splits=_TWO_SMALL_LETTERS),
+        "ids", True),
+    "te beside tr": (
+        in_folders("{split}/images/{name}.png", "{split}/gt/{name}.png", splits={"train": "tr", "val": "te"}),
+        "ids", True),
+}  # fmt: skip
 """Name -> writer, what its masks hold as in `fakes.messy_folders`, True where the folder says what is trained on."""
 AMBIGUOUS: dict[str, Callable[[Path], None]] = {
     "swapped": numbered("images/x{one}_y{two}.png", "gt/y{two}_x{one}.png"),
