@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from fakes.layouts import NAMES, ids_mask, in_folders, picture
+from fakes.layouts import NAMES, TRAIN, ids_mask, in_folders, part, picture
 from fakes.published import save
 
 
@@ -16,6 +16,59 @@ def numbered(image: str, mask: str) -> Callable[[Path], None]:
             words = {"town": ("Austin", "Vienna", "Graz")[one], "one": one, "two": two}
             save(picture(name), folder / image.format(**words))
             save(ids_mask(name), folder / mask.format(**words))
+
+    return write
+
+
+def parallel(folder: Path) -> None:
+    """A list of pictures and one of masks for each split, whose lines correspond; names suggest other pairs."""
+    lists: dict[str, str] = {}
+    for number, name in enumerate(NAMES):
+        image, mask = f"A/pic{number}.png", f"B/ann{number * 5 % len(NAMES) + 100}.png"
+        save(picture(name), folder / image)
+        save(ids_mask(name), folder / mask)
+        for kind, path in (("images", image), ("masks", mask)):
+            file = f"{part(name)}_{kind}.txt"
+            lists[file] = lists.get(file, "") + f"{path}\n"
+    for file, text in lists.items():
+        (folder / file).write_text(text)
+
+
+def videos(folder: Path) -> None:
+    """Folders of frames that lists name; other lists name those of an earlier year, which were fewer."""
+    for number, name in enumerate(NAMES):
+        video = ("bear", "camel", "goat")[number // 2]
+        save(picture(name), folder / f"JPEGImages/480p/{video}/{number % 2:05}.png")
+        save(ids_mask(name), folder / f"Annotations/480p/{video}/{number % 2:05}.png")
+    for file, text in (
+        ("2016/train", "bear"),
+        ("2016/val", "camel"),
+        ("2017/train", "bear\ncamel"),
+        ("2017/val", "goat"),
+    ):
+        path = folder / f"ImageSets/{file}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{text}\n")
+
+
+def plain_videos(folder: Path) -> None:
+    """The same below `images` and `masks`, with lists of paths beside them."""
+    for number, name in enumerate(NAMES):
+        video = ("bear", "camel", "goat")[number // 2]
+        save(picture(name), folder / f"images/{video}/{number % 2}.png")
+        save(ids_mask(name), folder / f"masks/{video}/{number % 2}.png")
+    (folder / "train.txt").write_text("images/bear\nimages/camel/\n")
+    (folder / "val.txt").write_text("images/goat\n")
+
+
+def beginnings(image: str, mask: str) -> Callable[[Path], None]:
+    """A writer of pictures whose names begin with their split, under patterns with `{name}`."""
+
+    def write(folder: Path) -> None:
+        for number, name in enumerate(NAMES):
+            word = f"train_{number}" if name in TRAIN else f"test{'AB'[number % 2]}_1"
+            save(picture(name), folder / image.format(name=word))
+            save(ids_mask(name), folder / mask.format(name=word))
 
     return write
 
@@ -38,6 +91,11 @@ TELLING: dict[str, tuple[Callable[[Path], None], str, bool]] = {
     "te beside tr": (
         in_folders("{split}/images/{name}.png", "{split}/gt/{name}.png", splits={"train": "tr", "val": "te"}),
         "ids", True),
+    "parallel lists": (parallel, "ids", True),
+    "lists of videos": (videos, "ids", True),
+    "lists of plain videos": (plain_videos, "ids", True),
+    "splits begin names": (beginnings("Some QU/{name}.bmp", "Some QU/{name}_anno.bmp"), "ids", True),
+    "splits begin plain names": (beginnings("images/{name}.png", "masks/{name}.png"), "ids", True),
 }  # fmt: skip
 """Name -> writer, what its masks hold as in `fakes.messy_folders`, True where the folder says what is trained on."""
 AMBIGUOUS: dict[str, Callable[[Path], None]] = {
