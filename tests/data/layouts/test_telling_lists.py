@@ -43,6 +43,8 @@ def test_the_list_of_all_does_not_count_beside_those_of_splits(tmp_path):
     ("spoil", "line"),
     [
         (lambda text: text.partition("\n")[2], "they have 4 and 3 lines"),
+        (lambda text: text.replace("ann100", "ann105"), "a file is named twice"),
+        (lambda text: text.replace("B/ann100", "A/pic3"), "both name A/pic3.png"),
         (lambda text: text.replace("ann100", "ann99"), "train_masks.txt line 1: 'B/ann99.png' names no file"),
     ],
 )

@@ -99,10 +99,10 @@ def _lists(tree: Tree, split: str, images: Path, masks: Path) -> _Lists:
     if len(ours) != len(theirs):
         wrong = f"they have {len(ours)} and {len(theirs)} lines"
     pairs = {image: mask for (_, _, image), (_, _, mask) in zip(ours, theirs, strict=False) if image and mask}
-    if not wrong and len(pairs) < len(ours):
-        wrong = f"{images} names a picture twice"
-    if not wrong and any(image == mask for image, mask in pairs.items()):
-        wrong = "both name the same file in a line"
+    if not wrong and min(len(pairs), len({*pairs.values()})) < len(ours):
+        wrong = "a file is named twice"
+    if not wrong and (both := sorted(pairs.keys() & {*pairs.values()})):
+        wrong = f"both name {both[0]}"
     if not wrong and _names_disagree(pairs):
         wrong = "names of the same pictures and masks stand in another order"
     return _Lists(split, images, masks, {} if wrong else pairs, wrong)
