@@ -15,6 +15,7 @@ from fakes.layouts import COLORS, NAMES, color_mask, in_folders, picture, truth
 from fakes.messy_folders import MESSY, black_and_white
 from fakes.published import save
 from fakes.rival_folders import RIVALS
+from fakes.telling_names import AMBIGUOUS, TELLING
 
 PATTERNS = {
     "vessels": (
@@ -45,9 +46,9 @@ def contents(folder):
     }
 
 
-@pytest.mark.parametrize("name", [*MESSY, *RIVALS])
+@pytest.mark.parametrize("name", [*MESSY, *RIVALS, *TELLING])
 def test_the_table_gives_the_same_data(tmp_path, name):
-    write, holds, _ = (MESSY | RIVALS)[name]
+    write, holds, _ = (MESSY | RIVALS | TELLING)[name]
     write(tmp_path)
     before = contents(tmp_path) if holds not in ("foreground", "field") else None
     fixed(tmp_path)
@@ -58,6 +59,35 @@ def test_the_table_gives_the_same_data(tmp_path, name):
     if name in PATTERNS:
         table = read_layout(tmp_path)
         assert (table["images"], table["masks"], table.get("ignore")) == PATTERNS[name]
+
+
+def errors(folder):
+    """The faults of pictures and masks that are left over."""
+    return [one.line for one in diagnose(folder).errors if one.kind in ("no mask", "no image", "layout")]
+
+
+@pytest.mark.parametrize("name", AMBIGUOUS)
+def test_pictures_left_over_stay_errors(tmp_path, name):
+    AMBIGUOUS[name](tmp_path)
+    before = errors(tmp_path)
+    assert before
+    fixed(tmp_path)
+    assert errors(tmp_path) == before
+    assert read_layout(tmp_path) == {} if (tmp_path / "schema.toml").exists() else True
+    with pytest.raises(InputError):
+        open_splits(tmp_path)
+
+
+def test_no_cleaned_masks_while_a_picture_has_none(tmp_path):
+    for name in NAMES:
+        save(large(picture(name)), tmp_path / f"shots/{name}.png")
+        if name != NAMES[0]:
+            save(large(black_and_white(name)), tmp_path / f"gt/{name}_gt.jpg")
+    before = errors(tmp_path)
+    assert len(before) == 1
+    fixed(tmp_path)
+    assert errors(tmp_path) == before
+    assert not (tmp_path / "masks_fixed").exists()
 
 
 def large(mask):

@@ -243,6 +243,31 @@ def test_two_kinds_of_masks_are_a_choice_of_the_user(tmp_path):
     assert open_splits(tmp_path)["val"].names == ["s5"]
 
 
+@pytest.mark.parametrize(
+    ("image", "mask", "lists"),
+    [
+        ("Set/{split}/Image/{name}.jpg", "Set/{split}/GT/{name}.png", False),
+        ("Image/{split}/{name}.jpg", "GT/{split}/{name}.png", False),
+        ("Image/{name}.jpg", "GT/{name}.png", True),
+    ],
+)
+def test_folders_and_lists_tell_the_splits_of_a_written_layout(image, mask, lists, tmp_path):
+    layouts.in_folders(image, mask, splits={"train": "Train", "val": "Test"})(tmp_path)
+    layouts.in_folders(image, mask.replace("GT", "Edge"), splits={"train": "Train", "val": "Test"})(tmp_path)
+    if lists:
+        (tmp_path / "test.txt").write_text("".join(f"{name}.jpg\n" for name in layouts.VAL))
+    patterns = [text.replace("{split}", "{folder}").replace("Set/", "") for text in (image, mask)]
+    patterns = [f"Set/{text}" if image.startswith("Set") else text for text in patterns]
+    text = f'[layout]\nimages = "{patterns[0]}"\nmasks = "{patterns[1]}"\n'
+    (tmp_path / "schema.toml").write_text(text)
+    parts = open_splits(tmp_path)
+    assert {name.rpartition("/")[2] for name in parts["test"].names} == {*layouts.VAL}
+    assert sum(len(data) for split, data in parts.items() if split != "test") == len(layouts.TRAIN)
+    (tmp_path / "schema.toml").write_text(f'{text}val = "*s0.jpg"\n')
+    parts = open_splits(tmp_path)
+    assert {split: len(data) for split, data in parts.items()} == {"train": 5, "val": 1}
+
+
 def test_a_second_mask_can_limit_the_first(tmp_path):
     layouts.in_folders("{name}_training.jpg", "manual/{name}_manual1.png")(tmp_path)
     field = np.zeros(layouts.SIZE, np.uint8)

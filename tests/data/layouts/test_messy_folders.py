@@ -15,8 +15,9 @@ from fakes.byproduct_folders import BYPRODUCTS, camouflage, depth_and_objects, e
 from fakes.layouts import COLORS, NAMES, TRAIN, VAL, picture, truth
 from fakes.messy_folders import MESSY, field, plants, two_eyes, two_initials, unlabelled_split, vessels
 from fakes.rival_folders import RIVALS
+from fakes.telling_names import TELLING
 
-FOLDERS = {**MESSY, **RIVALS, **BYPRODUCTS}
+FOLDERS = {**MESSY, **RIVALS, **BYPRODUCTS, **TELLING}
 BINARY = Schema(LabelSpace(("background", "foreground")), remap={0: 0, 255: 1})
 
 

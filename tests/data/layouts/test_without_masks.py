@@ -45,8 +45,11 @@ def test_where_a_folder_says_so_fix_declares_them(tmp_path, capsys, name):
 @pytest.mark.parametrize("name", UNSTATED)
 def test_where_nothing_says_so_the_error_names_the_entry(tmp_path, name):
     UNSTATED[name](tmp_path)
-    with pytest.raises(InputError, match=r'no mask .*, or write background = "\*" under \[layout\] in schema.toml if'):
+    with pytest.raises(
+        InputError, match=r'no mask .*, or write background = "\*" under \[layout\] in schema.toml if'
+    ) as told:
         open_data(tmp_path)
+    assert str(told.value).endswith('show nothing of the classes, background = "" to leave them out')
     (tmp_path / "schema.toml").write_text('[layout]\nbackground = "*"\n')
     main(["doctor", str(tmp_path), "--fix"])
     assert 'background = "*"' in (tmp_path / "schema.toml").read_text()

@@ -91,7 +91,7 @@ def listed_schema(classes: ClassList, *, values: Sequence[int], colors: Sequence
             return None
         return Schema(
             LabelSpace(names, palette=classes.colors, ignore=ignore),
-            recolor=dict.fromkeys(map(_unpacked, extra), ignore),
+            recolor=dict.fromkeys(map(_unpacked, sorted(extra)), ignore),
         )
     greys = {red: label for label, (red, green, blue) in enumerate(classes.colors) if red == green == blue}
     if len(greys) == len(names) and {*values} <= greys.keys() and not {*values} <= {*range(len(names))}:

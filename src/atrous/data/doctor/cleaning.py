@@ -48,7 +48,8 @@ def cleaning_line(files: Survey, cleaning: CleanMasks) -> str:
 def write_clean_masks(files: Survey, cleaning: CleanMasks) -> Iterator[tuple[Path, Schema, dict[str, str]]]:
     """Write every cleaned mask to `masks_fixed`; gives the folder, the schema of what was written, and `[layout]`.
 
-    Nothing is written where no pattern tells the pictures from all other files.
+    Nothing is written where no pattern tells the pictures from all other files, or some have no mask yet: the pattern
+    would hide them.
 
     Raises:
         InputError: If the folder is there already, or a mask cannot be read or written.
@@ -58,7 +59,7 @@ def write_clean_masks(files: Survey, cleaning: CleanMasks) -> Iterator[tuple[Pat
     pairs = [pair for split in files.splits.values() for pair in split.pairs]
     tree = look(files.path)
     images = [pair.image.relative_to(files.path) for pair in pairs]
-    table = image_patterns(tree, images)
+    table = None if files.leaves_over else image_patterns(tree, images)
     if table is None:
         return
     keys = {path: key for key, path in matches(tree.files, table["images"]).items()}

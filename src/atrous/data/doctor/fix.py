@@ -79,6 +79,8 @@ def _layout(files: Survey) -> dict[str, str]:
         return {"pair": "order"}
     if any(one.kind == "two kinds of masks" for one in files.complaints):
         return {}  # the user's decision
+    if files.leaves_over:  # a pattern of some files would hide the others
+        return {}
     if contents is None or contents.layout not in (PICTURES_AND_MASKS, MASKS_BY_CONTENT) or contents.schema is not None:
         return {}  # the layout says more than which files pair
     splits = {name: split.pairs for name, split in files.splits.items()}

@@ -64,7 +64,7 @@ def _verdict(diagnosis: Diagnosis) -> str:
 
 def _facts(diagnosis: Diagnosis) -> dict[str, str | int]:
     files, schema = diagnosis.survey, diagnosis.schema
-    sizes = sorted({one.size[:2] for one in diagnosis.examined if one.size}, key=lambda size: size[0] * size[1])
+    sizes = sorted({one.size[:2] for one in diagnosis.examined if one.size}, key=lambda size: (size[0] * size[1], size))
     sizes_text = (
         " to ".join(f"{width} x {height}" for height, width in dict.fromkeys((sizes[0], sizes[-1]))) if sizes else "–"
     )

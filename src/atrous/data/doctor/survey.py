@@ -21,6 +21,7 @@ DIVIDED = "nothing but background to train on"
 """The kind of the fault that makes `--fix` divide pictures anew."""
 PROPOSED = (PROBABLY_BACKGROUND, DIVIDED)
 """Kinds of faults that a survey has mended in memory."""
+_LEFT_OVER = ("no mask", "no image")
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,11 @@ class Survey:
     remarks: tuple[Complaint, ...] = ()
     pair_by_order: bool = False
     ranges: Ranges = ()
+
+    @property
+    def leaves_over(self) -> bool:
+        """True where a picture has no mask, or a mask no picture: the rule of pairing may be wrong for all."""
+        return any(one.kind in _LEFT_OVER for one in self.complaints)
 
 
 def survey(path: Path, *, names: Sequence[str] = (), schema: Path | None = None, pair_by_order: bool = False) -> Survey:

@@ -27,9 +27,10 @@ PROBABLY_BACKGROUND = "background"
 EVERY = "*"
 """The pattern of all pictures."""
 OR_BACKGROUND = (
-    f', or write background = "{EVERY}" under [layout] in {SCHEMA_FILE} if pictures without a mask show none'
+    f', or write background = "{EVERY}" under [layout] in {SCHEMA_FILE} if pictures without a mask show nothing of the '
+    'classes, background = "" to leave them out'
 )
-"""The end of the line about a picture without a mask that may be background."""
+"""The end of the line about a picture without a mask: what declares that it is background, or is not used."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 train.txt, val.txt, ImageSets/Segmentation/train.txt, train_list.txt ...
 a                             a name, with or without suffix
 images/a.jpg                  a path, also one of another machine
+bear                          a folder of pictures, such as a video, where every line names one
 images/a.jpg masks/a.png      a pair: blanks, commas, tabs or semicolons between, slashes or backslashes within
 """
 
@@ -12,38 +13,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from atrous.data.annotations.masks import MaskFiles, NamingReader
-from atrous.data.complaints import collecting
 from atrous.data.formats.images import IMAGE_SUFFIXES
-from atrous.data.formats.lists import read_lines
 from atrous.data.layouts.contents import Contents
+from atrous.data.layouts.folder_lists import folder_index, pictures_of_folders
+from atrous.data.layouts.list_files import lines_of, list_files, of_one_place
+from atrous.data.layouts.split_names import rule_of_names, splits_of_names
 from atrous.data.layouts.split_tables import by_number, split_tables
 from atrous.data.layouts.tree import Tree, folded
 from atrous.data.layouts.words import SPLITS, split_of
 from atrous.data.pairs import Pair
 from atrous.data.splits import Part, Splits
 
-_SUFFIXES = (".txt", ".lst", ".csv", ".list", ".tsv")
 _MASKS = IMAGE_SUFFIXES | {".npy", ".npz", ".mat"}
 _SAMPLED = 50
-_CVAT = ("ImageSets", "Segmentation", "default.txt")
-"""The list of CVAT's tasks without subsets: all that was labelled."""
-
-
-def list_files(tree: Tree) -> dict[Path, str]:
-    """The files whose names tell a split, such as `val.txt` or `train_list.txt`, with that split.
-
-    Where none does, CVAT's `default.txt` names the pictures to train on.
-    """
-    named = ((path, split_of(path.stem)) for path in tree.with_suffix(*_SUFFIXES))
-    found = {path: split for path, split in named if split}
-    if not found:
-        found = {path: "train" for path in tree.with_suffix(".txt") if path.parts[-3:] == _CVAT}
-    trained = {path.parent for path, split in found.items() if split == "train" and "trainval" not in path.stem.lower()}
-    return {
-        path: split
-        for path, split in found.items()
-        if "trainval" not in path.stem.lower() or path.parent not in trained
-    }
 
 
 def pair_lists(tree: Tree) -> Contents | None:
@@ -52,7 +34,7 @@ def pair_lists(tree: Tree) -> Contents | None:
     faults: list[tuple[str, str]] = []
     used: set[Path] = set()
     for path, split in list_files(tree).items():
-        lines, _ = _lines(tree, path)
+        lines, _ = lines_of(tree, path)
         sample = [_pair(tree, line, near=path) for _, line in lines[:_SAMPLED]]
         if not lines or 2 * sum(found is not None for found in sample) <= len(sample):
             continue
@@ -74,13 +56,13 @@ def pair_lists(tree: Tree) -> Contents | None:
         splits[split] = Part((*(known.pairs if known else ()), *pairs.values()), MaskFiles(), rule)
     if not splits:
         return None
-    return Contents("lists of pairs", _renamed(splits), used=frozenset(used), faults=tuple(faults))
+    return Contents("lists of pairs", renamed(splits), used=frozenset(used), faults=tuple(faults))
 
 
 def told_splits(
     tree: Tree, pairs: Mapping[Path, Pair], words: Mapping[Path, str], *, read: NamingReader, rule: Callable[[str], str]
 ) -> tuple[Splits, frozenset[Path], tuple[tuple[str, str], ...]]:
-    """The splits that folders or files tell, or else those of lists; without either, all pairs under no name.
+    """The splits that folders or files tell, or else those of lists, or of names; without any, all pairs under no name.
 
     Args:
         tree: The files.
@@ -99,6 +81,11 @@ def told_splits(
     if any(parts):
         return ordered(parts), frozenset(), ()
     by_list, used, faults = listed_splits(tree, pairs, read=read)
+    if not by_list and (named := splits_of_names(pairs)):
+        parts = {
+            split: Part(tuple(pairs[image] for image in pairs if named[image] == split), read, rule_of_names(split))
+            for split in dict.fromkeys(named.values())
+        }
     return ordered(by_list or parts), used, faults
 
 
@@ -119,12 +106,21 @@ def listed_splits(
     splits: dict[str, dict[Path, Pair]] = {}
     used: set[Path] = set()
     faults: list[tuple[str, str]] = []
+    folders: dict[str, list[Path]] = {}
     sources = {pair.mask for pair in pairs.values()}
-    for path, split in _one_place(list_files(tree)).items():
+    for path, split in of_one_place(tree, list_files(tree)).items():
         if tree.root / path in sources:  # run lengths in `train.csv`
             continue
-        lines, wrong = _lines(tree, path)
+        lines, wrong = lines_of(tree, path)
         sample = [_listed(tree, line, by_key, near=path) for _, line in lines[:_SAMPLED]]
+        if lines and not any(sample):
+            folders = folders or folder_index(tree.pictures)
+            below = pictures_of_folders([line for _, line in lines], folders)
+            if below is not None:
+                used.add(path)
+                if named := {image: pairs[image] for image in below if image in pairs}:
+                    splits.setdefault(split, {}).update(named)
+                continue
         if path.stem in SPLITS and path.suffix == ".txt" and len(path.parts) == 1:
             faults += wrong
         elif not lines or 2 * sum(found in pairs for found in sample) <= len(sample):
@@ -169,21 +165,8 @@ def _table_splits(
     return {}, set()
 
 
-def _one_place(lists: Mapping[Path, str]) -> dict[Path, str]:
-    """The lists of one folder: VOC has others for other tasks beside those of segmentation."""
-    ranked = sorted(lists, key=lambda path: ("segmentation" not in str(path.parent).lower(), len(path.parts)))
-    return {path: split for path, split in lists.items() if path.parent == ranked[0].parent}
-
-
 def _rule(used: set[Path], split: str) -> str:
     return " and ".join(sorted(path.name for path in used if split_of(path.stem) in (split, "")))
-
-
-def _lines(tree: Tree, path: Path) -> tuple[list[tuple[int, str]], list[tuple[str, str]]]:
-    """The lines of a list with their numbers, and faults where it is no text or has no lines."""
-    with collecting() as complaints:
-        lines = read_lines(tree.root / path)
-    return lines, [(complaint.kind, complaint.line) for complaint in complaints]
 
 
 def _pair(tree: Tree, line: str, *, near: Path) -> tuple[Path, Path] | None:
@@ -222,7 +205,7 @@ def _listed(tree: Tree, line: str, by_key: Mapping[str, Path | None], *, near: P
     return None
 
 
-def _renamed(splits: Splits) -> Splits:
+def renamed(splits: Splits) -> Splits:
     """Samples called by the base name of their picture where these differ, otherwise by its whole path."""
     stems = [Path(pair.name).name for part in splits.values() for pair in part.pairs]
     if len({folded(stem) for stem in stems}) < len({pair.image for part in splits.values() for pair in part.pairs}):

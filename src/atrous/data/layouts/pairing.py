@@ -6,7 +6,7 @@ or suffix on either side (`a` and `a_mask`, `gt_a`, `a_image` and `a_label`, `a`
 each holds one picture and one mask; the last part of the key alone, also with prefixes and suffixes, or without what
 Label Studio put before the mask's; names equal but for one word of the mask (`um_01` and `um_road_01`); one
 number of the name (`21_training` and `21_manual1`, `scan1` and `truth_0001`), where it pairs every picture or every
-mask.
+mask. Where none of these pairs all pictures: the same words and numbers, or all numbers (`data/layouts/name_parts.py`).
 """
 
 import re
@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
+from atrous.data.layouts.name_parts import by_all_numbers, by_words_and_numbers
 from atrous.data.layouts.tree import folded, names_before_upload
 
 _TRIED = 40
@@ -52,7 +53,10 @@ class Pairing:
 
 
 def pairings(images: Sequence[str], masks: Sequence[str]) -> list[Pairing]:
-    """Every rule that pairs anything, the one that pairs most pictures first, among equals the plainest."""
+    """Every rule that pairs anything, the one that pairs most pictures first, among equals the plainest.
+
+    Of rules that make the same pairs only the plainest is there, so that other pairs have a place among the first.
+    """
     bare_images, bare_masks = _without_folders(images), _without_folders(masks)
     found = [
         _by(images, masks, _same, "files pair by name without suffix"),
@@ -68,8 +72,17 @@ def pairings(images: Sequence[str], masks: Sequence[str]) -> list[Pairing]:
         *_by_inserted_words(images, masks),
         *_by_numbers(images, masks),
     ]
-    kept = [pairing for pairing in found if pairing.pairs]
-    return sorted(kept, key=lambda pairing: -len(pairing.pairs))  # stable: the plainest first
+    if all(len(pairing.pairs) < len(images) for pairing in found):
+        words = "files pair by the words and numbers in their names, punctuation and zeros before numbers apart"
+        found += [
+            Pairing(by_words_and_numbers(images, masks), words, None),
+            Pairing(by_all_numbers(images, masks), "files pair by all numbers in their names, in order", None),
+        ]
+    kept: list[Pairing] = []
+    for pairing in sorted(found, key=lambda pairing: -len(pairing.pairs)):  # stable: the plainest first
+        if pairing.pairs and not any(pairing.pairs == known.pairs for known in kept):
+            kept.append(pairing)
+    return kept
 
 
 def _same(key: str) -> str:
@@ -203,7 +216,8 @@ def _likely_affixes(images: Sequence[str], masks: Sequence[str]) -> list[Affixes
         folder, _, name = folded(key).rpartition("/")
         for affixes in {found for other in by_folder.get(folder, ()) for found in affixes_between(name, other)}:
             votes[affixes] += 1
-    best = sorted(votes, key=lambda affixes: (-votes[affixes], affixes.length))
+    # The text itself settles ties: the order of a set differs from run to run.
+    best = sorted(votes, key=lambda affixes: (-votes[affixes], affixes.length, affixes.image, affixes.mask))
     return best[:_RULES]
 
 

@@ -9,6 +9,7 @@
     val = "lists/val.txt"
     background = "*/good/*"                     # optional: pictures that are background where they have no mask
 
+Without entries for splits, folders or lists tell them as they do without a table.
 `background` and the splits also stand alone, beside pictures and masks that are found by themselves.
 `pair = "order"` alone pairs pictures and masks by their order, for tools whose names tell nothing.
 
@@ -25,8 +26,9 @@ from pathlib import Path
 from atrous.data.annotations.masks import MaskFiles, NamingReader
 from atrous.data.layouts.background import OR_BACKGROUND, background_notes, sorted_unmasked
 from atrous.data.layouts.contents import Contents
-from atrous.data.layouts.lists import ordered
+from atrous.data.layouts.lists import ordered, told_splits
 from atrous.data.layouts.tree import Tree, listed, look
+from atrous.data.layouts.words import folder_words, told_split
 from atrous.data.pairs import Pair
 from atrous.data.schema import SCHEMA_FILE, read_table
 from atrous.data.splits import Part, Splits
@@ -100,13 +102,25 @@ def by_patterns(tree: Tree, table: Mapping[str, str]) -> Contents:
     notes += background_notes(unmasked)
     if rest := [path for path in alone if labelled and path.parent not in labelled]:
         notes.append(f"{len(rest)} pictures of folders without masks are not used ({listed(rest)})")
-    return Contents(
-        "[layout]",
-        split_by_patterns(tree, table, pairs, read=MaskFiles()),
-        used=lists_of(table),
-        notes=tuple(notes),
-        faults=tuple(faults),
-    )
+    if {*SPLIT_KEYS} & table.keys():
+        splits, used = split_by_patterns(tree, table, pairs, read=MaskFiles()), lists_of(table)
+    else:
+        splits, used, wrong = _told_by_folders(tree, pairs)
+        faults += wrong
+    return Contents("[layout]", splits, used=used, notes=tuple(notes), faults=tuple(faults))
+
+
+def _told_by_folders(tree: Tree, pairs: Sequence[Pair]) -> tuple[Splits, frozenset[Path], tuple[tuple[str, str], ...]]:
+    """The splits where the table names none: those of folders or else of lists, as without a table."""
+    by_image = {pair.image.relative_to(tree.root): pair for pair in pairs}
+    words = folder_words(by_image)
+    told = {image: told_split([words[folder] for folder in (*image.parents,)[-2::-1]]) for image in by_image}
+    rule = _rule_of_folders if any(told.values()) else lambda _: "all pairs"
+    return told_splits(tree, by_image, told, read=MaskFiles(), rule=rule)
+
+
+def _rule_of_folders(split: str) -> str:
+    return f"folders of {split}" if split else "pictures in no folder of a split"
 
 
 def split_by_patterns(tree: Tree, table: Mapping[str, str], pairs: Sequence[Pair], *, read: NamingReader) -> Splits:

@@ -1,11 +1,12 @@
 """Sorting the files of a folder into pictures and masks, by the names of their folders and by their own."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from atrous.data.formats.images import IMAGE_SUFFIXES
+from atrous.data.layouts.short_words import spelled_out
 from atrous.data.layouts.tree import Tree, folded, shared
 from atrous.data.layouts.words import Word, folder_words, is_second_choice, kind_words, stem_role, told_split
 
@@ -39,9 +40,10 @@ def entries(tree: Tree) -> list[Entry]:
     suffixes = IMAGE_SUFFIXES | ARRAY_SUFFIXES
     found = [path for path in tree.files if path.suffix.lower() in suffixes]
     words = folder_words(found)
+    short = spelled_out(part for path in found for part in path.parent.parts)
     # A folder that holds all files tells no picture from a mask.
     lead = min((shared(found[0].parent.parts, path.parent.parts) for path in found), default=0)
-    return [_entry(path, [words[folder] for folder in (*path.parents,)[-2::-1]], lead=lead) for path in found]
+    return [_entry(path, [words[folder] for folder in (*path.parents,)[-2::-1]], short, lead=lead) for path in found]
 
 
 def by_folder(found: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
@@ -80,12 +82,13 @@ def side_by_side(found: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
     return images, masks
 
 
-def _entry(path: Path, words: Sequence[Word], *, lead: int) -> Entry:
+def _entry(path: Path, words: Sequence[Word], short: Mapping[str, str], *, lead: int) -> Entry:
     parts = [*zip(path.parent.parts, words, strict=True)]
     telling = parts[lead:]
     masks = [word for _, word in telling if word.role == "mask"]
     role = "mask" if masks else "image" if any(word.role == "image" for _, word in telling) else ""
-    kind = "/".join(" ".join(kind_words(part)) for part, word in telling if word.role == "mask")
+    kinds = (kind_words(short.get(part, part)) for part, word in telling if word.role == "mask")
+    kind = "/".join(map(" ".join, kinds))
     key = "/".join([*(part for part, word in parts if not word.whole), path.stem])
     return Entry(path, role, told_split(words), kind, key, second=any(word.second for word in masks))
 

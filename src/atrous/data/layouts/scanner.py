@@ -33,9 +33,11 @@ from atrous.data.layouts.label_files.tables import tables
 from atrous.data.layouts.label_files.via import via
 from atrous.data.layouts.label_files.xml_polygons import xml_polygons
 from atrous.data.layouts.label_files.yolo import yolo
-from atrous.data.layouts.lists import listed_splits, ordered, pair_lists
+from atrous.data.layouts.lists import pair_lists, told_splits
 from atrous.data.layouts.mask_pictures import mask_pictures, masks_by_content
+from atrous.data.layouts.parallel_lists import notes_on_lists, parallel_lists
 from atrous.data.layouts.patterns import SPLIT_KEYS, by_patterns, lists_of, read_layout, split_by_patterns
+from atrous.data.layouts.split_names import notes_on_names
 from atrous.data.layouts.tree import Tree, look
 from atrous.data.layouts.trimaps import with_trimaps
 from atrous.data.layouts.unknown import unknown_line
@@ -90,7 +92,8 @@ def contents_of(folder: Path, *, pair_by_order: bool = False, background: str | 
         raise InputError(unknown_line(tree))
     for kind, line in found.faults:
         complain(line, kind=kind)
-    found = with_leftovers(found, tree)
+    notes = (*found.notes, *notes_on_names(found.splits), *notes_on_lists(tree, found.used))
+    found = with_leftovers(replace(found, notes=notes), tree)
     for note in found.notes:
         remark(f"{folder}: {note}", kind="layout")
     for line in found.warnings:
@@ -105,6 +108,8 @@ def _chosen(tree: Tree, table: Mapping[str, str], *, pair_by_order: bool) -> Con
     brushed = label_studio(tree) or brush_pictures(tree, by_order=pair_by_order or "pair" in table)
     if brushed is not None:
         return _completed(tree, brushed, table)
+    if (listed := parallel_lists(tree)) is not None:
+        return _completed(tree, listed, table)
     plain = None if {*SPLIT_KEYS} & table.keys() else _plain(tree)
     if plain is not None and not plain.faults:
         return plain
@@ -153,14 +158,15 @@ def _plain(tree: Tree) -> Contents | None:
 
 
 def _divided(tree: Tree, splits: Splits) -> tuple[Splits, frozenset[Path]]:
-    """The splits by lists or tables that the plain layout does not read, where it holds a tenth out; and the files."""
+    """Where the plain layout holds a tenth out, the splits by names, or by lists and tables that it does not read."""
     if splits.keys() != {"train", "val"} or HELD_OUT not in splits["val"].rule:
         return splits, frozenset()
     pairs = {pair.image.relative_to(tree.root): pair for part in splits.values() for pair in part.pairs}
-    parts, used, faults = listed_splits(tree, pairs, read=splits["train"].read)
+    words = dict.fromkeys(pairs, "")
+    parts, used, faults = told_splits(tree, pairs, words, read=splits["train"].read, rule=lambda _: "all pairs")
     for kind, line in faults:
         complain(line, kind=kind)
-    return (with_validation(tree.root, disjoint(ordered(parts))), used) if parts else (splits, used)
+    return (with_validation(tree.root, disjoint(parts)), used) if any(parts) else (splits, used)
 
 
 def _has_other_splits(tree: Tree) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from atrous.data.formats.images import IMAGE_SUFFIXES
 from atrous.data.layouts.class_names import text_of
 from atrous.data.layouts.label_files.yolo_keypoints import are_keypoints
-from atrous.data.layouts.lists import list_files
+from atrous.data.layouts.list_files import list_files
 from atrous.data.layouts.tree import Tree
 
 _LABEL_FORMATS = {

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePath
 
+from atrous.data.layouts.short_words import spelled_out
+
 SPLITS = {
     **dict.fromkeys(("train", "training", "trn", "tr", "trainval"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "validate", "dev", "vali"), "val"),
@@ -131,11 +133,13 @@ def tokens(name: str) -> tuple[str, ...]:
 def folder_words(paths: Iterable[PurePath]) -> Mapping[PurePath, Word]:
     """The meaning of every folder of some files, given what the folders beside it are called."""
     folders = {folder for path in paths for folder in path.parents if folder.name}
+    short = spelled_out(folder.name for folder in folders)
+    names = {folder: short.get(folder.name, folder.name) for folder in folders}
     words: dict[PurePath, Counter[str]] = defaultdict(Counter)
-    for folder in folders:
-        words[folder.parent].update({part for token in tokens(folder.name) for part in (token, *_unglued(token))})
+    for folder, name in names.items():
+        words[folder.parent].update({part for token in tokens(name) for part in (token, *_unglued(token))})
     shared = {parent: frozenset(word for word, count in some.items() if count > 1) for parent, some in words.items()}
-    return {folder: meaning(folder.name, shared[folder.parent]) for folder in folders}
+    return {folder: meaning(name, shared[folder.parent]) for folder, name in names.items()}
 
 
 def told_split(words: Sequence[Word]) -> str:
