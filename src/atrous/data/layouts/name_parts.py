@@ -63,10 +63,7 @@ def _varying_numbers(names: Sequence[Parts]) -> tuple[list[str], list[Parts]] | 
     varying = [at for at, column in enumerate(zip(*numbers, strict=True)) if len(set(column)) > 1]
     if len(varying) < 2:
         return None
-    words = [
-        {name[some[at] - 1] if some[at] else "" for name, some in zip(names, places, strict=True)} for at in varying
-    ]
-    labels = [next(iter(some)) if len(some) == 1 else "" for some in words]
+    labels = [_shared_label(names, [some[at] for some in places]) for at in varying]
     return labels, [tuple(found[at] for at in varying) for found in numbers]
 
 
