@@ -114,6 +114,11 @@ TWO_TAPS = small_config(
     ),
 )
 
+FINE = small_config(
+    "deeplabv3plus_mobilenet_v2",
+    decoder=DecoderConfig(low_level_channels=4, refinement=((3, 8, False),), fine_channels=6),
+)
+
 
 def measured_field(model, *, length):
     """Most rows of an image one pixel wide that any logit of the middle has a gradient for.
@@ -159,6 +164,8 @@ def without_global_gradient(_, __, output):
         (WIDE_HEAD, (8, 16)),
         (TWO_TAPS, (4, 16, 32)),
         (replace(TWO_TAPS, conventions=PYTORCH), (16,)),
+        (FINE, (4, 16)),
+        (replace(FINE, conventions=PYTORCH), (16,)),
         (small_config("deeplabv3_resnet50"), (8, 32)),
         (small_config("deeplabv3plus_resnet50", conventions=replace(PYTORCH, stride_unit="last")), (16,)),
         (small_config("deeplabv3plus_resnet50_beta"), (16,)),

@@ -17,7 +17,7 @@ from atrous.inference.engines.onnx_runtime import OnnxRuntimeEngine
 from atrous.labels import LabelSpace
 from atrous.model.backbones.units import UnitSequence
 from atrous.model.build import build
-from atrous.model.config import ModelConfig, ResNetConfig
+from atrous.model.config import DecoderConfig, ModelConfig, ResNetConfig
 from atrous.model.norm import norms
 from atrous.model.presets import preset
 
@@ -26,7 +26,9 @@ CASCADE = replace(
 )
 FAMILIES = {
     "MobileNetV3, Lite R-ASPP with window means": preset("lraspp_mobilenet_v3_small"),
-    "EfficientNet-Lite, DeepLabv3+": preset("deeplabv3plus_efficientnet_lite0"),
+    "EfficientNet-Lite, DeepLabv3+ with logits at 2": replace(
+        preset("deeplabv3plus_efficientnet_lite0"), decoder=DecoderConfig(fine_channels=6)
+    ),
     "ResNet, cascade": CASCADE,
     "Xception, DeepLabv3+": preset("deeplabv3plus_xception41"),
 }

@@ -83,6 +83,17 @@ def test_sums_overwrite_nothing_that_the_decoder_takes(low_level):
     assert torch.equal(image, before)
 
 
+@pytest.mark.parametrize("name", ["deeplabv3plus_resnet50", "deeplabv3plus_mobilenet_v3", "deeplabv3plus_xception41"])
+def test_the_fine_decoder_still_finds_the_first_map(name):
+    """It is taken after all units have run."""
+    config = small_config(name, output_stride=16)
+    config = replace(config, decoder=replace(config.decoder, fine_channels=6))
+    model = with_statistics(atrous.build(config)).double()
+    image = blocks(65, 49)
+    with torch.inference_mode():
+        close(fused(model)(image), model(image), within=1e-11)
+
+
 def test_a_model_of_wide_layers_takes_the_tiles(monkeypatch):
     """ResNet-50 has layers of 128 and more channels: they must be asked, and be right for several images."""
     calls = []

@@ -89,6 +89,16 @@ def test_at_other_output_strides(stride):
     assert_the_whole_picture(model, picture((field + 301, 20)), tiling, regions_at_least=3)
 
 
+@pytest.mark.parametrize("conventions", CONVENTIONS)
+def test_logits_at_output_stride_2(conventions):
+    decoder = replace(small_config("deeplabv3plus_mobilenet_v2").decoder, fine_channels=6)
+    model = small_field("deeplabv3plus_mobilenet_v2", conventions=CONVENTIONS[conventions], decoder=decoder)
+    assert model.logits_stride == 2
+    field = receptive_fields(model)["classifier"]
+    tiling = Tiling(size=field + 64, overlap=field)
+    assert_the_whole_picture(model, picture((field + 301, 19)), tiling, regions_at_least=3)
+
+
 def test_with_less_overlap_it_would_be_noticed():
     model, image = small_field("deeplabv3_mobilenet_v2"), picture((800, 33))
     found, count = tiled(model, image, Tiling(size=256, overlap=64))
