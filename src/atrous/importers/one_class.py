@@ -9,7 +9,7 @@ from atrous.labels import LabelSpace
 
 BACKGROUND, FOREGROUND = "background", "foreground"
 
-CLASSIFIERS = ("classifier.", "middle_classifier.")
+CLASSIFIERS = ("classifier.", "coarse_classifier.", "middle_classifier.")
 """Beginnings of the names of tensors with a row for each class."""
 
 

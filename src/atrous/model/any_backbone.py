@@ -39,6 +39,11 @@ def any_model(name: str) -> ModelConfig:
     return with_backbone(_deeplabv3() if kind == "deeplabv3" else _deeplabv3plus(), backbone)
 
 
+def without_fine_decoder(config: ModelConfig) -> ModelConfig:
+    """Return the same model without logits at output stride 2, for which some networks have no map."""
+    return config if config.decoder is None else replace(config, decoder=replace(config.decoder, fine_channels=None))
+
+
 def with_backbone(config: ModelConfig, backbone: str) -> ModelConfig:
     """Return the same model over a network of timm, under the conventions of its weights.
 

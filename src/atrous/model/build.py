@@ -227,7 +227,7 @@ def _build_fine_decoder(
     config: ModelConfig, backbone: Backbone, *, channels: int, decoder_channels: int
 ) -> FineDecoder:
     if backbone.first_channels is None:
-        raise InputError("this backbone has no map at output stride 2; leave out the fine channels")
+        raise InputError("this backbone has no map at output stride 2; leave it out by --fine-channels None")
     return FineDecoder(
         backbone.first_channels,
         decoder_channels,

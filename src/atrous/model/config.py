@@ -251,8 +251,8 @@ class DecoderConfig:
         middle_level_channels: Channels that features at output stride 8 are projected to; these are joined before the
             low-level ones (Conv3 of DeepLabv3+, Table 2). None leaves them out.
         middle_refinement: Layers after joining these: (kernel, channels, separable) of each.
-        fine_channels: Channels of a small decoder after the first, at output stride 2, for things of few pixels (not in
-            the papers). None leaves it out.
+        fine_channels: Channels of a small decoder over the map at output stride 2, whose logits are added, for things
+            of few pixels (not in the papers). None leaves it out.
     """
 
     low_level_channels: int = 48

@@ -63,15 +63,16 @@ ARGUMENTS: Mapping[str, str] = {
 _REPLACES: Mapping[str, tuple[str, Any]] = {
     "class_weights": ("class_balance", 0.0),
     "weights": ("backbone_weights", None),
+    "middle_level_channels": ("fine_channels", None),
 }
-"""Settings that say the same as another one of a recipe: that one, and its value where it is not used."""
+"""Settings that take the place of another one of a recipe: that one, and its value where it is not used."""
 
 
 def replaced_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of a recipe that the given ones replace, with the value that switches each off.
 
-    A file of class weights replaces the class balance, a whole network's weights those of the backbone. A setting that
-    is given itself is not among them.
+    A file of class weights replaces the class balance, a whole network's weights those of the backbone, a decoder over
+    the middle level the one at output stride 2. A setting that is given itself is not among them.
     """
     return {name: unused for by, (name, unused) in _REPLACES.items() if given.get(by) and name not in given}
 

@@ -1,7 +1,7 @@
 """Builds the initial training state from settings and data."""
 
 import logging
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import torch
@@ -106,11 +106,19 @@ def _archive(path: Path | str | None, config: TrainConfig, *, data: DataSet) -> 
     if other is not None:
         raise InputError(
             f"{path} holds another network than this run's ({other}); "
-            "train its network, or take its backbone alone by --backbone-weights"
+            f"{_way_to_train(model.config, wanted)}, or take its backbone alone by --backbone-weights"
         )
     common_labels(archive.labels, data.labels)
     model.output_stride = wanted.output_stride
     return archive
+
+
+def _way_to_train(there: ModelConfig, here: ModelConfig) -> str:
+    """What to do to train a network: the option, where it has only other logits at output stride 2."""
+    if there.decoder is None or here.decoder is None:
+        return "train its network"
+    like = replace(here, decoder=replace(here.decoder, fine_channels=there.decoder.fine_channels))
+    return "train its network" if _first_other(there, like) else f"add --fine-channels {there.decoder.fine_channels}"
 
 
 def _first_other(there: ModelConfig, here: ModelConfig) -> str | None:

@@ -16,7 +16,7 @@ from atrous.data.dataset import DataSet
 from atrous.data.fingerprint import fingerprint
 from atrous.errors import InputError
 from atrous.inference.device import Device, choose_device, device_memory
-from atrous.model.any_backbone import with_backbone
+from atrous.model.any_backbone import with_backbone, without_fine_decoder
 from atrous.model.config import ModelConfig
 from atrous.model.presets import preset
 from atrous.training.checkpoint import TrainingState
@@ -147,7 +147,7 @@ def chosen_recipe(
     if model:
         start = start.with_model(preset(model) if isinstance(model, str) else model)
     if backbone:
-        start = start.with_model(with_backbone(start.config.model, backbone))
+        start = start.with_model(with_backbone(without_fine_decoder(start.config.model), backbone))
     return start if out is None else resumed_recipe(start, out, keep_model=bool(model or backbone))
 
 

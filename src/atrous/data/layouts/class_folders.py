@@ -13,7 +13,7 @@ from pathlib import Path
 
 from atrous.data.annotations.class_masks import ClassMasks
 from atrous.data.annotations.named_shapes import BACKGROUND
-from atrous.data.layouts.class_masks import FOREGROUND, MOST_CLASSES, schema_of
+from atrous.data.layouts.class_masks import FOREGROUND, MOST_CLASSES, are_listed, schema_of
 from atrous.data.layouts.class_names import ClassList
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.looks import value_set
@@ -41,21 +41,21 @@ def with_class_masks(tree: Tree, contents: Contents) -> Contents:
     # Folders of pictures apart from folders of masks group by city or patient, not by class.
     together = all(pair.image.parent == pair.mask.parent for pair in pairs)
     named = groups if together else {}
-    values = _values(tree, groups or {FOREGROUND: pairs}, further)
+    values = _values(groups or {FOREGROUND: pairs}, further)
     if not all(found and _are_black_and_white(found) for found in values.values()):
         return contents
     names = [name for name in named if values[name] != {0}]
-    notes = [*contents.notes]
+    notes, grouping = [*contents.notes], ()
     if groups and not together:
-        notes.append(_grouping_note([*groups]))
-    if named and contents.classes is not None and not _are_listed(names, contents.classes):
+        grouping = (_grouping_line([*groups]),)
+    if named and contents.classes is not None and not are_listed(names, contents.classes):
         notes.append(f"folders ({', '.join(names)}) are no classes: {contents.classes.path} lists others")
         named = {}
     if not named and not further:
-        return replace(contents, notes=tuple(notes))
+        return replace(contents, notes=tuple(notes), warnings=(*contents.warnings, *grouping))
     if further:
         notes.append(f"{len(further)} pictures have further masks, which are joined")
-    warnings = contents.warnings
+    warnings = (*contents.warnings, *grouping)
     if named:
         notes += [f"masks in {name} hold only 0, so it is no class" for name in named if name not in names]
         line = f"masks hold 0 and one value: classes are called after their folders ({', '.join(names)})"
@@ -87,19 +87,18 @@ def _one_class() -> str:
     )
 
 
-def _grouping_note(groups: Sequence[str]) -> str:
+def _grouping_line(groups: Sequence[str]) -> str:
     """The line about folders that hold a folder of pictures and one of masks each, and what makes them classes."""
-    first = groups[0]
     return (
         f"folders ({', '.join(groups)}) part the pictures as their masks, so they are no classes but all masks one; "
-        f"if they are classes, put every mask beside its picture: {first}/a.jpg and {first}/a_mask.png"
+        "if they are classes, list them in classes.txt, one in a line"
     )
 
 
-def _values(tree: Tree, groups: _Groups, further: Mapping[Path, Sequence[Path]]) -> dict[str, set[int]]:
+def _values(groups: _Groups, further: Mapping[Path, Sequence[Path]]) -> dict[str, set[int]]:
     """The values of the masks of each group."""
     return {
-        name: value_set(tree.root, [mask for pair in some for mask in (pair.mask, *further.get(pair.mask, ()))])
+        name: value_set([mask for pair in some for mask in (pair.mask, *further.get(pair.mask, ()))])
         for name, some in groups.items()
     }
 
@@ -141,16 +140,6 @@ def _are_class_folders(groups: _Groups) -> bool:
 
 def _are_black_and_white(values: set[int]) -> bool:
     return len(values) <= 2 and (0 in values or values == {255})
-
-
-def _are_listed(folders: Sequence[str], classes: ClassList) -> bool:
-    """Return True if every folder ends with the name of a class that a list has: `MT_Crack` with `crack`."""
-    names = tuple(_letters(name) for name in classes.names)
-    return all(_letters(folder).endswith(names) for folder in folders)
-
-
-def _letters(name: str) -> str:
-    return re.sub(r"[\W_]", "", folded(name))
 
 
 def _only_class(classes: ClassList | None) -> str:

@@ -23,6 +23,7 @@ from atrous.data.layouts.background import (
     proposal_line,
     sorted_unmasked,
 )
+from atrous.data.layouts.class_names import ClassList, find_classes
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.lists import told_splits
 from atrous.data.layouts.looks import number_of_values
@@ -93,7 +94,7 @@ def _folders_of_classes(tree: Tree, images: Sequence[Entry], masks: Sequence[Ent
     """Masks in a folder for each class, in each of which all masks pair with pictures.
 
     Where the pictures lie in the same folders (`charite/images` beside `charite/masks`), the folders part hospitals,
-    patients or days, not classes.
+    patients or days, not classes, unless a list of classes names them.
     """
     groups: dict[str, list[Entry]] = defaultdict(list)
     for mask in masks:
@@ -103,11 +104,10 @@ def _folders_of_classes(tree: Tree, images: Sequence[Entry], masks: Sequence[Ent
         groups[name].append(replace(mask, key=rest))
     parts = _parts_of(tree, images, groups, split=split)
     places = {image.path: _class_name(image.key.partition("/")[0]) for image in images}
-    if parts is not None and all(
-        folded(name) == folded(places[image]) for image, some in parts.items() for name, _ in some
-    ):
-        return None
-    return parts
+    if parts is None or any(folded(name) != folded(places[image]) for image, some in parts.items() for name, _ in some):
+        return parts
+    classes = find_classes(tree)
+    return parts if classes is not None and are_listed([*groups], classes) else None
 
 
 def _endings_of_classes(tree: Tree, images: Sequence[Entry], masks: Sequence[Entry], *, split: bool) -> Parts | None:
@@ -174,6 +174,8 @@ def class_contents(tree: Tree, parts: Parts, images: Sequence[Entry], what: str)
     words = {image.path: image.split for image in labelled}
     splits, lists, faults = told_splits(tree, pairs, words, read=reader, rule=_rule)
     used = lists | {path for some in parts.values() for _, path in some}
+    if (classes := find_classes(tree)) is not None and are_listed(names, classes):
+        used |= {classes.path}
     masked = sum(pair.has_mask for pair in pairs.values())
     notes = [f"{masked} pictures have {what}: {', '.join(names)}", *background_notes(unmasked)]
     if unmasked.other:
@@ -194,3 +196,13 @@ def schema_of(names: Sequence[str]) -> Schema:
     """The schema of background and some classes."""
     kept = [name for name in names if name != BACKGROUND]
     return Schema(LabelSpace((BACKGROUND, *kept), ignore=255 if len(kept) < 255 else 65535))
+
+
+def are_listed(folders: Sequence[str], classes: ClassList) -> bool:
+    """Return True if every folder ends with the name of a class that a list has: `MT_Crack` with `crack`."""
+    names = tuple(_letters(name) for name in classes.names)
+    return all(_letters(folder).endswith(names) for folder in folders)
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\W_]", "", folded(name))

@@ -54,10 +54,11 @@ _CALLED = frozenset(
         "colours",
         "legend",
         "categories",
-        "category",
     }
 )
 """Words in the names of other files that may hold names with colours or values."""
+_COUNTED = frozenset({"count", "counts", "weight", "weights", "stats", "statistics", "distribution", "frequencies"})
+"""Words in the names of files whose numbers are no values."""
 _DESCRIBED = _CALLED | {"config", "meta"}
 """Words in the names of JSON files that may hold names and colours."""
 _LONGEST = 2**20
@@ -101,14 +102,21 @@ def find_classes(tree: Tree) -> ClassList | None:
             found = read(tree, path)
             if found is not None and 0 < len(found.names) == len(set(found.names)):
                 return _with_background(found)
-    others = [path for path in tree.with_suffix(".txt", ".csv") if _CALLED & {*tokens(path.stem)}][:_MOST]
+    others = [path for path in tree.with_suffix(".txt", ".csv") if _names_classes(path)][:_MOST]
     candidates = [_colored(tree, path) for path in others]
     described = [path for path in tree.with_suffix(".json") if _DESCRIBED & {*tokens(path.stem)}][:_MOST]
-    candidates += [_objects(tree, path, colored=True) or _numbered(tree, path) for path in described]
+    candidates += [_objects(tree, path, colored=True) for path in described]
+    candidates += [_numbered(tree, path) for path in described if _names_classes(path)]
     candidates += [_manifest(tree, path) for path in tree.with_suffix(".manifest")]
     candidates += [_categories(tree, path) for path in tree.named("label_descriptions.json", "categories.json")]
     kept = (found for found in candidates if found and len(found.names) == len({*found.names}) > 1)
     return next(map(_with_background, kept), None)
+
+
+def _names_classes(path: Path) -> bool:
+    """Return True if a file is called after classes: `our_classes`, `class_map`, `category_id`; not `class_counts`."""
+    words = {*tokens(path.stem)}
+    return bool(_CALLED & words or ("category" in words and {"id", "ids"} & words)) and not _COUNTED & words
 
 
 def _with_background(found: ClassList) -> ClassList:

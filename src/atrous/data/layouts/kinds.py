@@ -56,13 +56,16 @@ def kinds_of(images: Sequence[Entry], masks: Sequence[Entry]) -> dict[str, list[
 
 
 def _are_in_own_groups(images: Sequence[Entry], masks: Sequence[Entry]) -> bool:
-    """Return True if there are several kinds, each beside pictures of its own, which have no other."""
+    """Return True if there are several kinds, each beside pictures of its own, in a folder called like the kind."""
     by_place: dict[Path, set[str]] = defaultdict(set)
     for mask in masks:
         by_place[mask.path.parent.parent].add(mask.kind)
     pictured = {image.path.parent.parent for image in images if image.path.parent.name}
     several = len({kind for kinds in by_place.values() for kind in kinds}) > 1
-    return several and all(len(kinds) == 1 for kinds in by_place.values()) and by_place.keys() == pictured
+    if not several or any(len(kinds) > 1 for kinds in by_place.values()) or by_place.keys() != pictured:
+        return False
+    common = {*tokens(_common_words(masks))}
+    return all({*tokens(kind)} - common <= {*tokens(place.name)} for place, kinds in by_place.items() for kind in kinds)
 
 
 def _common_words(masks: Sequence[Entry]) -> str:

@@ -59,15 +59,15 @@ def are_masks(root: Path, paths: Sequence[Path]) -> bool:
     return all(has_few_values(root / path) for path in sample(paths))
 
 
-def value_set(root: Path, paths: Sequence[Path]) -> set[int]:
+def value_set(paths: Sequence[Path]) -> set[int]:
     """The values of some sampled masks."""
-    found = [mask_values(root / path) for path in sample(paths)]
+    found = [mask_values(path) for path in sample(paths)]
     return {value for values in found if values is not None for value in value_counts(values)}
 
 
 def number_of_values(root: Path, paths: Sequence[Path]) -> int:
     """Number of different values in some sampled masks."""
-    return len(value_set(root, paths))
+    return len(value_set([root / path for path in paths]))
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Agreement:
     @property
     def alike(self) -> bool:
         """True where the masks may be the same work of several people, or nothing says that they are not."""
-        return not self.ious or (median(self.ious) >= _SAME_WORK and not self.nested)
+        return not self.ious or median(self.ious) >= _SAME_WORK
 
     @property
     def nested(self) -> bool:

@@ -13,7 +13,7 @@ from atrous.data.layouts.tree import folded
 
 _AXES = {"col": "x", "column": "x", "c": "x", "row": "y", "r": "y"}
 """Other words for the columns and rows of tiles."""
-Parts = tuple[str, ...]
+Words = tuple[str, ...]
 
 
 def by_words_and_numbers(images: Sequence[str], masks: Sequence[str]) -> Mapping[str, str]:
@@ -32,13 +32,13 @@ def by_all_numbers(images: Sequence[str], masks: Sequence[str]) -> Mapping[str, 
     return _joined(images, masks, ours[1], theirs[1])
 
 
-def _parts(key: str) -> Parts:
+def _parts(key: str) -> Words:
     """The runs of letters and of digits in the last part of a key, numbers without zeros before them."""
     found = re.findall(r"[^\W\d_]+|\d+", folded(key.rpartition("/")[2]))
     return tuple(part.lstrip("0") or "0" if part.isdecimal() else part for part in found)
 
 
-def _without_shared_ends(names: Sequence[Parts]) -> list[Parts]:
+def _without_shared_ends(names: Sequence[Words]) -> list[Words]:
     """The names without the words that all of them begin with, and those that all end with."""
     shortest = min(map(len, names), default=0)
     lead = tail = 0
@@ -49,12 +49,12 @@ def _without_shared_ends(names: Sequence[Parts]) -> list[Parts]:
     return [name[lead : len(name) - tail] for name in names]
 
 
-def _is_shared_word(names: Sequence[Parts], place: int) -> bool:
+def _is_shared_word(names: Sequence[Words], place: int) -> bool:
     word = names[0][place]
     return not word.isdecimal() and all(name[place] == word for name in names)
 
 
-def _varying_numbers(names: Sequence[Parts]) -> tuple[list[str], list[Parts]] | None:
+def _varying_numbers(names: Sequence[Words]) -> tuple[list[str], list[Words]] | None:
     """The word before each number that varies, and these numbers of every name; None where fewer than two vary."""
     places = [[place for place, part in enumerate(name) if part.isdecimal()] for name in names]
     if len({len(some) for some in places}) != 1:
@@ -67,7 +67,7 @@ def _varying_numbers(names: Sequence[Parts]) -> tuple[list[str], list[Parts]] | 
     return labels, [tuple(found[at] for at in varying) for found in numbers]
 
 
-def _shared_label(names: Sequence[Parts], places: Sequence[int]) -> str:
+def _shared_label(names: Sequence[Words], places: Sequence[int]) -> str:
     """The word that stands before a number in all names; empty where they differ, or none does."""
     words = {name[place - 1] if place else "" for name, place in zip(names, places, strict=True)}
     word = words.pop() if len(words) == 1 else ""
@@ -89,7 +89,7 @@ def _mean_the_same(one: str, other: str) -> bool:
 
 
 def _joined(
-    images: Sequence[str], masks: Sequence[str], ours: Sequence[Parts], theirs: Sequence[Parts]
+    images: Sequence[str], masks: Sequence[str], ours: Sequence[Words], theirs: Sequence[Words]
 ) -> dict[str, str]:
     """Pairs of equal parts in the same folder, or else in any; empty where not every picture has exactly one mask."""
     for in_folder in (True, False):
@@ -99,7 +99,7 @@ def _joined(
     return {}
 
 
-def _unique(keys: Sequence[str], parts: Sequence[Parts], *, in_folder: bool) -> dict[Hashable, str]:
+def _unique(keys: Sequence[str], parts: Sequence[Words], *, in_folder: bool) -> dict[Hashable, str]:
     """Folder and parts -> key; empty where two keys have the same."""
     found: dict[Hashable, str] = {
         (folded(key.rpartition("/")[0]) if in_folder else "", some): key for key, some in zip(keys, parts, strict=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 from atrous.data.annotations.masks import MaskFiles
 from atrous.data.formats.images import IMAGE_SUFFIXES
 from atrous.data.layouts.contents import Contents
+from atrous.data.layouts.label_files.drawn import split_of_folders
 from atrous.data.layouts.list_files import lines_of
 from atrous.data.layouts.lists import ordered, renamed
 from atrous.data.layouts.pairing import Affixes, pairings
@@ -43,7 +44,7 @@ class _Lists:
 def parallel_lists(tree: Tree) -> Contents | None:
     """The pairs of all lists whose lines correspond; None where there are none, or some cannot be used."""
     found = [lists for lists in _read(tree) if lists.pairs or lists.wrong]
-    if not found or any(lists.wrong for lists in found):
+    if not found or any(lists.wrong for lists in found) or _unlisted_splits(tree, found):
         return None
     splits: Splits = {}
     for lists in found:
@@ -59,11 +60,21 @@ def parallel_lists(tree: Tree) -> Contents | None:
 
 def notes_on_lists(tree: Tree, used: Collection[Path]) -> list[str]:
     """A line about every two lists that look as if their lines corresponded, and cannot be used."""
+    found = [lists for lists in _read(tree) if lists.pairs or lists.wrong]
+    unlisted = _unlisted_splits(tree, found)
+    others = f"folders hold pictures of {' and '.join(unlisted)}, which no such lists name" if unlisted else ""
     return [
-        f"the lines of {_shown(lists)} are not used to pair: {lists.wrong}"
-        for lists in _read(tree)
-        if lists.wrong and not {lists.images, lists.masks} <= {*used}
+        f"the lines of {_shown(lists)} are not used to pair: {lists.wrong or others}"
+        for lists in found
+        if (lists.wrong or others) and not {lists.images, lists.masks} <= {*used}
     ]
+
+
+def _unlisted_splits(tree: Tree, found: Sequence[_Lists]) -> list[str]:
+    """Splits that folders of other pictures tell, and that no lists are for."""
+    listed = {path for lists in found for pair in lists.pairs.items() for path in pair}
+    told = {split_of_folders(path) for path in tree.pictures if path not in listed}
+    return sorted(told - {""} - {lists.split for lists in found})
 
 
 def _shown(lists: _Lists) -> str:

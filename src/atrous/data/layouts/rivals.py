@@ -19,6 +19,9 @@ from atrous.data.layouts.looks import Agreement, agreement, are_fields, are_mask
 from atrous.data.layouts.tree import Tree, listed
 from atrous.data.layouts.words import is_field, is_no_label, says_classes, tokens
 
+_PEOPLE = ("annotator", "observer", "reader", "expert", "rater", "grader", "doctor", "radiologist", "reviewer")
+"""Beginnings of words for whoever drew masks."""
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -132,7 +135,7 @@ def _of_equal(tree: Tree, equal: Sequence[Choice]) -> tuple[Choice, list[str], l
     if len(equal) == 1:
         return equal[0], [], []
     in_order = sorted(equal, key=lambda choice: choice.kind)
-    if _are_same_work(in_order) and _agreement(tree, in_order).alike:
+    if _are_same_work(in_order) and _agree(tree, in_order):
         first, *rest = in_order
         return first, [f"masks of another annotator are left out: {_shown(choice)}" for choice in rest], []
     counts = [number_of_values(tree.root, [mask.path for _, mask in choice.paired()]) for choice in in_order]
@@ -147,6 +150,13 @@ def _of_equal(tree: Tree, equal: Sequence[Choice]) -> tuple[Choice, list[str], l
         ]
         return best, rest, []
     return equal[0], [], [_fault(tree, equal)]
+
+
+def _agree(tree: Tree, choices: Sequence[Choice]) -> bool:
+    """Return True if masks mark the same; a part of a mask is another thing, unless names say that people differ."""
+    found = _agreement(tree, choices)
+    people = all(any(word.startswith(_PEOPLE) for word in tokens(choice.kind)) for choice in choices)
+    return found.alike and (people or not found.nested)
 
 
 def _are_same_work(choices: Sequence[Choice]) -> bool:

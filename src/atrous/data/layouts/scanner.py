@@ -129,7 +129,7 @@ def _chosen(tree: Tree, table: Mapping[str, str], *, pair_by_order: bool) -> Con
             continue
         found = _completed(tree, found, table)
         if not found.faults:
-            return with_class_masks(tree, with_trimaps(tree, found)) if layout is mask_pictures else found
+            return with_class_masks(tree, with_trimaps(found)) if layout is mask_pictures else found
         if {kind for kind, _ in found.faults} == {PROBABLY_BACKGROUND}:  # every other picture has its mask
             return found
         faulty.append(found)

@@ -106,13 +106,13 @@ class Tree:
         found = self.called(written, pictures=pictures)
         if len(found) < 2:
             return found[0] if found else None
-        folders, beside = _written_parts(written)[-2::-1], near.parts if near else ()
+        folders, beside = written_parts(written)[-2::-1], near.parts if near else ()
         ranked = sorted(((shared(folders, path.parent.parts[::-1]), _common(beside, path)), path) for path in found)
         return ranked[-1][1] if ranked[-1][0] > ranked[-2][0] else None
 
     def called(self, written: str, *, pictures: bool = False) -> list[Path]:
         """All files of the name of a path in a list or annotation, in any folder; `pictures` as in `find`."""
-        parts = _written_parts(written)
+        parts = written_parts(written)
         if not parts:
             return []
         found = self._by_name.get(folded(parts[-1]), [])
@@ -123,7 +123,7 @@ class Tree:
         return [path for path in found if path.suffix.lower() in IMAGE_SUFFIXES] if pictures else found
 
 
-def _written_parts(written: str) -> list[str]:
+def written_parts(written: str) -> list[str]:
     """Folders and name of a path as a file of any system has it."""
     return [part for part in PurePosixPath(written.replace("\\", "/")).parts if part not in ("/", ".", "..")]
 

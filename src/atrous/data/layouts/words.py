@@ -54,7 +54,7 @@ _NO_LABELS = frozenset(
 )  # fmt: skip
 """Words of files that are no drawing of the classes, either: numbers of objects, distances, outlines."""
 _CLASS_WORDS = frozenset({"semantic", "semantics", "category", "categories", "class", "classes"})
-"""Words of masks that say that their values are classes."""
+"""Words before `id` or `ids` that say that files are masks, whose values are classes."""
 _FIELD_WORDS = frozenset({"fov", "fovs", "roi", "rois", "fieldofview", "vignette", "validmask", "validmasks"})
 """Words of masks that say where a camera sees anything."""
 _FILLERS = frozenset(
@@ -189,9 +189,9 @@ def is_no_label(name: str) -> bool:
 def says_classes(name: str) -> bool:
     """Return True if a name says that values are classes: `semantic`, `Category_ids`, `label_id`, `labelTrainIds`."""
     found = {*tokens(name)}
-    numbered = "label" in found and {"id", "ids"} & found
+    numbered = {"label", "class", "classes"} & found and {"id", "ids"} & found
     whole = any(token.startswith("segmentationclass") or re.fullmatch(r"label\w*ids", token) for token in found)
-    return bool(numbered or _CLASS_WORDS & found or whole)
+    return bool(numbered or {"semantic", "semantics", "category", "categories"} & found or whole)
 
 
 def is_field(name: str) -> bool:

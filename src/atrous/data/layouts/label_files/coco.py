@@ -9,7 +9,7 @@ no class where nothing is drawn with it.
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from atrous.data.annotations.coco import CocoImage, CocoLabels, crowds_decided, read_coco
@@ -17,7 +17,7 @@ from atrous.data.complaints import Complaint, attempt
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.label_files.drawn import named_space, sample_names, split_of_folders
 from atrous.data.layouts.lists import told_splits
-from atrous.data.layouts.tree import Tree, folded, listed, names_before_upload
+from atrous.data.layouts.tree import Tree, folded, listed, names_before_upload, written_parts
 from atrous.data.layouts.words import split_of
 from atrous.data.pairs import Pair
 from atrous.data.schema import Schema
@@ -88,7 +88,7 @@ def _find(tree: Tree, path: Path, written: str) -> Path | None:
     if found is not None:
         return found
     alike = tree.called(written, pictures=True)
-    folders, split = {*map(folded, PurePosixPath(written.replace("\\", "/")).parent.parts)}, _split(path)
+    folders, split = {*map(folded, written_parts(written)[:-1])}, _split(path)
     below = [one for one in alike if folders and folders <= {*map(folded, one.parent.parts)}]
     named = [one for one in alike if folded(path.stem) in map(folded, one.parent.parts)]
     of_split = [one for one in alike if split and split_of_folders(one) == split]

@@ -35,7 +35,7 @@ _SAMPLED, _LARGEST = 24, 2**26
 _ORDERS: Mapping[bool | None, str] = {
     True: "along the rows: down the columns they would be scattered",
     False: "down the columns",
-    None: "down the columns; square pictures cannot tell whether along the rows: look at them by --html PAGE",
+    None: "down the columns; what they draw does not tell whether along the rows, so look at it by --html PAGE",
 }
 
 
