@@ -34,11 +34,14 @@ def test_folders_of_pictures_and_of_masks_are_no_classes(name, tmp_path):
         assert sorted(whose(val[index].image) for index in range(len(val))) == [*VAL]
 
 
-def test_folders_that_might_be_classes_get_a_note(tmp_path):
-    grouped(*BESIDE, ("charite", "mayo"))(tmp_path)
-    notes = [finding.line for finding in diagnose(tmp_path).findings if finding.grade == Grade.NOTE]
-    (line,) = (line for line in notes if "(charite, mayo)" in line)
-    assert "put every mask beside its picture: charite/a.jpg and charite/a_mask.png" in line
+@pytest.mark.parametrize("places", [BESIDE, ("imgs/{group}/{name}.png", "gt/{group}/{name}.png")], ids=["own", "apart"])
+def test_folders_that_might_be_classes_are_warned_of(places, tmp_path):
+    grouped(*places, ("charite", "mayo"))(tmp_path)
+    warnings = [finding.line for finding in diagnose(tmp_path).findings if finding.grade == Grade.WARNING]
+    (line,) = (line for line in warnings if "(charite, mayo)" in line)
+    assert "if they are classes, list them in classes.txt, one in a line" in line
+    (tmp_path / "classes.txt").write_text("charite\nmayo\n")
+    assert open_data(tmp_path).labels.names == ("background", "charite", "mayo")
 
 
 @pytest.mark.parametrize("places", [BESIDE, ("{group}/{name}.png", "{group}/{name}_mask.png")], ids=["apart", "beside"])
