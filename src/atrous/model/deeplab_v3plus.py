@@ -12,7 +12,24 @@ from atrous.model.parts import Part, last_names
 from atrous.model.preprocess import Preprocess
 
 
-class DeepLabV3Plus(DeepLab):
+class _EncoderDecoder(DeepLab):
+    """Base class of the models below: ASPP over the backbone's last map, and a decoder that ends at output stride 4."""
+
+    aspp: ASPP
+    decoder: Decoder
+
+    @property
+    def logits_stride(self) -> int:
+        """Input size / size of the coarse logits."""
+        return LOW_STRIDE
+
+    @property
+    def planned_parts(self) -> tuple[Planned, ...]:
+        """Parts whose strides and rates follow the output stride."""
+        return self.backbone, self.aspp
+
+
+class DeepLabV3Plus(_EncoderDecoder):
     """DeepLabV3 as the encoder, then the decoder over low-level features -> 1x1 logits.
 
     image [h, w] -> preprocess -> backbone -> high [h/16, w/16] -> ASPP
@@ -42,16 +59,6 @@ class DeepLabV3Plus(DeepLab):
         self.classifier = nn.Conv2d(decoder.out_channels, classes, 1)
         self.decoder = decoder  # last: the states of optimizers go by the order of the parameters
 
-    @property
-    def logits_stride(self) -> int:
-        """Input size / size of the coarse logits."""
-        return LOW_STRIDE
-
-    @property
-    def planned_parts(self) -> tuple[Planned, ...]:
-        """Parts whose strides and rates follow the output stride."""
-        return self.backbone, self.aspp
-
     def parts(self) -> tuple[Part, ...]:
         """All parts in the order of the forward pass."""
         parts = [*self.backbone.parts()]
@@ -67,7 +74,7 @@ class DeepLabV3Plus(DeepLab):
         return self.classifier(self.decoder(features.low, encoded))
 
 
-class DeepLabV3PlusTwoSkips(DeepLab):
+class DeepLabV3PlusTwoSkips(_EncoderDecoder):
     """DeepLabV3Plus with a first decoder over features at output stride 8 (DeepLabv3+, Table 2: Conv2 and Conv3).
 
     image [h, w] -> preprocess -> backbone -> high [h/16, w/16] -> ASPP
@@ -101,16 +108,6 @@ class DeepLabV3PlusTwoSkips(DeepLab):
         self.middle_decoder = middle_decoder
         self.decoder = decoder
 
-    @property
-    def logits_stride(self) -> int:
-        """Input size / size of the coarse logits."""
-        return LOW_STRIDE
-
-    @property
-    def planned_parts(self) -> tuple[Planned, ...]:
-        """Parts whose strides and rates follow the output stride."""
-        return self.backbone, self.aspp
-
     def parts(self) -> tuple[Part, ...]:
         """All parts in the order of the forward pass."""
         middle_stride = min(MIDDLE_STRIDE, self.output_stride)
@@ -131,7 +128,7 @@ class DeepLabV3PlusTwoSkips(DeepLab):
         return self.classifier(self.decoder(features.low, joined))
 
 
-class DeepLabV3PlusFine(DeepLab):
+class DeepLabV3PlusFine(_EncoderDecoder):
     """DeepLabV3Plus whose logits are refined by the first map, at output stride 2 (not in the papers).
 
     Things of few pixels, such as cracks and vessels, are smaller than a position of the decoder. So a few channels of
@@ -177,11 +174,6 @@ class DeepLabV3PlusFine(DeepLab):
     def logits_stride(self) -> int:
         """Input size / size of the logits that the model gives."""
         return FIRST_STRIDE
-
-    @property
-    def planned_parts(self) -> tuple[Planned, ...]:
-        """Parts whose strides and rates follow the output stride."""
-        return self.backbone, self.aspp
 
     def parts(self) -> tuple[Part, ...]:
         """All parts in the order of the forward pass."""

@@ -114,7 +114,7 @@ def _archive(path: Path | str | None, config: TrainConfig, *, data: DataSet) -> 
 
 
 def _way_to_train(there: ModelConfig, here: ModelConfig) -> str:
-    """What to do to train a network: the option, where it has only other logits at output stride 2."""
+    """Advice how to train the network of a file: by an option, where only logits at output stride 2 differ."""
     if there.decoder is None or here.decoder is None:
         return "train its network"
     like = replace(here, decoder=replace(here.decoder, fine_channels=there.decoder.fine_channels))

@@ -48,7 +48,7 @@ class Choice:
 
     @property
     def words(self) -> str:
-        """What the names say about the kind: those of the folders, and the text around the names of its masks."""
+        """Words of the folders and names of the masks, which tell their kind."""
         affixes = self.pairing.affixes
         return " ".join((self.kind, *(affixes.mask if affixes else ())))
 

@@ -47,10 +47,11 @@ def kinds_of(images: Sequence[Entry], masks: Sequence[Entry]) -> dict[str, list[
     `c1/images_c1`, `c1/masks_c1` beside `c2/images_c2`, `c2/masks_c2` are one, since no picture has both.
     """
     by_kind: dict[str, list[Entry]] = defaultdict(list)
-    for mask in masks if not _are_in_own_groups(images, masks) else ():
-        by_kind[mask.kind].append(mask)
-    if not by_kind and masks:
+    if _are_in_own_groups(images, masks):
         by_kind[_common_words(masks)] = [*masks]
+    else:
+        for mask in masks:
+            by_kind[mask.kind].append(mask)
     found = {name: some for kind, group in by_kind.items() for name, some in _by_folder(kind, group, images).items()}
     return found | _by_word(found, images)
 

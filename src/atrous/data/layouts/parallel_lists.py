@@ -31,8 +31,16 @@ _LIST_WORDS = frozenset({"list", "lists", "names", "paths", "path", "files", "fi
 
 
 @dataclass(frozen=True)
-class _Lists:
-    """Two lists: what they pair, or why they are not used; neither where they do not hold names of files."""
+class ParallelLists:
+    """Two lists whose lines correspond.
+
+    Attributes:
+        split: The split that their names tell; empty where they tell none.
+        images: List of pictures, below the root.
+        masks: List of their masks.
+        pairs: Masks by their pictures; empty where the lists cannot be used.
+        wrong: Why they cannot be used.
+    """
 
     split: str
     images: Path
@@ -41,9 +49,13 @@ class _Lists:
     wrong: str = ""
 
 
-def parallel_lists(tree: Tree) -> Contents | None:
+def parallel_lists(tree: Tree) -> list[ParallelLists]:
+    """Every two lists that look as if their lines corresponded, usable or not."""
+    return [lists for lists in _read(tree) if lists.pairs or lists.wrong]
+
+
+def listed_pairs(tree: Tree, found: Sequence[ParallelLists]) -> Contents | None:
     """The pairs of all lists whose lines correspond; None where there are none, or some cannot be used."""
-    found = [lists for lists in _read(tree) if lists.pairs or lists.wrong]
     if not found or any(lists.wrong for lists in found) or _unlisted_splits(tree, found):
         return None
     splits: Splits = {}
@@ -58,9 +70,8 @@ def parallel_lists(tree: Tree) -> Contents | None:
     return Contents("lists of pictures and of masks", ordered(renamed(splits)), used=used, notes=tuple(notes))
 
 
-def notes_on_lists(tree: Tree, used: Collection[Path]) -> list[str]:
+def notes_on_lists(tree: Tree, found: Sequence[ParallelLists], used: Collection[Path]) -> list[str]:
     """A line about every two lists that look as if their lines corresponded, and cannot be used."""
-    found = [lists for lists in _read(tree) if lists.pairs or lists.wrong]
     unlisted = _unlisted_splits(tree, found)
     others = f"folders hold pictures of {' and '.join(unlisted)}, which no such lists name" if unlisted else ""
     return [
@@ -70,18 +81,18 @@ def notes_on_lists(tree: Tree, used: Collection[Path]) -> list[str]:
     ]
 
 
-def _unlisted_splits(tree: Tree, found: Sequence[_Lists]) -> list[str]:
+def _unlisted_splits(tree: Tree, found: Sequence[ParallelLists]) -> list[str]:
     """Splits that folders of other pictures tell, and that no lists are for."""
     listed = {path for lists in found for pair in lists.pairs.items() for path in pair}
     told = {split_of_folders(path) for path in tree.pictures if path not in listed}
     return sorted(told - {""} - {lists.split for lists in found})
 
 
-def _shown(lists: _Lists) -> str:
+def _shown(lists: ParallelLists) -> str:
     return f"{lists.images} and {lists.masks}"
 
 
-def _read(tree: Tree) -> list[_Lists]:
+def _read(tree: Tree) -> list[ParallelLists]:
     groups: dict[tuple[Path, str, str], dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
     for path in tree.with_suffix(*_SUFFIXES):
         words = kind_words(path.stem)
@@ -98,10 +109,10 @@ def _read(tree: Tree) -> list[_Lists]:
     ]
 
 
-def _lists(tree: Tree, split: str, images: Path, masks: Path) -> _Lists:
+def _lists(tree: Tree, split: str, images: Path, masks: Path) -> ParallelLists:
     ours, theirs = _files(tree, images, IMAGE_SUFFIXES), _files(tree, masks, _MASKS)
     if not _are_files(ours, IMAGE_SUFFIXES) or not _are_files(theirs, _MASKS):
-        return _Lists(split, images, masks, {})
+        return ParallelLists(split, images, masks, {})
     wrong = ""
     for path, some in ((images, ours), (masks, theirs)):
         for number, line, file in some:
@@ -116,7 +127,7 @@ def _lists(tree: Tree, split: str, images: Path, masks: Path) -> _Lists:
         wrong = f"both name {both[0]}"
     if not wrong and _names_disagree(pairs):
         wrong = "names of the same pictures and masks stand in another order"
-    return _Lists(split, images, masks, {} if wrong else pairs, wrong)
+    return ParallelLists(split, images, masks, {} if wrong else pairs, wrong)
 
 
 def _files(tree: Tree, path: Path, suffixes: Collection[str]) -> list[tuple[int, str, Path | None]]:

@@ -28,7 +28,7 @@ from atrous.data.layouts.background import OR_BACKGROUND, background_notes, sort
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.lists import ordered, told_splits
 from atrous.data.layouts.tree import Tree, listed, look
-from atrous.data.layouts.words import folder_words, told_split
+from atrous.data.layouts.words import folder_words, short_words, told_split
 from atrous.data.pairs import Pair
 from atrous.data.schema import SCHEMA_FILE, read_table
 from atrous.data.splits import Part, Splits
@@ -113,7 +113,7 @@ def by_patterns(tree: Tree, table: Mapping[str, str]) -> Contents:
 def _told_by_folders(tree: Tree, pairs: Sequence[Pair]) -> tuple[Splits, frozenset[Path], tuple[tuple[str, str], ...]]:
     """The splits where the table names none: those of folders or else of lists, as without a table."""
     by_image = {pair.image.relative_to(tree.root): pair for pair in pairs}
-    words = folder_words(by_image)
+    words = folder_words(by_image, short_words(by_image))
     told = {image: told_split([words[folder] for folder in (*image.parents,)[-2::-1]]) for image in by_image}
     rule = _rule_of_folders if any(told.values()) else lambda _: "all pairs"
     return told_splits(tree, by_image, told, read=MaskFiles(), rule=rule)

@@ -6,9 +6,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from atrous.data.formats.images import IMAGE_SUFFIXES
-from atrous.data.layouts.short_words import spelled_out
 from atrous.data.layouts.tree import Tree, folded, shared
-from atrous.data.layouts.words import Word, folder_words, is_second_choice, kind_words, stem_role, told_split
+from atrous.data.layouts.words import (
+    Word,
+    folder_words,
+    is_second_choice,
+    kind_words,
+    short_words,
+    stem_role,
+    told_split,
+)
 
 ARRAY_SUFFIXES = frozenset({".mat", ".npy", ".npz"})
 _PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".webp", ".avif"})
@@ -39,8 +46,8 @@ def entries(tree: Tree) -> list[Entry]:
     """Every file that may be a picture or a mask."""
     suffixes = IMAGE_SUFFIXES | ARRAY_SUFFIXES
     found = [path for path in tree.files if path.suffix.lower() in suffixes]
-    words = folder_words(found)
-    short = spelled_out(part for path in found for part in path.parent.parts)
+    short = short_words(found)
+    words = folder_words(found, short)
     # A folder that holds all files tells no picture from a mask.
     lead = min((shared(found[0].parent.parts, path.parent.parts) for path in found), default=0)
     return [_entry(path, [words[folder] for folder in (*path.parents,)[-2::-1]], short, lead=lead) for path in found]

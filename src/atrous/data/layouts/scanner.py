@@ -35,7 +35,7 @@ from atrous.data.layouts.label_files.xml_polygons import xml_polygons
 from atrous.data.layouts.label_files.yolo import yolo
 from atrous.data.layouts.lists import pair_lists, told_splits
 from atrous.data.layouts.mask_pictures import mask_pictures, masks_by_content
-from atrous.data.layouts.parallel_lists import notes_on_lists, parallel_lists
+from atrous.data.layouts.parallel_lists import ParallelLists, listed_pairs, notes_on_lists, parallel_lists
 from atrous.data.layouts.patterns import SPLIT_KEYS, by_patterns, lists_of, read_layout, split_by_patterns
 from atrous.data.layouts.split_names import notes_on_names
 from atrous.data.layouts.tree import Tree, look
@@ -87,12 +87,13 @@ def contents_of(folder: Path, *, pair_by_order: bool = False, background: str | 
     tree = replace(look(folder), background=table.get("background", background))
     if "images" not in table and (line := full_ade20k_line(folder, tree.files)):
         raise InputError(line)
-    found = _chosen(tree, table, pair_by_order=pair_by_order)
+    lists = parallel_lists(tree)
+    found = _chosen(tree, table, lists=lists, pair_by_order=pair_by_order)
     if found is None:
         raise InputError(unknown_line(tree))
     for kind, line in found.faults:
         complain(line, kind=kind)
-    notes = (*found.notes, *notes_on_names(found.splits), *notes_on_lists(tree, found.used))
+    notes = (*found.notes, *notes_on_names(found.splits), *notes_on_lists(tree, lists, found.used))
     found = with_leftovers(replace(found, notes=notes), tree)
     for note in found.notes:
         remark(f"{folder}: {note}", kind="layout")
@@ -101,14 +102,16 @@ def contents_of(folder: Path, *, pair_by_order: bool = False, background: str | 
     return found
 
 
-def _chosen(tree: Tree, table: Mapping[str, str], *, pair_by_order: bool) -> Contents | None:
+def _chosen(
+    tree: Tree, table: Mapping[str, str], *, lists: Sequence[ParallelLists], pair_by_order: bool
+) -> Contents | None:
     """The first layout without faults, or else the best with some."""
     if "images" in table:
         return _completed(tree, by_patterns(tree, table), {})
     brushed = label_studio(tree) or brush_pictures(tree, by_order=pair_by_order or "pair" in table)
     if brushed is not None:
         return _completed(tree, brushed, table)
-    if (listed := parallel_lists(tree)) is not None:
+    if (listed := listed_pairs(tree, lists)) is not None:
         return _completed(tree, listed, table)
     plain = None if {*SPLIT_KEYS} & table.keys() else _plain(tree)
     if plain is not None and not plain.faults:

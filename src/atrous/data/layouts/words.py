@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePath
@@ -130,10 +130,19 @@ def tokens(name: str) -> tuple[str, ...]:
     return tuple(re.findall(r"[^\W_]+", spaced.lower()))
 
 
-def folder_words(paths: Iterable[PurePath]) -> Mapping[PurePath, Word]:
-    """The meaning of every folder of some files, given what the folders beside it are called."""
+def short_words(paths: Iterable[PurePath]) -> Mapping[str, str]:
+    """Names of the folders of some files that say test in two letters -> the same names with the whole word."""
+    return spelled_out({part for path in paths for part in path.parent.parts})
+
+
+def folder_words(paths: Collection[PurePath], short: Mapping[str, str]) -> Mapping[PurePath, Word]:
+    """The meaning of every folder of some files, given what the folders beside it are called.
+
+    Args:
+        paths: The files.
+        short: Their `short_words`.
+    """
     folders = {folder for path in paths for folder in path.parents if folder.name}
-    short = spelled_out(folder.name for folder in folders)
     names = {folder: short.get(folder.name, folder.name) for folder in folders}
     words: dict[PurePath, Counter[str]] = defaultdict(Counter)
     for folder, name in names.items():

@@ -24,7 +24,7 @@ _LOGITS = ("logits_semantic", "custom_logits_semantic")
 
 @dataclass(frozen=True)
 class DescribedSettings:
-    """What a description says; None where it does not.
+    """Settings that the description of a whole model states; None where it leaves one out.
 
     Attributes:
         output_stride: Of MobileNetV2 always 8, as the port builds it.

@@ -58,7 +58,7 @@ class TakenMap:
 
 @dataclass(frozen=True)
 class TracedNetwork:
-    """What an empty image found out about a network.
+    """The layers and maps of a network, as one pass over an empty image shows them.
 
     Attributes:
         layers: Its convolutions and poolings.

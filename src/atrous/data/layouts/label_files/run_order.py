@@ -1,4 +1,4 @@
-"""Whether run lengths go down the columns or along the rows of a picture, found out from what they draw.
+"""Tells runs along the rows from runs down the columns by what they draw.
 
 Decoded in the other order than they were written in, the runs of a thing lie scattered over the picture, so that what
 they draw has many more edges. A square picture tells nothing: the other order only mirrors it at its diagonal.
@@ -13,11 +13,11 @@ from atrous.data.annotations.outlines import StartRuns
 from atrous.sizes import Size
 
 _CLEARLY = 2
-"""How many times more edges the runs must have down the columns to count as going along the rows."""
+"""Runs go along the rows if down the columns they draw more than this many times as many edges, and the other way."""
 
 
 def go_by_rows(drawn: Iterable[tuple[StartRuns, Size]]) -> bool | None:
-    """Return True for runs along the rows, False for runs down the columns, None where no picture can tell.
+    """Return True for runs along the rows, False for runs down the columns, None where what they draw does not tell.
 
     Args:
         drawn: Some runs, and the size of the picture that each is of; runs that do not fit into it say nothing.
@@ -31,9 +31,9 @@ def go_by_rows(drawn: Iterable[tuple[StartRuns, Size]]) -> bool | None:
             by_rows += _edges(replace(runs, by_rows=True), size)
         except ValueError:
             continue
-    if by_columns == by_rows:
-        return None
-    return by_columns > _CLEARLY * by_rows
+    if by_columns > _CLEARLY * by_rows:
+        return True
+    return False if by_rows > _CLEARLY * by_columns else None
 
 
 def _edges(runs: StartRuns, size: Size) -> int:
