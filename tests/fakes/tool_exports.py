@@ -211,6 +211,22 @@ def voc_polygons(folder: Path) -> None:
         (folder / f"{name}.xml").write_text(text)
 
 
+def labelme_folders(folder: Path) -> None:
+    """What `labelme_json_to_dataset` writes, the numbers of every other picture the other way round."""
+    for number, name in enumerate(NAMES):
+        place = folder / f"{name}_json"
+        order = (0, 1, 2) if number % 2 else (0, 2, 1)
+        listed = ["_background_", *(CLASSES[label] for label in order[1:])]
+        save(picture(name), place / "img.png")
+        mask = Image.fromarray(np.array(order, np.uint8)[truth(name)], "P")
+        mask.putpalette([value for color in COLORS for value in color])
+        save(mask, place / "label.png")
+        save(color_mask(name), place / "label_viz.png")
+        if number % 3:  # older versions write the YAML alone
+            _write(place / "label_names.txt", "\n".join(listed) + "\n")
+        _write(place / "info.yaml", "label_names:\n" + "".join(f"- {one}\n" for one in listed))
+
+
 EXPORTS: dict[str, tuple[Callable[[Path], None], bool, bool]] = {
     "Datumaro": (datumaro, True, False),
     "Labelbox": (labelbox, True, False),
@@ -220,6 +236,7 @@ EXPORTS: dict[str, tuple[Callable[[Path], None], bool, bool]] = {
     "QuPath": (qupath, True, False),
     "ImageScope": (image_scope, True, False),
     "SageMaker": (sagemaker, True, False),
+    "LabelMe folders": (labelme_folders, True, False),
     "LabelMe XML": (labelme_xml, True, False),
     "VOC polygons": (voc_polygons, True, False),
     "colormap file": (colormap_file, True, True),

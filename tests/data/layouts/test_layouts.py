@@ -14,7 +14,7 @@ from atrous.errors import InputError
 from fakes import layouts
 from fakes.layouts import CLASSES, COLORS, LAYOUTS, NAMES, TRAIN, VAL, truth
 from fakes.published import save
-from fakes.tool_exports import EXPORTS, darwin, labelme_xml, panoptic
+from fakes.tool_exports import EXPORTS, darwin, labelme_folders, labelme_xml, panoptic
 
 
 def original(name):
@@ -59,6 +59,24 @@ def test_segments_of_panoptic_pictures(tmp_path):
         assert data.labels.names == ("cat", "dog")
         for index, name in enumerate(data.names):
             np.testing.assert_array_equal(data[index].labels, np.array([255, 0, 1])[truth(name)])
+
+
+def test_folders_of_labelme_say_whose_numbers_have_no_name(tmp_path):
+    labelme_folders(tmp_path)
+    with collecting() as complaints:
+        open_data(tmp_path)
+    lines = [complaint.line for complaint in complaints]
+    assert any("these lists differ: classes go by names" in line for line in lines)
+    (tmp_path / "s1_json/label_names.txt").write_text("_background_\ncat\n")
+    data = open_data(tmp_path)
+    with pytest.raises(InputError, match=r"s1_json/label.png has number 2, but 2 names are listed beside it"):
+        data[[original(name) for name in data.names].index("s1")]
+    (tmp_path / "s1_json/img.png").unlink()
+    with pytest.raises(InputError, match=r"no image for .*s1_json/label.png; put it beside as img.png"):
+        open_data(tmp_path)
+    save(layouts.picture("s1"), tmp_path / "pictures/s1.png")
+    (tmp_path / "s1_json/label_names.txt").write_text("_background_\ncat\ndog\n")
+    assert_truth(open_data(tmp_path), named=True)
 
 
 def test_brush_pictures_pair_by_order_or_say_so(tmp_path):
@@ -192,8 +210,8 @@ def test_shapes_that_are_left_out_are_counted(tmp_path):
     assert any("left out: 2 x point" in complaint.line for complaint in complaints)
 
 
-_WITH_MORE = {"Roboflow masks", "CVAT masks", "labelme2voc", "run lengths"}
-"""Layouts with files that no sample needs: lists of classes, masks of another kind, an empty submission."""
+_WITH_MORE = {"Roboflow masks", "CVAT masks", "labelme2voc", "LabelMe folders", "run lengths"}
+"""Layouts with files that no sample needs: lists of classes, drawings, masks of another kind, an empty submission."""
 
 
 @pytest.mark.parametrize("name", [*LAYOUTS, *EXPORTS])

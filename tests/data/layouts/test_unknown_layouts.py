@@ -63,7 +63,16 @@ FORMATS = {
     "ImageJ regions": ({f"rois/{name}_RoiSet.zip": "x" for name in NAMES}, "regions of ImageJ"),
     "videos": ({f"{name}.mp4": "x" for name in NAMES}, "a video"),
     "an archive": ({"masks.zip": "x"}, "an archive"),
-    "JSON of boxes": ({f"{name}.json": json.dumps({"boxes": [1, 2]}) for name in NAMES}, "COCO or LabelMe"),
+    "JSON of boxes": ({f"{name}.json": json.dumps({"boxes": [1, 2]}) for name in NAMES}, "JSON of no known form"),
+    "COCO of one picture": (
+        {"one.json": json.dumps({"annotations": 1, "images": 2, "categories": 3})},
+        "look like COCO;",
+    ),
+    "notes": ({f"{name}.txt": "taken at noon, two cats\n" for name in NAMES}, "text of no known form"),
+    "numbers of classes": ({f"{name}.txt": "0\n1\n" for name in NAMES}, "text of no known form"),
+    "outlines by points": ({f"{name}.txt": "0 0.1 0.1 0.2 0.2 0.3\n" for name in NAMES}, "YOLO"),
+    "XML of cells": ({f"{name}.xml": "<cells><cell x='1'/></cells>" for name in NAMES}, "XML of no known form"),
+    "XML of cars": ({f"{name}.xml": "<annotation><object/></annotation>" for name in NAMES}, "VOC XML"),
     "pictures alone": ({}, "pictures without labels"),
 }
 
@@ -200,4 +209,11 @@ def test_the_full_ade20k_is_named(tmp_path):
     save(Image.new("RGB", (8, 8), (10, 5, 1)), folder / "ADE_train_00016858_seg.png")
     (folder / "ADE_train_00016858.json").write_text("{}")
     with pytest.raises(InputError, match=r"is the full ADE20K: .*take the benchmark of 150 classes .atrous download"):
+        open_data(tmp_path)
+
+
+def test_a_coco_file_without_pictures_is_named(tmp_path):
+    save(picture(NAMES[0]), tmp_path / "a.jpg")
+    (tmp_path / "one.json").write_text(json.dumps({"images": [], "annotations": [], "categories": []}))
+    with pytest.raises(InputError, match=re.escape(f"{tmp_path}/one.json lists no picture under images; export it")):
         open_data(tmp_path)

@@ -24,6 +24,7 @@ from atrous.data.layouts.label_files.image_scope import image_scope
 from atrous.data.layouts.label_files.label_studio import brush_pictures, label_studio
 from atrous.data.layouts.label_files.labelbox import labelbox
 from atrous.data.layouts.label_files.labelme import labelme
+from atrous.data.layouts.label_files.labelme_folders import labelme_folders
 from atrous.data.layouts.label_files.panoptic import panoptic
 from atrous.data.layouts.label_files.parquet import parquet
 from atrous.data.layouts.label_files.run_lengths import run_lengths
@@ -120,7 +121,7 @@ def _chosen(
         return plain
     # A picture of the plain layout that has no mask may be background by declaration, which other layouts know.
     faulty = [plain] if plain is not None and tree.background is None else []
-    layouts = [tables, panoptic, pair_lists, class_masks, mask_pictures, *ANNOTATIONS, stacks, parquet]
+    layouts = [tables, panoptic, labelme_folders, pair_lists, class_masks, mask_pictures, *ANNOTATIONS, stacks, parquet]
     for layout in layouts:
         try:
             found = layout(tree)

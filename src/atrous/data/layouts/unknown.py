@@ -13,7 +13,8 @@ from atrous.data.layouts.list_files import list_files
 from atrous.data.layouts.tree import Tree
 
 _LABEL_FORMATS = {
-    ".txt": "YOLO", ".json": "COCO or LabelMe", ".xml": "CVAT or VOC XML", ".csv": "run lengths in CSV",
+    ".txt": "text of no known form", ".json": "JSON of no known form", ".xml": "XML of no known form",
+    ".csv": "run lengths in CSV",
     ".tfrecord": "TFRecord", ".parquet": "Hugging Face Parquet", ".geojson": "GeoJSON", ".shp": "shapefiles",
     ".npy": "label arrays", ".npz": "label arrays", ".mat": "MATLAB label maps", ".h5": "HDF5", ".hdf5": "HDF5",
     ".nii": "NIfTI", ".dcm": "DICOM", ".svg": "SVG drawings", ".zip": "an archive", ".tar": "an archive",
@@ -87,7 +88,28 @@ def _nearest(tree: Tree, suffix: str) -> tuple[str, str]:
     if suffix == ".zip" and all("roi" in path.stem.lower() for path in sample[:3]):
         suffix = ".roi"
     remedy = _REMEDIES.get(suffix, "export the labels as COCO or as PNG masks")
-    return _LABEL_FORMATS[suffix], f"{remedy}, then run: atrous doctor {root}"
+    kinds = (_tool(tree, path, suffix) for path in sample[:3])
+    return next(filter(None, kinds), _LABEL_FORMATS[suffix]), f"{remedy}, then run: atrous doctor {root}"
+
+
+def _tool(tree: Tree, path: Path, suffix: str) -> str:
+    """The tool whose form a file of text has by its content; empty where it has that of none."""
+    if suffix == ".txt" and _are_numbers(text_of(tree, path)):
+        return "YOLO"
+    content = tree.json(path) if suffix == ".json" else None
+    if isinstance(content, dict) and "annotations" in content and {"images", "categories"} & content.keys():
+        return "COCO"
+    if isinstance(content, dict) and isinstance(content.get("shapes"), list):
+        return "LabelMe"
+    root = re.search(r"<(annotations?)>", text_of(tree, path)) if suffix == ".xml" else None
+    return {"annotations": "CVAT XML", "annotation": "VOC XML"}[root[1]] if root else ""
+
+
+def _are_numbers(text: str) -> bool:
+    """Return True if every line is a class and coordinates."""
+    rows = [line.split() for line in text.splitlines() if line.strip()]
+    numbers = r"[-+]?\d*\.?\d+(e[-+]?\d+)?"
+    return bool(rows) and all(len(row) > 4 and all(re.fullmatch(numbers, word) for word in row[1:]) for row in rows)
 
 
 def _json_kind(content: Any) -> tuple[str, str] | None:
@@ -117,5 +139,6 @@ def _has_only_boxes(content: Any) -> bool:
 
 
 def _are_boxes(tree: Tree, paths: Sequence[Path]) -> bool:
-    rows = [line.split() for path in paths[:3] for line in text_of(tree, path).splitlines() if line.strip()]
-    return bool(rows) and all(len(row) in (5, 6) for row in rows)
+    texts = [text_of(tree, path) for path in paths[:3]]
+    rows = [line.split() for text in texts for line in text.splitlines() if line.strip()]
+    return _are_numbers("\n".join(texts)) and all(len(row) in (5, 6) for row in rows)

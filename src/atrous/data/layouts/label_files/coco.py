@@ -54,7 +54,8 @@ def coco(tree: Tree) -> Contents | None:
     if missing:
         wrong.append(("missing file", _missing_line(tree, labelled, missing)))
     if not images:
-        return Contents("COCO", {}, faults=tuple(wrong or [("annotations", f"{labelled[0]} names no picture")]))
+        line = f"{tree.root / labelled[0]} lists no picture under images; export it again"
+        return Contents("COCO", {}, faults=tuple(wrong or [("annotations", line)]))
     categories = [name for file in files.values() for name in file.categories]
     kept = _classes(tree, labelled, categories)
     notes = [*notes, f"{len(images)} pictures with instances of {len(kept)} categories ({listed(labelled)})"]
