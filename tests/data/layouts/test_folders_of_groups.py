@@ -10,8 +10,9 @@ from atrous.data.doctor import diagnose
 from atrous.data.doctor.finding import Grade
 from data.layouts.test_messy_folders import whose
 from fakes.group_folders import BESIDE, GROUPS, grouped
-from fakes.layouts import NAMES, VAL, truth
-from fakes.messy_folders import animals
+from fakes.layouts import NAMES, VAL, picture, truth
+from fakes.messy_folders import animals, black_and_white
+from fakes.published import save
 
 
 def assert_foreground(folder, names=("background", "foreground")):
@@ -34,14 +35,37 @@ def test_folders_of_pictures_and_of_masks_are_no_classes(name, tmp_path):
         assert sorted(whose(val[index].image) for index in range(len(val))) == [*VAL]
 
 
-@pytest.mark.parametrize("places", [BESIDE, ("imgs/{group}/{name}.png", "gt/{group}/{name}.png")], ids=["own", "apart"])
+CALLED_ALIKE = ("{group}/{group}/{name}.png", "{group}/{group} GT/{name}.png")
+
+
+@pytest.mark.parametrize(
+    "places",
+    [BESIDE, ("imgs/{group}/{name}.png", "gt/{group}/{name}.png"), CALLED_ALIKE],
+    ids=["own", "apart", "called alike"],
+)
 def test_folders_that_might_be_classes_are_warned_of(places, tmp_path):
     grouped(*places, ("charite", "mayo"))(tmp_path)
     warnings = [finding.line for finding in diagnose(tmp_path).findings if finding.grade == Grade.WARNING]
     (line,) = (line for line in warnings if "(charite, mayo)" in line)
     assert "if they are classes, list them in classes.txt, one in a line" in line
     (tmp_path / "classes.txt").write_text("charite\nmayo\n")
-    assert open_data(tmp_path).labels.names == ("background", "charite", "mayo")
+    data = open_data(tmp_path)
+    assert data.labels.names == ("background", "charite", "mayo")
+    found = [whose(data[index].image) for index in range(len(data))]
+    assert sorted(found) == [*NAMES]
+    for index, name in enumerate(found):
+        own = 1 + ("mayo" in str(data.pairs[index].image))
+        np.testing.assert_array_equal(data[index].labels, (truth(name) > 0) * own)
+
+
+def test_folders_of_masks_called_like_those_of_pictures_repeat_no_name(tmp_path):
+    """Every folder has pictures of the same names."""
+    for group, name in zip(("charite", "mayo", "ukb") * 2, NAMES, strict=True):
+        number = NAMES.index(name) // 3
+        for path, content in zip(CALLED_ALIKE, (picture(name), black_and_white(name)), strict=True):
+            save(content, tmp_path / path.format(group=group, name=f"{number:05}"))
+    assert main(["doctor", str(tmp_path), "--fix"]) == 0
+    assert_foreground(tmp_path)
 
 
 @pytest.mark.parametrize("places", [BESIDE, ("{group}/{name}.png", "{group}/{name}_mask.png")], ids=["apart", "beside"])

@@ -74,6 +74,7 @@ FORMATS = {
     "XML of cells": ({f"{name}.xml": "<cells><cell x='1'/></cells>" for name in NAMES}, "XML of no known form"),
     "XML of cars": ({f"{name}.xml": "<annotation><object/></annotation>" for name in NAMES}, "VOC XML"),
     "pictures alone": ({}, "pictures without labels"),
+    "a readme": ({"README.txt": "Pictures of 2020.\n"}, "pictures without labels"),
 }
 
 

@@ -18,7 +18,7 @@ from atrous.data.layouts.class_names import ClassList
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.looks import value_set
 from atrous.data.layouts.tree import Tree, folded
-from atrous.data.layouts.words import meaning
+from atrous.data.layouts.words import MASK_WORDS, meaning, tokens
 from atrous.data.pairs import Pair
 from atrous.data.schema import SCHEMA_FILE
 
@@ -40,13 +40,14 @@ def with_class_masks(tree: Tree, contents: Contents) -> Contents:
         return contents
     # Folders of pictures apart from folders of masks group by city or patient, not by class.
     together = all(pair.image.parent == pair.mask.parent for pair in pairs)
-    named = groups if together else {}
+    listed = contents.classes is not None and are_listed([*groups], contents.classes)
+    named = groups if together or listed else {}
     values = _values(groups or {FOREGROUND: pairs}, further)
     if not all(found and _are_black_and_white(found) for found in values.values()):
         return contents
     names = [name for name in named if values[name] != {0}]
     notes, grouping = [*contents.notes], ()
-    if groups and not together:
+    if groups and not named:
         grouping = (_grouping_line([*groups]),)
     if named and contents.classes is not None and not are_listed(names, contents.classes):
         notes.append(f"folders ({', '.join(names)}) are no classes: {contents.classes.path} lists others")
@@ -59,7 +60,7 @@ def with_class_masks(tree: Tree, contents: Contents) -> Contents:
     if named:
         notes += [f"masks in {name} hold only 0, so it is no class" for name in named if name not in names]
         line = f"masks hold 0 and one value: classes are called after their folders ({', '.join(names)})"
-        if len(names) > 1 and not (tree.root / SCHEMA_FILE).exists():
+        if len(names) > 1 and not listed and not (tree.root / SCHEMA_FILE).exists():
             warnings = (*warnings, f"{line}; {_one_class()}")
         else:
             notes.append(line)
@@ -121,7 +122,7 @@ def _groups_by_folder(tree: Tree, pairs: Sequence[Pair]) -> dict[str, list[Pair]
     groups: dict[str, list[Pair]] = defaultdict(list)
     for pair in pairs:
         name = _class_folder(pair.image.relative_to(tree.root))
-        if _class_folder(pair.mask.relative_to(tree.root)) != name:
+        if _without_mask_words(_class_folder(pair.mask.relative_to(tree.root))) != _without_mask_words(name):
             return {}
         groups[name].append(pair)
     return dict(groups) if _are_class_folders(groups) else {}
@@ -130,6 +131,11 @@ def _groups_by_folder(tree: Tree, pairs: Sequence[Pair]) -> dict[str, list[Pair]
 def _class_folder(path: Path) -> str:
     """The last folder of a path that tells neither a split nor pictures nor masks."""
     return next((part for part in reversed(path.parent.parts) if not meaning(part).whole), "")
+
+
+def _without_mask_words(name: str) -> tuple[str, ...]:
+    """The words of a name but those for masks: `cats GT` lies beside `cats`."""
+    return tuple(token for token in tokens(name) if token not in MASK_WORDS)
 
 
 def _are_class_folders(groups: _Groups) -> bool:

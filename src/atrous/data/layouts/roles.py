@@ -3,17 +3,19 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from atrous.data.formats.images import IMAGE_SUFFIXES
 from atrous.data.layouts.tree import Tree, folded, shared
 from atrous.data.layouts.words import (
+    MASK_WORDS,
     Word,
     folder_words,
     is_second_choice,
     kind_words,
     short_words,
     stem_role,
+    tokens,
     told_split,
 )
 
@@ -50,7 +52,23 @@ def entries(tree: Tree) -> list[Entry]:
     words = folder_words(found, short)
     # A folder that holds all files tells no picture from a mask.
     lead = min((shared(found[0].parent.parts, path.parent.parts) for path in found), default=0)
-    return [_entry(path, [words[folder] for folder in (*path.parents,)[-2::-1]], short, lead=lead) for path in found]
+    beside = _pictured_beside(words)
+    return [_entry(path, words, short, beside, lead=lead) for path in found]
+
+
+def _pictured_beside(words: Mapping[PurePath, Word]) -> Mapping[PurePath, str]:
+    """Folders of masks that are called like a folder beside them and one word more, with that folder's name.
+
+    `cats/cats GT` lies beside `cats/cats`, whose files it has the masks of.
+    """
+    plain = {(folder.parent, tokens(folder.name)): folder.name for folder, word in words.items() if not word.role}
+    return {
+        folder: plain[folder.parent, rest]
+        for folder, word in words.items()
+        if word.role == "mask"
+        and not word.whole
+        and (folder.parent, rest := tuple(one for one in tokens(folder.name) if one not in MASK_WORDS)) in plain
+    }
 
 
 def by_folder(found: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
@@ -89,15 +107,30 @@ def side_by_side(found: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
     return images, masks
 
 
-def _entry(path: Path, words: Sequence[Word], short: Mapping[str, str], *, lead: int) -> Entry:
-    parts = [*zip(path.parent.parts, words, strict=True)]
-    telling = parts[lead:]
-    masks = [word for _, word in telling if word.role == "mask"]
-    role = "mask" if masks else "image" if any(word.role == "image" for _, word in telling) else ""
-    kinds = (kind_words(short.get(part, part)) for part, word in telling if word.role == "mask")
-    kind = "/".join(map(" ".join, kinds))
-    key = "/".join([*(part for part, word in parts if not word.whole), path.stem])
-    return Entry(path, role, told_split(words), kind, key, second=any(word.second for word in masks))
+def _entry(
+    path: Path,
+    words: Mapping[PurePath, Word],
+    short: Mapping[str, str],
+    beside: Mapping[PurePath, str],
+    *,
+    lead: int,
+) -> Entry:
+    folders = (*path.parents,)[-2::-1]
+    telling = folders[lead:]
+    masks = [folder for folder in telling if words[folder].role == "mask"]
+    role = "mask" if masks else "image" if any(words[folder].role == "image" for folder in telling) else ""
+    kind = "/".join(
+        " ".join(
+            word
+            for word in kind_words(short.get(folder.name, folder.name))
+            if word not in tokens(beside.get(folder, ""))
+        )
+        for folder in masks
+    )
+    parts = [beside.get(folder, folder.name) for folder in folders if not words[folder].whole]
+    second = any(words[folder].second for folder in masks)
+    split = told_split([words[folder] for folder in folders])
+    return Entry(path, role, split, kind, "/".join([*parts, path.stem]), second=second)
 
 
 def is_array(entry: Entry) -> bool:

@@ -51,6 +51,8 @@ def unknown_line(tree: Tree) -> str:
     pictures = [suffix for suffix in suffixes if suffix in IMAGE_SUFFIXES]
     lists = Counter(path.suffix.lower() for path in list_files(tree))
     others = [suffix for suffix in suffixes if suffix in _LABEL_FORMATS and counts[suffix] > lists[suffix]]
+    if ".txt" in others and pictures and _are_few_words(tree, counts[pictures[0]]):
+        others.remove(".txt")
     if others:
         kind, remedy = _nearest(tree, others[0])
     elif pictures:
@@ -59,6 +61,12 @@ def unknown_line(tree: Tree) -> str:
     else:
         kind, remedy = "no pictures at all", _put(root)
     return f"{root} is of no known layout: I see {seen} that look like {kind}; {remedy}"
+
+
+def _are_few_words(tree: Tree, pictures: int) -> bool:
+    """Return True if the text files are a README or the like: fewer than half of the pictures, and no labels."""
+    texts = tree.with_suffix(".txt")
+    return 2 * len(texts) < pictures and not any(_tool(tree, path, ".txt") for path in texts[:3])
 
 
 def _put(root: Path) -> str:
