@@ -167,6 +167,15 @@ def coco_anywhere(folder: Path) -> None:
     _write(folder / "export/result.json", _coco(NAMES, prefix="C:\\work\\shots\\"))
 
 
+def coco_by_id(folder: Path) -> None:
+    """Annotations are an object whose keys are their ids."""
+    for name in NAMES:
+        save(picture(name), folder / f"images/{name}.jpg")
+    content = _coco(NAMES)
+    content["annotations"] = {str(item["id"]): item for item in content["annotations"]}
+    _write(folder / "all.json", content)
+
+
 def coco_roboflow(folder: Path) -> None:
     for split, names in (("train", TRAIN), ("valid", VAL)):
         for name in names:
@@ -428,6 +437,7 @@ LAYOUTS: dict[str, tuple[Callable[[Path], None], bool, bool]] = {
     "labelme2voc": (labelme2voc, True, False),
     "PaddleSeg lists": (paddle_lists, True, True),
     "COCO anywhere": (coco_anywhere, True, False),
+    "COCO by id": (coco_by_id, True, False),
     "Roboflow COCO": (coco_roboflow, True, True),
     "YOLO": (yolo, True, True),
     "LabelMe": (labelme_beside, True, False),

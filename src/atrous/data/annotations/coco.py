@@ -117,7 +117,7 @@ def read_coco(path: Path) -> CocoFile:
     Raises:
         InputError: If it is not JSON, not COCO's, or its parts do not fit together.
     """
-    content = read_object(path)
+    content = with_lists(read_object(path))
     try:
         categories = {whole(item, "id"): text(item, "name") for item in _table(content, "categories")}
         annotations: dict[int, list[Annotation]] = defaultdict(list)
@@ -180,6 +180,14 @@ def _without_crowds(file: CocoFile) -> CocoFile:
         for name, one in file.pictures.items()
     }
     return replace(file, pictures=pictures)
+
+
+def with_lists(content: Any) -> Any:
+    """The content of a COCO file whose images, annotations or categories may be objects by their id, as lists."""
+    if not isinstance(content, dict):
+        return content
+    tables = {name: content[name] for name in ("images", "annotations", "categories") if name in content}
+    return content | {name: [*table.values()] for name, table in tables.items() if isinstance(table, dict)}
 
 
 def _table(content: dict[str, Any], name: str) -> list[dict[str, Any]]:

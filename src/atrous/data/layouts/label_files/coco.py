@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from atrous.data.annotations.coco import CocoImage, CocoLabels, crowds_decided, read_coco
+from atrous.data.annotations.coco import CocoImage, CocoLabels, crowds_decided, read_coco, with_lists
 from atrous.data.complaints import Complaint, attempt
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.label_files.drawn import named_space, sample_names, split_of_folders
@@ -28,8 +28,8 @@ _SHOWN = 3
 
 def coco(tree: Tree) -> Contents | None:
     """Every COCO file of instances, and the pictures that it names; None where there is none."""
-    paths = [path for path in tree.with_suffix(".json") if _is_coco(tree.json(path))]
-    labelled = [path for path in paths if _has_instances(tree.json(path))]
+    paths = [path for path in tree.with_suffix(".json") if _is_coco(with_lists(tree.json(path)))]
+    labelled = [path for path in paths if _has_instances(with_lists(tree.json(path)))]
     if not labelled:
         return None
     faults: list[Complaint] = []
@@ -140,7 +140,7 @@ def _classes(tree: Tree, paths: Sequence[Path], categories: Sequence[str]) -> li
     """The categories without those that only group others and that no annotation has."""
     groups, used = set[str](), set[str]()
     for path in paths:
-        content = tree.json(path)
+        content = with_lists(tree.json(path))
         names = {str(item.get("id")): item.get("name") for item in content["categories"] if isinstance(item, dict)}
         groups |= {str(item.get("supercategory")) for item in content["categories"] if isinstance(item, dict)}
         used |= {
