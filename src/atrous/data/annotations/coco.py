@@ -186,8 +186,9 @@ def with_lists(content: Any) -> Any:
     """The content of a COCO file whose images, annotations or categories may be objects by their id, as lists."""
     if not isinstance(content, dict):
         return content
-    tables = {name: content[name] for name in ("images", "annotations", "categories") if name in content}
-    return content | {name: [*table.values()] for name, table in tables.items() if isinstance(table, dict)}
+    tables = {name: content.get(name) for name in ("images", "annotations", "categories")}
+    by_id = {name: [*table.values()] for name, table in tables.items() if isinstance(table, dict) and table}
+    return content | by_id
 
 
 def _table(content: dict[str, Any], name: str) -> list[dict[str, Any]]:
