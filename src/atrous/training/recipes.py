@@ -160,9 +160,9 @@ def finetune() -> Recipe:
     The network is EfficientNet-Lite0 where its weights are installed, else MobileNetV2 (`training/imagenet_start.py`);
     the rule for iterations, crop and validations is in `training/fitting.py`. Cost with MobileNetV2: under 15 minutes
     on two cores for a few dozen images of 480x360, at 1.3 seconds a step in bfloat16, which is used where the
-    device has its instructions, and 8 % more for logits at output stride 2, which came later. They follow the outlines
-    of thin and rare things, which are not painted too large because half of the class weights is taken back out of the
-    logits. A run that resumes keeps its network, weights, precision and this share.
+    device has its instructions, and a tenth more for logits at output stride 2, which came later. They follow the
+    outlines of thin and rare things, which are not painted too large because half of the class weights is taken back
+    out of the logits. A run that resumes keeps its network, weights, precision and this share.
     """
     start = imagenet_start()
     model = preset(start.preset)
