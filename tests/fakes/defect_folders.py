@@ -48,6 +48,15 @@ def folders_of_images(folder: Path) -> None:
             save(black_and_white(name), folder / f"masks/ng/{name}.png")
 
 
+def pictures_by_defect(folder: Path) -> None:
+    """A folder of pictures with defects, one of pictures without any, below it one for each sort, and one of masks."""
+    for name in NAMES:
+        good = name in GOOD
+        save(picture(name), folder / ("NODefect_images/sort1" if good else "Defect_images") / f"{name}_02.png")
+        if not good:
+            save(black_and_white(name), folder / f"Mask_images/{name}_02_mask.png")
+
+
 def rows_of_bad_ones(folder: Path) -> None:
     """Run lengths in a CSV that has rows for bad pictures only (Severstal)."""
     rows = []
@@ -87,6 +96,7 @@ def table_of_all(folder: Path) -> None:
 STATED = {
     "MVTec": (good_to_train_on, '"*/good/*"'),
     "images and masks": (folders_of_images, '"*/ok/*"'),
+    "two folders of pictures": (pictures_by_defect, '"NODefect_images/*"'),
     "Severstal": (rows_of_bad_ones, '"*"'),
     "table": (table_of_all, '"*"'),
 }
