@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from atrous.data.annotations.masks import MaskFiles
+from atrous.data.formats.matlab import named_matrix
 from atrous.data.layouts.background import (
     OR_BACKGROUND,
     PROBABLY_BACKGROUND,
@@ -89,13 +90,23 @@ def paired_contents(tree: Tree, decision: Decision) -> Contents:
     where = f" ({choice.kind})" if choice.kind else ""
     masked = len(choice.pairing.pairs)
     notes = [f"{masked} pictures have masks{where}: {choice.pairing.rule}", *decision.notes]
-    notes += background_notes(unmasked)
+    notes += [*background_notes(unmasked), *_note_on_matrices(tree, choice)]
     if choice.unlabelled:
         paths = [entry.path for entry in choice.unlabelled]
         notes.append(f"{len(paths)} pictures of folders without masks are not used ({listed(paths)})")
     return Contents(
         PICTURES_AND_MASKS, parts, used=used, notes=tuple(notes), faults=tuple(faults), background=background
     )
+
+
+def _note_on_matrices(tree: Tree, choice: Choice) -> list[str]:
+    """A line about the matrix that counts where MATLAB files hold several."""
+    path = next((mask.path for _, mask in choice.paired() if mask.path.suffix.lower() == ".mat"), None)
+    try:
+        name, others = named_matrix(tree.root / path) if path else ("", ())
+    except InputError:  # the file is named where masks are read
+        return []
+    return [f"{name} of MATLAB files counts; left out are {', '.join(others)}"] if name else []
 
 
 def _contents_of_classes(tree: Tree, classes: Mapping[str, Choice]) -> Contents:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from atrous.data.layouts.choice import Choice
 from atrous.data.layouts.looks import Agreement, agreement, are_fields, are_masks, number_of_values
+from atrous.data.layouts.roles import is_array
 from atrous.data.layouts.tree import Tree, listed
 from atrous.data.layouts.words import is_field, is_no_label, says_classes, tokens
 
@@ -123,11 +124,15 @@ def _by_names_and_looks(tree: Tree, equal: Sequence[Choice], notes: list[str]) -
 
 
 def _rank(tree: Tree, choice: Choice) -> int:
-    """0 for kinds called after classes, 2 for by-products that are no classes, 1 for all others."""
-    looks = are_masks(tree.root, [mask.path for _, mask in choice.paired()])
-    if is_no_label(choice.words) or not looks:
-        return 2
-    return 0 if says_classes(choice.words) else 1
+    """0 for kinds called after classes, 2 for by-products that are no classes, 3 for photos, 1 for all others.
+
+    `semantic_masks/a_instance_color.png` says both, which is better than to say only that it is no class.
+    """
+    masks = [mask for _, mask in choice.paired()]
+    if not are_masks(tree.root, [mask.path for mask in masks]):
+        return 2 if any(map(is_array, masks)) else 3
+    classes, by_product = says_classes(choice.words), is_no_label(choice.words)
+    return 1 if classes == by_product else 0 if classes else 2
 
 
 def _of_equal(tree: Tree, equal: Sequence[Choice]) -> tuple[Choice, list[str], list[tuple[str, str]]]:
