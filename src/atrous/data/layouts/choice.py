@@ -63,7 +63,7 @@ class Choice:
 
 def choices_of(tree: Tree, images: Sequence[Entry], masks: Sequence[Entry]) -> list[Choice]:
     """Ways to pair the pictures with one kind of the masks each, the kinds of most masks first."""
-    images, others = one_camera(images)
+    images, others = one_camera(images, masks)
     by_kind = kinds_of(images, _label_maps(tree, masks))
     found = []
     for kind, some in sorted(by_kind.items(), key=lambda item: (item[1][0].second, -len(item[1]))):
