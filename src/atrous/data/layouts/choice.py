@@ -8,6 +8,7 @@ from pathlib import Path
 from atrous.data.layouts.background import Unmasked, sorted_unmasked
 from atrous.data.layouts.kinds import kinds_of, one_camera
 from atrous.data.layouts.looks import mask_values, sample
+from atrous.data.layouts.matching_folders import of_matching_folders
 from atrous.data.layouts.pairing import Pairing, pairings
 from atrous.data.layouts.roles import Entry, is_array
 from atrous.data.layouts.tree import Tree
@@ -64,7 +65,8 @@ class Choice:
 def choices_of(tree: Tree, images: Sequence[Entry], masks: Sequence[Entry]) -> list[Choice]:
     """Ways to pair the pictures with one kind of the masks each, the kinds of most masks first."""
     images, others = one_camera(images, masks)
-    by_kind = kinds_of(images, _label_maps(tree, masks))
+    masks = of_matching_folders(images, _label_maps(tree, masks))
+    by_kind = kinds_of(images, masks)
     found = []
     for kind, some in sorted(by_kind.items(), key=lambda item: (item[1][0].second, -len(item[1]))):
         split = any(entry.split for entry in images) and all(entry.split for entry in some)
