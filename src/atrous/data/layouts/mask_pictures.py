@@ -30,7 +30,7 @@ from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.lists import told_splits
 from atrous.data.layouts.looks import has_few_values, sample
 from atrous.data.layouts.rivals import Decision, decide
-from atrous.data.layouts.roles import Entry, by_folder, by_name, entries, side_by_side
+from atrous.data.layouts.roles import Entry, by_folder, by_name, by_part_of_folder, entries, side_by_side
 from atrous.data.layouts.tree import Tree, listed
 from atrous.data.pairs import Pair, check_stored_size
 from atrous.data.schema import SCHEMA_FILE
@@ -39,7 +39,7 @@ from atrous.errors import InputError
 Sorting = Callable[[Sequence[Entry]], tuple[list[Entry], list[Entry]]]
 PICTURES_AND_MASKS, MASKS_BY_CONTENT = "pictures and masks", "masks by content"
 """Names of the two layouts."""
-BY_NAMES: Sequence[Sorting] = (by_folder, by_name, side_by_side)
+BY_NAMES: Sequence[Sorting] = (by_folder, by_name, side_by_side, by_part_of_folder)
 
 
 def mask_pictures(tree: Tree, *, sortings: Sequence[Sorting] = BY_NAMES) -> Contents | None:

@@ -8,16 +8,21 @@ from pathlib import Path
 from atrous.data.formats.images import IMAGE_SUFFIXES
 from atrous.data.layouts.tree import Tree, folded, shared
 from atrous.data.layouts.words import (
+    IMAGE_WORDS,
+    MASK_WORDS,
     Word,
     folder_words,
     is_second_choice,
     kind_words,
     short_words,
     stem_role,
+    tokens,
     told_split,
 )
 
 ARRAY_SUFFIXES = frozenset({".mat", ".npy", ".npz"})
+_VAGUE = frozenset({"x", "y", "raw", "source", "src", "machine", "target", "manual"})
+"""Words of pictures or masks that mean other things among other words, as in `machine 2`."""
 _PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".webp", ".avif"})
 
 
@@ -87,6 +92,32 @@ def side_by_side(found: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
             images.append(photos[0])
             masks.append(others[0])
     return images, masks
+
+
+def by_part_of_folder(found: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
+    """As `by_folder`, where folders have other words, too: `tissue images`, `gts_for_participants`."""
+    lead = min((shared(found[0].path.parent.parts, entry.path.parent.parts) for entry in found), default=0)
+    return by_folder([entry if entry.role else _leaning(entry, lead=lead) for entry in found])
+
+
+def _leaning(entry: Entry, *, lead: int) -> Entry:
+    """The entry with the role that one word of a folder says; as it is where none does, or words differ."""
+    told = [(part, _leaning_role(part)) for part in entry.path.parent.parts[lead:]]
+    roles = {role for _, role in told if role}
+    if len(roles) != 1:
+        return entry
+    telling = [part for part, role in told if role]
+    folders = [part for part in entry.key.split("/")[:-1] if part not in telling]
+    key = "/".join([*folders, entry.path.stem])
+    role = roles.pop()
+    kind = "/".join(" ".join(kind_words(part)) for part in telling) if role == "mask" else ""
+    return replace(entry, role=role, kind=kind, key=key, second=any(map(is_second_choice, telling)))
+
+
+def _leaning_role(name: str) -> str:
+    words = {*tokens(name)} - _VAGUE
+    roles = [role for role, known in (("mask", MASK_WORDS), ("image", IMAGE_WORDS)) if words & known]
+    return roles[0] if len(roles) == 1 else ""
 
 
 def _entry(path: Path, words: Sequence[Word], short: Mapping[str, str], *, lead: int) -> Entry:

@@ -20,7 +20,7 @@ IMAGE_WORDS = frozenset(
     {
         "image", "images", "img", "imgs", "jpegimages", "picture", "pictures", "photo", "photos", "pic", "pics",
         "original", "originals", "input", "inputs", "raw", "rgb", "source", "src", "frame", "frames", "leftimg8bit",
-        "color_image", "x", "scans", "scan", "orig", "patches",
+        "color_image", "x", "scans", "scan", "orig", "org", "patches",
     }
 )  # fmt: skip
 MASK_WORDS = frozenset(

@@ -1,0 +1,58 @@
+"""Folders that say picture or mask among other words: `tissue images`, `gts_for_participants`, `train-org-img`."""
+
+import numpy as np
+import pytest
+
+from atrous.data.dataset import open_data, open_splits
+from atrous.errors import InputError
+from fakes.layouts import NAMES, VAL, color_mask, ids_mask, picture, truth
+
+
+def save(image, path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path)
+
+
+def found(data):
+    known = {np.asarray(picture(name)).tobytes(): name for name in NAMES}
+    return {known[data[index].image.tobytes()]: data[index].labels for index in range(len(data))}
+
+
+def assert_labels(samples, names=NAMES):
+    assert samples.keys() == {*names}
+    for name, labels in samples.items():
+        np.testing.assert_array_equal(labels, truth(name))
+
+
+@pytest.mark.parametrize("places", [("tissue images", "label masks final2b"), ("tissue images", "masks by hand")])
+def test_pictures_and_masks_of_several_groups(places, tmp_path):
+    """Names repeat in the groups, so that only the folders tell which mask belongs to which picture."""
+    for number, name in enumerate(NAMES):
+        folder = tmp_path / ("human bladder", "mouse heart")[number % 2]
+        save(picture(name), folder / places[0] / f"{number // 2}.png")
+        save(ids_mask(name), folder / places[1] / f"{number // 2}.png")
+    assert_labels(found(open_data(tmp_path)))
+
+
+def test_some_pictures_have_no_mask_and_others_are_heights(tmp_path):
+    for name in NAMES:
+        save(picture(name), tmp_path / f"top/{name}.png")
+        save(picture(name).convert("L"), tmp_path / f"dsm/height_{name}.png")
+        if name not in VAL:
+            save(ids_mask(name), tmp_path / f"gts_for_participants/{name}.png")
+    with pytest.raises(InputError, match=r"no mask for top/s4.png .*background = \"\" to leave them out"):
+        open_data(tmp_path)
+    (tmp_path / "schema.toml").write_text('[layout]\nbackground = ""\n')
+    assert_labels(found(open_data(tmp_path)), names=NAMES[:4])
+
+
+def test_original_in_three_letters(tmp_path):
+    """Drawings of the masks in another folder have the same names, which repeat from split to split."""
+    for split, names in (("train", NAMES[:4]), ("val", VAL)):
+        for number, name in enumerate(names):
+            save(picture(name), tmp_path / f"set/{split}/{split}-org-img/{number}.png")
+            save(ids_mask(name), tmp_path / f"set/{split}/{split}-label-img/{number}_lab.png")
+            save(color_mask(name), tmp_path / f"drawn/ColorMasks-{split.title()}Set/{number}_lab.png")
+    splits = open_splits(tmp_path)
+    assert_labels(found(splits["train"]), names=NAMES[:4])
+    assert_labels(found(splits["val"]), names=VAL)
