@@ -39,7 +39,7 @@ from atrous.errors import InputError
 Sorting = Callable[[Sequence[Entry]], tuple[list[Entry], list[Entry]]]
 PICTURES_AND_MASKS, MASKS_BY_CONTENT = "pictures and masks", "masks by content"
 """Names of the two layouts."""
-BY_NAMES: Sequence[Sorting] = (by_folder, by_name, side_by_side, by_part_of_folder)
+BY_NAMES: Sequence[Sorting] = (by_folder, by_name, side_by_side)
 
 
 def mask_pictures(tree: Tree, *, sortings: Sequence[Sorting] = BY_NAMES) -> Contents | None:
@@ -60,8 +60,16 @@ def mask_pictures(tree: Tree, *, sortings: Sequence[Sorting] = BY_NAMES) -> Cont
 
 
 def masks_by_content(tree: Tree) -> Contents | None:
-    """Pair pictures with files of few values and the same sizes, whatever their names; None where not all pair."""
-    found = choices_of(tree, *by_content(tree, entries(tree)))
+    """Pair pictures with files of few values and the same sizes, whatever their names; None where not all pair.
+
+    Files of codecs with loss count as masks only where no others are there.
+    """
+    some = entries(tree)
+    return _by_content(tree, some, lossy=False) or _by_content(tree, some, lossy=True)
+
+
+def _by_content(tree: Tree, some: Sequence[Entry], *, lossy: bool) -> Contents | None:
+    found = choices_of(tree, *by_content(tree, some, lossy=lossy))
     found = [choice for choice in found if _sizes_match(tree, choice)]
     choices = [choice for choice in found if choice.complete]
     if not choices:
@@ -69,6 +77,17 @@ def masks_by_content(tree: Tree) -> Contents | None:
     partial = [choice for choice in found if 1 < len(choice.masks) == len(choice.pairing.pairs) < len(choice.images)]
     contents = paired_contents(tree, decide(tree, choices, partial=partial))
     return replace(contents, layout=MASKS_BY_CONTENT, notes=("masks were found by their few values", *contents.notes))
+
+
+def masks_by_part_of_folder(tree: Tree) -> Contents | None:
+    """Pair pictures with masks by folders that say so among other words; None where a mask is left over.
+
+    Such masks may be of other classes.
+    """
+    found = choices_of(tree, *by_part_of_folder(entries(tree)))
+    choices = [choice for choice in found if len(choice.pairing.pairs) == len(choice.masks)]
+    choices = [choice for choice in choices if _sizes_match(tree, choice)]
+    return paired_contents(tree, decide(tree, choices)) if choices else None
 
 
 def paired_contents(tree: Tree, decision: Decision) -> Contents:

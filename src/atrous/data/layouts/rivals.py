@@ -19,6 +19,7 @@ from atrous.data.layouts.looks import Agreement, agreement, are_fields, are_mask
 from atrous.data.layouts.roles import is_array
 from atrous.data.layouts.tree import Tree, listed
 from atrous.data.layouts.words import is_field, is_no_label, says_classes, tokens
+from atrous.data.schema import SCHEMA_FILE
 
 _PEOPLE = ("annotator", "observer", "reader", "expert", "rater", "grader", "doctor", "radiologist", "reviewer")
 """Beginnings of words for whoever drew masks."""
@@ -70,9 +71,44 @@ def decide(tree: Tree, choices: Sequence[Choice], *, partial: Sequence[Choice] =
     if equal:
         best, notes_of_equal, faults = _of_equal(tree, _by_names_and_looks(tree, [best, *equal], notes))
         notes += notes_of_equal
+    if further := _of_further_words(best, choices):
+        faults = [*faults, _further_fault(tree, further)]
     rest = [choice for choice in others if choice not in equal and choice.second and choice.complete]
     notes += [f"masks of another kind are left out: {_shown(choice)}" for choice in rest]
     return Decision(best, view, tuple(notes), tuple(faults))
+
+
+def _of_further_words(best: Choice, choices: Sequence[Choice]) -> list[Choice]:
+    """Masks of the kind that counts whose names end in other words, for some pictures: perhaps of other classes."""
+    ours = best.pairing.affixes
+    if ours is None or not best.complete or not _is_word(ours.mask[1]):
+        return []
+    taken = {mask.path for _, mask in best.paired()}
+    found = []
+    for choice in choices:
+        theirs = choice.pairing.affixes
+        if choice.kind != best.kind or choice.complete or choice.second or theirs is None:
+            continue
+        alike = theirs.image == ours.image and theirs.mask[0] == ours.mask[0] and _is_word(theirs.mask[1])
+        if alike and len(choice.pairing.pairs) > 1 and not taken & {mask.path for _, mask in choice.paired()}:
+            found.append(choice)
+    return found
+
+
+def _is_word(ending: str) -> bool:
+    """Return True for an ending such as `_hair`, which no number follows."""
+    return bool(tokens(ending)) and not any(character.isdigit() for character in ending)
+
+
+def _further_fault(tree: Tree, further: Sequence[Choice]) -> tuple[str, str]:
+    image, mask = further[0].paired()[0]
+    count = sum(len(choice.pairing.pairs) for choice in further)
+    return (
+        "two kinds of masks",
+        f"{tree.root}: {count} masks with other words in their names belong to pictures that have one already, such as "
+        f"{mask.path} for {image.path}; join them into one mask for each picture if they are other classes, move them "
+        f"away, or name the masks that count under [layout] in {SCHEMA_FILE}",
+    )
 
 
 def _classes(tree: Tree, choices: Sequence[Choice]) -> dict[str, Choice]:
@@ -185,5 +221,6 @@ def _fault(tree: Tree, equal: Sequence[Choice]) -> tuple[str, str]:
     return (
         "two kinds of masks",
         f"{tree.root} has {number} masks for every picture, such as {listed(example, shown=len(example))} for "
-        f"{firsts[0][0].path}; move those that you do not want away, or name the others under [layout] in schema.toml",
+        f"{firsts[0][0].path}; move those that you do not want away, or name the others under [layout] in "
+        f"{SCHEMA_FILE}",
     )

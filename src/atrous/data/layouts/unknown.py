@@ -10,7 +10,9 @@ from atrous.data.formats.images import IMAGE_SUFFIXES
 from atrous.data.layouts.class_names import text_of
 from atrous.data.layouts.label_files.yolo_keypoints import are_keypoints
 from atrous.data.layouts.list_files import list_files
+from atrous.data.layouts.looks import has_few_values
 from atrous.data.layouts.tree import Tree
+from atrous.data.schema import SCHEMA_FILE
 
 _LABEL_FORMATS = {
     ".txt": "YOLO", ".json": "COCO or LabelMe", ".xml": "CVAT or VOC XML", ".csv": "run lengths in CSV",
@@ -24,6 +26,8 @@ _LABEL_FORMATS = {
     ".svs": "whole-slide pictures", ".ply": "point clouds", ".pcd": "point clouds", ".las": "point clouds",
     ".roi": "regions of ImageJ", ".ndjson": "NDJSON", ".jsonl": "JSON lines", ".wkt": "well-known text", ".kml": "KML",
 }  # fmt: skip
+_FOLDERS, _TEXTS, _LEAST_NUMBERS = 50, 100, 5
+"""Folders and texts that are looked at; numbers in a row of labels."""
 _REMEDIES = {
     ".zip": "unpack it first: unzip FILE", ".tar": "unpack it first: tar xf FILE",
     ".gz": "unpack it first: gunzip FILE", ".tar.gz": "unpack it first: tar xf FILE",
@@ -50,21 +54,33 @@ def unknown_line(tree: Tree) -> str:
     pictures = [suffix for suffix in suffixes if suffix in IMAGE_SUFFIXES]
     lists = Counter(path.suffix.lower() for path in list_files(tree))
     others = [suffix for suffix in suffixes if suffix in _LABEL_FORMATS and counts[suffix] > lists[suffix]]
+    others = [suffix for suffix in others if suffix != ".txt" or _have_numbers(tree, tree.with_suffix(suffix))]
     if others:
         kind, remedy = _nearest(tree, others[0])
     elif pictures:
         kind = "pictures without labels, or masks under names that pair with none"
-        remedy = _put(root)
+        where = f"under [layout] in {root / SCHEMA_FILE}"
+        remedy = f"{_put(root)}, or say {where} which files belong together: {_places(tree)}"
+        remedy = f"{remedy}, then run atrous doctor {root}"
     else:
-        kind, remedy = "no pictures at all", _put(root)
+        kind, remedy = "no pictures at all", f"{_put(root)}, then run atrous doctor {root}"
     return f"{root} is of no known layout: I see {seen} that look like {kind}; {remedy}"
 
 
 def _put(root: Path) -> str:
-    return (
-        f"expected are {root / 'images'} and {root / 'masks'} with files of the same names; "
-        f"atrous doctor {root} --fix proposes pairs where it finds some"
-    )
+    return f"expected are {root / 'images'} and {root / 'masks'} with files of the same names"
+
+
+def _places(tree: Tree) -> str:
+    """Two lines to correct, with the first folder of pictures that look like photos, and the first of others."""
+    firsts: dict[tuple[Path, str], Path] = {}
+    for path in tree.files:
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            firsts.setdefault((path.parent, path.suffix), path)
+    shown = {False: "FOLDER/{name}.jpg", True: "FOLDER/{name}.png"}
+    for (folder, suffix), path in [*firsts.items()][:_FOLDERS][::-1]:
+        shown[has_few_values(tree.root / path, lossy=True)] = f"{(folder / '{name}').as_posix()}{suffix}"
+    return f'images = "{shown[False]}" and masks = "{shown[True]}", {{name}} being what both names share'
 
 
 def _nearest(tree: Tree, suffix: str) -> tuple[str, str]:
@@ -114,6 +130,16 @@ def _has_only_boxes(content: Any) -> bool:
     annotations = content.get("annotations") if isinstance(content, dict) else None
     found = [one for one in annotations if isinstance(one, dict)] if isinstance(annotations, list) else []
     return any("bbox" in one for one in found) and not any(one.get("segmentation") for one in found)
+
+
+def _have_numbers(tree: Tree, paths: Sequence[Path]) -> bool:
+    """Return True if a text begins with a row of numbers, as those of YOLO do; texts of words are remarks."""
+    rows = [text_of(tree, path).strip().partition("\n")[0].split() for path in paths[:_TEXTS]]
+    return any(len(row) >= _LEAST_NUMBERS and all(map(_is_number, row)) for row in rows)
+
+
+def _is_number(word: str) -> bool:
+    return re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", word) is not None
 
 
 def _are_boxes(tree: Tree, paths: Sequence[Path]) -> bool:
