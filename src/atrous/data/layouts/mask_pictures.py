@@ -29,6 +29,7 @@ from atrous.data.layouts.class_masks import Parts, class_contents
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.lists import told_splits
 from atrous.data.layouts.looks import has_few_values, sample
+from atrous.data.layouts.rival_pictures import rival_pictures
 from atrous.data.layouts.rivals import Decision, decide
 from atrous.data.layouts.roles import Entry, by_folder, by_name, by_part_of_folder, entries, side_by_side
 from atrous.data.layouts.tree import Tree, listed
@@ -99,7 +100,7 @@ def paired_contents(tree: Tree, decision: Decision) -> Contents:
     rule = _rule if any(splits.values()) else lambda _: "all pairs"
     parts, used, wrong = told_splits(tree, pairs, splits, read=MaskFiles(), rule=rule)
     unmasked, background = choice.unmasked, ""
-    faults = [*_faults(tree, choice), *decision.faults, *wrong]
+    faults = [*_faults(tree, choice), *decision.faults, *rival_pictures(tree, choice), *wrong]
     if unmasked.good:
         others = [entry.path for entry in (*choice.images.values(), *choice.unlabelled) if entry.path not in pairs]
         background = pattern_of(unmasked.good, others)
