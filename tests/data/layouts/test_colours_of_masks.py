@@ -55,3 +55,25 @@ def test_photos_in_place_of_masks_are_refused_in_seconds(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert "too many for classes" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("channel", [0, 1, 2])
+def test_numbers_in_one_channel_are_told_with_what_helps(channel, tmp_path):
+    """Tools of simulators store them so; --fix cannot clean what is no smoothed edge."""
+
+    def stored(name):
+        mask = np.zeros((*truth(name).shape, 3), np.uint8)
+        mask[..., channel] = truth(name)
+        return Image.fromarray(mask)
+
+    written(tmp_path, [stored(name) for name in NAMES])
+    letter = "RGB"[channel]
+    line = rf'numbers in the channel {letter} alone \(0 to 2\).*image.getchannel\("{letter}"\).save\(path\)'
+    with pytest.raises(InputError, match=line):
+        open_splits(tmp_path)
+    for path in (tmp_path / "labels").iterdir():
+        Image.open(path).getchannel(letter).save(path)
+    data = open_splits(tmp_path)
+    for part in data.values():
+        for index, name in enumerate(part.names):
+            np.testing.assert_array_equal(part[index].labels, truth(name))
