@@ -97,3 +97,12 @@ def test_jpeg_masks_in_a_folder_of_any_name_are_cleaned(tmp_path, capsys):
     assert samples.keys() == {*NAMES}
     for name, labels in samples.items():
         np.testing.assert_array_equal(labels, np.kron(truth(name) > 0, np.ones((8, 8), bool)))
+
+
+def test_labels_beside_numbers_of_objects(tmp_path):
+    """The folder of numbers is called by a word for them, that of classes by a word that may mean other things."""
+    for name in NAMES:
+        save(picture(name), tmp_path / f"images/{name}.png")
+        save(ids_mask(name), tmp_path / f"sem_masks/{name}.png")
+        save(Image.fromarray(truth(name) * 3), tmp_path / f"inst_masks/{name}.png")
+    assert_labels(found(open_data(tmp_path)))

@@ -55,6 +55,8 @@ def mask_pictures(tree: Tree, *, sortings: Sequence[Sorting] = BY_NAMES) -> Cont
             break
     if not choices:
         return None
+    if all(choice.second for choice in choices):  # by-products have a word of their own, labels another one
+        choices = [choice for choice in choices_of(tree, *by_part_of_folder(found)) if choice.complete] or choices
     decision = decide(tree, choices)
     contents = paired_contents(tree, decision)
     return replace(contents, faults=(*contents.faults, *_mistaken(tree, decision.choice)))
