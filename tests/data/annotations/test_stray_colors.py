@@ -117,25 +117,3 @@ def test_names_that_differ_in_letter_case_alone_are_a_warning(tmp_path):
     (tmp_path / "schema.toml").write_text('classes = ["background", "Tent", "tent"]\n')
     lines = [finding.line for finding in diagnose(tmp_path).findings]
     assert any("the classes 'Tent' and 'tent' differ in letter case alone" in line for line in lines)
-
-
-def test_numbers_in_the_red_channel_are_no_strays(tmp_path):
-    """Neighbouring numbers are nearly equal colours, and the rarer one has a hundredth of the pixels."""
-    numbers = [0, 7, 8, 1]
-    for index, name in enumerate(NAMES):
-        mask = np.zeros((*SIZE, 3), np.uint8)
-        mask[..., 0] = np.array(numbers)[truth_with_line(index)]
-        for place, image in (("images", noise(np.random.default_rng(index), SIZE)), ("masks", Image.fromarray(mask))):
-            (tmp_path / place).mkdir(exist_ok=True)
-            image.save(tmp_path / place / f"{name}.png")
-    data = open_data(tmp_path)
-    reds = {color: label for label, color in enumerate(data.labels.palette)}
-    order = np.array([reds[number, 0, 0] for number in numbers])
-    for index in range(len(data)):
-        np.testing.assert_array_equal(data[index].labels, order[truth_with_line(NAMES.index(data.names[index]))])
-
-
-def truth_with_line(index):
-    ids = truth(index)
-    ids[0, :20] = 3
-    return ids

@@ -130,3 +130,22 @@ def test_pictures_of_two_cameras_stay_pictures(tmp_path):
     data = open_data(tmp_path)
     assert len(data) == len(NAMES)
     assert data.labels.names == ("class 0", "class 1")
+
+
+def test_classes_whose_files_say_instance_come_before_numbers_of_objects(tmp_path):
+    """The numbers have more values; the folder of the others says that they are classes."""
+    for index, name in enumerate(NAMES):
+        first, second = (mask // 255 for mask in masks(index))
+        numbers = first + 2 * second + 3 * np.roll(first, 10, axis=0)
+        for place, content in (
+            (f"images/{name}.png", picture(name).resize((30, 20))),
+            (f"Semantic_masks/{name}_instance_color_RGB.png", Image.fromarray(first + 2 * second)),
+            (f"Instance_masks/{name}_instance_id_RGB.png", Image.fromarray(numbers)),
+        ):
+            (tmp_path / place).parent.mkdir(exist_ok=True)
+            content.save(tmp_path / place)
+    data = open_data(tmp_path)
+    assert len(data) == len(NAMES)
+    for index, name in enumerate(data.names):
+        first, second = (mask // 255 for mask in masks(NAMES.index(name)))
+        np.testing.assert_array_equal(data[index].labels, first + 2 * second)

@@ -8,7 +8,8 @@ from atrous.data.layouts.folder_lists import folder_index, pictures_of_folders
 from atrous.data.layouts.scanner import contents_of
 from atrous.data.layouts.split_names import splits_of_names
 from atrous.data.layouts.tree import look
-from fakes.layouts import NAMES, in_folders
+from fakes.layouts import NAMES, ids_mask, in_folders, picture
+from fakes.published import save
 from fakes.telling_names import beginnings, parallel
 
 
@@ -102,3 +103,18 @@ def test_names_that_tell_splits_are_noted(tmp_path):
 def test_all_names_must_begin_with_one_of_several_splits(tmp_path, names, splits):
     pictures = [tmp_path / f"{name}.png" for name in names]
     assert [*splits_of_names(pictures).values()] == splits
+
+
+@pytest.mark.parametrize("line", ["{name}.png", "masks/{name}.png", "data/masks/{name}.png"])
+@pytest.mark.parametrize("places", [("images", "masks"), ("data/images", "data/masks")])
+def test_lists_may_name_the_masks(places, line, tmp_path):
+    """Pictures have another suffix than the files in the lists, which lie in a folder of their own."""
+    for name in NAMES:
+        save(picture(name), tmp_path / places[0] / f"{name}.tif")
+        save(ids_mask(name), tmp_path / places[1] / f"{name}.png")
+    for split, names in (("training", NAMES[:3]), ("validation", NAMES[3:4]), ("test", NAMES[4:])):
+        lines = [line.format(name=name) for name in names]
+        (tmp_path / "metadata").mkdir(exist_ok=True)
+        (tmp_path / f"metadata/{split}.txt").write_bytes("\r\n".join(lines).encode())
+    found = {split: sorted(part.names) for split, part in open_splits(tmp_path).items()}
+    assert found == {"train": [*NAMES[:3]], "val": [NAMES[3]], "test": [*NAMES[4:]]}

@@ -12,7 +12,7 @@ from atrous.data.layouts.label_files.yolo_keypoints import are_keypoints
 from atrous.data.layouts.scanner import contents_of
 from atrous.data.layouts.tree import look
 from atrous.errors import InputError
-from fakes.layouts import NAMES, picture
+from fakes.layouts import NAMES, ids_mask, picture, truth
 from fakes.published import save
 
 BOX = "<annotation><object><name>cat</name><bndbox><xmin>1</xmin></bndbox></object></annotation>"
@@ -68,8 +68,8 @@ FORMATS = {
         {"one.json": json.dumps({"annotations": 1, "images": 2, "categories": 3})},
         "look like COCO;",
     ),
-    "notes": ({f"{name}.txt": "taken at noon, two cats\n" for name in NAMES}, "text of no known form"),
-    "numbers of classes": ({f"{name}.txt": "0\n1\n" for name in NAMES}, "text of no known form"),
+    "notes": ({f"{name}.txt": "taken at noon, two cats\n" for name in NAMES}, "pictures without labels"),
+    "numbers of classes": ({f"{name}.txt": "0\n1\n" for name in NAMES}, "pictures without labels"),
     "outlines by points": ({f"{name}.txt": "0 0.1 0.1 0.2 0.2 0.3\n" for name in NAMES}, "YOLO"),
     "XML of cells": ({f"{name}.xml": "<cells><cell x='1'/></cells>" for name in NAMES}, "XML of no known form"),
     "XML of cars": ({f"{name}.xml": "<annotation><object/></annotation>" for name in NAMES}, "VOC XML"),
@@ -95,6 +95,32 @@ def test_the_line_says_what_was_seen_and_what_to_do(tmp_path, name):
         assert re.search(rf"and {len(files)} \.[\w.]+ that look like", line)
     assert nearest in line
     assert f"atrous doctor {tmp_path}" in line
+
+
+def test_texts_of_words_are_no_labels(tmp_path):
+    """Remarks on the pictures lie beside them; nothing says YOLO."""
+    for one in NAMES:
+        save(picture(one), tmp_path / f"shots/{one}.jpg")
+        (tmp_path / f"shots/{one}.txt").write_text("taken by hand at noon on day 3\n1 2 3 4 5\n")
+    with pytest.raises(InputError, match="look like pictures without labels"):
+        open_data(tmp_path)
+
+
+def test_the_table_that_the_line_proposes_pairs_the_files(tmp_path):
+    """Two pictures for each mask: which one counts is the user's decision, and the example is one of the two."""
+    for name in NAMES:
+        save(picture(name), tmp_path / f"a/{name}.png")
+        save(picture(name).rotate(180), tmp_path / f"b/{name}.png")
+        save(ids_mask(name), tmp_path / f"change/{name}.png")
+    with pytest.raises(InputError, match="of no known layout") as told:
+        open_data(tmp_path)
+    images, masks = re.search(r'images = (".*?") and masks = (".*?"), {name} being', str(told.value)).groups()
+    (tmp_path / "schema.toml").write_text(f"[layout]\nimages = {images}\nmasks = {masks}\n")
+    data = open_data(tmp_path)
+    assert len(data) == len(NAMES)
+    for index, name in enumerate(data.names):
+        np.testing.assert_array_equal(data[index].image, np.asarray(picture(name)))
+        np.testing.assert_array_equal(data[index].labels, truth(name))
 
 
 def test_keypoints_are_told_by_what_data_yaml_states(tmp_path):

@@ -8,8 +8,8 @@ from atrous.data.complaints import collecting
 from atrous.data.dataset import open_data, open_splits
 from atrous.data.layouts.scanner import contents_of
 from atrous.errors import InputError
-from fakes.defect_folders import BAD, STATED, UNSTATED, defects, images_of_all, labels_of_bad_ones
-from fakes.layouts import NAMES, picture
+from fakes.defect_folders import BAD, STATED, UNSTATED, black_and_white, defects, images_of_all, labels_of_bad_ones
+from fakes.layouts import NAMES, picture, truth
 
 
 def found(data):
@@ -55,6 +55,28 @@ def test_where_nothing_says_so_the_error_names_the_entry(tmp_path, name):
     assert 'background = "*"' in (tmp_path / "schema.toml").read_text()
     check_all_defects(tmp_path)
     assert len(open_splits(tmp_path)["train"]) in (2, 4)
+
+
+def test_a_defect_may_be_called_like_a_drawing(tmp_path, capsys):
+    """Pictures of `test/color` are neither masks nor those in visible light, whose bands the other folders hold."""
+    for number, name in enumerate(NAMES):
+        kind = ("good", "bent", "color")[number % 3]
+        (tmp_path / f"test/{kind}").mkdir(parents=True, exist_ok=True)
+        picture(name).save(tmp_path / f"test/{kind}/{number // 3:03}.png")
+        if kind != "good":
+            (tmp_path / f"ground_truth/{kind}").mkdir(parents=True, exist_ok=True)
+            black_and_white(name).save(tmp_path / f"ground_truth/{kind}/{number // 3:03}_mask.png")
+    (tmp_path / "train/good").mkdir(parents=True)
+    picture("s5").rotate(180).save(tmp_path / "train/good/000.png")
+    assert main(["doctor", str(tmp_path), "--fix"]) == 0
+    assert 'background = "*/good/*"' in capsys.readouterr().out
+    samples = open_data(tmp_path)
+    assert len(samples) == len(NAMES) + 1
+    for index in range(len(samples)):
+        path = samples.pairs[index].image
+        name = NAMES[int(path.stem) * 3 + ("good", "bent", "color").index(path.parent.name)]
+        bad = path.parent.name != "good"
+        np.testing.assert_array_equal(samples[index].labels, (truth(name) > 0) & bad)
 
 
 def test_none_of_them_is_background_where_the_entry_is_empty(tmp_path):

@@ -22,7 +22,8 @@ def color_ids(colors: UInt8[np.ndarray, "h w 3"], *, schema: Schema, path: Path)
 
     A mask whose pixels all have colours of the schema counts by colour. One of greys (R = G = B) may also be numbers
     that some tool stored as RGB: it counts by number where the greys are no colours of the schema, and is refused where
-    both readings make sense and differ.
+    both readings make sense and differ. Black and white alone count by colour where both are colours of the schema and
+    no `remap` gives numbers: as numbers they would be one class and the ignore value, which nobody stores in RGB.
 
     Args:
         colors: RGB as read from the file.
@@ -46,7 +47,7 @@ def color_ids(colors: UInt8[np.ndarray, "h w 3"], *, schema: Schema, path: Path)
         _check_known(packed, by_color[inverse] >= 0, path=path)
     elif (by_color < 0).any():
         return apply_schema(colors[..., 0], schema=schema, path=path)
-    elif (by_color != by_number).any():
+    elif (by_color != by_number).any() and (schema.remap or not {*numbers.tolist()} <= {0, schema.labels.ignore}):
         raise InputError(
             f"{path} is an RGB picture of greys that mean one thing as colours and another as class ids; "
             "save masks as 8-bit grey or palette PNG"

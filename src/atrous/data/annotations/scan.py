@@ -28,6 +28,8 @@ from atrous.errors import InputError
 from atrous.labels import LabelSpace
 
 _IGNORE = 255
+_SHIFTS = {"R": 16, "G": 8, "B": 0}
+"""Channel -> place of its 8 bits in a colour as one number."""
 
 
 def scan(folder: Path, pairs: Sequence[tuple[Pair, NamingReader]], *, classes: ClassList | None = None) -> Schema:
@@ -83,6 +85,12 @@ def mask_schema(
     if not packed:
         return numbered_schema(folder, numbers)
     path = next(iter(colors))
+    if channel := _numbered_channel(packed):
+        raise InputError(
+            f"{path} and others hold numbers in the channel {channel} alone (0 to {max(packed) >> _SHIFTS[channel]}), "
+            f'which looks black: save it as 8-bit grey PNG (Pillow: image.getchannel("{channel}").save(path)), or list '
+            f"the colors in {SCHEMA_FILE}"
+        )
     if are_smoothed(value_totals(colors.values()).pixels):
         raise InputError(
             f"{path} is a colour picture with smoothed edges, and all masks have {len(packed)} colours, most of them "
@@ -105,6 +113,15 @@ def mask_schema(
         f"{path} is a colour picture, and all masks have {len(packed)} colours: too many for classes; save masks as "
         f"8-bit grey or palette PNG whose pixel values are the class ids, or list the colors in {SCHEMA_FILE}"
     )
+
+
+def _numbered_channel(packed: Sequence[int]) -> str:
+    """The channel that holds numbers where both others are 0 in all colours; empty where colours may be classes."""
+    for channel, shift in _SHIFTS.items():
+        values = [color >> shift for color in packed if color == (color >> shift & 255) << shift]
+        if len(values) == len(packed) and len(packed) > 2 and values[-1] <= 2 * len(packed):
+            return channel
+    return ""
 
 
 def numbered_schema(folder: Path, masks: Mapping[Path, Mapping[int, int]]) -> Schema:

@@ -1,6 +1,6 @@
 """Colours of a few pixels in masks that are no classes: edges mixed of two classes, compression, slips of a pencil."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +15,6 @@ _RARE, _THIN = 0.1, 0.5
 """A colour that compression altered, and one of edges, have at most this share of the pixels of what they were."""
 _READ, _FLAT = 3, 0.05
 """Masks that are read to see whether a colour fills areas: this share of its pixels has its like around."""
-_DARK = 64
-"""The palettes in use have no red that is darker."""
 
 
 def stray_colors(masks: Mapping[Path, Mapping[int, int]]) -> dict[int, Path]:
@@ -29,8 +27,6 @@ def stray_colors(masks: Mapping[Path, Mapping[int, int]]) -> dict[int, Path]:
         masks: Colour as 0xRRGGBB -> pixels, of every mask.
     """
     counts = value_totals(masks.values())
-    if _are_reds(counts.pixels):
-        return {}
     pure: list[tuple[Place, int]] = []
     found: dict[int, Path] = {}
     for color, count in sorted(counts.pixels.items(), key=lambda item: -item[1]):
@@ -44,11 +40,6 @@ def stray_colors(masks: Mapping[Path, Mapping[int, int]]) -> dict[int, Path]:
         else:
             pure.append((place, count))
     return found if len(pure) > 1 else {}
-
-
-def _are_reds(colors: Collection[int]) -> bool:
-    """Return True if all colours are dark reds: numbers of classes in the red channel, as simulators write them."""
-    return all(color & 0xFFFF == 0 and color >> 16 < _DARK for color in colors)
 
 
 def _fills_areas(color: int, paths: list[Path]) -> bool:

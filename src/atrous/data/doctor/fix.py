@@ -77,7 +77,7 @@ def _layout(files: Survey) -> dict[str, str]:
         return known
     if files.pair_by_order:
         return {"pair": "order"}
-    if any(one.kind == "two kinds of masks" for one in files.complaints):
+    if any(one.kind in ("two kinds of masks", "two kinds of pictures") for one in files.complaints):
         return {}  # the user's decision
     if files.leaves_over:  # a pattern of some files would hide the others
         return {}

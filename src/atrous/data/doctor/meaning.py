@@ -100,8 +100,10 @@ def meaning_of(folder: Path, contents: Sequence[MaskContent], *, classes: ClassL
         named_colors = {color for content in contents for color in content.colors} if classes is None else ()
         return Meaning(schema, True, tuple(faults), colors=len(named_colors))
     pixels = value_totals(content.colors for content in contents).pixels
-    altered = are_smoothed(pixels) or (bool(colored) and bool(stray_colors(colored)))
-    proposal = None if altered else _proposal(contents)
+    proposal = None if are_smoothed(pixels) else _proposal(contents)
+    # Where no schema has so many colours, as of photos, comparing each with every two others would take hours.
+    if proposal and colored and stray_colors(colored):
+        proposal = None
     return Meaning(
         proposal.schema if proposal else None,
         False,

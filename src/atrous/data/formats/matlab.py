@@ -4,8 +4,9 @@ Files up to version 7 are read by SciPy (extra `mat`), the one well-kept reader 
 it is refused by name, because `save(..., '-v7')` in MATLAB is less trouble than another library here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from atrous.extras import require
 _NUMERIC = frozenset(
     ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "double", "single", "logical")
 )
+_OBJECTS = ("inst", "object")
+"""Beginnings of the names of matrices that number objects."""
 _LABEL_FIELDS = ("segmentation", "labelmap", "label_map", "labels", "groundtruth", "seg", "mask")
 """Fields of structs that hold the label map, in lower case."""
 
@@ -28,8 +31,9 @@ _LABEL_FIELDS = ("segmentation", "labelmap", "label_map", "labels", "groundtruth
 def read_mat(path: Path) -> Integer[np.ndarray, "h w"]:
     """The label map of a MATLAB file: its only numeric matrix, whatever its name, or that of a struct.
 
-    In a struct the field `Segmentation`, `LabelMap` or the like counts, or else its only matrix; of several structs in
-    a cell, as each annotator of BSDS has one, the first.
+    Of several matrices of one size, such as `inst_map` and `type_map`, the only one counts whose name does not say that
+    it numbers objects; smaller ones describe these. In a struct the field `Segmentation`, `LabelMap` or the like
+    counts, or else its only matrix; of several structs in a cell, as each annotator of BSDS has one, the first.
 
     Args:
         path: A file of version 4 to 7.
@@ -45,7 +49,7 @@ def read_mat(path: Path) -> Integer[np.ndarray, "h w"]:
     with _named(path):
         check_structure(path)
         described = reader.whosmat(path)
-        maps = [(name, shape) for name, shape, kind in described if kind in _NUMERIC and min(shape, default=0) > 1]
+        maps = _maps(described)
         structs = [name for name, _, kind in described if kind in ("struct", "cell")]
         if not maps and len(structs) == 1:
             value = _label_map(reader.loadmat(path, variable_names=structs)[structs[0]])
@@ -57,6 +61,21 @@ def read_mat(path: Path) -> Integer[np.ndarray, "h w"]:
         (name, shape), *_ = maps
         _check_size(shape, path=path)
         return _labels(reader.loadmat(path, variable_names=[name])[name], path=path)
+
+
+def named_matrix(path: Path) -> tuple[str, tuple[str, ...]]:
+    """The matrix that `read_mat` takes where a file holds several, and the others; empty where it needs no choice.
+
+    Raises:
+        InputError: If the file is damaged or of version 7.3, or SciPy is missing.
+    """
+    reader = require("scipy.io", extra="mat", purpose=f"reading {path}")
+    with _named(path):
+        check_structure(path)
+        described = reader.whosmat(path)
+    maps = _maps(described)
+    others = tuple(name for name, _, _ in described if name != maps[0][0]) if len(maps) == 1 else ()
+    return (maps[0][0], others) if others else ("", ())
 
 
 def read_mat_field(path: Path, *, struct: str, field: str) -> Integer[np.ndarray, "h w"]:
@@ -88,6 +107,14 @@ def read_mat_names(path: Path) -> tuple[str, ...]:
         if not all(isinstance(value, np.ndarray) and value.dtype.kind == "U" and value.size == 1 for value in values):
             return ()
         return tuple(str(value.flat[0]).strip() for value in values)
+
+
+def _maps(described: Sequence[tuple[str, tuple[int, ...], str]]) -> list[tuple[str, tuple[int, ...]]]:
+    """Names and shapes of the matrices of a file that may be its label map."""
+    found = [(name, shape) for name, shape, kind in described if kind in _NUMERIC and min(shape, default=0) > 1]
+    largest = max((shape for _, shape in found), key=prod, default=())
+    classes = [(name, shape) for name, shape in found if shape == largest and not name.lower().startswith(_OBJECTS)]
+    return classes if len(classes) == 1 and sum(shape == largest for _, shape in found) > 1 else found
 
 
 def _label_map(value: Any, *, depth: int = 4) -> Any:

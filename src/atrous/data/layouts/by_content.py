@@ -14,17 +14,22 @@ _MOST_FILES = 2000
 """Files of one folder that are read one by one where its names do not part pictures from masks."""
 
 
-def by_content(tree: Tree, found: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
+def by_content(tree: Tree, found: Sequence[Entry], *, lossy: bool = False) -> tuple[list[Entry], list[Entry]]:
     """Pictures and masks by their values: masks hold few.
 
     Files of one folder and suffix whose names end alike (`a`, `b`; `a_1stHO`, `b_1stHO`) are looked at together. The
     kind of a mask is the folder that holds no pictures and the end of its name.
+
+    Args:
+        tree: The files.
+        found: Those that may be pictures or masks.
+        lossy: Whether files of codecs with loss may be masks.
     """
     images: list[Entry] = []
     masks: list[tuple[str, Entry]] = []
     for tail, group in _groups(found):
-        for part_tail, part in _parted(tree, tail, group):
-            if is_array(part[0]) or are_masks(tree.root, [entry.path for entry in part]):
+        for part_tail, part in _parted(tree, tail, group, lossy=lossy):
+            if is_array(part[0]) or are_masks(tree.root, [entry.path for entry in part], lossy=lossy):
                 masks += [(part_tail, entry) for entry in part]
             else:
                 images += part
@@ -68,11 +73,11 @@ def _tail(stem: str, stems: set[str]) -> str:
     return ""
 
 
-def _parted(tree: Tree, tail: str, group: list[Entry]) -> list[tuple[str, list[Entry]]]:
+def _parted(tree: Tree, tail: str, group: list[Entry], *, lossy: bool) -> list[tuple[str, list[Entry]]]:
     """The group, or its parts by the last word of the names or by content where it holds pictures and masks."""
     if is_array(group[0]) or len(group) > _MOST_FILES:
         return [(tail, group)]
-    looks = [has_few_values(tree.root / entry.path) for entry in group]
+    looks = [has_few_values(tree.root / entry.path, lossy=lossy) for entry in group]
     if all(looks) or not any(looks):
         return [(tail, group)]
     by_word: dict[str, list[bool]] = defaultdict(list)

@@ -1,10 +1,14 @@
 """Ways to pair the pictures of a folder with one kind of its masks."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from atrous.data.layouts.background import Unmasked, sorted_unmasked
 from atrous.data.layouts.kinds import kinds_of, one_camera
+from atrous.data.layouts.looks import mask_values, sample
+from atrous.data.layouts.matching_folders import of_matching_folders
 from atrous.data.layouts.pairing import Pairing, pairings
 from atrous.data.layouts.roles import Entry, is_array
 from atrous.data.layouts.tree import Tree
@@ -60,7 +64,8 @@ class Choice:
 
 def choices_of(tree: Tree, images: Sequence[Entry], masks: Sequence[Entry]) -> list[Choice]:
     """Ways to pair the pictures with one kind of the masks each, the kinds of most masks first."""
-    images, others = one_camera(images)
+    images, others = one_camera(images, masks)
+    masks = of_matching_folders(images, _label_maps(tree, masks))
     by_kind = kinds_of(images, masks)
     found = []
     for kind, some in sorted(by_kind.items(), key=lambda item: (item[1][0].second, -len(item[1]))):
@@ -69,6 +74,22 @@ def choices_of(tree: Tree, images: Sequence[Entry], masks: Sequence[Entry]) -> l
         rules = pairings([*image_keys], [*mask_keys])[:_RULES]
         found += [_labelled(tree, Choice(image_keys, mask_keys, pairing, kind, others)) for pairing in rules]
     return found
+
+
+def _label_maps(tree: Tree, masks: Sequence[Entry]) -> Sequence[Entry]:
+    """The masks without arrays of folders that hold no label maps, such as lists of tags, where other folders do."""
+    by_folder: dict[Path, list[Path]] = defaultdict(list)
+    for mask in masks:
+        if is_array(mask):
+            by_folder[mask.path.parent].append(mask.path)
+    if len(by_folder) < 2:
+        return masks
+    others = {
+        folder
+        for folder, some in by_folder.items()
+        if all(mask_values(tree.root / path) is None for path in sample(some))
+    }
+    return [mask for mask in masks if mask.path.parent not in others] if len(others) < len(by_folder) else masks
 
 
 def _keys(some: Sequence[Entry], *, split: bool) -> dict[str, Entry]:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from atrous.data.layouts.background import good_folder
 from atrous.data.layouts.pairing import inserted_words
 from atrous.data.layouts.roles import Entry
 from atrous.data.layouts.tree import folded
@@ -13,11 +14,12 @@ _VISIBLE = frozenset({"rgb", "color", "colour", "vis", "visible"})
 """Words of the folder of pictures in visible light, where other bands lie beside it."""
 
 
-def one_camera(images: Sequence[Entry]) -> tuple[Sequence[Entry], tuple[Entry, ...]]:
+def one_camera(images: Sequence[Entry], masks: Sequence[Entry]) -> tuple[Sequence[Entry], tuple[Entry, ...]]:
     """The pictures in visible light and those of other bands, where folders hold both under the same names.
 
     Args:
         images: All pictures.
+        masks: All masks. Folders that have one of masks of their own name are no bands, nor are those of good products.
 
     Returns:
         The pictures that count, and the others; none where the names of the folders do not decide.
@@ -25,6 +27,7 @@ def one_camera(images: Sequence[Entry]) -> tuple[Sequence[Entry], tuple[Entry, .
     by_folder: dict[Path, list[Entry]] = defaultdict(list)
     for image in images:
         by_folder[image.path.parent].append(image)
+    masked = {mask.path.parent.name for mask in masks}
     visible = {folder for folder in by_folder if _VISIBLE & {*tokens(folder.name)}}
     names = {
         folder.parent: {folded(image.path.stem) for image in some}
@@ -34,7 +37,10 @@ def one_camera(images: Sequence[Entry]) -> tuple[Sequence[Entry], tuple[Entry, .
     others = {
         folder
         for folder, some in by_folder.items()
-        if folder not in visible and {folded(image.path.stem) for image in some} == names.get(folder.parent)
+        if folder not in visible
+        and folder.name not in masked
+        and not good_folder(folder / "a")
+        and {folded(image.path.stem) for image in some} == names.get(folder.parent)
     }
     kept = [image for image in images if image.path.parent not in others]
     return kept, tuple(image for image in images if image.path.parent in others)

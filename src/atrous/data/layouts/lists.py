@@ -20,7 +20,7 @@ from atrous.data.layouts.list_files import lines_of, list_files, of_one_place
 from atrous.data.layouts.split_names import rule_of_names, splits_of_names
 from atrous.data.layouts.split_tables import by_number, split_tables
 from atrous.data.layouts.tree import Tree, folded
-from atrous.data.layouts.words import SPLITS, split_of
+from atrous.data.layouts.words import SPLITS, split_of, stem_role
 from atrous.data.pairs import Pair
 from atrous.data.splits import Part, Splits
 
@@ -103,6 +103,7 @@ def listed_splits(
         The splits, the lists, and faults (kind, line); all empty where there is no list that names these pictures.
     """
     by_key = _keys(pairs)
+    by_mask = _mask_keys(tree, pairs)
     splits: dict[str, dict[Path, Pair]] = {}
     used: set[Path] = set()
     faults: list[tuple[str, str]] = []
@@ -112,7 +113,9 @@ def listed_splits(
         if tree.root / path in sources:  # run lengths in `train.csv`
             continue
         lines, wrong = lines_of(tree, path)
-        sample = [_listed(tree, line, by_key, near=path) for _, line in lines[:_SAMPLED]]
+        # A list of masks that is called so belongs to one of pictures, and says nothing alone.
+        known = by_key if stem_role(path.stem) == "mask" else by_mask | by_key
+        sample = [_listed(tree, line, known, near=path) for _, line in lines[:_SAMPLED]]
         if lines and not any(sample):
             folders = folders or folder_index(tree.pictures)
             below = pictures_of_folders([line for _, line in lines], folders)
@@ -128,7 +131,7 @@ def listed_splits(
         used.add(path)
         numbers: dict[Path, int] = {}
         for number, line in lines:
-            found = _listed(tree, line, by_key, near=path)
+            found = _listed(tree, line, known, near=path)
             if found is not None and found in numbers:
                 problem = f"{line!r:.200} was listed before, in line {numbers[found]}; delete one"
                 faults.append(("list", f"{tree.root / path} line {number}: {problem}"))
@@ -192,13 +195,23 @@ def _keys(pairs: Mapping[Path, Pair]) -> dict[str, Path | None]:
     return found
 
 
+def _mask_keys(tree: Tree, pairs: Mapping[Path, Pair]) -> dict[str, Path | None]:
+    """Names and paths of masks -> picture; None where several have it."""
+    found: dict[str, Path | None] = {}
+    for image, pair in pairs.items():
+        mask = pair.mask.relative_to(tree.root) if pair.mask.is_relative_to(tree.root) else pair.mask
+        for key in {folded(mask.name), folded(mask.as_posix())}:
+            found[key] = image if found.get(key, image) == image else None
+    return found
+
+
 def _listed(tree: Tree, line: str, by_key: Mapping[str, Path | None], *, near: Path) -> Path | None:
     """The picture that a line names; a number or sign after it, as VOC's lists have, does not count."""
     for text in dict.fromkeys((line, line.strip("\"'"), re.split(r"[\s,;]+", line)[0])):
         if image := by_key.get(folded(text)):
             return image
         if ("/" in text or "\\" in text or "." in text) and (image := tree.find(text, near=near, pictures=True)):
-            return image
+            return by_key.get(folded(image.as_posix())) or image
         path = Path(text)  # of another suffix than the picture has
         if path.suffix.lower() in IMAGE_SUFFIXES and (image := by_key.get(folded(path.stem))):
             return image

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Integer
 
 from atrous.data.annotations.color_masks import packed_colors, value_counts
 from atrous.data.annotations.masks import ARRAY_SUFFIXES, read_numbers_or_colors
+from atrous.data.formats.images import read_image
 from atrous.errors import InputError
 
 T = TypeVar("T")
@@ -44,9 +45,16 @@ def mask_values(path: Path) -> Integer[np.ndarray, "h w"] | None:
     return packed_colors(values) if values.ndim == 3 else values
 
 
-def has_few_values(path: Path) -> bool:
-    """Return True if the values of a file are those of a mask, not of a photo."""
+def has_few_values(path: Path, *, lossy: bool = False) -> bool:
+    """Return True if the values of a file are those of a mask, not of a photo.
+
+    Args:
+        path: The file.
+        lossy: Look at files of codecs with loss, too, whose colours are those of a mask and some beside them.
+    """
     values = mask_values(path)
+    if values is None and lossy:
+        values = _shown_values(path)
     if values is None:
         return False
     counts = sorted(value_counts(values).values(), reverse=True)
@@ -54,9 +62,17 @@ def has_few_values(path: Path) -> bool:
     return few or sum(counts[:_FREQUENT]) >= _MOST_OF_IT * values.size
 
 
-def are_masks(root: Path, paths: Sequence[Path]) -> bool:
+def _shown_values(path: Path) -> Integer[np.ndarray, "h w"] | None:
+    """The colours of a picture as 0xRRGGBB; None where it cannot be read."""
+    try:
+        return packed_colors(read_image(path))
+    except (InputError, OSError):
+        return None
+
+
+def are_masks(root: Path, paths: Sequence[Path], *, lossy: bool = False) -> bool:
     """Return True if all of some sampled files hold few values."""
-    return all(has_few_values(root / path) for path in sample(paths))
+    return all(has_few_values(root / path, lossy=lossy) for path in sample(paths))
 
 
 def value_set(paths: Sequence[Path]) -> set[int]:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from atrous.data.annotations.masks import MaskFiles
+from atrous.data.formats.matlab import named_matrix
 from atrous.data.layouts.background import (
     OR_BACKGROUND,
     PROBABLY_BACKGROUND,
@@ -28,8 +29,9 @@ from atrous.data.layouts.class_masks import Parts, class_contents
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.lists import told_splits
 from atrous.data.layouts.looks import has_few_values, sample
+from atrous.data.layouts.rival_pictures import rival_pictures
 from atrous.data.layouts.rivals import Decision, decide
-from atrous.data.layouts.roles import Entry, by_folder, by_name, entries, side_by_side
+from atrous.data.layouts.roles import Entry, by_folder, by_name, by_part_of_folder, entries, side_by_side
 from atrous.data.layouts.tree import Tree, listed
 from atrous.data.pairs import Pair, check_stored_size
 from atrous.data.schema import SCHEMA_FILE
@@ -53,14 +55,24 @@ def mask_pictures(tree: Tree, *, sortings: Sequence[Sorting] = BY_NAMES) -> Cont
             break
     if not choices:
         return None
+    if all(choice.second for choice in choices):  # by-products have a word of their own, labels another one
+        choices = [choice for choice in choices_of(tree, *by_part_of_folder(found)) if choice.complete] or choices
     decision = decide(tree, choices)
     contents = paired_contents(tree, decision)
     return replace(contents, faults=(*contents.faults, *_mistaken(tree, decision.choice)))
 
 
 def masks_by_content(tree: Tree) -> Contents | None:
-    """Pair pictures with files of few values and the same sizes, whatever their names; None where not all pair."""
-    found = choices_of(tree, *by_content(tree, entries(tree)))
+    """Pair pictures with files of few values and the same sizes, whatever their names; None where not all pair.
+
+    Files of codecs with loss count as masks only where no others are there.
+    """
+    some = entries(tree)
+    return _by_content(tree, some, lossy=False) or _by_content(tree, some, lossy=True)
+
+
+def _by_content(tree: Tree, some: Sequence[Entry], *, lossy: bool) -> Contents | None:
+    found = choices_of(tree, *by_content(tree, some, lossy=lossy))
     found = [choice for choice in found if _sizes_match(tree, choice)]
     choices = [choice for choice in found if choice.complete]
     if not choices:
@@ -68,6 +80,17 @@ def masks_by_content(tree: Tree) -> Contents | None:
     partial = [choice for choice in found if 1 < len(choice.masks) == len(choice.pairing.pairs) < len(choice.images)]
     contents = paired_contents(tree, decide(tree, choices, partial=partial))
     return replace(contents, layout=MASKS_BY_CONTENT, notes=("masks were found by their few values", *contents.notes))
+
+
+def masks_by_part_of_folder(tree: Tree) -> Contents | None:
+    """Pair pictures with masks by folders that say so among other words; None where a mask is left over.
+
+    Such masks may be of other classes.
+    """
+    found = choices_of(tree, *by_part_of_folder(entries(tree)))
+    choices = [choice for choice in found if len(choice.pairing.pairs) == len(choice.masks)]
+    choices = [choice for choice in choices if _sizes_match(tree, choice)]
+    return paired_contents(tree, decide(tree, choices)) if choices else None
 
 
 def paired_contents(tree: Tree, decision: Decision) -> Contents:
@@ -79,7 +102,7 @@ def paired_contents(tree: Tree, decision: Decision) -> Contents:
     rule = _rule if any(splits.values()) else lambda _: "all pairs"
     parts, used, wrong = told_splits(tree, pairs, splits, read=MaskFiles(), rule=rule)
     unmasked, background = choice.unmasked, ""
-    faults = [*_faults(tree, choice), *decision.faults, *wrong]
+    faults = [*_faults(tree, choice), *decision.faults, *rival_pictures(tree, choice), *wrong]
     if unmasked.good:
         others = [entry.path for entry in (*choice.images.values(), *choice.unlabelled) if entry.path not in pairs]
         background = pattern_of(unmasked.good, others)
@@ -89,13 +112,23 @@ def paired_contents(tree: Tree, decision: Decision) -> Contents:
     where = f" ({choice.kind})" if choice.kind else ""
     masked = len(choice.pairing.pairs)
     notes = [f"{masked} pictures have masks{where}: {choice.pairing.rule}", *decision.notes]
-    notes += background_notes(unmasked)
+    notes += [*background_notes(unmasked), *_note_on_matrices(tree, choice)]
     if choice.unlabelled:
         paths = [entry.path for entry in choice.unlabelled]
         notes.append(f"{len(paths)} pictures of folders without masks are not used ({listed(paths)})")
     return Contents(
         PICTURES_AND_MASKS, parts, used=used, notes=tuple(notes), faults=tuple(faults), background=background
     )
+
+
+def _note_on_matrices(tree: Tree, choice: Choice) -> list[str]:
+    """A line about the matrix that counts where MATLAB files hold several."""
+    path = next((mask.path for _, mask in choice.paired() if mask.path.suffix.lower() == ".mat"), None)
+    try:
+        name, others = named_matrix(tree.root / path) if path else ("", ())
+    except InputError:  # the file is named where masks are read
+        return []
+    return [f"{name} of MATLAB files counts; left out are {', '.join(others)}"] if name else []
 
 
 def _contents_of_classes(tree: Tree, classes: Mapping[str, Choice]) -> Contents:

@@ -16,8 +16,10 @@ from pathlib import Path
 
 from atrous.data.layouts.choice import Choice
 from atrous.data.layouts.looks import Agreement, agreement, are_fields, are_masks, number_of_values
+from atrous.data.layouts.roles import is_array
 from atrous.data.layouts.tree import Tree, listed
 from atrous.data.layouts.words import is_field, is_no_label, says_classes, tokens
+from atrous.data.schema import SCHEMA_FILE
 
 _PEOPLE = ("annotator", "observer", "reader", "expert", "rater", "grader", "doctor", "radiologist", "reviewer")
 """Beginnings of words for whoever drew masks."""
@@ -69,9 +71,44 @@ def decide(tree: Tree, choices: Sequence[Choice], *, partial: Sequence[Choice] =
     if equal:
         best, notes_of_equal, faults = _of_equal(tree, _by_names_and_looks(tree, [best, *equal], notes))
         notes += notes_of_equal
+    if further := _of_further_words(best, choices):
+        faults = [*faults, _further_fault(tree, further)]
     rest = [choice for choice in others if choice not in equal and choice.second and choice.complete]
     notes += [f"masks of another kind are left out: {_shown(choice)}" for choice in rest]
     return Decision(best, view, tuple(notes), tuple(faults))
+
+
+def _of_further_words(best: Choice, choices: Sequence[Choice]) -> list[Choice]:
+    """Masks of the kind that counts whose names end in other words, for some pictures: perhaps of other classes."""
+    ours = best.pairing.affixes
+    if ours is None or not best.complete or not _is_word(ours.mask[1]):
+        return []
+    taken = {mask.path for _, mask in best.paired()}
+    found = []
+    for choice in choices:
+        theirs = choice.pairing.affixes
+        if choice.kind != best.kind or choice.complete or choice.second or theirs is None:
+            continue
+        alike = theirs.image == ours.image and theirs.mask[0] == ours.mask[0] and _is_word(theirs.mask[1])
+        if alike and len(choice.pairing.pairs) > 1 and not taken & {mask.path for _, mask in choice.paired()}:
+            found.append(choice)
+    return found
+
+
+def _is_word(ending: str) -> bool:
+    """Return True for an ending such as `_hair`, which no number follows."""
+    return bool(tokens(ending)) and not any(character.isdigit() for character in ending)
+
+
+def _further_fault(tree: Tree, further: Sequence[Choice]) -> tuple[str, str]:
+    image, mask = further[0].paired()[0]
+    count = sum(len(choice.pairing.pairs) for choice in further)
+    return (
+        "two kinds of masks",
+        f"{tree.root}: {count} masks with other words in their names belong to pictures that have one already, such as "
+        f"{mask.path} for {image.path}; join them into one mask for each picture if they are other classes, move them "
+        f"away, or name the masks that count under [layout] in {SCHEMA_FILE}",
+    )
 
 
 def _classes(tree: Tree, choices: Sequence[Choice]) -> dict[str, Choice]:
@@ -123,11 +160,15 @@ def _by_names_and_looks(tree: Tree, equal: Sequence[Choice], notes: list[str]) -
 
 
 def _rank(tree: Tree, choice: Choice) -> int:
-    """0 for kinds called after classes, 2 for by-products that are no classes, 1 for all others."""
-    looks = are_masks(tree.root, [mask.path for _, mask in choice.paired()])
-    if is_no_label(choice.words) or not looks:
-        return 2
-    return 0 if says_classes(choice.words) else 1
+    """0 for kinds called after classes, 2 for by-products that are no classes, 3 for photos, 1 for all others.
+
+    `semantic_masks/a_instance_color.png` says both, which is better than to say only that it is no class.
+    """
+    masks = [mask for _, mask in choice.paired()]
+    if not are_masks(tree.root, [mask.path for mask in masks]):
+        return 2 if any(map(is_array, masks)) else 3
+    classes, by_product = says_classes(choice.words), is_no_label(choice.words)
+    return 1 if classes == by_product else 0 if classes else 2
 
 
 def _of_equal(tree: Tree, equal: Sequence[Choice]) -> tuple[Choice, list[str], list[tuple[str, str]]]:
@@ -180,5 +221,6 @@ def _fault(tree: Tree, equal: Sequence[Choice]) -> tuple[str, str]:
     return (
         "two kinds of masks",
         f"{tree.root} has {number} masks for every picture, such as {listed(example, shown=len(example))} for "
-        f"{firsts[0][0].path}; move those that you do not want away, or name the others under [layout] in schema.toml",
+        f"{firsts[0][0].path}; move those that you do not want away, or name the others under [layout] in "
+        f"{SCHEMA_FILE}",
     )

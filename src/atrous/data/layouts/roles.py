@@ -3,11 +3,12 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from atrous.data.formats.images import IMAGE_SUFFIXES
 from atrous.data.layouts.tree import Tree, folded, shared
 from atrous.data.layouts.words import (
+    IMAGE_WORDS,
     MASK_WORDS,
     Word,
     folder_words,
@@ -20,6 +21,8 @@ from atrous.data.layouts.words import (
 )
 
 ARRAY_SUFFIXES = frozenset({".mat", ".npy", ".npz"})
+_VAGUE = frozenset({"x", "y", "raw", "source", "src", "machine", "target", "manual"})
+"""Words of pictures or masks that mean other things among other words, as in `machine 2`."""
 _PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".webp", ".avif"})
 
 
@@ -52,23 +55,7 @@ def entries(tree: Tree) -> list[Entry]:
     words = folder_words(found, short)
     # A folder that holds all files tells no picture from a mask.
     lead = min((shared(found[0].parent.parts, path.parent.parts) for path in found), default=0)
-    beside = _pictured_beside(words)
-    return [_entry(path, words, short, beside, lead=lead) for path in found]
-
-
-def _pictured_beside(words: Mapping[PurePath, Word]) -> Mapping[PurePath, str]:
-    """Folders of masks that are called like a folder beside them and one word more, with that folder's name.
-
-    `cats/cats GT` lies beside `cats/cats`, whose files it has the masks of.
-    """
-    plain = {(folder.parent, tokens(folder.name)): folder.name for folder, word in words.items() if not word.role}
-    return {
-        folder: plain[folder.parent, rest]
-        for folder, word in words.items()
-        if word.role == "mask"
-        and not word.whole
-        and (folder.parent, rest := tuple(one for one in tokens(folder.name) if one not in MASK_WORDS)) in plain
-    }
+    return [_entry(path, [words[folder] for folder in (*path.parents,)[-2::-1]], short, lead=lead) for path in found]
 
 
 def by_folder(found: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
@@ -107,30 +94,41 @@ def side_by_side(found: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
     return images, masks
 
 
-def _entry(
-    path: Path,
-    words: Mapping[PurePath, Word],
-    short: Mapping[str, str],
-    beside: Mapping[PurePath, str],
-    *,
-    lead: int,
-) -> Entry:
-    folders = (*path.parents,)[-2::-1]
-    telling = folders[lead:]
-    masks = [folder for folder in telling if words[folder].role == "mask"]
-    role = "mask" if masks else "image" if any(words[folder].role == "image" for folder in telling) else ""
-    kind = "/".join(
-        " ".join(
-            word
-            for word in kind_words(short.get(folder.name, folder.name))
-            if word not in tokens(beside.get(folder, ""))
-        )
-        for folder in masks
-    )
-    parts = [beside.get(folder, folder.name) for folder in folders if not words[folder].whole]
-    second = any(words[folder].second for folder in masks)
-    split = told_split([words[folder] for folder in folders])
-    return Entry(path, role, split, kind, "/".join([*parts, path.stem]), second=second)
+def by_part_of_folder(found: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
+    """As `by_folder`, where folders have other words, too: `tissue images`, `gts_for_participants`."""
+    lead = min((shared(found[0].path.parent.parts, entry.path.parent.parts) for entry in found), default=0)
+    return by_folder([entry if entry.role else _leaning(entry, lead=lead) for entry in found])
+
+
+def _leaning(entry: Entry, *, lead: int) -> Entry:
+    """The entry with the role that one word of a folder says; as it is where none does, or words differ."""
+    told = [(part, _leaning_role(part)) for part in entry.path.parent.parts[lead:]]
+    roles = {role for _, role in told if role}
+    if len(roles) != 1:
+        return entry
+    telling = [part for part, role in told if role]
+    folders = [part for part in entry.key.split("/")[:-1] if part not in telling]
+    key = "/".join([*folders, entry.path.stem])
+    role = roles.pop()
+    kind = "/".join(" ".join(kind_words(part)) for part in telling) if role == "mask" else ""
+    return replace(entry, role=role, kind=kind, key=key, second=any(map(is_second_choice, telling)))
+
+
+def _leaning_role(name: str) -> str:
+    words = {*tokens(name)} - _VAGUE
+    roles = [role for role, known in (("mask", MASK_WORDS), ("image", IMAGE_WORDS)) if words & known]
+    return roles[0] if len(roles) == 1 else ""
+
+
+def _entry(path: Path, words: Sequence[Word], short: Mapping[str, str], *, lead: int) -> Entry:
+    parts = [*zip(path.parent.parts, words, strict=True)]
+    telling = parts[lead:]
+    masks = [word for _, word in telling if word.role == "mask"]
+    role = "mask" if masks else "image" if any(word.role == "image" for _, word in telling) else ""
+    kinds = (kind_words(short.get(part, part)) for part, word in telling if word.role == "mask")
+    kind = "/".join(map(" ".join, kinds))
+    key = "/".join([*(part for part, word in parts if not word.whole), path.stem])
+    return Entry(path, role, told_split(words), kind, key, second=any(word.second for word in masks))
 
 
 def is_array(entry: Entry) -> bool:

@@ -35,7 +35,7 @@ from atrous.data.layouts.label_files.via import via
 from atrous.data.layouts.label_files.xml_polygons import xml_polygons
 from atrous.data.layouts.label_files.yolo import yolo
 from atrous.data.layouts.lists import pair_lists, told_splits
-from atrous.data.layouts.mask_pictures import mask_pictures, masks_by_content
+from atrous.data.layouts.mask_pictures import mask_pictures, masks_by_content, masks_by_part_of_folder
 from atrous.data.layouts.parallel_lists import ParallelLists, listed_pairs, notes_on_lists, parallel_lists
 from atrous.data.layouts.patterns import SPLIT_KEYS, by_patterns, lists_of, read_layout, split_by_patterns
 from atrous.data.layouts.split_names import notes_on_names
@@ -140,7 +140,7 @@ def _chosen(
     kinds = [{kind for kind, _ in found.faults} for found in faulty]
     # Where names pair every picture, a mask too many is a fault of the folder, whatever it holds.
     if all(_UNPAIRED & some for some in kinds) and {"no image"} not in kinds:
-        by_content = masks_by_content(tree)
+        by_content = masks_by_content(tree) or (None if faulty else masks_by_part_of_folder(tree))
         if by_content is not None:
             completed = _completed(tree, by_content, table)
             if not completed.faults:

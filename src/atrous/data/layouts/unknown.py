@@ -10,11 +10,12 @@ from atrous.data.formats.images import IMAGE_SUFFIXES
 from atrous.data.layouts.class_names import text_of
 from atrous.data.layouts.label_files.yolo_keypoints import are_keypoints
 from atrous.data.layouts.list_files import list_files
+from atrous.data.layouts.looks import has_few_values
 from atrous.data.layouts.tree import Tree
+from atrous.data.schema import SCHEMA_FILE
 
 _LABEL_FORMATS = {
-    ".txt": "text of no known form", ".json": "JSON of no known form", ".xml": "XML of no known form",
-    ".csv": "run lengths in CSV",
+    ".txt": "YOLO", ".json": "JSON of no known form", ".xml": "XML of no known form", ".csv": "run lengths in CSV",
     ".tfrecord": "TFRecord", ".parquet": "Hugging Face Parquet", ".geojson": "GeoJSON", ".shp": "shapefiles",
     ".npy": "label arrays", ".npz": "label arrays", ".mat": "MATLAB label maps", ".h5": "HDF5", ".hdf5": "HDF5",
     ".nii": "NIfTI", ".dcm": "DICOM", ".svg": "SVG drawings", ".zip": "an archive", ".tar": "an archive",
@@ -25,6 +26,8 @@ _LABEL_FORMATS = {
     ".svs": "whole-slide pictures", ".ply": "point clouds", ".pcd": "point clouds", ".las": "point clouds",
     ".roi": "regions of ImageJ", ".ndjson": "NDJSON", ".jsonl": "JSON lines", ".wkt": "well-known text", ".kml": "KML",
 }  # fmt: skip
+_FOLDERS, _TEXTS, _LEAST_NUMBERS = 50, 100, 5
+"""Folders and texts that are looked at; numbers in a row of labels."""
 _REMEDIES = {
     ".zip": "unpack it first: unzip FILE", ".tar": "unpack it first: tar xf FILE",
     ".gz": "unpack it first: gunzip FILE", ".tar.gz": "unpack it first: tar xf FILE",
@@ -51,29 +54,33 @@ def unknown_line(tree: Tree) -> str:
     pictures = [suffix for suffix in suffixes if suffix in IMAGE_SUFFIXES]
     lists = Counter(path.suffix.lower() for path in list_files(tree))
     others = [suffix for suffix in suffixes if suffix in _LABEL_FORMATS and counts[suffix] > lists[suffix]]
-    if ".txt" in others and pictures and _are_few_words(tree, counts[pictures[0]]):
-        others.remove(".txt")
+    others = [suffix for suffix in others if suffix != ".txt" or _have_numbers(tree, tree.with_suffix(suffix))]
     if others:
         kind, remedy = _nearest(tree, others[0])
     elif pictures:
         kind = "pictures without labels, or masks under names that pair with none"
-        remedy = _put(root)
+        where = f"under [layout] in {root / SCHEMA_FILE}"
+        remedy = f"{_put(root)}, or say {where} which files belong together: {_places(tree)}"
+        remedy = f"{remedy}, then run atrous doctor {root}"
     else:
-        kind, remedy = "no pictures at all", _put(root)
+        kind, remedy = "no pictures at all", f"{_put(root)}, then run atrous doctor {root}"
     return f"{root} is of no known layout: I see {seen} that look like {kind}; {remedy}"
 
 
-def _are_few_words(tree: Tree, pictures: int) -> bool:
-    """Return True if the text files are a README or the like: fewer than half of the pictures, and no labels."""
-    texts = tree.with_suffix(".txt")
-    return 2 * len(texts) < pictures and not any(_tool(tree, path, ".txt") for path in texts[:3])
-
-
 def _put(root: Path) -> str:
-    return (
-        f"expected are {root / 'images'} and {root / 'masks'} with files of the same names; "
-        f"atrous doctor {root} --fix proposes pairs where it finds some"
-    )
+    return f"expected are {root / 'images'} and {root / 'masks'} with files of the same names"
+
+
+def _places(tree: Tree) -> str:
+    """Two lines to correct, with the first folder of pictures that look like photos, and the first of others."""
+    firsts: dict[tuple[Path, str], Path] = {}
+    for path in tree.files:
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            firsts.setdefault((path.parent, path.suffix), path)
+    shown = {False: "FOLDER/{name}.jpg", True: "FOLDER/{name}.png"}
+    for (folder, suffix), path in [*firsts.items()][:_FOLDERS][::-1]:
+        shown[has_few_values(tree.root / path, lossy=True)] = f"{(folder / '{name}').as_posix()}{suffix}"
+    return f'images = "{shown[False]}" and masks = "{shown[True]}", {{name}} being what both names share'
 
 
 def _nearest(tree: Tree, suffix: str) -> tuple[str, str]:
@@ -96,28 +103,19 @@ def _nearest(tree: Tree, suffix: str) -> tuple[str, str]:
     if suffix == ".zip" and all("roi" in path.stem.lower() for path in sample[:3]):
         suffix = ".roi"
     remedy = _REMEDIES.get(suffix, "export the labels as COCO or as PNG masks")
-    kinds = (_tool(tree, path, suffix) for path in sample[:3])
+    kinds = (_tool(tree, path) for path in sample[:3])
     return next(filter(None, kinds), _LABEL_FORMATS[suffix]), f"{remedy}, then run: atrous doctor {root}"
 
 
-def _tool(tree: Tree, path: Path, suffix: str) -> str:
-    """The tool whose form a file of text has by its content; empty where it has that of none."""
-    if suffix == ".txt" and _are_numbers(text_of(tree, path)):
-        return "YOLO"
-    content = tree.json(path) if suffix == ".json" else None
+def _tool(tree: Tree, path: Path) -> str:
+    """The tool whose form a JSON or XML file has by its content; empty where it has that of none."""
+    content = tree.json(path) if path.suffix.lower() == ".json" else None
     if isinstance(content, dict) and "annotations" in content and {"images", "categories"} & content.keys():
         return "COCO"
     if isinstance(content, dict) and isinstance(content.get("shapes"), list):
         return "LabelMe"
-    root = re.search(r"<(annotations?)>", text_of(tree, path)) if suffix == ".xml" else None
+    root = re.search(r"<(annotations?)>", text_of(tree, path)) if path.suffix.lower() == ".xml" else None
     return {"annotations": "CVAT XML", "annotation": "VOC XML"}[root[1]] if root else ""
-
-
-def _are_numbers(text: str) -> bool:
-    """Return True if every line is a class and coordinates."""
-    rows = [line.split() for line in text.splitlines() if line.strip()]
-    numbers = r"[-+]?\d*\.?\d+(e[-+]?\d+)?"
-    return bool(rows) and all(len(row) > 4 and all(re.fullmatch(numbers, word) for word in row[1:]) for row in rows)
 
 
 def _json_kind(content: Any) -> tuple[str, str] | None:
@@ -146,7 +144,16 @@ def _has_only_boxes(content: Any) -> bool:
     return any("bbox" in one for one in found) and not any(one.get("segmentation") for one in found)
 
 
+def _have_numbers(tree: Tree, paths: Sequence[Path]) -> bool:
+    """Return True if a text begins with a row of numbers, as those of YOLO do; texts of words are remarks."""
+    rows = [text_of(tree, path).strip().partition("\n")[0].split() for path in paths[:_TEXTS]]
+    return any(len(row) >= _LEAST_NUMBERS and all(map(_is_number, row)) for row in rows)
+
+
+def _is_number(word: str) -> bool:
+    return re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", word) is not None
+
+
 def _are_boxes(tree: Tree, paths: Sequence[Path]) -> bool:
-    texts = [text_of(tree, path) for path in paths[:3]]
-    rows = [line.split() for text in texts for line in text.splitlines() if line.strip()]
-    return _are_numbers("\n".join(texts)) and all(len(row) in (5, 6) for row in rows)
+    rows = [line.split() for path in paths[:3] for line in text_of(tree, path).splitlines() if line.strip()]
+    return bool(rows) and all(len(row) in (5, 6) for row in rows)

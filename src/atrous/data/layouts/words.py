@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePath
 
+from atrous.data.layouts.same_groups import same_groups
 from atrous.data.layouts.short_words import spelled_out
 
 SPLITS = {
@@ -19,7 +20,7 @@ IMAGE_WORDS = frozenset(
     {
         "image", "images", "img", "imgs", "jpegimages", "picture", "pictures", "photo", "photos", "pic", "pics",
         "original", "originals", "input", "inputs", "raw", "rgb", "source", "src", "frame", "frames", "leftimg8bit",
-        "color_image", "x", "scans", "scan", "orig", "patches",
+        "color_image", "x", "scans", "scan", "orig", "org", "patches",
     }
 )  # fmt: skip
 MASK_WORDS = frozenset(
@@ -148,7 +149,17 @@ def folder_words(paths: Collection[PurePath], short: Mapping[str, str]) -> Mappi
     for folder, name in names.items():
         words[folder.parent].update({part for token in tokens(name) for part in (token, *_unglued(token))})
     shared = {parent: frozenset(word for word, count in some.items() if count > 1) for parent, some in words.items()}
-    return {folder: meaning(name, shared[folder.parent]) for folder, name in names.items()}
+    found = {folder: meaning(name, shared[folder.parent]) for folder, name in names.items()}
+    masks = {
+        folder for folder in found if any(_says_masks(found[one]) for one in (folder, *folder.parents) if one.name)
+    }
+    drawings = [folder for folder, word in found.items() if word.second]
+    groups = same_groups(drawings, masks, [folder for folder, word in found.items() if word == Word()])
+    return found | dict.fromkeys(groups, Word())
+
+
+def _says_masks(word: Word) -> bool:
+    return word.role == "mask" and not word.second
 
 
 def told_split(words: Sequence[Word]) -> str:
