@@ -9,6 +9,7 @@ from torch import Tensor
 
 from atrous.errors import InputError
 from atrous.importers.foreign_network import ForeignNetwork
+from atrous.importers.numbers import checked_numbers
 from atrous.importers.one_class import CLASSIFIERS
 from atrous.labels import LabelSpace
 from atrous.model.build import build
@@ -51,7 +52,7 @@ def convert(
         seed: Seed of the random values.
 
     Raises:
-        InputError: If the source segments nothing and its head is not to be fresh, or a value is no finite number.
+        InputError: If the source segments nothing and its head is not to be fresh, or a value is no weight.
     """
     if head == "copied" and not network.segments:
         raise InputError(
@@ -73,7 +74,7 @@ def convert(
             fresh |= _copy_rows(name, network.state[name], target, rows=present.names, wanted=wanted.names)
             mapped += [name] if any(label in present.names for label in wanted.names) else []
         else:
-            target.copy_(_finite(name, network.state[name]))
+            target.copy_(checked_numbers(name, network.state[name]))
             mapped.append(name)
     return Conversion(model.eval(), wanted, tuple(mapped), network.skipped, fresh)
 
@@ -84,17 +85,6 @@ def _copy_rows(
     """Fill the rows of classes that both have; return the names of rows that stay fresh."""
     for row, label in enumerate(wanted):
         if label in rows:
-            target[row] = _finite(name, kernel[rows.index(label)])
+            target[row] = checked_numbers(name, kernel[rows.index(label)])
     missing = [label for label in wanted if label not in rows]
     return {name: f"rows of classes that the source does not name: {', '.join(missing)}"} if missing else {}
-
-
-def _finite(name: str, tensor: Tensor) -> Tensor:
-    if tensor.is_floating_point() and tensor.dtype.itemsize == 1:
-        kind = str(tensor.dtype).removeprefix("torch.")
-        raise InputError(f"{name} holds {kind} numbers, whose scale nothing states; give weights of 16 or 32 bits")
-    if tensor.is_floating_point() and not tensor.isfinite().all():
-        raise InputError(f"{name} holds values that are no finite numbers")
-    if name.endswith(".running_var") and (tensor < 0).any():
-        raise InputError(f"{name} holds variances below 0; the file is damaged, get it again from its source")
-    return tensor

@@ -15,6 +15,7 @@ from atrous.importers.export_weights import to_torchvision
 from atrous.importers.file_head import read_head
 from atrous.importers.overrides import Overrides
 from atrous.importers.readers import read_foreign
+from atrous.weights.backbone import read_backbone
 from reference.weights import randomize
 
 
@@ -134,6 +135,34 @@ def test_numbers_of_8_bits_have_no_scale(tmp_path, state):
     save_file({**state, KERNEL: state[KERNEL].to(torch.float8_e4m3fn)}, tmp_path / "a.safetensors")
     with pytest.raises(InputError, match=r"backbone\.stem\.conv\.weight holds float8_e4m3fn numbers, whose scale"):
         convert(read_foreign(read_head(tmp_path / "a.safetensors")))
+
+
+@pytest.mark.parametrize("kind", [torch.int8, torch.uint8, torch.int32, torch.bool])
+def test_whole_numbers_are_no_kernels(tmp_path, state, kind):
+    """Kernels that were quantised by hand: what they were multiplied by lies nowhere."""
+    save_file({**state, KERNEL: (state[KERNEL] * 50).to(kind)}, tmp_path / "a.safetensors")
+    with pytest.raises(InputError, match=rf"backbone\.stem\.conv\.weight holds {str(kind)[6:]} numbers, whose scale"):
+        convert(read_foreign(read_head(tmp_path / "a.safetensors")))
+
+
+SPOILT = {
+    "whole": (lambda kernel: (kernel * 50).to(torch.int8), "holds int8 numbers, whose scale nothing states"),
+    "not finite": (
+        lambda kernel: kernel * float("nan"),
+        "holds values that are no finite numbers, .* give an earlier checkpoint",
+    ),
+    "beyond float32": (lambda kernel: kernel.double() * 1e300, "holds values that are no finite numbers"),
+}
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_a_backbone_is_checked_as_a_model_is(tmp_path, state, name):
+    spoil, message = SPOILT[name]
+    torch.save({**state, KERNEL: spoil(state[KERNEL])}, tmp_path / "a.pth")
+    with pytest.raises(InputError, match=rf"a\.pth: backbone\.stem\.conv\.weight {message}"):
+        read_backbone(tmp_path / "a.pth")
+    with pytest.raises(InputError, match=rf"a\.pth: backbone\.stem\.conv\.weight {message}"):
+        atrous.load(tmp_path / "a.pth")
 
 
 def test_averaged_weights_are_told_and_a_key_takes_the_others(tmp_path, state):
