@@ -26,6 +26,7 @@ class ForeignNetwork:
         assumed: Settings that neither tensors nor anything beside them state, as `overrides.assumed` names them.
         notes: Sentences about choices that were made in reading, such as averaged weights that were taken.
         size: (height, width) of the image in pixels, where the file states one.
+        rates_at_any_stride: True if the project builds its ASPP with the same rates at every output stride.
         segments: True if there is a head; False for a classifier, good for a backbone only.
     """
 
@@ -38,6 +39,7 @@ class ForeignNetwork:
     segments: bool = True
     assumed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    rates_at_any_stride: bool = False
 
     @property
     def choices(self) -> dict[str, Any]:

@@ -176,6 +176,23 @@ def test_averaged_weights_are_told_and_a_key_takes_the_others(tmp_path, state):
         read_foreign(read_head(tmp_path / "a.pth"), Overrides(key="none"))
 
 
+@pytest.mark.parametrize("key", ["ema", "ema_state_dict.shadow"])
+def test_an_average_of_parameters_alone_has_the_statistics_of_the_model(tmp_path, state, key):
+    """As training loops evaluate it: parameters are put into the model, whose buffers stay."""
+    buffers = {name: tensor for name, tensor in state.items() if "running_" in name or "num_batches" in name}
+    averaged = {name: tensor for name, tensor in plus_one(state).items() if name not in buffers}
+    outer, _, inner = key.partition(".")
+    torch.save({"model": state, outer: {inner: averaged} if inner else averaged}, tmp_path / "a.pth")
+    torch.save({**averaged, **buffers}, tmp_path / "expected.pth")
+    network, expected = (read_foreign(read_head(tmp_path / name)) for name in ("a.pth", "expected.pth"))
+    assert network.state.keys() == expected.state.keys()
+    assert all(torch.equal(tensor, network.state[name]) for name, tensor in expected.state.items())
+    assert f"the statistics of batch norms, which {key} lacks, are those of model" in network.notes
+    torch.save({outer: averaged}, tmp_path / "alone.pth")
+    with pytest.raises(InputError, match="is missing"):
+        read_foreign(read_head(tmp_path / "alone.pth"))
+
+
 def test_the_command_line_tells_the_choice_and_takes_a_key(tmp_path, capsys, state):
     torch.save({"model": state, "model_ema": plus_one(state)}, tmp_path / "a.pth")
     assert main(["convert", str(tmp_path / "a.pth"), str(tmp_path / "a.safetensors")]) == 0

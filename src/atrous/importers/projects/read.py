@@ -22,6 +22,7 @@ from atrous.importers.projects import (
     torchvision,
     vainf,
 )
+from atrous.importers.projects.parameters_alone import with_statistics
 from atrous.importers.projects.stated_size import stated_size
 from atrous.importers.pytorch.groups import Group, is_tensor, prefixes
 from atrous.importers.pytorch.pickle_machine import called_names
@@ -148,9 +149,10 @@ def _chosen(contents: Contents, *, key: str | None) -> ForeignNetwork:
         raise InputError(_unknown(groups[0].names if groups else ()))
     taken = _preferred(candidates, key=key)
     scaling, beside = _beside(taken, contents)
-    network = _read(taken.peer, contents.state_dict(taken.group))
     others = [candidate for candidate in candidates if candidate is not taken]
-    notes = list(network.notes)
+    whole, kept = with_statistics(taken.group, [candidate.group for candidate in others])
+    network = _read(taken.peer, contents.state_dict(whole))
+    notes = [*network.notes, *kept]
     if others:
         kind = "averaged weights" if taken.averaged else "weights"
         listed = ", ".join(candidate.group.key or "the outer ones" for candidate in others)

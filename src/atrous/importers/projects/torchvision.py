@@ -92,7 +92,8 @@ def _deeplab(tensors: Mapping[str, Tensor]) -> ForeignNetwork:
     reasons = dict.fromkeys(skipped, AUXILIARY_REASON)
     labels = named_classes(classes, voc=PASCAL_VOC)
     config = replace(config, classes=classes)
-    return checked(ForeignNetwork(name, config, state, reasons, labels, assumed=("output_stride", "scaling")))
+    assumed = ("output_stride", "scaling")
+    return checked(ForeignNetwork(name, config, state, reasons, labels, assumed=assumed, rates_at_any_stride=True))
 
 
 def _resnet(found: StateDict) -> ForeignNetwork:
