@@ -7,6 +7,7 @@ from atrous.importers.file_head import FileHead
 
 _CONVERT = "give the PyTorch or TensorFlow checkpoint that it was made from"
 _UNPACK = "unpack it first"
+_PACK = "pack its folder again, without compression: zip -0 -r FILE.pth FOLDER, in the folder above it"
 _DOWNLOAD = "download the file itself"
 
 _BY_START: tuple[tuple[bytes, str, str], ...] = (
@@ -31,7 +32,7 @@ _BY_START: tuple[tuple[bytes, str, str], ...] = (
 
 _BY_TEXT: tuple[tuple[bytes, str, str], ...] = (
     (rb"<net\s[^>]*version=", "a network of OpenVINO (IR), whose weights lie in a .bin beside it", _CONVERT),
-    (rb"^\s*<", "a web page, not weights", _DOWNLOAD),
+    (rb"^(\xef\xbb\xbf)?\s*<", "a web page, not weights", _DOWNLOAD),
     (rb'"(modelTopology|weightsManifest)"', "a model of TensorFlow.js, whose weights lie in .bin files", _CONVERT),
     (rb'"(nodes|arg_nodes)"\s*:', "a network of MXNet, whose weights lie in a .params file", _CONVERT),
     (rb"^\s*(layer|input|name)\s*[:{]", "a network of Caffe, whose weights lie in a .caffemodel", _CONVERT),
@@ -74,6 +75,8 @@ _FOLDERS: tuple[tuple[str, str, str], ...] = (
      "join it first: python -m torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER FILE"),
     ("*/.metadata", "a folder with a sharded checkpoint of torch.distributed.checkpoint (FSDP)",
      "join the inner folder first: python -m torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER FILE"),
+    ("data.pkl", "a checkpoint of PyTorch that was unpacked", _PACK),
+    ("*/data.pkl", "a folder with a checkpoint of PyTorch that was unpacked", _PACK),
     ("*_model_states.pt", "a step of DeepSpeed",
      "give its mp_rank_00_model_states.pt, or join ZeRO-3 by the zero_to_fp32.py above it"),
     ("latest", "a folder of DeepSpeed", "give its mp_rank_00_model_states.pt, or join ZeRO-3 by its zero_to_fp32.py"),
@@ -105,10 +108,24 @@ def unreadable(head: FileHead) -> str:
         for pattern, kind, remedy in _BY_TEXT:
             if re.search(pattern, head.start):
                 return f"{kind}; {remedy}"
+    if text := _text(head.start):
+        return f"text, not weights ({text!r:.60}); {_DOWNLOAD}, or give the weights that it belongs to"
     for ending, kind, remedy in _BY_NAME:
         if head.path.name.lower().endswith(ending):
             return f"{kind}; {remedy}"
     return f"damaged or no file of weights that is known here; {_EXPECTED}"
+
+
+def _text(start: bytes) -> str:
+    """The words that a file begins with, where it is text of any language; empty where it is none."""
+    try:
+        text = start.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if error.end < len(start):  # else a letter was cut by the end of the beginning
+            return ""
+        text = start[: error.start].decode("utf-8-sig")
+    words = " ".join(text.split())
+    return words if words.isprintable() else ""
 
 
 def _weights_of(folder: Path) -> str:

@@ -38,6 +38,10 @@ def read(found: StateDict) -> ForeignNetwork:
             f"{PROJECT} with Xception: its shortcuts start behind the ReLU and its last unit has no rate of its own, "
             "unlike the official network; not built here, use its MobileNetV2"
         )
+    if "backbone.layer4.0.conv1.weight" in tensors:
+        raise InputError(
+            "YudeWang/deeplabv3plus-pytorch with ResNet: its last block has rates of its own; not built here"
+        )
     table = _mobilenet_v2()
     for number in range(4):
         theirs = f"aspp.branch{number + 1}"
