@@ -124,9 +124,9 @@ def test_an_unpacked_checkpoint_says_how_it_is_packed(tmp_path):
     for folder in (tmp_path / "unpacked", tmp_path / "unpacked/a"):
         with pytest.raises(InputError, match=r"PyTorch that was unpacked; .*zip -0 -r FILE\.pth FOLDER"):
             atrous.load(folder)
-    with open_file(tmp_path / "unpacked/a/data.pkl") as contents:
-        with pytest.raises(InputError, match=r"no storage 0 of a tensor; give the whole file that torch\.save wrote"):
-            contents.load(contents.groups[0])
+    message = r"no storage 0 of a tensor; give the whole file that torch\.save wrote"
+    with open_file(tmp_path / "unpacked/a/data.pkl") as contents, pytest.raises(InputError, match=message):
+        contents.load(contents.groups[0])
     with zipfile.ZipFile(tmp_path / "again.pth", "w", zipfile.ZIP_STORED) as archive:  # as zip -0 -r does
         for path in [tmp_path / "unpacked/a", *sorted((tmp_path / "unpacked/a").rglob("*"))]:
             archive.write(path, path.relative_to(tmp_path / "unpacked"))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from atrous.errors import InputError
+from atrous.importers.class_names import named_rows
 from atrous.importers.foreign_network import ForeignNetwork
 from atrous.importers.numbers import checked_numbers
 from atrous.importers.one_class import CLASSIFIERS
@@ -26,6 +27,7 @@ class Conversion:
         mapped: Names in the model that hold values of the file.
         skipped: Names in the file that were left out, each with the reason.
         fresh: Names in the model that hold random values, each with the reason.
+        notes: Sentences about names that were given to its classes.
     """
 
     model: DeepLab
@@ -33,6 +35,7 @@ class Conversion:
     mapped: tuple[str, ...]
     skipped: Mapping[str, str]
     fresh: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
 
 def convert(
@@ -47,7 +50,7 @@ def convert(
     Args:
         network: The foreign network.
         labels: Other classes. Rows of the logits are copied by name; where the source does not name its classes, but
-            has as many, the labels name them. None keeps the source's.
+            has as many, the labels name them (`class_names.py`). None keeps the source's.
         head: "fresh" takes the backbone alone; what follows it gets random values.
         seed: Seed of the random values.
 
@@ -58,10 +61,8 @@ def convert(
         raise InputError(
             f"{network.format} segments nothing; use it as backbone weights, or convert it with a fresh head"
         )
-    present = network.labels or LabelSpace.unnamed(network.config.classes)
-    wanted = labels or present
-    if network.labels is None and len(wanted) == len(present):
-        present = wanted
+    rows = named_rows(network, labels)
+    present, wanted = rows.present, rows.wanted
     with torch.random.fork_rng(devices=()):
         torch.default_generator.manual_seed(seed)  # and no other device's: the caller's numbers stay as they were
         model = build(replace(network.config, classes=len(wanted)))
@@ -76,7 +77,7 @@ def convert(
         else:
             target.copy_(checked_numbers(name, network.state[name]))
             mapped.append(name)
-    return Conversion(model.eval(), wanted, tuple(mapped), network.skipped, fresh)
+    return Conversion(model.eval(), wanted, tuple(mapped), network.skipped, fresh, rows.notes)
 
 
 def _copy_rows(

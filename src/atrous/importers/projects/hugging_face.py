@@ -103,7 +103,8 @@ def read(found: StateDict) -> ForeignNetwork:
     config = replace(config, head=head, classes=classes)
     labels = _labels(found.settings, classes)
     name = "Hugging Face MobileNetV2 DeepLabv3"
-    return checked(ForeignNetwork(name, config, state, skipped, labels, assumed=assumed))
+    stated = labels is not None
+    return checked(ForeignNetwork(name, config, state, skipped, labels, assumed=assumed, labels_stated=stated))
 
 
 def _scaled(conventions: Conventions, stated: Any) -> tuple[Conventions, tuple[str, ...]]:
