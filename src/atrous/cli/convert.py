@@ -81,9 +81,8 @@ def main(arguments: Sequence[str]) -> int:
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     provenance = {"source": path.name, "sha256": weights_sha256(head), "format": source.format}
-    provenance |= source.choices
-    if converted.notes:
-        provenance["notes"] = [*source.notes, *converted.notes]
+    notes = [*source.notes, *converted.notes]
+    provenance |= {**source.choices, **({"notes": notes} if notes else {})}
     save(out, converted.model, labels=converted.labels, provenance=provenance, half=options.half)
     _report(source, converted, out=out)
     return 0

@@ -28,6 +28,7 @@ class ForeignNetwork:
         notes: Sentences about choices that were made in reading, such as averaged weights that were taken.
         size: (height, width) of the image in pixels, where the file states one.
         rates_at_any_stride: True if the project builds its ASPP with the same rates at every output stride.
+        layers: The file's name of every layer to ours, for messages.
         segments: True if there is a head; False for a classifier, good for a backbone only.
     """
 
@@ -42,6 +43,7 @@ class ForeignNetwork:
     notes: tuple[str, ...] = ()
     rates_at_any_stride: bool = False
     labels_stated: bool = False
+    layers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def choices(self) -> dict[str, Any]:

@@ -94,3 +94,24 @@ def test_a_backbone_beside_an_unknown_head_says_so(tmp_path):
     message = r"ResNet-50 \(torchvision, timm\) beside a head of no project that is known here segments nothing; use it"
     with pytest.raises(InputError, match=message):
         atrous.load(tmp_path / "a.pth")
+
+
+@pytest.mark.parametrize(
+    ("file", "network", "name"),
+    [
+        ("peer_vainf", "vainf_deeplabv3plus_resnet50", "classifier.aspp.convs.2.0.weight"),
+        ("peer_jfzhang95", "jfzhang95_resnet101", "aspp.aspp3.atrous_conv.weight"),
+        ("peer_smp", "smp_deeplabv3plus_mobilenet_v2", "decoder.aspp.0.convs.1.0.1.weight"),
+        ("peer_mmsegmentation", "mmsegmentation_deeplabv3plus_r50", "decode_head.aspp_modules.0.conv.weight"),
+        ("peer_detectron2", "detectron2_deeplab_v3_plus_r50", "sem_seg_head.decoder.res5.project_conv.convs.2.weight"),
+        ("torchvision_deeplabv3", "resnet50", "backbone.layer2.1.conv3.weight"),
+        ("torchvision_mobilenet_v3", "deeplabv3_large", "backbone.5.block.0.0.weight"),
+    ],
+)
+def test_a_missing_and_a_bent_tensor_have_the_names_of_the_file(file, network, name):
+    state = drawn_state(file, network)
+    without = {key: tensor for key, tensor in state.items() if key != name}
+    with pytest.raises(InputError, match=rf"is missing \(in the file {re.escape(name)}\)"):
+        from_state_dict(StateDict(without))
+    with pytest.raises(InputError, match=rf"where the network has .* \(in the file {re.escape(name)}\)"):
+        from_state_dict(StateDict({**state, name: state[name][:, :1]}))

@@ -68,7 +68,8 @@ def read(found: StateDict) -> ForeignNetwork:
     )
     labels = named_classes(classes, voc=PASCAL_VOC)
     assumed = ("output_stride", "scaling")
-    return checked(ForeignNetwork(f"{PROJECT} DeepLabv3+", config, state, skipped, labels, assumed=assumed))
+    name = f"{PROJECT} DeepLabv3+"
+    return checked(ForeignNetwork(name, config, state, skipped, labels, assumed=assumed, layers=table))
 
 
 def _mobilenet_v2() -> dict[str, str]:

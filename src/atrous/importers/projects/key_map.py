@@ -77,10 +77,12 @@ def checked(source: ForeignNetwork) -> ForeignNetwork:
         outline = {name: tensor for name, tensor in outline.items() if name.startswith("backbone.")}
     counters = {name: torch.zeros((), dtype=torch.int64) for name in outline if name.endswith("num_batches_tracked")}
     state = {**counters, **source.state}
-    differences = [f"{name} is missing" for name in outline if name not in state]
+    theirs = {ours: name for name, ours in source.layers.items()}
+    differences = [f"{name} is missing{_in_file(name, theirs)}" for name in outline if name not in state]
     differences += [f"{name} is unknown" for name in state if name not in outline]
     differences += [
         f"{name} has the shape {tuple(tensor.shape)} where the network has {tuple(outline[name].shape)}"
+        f"{_in_file(name, theirs)}"
         for name, tensor in state.items()
         if name in outline and tensor.shape != outline[name].shape
     ]
@@ -91,6 +93,12 @@ def checked(source: ForeignNetwork) -> ForeignNetwork:
     if differences:
         raise InputError(f"looks like {source.format}, but does not fit: {_some(differences)}")
     return replace(source, state={name: state[name] for name in outline})
+
+
+def _in_file(name: str, theirs: Mapping[str, str]) -> str:
+    """Say what a tensor of ours is called in the file."""
+    layer, _, kind = name.rpartition(".")
+    return f" (in the file {theirs[layer]:.80}.{kind})" if layer in theirs else ""
 
 
 def _with_channels(source: ForeignNetwork) -> ForeignNetwork:

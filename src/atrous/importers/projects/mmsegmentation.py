@@ -65,7 +65,9 @@ def read(found: StateDict) -> ForeignNetwork:
     name = f"{PROJECT} DeepLabV3{'+' if plus else ''}"
     named = labels is not None and labels.names == found.classes
     return checked(
-        ForeignNetwork(name, stated.config, state, skipped, labels, assumed=stated.assumed, labels_stated=named)
+        ForeignNetwork(
+            name, stated.config, state, skipped, labels, assumed=stated.assumed, labels_stated=named, layers=table
+        )
     )
 
 

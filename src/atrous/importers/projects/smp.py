@@ -125,7 +125,11 @@ def read(found: StateDict) -> ForeignNetwork:
     name = f"{PROJECT} DeepLabV3{'Plus' if plus else ''}"
     unnamed = timm_model and isinstance(backbone, ResNetConfig) and not found.settings.get("encoder_name")
     notes = (PLAIN_ASSUMED,) if unnamed else ()
-    return checked(ForeignNetwork(name, config, state, skipped, assumed=silent, notes=notes, rates_at_any_stride=True))
+    return checked(
+        ForeignNetwork(
+            name, config, state, skipped, assumed=silent, notes=notes, rates_at_any_stride=True, layers=table
+        )
+    )
 
 
 def _renamed(name: str) -> str:
