@@ -35,6 +35,9 @@ REFUSED = {
     "shifted.pth": (b"#" + "ü".encode() * 2048, "text, not weights"),
     "latin.pth": ("Datei nicht verfügbar".encode("latin-1"), "known here"),
     "config.py": (b"_base_ = ['deeplabv3plus.py']\nmodel = dict()\n", "text.*give the weights that it belongs to"),
+    "saved_model.pb": (b"\x08\x01\x12\xb6\x93\x05\n" + bytes(30), "SavedModel of TensorFlow.*frozen graph"),
+    "model.ckpt-3.meta": (b"\n\xf1\x01" + bytes(30), r"graph of a TensorFlow checkpoint.*\.index file"),
+    "model.ckpt-3.data-00000-of-00001": (bytes(30), r"without its \.index; put that file beside it"),
     "model.engine": (b"ftrt" + bytes(80), f"TensorRT.*{CONVERT}"),
     "model.onnx": (b"\x08\x07\x12\x07pytorch\x1a\x051.9.0:\x08" + bytes(8), f"an ONNX model.*{CONVERT}"),
     "graph_first.onnx": (b"\x08\x0a:\x08" + bytes(8), f"an ONNX model.*{CONVERT}"),
@@ -87,7 +90,7 @@ def test_a_pipe_is_refused_without_waiting_for_it(tmp_path):
 @pytest.mark.parametrize(("file", "complaint"), [
     ("model.json", "TensorFlow.js"), ("saved_model.pb", "SavedModel"), (".metadata", "dcp_to_torch"),
     ("latest", "DeepSpeed"), ("mp_rank_00_model_states.pt", "DeepSpeed"), ("fsdp_0/.metadata", "dcp_to_torch"),
-    ("a.xml", "OpenVINO"), ("a.param", "ncnn"),
+    ("a.xml", "OpenVINO"), ("a.param", "ncnn"), ("Manifest.json", "package of Core ML"),
 ])  # fmt: skip
 def test_folders_that_cannot_be_read_are_named(tmp_path, file, complaint):
     (tmp_path / file).parent.mkdir(exist_ok=True)

@@ -12,6 +12,7 @@ _DOWNLOAD = "download the file itself"
 
 _BY_START: tuple[tuple[bytes, str, str], ...] = (
     (b"version https://git-lfs", "a Git LFS pointer, not the file that it stands for", "git lfs pull fetches the file"),
+    (b"\x08\x01\x12", "a SavedModel of TensorFlow", "give its frozen graph or the checkpoint of the training"),
     (b"ftrt", "a TensorRT engine, compiled for one GPU", _CONVERT),
     (b"ptrt", "a TensorRT engine, compiled for one GPU", _CONVERT),
     (b"7767517", "a network of ncnn (.param), whose weights lie in a .bin beside it", _CONVERT),
@@ -48,6 +49,8 @@ _BY_NAME: tuple[tuple[str, str, str], ...] = (
     (".weights", "weights of Darknet, which has no DeepLab", "give weights of DeepLab"),
     (".npy", "one array of NumPy", "save all tensors by their names with numpy.savez (.npz)"),
     ("saved_model.pb", "a SavedModel of TensorFlow", "give its frozen graph or the checkpoint of the training"),
+    (".meta", "the graph of a TensorFlow checkpoint, without weights", "give the .index file beside it"),
+    (".data-00000-of-00001", "a TensorFlow checkpoint without its .index", "put that file beside it"),
     (".caffemodel", "weights of Caffe", _CONVERT),
     (".pdmodel", "a program of Paddle without weights", "give the .pdparams file of the training"),
     (".pdiparams", "weights of a Paddle program without their names", "give the .pdparams file of the training"),
@@ -80,6 +83,7 @@ _FOLDERS: tuple[tuple[str, str, str], ...] = (
     ("*_model_states.pt", "a step of DeepSpeed",
      "give its mp_rank_00_model_states.pt, or join ZeRO-3 by the zero_to_fp32.py above it"),
     ("latest", "a folder of DeepSpeed", "give its mp_rank_00_model_states.pt, or join ZeRO-3 by its zero_to_fp32.py"),
+    ("Manifest.json", "a package of Core ML (.mlpackage)", _CONVERT),
     ("*.xml", "networks of OpenVINO (IR)", _CONVERT),
     ("*.param", "networks of ncnn", _CONVERT),
 )  # fmt: skip
