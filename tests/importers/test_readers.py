@@ -4,8 +4,11 @@ import builtins
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,7 @@ import atrous
 from atrous.cli.main import main
 from atrous.errors import InputError
 from atrous.importers.file_head import read_head
+from atrous.importers.pytorch.state_dict import open_file
 from atrous.importers.readers import read_foreign
 from atrous.model.config import ASPPConfig, MobileNetV2Config, ModelConfig
 
@@ -25,6 +29,15 @@ CONVERT = "checkpoint that it was made from"
 REFUSED = {
     "pointer.pth": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "Git LFS.*git lfs pull"),
     "page.pth": (b"<!DOCTYPE html><html></html>", "web page.*download the file itself"),
+    "marked_page.pth": (b"\xef\xbb\xbf<!DOCTYPE html><html></html>", "web page.*download the file itself"),
+    "missed.bin": (b"Entry not found\n", r"text, not weights \('Entry not found'\); download the file itself"),
+    "cut_letter.pth": ("ü".encode() * 2048 + b"\n", "text, not weights"),
+    "shifted.pth": (b"#" + "ü".encode() * 2048, "text, not weights"),
+    "latin.pth": ("Datei nicht verfügbar".encode("latin-1"), "known here"),
+    "config.py": (b"_base_ = ['deeplabv3plus.py']\nmodel = dict()\n", "text.*give the weights that it belongs to"),
+    "saved_model.pb": (b"\x08\x01\x12\xb6\x93\x05\n" + bytes(30), "SavedModel of TensorFlow.*frozen graph"),
+    "model.ckpt-3.meta": (b"\n\xf1\x01" + bytes(30), r"graph of a TensorFlow checkpoint.*\.index file"),
+    "model.ckpt-3.data-00000-of-00001": (bytes(30), r"without its \.index; put that file beside it"),
     "model.engine": (b"ftrt" + bytes(80), f"TensorRT.*{CONVERT}"),
     "model.onnx": (b"\x08\x07\x12\x07pytorch\x1a\x051.9.0:\x08" + bytes(8), f"an ONNX model.*{CONVERT}"),
     "graph_first.onnx": (b"\x08\x0a:\x08" + bytes(8), f"an ONNX model.*{CONVERT}"),
@@ -77,7 +90,7 @@ def test_a_pipe_is_refused_without_waiting_for_it(tmp_path):
 @pytest.mark.parametrize(("file", "complaint"), [
     ("model.json", "TensorFlow.js"), ("saved_model.pb", "SavedModel"), (".metadata", "dcp_to_torch"),
     ("latest", "DeepSpeed"), ("mp_rank_00_model_states.pt", "DeepSpeed"), ("fsdp_0/.metadata", "dcp_to_torch"),
-    ("a.xml", "OpenVINO"), ("a.param", "ncnn"),
+    ("a.xml", "OpenVINO"), ("a.param", "ncnn"), ("Manifest.json", "package of Core ML"),
 ])  # fmt: skip
 def test_folders_that_cannot_be_read_are_named(tmp_path, file, complaint):
     (tmp_path / file).parent.mkdir(exist_ok=True)
@@ -105,6 +118,33 @@ def test_a_link_in_a_circle_is_named(tmp_path):
     (tmp_path / "loop.pth").symlink_to("loop.pth")
     with pytest.raises(InputError, match=r"loop\.pth is a link that leads nowhere, or in a circle"):
         atrous.load(tmp_path / "loop.pth")
+
+
+def test_an_unpacked_checkpoint_says_how_it_is_packed(tmp_path):
+    model = atrous.build(TINY)
+    torch.save(model.state_dict(), tmp_path / "a.pth")
+    shutil.unpack_archive(tmp_path / "a.pth", tmp_path / "unpacked", format="zip")
+    for folder in (tmp_path / "unpacked", tmp_path / "unpacked/a"):
+        with pytest.raises(InputError, match=r"PyTorch that was unpacked; .*zip -0 -r FILE\.pth FOLDER"):
+            atrous.load(folder)
+    message = r"no storage 0 of a tensor; give the whole file that torch\.save wrote"
+    with open_file(tmp_path / "unpacked/a/data.pkl") as contents, pytest.raises(InputError, match=message):
+        contents.load(contents.groups[0])
+    with zipfile.ZipFile(tmp_path / "again.pth", "w", zipfile.ZIP_STORED) as archive:  # as zip -0 -r does
+        for path in [tmp_path / "unpacked/a", *sorted((tmp_path / "unpacked/a").rglob("*"))]:
+            archive.write(path, path.relative_to(tmp_path / "unpacked"))
+    with open_file(tmp_path / "again.pth") as contents:
+        (group,) = contents.groups
+        read = contents.load(group)
+    assert all(torch.equal(tensor, read[name]) for name, tensor in model.state_dict().items())
+
+
+def test_a_packed_checkpoint_of_pytorch_is_to_be_unpacked(tmp_path):
+    torch.save({"a": torch.ones(3)}, tmp_path / "a.pth")
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "a.pth", "weights/a.pth")
+    with pytest.raises(InputError, match=r"found none; unpack the archive \(tar -xf FILE\)"):
+        atrous.load(tmp_path / "a.tar.gz")
 
 
 def test_an_empty_folder_says_what_it_lacks(tmp_path):

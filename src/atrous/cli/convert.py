@@ -81,7 +81,8 @@ def main(arguments: Sequence[str]) -> int:
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     provenance = {"source": path.name, "sha256": weights_sha256(head), "format": source.format}
-    provenance |= source.choices
+    notes = [*source.notes, *converted.notes]
+    provenance |= {**source.choices, **({"notes": notes} if notes else {})}
     save(out, converted.model, labels=converted.labels, provenance=provenance, half=options.half)
     _report(source, converted, out=out)
     return 0
@@ -156,7 +157,7 @@ def _report(source: ForeignNetwork, converted: Conversion, *, out: Path) -> None
     console.print(f"network  {config.backbone.kind}, output stride {config.output_stride}, {config.classes} classes")
     if line := source.choices.get("assumed"):
         console.print(f"assumed  {one_line(line)}")
-    for note in source.notes:
+    for note in (*source.notes, *converted.notes):
         console.print(f"note     {one_line(note)}")
     console.print(f"mapped   {len(converted.mapped)} tensors")
     for title, reasons in (("skipped", converted.skipped), ("fresh", converted.fresh)):

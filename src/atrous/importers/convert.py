@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from atrous.errors import InputError
+from atrous.importers.class_names import named_rows
 from atrous.importers.foreign_network import ForeignNetwork
+from atrous.importers.numbers import checked_numbers
 from atrous.importers.one_class import CLASSIFIERS
 from atrous.labels import LabelSpace
 from atrous.model.build import build
@@ -25,6 +27,7 @@ class Conversion:
         mapped: Names in the model that hold values of the file.
         skipped: Names in the file that were left out, each with the reason.
         fresh: Names in the model that hold random values, each with the reason.
+        notes: Sentences about names that were given to its classes.
     """
 
     model: DeepLab
@@ -32,6 +35,7 @@ class Conversion:
     mapped: tuple[str, ...]
     skipped: Mapping[str, str]
     fresh: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
 
 def convert(
@@ -46,21 +50,19 @@ def convert(
     Args:
         network: The foreign network.
         labels: Other classes. Rows of the logits are copied by name; where the source does not name its classes, but
-            has as many, the labels name them. None keeps the source's.
+            has as many, the labels name them (`class_names.py`). None keeps the source's.
         head: "fresh" takes the backbone alone; what follows it gets random values.
         seed: Seed of the random values.
 
     Raises:
-        InputError: If the source segments nothing and its head is not to be fresh, or a value is no finite number.
+        InputError: If the source segments nothing and its head is not to be fresh, or a value is no weight.
     """
     if head == "copied" and not network.segments:
         raise InputError(
             f"{network.format} segments nothing; use it as backbone weights, or convert it with a fresh head"
         )
-    present = network.labels or LabelSpace.unnamed(network.config.classes)
-    wanted = labels or present
-    if network.labels is None and len(wanted) == len(present):
-        present = wanted
+    rows = named_rows(network, labels)
+    present, wanted = rows.present, rows.wanted
     with torch.random.fork_rng(devices=()):
         torch.default_generator.manual_seed(seed)  # and no other device's: the caller's numbers stay as they were
         model = build(replace(network.config, classes=len(wanted)))
@@ -73,9 +75,9 @@ def convert(
             fresh |= _copy_rows(name, network.state[name], target, rows=present.names, wanted=wanted.names)
             mapped += [name] if any(label in present.names for label in wanted.names) else []
         else:
-            target.copy_(_finite(name, network.state[name]))
+            target.copy_(checked_numbers(name, network.state[name]))
             mapped.append(name)
-    return Conversion(model.eval(), wanted, tuple(mapped), network.skipped, fresh)
+    return Conversion(model.eval(), wanted, tuple(mapped), network.skipped, fresh, rows.notes)
 
 
 def _copy_rows(
@@ -84,17 +86,6 @@ def _copy_rows(
     """Fill the rows of classes that both have; return the names of rows that stay fresh."""
     for row, label in enumerate(wanted):
         if label in rows:
-            target[row] = _finite(name, kernel[rows.index(label)])
+            target[row] = checked_numbers(name, kernel[rows.index(label)])
     missing = [label for label in wanted if label not in rows]
     return {name: f"rows of classes that the source does not name: {', '.join(missing)}"} if missing else {}
-
-
-def _finite(name: str, tensor: Tensor) -> Tensor:
-    if tensor.is_floating_point() and tensor.dtype.itemsize == 1:
-        kind = str(tensor.dtype).removeprefix("torch.")
-        raise InputError(f"{name} holds {kind} numbers, whose scale nothing states; give weights of 16 or 32 bits")
-    if tensor.is_floating_point() and not tensor.isfinite().all():
-        raise InputError(f"{name} holds values that are no finite numbers")
-    if name.endswith(".running_var") and (tensor < 0).any():
-        raise InputError(f"{name} holds variances below 0; the file is damaged, get it again from its source")
-    return tensor

@@ -22,10 +22,13 @@ class ForeignNetwork:
             whose head means nothing.
         state: Tensors by the names of `build(config)`; of a classifier those of the backbone alone.
         skipped: Names in the file of tensors without a place in the network, each with the reason.
-        labels: Names of the classes, where they are known.
+        labels: Names of the classes, where they are known, or guessed from their number.
+        labels_stated: True if the file states these names.
         assumed: Settings that neither tensors nor anything beside them state, as `overrides.assumed` names them.
         notes: Sentences about choices that were made in reading, such as averaged weights that were taken.
         size: (height, width) of the image in pixels, where the file states one.
+        rates_at_any_stride: True if the project builds its ASPP with the same rates at every output stride.
+        layers: The file's name of every layer to ours, for messages.
         segments: True if there is a head; False for a classifier, good for a backbone only.
     """
 
@@ -38,6 +41,9 @@ class ForeignNetwork:
     segments: bool = True
     assumed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    rates_at_any_stride: bool = False
+    labels_stated: bool = False
+    layers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def choices(self) -> dict[str, Any]:

@@ -89,6 +89,20 @@ class Overrides:
         return replace(conventions, input_mean=scaling[0], input_std=scaling[1])
 
 
+def with_rates_of(config: ModelConfig, trained: ModelConfig) -> ModelConfig:
+    """The configuration with the rates that `trained` has at its own output stride, though the output strides differ.
+
+    Raises:
+        InputError: If they have no counterpart at output stride 16, where rates are counted.
+    """
+    if config.output_stride == trained.output_stride or not isinstance(trained.head, ASPPConfig):
+        return config
+    scaled = [rate * config.output_stride for rate in trained.head.rates]
+    if any(rate % trained.output_stride for rate in scaled):
+        raise InputError(f"--output-stride {config.output_stride}: its rates have no counterpart; state --rates, too")
+    return replace(config, head=replace(trained.head, rates=tuple(rate // trained.output_stride for rate in scaled)))
+
+
 def scaling_of_255(mean: Sequence[float], std: Sequence[float]) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and std for pixel values of 0..255; where all are at most 1, they are for values of 0..1."""
     factor = WHOLE_RANGE if max(map(abs, (*mean, *std))) <= 1 else 1.0

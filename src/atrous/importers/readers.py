@@ -14,7 +14,7 @@ from atrous.importers.file_head import FileHead
 from atrous.importers.foreign_network import ForeignNetwork
 from atrous.importers.keras import recognition as keras
 from atrous.importers.one_class import two_classes
-from atrous.importers.overrides import NO_OVERRIDES, Overrides
+from atrous.importers.overrides import NO_OVERRIDES, Overrides, with_rates_of
 from atrous.importers.pytorch import recognition as pytorch
 from atrous.importers.tensorflow import recognition as tensorflow
 from atrous.importers.tflite import recognition as tflite
@@ -103,9 +103,13 @@ def read_foreign(head: FileHead, overrides: Overrides = NO_OVERRIDES) -> Foreign
     network = two_classes(_reader(head).read(head, overrides.key))
     try:
         config = overrides.applied(network.config)
+        fixed = network.rates_at_any_stride and "output_stride" in network.assumed and overrides.rates is None
+        config = with_rates_of(config, network.config) if fixed else config
     except InputError as error:
         raise InputError(f"{head.path}: {error}") from error
     assumed = tuple(name for name in network.assumed if name not in overrides.stated())
+    if fixed and config.head != network.config.head and "rates" not in assumed:
+        assumed += ("rates",)
     return replace(network, config=config, assumed=assumed)
 
 

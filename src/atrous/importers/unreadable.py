@@ -7,10 +7,12 @@ from atrous.importers.file_head import FileHead
 
 _CONVERT = "give the PyTorch or TensorFlow checkpoint that it was made from"
 _UNPACK = "unpack it first"
+_PACK = "pack its folder again, without compression: zip -0 -r FILE.pth FOLDER, in the folder above it"
 _DOWNLOAD = "download the file itself"
 
 _BY_START: tuple[tuple[bytes, str, str], ...] = (
     (b"version https://git-lfs", "a Git LFS pointer, not the file that it stands for", "git lfs pull fetches the file"),
+    (b"\x08\x01\x12", "a SavedModel of TensorFlow", "give its frozen graph or the checkpoint of the training"),
     (b"ftrt", "a TensorRT engine, compiled for one GPU", _CONVERT),
     (b"ptrt", "a TensorRT engine, compiled for one GPU", _CONVERT),
     (b"7767517", "a network of ncnn (.param), whose weights lie in a .bin beside it", _CONVERT),
@@ -31,7 +33,7 @@ _BY_START: tuple[tuple[bytes, str, str], ...] = (
 
 _BY_TEXT: tuple[tuple[bytes, str, str], ...] = (
     (rb"<net\s[^>]*version=", "a network of OpenVINO (IR), whose weights lie in a .bin beside it", _CONVERT),
-    (rb"^\s*<", "a web page, not weights", _DOWNLOAD),
+    (rb"^(\xef\xbb\xbf)?\s*<", "a web page, not weights", _DOWNLOAD),
     (rb'"(modelTopology|weightsManifest)"', "a model of TensorFlow.js, whose weights lie in .bin files", _CONVERT),
     (rb'"(nodes|arg_nodes)"\s*:', "a network of MXNet, whose weights lie in a .params file", _CONVERT),
     (rb"^\s*(layer|input|name)\s*[:{]", "a network of Caffe, whose weights lie in a .caffemodel", _CONVERT),
@@ -47,6 +49,8 @@ _BY_NAME: tuple[tuple[str, str, str], ...] = (
     (".weights", "weights of Darknet, which has no DeepLab", "give weights of DeepLab"),
     (".npy", "one array of NumPy", "save all tensors by their names with numpy.savez (.npz)"),
     ("saved_model.pb", "a SavedModel of TensorFlow", "give its frozen graph or the checkpoint of the training"),
+    (".meta", "the graph of a TensorFlow checkpoint, without weights", "give the .index file beside it"),
+    (".data-00000-of-00001", "a TensorFlow checkpoint without its .index", "put that file beside it"),
     (".caffemodel", "weights of Caffe", _CONVERT),
     (".pdmodel", "a program of Paddle without weights", "give the .pdparams file of the training"),
     (".pdiparams", "weights of a Paddle program without their names", "give the .pdparams file of the training"),
@@ -74,9 +78,12 @@ _FOLDERS: tuple[tuple[str, str, str], ...] = (
      "join it first: python -m torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER FILE"),
     ("*/.metadata", "a folder with a sharded checkpoint of torch.distributed.checkpoint (FSDP)",
      "join the inner folder first: python -m torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER FILE"),
+    ("data.pkl", "a checkpoint of PyTorch that was unpacked", _PACK),
+    ("*/data.pkl", "a folder with a checkpoint of PyTorch that was unpacked", _PACK),
     ("*_model_states.pt", "a step of DeepSpeed",
      "give its mp_rank_00_model_states.pt, or join ZeRO-3 by the zero_to_fp32.py above it"),
     ("latest", "a folder of DeepSpeed", "give its mp_rank_00_model_states.pt, or join ZeRO-3 by its zero_to_fp32.py"),
+    ("Manifest.json", "a package of Core ML (.mlpackage)", _CONVERT),
     ("*.xml", "networks of OpenVINO (IR)", _CONVERT),
     ("*.param", "networks of ncnn", _CONVERT),
 )  # fmt: skip
@@ -105,10 +112,24 @@ def unreadable(head: FileHead) -> str:
         for pattern, kind, remedy in _BY_TEXT:
             if re.search(pattern, head.start):
                 return f"{kind}; {remedy}"
+    if text := _text(head.start):
+        return f"text, not weights ({text!r:.60}); {_DOWNLOAD}, or give the weights that it belongs to"
     for ending, kind, remedy in _BY_NAME:
         if head.path.name.lower().endswith(ending):
             return f"{kind}; {remedy}"
     return f"damaged or no file of weights that is known here; {_EXPECTED}"
+
+
+def _text(start: bytes) -> str:
+    """The words that a file begins with, where it is text of any language; empty where it is none."""
+    try:
+        text = start.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if error.end < len(start):  # else a letter was cut by the end of the beginning
+            return ""
+        text = start[: error.start].decode("utf-8-sig")
+    words = " ".join(text.split())
+    return words if words.isprintable() else ""
 
 
 def _weights_of(folder: Path) -> str:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from atrous.errors import InputError
 from atrous.importers.file_head import FileHead, read_head
+from atrous.importers.numbers import checked_numbers
 from atrous.importers.readers import read_foreign
 from atrous.model.any_backbone import SCHEME
 from atrous.model.backbones.resnet import BLOCK_UNITS
@@ -167,6 +168,11 @@ def spread_over_channels(kernel: Tensor, channels: int) -> Tensor:
 def _from_foreign(head: FileHead) -> TrainedBackbone:
     network = read_foreign(head)
     state, rest = _parted(network.state)
+    try:
+        for name, tensor in state.items():
+            checked_numbers(f"backbone.{name}", tensor)
+    except InputError as error:
+        raise InputError(f"{head.path}: {error}") from error
     skipped = (*network.skipped, *rest)
     config = network.config
     details = _details(config, atrous=network.segments and config.output_stride < _CLASSIFIER_STRIDE)

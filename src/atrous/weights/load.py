@@ -184,7 +184,7 @@ def load_foreign(
     if rows is not None and network.segments:
         if len(rows) != network.config.classes:
             raise InputError(f"{path} has {network.config.classes} classes, not {len(rows)}; it is another file")
-        network = replace(network, labels=rows)
+        network = replace(network, labels=rows, labels_stated=True)
     try:
         converted = convert(network, labels=labels)
     except InputError as error:

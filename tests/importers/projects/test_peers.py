@@ -167,6 +167,9 @@ JFZHANG95 = ("aspp.aspp1.atrous_conv.weight", "decoder.last_conv.0.weight")
         (["decode_head.conv_seg.weight"], "MMSegmentation with another head than DeepLab's"),
         (["a.weight", "b.weight"], r"no project that is known here; its tensors are a\.weight, b\.weight"),
         ([], "its tensors are none"),
+        (["aspp.aspp1.weight", "layer4.0.conv1.weight"], "DeepLabv3 of chenxi116"),
+        (["aspp.branch5_conv.weight", "cls_conv.weight", "backbone.layer4.0.conv1.weight"], "YudeWang/deeplabv3plus"),
+        (["mobilevitv2.conv_stem.convolution.weight"], "MobileViT, which is not built here"),
         (["layer3.0.conv1.weight", "layer4.0.conv1.weight"], "a ResNet with 1 units in its third block"),
     ],
 )  # fmt: skip

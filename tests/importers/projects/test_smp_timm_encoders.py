@@ -51,6 +51,7 @@ def state_of(name, **options):
 @pytest.mark.parametrize(("name", "stride", "channels"), [
     ("resnet18", 16, 3), ("resnet50", 8, 1), ("mobilenetv2_100", 16, 4), ("resnetblur18", 16, 3),
     ("regnety_002", 8, 3), ("efficientnet_b0", 16, 3), ("mobilenetv4_conv_small", 16, 3),
+    ("mobilenetv3_small_100", 16, 3),
 ])  # fmt: skip
 def test_features_are_timms(name, stride, channels):
     encoder, state = state_of(name, output_stride=stride, in_chans=channels)
@@ -88,10 +89,17 @@ def test_networks_that_timm_dilates_with_a_shift_are_refused():
         from_state_dict(StateDict(state, {"encoder_name": "timm-mobilenetv3_large_100"}))
 
 
-def test_what_nothing_names_asks_for_the_settings():
-    _, state = state_of("convnext_atto")
+@pytest.mark.parametrize("name", ["convnext_atto", "mobilenetv3_small_100", "efficientnet_b0"])
+def test_what_nothing_names_asks_for_the_settings(name):
+    _, state = state_of(name)
     with pytest.raises(InputError, match=r"an encoder of timm that nothing names; put the config\.json"):
         from_state_dict(StateDict(state))
+
+
+def test_an_encoder_that_ends_early_is_refused_by_its_settings():
+    _, state = state_of("resnet18")
+    with pytest.raises(InputError, match="with encoder_depth 4; 5 is built here"):
+        from_state_dict(StateDict(state, {"encoder_name": "tu-resnet18", "encoder_depth": 4}))
 
 
 def test_an_older_name_of_smps_is_that_of_timm():

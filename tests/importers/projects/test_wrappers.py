@@ -15,6 +15,7 @@ from atrous.importers.export_weights import to_torchvision
 from atrous.importers.file_head import read_head
 from atrous.importers.overrides import Overrides
 from atrous.importers.readers import read_foreign
+from atrous.weights.backbone import read_backbone
 from reference.weights import randomize
 
 
@@ -136,6 +137,34 @@ def test_numbers_of_8_bits_have_no_scale(tmp_path, state):
         convert(read_foreign(read_head(tmp_path / "a.safetensors")))
 
 
+@pytest.mark.parametrize("kind", [torch.int8, torch.uint8, torch.int32, torch.bool])
+def test_whole_numbers_are_no_kernels(tmp_path, state, kind):
+    """Kernels that were quantised by hand: what they were multiplied by lies nowhere."""
+    save_file({**state, KERNEL: (state[KERNEL] * 50).to(kind)}, tmp_path / "a.safetensors")
+    with pytest.raises(InputError, match=rf"backbone\.stem\.conv\.weight holds {str(kind)[6:]} numbers, whose scale"):
+        convert(read_foreign(read_head(tmp_path / "a.safetensors")))
+
+
+SPOILT = {
+    "whole": (lambda kernel: (kernel * 50).to(torch.int8), "holds int8 numbers, whose scale nothing states"),
+    "not finite": (
+        lambda kernel: kernel * float("nan"),
+        "holds values that are no finite numbers, .* give an earlier checkpoint",
+    ),
+    "beyond float32": (lambda kernel: kernel.double() * 1e300, "holds values that are no finite numbers"),
+}
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_a_backbone_is_checked_as_a_model_is(tmp_path, state, name):
+    spoil, message = SPOILT[name]
+    torch.save({**state, KERNEL: spoil(state[KERNEL])}, tmp_path / "a.pth")
+    with pytest.raises(InputError, match=rf"a\.pth: backbone\.stem\.conv\.weight {message}"):
+        read_backbone(tmp_path / "a.pth")
+    with pytest.raises(InputError, match=rf"a\.pth: backbone\.stem\.conv\.weight {message}"):
+        atrous.load(tmp_path / "a.pth")
+
+
 def test_averaged_weights_are_told_and_a_key_takes_the_others(tmp_path, state):
     torch.save({"model": state, "model_ema": prefixed(plus_one(state), "module.")}, tmp_path / "a.pth")
     network = read_foreign(read_head(tmp_path / "a.pth"))
@@ -145,6 +174,23 @@ def test_averaged_weights_are_told_and_a_key_takes_the_others(tmp_path, state):
     assert torch.equal(network.state[name], plain.state[name] + 1)
     with pytest.raises(InputError, match=r"no network under the key 'none'; there are: model, model_ema\.module"):
         read_foreign(read_head(tmp_path / "a.pth"), Overrides(key="none"))
+
+
+@pytest.mark.parametrize("key", ["ema", "ema_state_dict.shadow"])
+def test_an_average_of_parameters_alone_has_the_statistics_of_the_model(tmp_path, state, key):
+    """As training loops evaluate it: parameters are put into the model, whose buffers stay."""
+    buffers = {name: tensor for name, tensor in state.items() if "running_" in name or "num_batches" in name}
+    averaged = {name: tensor for name, tensor in plus_one(state).items() if name not in buffers}
+    outer, _, inner = key.partition(".")
+    torch.save({"model": state, outer: {inner: averaged} if inner else averaged}, tmp_path / "a.pth")
+    torch.save({**averaged, **buffers}, tmp_path / "expected.pth")
+    network, expected = (read_foreign(read_head(tmp_path / name)) for name in ("a.pth", "expected.pth"))
+    assert network.state.keys() == expected.state.keys()
+    assert all(torch.equal(tensor, network.state[name]) for name, tensor in expected.state.items())
+    assert f"the statistics of batch norms, which {key} lacks, are those of model" in network.notes
+    torch.save({outer: averaged}, tmp_path / "alone.pth")
+    with pytest.raises(InputError, match="is missing"):
+        read_foreign(read_head(tmp_path / "alone.pth"))
 
 
 def test_the_command_line_tells_the_choice_and_takes_a_key(tmp_path, capsys, state):

@@ -38,6 +38,10 @@ def read(found: StateDict) -> ForeignNetwork:
             f"{PROJECT} with Xception: its shortcuts start behind the ReLU and its last unit has no rate of its own, "
             "unlike the official network; not built here, use its MobileNetV2"
         )
+    if "backbone.layer4.0.conv1.weight" in tensors:
+        raise InputError(
+            "YudeWang/deeplabv3plus-pytorch with ResNet: its last block has rates of its own; not built here"
+        )
     table = _mobilenet_v2()
     for number in range(4):
         theirs = f"aspp.branch{number + 1}"
@@ -64,7 +68,8 @@ def read(found: StateDict) -> ForeignNetwork:
     )
     labels = named_classes(classes, voc=PASCAL_VOC)
     assumed = ("output_stride", "scaling")
-    return checked(ForeignNetwork(f"{PROJECT} DeepLabv3+", config, state, skipped, labels, assumed=assumed))
+    name = f"{PROJECT} DeepLabv3+"
+    return checked(ForeignNetwork(name, config, state, skipped, labels, assumed=assumed, layers=table))
 
 
 def _mobilenet_v2() -> dict[str, str]:

@@ -78,7 +78,8 @@ def read(found: StateDict) -> ForeignNetwork:
         compatibility=Compatibility(low_level="output", unstrided_rate="after", pool_window=CROP),
         classes=width(tensors, "sem_seg_head.predictor.weight"),
     )
-    return checked(ForeignNetwork(f"{PROJECT} DeepLabv3{'+' if plus else ''}", config, state, skipped, assumed=ASSUMED))
+    name = f"{PROJECT} DeepLabv3{'+' if plus else ''}"
+    return checked(ForeignNetwork(name, config, state, skipped, assumed=ASSUMED, layers=table))
 
 
 def _backbone(tensors: Mapping[str, Tensor], *, prefix: str) -> tuple[ResNetConfig, dict[str, str]]:

@@ -78,7 +78,8 @@ def read(found: StateDict) -> ForeignNetwork:
     """
     tensors = found.tensors
     skips = {"mobilenet_v2.conv_1x1.": LAST_REASON, "classifier.": CLASSIFIER_REASON}
-    state, skipped = translated(tensors, layers(), skipped=skips, project=PROJECT)
+    table = layers()
+    state, skipped = translated(tensors, table, skipped=skips, project=PROJECT)
     multiplier = width(tensors, "mobilenet_v2.layer.15.reduce_1x1.convolution.weight") / 320
     settings = read_settings(_Settings, {"depth_multiplier": multiplier, **found.settings})
     if settings.hidden_act != "relu6":
@@ -103,7 +104,10 @@ def read(found: StateDict) -> ForeignNetwork:
     config = replace(config, head=head, classes=classes)
     labels = _labels(found.settings, classes)
     name = "Hugging Face MobileNetV2 DeepLabv3"
-    return checked(ForeignNetwork(name, config, state, skipped, labels, assumed=assumed))
+    stated = labels is not None
+    return checked(
+        ForeignNetwork(name, config, state, skipped, labels, assumed=assumed, labels_stated=stated, layers=table)
+    )
 
 
 def _scaled(conventions: Conventions, stated: Any) -> tuple[Conventions, tuple[str, ...]]:

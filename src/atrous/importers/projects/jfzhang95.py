@@ -70,5 +70,6 @@ def read(found: StateDict) -> ForeignNetwork:
             skipped,
             named_classes(classes, voc=PASCAL_VOC),
             assumed=("output_stride", "scaling"),
+            layers=table,
         )
     )

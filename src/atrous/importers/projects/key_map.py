@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -22,6 +22,9 @@ AUXILIARY_REASON = "an auxiliary head, which only training uses"
 CLASSIFIER_REASON = "the classification of ImageNet, which segments nothing"
 
 MOST_SHOWN = 3
+
+_WIDTH_OF_THIRD_BLOCK = 256
+"""Channels of the first convolution of its units, in every ResNet that is built here."""
 
 _STEMS = ("backbone.stem.conv.", "backbone.stem.conv1_1.conv.", "backbone.conv1_1.conv.")
 """Names of the convolutions that see the image."""
@@ -54,7 +57,10 @@ def translated(
         else:
             unknown.append(key)
     if unknown:
-        raise InputError(f"not a network of {project} that is known here: {_some(f'{key:.80}' for key in unknown)}")
+        raise InputError(
+            f"not a network of {project} that is known here; where the tensors that it does not have served training "
+            f"alone, save the state dict without them: {_some(f'{key:.80}' for key in unknown)}"
+        )
     return ours, left
 
 
@@ -71,16 +77,28 @@ def checked(source: ForeignNetwork) -> ForeignNetwork:
         outline = {name: tensor for name, tensor in outline.items() if name.startswith("backbone.")}
     counters = {name: torch.zeros((), dtype=torch.int64) for name in outline if name.endswith("num_batches_tracked")}
     state = {**counters, **source.state}
-    differences = [f"{name} is missing" for name in outline if name not in state]
+    theirs = {ours: name for name, ours in source.layers.items()}
+    differences = [f"{name} is missing{_in_file(name, theirs)}" for name in outline if name not in state]
     differences += [f"{name} is unknown" for name in state if name not in outline]
     differences += [
         f"{name} has the shape {tuple(tensor.shape)} where the network has {tuple(outline[name].shape)}"
+        f"{_in_file(name, theirs)}"
         for name, tensor in state.items()
         if name in outline and tensor.shape != outline[name].shape
     ]
+    if source.segments and not any(name.startswith("backbone.") for name in source.state):
+        raise InputError(
+            "tensors of a head without those of its backbone; give model.state_dict() of the whole network"
+        )
     if differences:
         raise InputError(f"looks like {source.format}, but does not fit: {_some(differences)}")
     return replace(source, state={name: state[name] for name in outline})
+
+
+def _in_file(name: str, theirs: Mapping[str, str]) -> str:
+    """Say what a tensor of ours is called in the file."""
+    layer, _, kind = name.rpartition(".")
+    return f" (in the file {theirs[layer]:.80}.{kind})" if layer in theirs else ""
 
 
 def _with_channels(source: ForeignNetwork) -> ForeignNetwork:
@@ -138,12 +156,27 @@ def resnet_depth(tensors: Mapping[str, Tensor], pattern: str) -> Depth:
         (23, True): 101,
         (36, True): 152,
     }
+    _check_plain([(tensors[name], tensors.get(name.replace("conv1", "conv2"))) for name in found.values()])
     depth = depths.get((len(found), bottlenecks))
     if depth is None:
         raise InputError(
             f"a ResNet with {len(found)} units in its third block; ResNet-18, -34, -50, -101 and -152 are built here"
         )
     return depth
+
+
+def _check_plain(units: Sequence[tuple[Tensor, Tensor | None]]) -> None:
+    """Raise InputError if all units of the third block have groups or other widths than a ResNet, by their kernels."""
+    kernels = [(first.shape, second.shape) for first, second in units if second is not None]
+    if not kernels or any(len(first) != len(second) or len(first) < 2 for first, second in kernels):
+        return
+    if all(second[1] < first[0] for first, second in kernels):
+        raise InputError("a ResNet whose convolutions have groups, such as ResNeXt; plain ones are built here")
+    if all(first[0] == second[1] != _WIDTH_OF_THIRD_BLOCK for first, second in kernels):
+        raise InputError(
+            f"a ResNet whose third block has {kernels[0][0][0]} channels inside its units, not "
+            f"{_WIDTH_OF_THIRD_BLOCK}, such as a wide one; plain ones are built here"
+        )
 
 
 def bottleneck_depth(tensors: Mapping[str, Tensor], pattern: str) -> Depth:

@@ -63,8 +63,12 @@ def read(found: StateDict) -> ForeignNetwork:
         state[stem] = state[stem].flip(1)
     labels = named_classes(classes, names=found.classes, voc=PASCAL_VOC)
     name = f"{PROJECT} DeepLabV3{'+' if plus else ''}"
-    network = ForeignNetwork(name, stated.config, state, skipped, labels, assumed=stated.assumed)
-    return checked(network)
+    named = labels is not None and labels.names == found.classes
+    return checked(
+        ForeignNetwork(
+            name, stated.config, state, skipped, labels, assumed=stated.assumed, labels_stated=named, layers=table
+        )
+    )
 
 
 def _backbone(tensors: Mapping[str, Tensor]) -> tuple[ResNetConfig, dict[str, str]]:

@@ -1,7 +1,7 @@
 """A checkpoint of any known project as a `ForeignNetwork`, recognised by the names of its tensors."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +22,9 @@ from atrous.importers.projects import (
     torchvision,
     vainf,
 )
+from atrous.importers.projects.no_network import OPTIMIZER_ALONE, is_optimizer, without_weights
+from atrous.importers.projects.parameters_alone import with_statistics
+from atrous.importers.projects.refused import refuse_known, unknown
 from atrous.importers.projects.stated_size import stated_size
 from atrous.importers.pytorch.groups import Group, is_tensor, prefixes
 from atrous.importers.pytorch.pickle_machine import called_names
@@ -42,25 +45,6 @@ PEERS = (
 )
 """Asked in this order; each has `recognises(names)` and `read(found)`."""
 
-REFUSED: Mapping[str, str] = {
-    r"(base\.)?aspp\.c\d\.(weight|bias)$": (
-        "DeepLabv2 of kazuto1011/deeplab-pytorch: it sums four classifiers and has no ASPP of DeepLabv3"
-    ),
-    r"(base\.)?aspp\.stages\.c0\.conv\.weight$": (
-        "DeepLabv3 of kazuto1011/deeplab-pytorch: its units stride in their 1x1 convolutions and its pooling rounds "
-        "sizes up, which no network here does"
-    ),
-    r"(backbone\.)?(incre_modules|stage4\.0\.fuse_layers)\.": "a network with HRNet, which is not built here",
-    r"(encoder|backbone)\.(patch_embed|block1\.0\.attn)": "a network with a transformer, which is no DeepLab",
-    r"decode_head\.linear_fuse\.": "SegFormer, which is no DeepLab",
-    r"mobilevit\.": "MobileViT, which is not built here",
-    r"(backbone|head)\..*\._(conv|batch_norm)\.": (
-        "a network of PaddleSeg, whose ResNet_vd averages pixels in its shortcuts and whose Xception has other units; "
-        "not built here, give a PyTorch or TensorFlow checkpoint of DeepLab"
-    ),
-}
-"""Pattern for the beginning of a tensor's name -> network, and the reason why it is refused."""
-
 AVERAGED = re.compile(r"(^|[._])(ema|swa|averaged?|avg)([._]|$)")
 """Keys of weights that were averaged over training, which are what was evaluated."""
 
@@ -69,6 +53,9 @@ PREFERRED = ("state_dict", "model_state", "model_state_dict", "model", "net", "n
 
 SCALINGS = (("mean", "std"), ("pixel_mean", "pixel_std"), ("normalize.mean", "normalize.std"))
 """Names of buffers with the input scaling, beside a network."""
+
+NO_TENSOR = "no tensor of the network"
+"""Reason for leaving out a tensor that lies beside a network under a name that says nothing."""
 
 _BESIDE = (
     (r"(^|\.)(n_averaged)$", "a counter of averaged weights"),
@@ -123,10 +110,10 @@ def from_state_dict(found: StateDict) -> ForeignNetwork:
         InputError: As `read_torch`.
     """
     names = found.tensors.keys()
-    _refuse(names)
+    refuse_known(names)
     peer = _peer(names)
     if peer is None:
-        raise InputError(_unknown(names))
+        raise InputError(unknown(names))
     return _read(peer, found)
 
 
@@ -138,19 +125,22 @@ def _read(peer: ModuleType, found: StateDict) -> ForeignNetwork:
 def _chosen(contents: Contents, *, key: str | None) -> ForeignNetwork:
     for group in contents.groups:
         for prefix in prefixes(group.tensors):
-            _refuse([name.removeprefix(prefix) for name in group.tensors if name.startswith(prefix)])
+            refuse_known([name.removeprefix(prefix) for name in group.tensors if name.startswith(prefix)])
     swapped = _is_swapped(contents.value)
     candidates = [candidate for group in contents.groups for candidate in _candidates(group, swapped=swapped)]
     if not candidates:
         groups = sorted(contents.groups, key=lambda group: -len(group.tensors))
         if not groups and contents.value is not None:
-            raise InputError(_without_weights(called_names(contents.value)))
-        raise InputError(_unknown(groups[0].names if groups else ()))
+            raise InputError(without_weights(called_names(contents.value)))
+        if groups and is_optimizer(name for group in groups for name in group.names):
+            raise InputError(OPTIMIZER_ALONE)
+        raise InputError(unknown(groups[0].tensors if groups else ()))
     taken = _preferred(candidates, key=key)
     scaling, beside = _beside(taken, contents)
-    network = _read(taken.peer, contents.state_dict(taken.group))
     others = [candidate for candidate in candidates if candidate is not taken]
-    notes = list(network.notes)
+    whole, kept = with_statistics(taken.group, [candidate.group for candidate in others])
+    network = _read(taken.peer, contents.state_dict(whole))
+    notes = [*network.notes, *kept]
     if others:
         kind = "averaged weights" if taken.averaged else "weights"
         listed = ", ".join(candidate.group.key or "the outer ones" for candidate in others)
@@ -161,6 +151,8 @@ def _chosen(contents: Contents, *, key: str | None) -> ForeignNetwork:
         known = tuple(name for name in network.assumed if name != "scaling")
         network = replace(network, config=config, assumed=known)
         notes.append("mean and std were read from buffers beside the network")
+    if not network.segments and any(beside.get(name) == NO_TENSOR for name in taken.outer.tensors):
+        network = replace(network, format=f"{network.format} beside a head of no project that is known here")
     return replace(network, skipped={**beside, **network.skipped}, notes=tuple(notes))
 
 
@@ -180,17 +172,6 @@ def _is_average(key: str, *, swapped: bool) -> bool:
     if swapped and key.partition(".")[0] in ("state_dict", "ema_state_dict"):
         return key.startswith("state_dict")
     return bool(AVERAGED.search(key.lower()))
-
-
-def _without_weights(called: list[str]) -> str:
-    """The line about a pickle without a state dict, which may be a program."""
-    if not called:
-        return "a pickle without a state dict; save model.state_dict()"
-    shown = ", ".join(called[:3]) + (" ..." if len(called) > 3 else "")
-    return (
-        f"a pickle without a state dict, which asks to call {shown}: no code of a pickle is run here; where the model "
-        "can be built, save model.state_dict(), and take files of unknown origin for harmful"
-    )
 
 
 def _candidates(group: Group, *, swapped: bool) -> Iterator[Candidate]:
@@ -234,13 +215,13 @@ def _beside(
             name = group.key.partition(".")[0] if contents.value is not None else group.key
             skipped[name] = _beside_kind(group.key) or "no tensors of the network"
         else:
-            skipped |= {name: _beside_kind(name) or "no tensor of the network" for name in rest}
+            skipped |= {name: _beside_kind(name) or NO_TENSOR for name in rest}
     if isinstance(contents.value, dict) and taken.outer.key:
         key = taken.outer.key.partition(".")[0]
         skipped |= {str(name): "no tensors of the network" for name in contents.value if str(name) != key}
     elif isinstance(contents.value, dict):
         others = [str(name) for name, value in contents.value.items() if not is_tensor(value)]
-        skipped = {**dict.fromkeys(others, "no tensor of the network"), **skipped}
+        skipped = {**dict.fromkeys(others, NO_TENSOR), **skipped}
     for names in SCALINGS:
         places = [next((name for name in taken.outer.tensors if name.split(".", 1)[-1] == each or name == each), "")
                   for each in names]  # fmt: skip
@@ -262,20 +243,3 @@ def _beside_kind(name: str) -> str | None:
 
 def _peer(names: Collection[str]) -> ModuleType | None:
     return next((peer for peer in PEERS if peer.recognises(names)), None)
-
-
-def _refuse(names: Collection[str]) -> None:
-    """Raise InputError for networks that are known and cannot be built."""
-    for pattern, reason in REFUSED.items():
-        if any(re.match(pattern, name) for name in names):
-            raise InputError(reason)
-
-
-def _unknown(names: Collection[str]) -> str:
-    if any(re.match(r"(module\.)?(backbone\.units\.\d|preprocess\.)", name) for name in names):
-        return (
-            "tensors of a model of this package without its settings, which atrous.save(path, model) writes along; "
-            "build the model as it was, then model.load_state_dict"
-        )
-    some = ", ".join(f"{name:.60}" for name in list(names)[:3])
-    return f"a network of no project that is known here; its tensors are {some or 'none'} ..."

@@ -48,8 +48,11 @@ PLAIN_ASSUMED = (
 )
 """Note where tensors alone cannot tell a plain ResNet from one that blurs."""
 
-_BUILT_MOBILE = ("mobilenetv2_", "mobilenetv3_")
-"""Beginnings of the names of timm's mobile networks that are built here."""
+_MOBILENET_V2 = "mobilenetv2_"
+"""Beginning of the names of timm's MobileNetV2, which is built here; its other mobile networks are built by timm."""
+
+_WHOLE_DEPTH = 5
+"""Stages of an encoder, all of which DeepLab has."""
 
 _OLD = "timm-"
 """Beginning of SMP's older names of networks of timm: RegNet, Res2Net, ResNeSt, GERNet and MobileNetV3."""
@@ -65,6 +68,7 @@ _OLD_NAMES = {r"decoder\.0\.": "decoder.aspp.", r"decoder\.1\.": "decoder.conv."
 class _Settings:
     encoder_output_stride: int
     decoder_atrous_rates: tuple[int, ...] = (12, 24, 36)
+    encoder_depth: int = 5
 
 
 def recognises(names: Collection[str]) -> bool:
@@ -99,6 +103,8 @@ def read(found: StateDict) -> ForeignNetwork:
     state["aspp.projection.0.conv.weight"] = pooling_first(state["aspp.projection.0.conv.weight"])
     channels = width(state, "aspp.branches.aspp0.conv.weight")
     settings = read_settings(_Settings, {"encoder_output_stride": 16 if plus else 8, **found.settings})
+    if settings.encoder_depth != _WHOLE_DEPTH:
+        raise InputError(f"{PROJECT} with encoder_depth {settings.encoder_depth}; {_WHOLE_DEPTH} is built here")
     assumed = {"output_stride": "encoder_output_stride", "rates": "decoder_atrous_rates", "scaling": ""}
     config = ModelConfig(
         backbone,
@@ -119,7 +125,11 @@ def read(found: StateDict) -> ForeignNetwork:
     name = f"{PROJECT} DeepLabV3{'Plus' if plus else ''}"
     unnamed = timm_model and isinstance(backbone, ResNetConfig) and not found.settings.get("encoder_name")
     notes = (PLAIN_ASSUMED,) if unnamed else ()
-    return checked(ForeignNetwork(name, config, state, skipped, assumed=silent, notes=notes))
+    return checked(
+        ForeignNetwork(
+            name, config, state, skipped, assumed=silent, notes=notes, rates_at_any_stride=True, layers=table
+        )
+    )
 
 
 def _renamed(name: str) -> str:
@@ -152,7 +162,7 @@ def _timm_encoder(tensors: Mapping[str, Tensor], *, name: Any) -> tuple[Backbone
     if (not model or is_plain_resnet(model)) and "layer3.0.conv2.weight" in inner and "conv1.weight" in inner:
         depth = resnet_depth(inner, r"layer3\.(\d+)\.conv1\.weight$")
         return ResNetConfig(depth), layers.resnet(_TIMM_ENCODER, depth=depth)
-    if "conv_stem.weight" in inner and (not model or model.startswith(_BUILT_MOBILE)):
+    if timm.is_mobilenet_v2(inner) and (not model or model.startswith(_MOBILENET_V2)):
         backbone, table = timm.mobile_network(inner)
         return backbone, {f"{_TIMM_ENCODER}{theirs}": ours for theirs, ours in table.items()}
     if model.startswith(_PATCHES):

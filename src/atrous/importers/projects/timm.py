@@ -38,6 +38,8 @@ _WIDE = {
     "conv_pwl": "project.conv",
     "bn3": "project.norm",
 }
+_UNITS_OF_MOBILENET_V2 = 17
+
 _GATE = {"se.conv_reduce": "gate.squeeze", "se.conv_expand": "gate.excite"}
 _SEPARABLE = {
     "conv_dw": "depthwise.conv",
@@ -79,11 +81,7 @@ def mobile_network(tensors: Mapping[str, Tensor]) -> tuple[BackboneConfig, dict[
     Raises:
         InputError: If it is another of their networks.
     """
-    places = sorted(
-        (int(match[1]), int(match[2]))
-        for name in tensors
-        if (match := re.match(r"blocks\.(\d)\.(\d+)\.conv_dw\.weight$", name))
-    )
+    places = _units(tensors)
     backbone = _mobile(tensors, units=len(places))
     table = {"conv_stem": "backbone.stem.conv", "bn1": "backbone.stem.norm"}
     for unit, (stage, position) in enumerate(places):
@@ -97,8 +95,20 @@ def mobile_network(tensors: Mapping[str, Tensor]) -> tuple[BackboneConfig, dict[
     return backbone, table
 
 
+def is_mobilenet_v2(tensors: Mapping[str, Tensor]) -> bool:
+    """Return True for the names of their MobileNetV2."""
+    last = "blocks.6.0.conv_pwl.weight" in tensors
+    return "conv_stem.weight" in tensors and last and len(_units(tensors)) == _UNITS_OF_MOBILENET_V2
+
+
+def _units(tensors: Mapping[str, Tensor]) -> list[tuple[int, int]]:
+    """Stage and position of every unit with a depthwise convolution."""
+    matches = (re.match(r"blocks\.(\d)\.(\d+)\.conv_dw\.weight$", name) for name in tensors)
+    return sorted((int(match[1]), int(match[2])) for match in matches if match)
+
+
 def _mobile(tensors: Mapping[str, Tensor], *, units: int) -> BackboneConfig:
-    if units == 17 and "blocks.6.0.conv_pwl.weight" in tensors:
+    if units == _UNITS_OF_MOBILENET_V2 and "blocks.6.0.conv_pwl.weight" in tensors:
         return MobileNetV2Config(width(tensors, "blocks.6.0.conv_pwl.weight") / 320, channel_divisor=8)
     if units == 15 and "blocks.6.0.conv.weight" in tensors:
         return MobileNetV3Config("large", depth_multiplier=width(tensors, "blocks.6.0.conv.weight") / 960)

@@ -77,13 +77,16 @@ def _deeplab(tensors: Mapping[str, Tensor]) -> ForeignNetwork:
     if "backbone.conv1.weight" in tensors:
         depth = resnet_depth(tensors, r"backbone\.layer3\.(\d+)\.conv1\.weight$")
         state, skipped = torchvision_keys.from_torchvision(tensors, depth=depth)
+        table = {**torchvision_keys.LAYERS, **layers.resnet_units("backbone.", depth=depth)}
         config = ModelConfig(ResNetConfig(depth), HEAD, conventions=PYTORCH, output_stride=8)
         if depth in BASIC_DEPTHS:  # torchvision has no rates in their units
             config = replace(config, head=replace(HEAD, rates=(24, 48, 72)), output_stride=32)
         name = f"torchvision DeepLabv3, ResNet-{depth}"
     else:
         small = "backbone.16.0.weight" not in tensors
-        state, skipped = torchvision_mobilenet_v3.from_torchvision(tensors, variant="small" if small else "large")
+        variant = "small" if small else "large"
+        state, skipped = torchvision_mobilenet_v3.from_torchvision(tensors, variant=variant)
+        table = torchvision_mobilenet_v3.LAYERS[variant]
         config = PRESETS["lraspp_mobilenet_v3" if lite else "deeplabv3_mobilenet_v3"]
         if small:
             details = replace(config.compatibility, middle_level=(3, "output"))
@@ -92,7 +95,10 @@ def _deeplab(tensors: Mapping[str, Tensor]) -> ForeignNetwork:
     reasons = dict.fromkeys(skipped, AUXILIARY_REASON)
     labels = named_classes(classes, voc=PASCAL_VOC)
     config = replace(config, classes=classes)
-    return checked(ForeignNetwork(name, config, state, reasons, labels, assumed=("output_stride", "scaling")))
+    assumed = ("output_stride", "scaling")
+    return checked(
+        ForeignNetwork(name, config, state, reasons, labels, assumed=assumed, rates_at_any_stride=True, layers=table)
+    )
 
 
 def _resnet(found: StateDict) -> ForeignNetwork:

@@ -14,6 +14,9 @@ from atrous.model.config import BASIC_DEPTHS, Depth
 AUXILIARY = "aux_classifier."
 """A second classifier on block3, which only its training uses: left out here."""
 
+BEYOND = "where it served training alone, save the state dict without it"
+"""What to do about a tensor that their network does not have."""
+
 PROJECTION, BRANCHES = "aspp.projection.0.conv.weight", 5
 
 HEAD = {
@@ -70,7 +73,7 @@ def our_key(key: str, *, depth: Depth) -> str | None:
     layer, _, tensor = key.rpartition(".")
     ours = LAYERS.get(layer) or _unit_layer(layer, depth=depth)
     if ours is None:
-        raise InputError(f"{key!r:.80} is no tensor of torchvision's DeepLabv3 with ResNet-{depth}")
+        raise InputError(f"{key!r:.80} is no tensor of torchvision's DeepLabv3 with ResNet-{depth}; {BEYOND}")
     return f"{ours}.{tensor}"
 
 

@@ -6,7 +6,7 @@ from functools import partial
 from torch import Tensor
 
 from atrous.errors import InputError
-from atrous.importers.projects.torchvision_keys import AUXILIARY, HEAD, renamed
+from atrous.importers.projects.torchvision_keys import AUXILIARY, BEYOND, HEAD, renamed
 from atrous.model.backbones.mobilenet_v3 import VARIANTS, Variant
 
 LITE_HEAD = {
@@ -48,7 +48,7 @@ def our_key(key: str, *, variant: Variant) -> str | None:
         return None
     layer, _, tensor = key.rpartition(".")
     if layer not in LAYERS[variant]:
-        raise InputError(f"{key!r:.80} is no tensor of torchvision's models with MobileNetV3 {variant}")
+        raise InputError(f"{key!r:.80} is no tensor of torchvision's models with MobileNetV3 {variant}; {BEYOND}")
     return f"{LAYERS[variant][layer]}.{tensor}"
 
 

@@ -74,7 +74,8 @@ def read(found: StateDict) -> ForeignNetwork:
     )
     name = f"{PROJECT} DeepLabv3{'+' if plus else ''}"
     labels = named_classes(classes, voc=PASCAL_VOC)
-    return checked(ForeignNetwork(name, config, state, skipped, labels, assumed=("output_stride", "scaling")))
+    assumed = ("output_stride", "scaling")
+    return checked(ForeignNetwork(name, config, state, skipped, labels, assumed=assumed, layers=table))
 
 
 def _backbone(tensors: Mapping[str, Tensor]) -> tuple[BackboneConfig, dict[str, str]]:

@@ -23,6 +23,9 @@ LONGEST_START = 128
 _ONNX_FIELDS = (0x12, 0x1A, 0x22, 0x3A, 0x42)
 """Tags of producer, its version, domain, graph and operator sets (onnx.proto, ModelProto)."""
 
+_FIRST_ONNX = 3
+"""Version of ONNX 1.0; a SavedModel of TensorFlow begins alike, with the version 1."""
+
 INDEX_ENDING = ".index.json"
 WEIGHTS_FILES = ("model.safetensors", "pytorch_model.bin")
 """Names that Hugging Face gives to files of weights, in the order of preference; beside them is `config.json`."""
@@ -51,7 +54,7 @@ def is_safetensors(start: bytes) -> bool:
 
 def is_onnx(start: bytes) -> bool:
     """Return True if a file starts with a version of ONNX and one of the fields that follow it."""
-    return len(start) > 2 and start[0] == 0x08 and 0 < start[1] < 100 and start[2] in _ONNX_FIELDS
+    return len(start) > 2 and start[0] == 0x08 and _FIRST_ONNX <= start[1] < 100 and start[2] in _ONNX_FIELDS
 
 
 def files_of(head: FileHead) -> tuple[Path, ...]:

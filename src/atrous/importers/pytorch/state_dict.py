@@ -36,6 +36,9 @@ _PRUNED, _MASK = "_orig", "_mask"
 _REBUILT = "_rebuild_"
 """Beginning of the functions of torch that a pickle names for tensors: `_rebuild_qtensor`, `_rebuild_sparse_tensor`."""
 
+_WITHOUT_VALUES = "_rebuild_meta_tensor"
+"""Beginning of the function that a pickle names for tensors of the device meta."""
+
 Load = Callable[[Group], dict[str, Tensor]]
 
 
@@ -218,7 +221,10 @@ def _tensors(values: Mapping[Any, Any], *, storage: StorageBytes, most: int) -> 
         raise InputError(f"a state dict of {len(values)} tensors, more than any real one")
     for name, value in values.items():
         tensor = as_tensor(value, storage=storage)
-        if tensor is None and isinstance(value, Call) and str(getattr(value.callee, "name", "")).startswith(_REBUILT):
+        function = str(getattr(value.callee, "name", "")) if tensor is None and isinstance(value, Call) else ""
+        if function.startswith(_WITHOUT_VALUES):
+            raise InputError(f"{name!s:.80} was saved on the device meta, without its values; save the trained model")
+        if function.startswith(_REBUILT):
             raise InputError(f"{name!s:.80} is no plain tensor, but quantised, sparse or of 8 bits; save it as float32")
         if tensor is None or not isinstance(name, str) or name.endswith(_MASK):
             continue

@@ -51,7 +51,7 @@ def read_once(read: Callable[[str], bytes]) -> StorageBytes:
 
 def no_storage(key: str) -> Tensor:
     """The storages of a file that has none; raises InputError."""
-    raise InputError(f"there is no storage {key:.40}, which a tensor refers to; get the file again from its source")
+    raise InputError(f"there is no storage {key:.40} of a tensor; give the whole file that torch.save wrote")
 
 
 def as_tensor(value: Any, *, storage: StorageBytes, wrapped: int = 0) -> Tensor | None:
@@ -117,7 +117,12 @@ def _stored(kept: Any, *, storage: StorageBytes) -> Tensor:
             return content[: count * dtype.itemsize].view(dtype)
         case Persistent(("storage", Global(module, name), *_)):
             raise InputError(f"tensors of type {module:.40}.{name:.40} cannot be read")
-    raise InputError("a tensor without a storage")
+        case Call(Global("torch.storage", "_load_from_bytes")):
+            raise InputError(
+                "its storages are pickles of their own, as pickle.dump and joblib write tensors; where the file is "
+                "trusted, load it there and write it again with torch.save(model.state_dict(), FILE)"
+            )
+    raise InputError("a tensor without a storage; write it again with torch.save(model.state_dict(), FILE)")
 
 
 def strided(vector: Tensor, *, offset: Any, size: Any, stride: Any) -> Tensor:
@@ -128,7 +133,12 @@ def strided(vector: Tensor, *, offset: Any, size: Any, stride: Any) -> Tensor:
     last = offset + sum((length - 1) * step for length, step in zip(size, stride, strict=True))
     if 0 in size:
         return vector.new_empty(0)
-    if last >= len(vector) or prod(size) > len(vector):
+    if last < len(vector) < prod(size):
+        raise InputError(
+            f"a tensor of size {size} does not fit its storage of {len(vector)} numbers, because it repeats them, as "
+            "expand() does; save clones of the tensors"
+        )
+    if last >= len(vector):
         raise InputError(f"a tensor of size {size} does not fit its storage of {len(vector)} numbers")
     return vector.as_strided(size, stride, offset)
 

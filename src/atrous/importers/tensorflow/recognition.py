@@ -118,7 +118,8 @@ def chosen(folder: Path) -> tuple[FileHead, Path | None]:
     choices = indices or first_format or graphs
     if len(choices) != 1:
         listed = ", ".join(head.path.name for head in choices[:5]) or "none"
-        raise InputError(f"one checkpoint or graph is expected, found {listed:.200}; name the file itself")
+        remedy = "name the file itself" if choices else "unpack the archive (tar -xf FILE) and name its file of weights"
+        raise InputError(f"one checkpoint or graph is expected, found {listed:.200}; {remedy}")
     return choices[0], graph
 
 
