@@ -90,7 +90,7 @@ def test_a_pipe_is_refused_without_waiting_for_it(tmp_path):
 @pytest.mark.parametrize(("file", "complaint"), [
     ("model.json", "TensorFlow.js"), ("saved_model.pb", "SavedModel"), (".metadata", "dcp_to_torch"),
     ("latest", "DeepSpeed"), ("mp_rank_00_model_states.pt", "DeepSpeed"), ("fsdp_0/.metadata", "dcp_to_torch"),
-    ("a.xml", "OpenVINO"), ("a.param", "ncnn"), ("Manifest.json", "package of Core ML"),
+    ("a.xml", "OpenVINO"), ("a.param", "ncnn"),
 ])  # fmt: skip
 def test_folders_that_cannot_be_read_are_named(tmp_path, file, complaint):
     (tmp_path / file).parent.mkdir(exist_ok=True)

@@ -83,7 +83,6 @@ _FOLDERS: tuple[tuple[str, str, str], ...] = (
     ("*_model_states.pt", "a step of DeepSpeed",
      "give its mp_rank_00_model_states.pt, or join ZeRO-3 by the zero_to_fp32.py above it"),
     ("latest", "a folder of DeepSpeed", "give its mp_rank_00_model_states.pt, or join ZeRO-3 by its zero_to_fp32.py"),
-    ("Manifest.json", "a package of Core ML (.mlpackage)", _CONVERT),
     ("*.xml", "networks of OpenVINO (IR)", _CONVERT),
     ("*.param", "networks of ncnn", _CONVERT),
 )  # fmt: skip

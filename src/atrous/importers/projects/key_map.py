@@ -58,8 +58,8 @@ def translated(
             unknown.append(key)
     if unknown:
         raise InputError(
-            f"not a network of {project} that is known here; where the tensors that it does not have served training "
-            f"alone, save the state dict without them: {_some(f'{key:.80}' for key in unknown)}"
+            "save the state dict without the tensors that served training alone, or else this is not a network of "
+            f"{project} that is known here: {_some(f'{key:.80}' for key in unknown)}"
         )
     return ours, left
 
