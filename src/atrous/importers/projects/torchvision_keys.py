@@ -14,7 +14,7 @@ from atrous.model.config import BASIC_DEPTHS, Depth
 AUXILIARY = "aux_classifier."
 """A second classifier on block3, which only its training uses: left out here."""
 
-BEYOND = "where it served training alone, save the state dict without it"
+BEYOND = "if training alone used it, save the rest without it"
 """What to do about a tensor that their network does not have."""
 
 PROJECTION, BRANCHES = "aspp.projection.0.conv.weight", 5
