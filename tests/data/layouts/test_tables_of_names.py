@@ -1,6 +1,7 @@
 """Names and values in files beside masks; a list of objects alone leaves 0 to the background."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from PIL import Image
 
 from atrous.cli.main import main
 from atrous.data.dataset import open_data
+from fakes.layouts import NAMES, truth, yolo
 
 VALUES = {"road": 1, "car": 2}
 OBJECTS = [{"id": value, "name": name} for name, value in VALUES.items()]
@@ -73,3 +75,27 @@ def test_a_list_that_does_not_fit_is_named(tmp_path, capsys):
     assert read_back(tmp_path) == ("class 0", "class 1", "class 2")
     main(["doctor", str(tmp_path)])
     assert "the classes of id2label.json are not used" in " ".join(capsys.readouterr().out.split())
+
+
+def test_yaml_files_may_be_called_after_the_data_set(tmp_path):
+    """Settings of a program beside it have names, too, but say nothing of where pictures lie."""
+    yolo(tmp_path)
+    (tmp_path / "data.yaml").rename(tmp_path / "cats-and-dogs.yaml")
+    (tmp_path / "a_settings.yaml").write_text("names: [left, right]\nspeed: 3\n")
+    data = open_data(tmp_path)
+    assert data.labels.names == ("background", "cat", "dog")
+    assert len(data) == len(NAMES)
+    for index, name in enumerate(data.names):
+        np.testing.assert_array_equal(data[index].labels, truth(Path(name).name))
+
+
+def test_a_yaml_file_that_names_one_class(tmp_path):
+    yolo(tmp_path)
+    (tmp_path / "data.yaml").unlink()
+    (tmp_path / "animals.yaml").write_text("train: images/train\nval: images/val\nnames:\n  0: animal\n")
+    for path in (tmp_path / "labels").rglob("*.txt"):
+        path.write_text("\n".join("0" + line[1:] for line in path.read_text().splitlines()))
+    data = open_data(tmp_path)
+    assert data.labels.names == ("background", "animal")
+    for index, name in enumerate(data.names):
+        np.testing.assert_array_equal(data[index].labels, truth(Path(name).name) > 0)

@@ -5,7 +5,7 @@ _classes.csv                  Roboflow: `Pixel Value, Class`
 class_dict.csv ...            a header that names columns of name, red, green, blue, or number
 objectInfo.txt                ADE20K: such a table with tabs
 class_names.txt, classes.txt  one name a line, in the order of the ids; labelme2voc begins with `__ignore__`
-data.yaml                     Ultralytics: `names`, a list or a table of ids
+data.yaml, NAME.yaml          Ultralytics: `names`, a list or a table of ids
 dataset.json                  nnU-Net: `labels`, a table of names or of ids
 classes.json, id2label.json   a list of names, a table of ids, or objects with names (`data/layouts/class_objects.py`)
 label_list.mat                a cell of names
@@ -95,7 +95,7 @@ def find_classes(tree: Tree) -> ClassList | None:
     """The list of classes nearest to the root; None where there is none that can be read."""
     readers = (
         (("labelmap.txt",), _labelmap), (_TABLES, _table), (_LISTS, _lines), (YAML_FILES, _yaml), (_JSON, _json),
-        (_MATLAB, _matlab),
+        (_MATLAB, _matlab), (_yaml_files_of_data(tree), _yaml),
     )  # fmt: skip
     for names, read in readers:
         for path in tree.named(*names):
@@ -177,6 +177,16 @@ def yaml_content(tree: Tree, path: Path) -> Mapping[str, Any]:
     except (yaml.YAMLError, RecursionError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def _yaml_files_of_data(tree: Tree) -> tuple[str, ...]:
+    """Names of YAML files, called after the data set, that state names of classes and where pictures lie."""
+    files = tree.with_suffix(".yaml", ".yml")[:_MOST]
+    return tuple(path.name.lower() for path in files if {"names", "train"} <= _keys_of_yaml(text_of(tree, path)))
+
+
+def _keys_of_yaml(text: str) -> set[str]:
+    return {*re.findall(r"(?m)^(\w+)[ \t]*:", text)}
 
 
 def yaml_names(content: Mapping[str, Any]) -> tuple[tuple[int, str], ...]:
