@@ -26,10 +26,17 @@ from typing import Any
 from atrous.data.annotations.named_shapes import BACKGROUND, BACKGROUNDS, IGNORED
 from atrous.data.formats.matlab import read_mat_names
 from atrous.data.layouts.class_objects import listed_objects
+from atrous.data.layouts.small_texts import (
+    YAML_FILES,
+    is_small,
+    text_of,
+    yaml_content,
+    yaml_files_of_data,
+    yaml_names,
+)
 from atrous.data.layouts.tree import Tree
 from atrous.data.layouts.words import tokens
 from atrous.errors import InputError
-from atrous.extras import require
 from atrous.labels import Color
 
 _LISTS = ("class_names.txt", "classes.txt", "labels.txt", "names.txt", "label_names.txt", "obj.names", "classnames.txt")
@@ -38,7 +45,6 @@ _TABLES = (
     "label_colors.txt", "labels_class_dict.csv", "_classes.txt",
     "objectinfo.txt",
 )  # fmt: skip
-YAML_FILES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 _JSON = ("dataset.json", "classes.json", "labels.json", "id2label.json", "class_names.json", "label_map.json")
 _MATLAB = ("label_list.mat", "labels_list.mat", "classes.mat", "class_names.mat", "names.mat", "label_names.mat")
 _CALLED = frozenset(
@@ -61,7 +67,6 @@ _COUNTED = frozenset({"count", "counts", "weight", "weights", "stats", "statisti
 """Words in the names of files whose numbers are no values."""
 _DESCRIBED = _CALLED | {"config", "meta"}
 """Words in the names of JSON files that may hold names and colours."""
-_LONGEST = 2**20
 _MOST = 50
 _NAME, _NUMBER = (
     ("name", "class", "label", "classname", "class_name", "category"),
@@ -95,7 +100,7 @@ def find_classes(tree: Tree) -> ClassList | None:
     """The list of classes nearest to the root; None where there is none that can be read."""
     readers = (
         (("labelmap.txt",), _labelmap), (_TABLES, _table), (_LISTS, _lines), (YAML_FILES, _yaml), (_JSON, _json),
-        (_MATLAB, _matlab), (_yaml_files_of_data(tree), _yaml),
+        (_MATLAB, _matlab), (yaml_files_of_data(tree), _yaml),
     )  # fmt: skip
     for names, read in readers:
         for path in tree.named(*names):
@@ -164,54 +169,6 @@ def _categories(tree: Tree, path: Path) -> ClassList | None:
         if isinstance(item, dict) and type(item.get("id")) is int and isinstance(item.get("name"), str)
     ]
     return _valued(path, tuple(sorted(pairs)))
-
-
-def yaml_content(tree: Tree, path: Path) -> Mapping[str, Any]:
-    """The table that a YAML file holds; empty where it holds something else."""
-    text = text_of(tree, path)
-    if not text:
-        return {}
-    yaml = require("yaml", extra="labels", purpose=f"reading {tree.root / path}")
-    try:
-        content = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _yaml_files_of_data(tree: Tree) -> tuple[str, ...]:
-    """Names of YAML files, called after the data set, that state names of classes and where pictures lie."""
-    files = tree.with_suffix(".yaml", ".yml")[:_MOST]
-    return tuple(path.name.lower() for path in files if {"names", "train"} <= _keys_of_yaml(text_of(tree, path)))
-
-
-def _keys_of_yaml(text: str) -> set[str]:
-    return {*re.findall(r"(?m)^(\w+)[ \t]*:", text)}
-
-
-def yaml_names(content: Mapping[str, Any]) -> tuple[tuple[int, str], ...]:
-    """The ids and names under `names` of a `data.yaml`; none where it has no such list or table."""
-    names = content.get("names")
-    items = list(enumerate(names)) if isinstance(names, list) else [*names.items()] if isinstance(names, dict) else []
-    try:
-        return tuple(sorted((int(number), str(name)) for number, name in items))
-    except (TypeError, ValueError):
-        return ()
-
-
-def text_of(tree: Tree, path: Path) -> str:
-    """The text of a small file; empty where it cannot be read, is no text, or is large."""
-    try:
-        return (tree.root / path).read_text(encoding="utf-8-sig") if _is_small(tree, path) else ""
-    except (OSError, UnicodeDecodeError):
-        return ""
-
-
-def _is_small(tree: Tree, path: Path) -> bool:
-    try:
-        return (tree.root / path).stat().st_size <= _LONGEST
-    except OSError:
-        return False
 
 
 def _labelmap(tree: Tree, path: Path) -> ClassList | None:
@@ -327,7 +284,7 @@ def _yaml(tree: Tree, path: Path) -> ClassList | None:
 
 def _numbered(tree: Tree, path: Path) -> ClassList | None:
     """A table of names and values in a JSON file of any name."""
-    content = tree.json(path) if _is_small(tree, path) else None
+    content = tree.json(path) if is_small(tree, path) else None
     pairs = _pairs(content) if isinstance(content, dict) else ()
     return _valued(path, pairs) if len(pairs) > 1 else None
 
@@ -342,7 +299,7 @@ def _pairs(content: Mapping[str, Any]) -> tuple[tuple[int, str], ...]:
 
 def _objects(tree: Tree, path: Path, *, colored: bool = False) -> ClassList | None:
     """Objects with names, values or colours of classes; where `colored`, only those that have colours."""
-    found = listed_objects(tree.json(path)) if _is_small(tree, path) else None
+    found = listed_objects(tree.json(path)) if is_small(tree, path) else None
     if found is None or (colored and not found.colors):
         return None
     if found.colors or not found.values:

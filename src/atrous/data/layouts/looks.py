@@ -153,6 +153,6 @@ def _field(path: Path) -> Bool[np.ndarray, "h w"] | None:
     return inside if middle and whole and not any(corners) else None
 
 
-def _overlap(one: Bool[np.ndarray, "h w"], other: Bool[np.ndarray, "h w"]) -> float:
+def _overlap(one: Bool[np.ndarray, "_ _"], other: Bool[np.ndarray, "_ _"]) -> float:
     """Intersection over union; 0 where the sizes differ."""
     return float((one & other).sum() / (one | other).sum()) if one.shape == other.shape else 0.0

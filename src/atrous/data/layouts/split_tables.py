@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from atrous.data.layouts.class_names import yaml_content
 from atrous.data.layouts.rows import Row, table_rows
+from atrous.data.layouts.small_texts import yaml_content
 from atrous.data.layouts.tree import Tree
 from atrous.data.layouts.words import IMAGE_WORDS, SPLITS, meaning, tokens
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from atrous.data.formats.images import IMAGE_SUFFIXES
-from atrous.data.layouts.class_names import text_of
 from atrous.data.layouts.label_files.yolo_keypoints import are_keypoints
 from atrous.data.layouts.list_files import list_files
 from atrous.data.layouts.looks import has_few_values
+from atrous.data.layouts.small_texts import text_of
 from atrous.data.layouts.tree import Tree
 from atrous.data.schema import SCHEMA_FILE
 

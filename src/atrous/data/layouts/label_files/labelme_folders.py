@@ -15,10 +15,10 @@ from jaxtyping import Integer
 from atrous.data.annotations.masks import read_values
 from atrous.data.annotations.named_shapes import IGNORED, class_of
 from atrous.data.formats.images import IMAGE_SUFFIXES
-from atrous.data.layouts.class_names import text_of, yaml_content
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.label_files.drawn import named_space, sample_names, split_of_folders
 from atrous.data.layouts.lists import told_splits
+from atrous.data.layouts.small_texts import text_of, yaml_content
 from atrous.data.layouts.tree import Tree
 from atrous.data.pairs import Pair, check_stored_size
 from atrous.data.schema import Schema, mask_dtype

@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from atrous.data.annotations.outlines import Drawing, Polygon
-from atrous.data.layouts.class_names import find_classes, text_of
+from atrous.data.layouts.class_names import find_classes
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.label_files.drawn import Drawn, drawn_contents, split_of_folders
 from atrous.data.layouts.label_files.yolo_keypoints import are_keypoints, rows_of_numbers
 from atrous.data.layouts.pairing import pairings
+from atrous.data.layouts.small_texts import text_of
 from atrous.data.layouts.tree import Tree, folded, listed
 from atrous.data.layouts.words import meaning
 

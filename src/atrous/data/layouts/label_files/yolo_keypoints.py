@@ -10,7 +10,7 @@ from itertools import chain
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from atrous.data.layouts.class_names import YAML_FILES, text_of, yaml_content
+from atrous.data.layouts.small_texts import YAML_FILES, text_of, yaml_content
 from atrous.data.layouts.tree import Tree, folded
 from atrous.errors import InputError
 
