@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -77,6 +78,16 @@ def test_folders_of_labelme_say_whose_numbers_have_no_name(tmp_path):
     save(layouts.picture("s1"), tmp_path / "pictures/s1.png")
     (tmp_path / "s1_json/label_names.txt").write_text("_background_\ncat\ndog\n")
     assert_truth(open_data(tmp_path), named=True)
+
+
+def test_files_of_labelme_count_where_only_some_became_folders(tmp_path):
+    layouts.labelme_beside(tmp_path)
+    labelme_folders(tmp_path / "converted")
+    for name in NAMES[2:]:
+        shutil.rmtree(tmp_path / f"converted/{name}_json")
+    data = open_data(tmp_path)
+    assert_truth(data, named=True)
+    assert {pair.mask.suffix for pair in data.pairs} == {".json"}
 
 
 def test_brush_pictures_pair_by_order_or_say_so(tmp_path):

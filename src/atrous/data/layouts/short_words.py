@@ -3,19 +3,15 @@
 import re
 from collections.abc import Iterable, Mapping
 
-_LANGUAGES = frozenset({"ar", "de", "en", "es", "fr", "hi", "ja", "ko", "ru", "zh"})
+LANGUAGES = frozenset({"ar", "de", "en", "es", "fr", "hi", "ja", "ko", "ru", "zh"})
+"""Codes of languages; beside folders called so, `te` and `tr` are Telugu and Turkish."""
 _TEST = re.compile(r"(?<![^\W\d_])(?i:t[es])(?![^\W\d_])|(?<=[a-z])T[ESes](?![a-z])")
 
 
 def spelled_out(names: Iterable[str]) -> Mapping[str, str]:
-    """Names of folders that say test in two letters -> the same names with the whole word; no others.
-
-    Beside folders called by codes of languages, `te` and `tr` are Telugu and Turkish.
-    """
+    """Names of folders that say test in two letters -> the same names with the whole word; no others."""
     every = {*names}
     known = {name.lower() for name in every}
-    if known & _LANGUAGES:
-        return {}
     found: dict[str, str] = {}
     for name in sorted(every):
         for match in _TEST.finditer(name):

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import PurePath
 
 from atrous.data.layouts.same_groups import same_groups
-from atrous.data.layouts.short_words import spelled_out
+from atrous.data.layouts.short_words import LANGUAGES, spelled_out
 
 SPLITS = {
     **dict.fromkeys(("train", "training", "trn", "tr", "trainval"), "train"),
@@ -133,7 +133,9 @@ def tokens(name: str) -> tuple[str, ...]:
 
 def short_words(paths: Iterable[PurePath]) -> Mapping[str, str]:
     """Names of the folders of some files that say test in two letters -> the same names with the whole word."""
-    return spelled_out({part for path in paths for part in path.parent.parts})
+    folders = {folder for path in paths for folder in path.parents if folder.name}
+    spoken = {folder.parent for folder in folders if folder.name.lower() in LANGUAGES}
+    return spelled_out(folder.name for folder in folders if len(folder.name) > 2 or folder.parent not in spoken)
 
 
 def folder_words(paths: Collection[PurePath], short: Mapping[str, str]) -> Mapping[PurePath, Word]:

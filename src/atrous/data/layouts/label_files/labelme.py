@@ -22,7 +22,7 @@ def labelme(tree: Tree) -> Contents | None:
     faults: list[tuple[str, str]] = []
     for path in tree.with_suffix(".json"):
         content = tree.json(path)
-        if not _is_labelme(content):
+        if not is_labelme(content):
             continue
         image = _image(tree, path, content)
         if image is None:
@@ -71,7 +71,8 @@ def _image(tree: Tree, path: Path, content: dict[str, Any]) -> Path | None:
     return own if own is not None and own.stem == path.stem else named
 
 
-def _is_labelme(content: Any) -> bool:
+def is_labelme(content: Any) -> bool:
+    """Return True if the content of a JSON file has LabelMe's form."""
     return (
         isinstance(content, dict)
         and isinstance(content.get("shapes"), list)

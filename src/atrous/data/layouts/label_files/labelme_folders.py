@@ -17,6 +17,7 @@ from atrous.data.annotations.named_shapes import IGNORED, class_of
 from atrous.data.formats.images import IMAGE_SUFFIXES
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.label_files.drawn import named_space, sample_names, split_of_folders
+from atrous.data.layouts.label_files.labelme import is_labelme
 from atrous.data.layouts.lists import told_splits
 from atrous.data.layouts.small_texts import text_of, yaml_content
 from atrous.data.layouts.tree import Tree
@@ -62,7 +63,10 @@ class CountedNames:
 
 
 def labelme_folders(tree: Tree) -> Contents | None:
-    """Pictures with a label map and its names, each in a folder; None where there is none."""
+    """Pictures with a label map and its names, each in a folder; None where there is none.
+
+    None, too, where some of LabelMe's files have no such folder: then these files label more pictures.
+    """
     masks: dict[Path, Path] = {}
     names: dict[Path, tuple[str, ...]] = {}
     used: set[Path] = set()
@@ -79,7 +83,9 @@ def labelme_folders(tree: Tree) -> Contents | None:
             continue
         masks[image], names[tree.root / mask] = mask, listed
         used |= {*lists}
-    if not masks:
+    converted = {mask.parent.name for mask in masks.values()}
+    others = [path for path in tree.with_suffix(".json") if _folder_of(path) not in converted]
+    if not masks or any(is_labelme(tree.json(path)) for path in others):
         return None
     keys = sample_names([*masks])
     pairs = {image: Pair(keys[image], tree.root / image, tree.root / mask) for image, mask in masks.items()}
@@ -97,6 +103,11 @@ def labelme_folders(tree: Tree) -> Contents | None:
         notes=tuple(notes),
         faults=(*faults, *wrong),
     )
+
+
+def _folder_of(path: Path) -> str:
+    """The name of the folder that `labelme_json_to_dataset` makes of a file."""
+    return f"{path.stem}_json"
 
 
 def _rule(split: str) -> str:
