@@ -168,11 +168,13 @@ def coco_anywhere(folder: Path) -> None:
 
 
 def coco_by_id(folder: Path) -> None:
-    """Annotations are an object whose keys are their ids."""
+    """Images, annotations and categories are objects by their ids; categories are their names alone."""
     for name in NAMES:
         save(picture(name), folder / f"images/{name}.jpg")
     content = _coco(NAMES)
     content["annotations"] = {str(item["id"]): item for item in content["annotations"]}
+    content["images"] = {str(item.pop("id")): item for item in content["images"]}
+    content["categories"] = {str(item["id"]): item["name"] for item in content["categories"]}
     _write(folder / "all.json", content)
 
 

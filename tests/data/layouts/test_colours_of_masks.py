@@ -79,3 +79,15 @@ def test_numbers_in_one_channel_are_told_with_what_helps(channel, tmp_path):
     for part in data.values():
         for index, name in enumerate(part.names):
             np.testing.assert_array_equal(part[index].labels, truth(name))
+
+
+@pytest.mark.parametrize("numbers", [(0, 1, 255), (0, 7, 30), (1, 2, 2)], ids=["ignored", "gaps", "two"])
+def test_numbers_in_one_channel_may_have_gaps_and_the_ignore_value(numbers, tmp_path):
+    masks = []
+    for name in NAMES:
+        mask = np.zeros((*truth(name).shape, 3), np.uint8)
+        mask[..., 0] = np.array(numbers)[truth(name)]
+        masks.append(Image.fromarray(mask))
+    written(tmp_path, masks)
+    with pytest.raises(InputError, match=rf"numbers in the channel R alone \(0 to {max(numbers)}\)"):
+        open_splits(tmp_path)

@@ -183,12 +183,20 @@ def _without_crowds(file: CocoFile) -> CocoFile:
 
 
 def with_lists(content: Any) -> Any:
-    """The content of a COCO file whose images, annotations or categories may be objects by their id, as lists."""
+    """The content of a COCO file whose images, annotations or categories may be objects by their id, as lists.
+
+    The key is the id of what states none; a text is the name of a category.
+    """
     if not isinstance(content, dict):
         return content
     tables = {name: content.get(name) for name in ("images", "annotations", "categories")}
-    by_id = {name: [*table.values()] for name, table in tables.items() if isinstance(table, dict) and table}
-    return content | by_id
+    by_id = {name: table for name, table in tables.items() if isinstance(table, dict) and table}
+    return content | {name: [_with_id(key, one) for key, one in table.items()] for name, table in by_id.items()}
+
+
+def _with_id(key: str, item: Any) -> Any:
+    item = {"name": item} if isinstance(item, str) else item
+    return {"id": key, **item} if isinstance(item, dict) else item
 
 
 def _table(content: dict[str, Any], name: str) -> list[dict[str, Any]]:

@@ -30,6 +30,8 @@ from atrous.labels import LabelSpace
 _IGNORE = 255
 _SHIFTS = {"R": 16, "G": 8, "B": 0}
 """Channel -> place of its 8 bits in a colour as one number."""
+_DARK = 64
+"""No palette in use has red, green or blue alone that are darker."""
 
 
 def scan(folder: Path, pairs: Sequence[tuple[Pair, NamingReader]], *, classes: ClassList | None = None) -> Schema:
@@ -119,7 +121,8 @@ def _numbered_channel(packed: Sequence[int]) -> str:
     """The channel that holds numbers where both others are 0 in all colours; empty where colours may be classes."""
     for channel, shift in _SHIFTS.items():
         values = [color >> shift for color in packed if color == (color >> shift & 255) << shift]
-        if len(values) == len(packed) and len(packed) > 2 and values[-1] <= 2 * len(packed):
+        numbers = [value for value in values if value != _IGNORE]
+        if len(values) == len(packed) and len(numbers) > 1 and max(numbers) < _DARK:
             return channel
     return ""
 
