@@ -40,8 +40,14 @@ CALLED_ALIKE = ("{group}/{group}/{name}.png", "{group}/{group} GT/{name}.png")
 
 @pytest.mark.parametrize(
     "places",
-    [BESIDE, ("imgs/{group}/{name}.png", "gt/{group}/{name}.png"), CALLED_ALIKE],
-    ids=["own", "apart", "called alike"],
+    [
+        BESIDE,
+        ("imgs/{group}/{name}.png", "gt/{group}/{name}.png"),
+        ("images/{group}/{name}.png", "masks/{group}/{name}.png"),
+        ("{group}_images/{name}.png", "{group}_masks/{name}.png"),
+        CALLED_ALIKE,
+    ],
+    ids=["own", "apart", "plain", "with words", "called alike"],
 )
 def test_folders_that_might_be_classes_are_warned_of(places, tmp_path):
     grouped(*places, ("charite", "mayo"))(tmp_path)

@@ -18,7 +18,7 @@ from atrous.data.layouts.class_names import ClassList
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.looks import value_set
 from atrous.data.layouts.tree import Tree, folded
-from atrous.data.layouts.words import MASK_WORDS, meaning, tokens
+from atrous.data.layouts.words import IMAGE_WORDS, MASK_WORDS, meaning, tokens
 from atrous.data.pairs import Pair
 from atrous.data.schema import SCHEMA_FILE
 
@@ -122,20 +122,20 @@ def _groups_by_folder(tree: Tree, pairs: Sequence[Pair]) -> dict[str, list[Pair]
     groups: dict[str, list[Pair]] = defaultdict(list)
     for pair in pairs:
         name = _class_folder(pair.image.relative_to(tree.root))
-        if _without_mask_words(_class_folder(pair.mask.relative_to(tree.root))) != _without_mask_words(name):
+        if folded(_class_folder(pair.mask.relative_to(tree.root))) != folded(name):
             return {}
         groups[name].append(pair)
     return dict(groups) if _are_class_folders(groups) else {}
 
 
 def _class_folder(path: Path) -> str:
-    """The last folder of a path that tells neither a split nor pictures nor masks."""
-    return next((part for part in reversed(path.parent.parts) if not meaning(part).whole), "")
+    """The last folder of a path that tells neither a split nor pictures nor masks, without words that tell these.
 
-
-def _without_mask_words(name: str) -> tuple[str, ...]:
-    """The words of a name but those for masks: `cats GT` lies beside `cats`."""
-    return tuple(token for token in tokens(name) if token not in MASK_WORDS)
+    It is `cats` for `cats`, for `cats_images` and for `cats GT`.
+    """
+    name = next((part for part in reversed(path.parent.parts) if not meaning(part).whole), "")
+    rest = [word for word in tokens(name) if word not in MASK_WORDS | IMAGE_WORDS]
+    return " ".join(rest) if rest and len(rest) < len(tokens(name)) else name
 
 
 def _are_class_folders(groups: _Groups) -> bool:

@@ -103,7 +103,7 @@ def listed_splits(
         The splits, the lists, and faults (kind, line); all empty where there is no list that names these pictures.
     """
     by_key = _keys(pairs)
-    by_mask = _mask_keys(tree, pairs)
+    by_either = _mask_keys(tree, pairs) | by_key
     splits: dict[str, dict[Path, Pair]] = {}
     used: set[Path] = set()
     faults: list[tuple[str, str]] = []
@@ -114,7 +114,7 @@ def listed_splits(
             continue
         lines, wrong = lines_of(tree, path)
         # A list of masks that is called so belongs to one of pictures, and says nothing alone.
-        known = by_key if stem_role(path.stem) == "mask" else by_mask | by_key
+        known = by_key if stem_role(path.stem) == "mask" else by_either
         sample = [_listed(tree, line, known, near=path) for _, line in lines[:_SAMPLED]]
         if lines and not any(sample):
             folders = folders or folder_index(tree.pictures)

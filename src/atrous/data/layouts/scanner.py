@@ -116,7 +116,7 @@ def _chosen(
         return _completed(tree, listed, table)
     plain = None if {*SPLIT_KEYS} & table.keys() else _plain(tree)
     if plain is not None and not plain.faults:
-        return plain
+        return with_class_masks(tree, plain)
     if plain is not None and not {kind for kind, _ in plain.faults} <= _OTHERWISE:
         return plain
     # A picture of the plain layout that has no mask may be background by declaration, which other layouts know.

@@ -80,7 +80,7 @@ def _places(tree: Tree) -> str:
     shown = {False: "FOLDER/{name}.jpg", True: "FOLDER/{name}.png"}
     for (folder, suffix), path in [*firsts.items()][:_FOLDERS][::-1]:
         shown[has_few_values(tree.root / path, lossy=True)] = f"{(folder / '{name}').as_posix()}{suffix}"
-    return f'images = "{shown[False]}" and masks = "{shown[True]}", {{name}} being what both names share'
+    return f'images = "{shown[False]}" and masks = "{shown[True]}", {{name}} being what both names share, * any text'
 
 
 def _nearest(tree: Tree, suffix: str) -> tuple[str, str]:
