@@ -97,12 +97,12 @@ def side_by_side(found: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
 def by_part_of_folder(found: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
     """As `by_folder`, where folders have other words, too: `tissue images`, `gts_for_participants`."""
     lead = min((shared(found[0].path.parent.parts, entry.path.parent.parts) for entry in found), default=0)
-    return by_folder([entry if entry.role else _leaning(entry, lead=lead) for entry in found])
+    return by_folder([entry if entry.role else _with_role_among_words(entry, lead=lead) for entry in found])
 
 
-def _leaning(entry: Entry, *, lead: int) -> Entry:
+def _with_role_among_words(entry: Entry, *, lead: int) -> Entry:
     """The entry with the role that one word of a folder says; as it is where none does, or words differ."""
-    told = [(part, _leaning_role(part)) for part in entry.path.parent.parts[lead:]]
+    told = [(part, _role_among_words(part)) for part in entry.path.parent.parts[lead:]]
     roles = {role for _, role in told if role}
     if len(roles) != 1:
         return entry
@@ -114,7 +114,8 @@ def _leaning(entry: Entry, *, lead: int) -> Entry:
     return replace(entry, role=role, kind=kind, key=key, second=any(map(is_second_choice, telling)))
 
 
-def _leaning_role(name: str) -> str:
+def _role_among_words(name: str) -> str:
+    """The role that words of a folder's name say, whatever else it says; empty where they say none or both."""
     words = {*tokens(name)} - _VAGUE
     roles = [role for role, known in (("mask", MASK_WORDS), ("image", IMAGE_WORDS)) if words & known]
     return roles[0] if len(roles) == 1 else ""
