@@ -12,6 +12,7 @@ from atrous.data.doctor.totals import training_counts
 from atrous.data.layouts.mask_pictures import MASKS_BY_CONTENT, PICTURES_AND_MASKS
 from atrous.data.layouts.pattern_search import patterns_of, split_patterns
 from atrous.data.layouts.patterns import read_layout
+from atrous.data.layouts.rivals import FURTHER_MASKS
 from atrous.data.layouts.tree import look
 from atrous.data.schema import SCHEMA_FILE, Schema, write_schema
 from atrous.files import atomic_path
@@ -19,6 +20,8 @@ from atrous.files import atomic_path
 WEIGHTS_FILE = "class_weights.json"
 EXPONENT = 0.5
 """On median frequency / class frequency; see `data/class_weights.py`."""
+_DECISIONS = frozenset({"two kinds of masks", FURTHER_MASKS, "two kinds of pictures"})
+"""Kinds of complaints that the user decides: no layout is written."""
 
 
 def write_schema_fix(diagnosis: Diagnosis) -> Iterator[Path]:
@@ -77,8 +80,8 @@ def _layout(files: Survey) -> dict[str, str]:
         return known
     if files.pair_by_order:
         return {"pair": "order"}
-    if any(one.kind in ("two kinds of masks", "two kinds of pictures") for one in files.complaints):
-        return {}  # the user's decision
+    if any(one.kind in _DECISIONS for one in files.complaints):
+        return {}
     if files.leaves_over:  # a pattern of some files would hide the others
         return {}
     if contents is None or contents.layout not in (PICTURES_AND_MASKS, MASKS_BY_CONTENT) or contents.schema is not None:

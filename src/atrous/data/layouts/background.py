@@ -67,7 +67,12 @@ def sorted_unmasked(tree: Tree, pictures: Sequence[Path]) -> Unmasked:
 
 def good_folder(picture: Path) -> str:
     """The name of a picture's folder that says that it shows no defect; empty where none does."""
-    return next((part for part in reversed(picture.parent.parts) if _letters(part) in _GOOD), "")
+    return next((folder.name for folder in picture.parents if is_good(folder)), "")
+
+
+def is_good(folder: Path) -> bool:
+    """Return True if a folder's own name says that its pictures show no defect."""
+    return _letters(folder.name) in _GOOD
 
 
 def pattern_of(pictures: Sequence[Path], others: Sequence[Path]) -> str:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from atrous.data.layouts.background import good_folder
+from atrous.data.layouts.background import is_good
 from atrous.data.layouts.pairing import inserted_words
 from atrous.data.layouts.roles import Entry
 from atrous.data.layouts.tree import folded
@@ -12,6 +12,8 @@ from atrous.data.layouts.words import tokens
 
 _VISIBLE = frozenset({"rgb", "color", "colour", "vis", "visible"})
 """Words of the folder of pictures in visible light, where other bands lie beside it."""
+_COLOUR = frozenset({"color", "colour"})
+"""Those of them that name a defect, too, beside which pictures of good products lie."""
 
 
 def one_camera(images: Sequence[Entry], masks: Sequence[Entry]) -> tuple[Sequence[Entry], tuple[Entry, ...]]:
@@ -19,7 +21,8 @@ def one_camera(images: Sequence[Entry], masks: Sequence[Entry]) -> tuple[Sequenc
 
     Args:
         images: All pictures.
-        masks: All masks. Folders that have one of masks of their own name are no bands, nor are those of good products.
+        masks: All masks. Folders that have one of masks of their own name are no bands, nor are those of good products
+            beside pictures of a defect of the colour; `normal` beside `rgb` holds the directions of surfaces.
 
     Returns:
         The pictures that count, and the others; none where the names of the folders do not decide.
@@ -27,23 +30,26 @@ def one_camera(images: Sequence[Entry], masks: Sequence[Entry]) -> tuple[Sequenc
     by_folder: dict[Path, list[Entry]] = defaultdict(list)
     for image in images:
         by_folder[image.path.parent].append(image)
-    masked = {mask.path.parent.name for mask in masks}
+    masked = {folded(mask.path.parent.name) for mask in masks}
     visible = {folder for folder in by_folder if _VISIBLE & {*tokens(folder.name)}}
-    names = {
-        folder.parent: {folded(image.path.stem) for image in some}
-        for folder, some in by_folder.items()
-        if folder in visible
+    names = {folder.parent: _stems(by_folder[folder]) for folder in by_folder if folder in visible}
+    defects = {
+        folder.parent for folder in visible if _COLOUR & {*tokens(folder.name)} and folded(folder.name) in masked
     }
     others = {
         folder
         for folder, some in by_folder.items()
         if folder not in visible
-        and folder.name not in masked
-        and not good_folder(folder / "a")
-        and {folded(image.path.stem) for image in some} == names.get(folder.parent)
+        and folded(folder.name) not in masked
+        and not (folder.parent in defects and is_good(folder))
+        and _stems(some) == names.get(folder.parent)
     }
     kept = [image for image in images if image.path.parent not in others]
     return kept, tuple(image for image in images if image.path.parent in others)
+
+
+def _stems(images: Sequence[Entry]) -> set[str]:
+    return {folded(image.path.stem) for image in images}
 
 
 def kinds_of(images: Sequence[Entry], masks: Sequence[Entry]) -> dict[str, list[Entry]]:
@@ -86,9 +92,9 @@ def _by_folder(kind: str, masks: list[Entry], images: Sequence[Entry]) -> dict[s
     by_folder: dict[str, list[Entry]] = defaultdict(list)
     for mask in masks:
         by_folder[mask.key.rpartition("/")[0]].append(mask)
-    known = {image.key.rpartition("/")[0] for image in images}
-    names = {folder: _names(some) for folder, some in by_folder.items() if folder not in known}
-    beside = [mask for folder, some in by_folder.items() if folder in known for mask in some]
+    known = {folded(image.key.rpartition("/")[0]) for image in images}
+    names = {folder: _names(some) for folder, some in by_folder.items() if folded(folder) not in known}
+    beside = [mask for folder, some in by_folder.items() if folded(folder) in known for mask in some]
     if len(by_folder) < 2 or not names:
         return {kind: masks}
     first = _names(beside) if beside else next(iter(names.values()))

@@ -29,10 +29,12 @@ from atrous.data.layouts.class_masks import Parts, class_contents
 from atrous.data.layouts.contents import Contents
 from atrous.data.layouts.lists import told_splits
 from atrous.data.layouts.looks import has_few_values, sample
+from atrous.data.layouts.results import without_results
 from atrous.data.layouts.rival_pictures import rival_pictures
 from atrous.data.layouts.rivals import Decision, decide
-from atrous.data.layouts.roles import Entry, by_folder, by_name, by_part_of_folder, entries, side_by_side
+from atrous.data.layouts.roles import Entry, by_folder, by_name, by_part_of_folder, entries, is_array, side_by_side
 from atrous.data.layouts.tree import Tree, listed
+from atrous.data.layouts.words import is_no_label
 from atrous.data.pairs import Pair, check_stored_size
 from atrous.data.schema import SCHEMA_FILE
 from atrous.errors import InputError
@@ -55,8 +57,9 @@ def mask_pictures(tree: Tree, *, sortings: Sequence[Sorting] = BY_NAMES) -> Cont
             break
     if not choices:
         return None
-    if all(choice.second for choice in choices):  # by-products have a word of their own, labels another one
-        choices = [choice for choice in choices_of(tree, *by_part_of_folder(found)) if choice.complete] or choices
+    if all(map(_numbers_objects, choices)):  # such pictures have a word of their own, labels another one
+        others = [choice for choice in choices_of(tree, *by_part_of_folder(found)) if choice.complete]
+        choices = without_results(others) or choices
     decision = decide(tree, choices)
     contents = paired_contents(tree, decision)
     return replace(contents, faults=(*contents.faults, *_mistaken(tree, decision.choice)))
@@ -91,6 +94,11 @@ def masks_by_part_of_folder(tree: Tree) -> Contents | None:
     choices = [choice for choice in found if len(choice.pairing.pairs) == len(choice.masks)]
     choices = [choice for choice in choices if _sizes_match(tree, choice)]
     return paired_contents(tree, decide(tree, choices)) if choices else None
+
+
+def _numbers_objects(choice: Choice) -> bool:
+    """Return True for pictures whose names say that they are no classes: numbers of objects, outlines, depth."""
+    return is_no_label(choice.words) and not any(is_array(mask) for _, mask in choice.paired())
 
 
 def paired_contents(tree: Tree, decision: Decision) -> Contents:

@@ -23,6 +23,8 @@ from atrous.data.schema import SCHEMA_FILE
 
 _PEOPLE = ("annotator", "observer", "reader", "expert", "rater", "grader", "doctor", "radiologist", "reviewer")
 """Beginnings of words for whoever drew masks."""
+FURTHER_MASKS = "further masks"
+"""The kind of the fault about masks with other words in their names, beside those that all pictures have."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def _further_fault(tree: Tree, further: Sequence[Choice]) -> tuple[str, str]:
     image, mask = further[0].paired()[0]
     count = sum(len(choice.pairing.pairs) for choice in further)
     return (
-        "two kinds of masks",
+        FURTHER_MASKS,
         f"{tree.root}: {count} masks with other words in their names belong to pictures that have one already, such as "
         f"{mask.path} for {image.path}; join them into one mask for each picture if they are other classes, move them "
         f"away, or name the masks that count under [layout] in {SCHEMA_FILE}",

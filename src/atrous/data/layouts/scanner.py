@@ -38,6 +38,7 @@ from atrous.data.layouts.lists import pair_lists, told_splits
 from atrous.data.layouts.mask_pictures import mask_pictures, masks_by_content, masks_by_part_of_folder
 from atrous.data.layouts.parallel_lists import ParallelLists, listed_pairs, notes_on_lists, parallel_lists
 from atrous.data.layouts.patterns import SPLIT_KEYS, by_patterns, lists_of, read_layout, split_by_patterns
+from atrous.data.layouts.rivals import FURTHER_MASKS
 from atrous.data.layouts.split_names import notes_on_names
 from atrous.data.layouts.tree import Tree, look
 from atrous.data.layouts.trimaps import with_trimaps
@@ -146,6 +147,10 @@ def _chosen(
             if not completed.faults:
                 return with_class_masks(tree, completed)
             faulty.append(completed)
+    # The plain layout knows masks by the names of pictures only; what says which words they have says more.
+    further = [found for found in faulty if FURTHER_MASKS in {kind for kind, _ in found.faults}]
+    if further and faulty[0] is plain:
+        return further[0]
     return faulty[0] if faulty else plain
 
 

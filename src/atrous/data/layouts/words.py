@@ -156,7 +156,8 @@ def folder_words(paths: Collection[PurePath], short: Mapping[str, str]) -> Mappi
         folder for folder in found if any(_says_masks(found[one]) for one in (folder, *folder.parents) if one.name)
     }
     drawings = [folder for folder, word in found.items() if word.second]
-    groups = same_groups(drawings, masks, [folder for folder, word in found.items() if word == Word()])
+    unknown = [folder for folder, word in found.items() if word == Word()]
+    groups = same_groups(drawings, masks, unknown, holding={path.parent for path in paths})
     return found | dict.fromkeys(groups, Word())
 
 
