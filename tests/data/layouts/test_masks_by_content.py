@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from atrous.data.annotations.color_masks import value_counts
 from atrous.data.formats.images import read_image
 from atrous.data.layouts import looks
 from atrous.data.layouts.by_content import by_content
@@ -35,6 +36,20 @@ def test_a_few_photos_of_every_folder_are_read(tmp_path, monkeypatch):
     assert len(images) == 4 * FILES
     assert not masks
     assert 4 <= len(read) <= 4 * 8
+
+
+def test_not_all_pixels_of_a_photo_are_counted(tmp_path, monkeypatch):
+    """To count the colours of a photo takes five times as long as to decode it; a mask with soft edges is no photo."""
+    photo = np.random.default_rng(0).integers(0, 256, (600, 800, 3), np.uint8)
+    mask = np.zeros((600, 800), np.uint8)
+    mask[::8, 20:780] = 255  # edges of JPEG along the blocks
+    counted = []
+    monkeypatch.setattr(looks, "value_counts", lambda values: (counted.append(values.size), value_counts(values))[1])
+    for values, few in ((photo, False), (mask // 8 * 8, True)):
+        counted.clear()
+        Image.fromarray(values).save(tmp_path / "a.jpg", quality=95)
+        assert looks.has_few_values(tmp_path / "a.jpg", lossy=True) == few
+        assert (sum(counted) < 600 * 800 / 10) != few
 
 
 ORDERS = {
