@@ -1,6 +1,7 @@
 """Several pictures for each mask: the user's decision, unless one is a copy of the other."""
 
 import functools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,13 @@ from PIL import Image
 from atrous.cli.main import main
 from atrous.data.complaints import collecting
 from atrous.data.dataset import open_data
+from atrous.data.layouts.choice import Choice
+from atrous.data.layouts.pairing import pairings
+from atrous.data.layouts.rival_pictures import rival_pictures
+from atrous.data.layouts.roles import Entry
+from atrous.data.layouts.tree import Tree
 from atrous.errors import InputError
+from fakes.executed_lines import count_lines
 from fakes.layouts import NAMES, ids_mask, picture, truth
 
 BANDS = ("red", "green", "nir")
@@ -60,3 +67,20 @@ def test_a_copy_of_every_picture_is_left_out(tmp_path):
     with collecting() as complaints:
         assert_labels(open_data(tmp_path))
     assert any("6 pictures of folders without masks are not used (train_" in one.line for one in complaints)
+
+
+def test_folders_of_too_few_pictures_cost_no_search_for_a_rule():
+    """No rule pairs 20 pictures with 300 masks: only a folder of as many pictures is looked at."""
+    keys = [f"top_{number}" for number in range(300)]
+    images, masks = entries("tops", keys, "image"), entries("gts", [f"gt_{number}" for number in range(300)], "mask")
+    pairing = next(one for one in pairings([*images], [*masks]) if one.affixes and any(one.affixes.image))
+    assert len(pairing.pairs) == len(masks)
+    small = [entry for place in range(30) for entry in entries(f"more {place}", keys[:20], "image").values()]
+    choice = Choice(images, masks, pairing, "", unlabelled=tuple(small))
+    tree = Tree(Path(), (), (), ())
+    assert not rival_pictures(tree, choice)
+    assert count_lines(lambda: rival_pictures(tree, choice)) < 100 * len(small)
+
+
+def entries(folder, keys, role):
+    return {key: Entry(Path(folder, f"{key}.png"), role, "", "", key) for key in keys}

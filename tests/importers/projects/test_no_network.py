@@ -12,6 +12,7 @@ import atrous
 from atrous.errors import InputError
 from atrous.importers.file_head import read_head
 from atrous.importers.projects.read import from_state_dict
+from atrous.importers.projects.refused import unknown
 from atrous.importers.pytorch.state_dict import StateDict
 from atrous.importers.readers import read_foreign
 
@@ -57,9 +58,32 @@ SAID = {
 }
 
 
-def trained_optimizer():
+OPTIMIZERS = {
+    "Adagrad": torch.optim.Adagrad,
+    "Adadelta": torch.optim.Adadelta,
+    "SGD": lambda parameters: torch.optim.SGD(parameters, lr=0.1, momentum=0.9),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_optimizers_are_told_by_what_they_keep_for_each_parameter(tmp_path, name):
+    torch.save(trained_optimizer(OPTIMIZERS[name]).state_dict(), tmp_path / "a.pth")
+    with pytest.raises(InputError, match=r"a\.pth: the state of an optimizer without a network"):
+        read_foreign(read_head(tmp_path / "a.pth"))
+
+
+@pytest.mark.parametrize("name", ["step", "sum", "layer_mask"])
+def test_a_counter_or_a_mask_is_no_optimizer(tmp_path, name):
+    """A mask of pruning without its kernel leaves no name at all."""
+    torch.save({name: torch.tensor(3)}, tmp_path / "a.pth")
+    with pytest.raises(InputError) as told:
+        read_foreign(read_head(tmp_path / "a.pth"))
+    assert str(told.value) == f"{tmp_path / 'a.pth'}: {unknown([name])}"
+
+
+def trained_optimizer(make=None):
     layer = torch.nn.Linear(3, 2)
-    optimizer = torch.optim.AdamW(layer.parameters(), amsgrad=True)
+    optimizer = make(layer.parameters()) if make else torch.optim.AdamW(layer.parameters(), amsgrad=True)
     layer(torch.ones(1, 3)).sum().backward()
     optimizer.step()
     return optimizer

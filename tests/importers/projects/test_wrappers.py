@@ -151,7 +151,10 @@ SPOILT = {
         lambda kernel: kernel * float("nan"),
         "holds values that are no finite numbers, .* give an earlier checkpoint",
     ),
-    "beyond float32": (lambda kernel: kernel.double() * 1e300, "holds values that are no finite numbers"),
+    "beyond float32": (
+        lambda kernel: kernel.double() * 1e300,
+        r"holds values beyond those of float32 \(up to 3\.4e38\), in which layers compute; the file is damaged",
+    ),
 }
 
 

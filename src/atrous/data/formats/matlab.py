@@ -4,6 +4,7 @@ Files up to version 7 are read by SciPy (extra `mat`), the one well-kept reader 
 it is refused by name, because `save(..., '-v7')` in MATLAB is less trouble than another library here.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import prod
@@ -22,8 +23,16 @@ from atrous.extras import require
 _NUMERIC = frozenset(
     ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "double", "single", "logical")
 )
-_OBJECTS = ("inst", "object")
-"""Beginnings of the names of matrices that number objects."""
+_OBJECTS = frozenset(("inst", "instance", "instances", "object", "objects"))
+_IDS = frozenset(("id", "ids"))
+"""Words in the names of matrices that number objects, unless a word of classes is beside them."""
+_CLASSES = frozenset(("category", "categories", "class", "classes", "cls", "semantic", "type", "types"))
+"""Words of classes, also of objects: `object_classes`."""
+_LABELS = frozenset(("label", "labels"))
+_MAPS = _CLASSES | _LABELS | {"annotation", "groundtruth", "gt", "mask", "seg", "segmentation"}
+"""Words of which the name of a label map has one."""
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+"""A word of a name such as `inst_map`, `typeMap` or `GT2`."""
 _LABEL_FIELDS = ("segmentation", "labelmap", "label_map", "labels", "groundtruth", "seg", "mask")
 """Fields of structs that hold the label map, in lower case."""
 
@@ -32,8 +41,9 @@ def read_mat(path: Path) -> Integer[np.ndarray, "h w"]:
     """The label map of a MATLAB file: its only numeric matrix, whatever its name, or that of a struct.
 
     Of several matrices of one size, such as `inst_map` and `type_map`, the only one counts whose name does not say that
-    it numbers objects; smaller ones describe these. In a struct the field `Segmentation`, `LabelMap` or the like
-    counts, or else its only matrix; of several structs in a cell, as each annotator of BSDS has one, the first.
+    it numbers objects, if it says that it is a label map; smaller ones describe these. In a struct the field
+    `Segmentation`, `LabelMap` or the like counts, or else its only matrix; of several structs in a cell, as each
+    annotator of BSDS has one, the first.
 
     Args:
         path: A file of version 4 to 7.
@@ -113,8 +123,20 @@ def _maps(described: Sequence[tuple[str, tuple[int, ...], str]]) -> list[tuple[s
     """Names and shapes of the matrices of a file that may be its label map."""
     found = [(name, shape) for name, shape, kind in described if kind in _NUMERIC and min(shape, default=0) > 1]
     largest = max((shape for _, shape in found), key=prod, default=())
-    classes = [(name, shape) for name, shape in found if shape == largest and not name.lower().startswith(_OBJECTS)]
-    return classes if len(classes) == 1 and sum(shape == largest for _, shape in found) > 1 else found
+    same = [(name, shape) for name, shape in found if shape == largest]
+    others = [(name, shape) for name, shape in same if not _numbers_objects(_words(name))]
+    return others if len(others) == 1 < len(same) and _words(others[0][0]) & _MAPS else found
+
+
+def _numbers_objects(words: set[str]) -> bool:
+    if words & _CLASSES:
+        return False
+    return bool(words & _OBJECTS) or bool(words & _IDS and not words & _LABELS)
+
+
+def _words(name: str) -> set[str]:
+    """The words of a name in lower case; of `labelmap` the first one."""
+    return {word.lower().removesuffix("map") for word in _WORD.findall(name)}
 
 
 def _label_map(value: Any, *, depth: int = 4) -> Any:

@@ -12,6 +12,8 @@ from atrous.data.layouts.words import is_second_choice, kind_words, meaning, tok
 
 _MOST_FILES = 2000
 """Files of one folder that are read one by one where its names do not part pictures from masks."""
+_PLACES, _WORDS = 3, 6
+"""Places in a folder at which two files are looked at before all are, and last words of names up to which each is."""
 
 
 def by_content(tree: Tree, found: Sequence[Entry], *, lossy: bool = False) -> tuple[list[Entry], list[Entry]]:
@@ -77,6 +79,8 @@ def _parted(tree: Tree, tail: str, group: list[Entry], *, lossy: bool) -> list[t
     """The group, or its parts by the last word of the names or by content where it holds pictures and masks."""
     if is_array(group[0]) or len(group) > _MOST_FILES:
         return [(tail, group)]
+    if lossy and not _seems_mixed(tree, group):  # photos take long to decode, and in this search they count as well
+        return [(tail, group)]
     looks = [has_few_values(tree.root / entry.path, lossy=lossy) for entry in group]
     if all(looks) or not any(looks):
         return [(tail, group)]
@@ -89,6 +93,20 @@ def _parted(tree: Tree, tail: str, group: list[Entry], *, lossy: bool) -> list[t
         return list(parts.items())
     masks = [entry for entry, look in zip(group, looks, strict=True) if look]
     return [(tail, [entry for entry in group if entry not in masks]), (tail, masks)]
+
+
+def _seems_mixed(tree: Tree, group: list[Entry]) -> bool:
+    """Return True if some files look like pictures and some like masks.
+
+    Pictures and masks may lie in turns or one after the other: neighbours in several places are looked at, and the
+    first file of every last word of the names where these are few.
+    """
+    step = max(1, (len(group) - 2) // (_PLACES - 1))
+    some = [entry for start in range(0, max(1, len(group) - 1), step) for entry in group[start : start + 2]]
+    first = {_last_word(entry): entry for entry in reversed(group)}
+    some += first.values() if len(first) <= _WORDS else ()
+    looks = {has_few_values(tree.root / path, lossy=True) for path in {entry.path: None for entry in some}}
+    return len(looks) > 1
 
 
 def _last_word(entry: Entry) -> str:

@@ -8,7 +8,7 @@ from statistics import median
 from typing import TypeVar
 
 import numpy as np
-from jaxtyping import Bool, Integer
+from jaxtyping import Bool, Integer, UInt8
 
 from atrous.data.annotations.color_masks import packed_colors, value_counts
 from atrous.data.annotations.masks import ARRAY_SUFFIXES, read_numbers_or_colors
@@ -20,6 +20,8 @@ T = TypeVar("T")
 _SAMPLED = 6
 _FEW, _FREQUENT, _MOST_OF_IT = 64, 16, 0.9
 """A mask holds at most so many values, or so many of them make up most of its pixels (edges may be smoothed)."""
+_GRID, _LEAST_OF_IT = 2**14, 0.5
+"""Pixels of a picture that are counted first; where the most frequent values make up less of them, it is a photo."""
 _ALIKE, _LEAST_FIELD = 0.9, 0.3
 """Fields of view of one camera overlap nearly wholly, and hold a good part of the picture."""
 _APART = 0.1
@@ -63,11 +65,21 @@ def has_few_values(path: Path, *, lossy: bool = False) -> bool:
 
 
 def _shown_values(path: Path) -> Integer[np.ndarray, "h w"] | None:
-    """The colours of a picture as 0xRRGGBB; None where it cannot be read."""
+    """The colours of a picture as 0xRRGGBB; None where it cannot be read, or is clearly a photo."""
     try:
-        return packed_colors(read_image(path))
+        colors = read_image(path)
     except (InputError, OSError):
         return None
+    return None if _is_photo(colors) else packed_colors(colors)
+
+
+def _is_photo(colors: UInt8[np.ndarray, "h w 3"]) -> bool:
+    """Return True if some pixels have far too many colours for a mask: to count all takes longer than to decode."""
+    height, width, _ = colors.shape
+    step = int((height * width / _GRID) ** 0.5) | 1  # odd: the blocks of JPEG are 8 pixels wide
+    some = packed_colors(colors[::step, ::step])
+    counts = sorted(value_counts(some).values(), reverse=True)
+    return len(counts) > _FEW and sum(counts[:_FREQUENT]) < _LEAST_OF_IT * some.size
 
 
 def are_masks(root: Path, paths: Sequence[Path], *, lossy: bool = False) -> bool:

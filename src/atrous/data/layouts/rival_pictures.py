@@ -29,7 +29,9 @@ def rival_pictures(tree: Tree, choice: Choice) -> list[tuple[str, str]]:
     for entry in choice.unlabelled:
         by_folder[entry.path.parent].append(entry)
     image, mask = choice.paired()[0]
-    rivals = [found for some in by_folder.values() if (found := _rival(choice, some, mask))]
+    masks = len({*choice.pairing.pairs.values()})  # fewer pictures than these pair with all of them by no rule
+    enough = [some for some in by_folder.values() if len(some) >= masks]
+    rivals = [found for some in enough if (found := _rival(choice, some, mask))]
     rivals = [path for path in rivals if _differ(tree.root / image.path, tree.root / path)]
     if not rivals:
         return []

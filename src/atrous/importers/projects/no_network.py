@@ -12,6 +12,12 @@ _OF_OPTIMIZERS = re.compile(
 )
 """Names of the tensors that the optimizers of PyTorch keep for each parameter."""
 
+_OF_OPTIMIZERS_ALONE = re.compile(
+    r"(.*\.)?((exp_avg|exp_avg_sq|max_exp_avg_sq|exp_inf|momentum_buffer|square_avg|grad_avg|acc_delta)"
+    r"|state\.\d+\.(sum|prev|eta))"
+)
+"""Those of them that nothing else is called: a step or a sum may be one of anything, unless it is a parameter's."""
+
 _TENSORS = re.compile(r"torch\._(utils|tensor)\._|numpy\.(core|_core)\.\w+\._|numpy\.(dtype|ndarray)$|_codecs\.encode$")
 """Functions that a pickle names for tensors and arrays."""
 
@@ -20,8 +26,9 @@ _PROGRAM = "__torch__."
 
 
 def is_optimizer(names: Iterable[str]) -> bool:
-    """Return True if all names are those that optimizers give."""
-    return all(_OF_OPTIMIZERS.fullmatch(name) for name in names)
+    """Return True if all names, with the keys that lead to them, are those that optimizers give, and one is theirs."""
+    called = [*names]
+    return all(map(_OF_OPTIMIZERS.fullmatch, called)) and any(map(_OF_OPTIMIZERS_ALONE.fullmatch, called))
 
 
 def without_weights(called: Sequence[str]) -> str:

@@ -132,7 +132,7 @@ def _chosen(contents: Contents, *, key: str | None) -> ForeignNetwork:
         groups = sorted(contents.groups, key=lambda group: -len(group.tensors))
         if not groups and contents.value is not None:
             raise InputError(without_weights(called_names(contents.value)))
-        if groups and is_optimizer(name for group in groups for name in group.names):
+        if groups and is_optimizer(f"{group.key}.{name}" for group in groups for name in group.names):
             raise InputError(OPTIMIZER_ALONE)
         raise InputError(unknown(groups[0].tensors if groups else ()))
     taken = _preferred(candidates, key=key)
