@@ -31,7 +31,11 @@ def stated():
 
 
 def compiled_ahead(folder, monkeypatch):
-    """Copy what numba has compiled beside the sources to a folder of NUMBA_CACHE_DIR, as the image's build does."""
+    """Copy what numba has compiled beside the sources to a folder of NUMBA_CACHE_DIR, as the image's build does.
+
+    On a fresh clone where this test comes first there is nothing yet, and the service compiles.
+    """
+    folder.mkdir()
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(folder))
     for cache in (ROOT / "src").rglob("__pycache__"):
         scope = {}
